@@ -1,0 +1,1 @@
+//! Brakes per connection: concurrency, rate, pause and breaker.

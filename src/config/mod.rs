@@ -1,0 +1,1 @@
+//! Everything the environment can set, parsed before the first connection.

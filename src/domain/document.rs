@@ -1,0 +1,150 @@
+//! Documents: what a body says about a Zoho record, and our last known state of it.
+
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::money::Amount;
+
+/// The six kinds of Zoho Books records that we read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentKind {
+    Invoice,
+    CustomerPayment,
+    Bill,
+    PurchaseOrder,
+    VendorPayment,
+    Expense,
+}
+
+impl DocumentKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [
+        Self::Invoice,
+        Self::CustomerPayment,
+        Self::Bill,
+        Self::PurchaseOrder,
+        Self::VendorPayment,
+        Self::Expense,
+    ];
+
+    /// The stable text, as stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invoice => "invoice",
+            Self::CustomerPayment => "customer_payment",
+            Self::Bill => "bill",
+            Self::PurchaseOrder => "purchase_order",
+            Self::VendorPayment => "vendor_payment",
+            Self::Expense => "expense",
+        }
+    }
+
+    /// A clerk's words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Invoice => "invoice",
+            Self::CustomerPayment => "payment",
+            Self::Bill => "bill",
+            Self::PurchaseOrder => "purchase order",
+            Self::VendorPayment => "vendor payment",
+            Self::Expense => "expense",
+        }
+    }
+
+    /// Reads the stored text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.as_str() == text)
+    }
+}
+
+impl fmt::Display for DocumentKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
+    }
+}
+
+/// A person named by a payload, who may become the recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Person {
+    /// Zoho's `contact_person_id`; empty when the payload names none.
+    pub id: String,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub email: Option<String>,
+    /// Free text, as typed in Zoho.
+    pub phone: Option<String>,
+    /// Free text, as typed in Zoho; tried before `phone`.
+    pub mobile: Option<String>,
+    pub is_primary: bool,
+}
+
+impl Person {
+    /// "David John", as far as known.
+    pub fn name(&self) -> Option<String> {
+        let parts: Vec<&str> =
+            [&self.first_name, &self.last_name].into_iter().flatten().map(String::as_str).collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    }
+}
+
+/// The customer or vendor of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// Zoho's `customer_id` or `vendor_id`, as text.
+    pub id: String,
+    pub name: Option<String>,
+}
+
+/// One body, understood. Blank values of the wire are `None`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    pub kind: DocumentKind,
+    /// Zoho's id of the record, as text: up to 19 digits.
+    pub id: String,
+    /// What a clerk calls it: `INV-00003`.
+    pub number: Option<String>,
+    /// Lower-cased status word of Zoho's.
+    pub status: Option<String>,
+    pub date: Option<NaiveDate>,
+    pub due_date: Option<NaiveDate>,
+    pub created_time: Option<DateTime<Utc>>,
+    pub last_modified_time: Option<DateTime<Utc>>,
+    /// `total`, or a payment's `amount`.
+    pub total: Option<Amount>,
+    pub balance: Option<Amount>,
+    /// ISO 4217 code, upper case.
+    pub currency: Option<String>,
+    pub party: Option<Party>,
+    /// The record's own e-mail address.
+    pub email: Option<String>,
+    /// Country of the billing address, as Zoho has it: a code or free text.
+    pub country: Option<String>,
+    /// In the order in which they are asked: associated first, then details with the primary first.
+    pub persons: Vec<Person>,
+    /// The customer's payment page, trimmed.
+    pub payment_link: Option<String>,
+    /// The whole record with Zoho's own top-level names, raw.
+    pub fields: Map<String, Value>,
+}
+
+/// Our last known state of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    pub kind: DocumentKind,
+    pub id: String,
+    pub number: Option<String>,
+    pub status: Option<String>,
+    pub due_date: Option<NaiveDate>,
+    pub total: Option<Amount>,
+    pub balance: Option<Amount>,
+    pub currency: Option<String>,
+    pub party: Option<Party>,
+    /// The body's `last_modified_time`, never more than ten minutes after its receipt.
+    pub modified_at: Option<DateTime<Utc>>,
+    /// How often an invoice went back to draft or void; tells one sending from the next.
+    pub round: i64,
+}

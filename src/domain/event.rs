@@ -1,0 +1,185 @@
+//! Events: one thing that happened in Zoho Books.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::document::DocumentKind;
+
+/// What happened. The text forms are part of webhook URLs, the API and stored rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EventType {
+    InvoiceCreated,
+    InvoiceSent,
+    InvoiceDueSoon,
+    InvoiceOverdue,
+    InvoicePaid,
+    PaymentReceived,
+    BillCreated,
+    BillDueSoon,
+    BillOverdue,
+    PurchaseOrderCreated,
+    VendorPaymentSent,
+    ExpenseRecorded,
+}
+
+impl EventType {
+    /// Every event type, in the order in which pages list them.
+    pub const ALL: [Self; 12] = [
+        Self::InvoiceCreated,
+        Self::InvoiceSent,
+        Self::InvoiceDueSoon,
+        Self::InvoiceOverdue,
+        Self::InvoicePaid,
+        Self::PaymentReceived,
+        Self::BillCreated,
+        Self::BillDueSoon,
+        Self::BillOverdue,
+        Self::PurchaseOrderCreated,
+        Self::VendorPaymentSent,
+        Self::ExpenseRecorded,
+    ];
+
+    /// The stable text, as in `/hooks/zoho/{hook}/invoice.overdue`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvoiceCreated => "invoice.created",
+            Self::InvoiceSent => "invoice.sent",
+            Self::InvoiceDueSoon => "invoice.due_soon",
+            Self::InvoiceOverdue => "invoice.overdue",
+            Self::InvoicePaid => "invoice.paid",
+            Self::PaymentReceived => "payment.received",
+            Self::BillCreated => "bill.created",
+            Self::BillDueSoon => "bill.due_soon",
+            Self::BillOverdue => "bill.overdue",
+            Self::PurchaseOrderCreated => "purchase_order.created",
+            Self::VendorPaymentSent => "vendor_payment.sent",
+            Self::ExpenseRecorded => "expense.recorded",
+        }
+    }
+
+    /// A clerk's words, as in "When an *invoice is overdue*".
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::InvoiceCreated => "invoice is created",
+            Self::InvoiceSent => "invoice is sent",
+            Self::InvoiceDueSoon => "invoice is due soon",
+            Self::InvoiceOverdue => "invoice is overdue",
+            Self::InvoicePaid => "invoice is paid",
+            Self::PaymentReceived => "payment is received",
+            Self::BillCreated => "bill is created",
+            Self::BillDueSoon => "bill is due soon",
+            Self::BillOverdue => "bill is overdue",
+            Self::PurchaseOrderCreated => "purchase order is created",
+            Self::VendorPaymentSent => "vendor payment is sent",
+            Self::ExpenseRecorded => "expense is recorded",
+        }
+    }
+
+    /// The kind of document whose change this is.
+    pub const fn document(self) -> DocumentKind {
+        match self {
+            Self::InvoiceCreated
+            | Self::InvoiceSent
+            | Self::InvoiceDueSoon
+            | Self::InvoiceOverdue
+            | Self::InvoicePaid => DocumentKind::Invoice,
+            Self::PaymentReceived => DocumentKind::CustomerPayment,
+            Self::BillCreated | Self::BillDueSoon | Self::BillOverdue => DocumentKind::Bill,
+            Self::PurchaseOrderCreated => DocumentKind::PurchaseOrder,
+            Self::VendorPaymentSent => DocumentKind::VendorPayment,
+            Self::ExpenseRecorded => DocumentKind::Expense,
+        }
+    }
+
+    /// `*.due_soon` and `*.overdue`: told by the calendar, so the same body may come on many days.
+    pub const fn is_reminder(self) -> bool {
+        matches!(
+            self,
+            Self::InvoiceDueSoon | Self::InvoiceOverdue | Self::BillDueSoon | Self::BillOverdue
+        )
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that is no event type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown event type; known are invoice.created, invoice.sent, invoice.due_soon, invoice.overdue, invoice.paid, payment.received, bill.created, bill.due_soon, bill.overdue, purchase_order.created, vendor_payment.sent and expense.recorded")]
+pub struct UnknownEventType;
+
+impl FromStr for EventType {
+    type Err = UnknownEventType;
+
+    fn from_str(text: &str) -> Result<Self, UnknownEventType> {
+        Self::ALL.into_iter().find(|t| t.as_str() == text).ok_or(UnknownEventType)
+    }
+}
+
+/// Who reported an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventSource {
+    Webhook,
+    Sweep,
+    Schedule,
+    Test,
+}
+
+impl EventSource {
+    /// The stable text, as stored and shown by the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Sweep => "sweep",
+            Self::Schedule => "schedule",
+            Self::Test => "test",
+        }
+    }
+
+    /// Reads the stored text.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Webhook, Self::Sweep, Self::Schedule, Self::Test]
+            .into_iter()
+            .find(|s| s.as_str() == text)
+    }
+}
+
+/// How far an event has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventState {
+    /// Kept, not yet decided.
+    Received,
+    /// Decided; at least one rule matched.
+    Matched,
+    /// Decided; no rule matched.
+    Unmatched,
+    /// Decided as a whole: already handled, baseline, nothing new, contradiction.
+    Settled,
+    /// Signed, kept, but not understood; can be routed again after a fix.
+    Unrecognised,
+}
+
+impl EventState {
+    /// The stable text, as stored and shown by the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Matched => "matched",
+            Self::Unmatched => "unmatched",
+            Self::Settled => "settled",
+            Self::Unrecognised => "unrecognised",
+        }
+    }
+
+    /// Every state, in the order of the filter chips.
+    pub const ALL: [Self; 5] =
+        [Self::Received, Self::Matched, Self::Unmatched, Self::Settled, Self::Unrecognised];
+
+    /// Reads the stored text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.as_str() == text)
+    }
+}

@@ -1,0 +1,15 @@
+//! Values and rules: pure code, no I/O, no framework.
+
+pub mod clock;
+pub mod connection;
+pub mod delivery;
+pub mod document;
+pub mod event;
+pub mod ids;
+pub mod money;
+pub mod page;
+pub mod phone;
+pub mod rule;
+pub mod tenant;
+pub mod transition;
+pub mod user;

@@ -1,0 +1,49 @@
+//! Keyset pages: never an offset, never a count.
+
+use uuid::Uuid;
+
+/// Where a page begins: strictly before (older than) or after (newer than) a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cursor {
+    /// The newest rows.
+    Newest,
+    /// Rows older than this id.
+    Before(Uuid),
+    /// Rows newer than this id.
+    After(Uuid),
+}
+
+impl Cursor {
+    /// The text in a URL: `b…` or `a…` with 32 digits; empty for the newest.
+    pub fn to_text(self) -> String {
+        match self {
+            Self::Newest => String::new(),
+            Self::Before(id) => format!("b{}", id.simple()),
+            Self::After(id) => format!("a{}", id.simple()),
+        }
+    }
+
+    /// Reads the text of a URL; anything else is `None`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return Some(Self::Newest);
+        }
+        let (side, digits) = text.split_at_checked(1)?;
+        let id = Uuid::try_parse(digits).ok()?;
+        match side {
+            "b" => Some(Self::Before(id)),
+            "a" => Some(Self::After(id)),
+            _ => None,
+        }
+    }
+}
+
+/// Rows, newest first, and how to go on.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    pub rows: Vec<T>,
+    /// Leads to newer rows, when there are any.
+    pub newer: Option<Cursor>,
+    /// Leads to older rows, when there are any.
+    pub older: Option<Cursor>,
+}

@@ -1,0 +1,1 @@
+//! Phone numbers: free text in, E.164 out; countries from free text.

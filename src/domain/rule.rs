@@ -1,0 +1,1 @@
+//! Routing rules: event type and conditions lead to channel, recipient, sender and template.

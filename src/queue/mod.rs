@@ -1,0 +1,1 @@
+//! A general job queue; it knows nothing of Zoho or Twilio.

@@ -1,0 +1,1 @@
+//! Users' templates, sandboxed; SMS segments.

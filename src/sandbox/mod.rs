@@ -1,0 +1,1 @@
+//! A small faithful stand-in for Zoho Books and Twilio.

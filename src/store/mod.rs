@@ -1,0 +1,1 @@
+//! The database. sea-orm lives here and nowhere else.

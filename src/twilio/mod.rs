@@ -1,0 +1,1 @@
+//! Twilio: messages, callbacks, error classes.

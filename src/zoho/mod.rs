@@ -1,0 +1,1 @@
+//! Zoho Books: webhooks, payloads, OAuth, API.
