@@ -1,0 +1,20 @@
+//! The schema, step by step. A migration is frozen in time: it never imports today's entities.
+//!
+//! One schema serves both databases. What they spell differently (ids, bytes, partitions) goes
+//! through [`dialect`]; everything else is plain SQL that both read the same way.
+
+mod dialect;
+mod m20261122_000001_first;
+
+use sea_orm_migration::prelude::*;
+
+/// Runs the steps in order.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261122_000001_first::Migration)]
+    }
+}

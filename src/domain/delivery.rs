@@ -2,6 +2,12 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
+use super::ids::{
+    AttemptId, ConnectionId, DeliveryId, EventId, OrderId, ReceiptId, RuleId, StepId, TenantId,
+};
+
 /// Where a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -221,5 +227,240 @@ impl ProviderStatus {
             Self::Undelivered => DeliveryState::Undelivered,
             Self::Canceled => DeliveryState::Canceled,
         }
+    }
+}
+
+/// Why a delivery waits for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// All sending is stopped.
+    Stopped,
+    /// No usable Twilio connection.
+    NoConnection,
+    /// The provider refused the credential.
+    Broken,
+    /// The tenant is suspended.
+    Suspended,
+    /// Nobody but a person can tell whether the message exists.
+    Person,
+}
+
+impl Hold {
+    /// The stable text, as stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::NoConnection => "no_connection",
+            Self::Broken => "broken",
+            Self::Suspended => "suspended",
+            Self::Person => "person",
+        }
+    }
+
+    /// Reads the stored text; empty text is no hold.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Stopped, Self::NoConnection, Self::Broken, Self::Suspended, Self::Person]
+            .into_iter()
+            .find(|h| h.as_str() == text)
+    }
+}
+
+/// A stored delivery.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    pub id: DeliveryId,
+    pub tenant: TenantId,
+    pub rule: RuleId,
+    pub rule_version: i64,
+    pub rule_name: String,
+    /// The replay or escalation that asked for it, or the nil id.
+    pub order: OrderId,
+    /// The delivery (of the same event) that this one sends again.
+    pub replay_of: Option<DeliveryId>,
+    pub channel: Channel,
+    /// Normalised; empty when no address could be found.
+    pub address: String,
+    /// Whom it goes to, in words.
+    pub recipient: String,
+    /// The rule's sender as JSON, or empty for the connection's.
+    pub sender: String,
+    pub body: String,
+    pub text_hash: Vec<u8>,
+    pub state: DeliveryState,
+    /// Why it is in this state, in words.
+    pub reason: String,
+    pub hold: Option<Hold>,
+    /// When a worker must look at it next: to send, to look, to poll, to expire.
+    pub due_at: Option<DateTime<Utc>>,
+    pub expires_at: DateTime<Utc>,
+    /// Bound at the claim; nil before.
+    pub connection: ConnectionId,
+    /// The provider's account, bound at the claim; empty before.
+    pub account: String,
+    pub lease_owner: String,
+    pub lease_until: Option<DateTime<Utc>>,
+    pub attempt_no: i64,
+    /// Safe retries so far.
+    pub tries: i64,
+    /// How often no trace was found and the message was sent once more.
+    pub absents: i64,
+    /// Looks since it became unknown, or polls since it was accepted.
+    pub looks: i64,
+    pub sid: String,
+    pub provider_rank: i16,
+    /// The provider's error code, or 0.
+    pub error_code: i64,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A delivery that routing asks for.
+#[derive(Debug, Clone)]
+pub struct NewDelivery {
+    pub id: DeliveryId,
+    pub rule: RuleId,
+    pub rule_version: i64,
+    pub rule_name: String,
+    pub order: OrderId,
+    pub replay_of: Option<DeliveryId>,
+    pub channel: Channel,
+    pub address: String,
+    pub recipient: String,
+    pub sender: String,
+    pub body: String,
+    pub state: DeliveryState,
+    pub reason: String,
+    pub due_at: Option<DateTime<Utc>>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// One call to the provider, written before the call.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub id: AttemptId,
+    pub delivery: DeliveryId,
+    pub attempt_no: i64,
+    pub connection: ConnectionId,
+    pub account: String,
+    /// The request as JSON, without credentials.
+    pub request: String,
+    pub started_at: DateTime<Utc>,
+    pub lease_until: DateTime<Utc>,
+}
+
+/// What happened to a delivery, appended.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub id: StepId,
+    pub delivery: DeliveryId,
+    pub attempt_no: i64,
+    pub kind: StepKind,
+    /// One sentence for the page.
+    pub sentence: String,
+    /// JSON: the response, the proof of a look; `{}` when there is none.
+    pub detail: String,
+    pub at: DateTime<Utc>,
+}
+
+/// The kinds of steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepKind {
+    Accepted,
+    Refused,
+    Retry,
+    Unknown,
+    LeaseExpired,
+    Held,
+    Released,
+    Expired,
+    Suppressed,
+    Canceled,
+    Look,
+    Found,
+    Absent,
+    NeedsPerson,
+    Resolved,
+    Waits,
+    Double,
+    Unconfirmed,
+    GaveUp,
+}
+
+impl StepKind {
+    const ALL: [Self; 19] = [
+        Self::Accepted,
+        Self::Refused,
+        Self::Retry,
+        Self::Unknown,
+        Self::LeaseExpired,
+        Self::Held,
+        Self::Released,
+        Self::Expired,
+        Self::Suppressed,
+        Self::Canceled,
+        Self::Look,
+        Self::Found,
+        Self::Absent,
+        Self::NeedsPerson,
+        Self::Resolved,
+        Self::Waits,
+        Self::Double,
+        Self::Unconfirmed,
+        Self::GaveUp,
+    ];
+
+    /// The stable text, as stored and shown by the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Retry => "retry",
+            Self::Unknown => "unknown",
+            Self::LeaseExpired => "lease_expired",
+            Self::Held => "held",
+            Self::Released => "released",
+            Self::Expired => "expired",
+            Self::Suppressed => "suppressed",
+            Self::Canceled => "canceled",
+            Self::Look => "look",
+            Self::Found => "found",
+            Self::Absent => "absent",
+            Self::NeedsPerson => "needs_person",
+            Self::Resolved => "resolved",
+            Self::Waits => "waits",
+            Self::Double => "double",
+            Self::Unconfirmed => "unconfirmed",
+            Self::GaveUp => "gave_up",
+        }
+    }
+
+    /// Reads the stored text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.as_str() == text)
+    }
+}
+
+/// What the provider said later.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    pub id: ReceiptId,
+    pub delivery: DeliveryId,
+    pub sid: String,
+    /// The provider's own word.
+    pub status: String,
+    /// The provider's error code, or 0.
+    pub error_code: i64,
+    /// `callback`, `poll`, `look` or `answer`.
+    pub source: String,
+    pub is_verified: bool,
+    /// JSON.
+    pub detail: String,
+    pub at: DateTime<Utc>,
+}
+
+impl Delivery {
+    /// The event that this message tells of.
+    pub const fn event(&self) -> EventId {
+        self.id.event
     }
 }

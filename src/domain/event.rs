@@ -3,7 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
+
 use super::document::DocumentKind;
+use super::ids::{ConnectionId, EventId, TenantId};
+use super::money::Amount;
 
 /// What happened. The text forms are part of webhook URLs, the API and stored rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -182,4 +186,65 @@ impl EventState {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|s| s.as_str() == text)
     }
+}
+
+/// A stored event, without its body.
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub id: EventId,
+    pub tenant: TenantId,
+    pub connection: ConnectionId,
+    pub source: EventSource,
+    /// The event type in the path of the request, if any.
+    pub path_type: Option<EventType>,
+    /// The label in the path, or empty.
+    pub label: String,
+    /// The type once settled.
+    pub event_type: Option<EventType>,
+    pub state: EventState,
+    pub document_kind: Option<DocumentKind>,
+    /// Zoho's id of the record; empty until routed.
+    pub document_id: String,
+    pub document_number: String,
+    pub party_id: String,
+    pub party_name: String,
+    pub amount: Option<Amount>,
+    pub currency: String,
+    /// How many active rules are of other types and were not asked.
+    pub rules_not_asked: i64,
+    pub received_at: DateTime<Utc>,
+    pub routed_at: Option<DateTime<Utc>>,
+}
+
+/// The body of an event, as received.
+#[derive(Debug, Clone)]
+pub struct Body {
+    pub content_type: String,
+    pub query: String,
+    pub bytes: Vec<u8>,
+}
+
+/// A verified request that wants to become an event.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    pub id: EventId,
+    pub tenant: TenantId,
+    pub connection: ConnectionId,
+    pub source: EventSource,
+    pub path_type: Option<EventType>,
+    pub label: String,
+    pub body: Body,
+    /// Refuses repeats of hook, path, query and body for ever; for reminders, within 12 hours.
+    pub digest: [u8; 32],
+    /// For reminders: the same with the calendar day in the tenant's zone.
+    pub day_digest: Option<[u8; 32]>,
+    pub received_at: DateTime<Utc>,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ingested {
+    /// The new event, or the first one with the same digest.
+    pub event: EventId,
+    pub is_duplicate: bool,
 }

@@ -2,11 +2,13 @@
 
 pub mod clock;
 pub mod connection;
+pub mod decision;
 pub mod delivery;
 pub mod document;
 pub mod event;
 pub mod ids;
 pub mod money;
+pub mod order;
 pub mod page;
 pub mod phone;
 pub mod rule;

@@ -1,1 +1,44 @@
-//! Tenants.
+//! Tenants: customers of the service.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::ids::TenantId;
+
+/// A customer of the service.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    pub id: TenantId,
+    /// What stands in dashboard addresses.
+    pub slug: String,
+    pub name: String,
+    pub is_suspended: bool,
+    /// ISO 3166 code, upper case: how national phone numbers are read.
+    pub country: String,
+    /// The zone in which days begin and times are shown.
+    pub zone: Tz,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Raised by every edit of a rule; routing starts over when it changed meanwhile.
+    pub rule_set: i64,
+    /// Since when, and by whom, all sending is stopped.
+    pub stopped: Option<(DateTime<Utc>, String)>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// A web-safe short name made from a company's name: `Bowman & Co` gives `bowman-co`.
+pub fn slug_from_name(name: &str) -> String {
+    let mut slug = String::new();
+    for c in name.chars().flat_map(char::to_lowercase) {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+        if slug.len() >= 40 {
+            break;
+        }
+    }
+    let slug = slug.trim_end_matches('-');
+    if slug.is_empty() { "company".to_owned() } else { slug.to_owned() }
+}
