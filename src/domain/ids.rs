@@ -19,6 +19,13 @@ pub fn new_v7(at: DateTime<Utc>) -> Uuid {
     Uuid::new_v7(Timestamp::from_unix(&*order, seconds, at.timestamp_subsec_nanos()))
 }
 
+/// The smallest UUID v7 of the millisecond of `at`: where a range of time begins.
+pub fn floor_v7(at: DateTime<Utc>) -> Uuid {
+    let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+    let [_, _, a, b, c, d, e, f] = millis.to_be_bytes();
+    Uuid::from_bytes([a, b, c, d, e, f, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 0])
+}
+
 /// The text of an id did not have the expected prefix and 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a {kind} id: expected `{prefix}_` and 32 hexadecimal digits")]

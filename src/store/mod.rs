@@ -1,1 +1,145 @@
 //! The database. sea-orm lives here and nowhere else.
+//!
+//! [`Store::tenant`] yields the only handle with a tenant's rows in it, and every statement it
+//! builds is filtered by that tenant; [`Store::platform`] holds the few look-ups that must come
+//! before a tenant is known. Reads use a pool; every write goes through one writer (see [`batch`]).
+
+mod batch;
+pub mod codec;
+mod connections;
+mod deliveries;
+mod documents;
+mod error;
+mod events;
+mod history;
+mod ingest;
+pub mod lock;
+mod orders;
+mod outcomes;
+mod platform;
+mod receipts;
+mod route;
+mod rules;
+mod settings;
+mod sql;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use sea_orm_migration::MigratorTrait as _;
+
+pub use connections::{HookTarget, StoredSecret};
+pub use deliveries::{Claim, ClaimResult, Due};
+pub use documents::KnownDocument;
+pub use error::StoreError;
+pub use history::{DeliveryFilter, EventFilter, RejectedRequest, Story, Tally};
+pub use orders::{NewOrder, OrderResult};
+pub use outcomes::{Change, Guard, KnownMessage, NewStep};
+pub use platform::{Member, NewTenant, Platform, Session, StoredDataKey, TokenGrant, User};
+pub use receipts::{NewReceipt, ReceiptResult};
+pub use route::{DocumentCommit, RouteCommit, RouteResult, SettledEvent};
+
+use crate::domain::ids::TenantId;
+use batch::Writer;
+use codec::BodyCodec;
+
+/// A cheap-to-clone handle to the database.
+#[derive(Clone)]
+pub struct Store {
+    read: DatabaseConnection,
+    writer: Writer,
+    codec: Arc<BodyCodec>,
+}
+
+/// How many connections read at the same time.
+const READERS: u32 = 6;
+
+impl Store {
+    /// Opens the database; on `SQLite` the file and its folder are made when missing.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        if let Some(folder) = sqlite_path(url).as_deref().and_then(std::path::Path::parent)
+            && !folder.as_os_str().is_empty()
+        {
+            std::fs::create_dir_all(folder)
+                .map_err(|e| sea_orm::DbErr::Custom(format!("cannot make the folder: {e}")))?;
+        }
+        // One connection writes; it is opened first, so that readers find a file in WAL mode.
+        let write = connect(url, 1).await?;
+        let read = connect(url, READERS).await?;
+        Ok(Self { read, writer: Writer::start(write), codec: Arc::new(BodyCodec::new()) })
+    }
+
+    /// Brings the schema up to date.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        migrations::Migrator::up(&self.read, None).await?;
+        Ok(())
+    }
+
+    /// How many steps of the schema are missing.
+    pub async fn pending_migrations(&self) -> Result<usize, StoreError> {
+        Ok(migrations::Migrator::get_pending_migrations(&self.read).await?.len())
+    }
+
+    /// The rows of one tenant.
+    pub fn tenant(&self, id: TenantId) -> TenantStore {
+        TenantStore { store: self.clone(), id }
+    }
+
+    /// The few look-ups that know no tenant yet.
+    pub fn platform(&self) -> Platform {
+        Platform { store: self.clone() }
+    }
+}
+
+/// The only handle with a tenant's rows in it.
+#[derive(Clone)]
+pub struct TenantStore {
+    store: Store,
+    id: TenantId,
+}
+
+impl TenantStore {
+    /// Whose rows these are.
+    pub const fn tenant_id(&self) -> TenantId {
+        self.id
+    }
+
+    fn db(&self) -> &DatabaseConnection {
+        &self.store.read
+    }
+
+    fn writer(&self) -> &Writer {
+        &self.store.writer
+    }
+}
+
+/// The file behind a `sqlite://…` address; `None` for other databases.
+pub fn sqlite_path(url: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))?;
+    let path = rest.split('?').next().unwrap_or(rest);
+    Some(PathBuf::from(path))
+}
+
+async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, StoreError> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(Duration::from_secs(30))
+                .foreign_keys(false)
+                .statement_cache_capacity(256)
+        });
+    if sqlite_path(url).is_some() {
+        options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+    }
+    Ok(Database::connect(options).await?)
+}

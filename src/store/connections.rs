@@ -1,0 +1,266 @@
+//! Connections, their sealed secrets and hooks.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use uuid::Uuid;
+
+use super::batch::Lane;
+use super::settings::{AuditLine, audit};
+use super::sql::{self, Row, micros, micros_opt, values};
+use super::{StoreError, TenantStore};
+use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
+use crate::domain::ids::{ConnectionId, TenantId};
+
+/// Where a webhook or callback address leads.
+#[derive(Debug, Clone)]
+pub struct HookTarget {
+    pub tenant: TenantId,
+    pub connection: ConnectionId,
+    pub is_suspended: bool,
+    pub zone: Tz,
+}
+
+/// A sealed secret of a connection.
+#[derive(Debug, Clone)]
+pub struct StoredSecret {
+    pub id: Uuid,
+    pub name: String,
+    pub sealed: Vec<u8>,
+    pub created_at: DateTime<Utc>,
+    /// A secret that is being replaced stays valid until then.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl TenantStore {
+    /// The tenant's connection to a provider.
+    pub async fn connection(&self, provider: Provider) -> Result<Option<Connection>, StoreError> {
+        let query = "SELECT * FROM connections WHERE tenant_id = $1 AND provider = $2";
+        let row = sql::one(self.db(), query, values![self.id.uuid(), provider.as_str()]).await?;
+        row.map(|r| connection(&r)).transpose()
+    }
+
+    /// A connection by id.
+    pub async fn connection_by_id(&self, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
+        let query = "SELECT * FROM connections WHERE tenant_id = $1 AND id = $2";
+        let row = sql::one(self.db(), query, values![self.id.uuid(), id.uuid()]).await?;
+        row.map(|r| connection(&r)).transpose()
+    }
+
+    /// The sealed secrets of a connection that are still valid, newest first.
+    pub async fn secrets(
+        &self,
+        connection: ConnectionId,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<StoredSecret>, StoreError> {
+        let query = "SELECT id, name, sealed, created_at, expires_at FROM secrets \
+                     WHERE tenant_id = $1 AND connection_id = $2 \
+                     AND (expires_at IS NULL OR expires_at > $3) ORDER BY id DESC";
+        let bound = values![self.id.uuid(), connection.uuid(), micros(now)];
+        let rows = sql::all(self.db(), query, bound).await?;
+        rows.iter()
+            .map(|r| {
+                Ok(StoredSecret {
+                    id: r.get("id")?,
+                    name: r.get("name")?,
+                    sealed: r.get("sealed")?,
+                    created_at: r.time("created_at")?,
+                    expires_at: r.time_opt("expires_at")?,
+                })
+            })
+            .collect()
+    }
+
+    /// The live hook token of a connection.
+    pub async fn hook_token(&self, connection: ConnectionId) -> Result<Option<String>, StoreError> {
+        let query = "SELECT token FROM hooks WHERE tenant_id = $1 AND connection_id = $2 \
+                     AND revoked_at IS NULL ORDER BY created_at DESC LIMIT 1";
+        let bound = values![self.id.uuid(), connection.uuid()];
+        sql::one(self.db(), query, bound).await?.map(|r| r.get("token")).transpose()
+    }
+
+    /// Makes or replaces a connection: settings, secrets by name, and its hook when it has none.
+    /// Secrets that are not given stay as they are.
+    pub async fn save_connection(
+        &self,
+        connection: Connection,
+        secrets: Vec<StoredSecret>,
+        removed: Vec<&'static str>,
+        hook_token: String,
+        actor: String,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let (c, secrets, removed) = (connection.clone(), secrets.clone(), removed.clone());
+                let (hook_token, actor) = (hook_token.clone(), actor.clone());
+                Box::pin(async move {
+                    let id = c.id.uuid();
+                    let settings = serde_json::to_string(&c.settings).unwrap_or_default();
+                    sql::exec(
+                        tx,
+                        "INSERT INTO connections (id, tenant_id, provider, name, account, state, \
+                         reason, settings, checked_at, checked, created_at, updated_at) \
+                         VALUES ($1, $2, $3, '', $4, $5, $6, $7, $8, $9, $10, $10) \
+                         ON CONFLICT (tenant_id, provider, name) DO UPDATE SET \
+                         account = excluded.account, state = excluded.state, \
+                         reason = excluded.reason, settings = excluded.settings, \
+                         checked_at = excluded.checked_at, checked = excluded.checked, \
+                         paused_until = NULL, updated_at = excluded.updated_at",
+                        values![id, tenant, c.provider.as_str(), c.account.clone(),
+                            c.state.as_str(), c.reason.clone(), settings.clone(),
+                            micros_opt(c.checked_at), c.checked.clone(), micros(now)],
+                    )
+                    .await?;
+                    let replaced = secrets.iter().map(|s| s.name.as_str()).chain(removed);
+                    for name in replaced {
+                        let drop_old = "DELETE FROM secrets WHERE connection_id = $1 AND name = $2 \
+                                        AND tenant_id = $3";
+                        sql::exec(tx, drop_old, values![id, name, tenant]).await?;
+                    }
+                    for s in &secrets {
+                        insert_secret(tx, tenant, id, s).await?;
+                    }
+                    sql::exec(
+                        tx,
+                        "INSERT INTO hooks (token, provider, tenant_id, connection_id, created_at) \
+                         SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS \
+                         (SELECT 1 FROM hooks WHERE connection_id = $4 AND revoked_at IS NULL)",
+                        values![hook_token, c.provider.as_str(), tenant, id, micros(now)],
+                    )
+                    .await?;
+                    let line = AuditLine {
+                        actor,
+                        action: "connection.changed",
+                        subject: c.provider.as_str().to_owned(),
+                        detail: settings,
+                    };
+                    audit(tx, tenant, line, now).await
+                })
+            })
+            .await
+    }
+
+    /// Adds a secret beside the old ones of its name, which end at `old_until`.
+    pub async fn rotate_secret(
+        &self,
+        connection: ConnectionId,
+        secret: StoredSecret,
+        old_until: DateTime<Utc>,
+        actor: String,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let (secret, actor) = (secret.clone(), actor.clone());
+                Box::pin(async move {
+                    // At most two are valid at once: the one before the last ends now.
+                    let end_older = "DELETE FROM secrets WHERE connection_id = $1 AND name = $2 \
+                                     AND tenant_id = $3 AND expires_at IS NOT NULL";
+                    let key = || values![connection.uuid(), secret.name.clone(), tenant];
+                    sql::exec(tx, end_older, key()).await?;
+                    let mut bound = key();
+                    bound.push(micros(old_until).into());
+                    let end_old = "UPDATE secrets SET expires_at = $4 WHERE connection_id = $1 \
+                                   AND name = $2 AND tenant_id = $3";
+                    sql::exec(tx, end_old, bound).await?;
+                    insert_secret(tx, tenant, connection.uuid(), &secret).await?;
+                    let line = AuditLine {
+                        actor,
+                        action: "secret.rotated",
+                        subject: secret.name.clone(),
+                        detail: "{}".to_owned(),
+                    };
+                    audit(tx, tenant, line, now).await
+                })
+            })
+            .await
+    }
+
+    /// Records what a check or a refused call said about a connection.
+    pub async fn set_connection_state(
+        &self,
+        connection: ConnectionId,
+        state: ConnectionState,
+        reason: String,
+        checked: Option<String>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let (reason, checked) = (reason.clone(), checked.clone());
+                Box::pin(async move {
+                    sql::exec(
+                        tx,
+                        "UPDATE connections SET state = $3, reason = $4, updated_at = $5, \
+                         checked_at = COALESCE($6, checked_at), checked = COALESCE($7, checked) \
+                         WHERE tenant_id = $1 AND id = $2",
+                        values![tenant, connection.uuid(), state.as_str(), reason, micros(now),
+                            checked.is_some().then(|| micros(now)), checked],
+                    )
+                    .await
+                    .map(drop)
+                })
+            })
+            .await
+    }
+
+    /// Lets a connection rest until then.
+    pub async fn pause_connection(
+        &self,
+        connection: ConnectionId,
+        until: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Outcome, move |tx| {
+                Box::pin(async move {
+                    let pause = "UPDATE connections SET paused_until = $3 \
+                                 WHERE tenant_id = $1 AND id = $2 \
+                                 AND (paused_until IS NULL OR paused_until < $3)";
+                    sql::exec(tx, pause, values![tenant, connection.uuid(), micros(until)])
+                        .await
+                        .map(drop)
+                })
+            })
+            .await
+    }
+}
+
+async fn insert_secret(
+    tx: &super::batch::Tx,
+    tenant: Uuid,
+    connection: Uuid,
+    s: &StoredSecret,
+) -> Result<(), StoreError> {
+    sql::exec(
+        tx,
+        "INSERT INTO secrets (id, tenant_id, connection_id, name, sealed, created_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        values![s.id, tenant, connection, s.name.clone(), s.sealed.clone(), micros(s.created_at),
+            micros_opt(s.expires_at)],
+    )
+    .await
+    .map(drop)
+}
+
+fn connection(row: &Row) -> Result<Connection, StoreError> {
+    let id: Uuid = row.get("id")?;
+    let settings = row.word("connections", "settings", id, |s| {
+        serde_json::from_str::<Settings>(s).ok()
+    })?;
+    Ok(Connection {
+        id: ConnectionId::from_uuid(id),
+        tenant: TenantId::from_uuid(row.get("tenant_id")?),
+        provider: row.word("connections", "provider", id, Provider::parse)?,
+        account: row.get("account")?,
+        state: row.word("connections", "state", id, ConnectionState::parse)?,
+        reason: row.get("reason")?,
+        settings,
+        paused_until: row.time_opt("paused_until")?,
+        checked_at: row.time_opt("checked_at")?,
+        checked: row.get("checked")?,
+    })
+}

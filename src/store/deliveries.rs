@@ -1,0 +1,210 @@
+//! Deliveries: reading them, and the claim that lets exactly one worker send.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::batch::{Lane, Tx};
+use super::sql::{self, Row, micros, values};
+use super::{StoreError, TenantStore};
+use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold};
+use crate::domain::ids::{ConnectionId, DeliveryId, EventId, OrderId, RuleId, TenantId};
+
+/// Something that waits for a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    Event(TenantId, EventId),
+    Order(TenantId, OrderId),
+    Delivery(TenantId, DeliveryId, DateTime<Utc>),
+}
+
+/// A worker's wish to send.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub attempt: Attempt,
+    pub address: String,
+    pub text_hash: Vec<u8>,
+    pub lease_owner: String,
+    pub now: DateTime<Utc>,
+}
+
+/// How a claim ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimResult {
+    /// The attempt is on disk; the call may begin.
+    Claimed,
+    /// An equal message to the same number is on its way.
+    EqualInFlight(DeliveryId),
+    /// The delivery, the tenant or the connection changed meanwhile: read again.
+    Refused,
+}
+
+impl TenantStore {
+    /// One delivery.
+    pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        let query = "SELECT * FROM deliveries WHERE event_id = $1 AND id = $2 AND tenant_id = $3";
+        let bound = values![id.event.uuid(), id.own, self.id.uuid()];
+        sql::one(self.db(), query, bound).await?.map(|r| delivery(&r)).transpose()
+    }
+
+    /// The deliveries of an event, oldest first.
+    pub async fn deliveries_of(&self, event: EventId) -> Result<Vec<Delivery>, StoreError> {
+        let query = "SELECT * FROM deliveries WHERE event_id = $1 AND tenant_id = $2 \
+                     ORDER BY id LIMIT 500";
+        let rows = sql::all(self.db(), query, values![event.uuid(), self.id.uuid()]).await?;
+        rows.iter().map(delivery).collect()
+    }
+
+    /// Takes a queued delivery for one call: the state, the lease, the equal-text lock and the
+    /// attempt are one commit. The statement reads suppression, stop switch, suspension and pause.
+    pub async fn claim(&self, claim: Claim) -> Result<ClaimResult, StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Attempt, move |tx| {
+                let claim = claim.clone();
+                Box::pin(async move { run(tx, tenant, &claim).await })
+            })
+            .await
+    }
+
+    /// Held deliveries of these kinds go back to the queue; what is due now.
+    pub async fn release_held(
+        &self,
+        holds: Vec<Hold>,
+        sentence: String,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<DeliveryId>, StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let (holds, sentence) = (holds.clone(), sentence.clone());
+                Box::pin(async move { release(tx, tenant, &holds, &sentence, now).await })
+            })
+            .await
+    }
+}
+
+/// How many held deliveries one transaction releases; the caller asks again for the rest.
+const RELEASE_AT_ONCE: u64 = 500;
+
+async fn release(
+    tx: &Tx,
+    tenant: Uuid,
+    holds: &[Hold],
+    sentence: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    let mut released = Vec::new();
+    for hold in holds {
+        let query = "UPDATE deliveries SET state = 'queued', hold = '', reason = $3, due_at = $4, \
+                     updated_at = $4 WHERE tenant_id = $1 AND state = 'held' AND id IN \
+                     (SELECT id FROM deliveries WHERE tenant_id = $1 AND state = 'held' \
+                      AND hold = $2 ORDER BY id LIMIT $5) RETURNING event_id, id, attempt_no";
+        let bound = values![tenant, hold.as_str(), sentence, micros(now), RELEASE_AT_ONCE];
+        for row in sql::all(tx, query, bound).await? {
+            let id = delivery_id(&row)?;
+            let step = super::outcomes::NewStep {
+                kind: crate::domain::delivery::StepKind::Released,
+                sentence: sentence.to_owned(),
+                detail: "{}".to_owned(),
+            };
+            super::outcomes::insert_step(tx, tenant, id, row.get("attempt_no")?, &step, now).await?;
+            released.push(id);
+        }
+    }
+    Ok(released)
+}
+
+async fn run(tx: &Tx, tenant: Uuid, c: &Claim) -> Result<ClaimResult, StoreError> {
+    let a = &c.attempt;
+    let (event, own) = (a.delivery.event.uuid(), a.delivery.own);
+    let lock = || values![a.account.clone(), c.address.clone(), c.text_hash.clone()];
+    let mut bound = lock();
+    bound.extend(values![event, own, micros(c.now)]);
+    let take = "INSERT INTO in_flight (account, address, text_hash, event_id, delivery_id, since) \
+                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+    if sql::exec(tx, take, bound).await? == 0 {
+        let query = "SELECT event_id, delivery_id AS id FROM in_flight \
+                     WHERE account = $1 AND address = $2 AND text_hash = $3";
+        let holder = sql::one(tx, query, lock()).await?.map(|r| delivery_id(&r)).transpose()?;
+        // Our own row may be left over from an attempt that ended without saying so.
+        match holder {
+            Some(holder) if holder == a.delivery => {}
+            Some(holder) => return Ok(ClaimResult::EqualInFlight(holder)),
+            None => return Ok(ClaimResult::Refused),
+        }
+    }
+    let claim = "UPDATE deliveries SET state = 'sending', reason = '', hold = '', lease_owner = $4, \
+                 lease_until = $5, due_at = $5, attempt_no = $6, connection_id = $7, account = $8, \
+                 looks = 0, updated_at = $9 \
+                 WHERE event_id = $1 AND id = $2 AND tenant_id = $3 AND state = 'queued' \
+                 AND attempt_no = $6 - 1 AND expires_at > $9 \
+                 AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = $3 \
+                     AND s.channel = deliveries.channel AND s.address = deliveries.address) \
+                 AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = $3 AND t.stopped_at IS NULL \
+                     AND t.status = 'active') \
+                 AND EXISTS (SELECT 1 FROM connections k WHERE k.id = $7 AND k.tenant_id = $3 \
+                     AND k.state = 'ready' AND (k.paused_until IS NULL OR k.paused_until <= $9))";
+    let bound = values![event, own, tenant, c.lease_owner.clone(), micros(a.lease_until),
+        a.attempt_no, a.connection.uuid(), a.account.clone(), micros(c.now)];
+    if sql::exec(tx, claim, bound).await? == 0 {
+        super::outcomes::leave_in_flight(tx, a.delivery).await?;
+        return Ok(ClaimResult::Refused);
+    }
+    sql::exec(
+        tx,
+        "INSERT INTO attempts (event_id, id, tenant_id, delivery_id, attempt_no, connection_id, \
+         account, request, started_at, lease_until) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        values![event, a.id.uuid(), tenant, own, a.attempt_no, a.connection.uuid(),
+            a.account.clone(), a.request.clone(), micros(a.started_at), micros(a.lease_until)],
+    )
+    .await?;
+    Ok(ClaimResult::Claimed)
+}
+
+pub(super) fn due(row: &Row) -> Result<Due, StoreError> {
+    let tenant = TenantId::from_uuid(row.get("tenant_id")?);
+    Ok(Due::Delivery(tenant, delivery_id(row)?, row.time("due_at")?))
+}
+
+pub(super) fn delivery_id(row: &Row) -> Result<DeliveryId, StoreError> {
+    Ok(DeliveryId { event: EventId::from_uuid(row.get("event_id")?), own: row.get("id")? })
+}
+
+pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
+    let id = delivery_id(row)?;
+    let replay_of: Uuid = row.get("replay_of")?;
+    Ok(Delivery {
+        id,
+        tenant: TenantId::from_uuid(row.get("tenant_id")?),
+        rule: RuleId::from_uuid(row.get("rule_id")?),
+        rule_version: row.get("rule_version")?,
+        rule_name: row.get("rule_name")?,
+        order: OrderId::from_uuid(row.get("order_id")?),
+        replay_of: (!replay_of.is_nil()).then_some(DeliveryId { event: id.event, own: replay_of }),
+        channel: row.word("deliveries", "channel", id.own, Channel::parse)?,
+        address: row.get("address")?,
+        recipient: row.get("recipient")?,
+        sender: row.get("sender")?,
+        body: row.get("body")?,
+        text_hash: row.get("text_hash")?,
+        state: row.word("deliveries", "state", id.own, DeliveryState::parse)?,
+        reason: row.get("reason")?,
+        hold: Hold::parse(&row.get::<String>("hold")?),
+        due_at: row.time_opt("due_at")?,
+        expires_at: row.time("expires_at")?,
+        connection: ConnectionId::from_uuid(row.get("connection_id")?),
+        account: row.get("account")?,
+        lease_owner: row.get("lease_owner")?,
+        lease_until: row.time_opt("lease_until")?,
+        attempt_no: row.get("attempt_no")?,
+        tries: row.get("tries")?,
+        absents: row.get("absents")?,
+        looks: row.get("looks")?,
+        sid: row.get("sid")?,
+        provider_rank: row.get("provider_rank")?,
+        error_code: row.get("error_code")?,
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+    })
+}

@@ -1,0 +1,27 @@
+//! What can go wrong in the database.
+
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+/// A failed read or write.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused, or could not be reached.
+    #[error("the database failed")]
+    Db(#[from] DbErr),
+    /// A stored value does not mean anything to this version.
+    #[error("column {column} of table {table} holds a value that is not understood (row {row})")]
+    BadRow { table: &'static str, column: &'static str, row: Uuid },
+    /// A stored body could not be decompressed.
+    #[error("the body of event {0} could not be read back")]
+    BadBody(Uuid),
+    /// The writer has stopped: the process is shutting down.
+    #[error("the database is closed: the process is shutting down")]
+    Closed,
+    /// One write failed in a way that its own code did not expect.
+    #[error("a write panicked; nothing of it was kept")]
+    Panicked,
+    /// A name that must be unique is taken.
+    #[error("{0} is taken")]
+    Taken(&'static str),
+}

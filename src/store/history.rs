@@ -1,0 +1,359 @@
+//! What people read: pages of events and deliveries, the whole story of one event, figures.
+
+use chrono::{DateTime, Utc};
+use sea_orm::Value;
+use uuid::Uuid;
+
+use super::batch::Lane;
+use super::deliveries::delivery;
+use super::events::event;
+use super::sql::{self, Row, from_micros, micros, placeholders, values};
+use super::{StoreError, TenantStore};
+use crate::domain::decision::{Decision, DecisionKind};
+use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Receipt, Step, StepKind};
+use crate::domain::event::{Event, EventState, EventType};
+use crate::domain::ids::{
+    AttemptId, ConnectionId, DecisionId, DeliveryId, EventId, OrderId, ReceiptId, RejectedId,
+    RuleId, StepId, TenantId, floor_v7,
+};
+use crate::domain::order::Order;
+use crate::domain::page::{Cursor, Page};
+
+/// Which events to list; each filter has an index that ends in the id.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    pub state: Option<EventState>,
+    pub event_type: Option<EventType>,
+    pub document_id: Option<String>,
+    pub party_id: Option<String>,
+}
+
+/// Which deliveries to list.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryFilter {
+    pub state: Option<DeliveryState>,
+}
+
+/// All that is known of one event.
+#[derive(Debug, Clone)]
+pub struct Story {
+    pub event: Event,
+    pub decisions: Vec<Decision>,
+    pub deliveries: Vec<Delivery>,
+    pub attempts: Vec<Attempt>,
+    pub steps: Vec<Step>,
+    pub receipts: Vec<Receipt>,
+    pub orders: Vec<Order>,
+}
+
+/// Figures for the Overview.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// Deliveries made since the given instant, by state.
+    pub by_state: Vec<(DeliveryState, i64)>,
+    /// Deliveries per hour since then: hour, and whether they went well.
+    pub by_hour: Vec<(DateTime<Utc>, DeliveryState, i64)>,
+    pub last_event_at: Option<DateTime<Utc>>,
+}
+
+/// A request that could not be verified.
+#[derive(Debug, Clone)]
+pub struct RejectedRequest {
+    pub id: RejectedId,
+    pub tenant: TenantId,
+    pub connection: ConnectionId,
+    pub path: String,
+    /// The client's address.
+    pub address: String,
+    pub reason: String,
+    /// JSON: lengths, content type, whether a query was present, first digits of the digests.
+    pub compared: String,
+    /// How many requests like it were counted and not kept.
+    pub like_it: i64,
+    pub at: DateTime<Utc>,
+}
+
+/// How many rejected requests of a tenant are kept.
+const REJECTED_KEPT: i64 = 200;
+
+impl TenantStore {
+    /// A page of events, newest first.
+    pub async fn events(
+        &self,
+        filter: &EventFilter,
+        cursor: Cursor,
+        limit: u64,
+    ) -> Result<Page<Event>, StoreError> {
+        let mut query = Keyset::new("events", self.id);
+        query.equals("state", filter.state.map(|s| s.as_str().to_owned()));
+        query.equals("event_type", filter.event_type.map(|t| t.as_str().to_owned()));
+        query.equals("document_id", filter.document_id.clone());
+        query.equals("party_id", filter.party_id.clone());
+        query.page(self, cursor, limit, event, |e| e.id.uuid()).await
+    }
+
+    /// A page of deliveries, newest first.
+    pub async fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        cursor: Cursor,
+        limit: u64,
+    ) -> Result<Page<Delivery>, StoreError> {
+        let mut query = Keyset::new("deliveries", self.id);
+        query.equals("state", filter.state.map(|s| s.as_str().to_owned()));
+        query.page(self, cursor, limit, delivery, |d| d.id.own).await
+    }
+
+    /// The deliveries of several events, for a list of them.
+    pub async fn deliveries_of_events(
+        &self,
+        events: &[EventId],
+    ) -> Result<Vec<Delivery>, StoreError> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = format!(
+            "SELECT * FROM deliveries WHERE tenant_id = $1 AND event_id IN ({}) ORDER BY id LIMIT 1000",
+            placeholders(events.len(), 2)
+        );
+        let mut bound = values![self.id.uuid()];
+        bound.extend(events.iter().map(|e| Value::from(e.uuid())));
+        sql::all(self.db(), &query, bound).await?.iter().map(delivery).collect()
+    }
+
+    /// Deliveries that wait for a person, newest first.
+    pub async fn needing_person(&self, limit: u64) -> Result<Vec<Delivery>, StoreError> {
+        let query = "SELECT * FROM deliveries WHERE tenant_id = $1 AND state IN ('unknown', 'held') \
+                     ORDER BY id DESC LIMIT $2";
+        let rows = sql::all(self.db(), query, values![self.id.uuid(), limit]).await?;
+        rows.iter().map(delivery).collect()
+    }
+
+    /// All that is known of one event.
+    pub async fn story(&self, id: EventId) -> Result<Option<Story>, StoreError> {
+        let Some(event) = self.event(id).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Story {
+            event,
+            decisions: self.decisions_of(id).await?,
+            deliveries: self.deliveries_of(id).await?,
+            attempts: self.of_event("attempts", id, attempt).await?,
+            steps: self.of_event("delivery_steps", id, step).await?,
+            receipts: self.of_event("receipts", id, receipt).await?,
+            orders: self.orders_of(id).await?,
+        }))
+    }
+
+    /// The decisions about an event, in the order in which they were taken.
+    pub async fn decisions_of(&self, id: EventId) -> Result<Vec<Decision>, StoreError> {
+        self.of_event("decisions", id, decision).await
+    }
+
+    /// Rows of one event; bounded, since an event with thousands of them is nobody's to read.
+    async fn of_event<T>(
+        &self,
+        table: &str,
+        id: EventId,
+        read: impl Fn(&Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let query = format!(
+            "SELECT * FROM {table} WHERE event_id = $1 AND tenant_id = $2 ORDER BY id LIMIT 2000"
+        );
+        let rows = sql::all(self.db(), &query, values![id.uuid(), self.id.uuid()]).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Figures since an instant.
+    pub async fn tally(&self, since: DateTime<Utc>) -> Result<Tally, StoreError> {
+        let from = floor_v7(since);
+        let query = "SELECT state, created_at / 3600000000 AS hour, COUNT(*) AS n FROM deliveries \
+                     WHERE tenant_id = $1 AND id >= $2 GROUP BY state, created_at / 3600000000";
+        let mut tally = Tally::default();
+        for row in sql::all(self.db(), query, values![self.id.uuid(), from]).await? {
+            let state = row.word("deliveries", "state", from, DeliveryState::parse)?;
+            let (hour, n): (i64, i64) = (row.get("hour")?, row.get("n")?);
+            tally.by_hour.push((from_micros(hour * 3_600_000_000), state, n));
+            match tally.by_state.iter_mut().find(|(s, _)| *s == state) {
+                Some((_, sum)) => *sum += n,
+                None => tally.by_state.push((state, n)),
+            }
+        }
+        let last = "SELECT received_at FROM events WHERE tenant_id = $1 ORDER BY id DESC LIMIT 1";
+        let row = sql::one(self.db(), last, values![self.id.uuid()]).await?;
+        tally.last_event_at = row.map(|r| r.time("received_at")).transpose()?;
+        Ok(tally)
+    }
+
+    /// Keeps a rejected request, and only the newest few hundred of them.
+    pub async fn reject(&self, rejected: RejectedRequest) -> Result<(), StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Receipt, move |tx| {
+                let r = rejected.clone();
+                Box::pin(async move {
+                    sql::exec(
+                        tx,
+                        "INSERT INTO rejected_requests (id, tenant_id, connection_id, path, address, \
+                         reason, compared, like_it, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                        values![r.id.uuid(), tenant, r.connection.uuid(), r.path, r.address, r.reason,
+                            r.compared, r.like_it, micros(r.at)],
+                    )
+                    .await?;
+                    let trim = "DELETE FROM rejected_requests WHERE tenant_id = $1 AND id < \
+                                (SELECT id FROM rejected_requests WHERE tenant_id = $1 \
+                                 ORDER BY id DESC LIMIT 1 OFFSET $2)";
+                    sql::exec(tx, trim, values![tenant, REJECTED_KEPT]).await.map(drop)
+                })
+            })
+            .await
+    }
+
+    /// The rejected requests that are kept, newest first.
+    pub async fn rejected(&self, limit: u64) -> Result<Vec<RejectedRequest>, StoreError> {
+        let query = "SELECT * FROM rejected_requests WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2";
+        let rows = sql::all(self.db(), query, values![self.id.uuid(), limit]).await?;
+        rows.iter()
+            .map(|r| {
+                Ok(RejectedRequest {
+                    id: RejectedId::from_uuid(r.get("id")?),
+                    tenant: self.id,
+                    connection: ConnectionId::from_uuid(r.get("connection_id")?),
+                    path: r.get("path")?,
+                    address: r.get("address")?,
+                    reason: r.get("reason")?,
+                    compared: r.get("compared")?,
+                    like_it: r.get("like_it")?,
+                    at: r.time("at")?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// A list ordered by id, newest first, with equality filters and one row more than asked, which
+/// tells whether there is another page.
+struct Keyset {
+    table: &'static str,
+    wheres: Vec<String>,
+    bound: Vec<Value>,
+}
+
+impl Keyset {
+    fn new(table: &'static str, tenant: TenantId) -> Self {
+        Self { table, wheres: vec!["tenant_id = $1".to_owned()], bound: values![tenant.uuid()] }
+    }
+
+    fn equals(&mut self, column: &str, value: Option<String>) {
+        if let Some(value) = value {
+            self.bound.push(value.into());
+            self.wheres.push(format!("{column} = ${}", self.bound.len()));
+        }
+    }
+
+    async fn page<T>(
+        mut self,
+        store: &TenantStore,
+        cursor: Cursor,
+        limit: u64,
+        read: impl Fn(&Row) -> Result<T, StoreError>,
+        id: impl Fn(&T) -> Uuid,
+    ) -> Result<Page<T>, StoreError> {
+        let (compare, order) = match cursor {
+            Cursor::Newest => (None, "DESC"),
+            Cursor::Before(id) => (Some(("<", id)), "DESC"),
+            Cursor::After(id) => (Some((">", id)), "ASC"),
+        };
+        if let Some((operator, id)) = compare {
+            self.bound.push(id.into());
+            self.wheres.push(format!("id {operator} ${}", self.bound.len()));
+        }
+        self.bound.push((limit + 1).into());
+        let query = format!(
+            "SELECT * FROM {} WHERE {} ORDER BY id {order} LIMIT ${}",
+            self.table,
+            self.wheres.join(" AND "),
+            self.bound.len()
+        );
+        let rows = sql::all(store.db(), &query, self.bound).await?;
+        let mut rows = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        let forward = matches!(cursor, Cursor::After(_));
+        if forward {
+            rows.reverse();
+        }
+        let (first, last) = (rows.first().map(&id), rows.last().map(&id));
+        let has_newer = if forward { has_more } else { cursor != Cursor::Newest };
+        let has_older = if forward { true } else { has_more };
+        Ok(Page {
+            newer: first.filter(|_| has_newer).map(Cursor::After),
+            older: last.filter(|_| has_older).map(Cursor::Before),
+            rows,
+        })
+    }
+}
+
+fn decision(row: &Row) -> Result<Decision, StoreError> {
+    let id: Uuid = row.get("id")?;
+    let rule: Uuid = row.get("rule_id")?;
+    Ok(Decision {
+        id: DecisionId::from_uuid(id),
+        event: EventId::from_uuid(row.get("event_id")?),
+        order: OrderId::from_uuid(row.get("order_id")?),
+        rule: (!rule.is_nil()).then_some(RuleId::from_uuid(rule)),
+        rule_version: row.get("rule_version")?,
+        rule_name: row.get("rule_name")?,
+        is_match: row.get("matched")?,
+        kind: row.word("decisions", "kind", id, DecisionKind::parse)?,
+        reason: row.get("reason")?,
+        met: row.get("met")?,
+        decided_at: row.time("decided_at")?,
+    })
+}
+
+fn attempt(row: &Row) -> Result<Attempt, StoreError> {
+    Ok(Attempt {
+        id: AttemptId::from_uuid(row.get("id")?),
+        delivery: of_delivery(row)?,
+        attempt_no: row.get("attempt_no")?,
+        connection: ConnectionId::from_uuid(row.get("connection_id")?),
+        account: row.get("account")?,
+        request: row.get("request")?,
+        started_at: row.time("started_at")?,
+        lease_until: row.time("lease_until")?,
+    })
+}
+
+fn step(row: &Row) -> Result<Step, StoreError> {
+    let id: Uuid = row.get("id")?;
+    Ok(Step {
+        id: StepId::from_uuid(id),
+        delivery: of_delivery(row)?,
+        attempt_no: row.get("attempt_no")?,
+        kind: row.word("delivery_steps", "kind", id, StepKind::parse)?,
+        sentence: row.get("sentence")?,
+        detail: row.get("detail")?,
+        at: row.time("at")?,
+    })
+}
+
+fn receipt(row: &Row) -> Result<Receipt, StoreError> {
+    Ok(Receipt {
+        id: ReceiptId::from_uuid(row.get("id")?),
+        delivery: of_delivery(row)?,
+        sid: row.get("sid")?,
+        status: row.get("status")?,
+        error_code: row.get("error_code")?,
+        source: row.get("source")?,
+        is_verified: row.get("verified")?,
+        detail: row.get("detail")?,
+        at: row.time("at")?,
+    })
+}
+
+/// The delivery that an attempt, step or receipt belongs to.
+fn of_delivery(row: &Row) -> Result<DeliveryId, StoreError> {
+    Ok(DeliveryId { event: EventId::from_uuid(row.get("event_id")?), own: row.get("delivery_id")? })
+}

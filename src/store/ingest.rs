@@ -1,0 +1,171 @@
+//! Keeping events: digests, event rows and bodies of a whole batch in three statements.
+
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
+use sea_orm::Value;
+use uuid::Uuid;
+
+use super::batch::Tx;
+use super::error::StoreError;
+use super::sql::{self, micros, placeholders, tuples};
+use crate::domain::event::{EventState, EventType, Ingested, NewEvent};
+use crate::domain::ids::EventId;
+
+/// Within this time the same body is a repeat, whatever the day.
+const SAME_BODY_REPEATS_FOR: TimeDelta = TimeDelta::hours(12);
+
+/// An event whose body is already compressed, outside the writer.
+pub(super) struct PreparedEvent {
+    pub(super) event: NewEvent,
+    pub(super) dictionary: i16,
+    pub(super) compressed: Vec<u8>,
+}
+
+/// Inserts what is new. Doubles find each other, also within the batch.
+pub(super) async fn insert(tx: &Tx, events: &[&PreparedEvent]) -> Result<Vec<Ingested>, StoreError> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut seen = known_digests(tx, events).await?;
+    let mut answers = Vec::with_capacity(events.len());
+    let mut new = Vec::with_capacity(events.len());
+    for prepared in events {
+        let event = &prepared.event;
+        if let Some(first) = repeat_of(event, &seen) {
+            answers.push(Ingested { event: first, is_duplicate: true });
+            continue;
+        }
+        let at = micros(event.received_at);
+        for digest in std::iter::once(event.digest).chain(event.day_digest) {
+            seen.insert(digest.to_vec(), (event.id, at));
+        }
+        answers.push(Ingested { event: event.id, is_duplicate: false });
+        new.push(*prepared);
+    }
+    if !new.is_empty() {
+        insert_digests(tx, &new).await?;
+        insert_events(tx, &new).await?;
+        insert_bodies(tx, &new).await?;
+    }
+    Ok(answers)
+}
+
+type Digests = HashMap<Vec<u8>, (EventId, i64)>;
+
+fn repeat_of(event: &NewEvent, seen: &Digests) -> Option<EventId> {
+    let Some(day_digest) = event.day_digest else {
+        return seen.get(&event.digest[..]).map(|(id, _)| *id);
+    };
+    if let Some((id, _)) = seen.get(&day_digest[..]) {
+        return Some(*id);
+    }
+    let (id, at) = seen.get(&event.digest[..])?;
+    let since = micros(event.received_at) - at;
+    let window = SAME_BODY_REPEATS_FOR.num_microseconds().unwrap_or(i64::MAX);
+    (since < window).then_some(*id)
+}
+
+async fn known_digests(tx: &Tx, events: &[&PreparedEvent]) -> Result<Digests, StoreError> {
+    let wanted: Vec<Value> = events
+        .iter()
+        .flat_map(|p| std::iter::once(p.event.digest).chain(p.event.day_digest))
+        .map(|d| Value::from(d.to_vec()))
+        .collect();
+    let query = format!(
+        "SELECT digest, event_id, received_at FROM digests WHERE digest IN ({})",
+        placeholders(wanted.len(), 1)
+    );
+    let mut known = HashMap::with_capacity(wanted.len());
+    for row in sql::all(tx, &query, wanted).await? {
+        let id = EventId::from_uuid(row.get::<Uuid>("event_id")?);
+        known.insert(row.get("digest")?, (id, row.get("received_at")?));
+    }
+    Ok(known)
+}
+
+async fn insert_digests(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreError> {
+    let mut rows: HashMap<[u8; 32], (Uuid, i64)> = HashMap::new();
+    for prepared in new {
+        let event = &prepared.event;
+        for digest in std::iter::once(event.digest).chain(event.day_digest) {
+            rows.insert(digest, (event.id.uuid(), micros(event.received_at)));
+        }
+    }
+    let count = rows.len();
+    let values = rows
+        .into_iter()
+        .flat_map(|(digest, (id, at))| sql::values![digest.to_vec(), id, at])
+        .collect();
+    let statement = format!(
+        "INSERT INTO digests (digest, event_id, received_at) VALUES {} \
+         ON CONFLICT (digest) DO UPDATE SET event_id = excluded.event_id, \
+         received_at = excluded.received_at",
+        tuples(count, 3, 1)
+    );
+    sql::exec(tx, &statement, values).await?;
+    Ok(())
+}
+
+async fn insert_events(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreError> {
+    let values = new
+        .iter()
+        .flat_map(|p| {
+            let e = &p.event;
+            let path_type = e.path_type.map_or("", EventType::as_str);
+            sql::values![
+                e.id.uuid(),
+                e.tenant.uuid(),
+                e.connection.uuid(),
+                e.source.as_str(),
+                path_type,
+                e.label.clone(),
+                path_type,
+                EventState::Received.as_str(),
+                "",
+                "",
+                "",
+                "",
+                "",
+                Option::<i64>::None,
+                "",
+                0_i64,
+                micros(e.received_at),
+                Option::<i64>::None,
+            ]
+        })
+        .collect();
+    let statement = format!(
+        "INSERT INTO events (id, tenant_id, connection_id, source, path_type, label, event_type, \
+         state, document_kind, document_id, document_number, party_id, party_name, amount, \
+         currency, rules_not_asked, received_at, routed_at) VALUES {}",
+        tuples(new.len(), 18, 1)
+    );
+    sql::exec(tx, &statement, values).await?;
+    Ok(())
+}
+
+async fn insert_bodies(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreError> {
+    let values = new
+        .iter()
+        .flat_map(|p| {
+            let e = &p.event;
+            sql::values![
+                e.id.uuid(),
+                e.tenant.uuid(),
+                e.body.content_type.clone(),
+                e.body.query.clone(),
+                p.dictionary,
+                i64::try_from(e.body.bytes.len()).unwrap_or(i64::MAX),
+                p.compressed.clone(),
+            ]
+        })
+        .collect();
+    let statement = format!(
+        "INSERT INTO bodies (event_id, tenant_id, content_type, query, dictionary, raw_size, body) \
+         VALUES {}",
+        tuples(new.len(), 7, 1)
+    );
+    sql::exec(tx, &statement, values).await?;
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! Orders: replays, made once per nonce.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::batch::{Lane, Tx};
+use super::route::insert_delivery;
+use super::settings::{AuditLine, audit};
+use super::sql::{self, Row, micros, values};
+use super::{StoreError, TenantStore};
+use crate::domain::delivery::{DeliveryState, NewDelivery};
+use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
+use crate::domain::order::{Order, OrderKind};
+
+/// A wish to decide or send once more.
+#[derive(Debug, Clone)]
+pub struct NewOrder {
+    pub order: Order,
+    /// For the replay of a delivery: the new, linked delivery.
+    pub delivery: Option<NewDelivery>,
+}
+
+/// How an order ended.
+#[derive(Debug, Clone)]
+pub enum OrderResult {
+    Made,
+    /// The nonce was used before: this is the order that it made.
+    Repeated(Order),
+    /// A delivery of the same event (and address) is still open.
+    Blocked(DeliveryId),
+    /// The address must not be written to.
+    Suppressed(String),
+}
+
+impl TenantStore {
+    /// Keeps an order, and its delivery, unless the nonce was used or something stands against it.
+    pub async fn create_order(&self, new: NewOrder) -> Result<OrderResult, StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let new = new.clone();
+                Box::pin(async move { run(tx, tenant, &new).await })
+            })
+            .await
+    }
+
+    /// An order by id.
+    pub async fn order(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        let query = "SELECT * FROM orders WHERE tenant_id = $1 AND id = $2";
+        let row = sql::one(self.db(), query, values![self.id.uuid(), id.uuid()]).await?;
+        row.map(|r| order(&r)).transpose()
+    }
+
+    /// The orders about an event, oldest first.
+    pub async fn orders_of(&self, event: EventId) -> Result<Vec<Order>, StoreError> {
+        let query = "SELECT * FROM orders WHERE event_id = $1 AND tenant_id = $2 ORDER BY id LIMIT 200";
+        let rows = sql::all(self.db(), query, values![event.uuid(), self.id.uuid()]).await?;
+        rows.iter().map(order).collect()
+    }
+}
+
+async fn run(tx: &Tx, tenant: Uuid, new: &NewOrder) -> Result<OrderResult, StoreError> {
+    let o = &new.order;
+    let query = "SELECT * FROM orders WHERE tenant_id = $1 AND nonce = $2";
+    if let Some(row) = sql::one(tx, query, values![tenant, o.nonce.clone()]).await? {
+        return Ok(OrderResult::Repeated(order(&row)?));
+    }
+    if let Some(open) = open_delivery(tx, tenant, new).await? {
+        return Ok(OrderResult::Blocked(open));
+    }
+    if let Some(delivery) = &new.delivery {
+        let query = "SELECT reason FROM suppressions \
+                     WHERE tenant_id = $1 AND channel = $2 AND address = $3";
+        let bound = values![tenant, delivery.channel.as_str(), delivery.address.clone()];
+        if let Some(row) = sql::one(tx, query, bound).await? {
+            return Ok(OrderResult::Suppressed(row.get("reason")?));
+        }
+    }
+    sql::exec(
+        tx,
+        "INSERT INTO orders (id, tenant_id, kind, event_id, delivery_id, nonce, requested_by, \
+         requested_at, routed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        values![o.id.uuid(), tenant, o.kind.as_str(), o.event.uuid(),
+            o.delivery.map_or(Uuid::nil(), |d| d.own), o.nonce.clone(), o.requested_by.clone(),
+            micros(o.requested_at), o.routed_at.map(micros)],
+    )
+    .await?;
+    if let Some(delivery) = &new.delivery {
+        insert_delivery(tx, tenant, delivery, o.requested_at).await?;
+    }
+    let action = match o.kind {
+        OrderKind::ReplayEvent => "event.replayed",
+        OrderKind::ReplayDelivery => "delivery.replayed",
+    };
+    let subject = o.delivery.map_or_else(|| o.event.to_string(), |d| d.to_string());
+    let line = AuditLine {
+        actor: o.requested_by.clone(),
+        action,
+        subject,
+        detail: serde_json::json!({ "order": o.id }).to_string(),
+    };
+    audit(tx, tenant, line, o.requested_at).await?;
+    Ok(OrderResult::Made)
+}
+
+/// A delivery that is still on its way: of the same address, or of any when an event is replayed.
+async fn open_delivery(
+    tx: &Tx,
+    tenant: Uuid,
+    new: &NewOrder,
+) -> Result<Option<DeliveryId>, StoreError> {
+    let query = "SELECT id, address, state FROM deliveries WHERE event_id = $1 AND tenant_id = $2";
+    let event = new.order.event;
+    for row in sql::all(tx, query, values![event.uuid(), tenant]).await? {
+        let own: Uuid = row.get("id")?;
+        let state = row.word("deliveries", "state", own, DeliveryState::parse)?;
+        let address: String = row.get("address")?;
+        let concerned = new.delivery.as_ref().is_none_or(|d| d.address == address);
+        if state.blocks_replay() && concerned {
+            return Ok(Some(DeliveryId { event, own }));
+        }
+    }
+    Ok(None)
+}
+
+fn order(row: &Row) -> Result<Order, StoreError> {
+    let id: Uuid = row.get("id")?;
+    let event = EventId::from_uuid(row.get("event_id")?);
+    let delivery: Uuid = row.get("delivery_id")?;
+    Ok(Order {
+        id: OrderId::from_uuid(id),
+        tenant: TenantId::from_uuid(row.get("tenant_id")?),
+        kind: row.word("orders", "kind", id, OrderKind::parse)?,
+        event,
+        delivery: (!delivery.is_nil()).then_some(DeliveryId { event, own: delivery }),
+        nonce: row.get("nonce")?,
+        requested_by: row.get("requested_by")?,
+        requested_at: row.time("requested_at")?,
+        routed_at: row.time_opt("routed_at")?,
+    })
+}

@@ -1,0 +1,309 @@
+//! What happens to a delivery: a guarded change of state, and the step that tells of it.
+//!
+//! The outcome of a call is appended always; only the change of state needs its guard to hold. Every
+//! other step is appended only with the change that it tells of.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::batch::{Lane, Tx};
+use super::settings::suppress;
+use super::sql::{self, micros, micros_opt, placeholders, values};
+use super::{StoreError, TenantStore};
+use crate::domain::delivery::{Channel, DeliveryState, Hold, ProviderStatus, StepKind};
+use crate::domain::ids::{DeliveryId, StepId};
+
+/// A step to be appended.
+#[derive(Debug, Clone)]
+pub struct NewStep {
+    pub kind: StepKind,
+    pub sentence: String,
+    /// JSON.
+    pub detail: String,
+}
+
+/// What must still hold for the state to change.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    pub states: &'static [DeliveryState],
+    pub attempt_no: i64,
+    /// The lease that must still be ours, when it matters.
+    pub lease_owner: Option<String>,
+}
+
+/// A message that the provider is known to have.
+#[derive(Debug, Clone)]
+pub struct KnownMessage {
+    pub account: String,
+    pub sid: String,
+    pub address: String,
+    pub status: ProviderStatus,
+    pub accepted_at: DateTime<Utc>,
+}
+
+/// One change of a delivery.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub delivery: DeliveryId,
+    pub guard: Guard,
+    pub state: DeliveryState,
+    pub reason: String,
+    pub hold: Option<Hold>,
+    pub due_at: Option<DateTime<Utc>>,
+    pub tries: Option<i64>,
+    pub absents: Option<i64>,
+    pub looks: Option<i64>,
+    /// The provider's error code; 0 leaves the stored one.
+    pub error_code: i64,
+    pub step: Option<NewStep>,
+    /// The step is kept even when the guard no longer holds: it is the outcome of a call.
+    pub is_outcome: bool,
+    /// The equal-text lock is given back.
+    pub leaves_flight: bool,
+    pub message: Option<KnownMessage>,
+    /// The address must not be written to again: channel, address, reason.
+    pub suppress: Option<(Channel, String, String)>,
+    pub now: DateTime<Utc>,
+}
+
+impl Change {
+    /// A change of state with everything else left as it is.
+    pub fn to(
+        state: DeliveryState,
+        delivery: DeliveryId,
+        guard: Guard,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            delivery,
+            guard,
+            state,
+            reason: String::new(),
+            hold: None,
+            due_at: None,
+            tries: None,
+            absents: None,
+            looks: None,
+            error_code: 0,
+            step: None,
+            is_outcome: false,
+            leaves_flight: false,
+            message: None,
+            suppress: None,
+            now,
+        }
+    }
+
+    /// The same, telling why in the row and in an appended step.
+    pub fn because(mut self, kind: StepKind, sentence: impl Into<String>, detail: String) -> Self {
+        let sentence = sentence.into();
+        self.reason.clone_from(&sentence);
+        self.step = Some(NewStep { kind, sentence, detail });
+        self
+    }
+}
+
+impl TenantStore {
+    /// Applies a change; whether the state changed.
+    pub async fn change(&self, change: Change) -> Result<bool, StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Outcome, move |tx| {
+                let change = change.clone();
+                Box::pin(async move { apply(tx, tenant, &change).await })
+            })
+            .await
+    }
+
+    /// Appends a step that changes nothing.
+    pub async fn add_step(
+        &self,
+        delivery: DeliveryId,
+        attempt_no: i64,
+        step: NewStep,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Outcome, move |tx| {
+                let step = step.clone();
+                Box::pin(async move {
+                    insert_step(tx, tenant, delivery, attempt_no, &step, now).await
+                })
+            })
+            .await
+    }
+
+    /// A message of the account that is known to have been accepted since `since`: a listing that
+    /// shows it is recent enough to prove that another one is missing.
+    pub async fn witness(
+        &self,
+        account: &str,
+        since: DateTime<Utc>,
+        but: DeliveryId,
+    ) -> Result<Option<(String, String)>, StoreError> {
+        let query = "SELECT sid, address FROM provider_messages WHERE account = $1 \
+                     AND accepted_at > $2 AND delivery_id <> $3 \
+                     ORDER BY accepted_at DESC LIMIT 1";
+        let bound = values![account, micros(since), but.own];
+        let row = sql::one(self.db(), query, bound).await?;
+        row.map(|r| Ok((r.get("sid")?, r.get("address")?))).transpose()
+    }
+
+    /// Which of these messages already belong to another delivery.
+    pub async fn taken_sids(
+        &self,
+        account: &str,
+        sids: &[String],
+        but: DeliveryId,
+    ) -> Result<Vec<String>, StoreError> {
+        if sids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = format!(
+            "SELECT sid FROM provider_messages WHERE account = $1 AND delivery_id <> $2 \
+             AND sid IN ({})",
+            placeholders(sids.len(), 3)
+        );
+        let mut bound = values![account, but.own];
+        bound.extend(sids.iter().map(|s| s.clone().into()));
+        sql::all(self.db(), &query, bound).await?.iter().map(|r| r.get("sid")).collect()
+    }
+}
+
+async fn apply(tx: &Tx, tenant: Uuid, c: &Change) -> Result<bool, StoreError> {
+    if let Some(message) = &c.message {
+        know_message(tx, tenant, c.delivery, c.guard.attempt_no, message).await?;
+    }
+    let changed = update(tx, tenant, c).await?;
+    if let Some(step) = &c.step
+        && (changed || c.is_outcome)
+    {
+        insert_step(tx, tenant, c.delivery, c.guard.attempt_no, step, c.now).await?;
+    }
+    if let Some((channel, address, reason)) = &c.suppress {
+        suppress(tx, tenant, *channel, address, ("provider", reason), c.now).await?;
+    }
+    if changed && c.leaves_flight {
+        leave_in_flight(tx, c.delivery).await?;
+    }
+    if let Some(message) = &c.message {
+        if changed {
+            super::receipts::fold_unmatched(tx, tenant, c.delivery, message, c.now).await?;
+        } else {
+            tell_double(tx, tenant, c, message).await?;
+        }
+    }
+    Ok(changed)
+}
+
+async fn update(tx: &Tx, tenant: Uuid, c: &Change) -> Result<bool, StoreError> {
+    let states = placeholders(c.guard.states.len(), 19);
+    let statement = format!(
+        "UPDATE deliveries SET state = $4, reason = $5, hold = $6, due_at = $7, \
+         tries = COALESCE($8, tries), absents = COALESCE($9, absents), looks = COALESCE($10, looks), \
+         sid = CASE WHEN $11 = '' THEN sid ELSE $11 END, \
+         provider_rank = CASE WHEN provider_rank < $12 THEN $12 ELSE provider_rank END, \
+         error_code = CASE WHEN $13 = 0 THEN error_code ELSE $13 END, \
+         lease_owner = '', lease_until = $14, updated_at = $15 \
+         WHERE event_id = $1 AND id = $2 AND tenant_id = $3 AND attempt_no = $16 \
+         AND ($17 = '' OR lease_owner = $17) AND (sid = '' OR $11 = '' OR sid = $11) \
+         AND provider_rank <= $18 AND state IN ({states})"
+    );
+    let rank = c.message.as_ref().map_or(-1, |m| m.status.rank());
+    let mut bound = values![
+        c.delivery.event.uuid(),
+        c.delivery.own,
+        tenant,
+        c.state.as_str(),
+        c.reason.clone(),
+        c.hold.map_or("", Hold::as_str),
+        micros_opt(c.due_at),
+        c.tries,
+        c.absents,
+        c.looks,
+        c.message.as_ref().map_or("", |m| m.sid.as_str()),
+        rank,
+        c.error_code,
+        Option::<i64>::None,
+        micros(c.now),
+        c.guard.attempt_no,
+        c.guard.lease_owner.clone().unwrap_or_default(),
+        if c.message.is_some() { rank } else { i16::MAX },
+    ];
+    bound.extend(c.guard.states.iter().map(|s| s.as_str().into()));
+    Ok(sql::exec(tx, &statement, bound).await? == 1)
+}
+
+/// A message turned up for a delivery that no longer waits for it: either a callback told of it
+/// first, or it was sent again meanwhile and the recipient got it twice. The latter is shown.
+async fn tell_double(
+    tx: &Tx,
+    tenant: Uuid,
+    c: &Change,
+    message: &KnownMessage,
+) -> Result<(), StoreError> {
+    let query = "SELECT sid, attempt_no FROM deliveries \
+                 WHERE event_id = $1 AND id = $2 AND tenant_id = $3";
+    let key = values![c.delivery.event.uuid(), c.delivery.own, tenant];
+    let Some(row) = sql::one(tx, query, key).await? else {
+        return Ok(());
+    };
+    let (sid, attempt_no): (String, i64) = (row.get("sid")?, row.get("attempt_no")?);
+    if sid == message.sid || (sid.is_empty() && attempt_no == c.guard.attempt_no) {
+        return Ok(());
+    }
+    let step = NewStep {
+        kind: StepKind::Double,
+        sentence: format!(
+            "Twilio accepted attempt {} after all ({}): this message was sent twice",
+            c.guard.attempt_no, message.sid
+        ),
+        detail: serde_json::json!({ "sid": message.sid, "other": sid }).to_string(),
+    };
+    insert_step(tx, tenant, c.delivery, c.guard.attempt_no, &step, c.now).await
+}
+
+/// Remembers whose message a sid is; the first to say so wins.
+pub(super) async fn know_message(
+    tx: &Tx,
+    tenant: Uuid,
+    delivery: DeliveryId,
+    attempt_no: i64,
+    m: &KnownMessage,
+) -> Result<bool, StoreError> {
+    let made = sql::exec(
+        tx,
+        "INSERT INTO provider_messages (account, sid, tenant_id, event_id, delivery_id, attempt_no, \
+         address, accepted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        values![m.account.clone(), m.sid.clone(), tenant, delivery.event.uuid(), delivery.own,
+            attempt_no, m.address.clone(), micros(m.accepted_at)],
+    )
+    .await?;
+    Ok(made == 1)
+}
+
+pub(super) async fn insert_step(
+    tx: &Tx,
+    tenant: Uuid,
+    delivery: DeliveryId,
+    attempt_no: i64,
+    step: &NewStep,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sql::exec(
+        tx,
+        "INSERT INTO delivery_steps (event_id, id, tenant_id, delivery_id, attempt_no, kind, \
+         sentence, detail, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        values![delivery.event.uuid(), StepId::new(now).uuid(), tenant, delivery.own, attempt_no,
+            step.kind.as_str(), step.sentence.clone(), step.detail.clone(), micros(now)],
+    )
+    .await
+    .map(drop)
+}
+
+/// Lets the next equal message go.
+pub(super) async fn leave_in_flight(tx: &Tx, delivery: DeliveryId) -> Result<(), StoreError> {
+    let leave = "DELETE FROM in_flight WHERE event_id = $1 AND delivery_id = $2";
+    sql::exec(tx, leave, values![delivery.event.uuid(), delivery.own]).await.map(drop)
+}

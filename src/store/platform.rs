@@ -1,0 +1,452 @@
+//! What must be found before a tenant is known: sign-in, tokens, hooks, due work, keys.
+
+use chrono::{DateTime, Utc};
+use sea_orm::DatabaseConnection;
+use uuid::Uuid;
+
+use super::batch::Lane;
+use super::connections::HookTarget;
+use super::deliveries::Due;
+use super::sql::{self, Row, micros, values};
+use super::{Store, StoreError};
+use crate::domain::connection::Provider;
+use crate::domain::ids::{ApiTokenId, ConnectionId, OrderId, TenantId, UserId};
+use crate::domain::tenant::Tenant;
+use crate::domain::user::Role;
+
+/// The few look-ups over all tenants.
+#[derive(Clone)]
+pub struct Platform {
+    pub(super) store: Store,
+}
+
+/// A person who signs in.
+#[derive(Debug, Clone)]
+pub struct User {
+    pub id: UserId,
+    pub email: String,
+    pub name: String,
+    /// PHC string of argon2id.
+    pub password_hash: String,
+    pub is_operator: bool,
+}
+
+/// A user in a tenant.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub tenant: Tenant,
+    pub role: Role,
+}
+
+/// A signed-in browser.
+#[derive(Debug, Clone)]
+pub struct Session {
+    pub user: User,
+    pub csrf: String,
+    pub seen_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What a bearer token allows.
+#[derive(Debug, Clone)]
+pub struct TokenGrant {
+    pub id: ApiTokenId,
+    pub tenant: TenantId,
+    pub name: String,
+    pub role: Role,
+}
+
+/// A tenant to be made, with its owner and the hook of its Zoho connection.
+#[derive(Debug, Clone)]
+pub struct NewTenant {
+    pub tenant: Tenant,
+    pub owner: User,
+    pub zoho: ConnectionId,
+    pub hook_token: String,
+    pub hook_secret_id: Uuid,
+    pub hook_secret_sealed: Vec<u8>,
+}
+
+/// A wrapped data key.
+#[derive(Debug, Clone)]
+pub struct StoredDataKey {
+    pub id: Uuid,
+    pub master_key_id: String,
+    pub wrapped: Vec<u8>,
+}
+
+impl Platform {
+    fn db(&self) -> &DatabaseConnection {
+        &self.store.read
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sql::one(self.db(), "SELECT 1 AS one", vec![]).await.map(drop)
+    }
+
+    /// The tenant behind a dashboard address.
+    pub async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>, StoreError> {
+        let query = "SELECT * FROM tenants WHERE slug = $1";
+        sql::one(self.db(), query, values![slug]).await?.map(|r| tenant(&r)).transpose()
+    }
+
+    /// Every tenant, by name.
+    pub async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        let rows = sql::all(self.db(), "SELECT * FROM tenants ORDER BY name LIMIT 1000", vec![]);
+        rows.await?.iter().map(tenant).collect()
+    }
+
+    /// Whether nobody can sign in yet.
+    pub async fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(sql::one(self.db(), "SELECT id FROM users LIMIT 1", vec![]).await?.is_none())
+    }
+
+    /// The user with this (lower-cased) address.
+    pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
+        let query = "SELECT * FROM users WHERE email = $1";
+        sql::one(self.db(), query, values![email]).await?.map(|r| user(&r)).transpose()
+    }
+
+    /// Where a user is a member.
+    pub async fn memberships(&self, user: UserId) -> Result<Vec<Member>, StoreError> {
+        let query = "SELECT t.*, m.role FROM members m JOIN tenants t ON t.id = m.tenant_id \
+                     WHERE m.user_id = $1 ORDER BY t.name LIMIT 1000";
+        let rows = sql::all(self.db(), query, values![user.uuid()]).await?;
+        rows.iter().map(member).collect()
+    }
+
+    /// A user's place in the tenant behind a dashboard address; `None` is *not found*.
+    pub async fn membership(&self, user: UserId, slug: &str) -> Result<Option<Member>, StoreError> {
+        let query = "SELECT t.*, m.role FROM members m JOIN tenants t ON t.id = m.tenant_id \
+                     WHERE m.user_id = $1 AND t.slug = $2";
+        let row = sql::one(self.db(), query, values![user.uuid(), slug]).await?;
+        row.map(|r| member(&r)).transpose()
+    }
+
+    /// Makes a user; an address that exists is refused.
+    pub async fn create_user(&self, user: User, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let done = self.store.writer.write(Lane::Edit, move |tx| {
+            let user = user.clone();
+            Box::pin(async move { insert_user(tx, &user, now).await })
+        });
+        if done.await? { Ok(()) } else { Err(StoreError::Taken("the e-mail address")) }
+    }
+
+    /// Makes a tenant with its owner (who may exist already), Zoho connection and hook.
+    pub async fn create_tenant(&self, new: NewTenant) -> Result<(), StoreError> {
+        let done = self.store.writer.write(Lane::Edit, move |tx| {
+            let new = new.clone();
+            Box::pin(async move {
+                let t = &new.tenant;
+                let now = micros(t.created_at);
+                let made = sql::exec(
+                    tx,
+                    "INSERT INTO tenants (id, slug, name, status, country, zone, currency, created_at) \
+                     VALUES ($1, $2, $3, 'active', $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+                    values![t.id.uuid(), t.slug.clone(), t.name.clone(), t.country.clone(),
+                        t.zone.name(), t.currency.clone(), now],
+                )
+                .await?;
+                if made == 0 {
+                    return Ok(false);
+                }
+                insert_user(tx, &new.owner, t.created_at).await?;
+                sql::exec(
+                    tx,
+                    "INSERT INTO members (tenant_id, user_id, role, created_at) \
+                     SELECT $1, id, 'owner', $3 FROM users WHERE email = $2",
+                    values![t.id.uuid(), new.owner.email.clone(), now],
+                )
+                .await?;
+                insert_zoho(tx, &new, now).await?;
+                Ok(true)
+            })
+        });
+        if done.await? { Ok(()) } else { Err(StoreError::Taken("the name of the tenant")) }
+    }
+
+    /// Keeps a sign-in.
+    pub async fn create_session(
+        &self,
+        token_hash: [u8; 32],
+        session: Session,
+        address: String,
+        agent: String,
+    ) -> Result<(), StoreError> {
+        self.store
+            .writer
+            .write(Lane::Edit, move |tx| {
+                let (s, address, agent) = (session.clone(), address.clone(), agent.clone());
+                Box::pin(async move {
+                    sql::exec(
+                        tx,
+                        "INSERT INTO sessions (token_hash, user_id, csrf, address, agent, \
+                         created_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
+                        values![token_hash.to_vec(), s.user.id.uuid(), s.csrf, address, agent,
+                            micros(s.seen_at), micros(s.expires_at)],
+                    )
+                    .await
+                    .map(drop)
+                })
+            })
+            .await
+    }
+
+    /// The session behind a cookie, unless it has ended.
+    pub async fn session(
+        &self,
+        token_hash: [u8; 32],
+        now: DateTime<Utc>,
+    ) -> Result<Option<Session>, StoreError> {
+        let query = "SELECT u.*, s.csrf, s.seen_at, s.expires_at FROM sessions s \
+                     JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1 AND s.expires_at > $2";
+        let row = sql::one(self.db(), query, values![token_hash.to_vec(), micros(now)]).await?;
+        row.map(|r| {
+            Ok(Session {
+                user: user(&r)?,
+                csrf: r.get("csrf")?,
+                seen_at: r.time("seen_at")?,
+                expires_at: r.time("expires_at")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Ends a session, and sweeps out those that have ended by themselves.
+    pub async fn end_session(
+        &self,
+        token_hash: [u8; 32],
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.store
+            .writer
+            .write(Lane::Edit, move |tx| {
+                Box::pin(async move {
+                    let end = "DELETE FROM sessions WHERE token_hash = $1 OR expires_at <= $2";
+                    sql::exec(tx, end, values![token_hash.to_vec(), micros(now)]).await.map(drop)
+                })
+            })
+            .await
+    }
+
+    /// What a bearer token allows, unless it was revoked or has ended.
+    pub async fn token_grant(
+        &self,
+        token_hash: [u8; 32],
+        now: DateTime<Utc>,
+    ) -> Result<Option<TokenGrant>, StoreError> {
+        let query = "SELECT id, tenant_id, name, role FROM api_tokens WHERE token_hash = $1 \
+                     AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)";
+        let row = sql::one(self.db(), query, values![token_hash.to_vec(), micros(now)]).await?;
+        row.map(|r| {
+            let id: Uuid = r.get("id")?;
+            Ok(TokenGrant {
+                id: ApiTokenId::from_uuid(id),
+                tenant: TenantId::from_uuid(r.get("tenant_id")?),
+                name: r.get("name")?,
+                role: r.word("api_tokens", "role", id, Role::parse)?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Keeps a new bearer token (its hash).
+    pub async fn create_token(
+        &self,
+        grant: TokenGrant,
+        token_hash: [u8; 32],
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.store
+            .writer
+            .write(Lane::Edit, move |tx| {
+                let g = grant.clone();
+                Box::pin(async move {
+                    sql::exec(
+                        tx,
+                        "INSERT INTO api_tokens (id, tenant_id, name, role, token_hash, created_at) \
+                         VALUES ($1, $2, $3, $4, $5, $6)",
+                        values![g.id.uuid(), g.tenant.uuid(), g.name, g.role.as_str(),
+                            token_hash.to_vec(), micros(now)],
+                    )
+                    .await
+                    .map(drop)
+                })
+            })
+            .await
+    }
+
+    /// Where a webhook or callback address leads; `None` when it is unknown or revoked.
+    pub async fn hook(
+        &self,
+        provider: Provider,
+        token: &str,
+    ) -> Result<Option<HookTarget>, StoreError> {
+        let query = "SELECT h.tenant_id, h.connection_id, t.status, t.zone FROM hooks h \
+                     JOIN tenants t ON t.id = h.tenant_id \
+                     WHERE h.token = $1 AND h.provider = $2 AND h.revoked_at IS NULL";
+        let row = sql::one(self.db(), query, values![token, provider.as_str()]).await?;
+        row.map(|r| {
+            let tenant: Uuid = r.get("tenant_id")?;
+            Ok(HookTarget {
+                tenant: TenantId::from_uuid(tenant),
+                connection: ConnectionId::from_uuid(r.get("connection_id")?),
+                is_suspended: r.get::<String>("status")? != "active",
+                zone: r.word("tenants", "zone", tenant, |z| z.parse().ok())?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Events, orders and deliveries that wait for a worker, oldest first.
+    pub async fn due(&self, now: DateTime<Utc>, limit: u64) -> Result<Vec<Due>, StoreError> {
+        let mut due = Vec::new();
+        let events = "SELECT tenant_id, id FROM events WHERE routed_at IS NULL ORDER BY id LIMIT $1";
+        for row in sql::all(self.db(), events, values![limit]).await? {
+            let tenant = TenantId::from_uuid(row.get("tenant_id")?);
+            due.push(Due::Event(tenant, crate::domain::ids::EventId::from_uuid(row.get("id")?)));
+        }
+        let orders = "SELECT tenant_id, id FROM orders WHERE routed_at IS NULL ORDER BY id LIMIT $1";
+        for row in sql::all(self.db(), orders, values![limit]).await? {
+            let tenant = TenantId::from_uuid(row.get("tenant_id")?);
+            due.push(Due::Order(tenant, OrderId::from_uuid(row.get("id")?)));
+        }
+        let deliveries = "SELECT tenant_id, event_id, id, due_at FROM deliveries \
+                          WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2";
+        for row in sql::all(self.db(), deliveries, values![micros(now), limit]).await? {
+            due.push(super::deliveries::due(&row)?);
+        }
+        Ok(due)
+    }
+
+    /// On a database that only this process serves, earlier owners are dead: their leases end now.
+    pub async fn expire_foreign_leases(
+        &self,
+        owner: String,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        self.store
+            .writer
+            .write(Lane::Edit, move |tx| {
+                let owner = owner.clone();
+                Box::pin(async move {
+                    let end = "UPDATE deliveries SET lease_until = $1, due_at = $1 \
+                               WHERE due_at IS NOT NULL AND state = 'sending' AND lease_owner <> $2";
+                    sql::exec(tx, end, values![micros(now), owner]).await
+                })
+            })
+            .await
+    }
+
+    /// Every data key, newest last.
+    pub async fn data_keys(&self) -> Result<Vec<StoredDataKey>, StoreError> {
+        let rows = sql::all(self.db(), "SELECT * FROM data_keys ORDER BY id", vec![]).await?;
+        rows.iter()
+            .map(|r| {
+                Ok(StoredDataKey {
+                    id: r.get("id")?,
+                    master_key_id: r.get("master_key_id")?,
+                    wrapped: r.get("wrapped")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Keeps the first data key; `false` when another process was faster.
+    pub async fn create_first_data_key(
+        &self,
+        key: StoredDataKey,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.store
+            .writer
+            .write(Lane::Edit, move |tx| {
+                let key = key.clone();
+                Box::pin(async move {
+                    let insert = "INSERT INTO data_keys (id, master_key_id, wrapped, created_at) \
+                                  SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM data_keys)";
+                    let made = values![key.id, key.master_key_id, key.wrapped, micros(now)];
+                    Ok(sql::exec(tx, insert, made).await? == 1)
+                })
+            })
+            .await
+    }
+
+    /// Whether any secret is sealed in this database.
+    pub async fn sealed_values(&self) -> Result<bool, StoreError> {
+        Ok(sql::one(self.db(), "SELECT id FROM secrets LIMIT 1", vec![]).await?.is_some())
+    }
+}
+
+async fn insert_user(tx: &super::batch::Tx, u: &User, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let made = sql::exec(
+        tx,
+        "INSERT INTO users (id, email, name, password_hash, is_operator, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING",
+        values![u.id.uuid(), u.email.clone(), u.name.clone(), u.password_hash.clone(),
+            u.is_operator, micros(now)],
+    )
+    .await?;
+    Ok(made == 1)
+}
+
+async fn insert_zoho(tx: &super::batch::Tx, new: &NewTenant, now: i64) -> Result<(), StoreError> {
+    let tenant = new.tenant.id.uuid();
+    sql::exec(
+        tx,
+        "INSERT INTO connections (id, tenant_id, provider, name, account, state, reason, settings, \
+         checked, created_at, updated_at) VALUES ($1, $2, 'zoho', '', '', 'new', '', '{}', '', $3, $3)",
+        values![new.zoho.uuid(), tenant, now],
+    )
+    .await?;
+    sql::exec(
+        tx,
+        "INSERT INTO hooks (token, provider, tenant_id, connection_id, created_at) \
+         VALUES ($1, 'zoho', $2, $3, $4)",
+        values![new.hook_token.clone(), tenant, new.zoho.uuid(), now],
+    )
+    .await?;
+    sql::exec(
+        tx,
+        "INSERT INTO secrets (id, tenant_id, connection_id, name, sealed, created_at) \
+         VALUES ($1, $2, $3, 'hook_secret', $4, $5)",
+        values![new.hook_secret_id, tenant, new.zoho.uuid(), new.hook_secret_sealed.clone(), now],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) fn tenant(row: &Row) -> Result<Tenant, StoreError> {
+    let id: Uuid = row.get("id")?;
+    let stopped = row.time_opt("stopped_at")?;
+    let stopped_by: String = row.get("stopped_by")?;
+    Ok(Tenant {
+        id: TenantId::from_uuid(id),
+        slug: row.get("slug")?,
+        name: row.get("name")?,
+        is_suspended: row.get::<String>("status")? != "active",
+        country: row.get("country")?,
+        zone: row.word("tenants", "zone", id, |z| z.parse().ok())?,
+        currency: row.get("currency")?,
+        rule_set: row.get("rule_set")?,
+        stopped: stopped.map(|at| (at, stopped_by)),
+        created_at: row.time("created_at")?,
+    })
+}
+
+fn member(row: &Row) -> Result<Member, StoreError> {
+    let tenant = tenant(row)?;
+    let role = row.word("members", "role", tenant.id.uuid(), Role::parse)?;
+    Ok(Member { tenant, role })
+}
+
+fn user(row: &Row) -> Result<User, StoreError> {
+    Ok(User {
+        id: UserId::from_uuid(row.get("id")?),
+        email: row.get("email")?,
+        name: row.get("name")?,
+        password_hash: row.get("password_hash")?,
+        is_operator: row.get("is_operator")?,
+    })
+}

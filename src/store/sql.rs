@@ -1,0 +1,109 @@
+//! The few helpers around hand-written SQL: `$1`-style statements that both databases read.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, QueryResult, Statement, TryGetable, Value};
+use uuid::Uuid;
+
+use super::error::StoreError;
+
+/// Values in the order of `$1`, `$2`, …
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { vec![$(sea_orm::Value::from($value)),*] };
+}
+pub(super) use values;
+
+/// Runs a statement; how many rows it changed.
+pub(super) async fn exec<C: ConnectionTrait>(
+    db: &C,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<u64, StoreError> {
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    Ok(db.execute_raw(statement).await?.rows_affected())
+}
+
+/// All rows of a query.
+pub(super) async fn all<C: ConnectionTrait>(
+    db: &C,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<Vec<Row>, StoreError> {
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    Ok(db.query_all_raw(statement).await?.into_iter().map(Row).collect())
+}
+
+/// The first row of a query.
+pub(super) async fn one<C: ConnectionTrait>(
+    db: &C,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<Option<Row>, StoreError> {
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    Ok(db.query_one_raw(statement).await?.map(Row))
+}
+
+/// A row that names what it could not understand.
+pub(super) struct Row(QueryResult);
+
+impl Row {
+    pub(super) fn get<T: TryGetable>(&self, column: &str) -> Result<T, StoreError> {
+        Ok(self.0.try_get("", column)?)
+    }
+
+    pub(super) fn time(&self, column: &str) -> Result<DateTime<Utc>, StoreError> {
+        Ok(from_micros(self.get(column)?))
+    }
+
+    pub(super) fn time_opt(&self, column: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        Ok(self.get::<Option<i64>>(column)?.map(from_micros))
+    }
+
+    /// A column whose text must be one of ours; `table` and `id` name the row if it is not.
+    pub(super) fn word<T>(
+        &self,
+        table: &'static str,
+        column: &'static str,
+        row: Uuid,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, StoreError> {
+        let text: String = self.get(column)?;
+        parse(&text).ok_or(StoreError::BadRow { table, column, row })
+    }
+}
+
+/// An instant as stored: microseconds since 1970 in UTC.
+pub(super) fn micros(at: DateTime<Utc>) -> i64 {
+    at.timestamp_micros()
+}
+
+/// An instant that may be absent.
+pub(super) fn micros_opt(at: Option<DateTime<Utc>>) -> Option<i64> {
+    at.map(micros)
+}
+
+/// The stored instant; what does not fit a date is 1970.
+pub(super) fn from_micros(at: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(at).unwrap_or_default()
+}
+
+/// `($1, $2), ($3, $4)` for `rows` rows of `columns` values, numbered from `first`.
+pub(super) fn tuples(rows: usize, columns: usize, first: usize) -> String {
+    let mut sql = String::with_capacity(rows * columns * 5);
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            if column > 0 {
+                sql.push_str(", ");
+            }
+            sql.push('$');
+            sql.push_str(&(first + row * columns + column).to_string());
+        }
+        sql.push(')');
+    }
+    sql
+}
+
+/// `$1, $2, $3` for `count` values, numbered from `first`.
+pub(super) fn placeholders(count: usize, first: usize) -> String {
+    (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+}
