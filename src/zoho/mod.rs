@@ -1,1 +1,12 @@
 //! Zoho Books: webhooks, payloads, OAuth, API.
+
+pub mod client;
+pub mod error;
+pub mod oauth;
+pub mod region;
+pub mod tokens;
+
+mod transport;
+
+#[cfg(test)]
+mod test_server;
