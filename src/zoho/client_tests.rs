@@ -9,7 +9,7 @@ fn books(server: &TestServer) -> ZohoBooks {
     let access = Access {
         token: SecretString::from("1000.ACCESS"),
         api_base: server.base.as_str().trim_end_matches('/').to_owned(),
-        expires_in: Duration::from_secs(3600),
+        expires_in: Duration::from_hours(1),
     };
     ZohoBooks::new(http(), access, "10234695")
 }
@@ -347,10 +347,10 @@ async fn limits_and_refusals_arrive_as_what_they_are() {
     let error =
         |status, code: u32| invoice(say(status, format!(r#"{{"code":{code},"message":"m"}}"#)));
     let minute = error(429, 44).await.unwrap_err();
-    assert_eq!(minute.retry(), Retry::After(Duration::from_secs(120)));
+    assert_eq!(minute.retry(), Retry::After(Duration::from_mins(2)));
     let full = say(429, r#"{"code":45,"message":"m"}"#).header("X-Rate-Limit-Reset", "600");
     let daily = invoice(full).await.unwrap_err();
-    assert_eq!(daily.retry(), Retry::After(Duration::from_secs(600)));
+    assert_eq!(daily.retry(), Retry::After(Duration::from_mins(10)));
     assert!(matches!(error(429, 1070).await, Err(ZohoError::Concurrent)));
     assert!(matches!(
         error(401, 57).await,
@@ -430,7 +430,7 @@ fn the_token_does_not_show_in_debug_output() {
     let access = Access {
         token: SecretString::from("1000.ACCESS"),
         api_base: "https://www.zohoapis.eu".to_owned(),
-        expires_in: Duration::from_secs(3600),
+        expires_in: Duration::from_hours(1),
     };
     let shown = format!("{access:?}");
     assert!(!shown.contains("1000.ACCESS"), "{shown}");

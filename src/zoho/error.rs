@@ -10,12 +10,12 @@ use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::oauth::OAuthError;
+use super::oauth_error::OAuthError;
 use super::transport::{Answer, TransportError};
 
 /// How long an organisation rests after code 44 (100 requests a minute): two minutes clear the window
 /// whatever its shape.
-const MINUTE_LIMIT_PAUSE: Duration = Duration::from_secs(120);
+const MINUTE_LIMIT_PAUSE: Duration = Duration::from_mins(2);
 
 /// The most of a foreign message that we repeat, in characters.
 const MESSAGE_CHARS: usize = 200;
@@ -221,15 +221,13 @@ impl ZohoError {
                 reset: reset(&answer.headers),
             }),
             (1070, _) => Err(Self::Concurrent),
-            (57 | 14, _) => Err(Self::Unauthorised { message }),
             (6041, _) => Err(Self::WrongOrganisation),
-            (1002, _) => Err(Self::NotFound { message }),
             (2, _) => Err(Self::BadParameter { message }),
-            (1000, status) => Err(Self::Server { status }),
-            (_, 401) => Err(Self::Unauthorised { message }),
+            (1002, _) => Err(Self::NotFound { message }),
+            (57 | 14, _) | (_, 401) => Err(Self::Unauthorised { message }),
+            (1000, status) | (_, status @ 500..) => Err(Self::Server { status }),
             (_, 404) => Err(Self::NotFound { message }),
             (_, 429) => Err(Self::MinuteLimit),
-            (_, status @ 500..) => Err(Self::Server { status }),
             (_, 300..=399) => Err(Self::garbage("a redirect")),
             (0, 200..=299) => body.ok_or_else(|| Self::garbage("not a JSON object")),
             (code, status) => Err(Self::Refused {

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod error;
 pub mod oauth;
+pub mod oauth_error;
 pub mod region;
 pub mod tokens;
 

@@ -5,7 +5,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use oauth2::basic::{
@@ -23,8 +22,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use super::error::{Message, Retry};
-use super::region::Region;
+use super::error::Message;
+use super::oauth_error::OAuthError;
+use super::region::{Endpoints, Region};
 use super::transport::{self, TransportError};
 
 /// What we ask to see: reading only, and only what rules and reminders need. (Zoho Books API v3,
@@ -42,94 +42,12 @@ pub const SCOPES: [&str; 8] = [
 
 /// How long to leave the token endpoint alone after `Access Denied`: ten tokens per ten minutes.
 /// (Zoho Accounts, *OAuth token limits*.)
-pub const THROTTLE_PAUSE: Duration = Duration::from_secs(600);
+pub const THROTTLE_PAUSE: Duration = Duration::from_mins(10);
 
 /// Zoho's documented life of an access token, used when a reply says nothing or says more.
-const ACCESS_LIFE: Duration = Duration::from_secs(3600);
+const ACCESS_LIFE: Duration = Duration::from_hours(1);
 const TIMEOUT: Duration = Duration::from_secs(15);
 const BODY_LIMIT: usize = 64 * 1024;
-
-/// Where to call: a data centre's hosts, or a sandbox in place of every host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoints {
-    region: Region,
-    accounts_base: String,
-    api_base: String,
-    is_sandbox: bool,
-}
-
-impl Endpoints {
-    /// The hosts of `region`; `sandbox`, when set, replaces them all.
-    pub fn new(region: Region, sandbox: Option<&Url>) -> Self {
-        let sandbox = sandbox.map(|base| base.as_str().trim_end_matches('/').to_owned());
-        Self {
-            region,
-            is_sandbox: sandbox.is_some(),
-            accounts_base: sandbox
-                .clone()
-                .unwrap_or_else(|| region.accounts_base().to_owned()),
-            api_base: sandbox.unwrap_or_else(|| region.api_base().to_owned()),
-        }
-    }
-
-    /// The data centre.
-    pub const fn region(&self) -> Region {
-        self.region
-    }
-
-    /// The accounts server, without a trailing slash.
-    pub fn accounts_base(&self) -> &str {
-        &self.accounts_base
-    }
-
-    /// The API root, without a trailing slash and without `/books/v3`.
-    pub fn api_base(&self) -> &str {
-        &self.api_base
-    }
-
-    /// The API root to use after a reply that named `api_domain`: believed when it is in the table,
-    /// else this region's own.
-    fn checked_api_base(&self, api_domain: Option<&str>) -> String {
-        let named = api_domain
-            .filter(|_| !self.is_sandbox)
-            .map(|d| (d, Region::from_api_domain(d)));
-        match named {
-            Some((_, Some(region))) => region.api_base().to_owned(),
-            Some((domain, None)) => {
-                tracing::warn!(
-                    zoho.region = self.region.location(),
-                    "Zoho named an unknown api_domain, \"{}\"; using {}",
-                    Message::new(domain),
-                    self.api_base,
-                );
-                self.api_base.clone()
-            }
-            None => self.api_base.clone(),
-        }
-    }
-}
-
-/// The data centre that a consent callback names: `accounts_server` must be in the table (or be the
-/// sandbox), then `location`, then the one where consent began. A stranger is an error, never a
-/// default: the client secret is sent there.
-pub fn callback_region(
-    accounts_server: Option<&str>,
-    location: Option<&str>,
-    began_at: Region,
-    sandbox: Option<&Url>,
-) -> Result<Region, OAuthError> {
-    let is_sandbox = |server: &str| {
-        sandbox
-            .is_some_and(|base| base.as_str().trim_end_matches('/') == server.trim_end_matches('/'))
-    };
-    if let Some(server) = accounts_server.filter(|server| !is_sandbox(server)) {
-        return Region::from_accounts_server(server).ok_or(OAuthError::UnknownServer);
-    }
-    match location {
-        Some(location) => Region::from_location(location).ok_or(OAuthError::UnknownServer),
-        None => Ok(began_at),
-    }
-}
 
 /// A client registered at Zoho's API console.
 #[derive(Debug, Clone)]
@@ -157,141 +75,6 @@ pub struct Grant {
     pub refresh_token: SecretString,
     /// The scopes of [`SCOPES`] that the reply does not list; empty when it lists none at all.
     pub missing_scopes: Vec<&'static str>,
-}
-
-/// A token that could not be had. (Zoho Books API v3, *OAuth*; HTTP 200 as seen in public issues.)
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum OAuthError {
-    /// `invalid_code` for a refresh token: revoked, evicted by the 21st, or the password changed.
-    #[error("the refresh token is no longer valid")]
-    Reconnect,
-    /// `invalid_code` for a code: used, older than two or three minutes, or of another data centre.
-    #[error("the code is used up, too old, or of another data centre")]
-    CodeExpired,
-    /// `invalid_client`: wrong data centre, wrong client id, or the client is not enabled there.
-    #[error("the client is unknown in the data centre {}", .0.location())]
-    WrongRegion(Region),
-    /// `invalid_client_secret`: wrong, or the data centre has a secret of its own.
-    #[error("the client secret is wrong for the data centre {}", .0.location())]
-    WrongSecret(Region),
-    /// `invalid_redirect_uri`.
-    #[error("the redirect address is not the registered one")]
-    WrongRedirect,
-    /// `Access Denied`: too many tokens asked for; the connection itself is fine.
-    #[error("too many tokens were asked for")]
-    Throttled {
-        /// How long to leave the endpoint alone.
-        pause: Duration,
-    },
-    /// The exchange brought no refresh token.
-    #[error("Zoho sent no refresh token")]
-    NoRefreshToken,
-    /// `access_denied` at the callback: the person pressed *Reject*.
-    #[error("consent was refused")]
-    Declined,
-    /// The callback named a server outside the table.
-    #[error("the callback named an unknown accounts server")]
-    UnknownServer,
-    /// Any other `error`.
-    #[error("refused: {0}")]
-    Refused(Message),
-    #[error("Zoho Accounts failed with HTTP {0}")]
-    Server(u16),
-    #[error("Zoho Accounts did not answer in time")]
-    Timeout,
-    #[error("Zoho Accounts cannot be reached")]
-    Unreachable(#[source] Arc<reqwest::Error>),
-    /// Not what the documentation promises.
-    #[error("an answer that makes no sense: {0}")]
-    Garbage(Message),
-}
-
-impl OAuthError {
-    /// Reads the callback's `error`.
-    pub fn from_callback(error: &str) -> Self {
-        match error {
-            "access_denied" => Self::Declined,
-            other => Self::Refused(Message::new(other)),
-        }
-    }
-
-    /// What a clerk is told.
-    pub fn sentence(&self) -> String {
-        match self {
-            Self::Reconnect => {
-                "Zoho Books no longer accepts our access: it was revoked, replaced, or \
-                the user's password changed. Connect Zoho Books again."
-                    .to_owned()
-            }
-            Self::CodeExpired => "Zoho's code is used up or too old, or belongs to another data \
-                centre. Start again; a code lives only a few minutes."
-                .to_owned(),
-            Self::WrongRegion(region) => format!(
-                "Zoho does not know this client in the data centre {} ({}). Choose the data centre of \
-                your organisation, check the client ID, and enable the client for that data centre.",
-                region.words(),
-                region.accounts_host(),
-            ),
-            Self::WrongSecret(region) => format!(
-                "The client secret is wrong for the data centre {} ({}). A data centre may have a \
-                secret of its own; copy it from Zoho's API console.",
-                region.words(),
-                region.accounts_host(),
-            ),
-            Self::WrongRedirect => "The redirect address is not the one registered in Zoho's API \
-                console. Copy it there exactly as shown here."
-                .to_owned(),
-            Self::Throttled { pause } => format!(
-                "Zoho gives out no more tokens for a while. We try again in {} minutes; nothing is \
-                lost.",
-                pause.as_secs().div_ceil(60)
-            ),
-            Self::NoRefreshToken => {
-                "Zoho granted access only for an hour. Connect Zoho Books again \
-                and accept the request for offline access."
-                    .to_owned()
-            }
-            Self::Declined => "The request was rejected in Zoho. Nothing was connected.".to_owned(),
-            Self::UnknownServer => {
-                "The answer named a Zoho server that we do not know, so we sent \
-                nothing there. Start again from this page."
-                    .to_owned()
-            }
-            Self::Refused(message) => format!("Zoho refused: {message}"),
-            Self::Server(_) => "Zoho has a problem of its own. We try again soon.".to_owned(),
-            Self::Timeout => "Zoho did not answer in time. We try again soon.".to_owned(),
-            Self::Unreachable(_) => "Zoho cannot be reached. We try again soon.".to_owned(),
-            Self::Garbage(_) => {
-                "Zoho sent an answer that we do not understand. We try again soon.".to_owned()
-            }
-        }
-    }
-
-    /// When to try again.
-    pub fn retry(&self) -> Retry {
-        match self {
-            Self::Throttled { pause } => Retry::After(*pause),
-            Self::Server(_) | Self::Timeout | Self::Unreachable(_) | Self::Garbage(_) => {
-                Retry::Backoff
-            }
-            _ => Retry::Never,
-        }
-    }
-
-    /// Whether only a new consent or other settings help, so the connection must be paused.
-    pub fn needs_person(&self) -> bool {
-        self.retry() == Retry::Never
-    }
-}
-
-impl From<TransportError> for OAuthError {
-    fn from(error: TransportError) -> Self {
-        match error {
-            TransportError::Timeout => Self::Timeout,
-            TransportError::Unreachable(source) => Self::Unreachable(source),
-            TransportError::TooLong(_) => Self::Garbage(Message::new(&error.to_string())),
-        }
-    }
 }
 
 /// Zoho Accounts over the shared HTTP client, which must not follow redirects.
@@ -353,7 +136,7 @@ impl ZohoOAuth {
             .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
             .request_async(&self.door())
             .await
-            .map_err(|error| classify(error, endpoints.region, OAuthError::CodeExpired))?;
+            .map_err(|error| classify(error, endpoints.region(), OAuthError::CodeExpired))?;
         let refresh_token = reply
             .refresh_token
             .as_ref()
@@ -379,7 +162,7 @@ impl ZohoOAuth {
             .exchange_refresh_token(&refresh_token)
             .request_async(&self.door())
             .await
-            .map_err(|error| classify(error, endpoints.region, OAuthError::Reconnect))?;
+            .map_err(|error| classify(error, endpoints.region(), OAuthError::Reconnect))?;
         Ok(reply.into_access(endpoints))
     }
 
@@ -400,7 +183,7 @@ impl ZohoOAuth {
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         match (body["error"].as_str(), answer.status) {
             (Some("invalid_code" | "invalid_token" | "invalid_grant"), _) => Ok(()),
-            (Some(error), _) => Err(named(error, endpoints.region, OAuthError::Reconnect)),
+            (Some(error), _) => Err(named(error, endpoints.region(), OAuthError::Reconnect)),
             (None, status) if status.is_success() => Ok(()),
             (None, status) if status.is_server_error() => Err(OAuthError::Server(status.as_u16())),
             (None, StatusCode::TOO_MANY_REQUESTS) => Err(OAuthError::Throttled {
@@ -447,7 +230,7 @@ fn client(
 }
 
 fn parsed(endpoints: &Endpoints, path: &str) -> Result<Url, OAuthError> {
-    Url::parse(&format!("{}{path}", endpoints.accounts_base))
+    Url::parse(&format!("{}{path}", endpoints.accounts_base()))
         .map_err(|error| OAuthError::Garbage(Message::new(&error.to_string())))
 }
 
@@ -596,7 +379,7 @@ fn named(error: &str, region: Region, spent: OAuthError) -> OAuthError {
         "invalid_client" => OAuthError::WrongRegion(region),
         "invalid_client_secret" => OAuthError::WrongSecret(region),
         "invalid_redirect_uri" => OAuthError::WrongRedirect,
-        "Access Denied" => OAuthError::Throttled {
+        denied if denied.eq_ignore_ascii_case("access denied") => OAuthError::Throttled {
             pause: THROTTLE_PAUSE,
         },
         other => OAuthError::Refused(Message::new(other)),

@@ -4,7 +4,10 @@
 //! ever *choose a row* of this table; the address that is called is always the table's own text.
 
 use std::fmt;
-use std::str::FromStr;
+
+use url::Url;
+
+use super::error::Message;
 
 /// A Zoho data centre. An organisation lives in exactly one. (Zoho Books API v3, *Introduction*;
 /// Zoho Accounts, *Multi DC support*.)
@@ -103,6 +106,29 @@ impl Region {
     /// Reads a token reply's `api_domain`: only the exact address of the table.
     pub fn from_api_domain(url: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|r| r.api_base() == url)
+    }
+
+    /// The data centre that a consent callback names: `accounts_server` must be in the table (or be
+    /// the sandbox), then `location`, then the one where consent began. A stranger is an error, never
+    /// a default: the client secret is sent there.
+    pub fn of_callback(
+        accounts_server: Option<&str>,
+        location: Option<&str>,
+        began_at: Self,
+        sandbox: Option<&Url>,
+    ) -> Result<Self, UnknownRegion> {
+        let is_sandbox = |server: &str| {
+            sandbox.is_some_and(|base| {
+                base.as_str().trim_end_matches('/') == server.trim_end_matches('/')
+            })
+        };
+        if let Some(server) = accounts_server.filter(|server| !is_sandbox(server)) {
+            return Self::from_accounts_server(server).ok_or(UnknownRegion);
+        }
+        match location {
+            Some(location) => Self::from_location(location).ok_or(UnknownRegion),
+            None => Ok(began_at),
+        }
     }
 
     const fn row(self) -> Row {
@@ -210,18 +236,69 @@ impl fmt::Display for Region {
     }
 }
 
-impl FromStr for Region {
-    type Err = UnknownRegion;
+/// Where to call: a data centre's hosts, or a sandbox in place of every host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    region: Region,
+    accounts_base: String,
+    api_base: String,
+    is_sandbox: bool,
+}
 
-    fn from_str(text: &str) -> Result<Self, UnknownRegion> {
-        Self::from_location(text).ok_or(UnknownRegion)
+impl Endpoints {
+    /// The hosts of `region`; `sandbox`, when set, replaces them all.
+    pub fn new(region: Region, sandbox: Option<&Url>) -> Self {
+        let sandbox = sandbox.map(|base| base.as_str().trim_end_matches('/').to_owned());
+        Self {
+            region,
+            is_sandbox: sandbox.is_some(),
+            accounts_base: sandbox
+                .clone()
+                .unwrap_or_else(|| region.accounts_base().to_owned()),
+            api_base: sandbox.unwrap_or_else(|| region.api_base().to_owned()),
+        }
+    }
+
+    /// The data centre.
+    pub const fn region(&self) -> Region {
+        self.region
+    }
+
+    /// The accounts server, without a trailing slash.
+    pub fn accounts_base(&self) -> &str {
+        &self.accounts_base
+    }
+
+    /// The API root, without a trailing slash and without `/books/v3`.
+    pub fn api_base(&self) -> &str {
+        &self.api_base
+    }
+
+    /// The API root to use after a reply that named `api_domain`: believed when it is in the table,
+    /// else this region's own.
+    pub(super) fn checked_api_base(&self, api_domain: Option<&str>) -> String {
+        let named = api_domain
+            .filter(|_| !self.is_sandbox)
+            .map(|d| (d, Region::from_api_domain(d)));
+        match named {
+            Some((_, Some(region))) => region.api_base().to_owned(),
+            Some((domain, None)) => {
+                tracing::warn!(
+                    zoho.region = self.region.location(),
+                    "Zoho named an unknown api_domain, \"{}\"; using {}",
+                    Message::new(domain),
+                    self.api_base,
+                );
+                self.api_base.clone()
+            }
+            None => self.api_base.clone(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use url::Url;
 
     use super::*;
 
@@ -234,7 +311,6 @@ mod tests {
                 Some(region)
             );
             assert_eq!(Region::from_api_domain(region.api_base()), Some(region));
-            assert_eq!(region.location().parse(), Ok(region));
         }
     }
 
@@ -295,6 +371,71 @@ mod tests {
             .map(Region::location)
             .collect();
         assert_eq!(unlisted, ["uk", "ae"]);
+    }
+
+    #[test]
+    fn an_api_domain_is_believed_only_from_the_table() {
+        let europe = Endpoints::new(Region::Europe, None);
+        let own = "https://www.zohoapis.eu";
+        assert_eq!(europe.checked_api_base(None), own);
+        assert_eq!(europe.checked_api_base(Some(own)), own);
+        assert_eq!(
+            europe.checked_api_base(Some("https://www.zohoapis.in")),
+            "https://www.zohoapis.in"
+        );
+        for stranger in [
+            "https://api.zoho.com",
+            "https://evil.example",
+            "http://www.zohoapis.eu",
+            "",
+        ] {
+            assert_eq!(europe.checked_api_base(Some(stranger)), own);
+        }
+    }
+
+    #[test]
+    fn a_callback_leads_only_to_a_known_server() {
+        let began = Region::UnitedStates;
+        let region = |server, location| Region::of_callback(server, location, began, None);
+        assert_eq!(
+            region(Some("https://accounts.zoho.eu"), Some("eu")).unwrap(),
+            Region::Europe
+        );
+        assert_eq!(
+            region(Some("https://accounts.zoho.in"), None).unwrap(),
+            Region::India
+        );
+        assert_eq!(region(None, Some("au")).unwrap(), Region::Australia);
+        assert_eq!(region(None, None).unwrap(), began);
+        for stranger in [
+            "https://evil.example",
+            "https://accounts.zoho.eu:444",
+            "http://127.0.0.1",
+            "",
+        ] {
+            assert!(matches!(
+                region(Some(stranger), Some("eu")),
+                Err(UnknownRegion)
+            ));
+        }
+        assert!(matches!(region(None, Some("moon")), Err(UnknownRegion)));
+
+        let sandbox = Url::parse("http://127.0.0.1:9000").unwrap();
+        let named = Some("http://127.0.0.1:9000");
+        assert!(Region::of_callback(named, Some("eu"), began, None).is_err());
+        assert_eq!(
+            Region::of_callback(named, Some("eu"), began, Some(&sandbox)).unwrap(),
+            Region::Europe
+        );
+    }
+
+    #[test]
+    fn a_sandbox_replaces_every_host() {
+        let base = Url::parse("http://127.0.0.1:9000/").unwrap();
+        let endpoints = Endpoints::new(Region::Japan, Some(&base));
+        assert_eq!(endpoints.accounts_base(), "http://127.0.0.1:9000");
+        assert_eq!(endpoints.api_base(), "http://127.0.0.1:9000");
+        assert_eq!(endpoints.region(), Region::Japan);
     }
 
     proptest! {

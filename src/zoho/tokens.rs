@@ -10,7 +10,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{Retry, ZohoError};
-use super::oauth::{Access, ClientCredentials, Endpoints, OAuthError, ZohoOAuth};
+use super::oauth::{Access, ClientCredentials, ZohoOAuth};
+use super::oauth_error::OAuthError;
+use super::region::Endpoints;
 use crate::domain::clock::SharedClock;
 use crate::domain::ids::ConnectionId;
 

@@ -133,7 +133,7 @@ async fn access_denied_silences_the_endpoint_for_ten_minutes() {
     let error = bench.token(&login).await.unwrap_err();
     assert_eq!(
         error.retry(),
-        Retry::After(Duration::from_secs(60)),
+        Retry::After(Duration::from_mins(1)),
         "the rest of the pause"
     );
     assert_eq!(bench.refreshes(), 1);
@@ -176,7 +176,7 @@ async fn a_token_from_the_exchange_is_used_without_a_refresh() {
     let access = Access {
         token: SecretString::from("1000.FIRST"),
         api_base: login.endpoints.api_base().to_owned(),
-        expires_in: Duration::from_secs(3600),
+        expires_in: Duration::from_hours(1),
     };
     bench.tokens.insert(&login, access).await;
     assert_eq!(bench.token(&login).await.unwrap(), "1000.FIRST");
