@@ -52,7 +52,10 @@ pub fn client() -> Result<Client, ClientError> {
 
 /// The provider is passed, not installed: a process-wide default would be a hidden global.
 fn tls() -> Result<ClientConfig, rustls::Error> {
-    let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let roots = webpki_roots::TLS_SERVER_ROOTS
+        .iter()
+        .cloned()
+        .collect::<RootCertStore>();
     let mut config =
         ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()?

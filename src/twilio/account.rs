@@ -170,7 +170,15 @@ impl Twilio {
         time: CallTime,
     ) -> Result<(Vec<u8>, Option<DateTime<Utc>>), CallError> {
         let request = signed_in(self.http.get(url), account);
-        exchange(request, time, LONGEST_ANSWER).await?.success()
+        let answer = exchange(request, time, LONGEST_ANSWER).await?;
+        answer.success().map_err(|error| match error.kind {
+            // A list that is not there: the Account SID or the region is wrong.
+            CallFailure::NotFound(refusal) => CallError {
+                kind: CallFailure::Credentials(refusal),
+                ..error
+            },
+            _ => error,
+        })
     }
 }
 
@@ -245,6 +253,19 @@ mod tests {
             .await
             .unwrap_err();
         assert!(matches!(error.kind, CallFailure::Credentials(r) if r.code == Some(20003)));
+    }
+
+    #[tokio::test]
+    async fn an_account_that_twilio_does_not_know_is_a_bad_connection() {
+        let unknown = r#"{"code":20404,"message":"not found","status":404}"#;
+        let server =
+            TestServer::start(vec![Reply::json(404, unknown), Reply::json(404, unknown)]).await;
+        let error = server
+            .twilio()
+            .test(&key_account(), soon())
+            .await
+            .unwrap_err();
+        assert!(matches!(error.kind, CallFailure::Credentials(r) if r.code == Some(20404)));
     }
 
     #[tokio::test]

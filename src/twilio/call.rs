@@ -17,7 +17,7 @@ use super::{CallTime, codes};
 use crate::http::{BodyError, capped_body};
 
 /// Longest wait that is believed.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 /// Longest message of a refusal, in bytes.
 const LONGEST_MESSAGE: usize = 500;
 

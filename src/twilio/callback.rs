@@ -3,6 +3,8 @@
 //! The surprise: a callback bears no time and comes in any order, twice, or never. It is a fact to
 //! be folded by rank, not an instruction; a word we do not know changes nothing.
 
+use std::borrow::Cow;
+
 use chrono::NaiveDateTime;
 
 use super::kept::cut;
@@ -47,51 +49,75 @@ pub struct StatusCallback {
     pub carrier_done: Option<NaiveDateTime>,
 }
 
-/// Reads the raw form body of a callback. Of a name that occurs twice the first counts, and the
-/// current names win over their old copies (`SmsSid`, `SmsStatus`).
+/// Reads the raw form body of a status callback. The current names win over their old copies
+/// (`SmsSid`, `SmsStatus`).
 pub fn parse(body: &[u8]) -> Result<StatusCallback, CallbackError> {
-    if body.len() > LONGEST_BODY {
-        return Err(CallbackError::TooLarge);
-    }
-    let mut fields = Vec::new();
-    for field in form_urlencoded::parse(body) {
-        if fields.len() == MOST_FIELDS {
+    let fields = Fields::read(body)?;
+    let word = fields
+        .kept("MessageStatus")
+        .or_else(|| fields.kept("SmsStatus"));
+    let word = word.unwrap_or_default();
+    let code = fields.value("ErrorCode").and_then(|code| code.parse().ok());
+    Ok(StatusCallback {
+        message_sid: fields.message_sid()?,
+        status: ProviderStatus::parse(&word),
+        status_word: cut(&word, 40).to_owned(),
+        error_code: code.filter(|code| *code != 0),
+        error_message: fields.kept("ErrorMessage"),
+        account_sid: fields.account_sid(),
+        messaging_service_sid: fields.messaging_service_sid(),
+        to: fields.kept("To"),
+        from: fields.kept("From"),
+        carrier_done: fields
+            .value("RawDlrDoneDate")
+            .and_then(|text| NaiveDateTime::parse_from_str(text, "%y%m%d%H%M").ok()),
+    })
+}
+
+/// The fields of a form, bounded. Of a name that occurs twice the first counts.
+pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl<'a> Fields<'a> {
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, CallbackError> {
+        if body.len() > LONGEST_BODY {
             return Err(CallbackError::TooLarge);
         }
-        fields.push(field);
+        let mut fields = Vec::new();
+        for field in form_urlencoded::parse(body) {
+            if fields.len() == MOST_FIELDS {
+                return Err(CallbackError::TooLarge);
+            }
+            fields.push(field);
+        }
+        Ok(Self(fields))
     }
-    let value = |name: &str| {
-        fields
+
+    /// A value, trimmed but not cut.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.0
             .iter()
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.trim())
-    };
-    let kept = |name: &str| {
-        let text = cut(value(name)?, LONGEST_VALUE).replace(char::is_control, " ");
+    }
+
+    /// A value fit to be kept: cut, without control characters, never empty.
+    pub(super) fn kept(&self, name: &str) -> Option<String> {
+        let text = cut(self.value(name)?, LONGEST_VALUE).replace(char::is_control, " ");
         (!text.is_empty()).then_some(text)
-    };
-    let sid = value("MessageSid")
-        .or_else(|| value("SmsSid"))
-        .ok_or(CallbackError::NoMessage)?;
-    let word = kept("MessageStatus")
-        .or_else(|| kept("SmsStatus"))
-        .unwrap_or_default();
-    Ok(StatusCallback {
-        message_sid: MessageSid::parse(sid).map_err(|_| CallbackError::NoMessage)?,
-        status: ProviderStatus::parse(&word),
-        status_word: cut(&word, 40).to_owned(),
-        error_code: value("ErrorCode")
-            .and_then(|code| code.parse().ok())
-            .filter(|code| *code != 0),
-        error_message: kept("ErrorMessage"),
-        account_sid: value("AccountSid").and_then(|sid| AccountSid::parse(sid).ok()),
-        messaging_service_sid: value("MessagingServiceSid")
-            .and_then(|sid| MessagingServiceSid::parse(sid).ok()),
-        to: kept("To"),
-        from: kept("From"),
-        carrier_done: value("RawDlrDoneDate")
-            .and_then(|text| NaiveDateTime::parse_from_str(text, "%y%m%d%H%M").ok()),
-    })
+    }
+
+    pub(super) fn message_sid(&self) -> Result<MessageSid, CallbackError> {
+        let sid = self.value("MessageSid").or_else(|| self.value("SmsSid"));
+        MessageSid::parse(sid.unwrap_or_default()).map_err(|_| CallbackError::NoMessage)
+    }
+
+    pub(super) fn account_sid(&self) -> Option<AccountSid> {
+        AccountSid::parse(self.value("AccountSid")?).ok()
+    }
+
+    pub(super) fn messaging_service_sid(&self) -> Option<MessagingServiceSid> {
+        MessagingServiceSid::parse(self.value("MessagingServiceSid")?).ok()
+    }
 }
 
 #[cfg(test)]

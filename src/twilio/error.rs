@@ -3,6 +3,7 @@
 //! The surprise: the question is never "did it fail?" but "may the message exist?". Only
 //! [`SendFailure::Ambiguous`] leaves that open; after every other failure nothing was sent.
 
+use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -23,6 +24,16 @@ pub struct Refusal {
     pub more_info: Option<String>,
     /// What kind of trouble the code stands for.
     pub class: Class,
+}
+
+/// Status and code only: Twilio's words may name the number, and errors end in logs.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            Some(code) => write!(f, "HTTP {}, code {code}", self.http),
+            None => write!(f, "HTTP {}, no code", self.http),
+        }
+    }
 }
 
 impl Refusal {
@@ -73,7 +84,7 @@ pub enum Unsent {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendFailure {
     /// Refused for good: this message will not be taken. Nothing was sent.
-    #[error("Twilio refused the message: {}", .0.message)]
+    #[error("Twilio refused the message ({0})")]
     Refused(Box<Refusal>),
     /// 429: not processed, safe to send again after a pause (Twilio's page on error 20429).
     #[error("Twilio asks to slow down")]
@@ -106,7 +117,7 @@ pub enum SendFailure {
     NotSent(Unsent),
     /// The account, its credentials or its address are refused: pause the connection; no message
     /// will fare better.
-    #[error("Twilio refused the credentials: {}", .0.message)]
+    #[error("Twilio refused the credentials ({0})")]
     Credentials(Box<Refusal>),
 }
 
@@ -150,13 +161,13 @@ impl SendError {
 pub enum CallFailure {
     /// 401, 403: the credential may not read this, or is wrong. A trial account or a restricted
     /// key can be refused here while sending works.
-    #[error("Twilio refused the credentials: {}", .0.message)]
+    #[error("Twilio refused the credentials ({0})")]
     Credentials(Box<Refusal>),
     /// 404.
     #[error("Twilio does not know it")]
     NotFound(Box<Refusal>),
     /// Another 4xx.
-    #[error("Twilio refused the request: {}", .0.message)]
+    #[error("Twilio refused the request ({0})")]
     Refused(Box<Refusal>),
     /// 429.
     #[error("Twilio asks to slow down")]

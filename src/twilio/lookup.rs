@@ -202,7 +202,7 @@ mod tests {
             ..message(3, "INV-7 is due", 30)
         };
         for odd in [hidden, empty, timeless] {
-            assert_eq!(look(&[odd.clone()]), Finding::Unclear);
+            assert_eq!(look(std::slice::from_ref(&odd)), Finding::Unclear);
             assert_eq!(
                 look(&[message(4, "INV-7 is due", 30), odd]),
                 Finding::Unclear

@@ -1,4 +1,4 @@
-//! Creating, reading and listing messages.
+//! Creating and reading messages.
 //!
 //! The surprise: the body of an answer matters less than its status. A 201 whose body breaks off
 //! is as open as a time-out, while a 400 that cannot be read is safe: nothing was sent.
@@ -13,14 +13,12 @@ use super::call::{Answer, NoAnswer, exchange};
 use super::codes::{self, Class};
 use super::error::{CallError, CallFailure, Doubt, SendError, SendFailure};
 use super::kept::{KeptResponse, cut};
-use super::wire::{self, MessageJson, PageJson};
+use super::wire::{self, MessageJson};
 use super::{Account, MessageSid, MessagingServiceSid, Twilio};
 use crate::domain::delivery::ProviderStatus;
 
 /// Longest answer about one message, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
-/// Longest page of a list, in bytes: 100 messages of 1,600 escaped characters.
-const LONGEST_PAGE: usize = 2 * 1024 * 1024;
 
 /// How long a call may take and when it may begin.
 #[derive(Debug, Clone, Copy)]
@@ -124,30 +122,6 @@ pub struct Message {
     pub date_sent: Option<DateTime<Utc>>,
 }
 
-/// Which messages to list.
-#[derive(Debug, Clone, Copy)]
-pub struct ListQuery<'a> {
-    /// Only messages to this address, or all.
-    pub to: Option<&'a str>,
-    /// Messages per page, 1 to 100.
-    pub page_size: u16,
-    /// At most this many pages.
-    pub max_pages: u16,
-    /// Stop once a page has only messages made before this.
-    pub not_before: DateTime<Utc>,
-}
-
-/// What was listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listing {
-    pub messages: Vec<Message>,
-    /// Whether everything since `not_before` was seen; otherwise the bound of pages cut it off, and
-    /// nothing may be concluded from a message that is missing.
-    pub complete: bool,
-    /// Twilio's clock at the first page (`Date` header).
-    pub date: Option<DateTime<Utc>>,
-}
-
 impl Twilio {
     /// Creates a message, once. Every way to fail tells whether the message may exist.
     pub async fn create(
@@ -196,82 +170,6 @@ impl Twilio {
                 kind: CallFailure::Unavailable(Doubt::Garbage),
                 date,
             })
-    }
-
-    /// Lists messages page by page, `time` for each page. There is no filter on the creation time,
-    /// and `DateSent` is null until a message leaves the queue, so pages are read until one is
-    /// wholly older than asked; the order within a page is not relied upon.
-    pub async fn list(
-        &self,
-        account: &Account,
-        query: &ListQuery<'_>,
-        time: CallTime,
-    ) -> Result<Listing, CallError> {
-        let mut listing = Listing {
-            messages: Vec::new(),
-            complete: false,
-            date: None,
-        };
-        let mut url = self.account_url(account, &format!("/Messages.json?{}", query.text()));
-        for page in 0..query.max_pages.max(1) {
-            let request = signed_in(self.http.get(&url), account);
-            let (body, date) = exchange(request, time, LONGEST_PAGE).await?.success()?;
-            if page == 0 {
-                listing.date = date;
-            }
-            let garbage = CallError {
-                kind: CallFailure::Unavailable(Doubt::Garbage),
-                date,
-            };
-            let json: PageJson = serde_json::from_slice(&body).map_err(|_| garbage.clone())?;
-            let listed = json.messages.len();
-            let messages: Vec<_> = json.messages.into_iter().filter_map(message).collect();
-            // One that cannot be read might be the one that is looked for.
-            if messages.len() < listed {
-                return Err(garbage);
-            }
-            let old = |message: &Message| {
-                message
-                    .date_created
-                    .is_some_and(|created| created < query.not_before)
-            };
-            let wholly_older = listed > 0 && messages.iter().all(old);
-            listing.messages.extend(messages);
-            match json.next_page_uri {
-                Some(next) if !wholly_older => {
-                    url = self.next_page(account, &next).ok_or(CallError {
-                        kind: CallFailure::StrayLink,
-                        date,
-                    })?;
-                }
-                _ => {
-                    listing.complete = true;
-                    break;
-                }
-            }
-        }
-        Ok(listing)
-    }
-
-    /// The next page, if it is a relative link to a list of this account's messages.
-    fn next_page(&self, account: &Account, link: &str) -> Option<String> {
-        let list = format!(
-            "/2010-04-01/Accounts/{}/Messages.json?",
-            account.account_sid
-        );
-        let plain = link.bytes().all(|byte| byte.is_ascii_graphic());
-        (plain && link.starts_with(&list)).then(|| format!("{}{link}", self.base(account.region)))
-    }
-}
-
-impl ListQuery<'_> {
-    fn text(&self) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        if let Some(to) = self.to {
-            query.append_pair("To", to);
-        }
-        query.append_pair("PageSize", &self.page_size.clamp(1, 100).to_string());
-        query.finish()
     }
 }
 
@@ -356,7 +254,8 @@ fn refused(answer: &Answer) -> SendFailure {
     }
 }
 
-fn message(json: MessageJson) -> Option<Message> {
+/// `None` without a valid SID.
+pub(super) fn message(json: MessageJson) -> Option<Message> {
     Some(Message {
         sid: MessageSid::parse(json.sid.as_deref()?).ok()?,
         outbound: json

@@ -2,13 +2,15 @@
 //!
 //! The surprise: each reply is one connection, so a second request by the client would be seen.
 
+use base64::Engine as _;
 use tokio::net::TcpListener;
 use url::Url;
 
 use super::super::error::Unsent;
-use super::super::test_server::{Reply, TestServer, account, key_account, soon};
+use super::super::test_server::{Reply, TestServer, account, key_account, listed, soon};
 use super::*;
 
+const CREATED: &str = "Thu, 24 Aug 2023 05:01:00 +0000";
 const SID: &str = "SM0123456789abcdef0123456789abcdef";
 
 fn message() -> NewMessage<'static> {
@@ -17,7 +19,7 @@ fn message() -> NewMessage<'static> {
         sender: Sender::From("+15005550006"),
         body: "INV-7: \u{a3}12 due & payable",
         status_callback: Some("https://example.com/hooks/twilio/t/status?n=1"),
-        validity_period: Some(Duration::from_secs(600)),
+        validity_period: Some(Duration::from_mins(10)),
     }
 }
 
@@ -95,7 +97,6 @@ async fn an_api_key_signs_in_as_itself_below_the_accounts_path() {
         .await
         .unwrap();
     let request = &server.requests()[0];
-    use base64::Engine as _;
     let pair = format!("{}:token12345", key_account().user_name());
     assert!(request.contains(&base64::engine::general_purpose::STANDARD.encode(pair)));
     assert!(request.contains(&format!("Accounts/{}/", account().account_sid)));
@@ -109,6 +110,11 @@ async fn a_bad_number_is_refused_with_its_code() {
         "more_info":"https://www.twilio.com/docs/errors/21211"}"#;
     let error = create_against(Reply::json(400, body)).await.0.unwrap_err();
     assert_eq!(error.code(), Some(21211));
+    // Errors end in logs, and Twilio's words may name the number.
+    assert_eq!(
+        error.to_string(),
+        "Twilio refused the message (HTTP 400, code 21211)"
+    );
     assert_eq!(error.response.as_ref().unwrap().http, 400);
     assert!(error.date().is_some());
     let SendFailure::Refused(refusal) = error.kind else {
@@ -282,6 +288,29 @@ async fn a_lost_answer_is_not_asked_for_again_on_a_second_connection() {
 }
 
 #[tokio::test]
+async fn a_send_on_a_used_connection_is_not_repeated_either() {
+    let body = created_json();
+    let kept_alive = format!(
+        "HTTP/1.1 201 X\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let server = TestServer::start(vec![
+        Reply::WriteThenDrop(kept_alive),
+        Reply::json(201, &body),
+    ])
+    .await;
+    let twilio = server.twilio();
+    twilio.create(&account(), &message(), soon()).await.unwrap();
+    let error = twilio
+        .create(&account(), &message(), soon())
+        .await
+        .unwrap_err();
+    assert_eq!(doubt(&error.kind), Doubt::Reset);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
 async fn a_silent_server_is_ambiguous_after_the_time_out() {
     let server = TestServer::start(vec![Reply::Silence]).await;
     let short = CallTime::of(Duration::from_millis(300));
@@ -361,124 +390,12 @@ async fn a_redirect_is_not_followed_and_not_believed() {
     assert_eq!(doubt(&failure(reply).await), Doubt::UnexpectedStatus(307));
 }
 
-fn listed(number: u32, created: &str) -> String {
-    format!(
-        r#"{{"sid":"SM{number:032x}","to":"+447700900123","from":null,"body":"b{number}",
-            "direction":"outbound-api","status":"partially_delivered","error_code":30006,
-            "num_segments":"0","date_created":"{created}","date_sent":null}}"#
-    )
-}
-
-fn page(messages: &[String], next: Option<&str>) -> Reply {
-    let next = next.map_or_else(|| "null".to_owned(), |uri| format!("\"{uri}\""));
-    let body = format!(
-        r#"{{"messages":[{}],"next_page_uri":{next},"page":0}}"#,
-        messages.join(",")
-    );
-    Reply::json(200, &body)
-}
-
-fn since_five() -> ListQuery<'static> {
-    ListQuery {
-        to: Some("+447700900123"),
-        page_size: 50,
-        max_pages: 3,
-        not_before: wire::date("Thu, 24 Aug 2023 05:00:00 GMT").unwrap(),
-    }
-}
-
-const NEW: &str = "Thu, 24 Aug 2023 05:01:00 +0000";
-const OLD: &str = "Thu, 24 Aug 2023 04:59:59 +0000";
-
-fn link(rest: &str) -> String {
-    format!(
-        "/2010-04-01/Accounts/{}/Messages.json?PageToken={rest}",
-        account().account_sid
-    )
-}
-
-#[tokio::test]
-async fn a_list_follows_its_pages_until_one_is_wholly_older() {
-    let server = TestServer::start(vec![
-        page(&[listed(1, NEW), listed(2, OLD)], Some(&link("a"))),
-        page(&[listed(3, OLD)], Some(&link("b"))),
-    ])
-    .await;
-    let listing = server
-        .twilio()
-        .list(&account(), &since_five(), soon())
-        .await
-        .unwrap();
-    assert!(listing.complete && listing.date.is_some());
-    assert_eq!(listing.messages.len(), 3);
-    let first = &listing.messages[0];
-    assert!(first.outbound && first.from.is_none() && first.num_segments.is_none());
-    assert_eq!((first.status, first.error_code), (None, Some(30006)));
-    let asked = server.requests();
-    assert!(asked[0].contains("/Messages.json?To=%2B447700900123&PageSize=50 "));
-    assert!(asked[1].contains("?PageToken=a ") && asked[1].to_lowercase().contains("basic "));
-}
-
-#[tokio::test]
-async fn a_list_cut_off_by_its_bound_says_so() {
-    let server = TestServer::start(vec![page(&[listed(1, NEW)], Some(&link("a")))]).await;
-    let query = ListQuery {
-        max_pages: 1,
-        ..since_five()
-    };
-    let listing = server
-        .twilio()
-        .list(&account(), &query, soon())
-        .await
-        .unwrap();
-    assert!(!listing.complete);
-    let server = TestServer::start(vec![page(&[], None)]).await;
-    assert!(
-        server
-            .twilio()
-            .list(&account(), &query, soon())
-            .await
-            .unwrap()
-            .complete
-    );
-}
-
-#[tokio::test]
-async fn a_page_link_to_another_place_never_gets_the_secret() {
-    for stray in [
-        "https://evil.example/2010-04-01/",
-        "//evil.example/",
-        "@evil.example/",
-        "/2010-04-01/Accounts/ACother/Messages.json?x",
-    ] {
-        let server = TestServer::start(vec![page(&[listed(1, NEW)], Some(stray))]).await;
-        let error = server
-            .twilio()
-            .list(&account(), &since_five(), soon())
-            .await
-            .unwrap_err();
-        assert_eq!(error.kind, CallFailure::StrayLink, "{stray}");
-        assert_eq!(server.requests().len(), 1);
-    }
-}
-
-#[tokio::test]
-async fn a_listed_message_that_cannot_be_read_spoils_the_look() {
-    let server = TestServer::start(vec![page(&["{\"sid\":\"odd\"}".to_owned()], None)]).await;
-    let error = server
-        .twilio()
-        .list(&account(), &since_five(), soon())
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind, CallFailure::Unavailable(Doubt::Garbage));
-}
-
 #[tokio::test]
 async fn one_message_is_read_by_its_sid() {
     let sid = MessageSid::parse(&format!("SM{:032x}", 9)).unwrap();
     let server = TestServer::start(vec![
-        Reply::json(200, &listed(9, NEW)),
-        Reply::json(200, &listed(8, NEW)),
+        Reply::json(200, &listed(9, CREATED)),
+        Reply::json(200, &listed(8, CREATED)),
         Reply::json(404, r#"{"code":20404,"message":"gone"}"#),
         Reply::json(403, "<html>"),
         Reply::json(503, ""),

@@ -4,9 +4,9 @@
 //! (Twilio's page on error 20500), so this room never repeats a call. It says how sure it is that
 //! nothing was sent ([`SendFailure`]) and leaves the next step to the use cases.
 //!
-//! `messages` and `account` talk to Twilio through `call`; `codes` explains error codes;
-//! `signature` and `callback` read what Twilio sends to us; `lookup` tells whether a message whose
-//! answer was lost is among those that Twilio lists.
+//! `messages`, `list` and `account` talk to Twilio through `call`; `codes` explains error codes;
+//! `signature`, `callback` and `inbound` read what Twilio sends to us; `lookup` tells whether a
+//! message whose answer was lost is among those that Twilio lists.
 
 pub mod account;
 mod call;
@@ -14,7 +14,9 @@ pub mod callback;
 pub mod codes;
 pub mod credentials;
 pub mod error;
+pub mod inbound;
 pub mod kept;
+pub mod list;
 pub mod lookup;
 pub mod messages;
 pub mod signature;
@@ -31,7 +33,8 @@ pub use self::credentials::{
 };
 pub use self::error::{CallError, CallFailure, Doubt, Refusal, SendError, SendFailure, Unsent};
 pub use self::kept::{KeptRequest, KeptResponse};
-pub use self::messages::{Accepted, CallTime, ListQuery, Listing, Message, NewMessage, Sender};
+pub use self::list::{ListQuery, Listing};
+pub use self::messages::{Accepted, CallTime, Message, NewMessage, Sender};
 
 /// Where an account's data live. Each region has its own Auth Token and keys (Twilio's pages on
 /// regions); the host is chosen from this table only, since a free address would get the secret.

@@ -5,8 +5,7 @@
 //! Twilio is of two minds about the port. So the address is built from the configured public base
 //! and the raw path and query, and is tried with and without the port.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -163,19 +162,18 @@ fn spellings(url: &str) -> Vec<String> {
     let after_ip = authority[host_at..]
         .rfind(']')
         .map_or(host_at, |at| host_at + at);
-    match authority[after_ip..].rfind(':') {
-        Some(colon) => all.push(format!(
+    if let Some(colon) = authority[after_ip..].rfind(':') {
+        all.push(format!(
             "{scheme}://{}{tail}",
             &authority[..after_ip + colon]
-        )),
-        None => {
-            let port = if scheme.eq_ignore_ascii_case("https") {
-                443
-            } else {
-                80
-            };
-            all.push(format!("{scheme}://{authority}:{port}{tail}"));
-        }
+        ));
+    } else {
+        let port = if scheme.eq_ignore_ascii_case("https") {
+            443
+        } else {
+            80
+        };
+        all.push(format!("{scheme}://{authority}:{port}{tail}"));
     }
     all
 }

@@ -27,6 +27,8 @@ pub(super) enum Reply {
     Silence,
     /// Reads the request, writes this, then keeps silent.
     Stall(String),
+    /// Reads the request, writes this, reads a second request on the connection, then hangs up.
+    WriteThenDrop(String),
 }
 
 impl Reply {
@@ -75,6 +77,11 @@ impl TestServer {
                     Reply::Stall(text) => {
                         stream.write_all(text.as_bytes()).await.unwrap();
                         open.push(stream);
+                    }
+                    Reply::WriteThenDrop(text) => {
+                        stream.write_all(text.as_bytes()).await.unwrap();
+                        let second = read_request(&mut stream).await;
+                        seen.lock().unwrap().push(second);
                     }
                     Reply::Silence => open.push(stream),
                     Reply::DropBefore | Reply::DropAfter => {}
@@ -145,4 +152,13 @@ pub(super) fn key_account() -> Account {
 /// A generous time-out, for calls that do end.
 pub(super) fn soon() -> CallTime {
     CallTime::of(Duration::from_secs(20))
+}
+
+/// A message of a list, as JSON.
+pub(super) fn listed(number: u32, created: &str) -> String {
+    format!(
+        r#"{{"sid":"SM{number:032x}","to":"+447700900123","from":null,"body":"b{number}",
+            "direction":"outbound-api","status":"partially_delivered","error_code":30006,
+            "num_segments":"0","date_created":"{created}","date_sent":null}}"#
+    )
 }
