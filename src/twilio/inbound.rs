@@ -1,0 +1,121 @@
+//! Messages that recipients send back: STOP, START and the rest.
+//!
+//! The surprise: Twilio has already acted on a STOP, and answered it, before we hear of it. We
+//! only take note, so that no later message is tried in vain (21610); we never answer ourselves.
+
+use super::callback::{CallbackError, Fields};
+use super::kept::cut;
+use super::{AccountSid, MessageSid, MessagingServiceSid};
+
+/// Longest text that is kept, in bytes: 1,600 characters of up to four bytes.
+const LONGEST_TEXT: usize = 6_400;
+
+/// Twilio's default words (its page on opt-out keywords). The whole message must be the word.
+const STOP_WORDS: [&str; 8] = [
+    "STOP",
+    "STOPALL",
+    "UNSUBSCRIBE",
+    "CANCEL",
+    "END",
+    "QUIT",
+    "REVOKE",
+    "OPTOUT",
+];
+/// `YES` counts on some senders only, so it is not believed here.
+const START_WORDS: [&str; 2] = ["START", "UNSTOP"];
+
+/// What a recipient asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// No more messages from this sender, or from any sender of its Messaging Service.
+    Stop,
+    /// Messages again.
+    Start,
+}
+
+/// A message from a recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inbound {
+    pub message_sid: MessageSid,
+    /// The recipient's own address, E.164.
+    pub from: Option<String>,
+    /// Our sender.
+    pub to: Option<String>,
+    /// The text, cut, with its line ends.
+    pub body: String,
+    pub wish: Option<Wish>,
+    pub account_sid: Option<AccountSid>,
+    pub messaging_service_sid: Option<MessagingServiceSid>,
+}
+
+/// What to answer: `TwiML` that says nothing, as `text/xml`.
+pub const SILENCE: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#;
+
+/// Reads the raw form body of an inbound message.
+pub fn parse(body: &[u8]) -> Result<Inbound, CallbackError> {
+    let fields = Fields::read(body)?;
+    let text = cut(fields.value("Body").unwrap_or_default(), LONGEST_TEXT);
+    Ok(Inbound {
+        message_sid: fields.message_sid()?,
+        from: fields.kept("From"),
+        to: fields.kept("To"),
+        body: text.replace(|letter: char| letter.is_control() && letter != '\n', ""),
+        // Only Advanced Opt-Out tells the type; without it the word must do.
+        wish: match fields.value("OptOutType") {
+            Some("STOP") => Some(Wish::Stop),
+            Some("START") => Some(Wish::Start),
+            Some("HELP") => None,
+            _ => wish(text),
+        },
+        account_sid: fields.account_sid(),
+        messaging_service_sid: fields.messaging_service_sid(),
+    })
+}
+
+fn wish(text: &str) -> Option<Wish> {
+    let is = |words: &[&str]| {
+        words
+            .iter()
+            .any(|word| text.trim().eq_ignore_ascii_case(word))
+    };
+    if is(&STOP_WORDS) {
+        Some(Wish::Stop)
+    } else if is(&START_WORDS) {
+        Some(Wish::Start)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(rest: &str) -> Inbound {
+        parse(format!("MessageSid=SM0123456789abcdef0123456789abcdef&{rest}").as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_whole_message_must_be_the_word_in_any_case() {
+        assert_eq!(parsed("Body=+stop%0D%0A").wish, Some(Wish::Stop));
+        assert_eq!(parsed("Body=UnStop").wish, Some(Wish::Start));
+        for other in ["stop+please", "", "yes", "don%27t+stop"] {
+            assert_eq!(parsed(&format!("Body={other}")).wish, None, "{other}");
+        }
+    }
+
+    #[test]
+    fn twilios_own_reading_wins() {
+        assert_eq!(parsed("Body=basta&OptOutType=STOP").wish, Some(Wish::Stop));
+        assert_eq!(parsed("Body=STOP&OptOutType=HELP").wish, None);
+        assert_eq!(parsed("Body=STOP&OptOutType=new").wish, Some(Wish::Stop));
+    }
+
+    #[test]
+    fn the_text_keeps_its_lines_and_nothing_hidden() {
+        let inbound = parsed("Body=one%0Atwo%00%07&From=%2B447700900123&To=%2B15005550006");
+        assert_eq!(inbound.body, "one\ntwo");
+        assert_eq!(inbound.from.as_deref(), Some("+447700900123"));
+        assert!(parse(b"Body=STOP").is_err());
+    }
+}
