@@ -1,1 +1,142 @@
 //! The use cases, one file each: the only code that combines adapters.
+//!
+//! A use case decides, in order, and owns its transaction; no provider is called inside one.
+
+pub mod accounts;
+pub mod connections;
+pub mod decide;
+pub mod deliver;
+mod error;
+pub mod ingest;
+pub mod job;
+pub mod keys;
+pub mod look;
+pub mod poll;
+pub mod receipts;
+pub mod replay;
+pub mod requeue;
+pub mod resolve;
+pub mod route;
+pub mod rules;
+pub mod stop;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::runtime::Handle;
+
+pub use error::{AppError, FieldProblem};
+
+use crate::brakes::Brakes;
+use crate::config::PublicUrl;
+use crate::crypto::password::Passwords;
+use crate::crypto::vault::Vault;
+use crate::domain::clock::SharedClock;
+use crate::domain::ids::TenantId;
+use crate::queue::{JobQueue, Push};
+use crate::store::{Store, TenantStore};
+use crate::twilio::Twilio;
+use crate::zoho::tokens::AccessTokens;
+
+/// What the app is made of; `startup` fills it in.
+pub struct Parts {
+    pub store: Store,
+    pub queue: Arc<dyn JobQueue>,
+    pub vault: Vault,
+    pub passwords: Passwords,
+    pub clock: SharedClock,
+    pub twilio: Twilio,
+    pub brakes: Brakes,
+    pub zoho_tokens: AccessTokens,
+    /// The sandbox that stands for Zoho, when there is one.
+    pub zoho_sandbox: Option<url::Url>,
+    pub public_url: PublicUrl,
+    /// Providers are replaced by the sandbox: every page says so, and it takes loopback callbacks.
+    pub is_sandboxed: bool,
+    /// Names this process in leases.
+    pub lease_owner: String,
+    /// The runtime that provider, database and queue clients live on.
+    pub runtime: Handle,
+}
+
+/// A cheap-to-clone handle to everything.
+#[derive(Clone)]
+pub struct App {
+    parts: Arc<Parts>,
+    caches: Arc<Caches>,
+}
+
+/// Immutable things without limit of time, and what may be a few seconds old.
+struct Caches {
+    hooks: ingest::HookCache,
+    templates: decide::TemplateCache,
+    rejected: ingest::RejectedLimiter,
+}
+
+impl App {
+    /// Joins the parts.
+    pub fn new(parts: Parts) -> Self {
+        let caches = Caches {
+            hooks: ingest::HookCache::new(),
+            templates: decide::TemplateCache::new(),
+            rejected: ingest::RejectedLimiter::default(),
+        };
+        Self { parts: Arc::new(parts), caches: Arc::new(caches) }
+    }
+
+    /// The present instant.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.parts.clock.now()
+    }
+
+    /// The clock itself.
+    pub fn clock(&self) -> &SharedClock {
+        &self.parts.clock
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.parts.store
+    }
+
+    /// The queue.
+    pub fn queue(&self) -> &Arc<dyn JobQueue> {
+        &self.parts.queue
+    }
+
+    /// Where this service is reached from outside.
+    pub fn public_url(&self) -> &PublicUrl {
+        &self.parts.public_url
+    }
+
+    /// Whether providers are replaced by the sandbox.
+    pub fn is_sandboxed(&self) -> bool {
+        self.parts.is_sandboxed
+    }
+
+    /// Whether Twilio can reach us with status reports; else states are polled.
+    pub fn takes_callbacks(&self) -> bool {
+        self.parts.is_sandboxed || self.parts.public_url.is_public_https()
+    }
+
+    /// The runtime of the clients; web handlers, which live on single-thread runtimes of their own,
+    /// run use cases there.
+    pub fn runtime(&self) -> &Handle {
+        &self.parts.runtime
+    }
+
+    fn tenant(&self, id: TenantId) -> TenantStore {
+        self.parts.store.tenant(id)
+    }
+
+    /// Wakes workers. A push that fails costs nothing but time: the rows wait in the database, and
+    /// `requeue` pushes them again.
+    async fn wake(&self, jobs: Vec<Push>) {
+        if jobs.is_empty() {
+            return;
+        }
+        if let Err(error) = self.parts.queue.push(jobs).await {
+            tracing::warn!(%error, "The queue took no jobs; requeue will push them");
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Deciding: every active rule of the event's type says yes or no, with the reason and the values
+//! met; every yes becomes a delivery to one address.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use moka::sync::Cache;
+
+use super::{App, AppError};
+use crate::domain::decision::{Decision, DecisionKind};
+use crate::domain::delivery::{Channel, DeliveryState, NewDelivery};
+use crate::domain::document::{DocumentKind, Person, Reading};
+use crate::domain::event::EventType;
+use crate::domain::ids::{DecisionId, DeliveryId, EventId, OrderId, RuleId};
+use crate::domain::phone::{CountryCode, E164, country_from_text, to_e164};
+use crate::domain::rule::{Facts, Recipient, Rule, evaluate};
+use crate::domain::tenant::Tenant;
+use crate::render::Template;
+
+/// Twilio takes at most this many characters (Messages API, `Body`).
+const LONGEST_TEXT: usize = 1600;
+
+/// What is decided about.
+pub(super) struct Matter<'a> {
+    pub(super) tenant: &'a Tenant,
+    pub(super) event: EventId,
+    /// The replay that asks, or the nil id.
+    pub(super) order: OrderId,
+    pub(super) event_type: EventType,
+    pub(super) reading: &'a Reading,
+    pub(super) label: &'a str,
+    /// People remembered for the customer or vendor.
+    pub(super) remembered: &'a [Person],
+    /// From when `send_within` runs.
+    pub(super) wished_at: DateTime<Utc>,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// What the rules say.
+#[derive(Default)]
+pub(super) struct Verdicts {
+    pub(super) decisions: Vec<Decision>,
+    pub(super) deliveries: Vec<NewDelivery>,
+    /// Active rules of other types.
+    pub(super) not_asked: i64,
+}
+
+/// Compiled templates; a version of a rule never changes.
+pub(super) struct TemplateCache(Cache<(RuleId, i64), Arc<Template>>);
+
+impl TemplateCache {
+    pub(super) fn new() -> Self {
+        Self(Cache::new(10_000))
+    }
+}
+
+/// Whom a message goes to, or why nobody can be reached.
+struct Reached<'a> {
+    address: Result<E164, String>,
+    person: Option<&'a Person>,
+    name: String,
+}
+
+impl App {
+    /// Asks every active rule of the event's type, in order.
+    pub(super) async fn decide(&self, matter: &Matter<'_>) -> Result<Verdicts, AppError> {
+        let rules = self.tenant(matter.tenant.id).rules().await?;
+        let mut verdicts = Verdicts::default();
+        for rule in rules.iter().filter(|r| r.enabled) {
+            if rule.definition.event_type == matter.event_type {
+                self.ask(rule, matter, &mut verdicts);
+            } else {
+                verdicts.not_asked += 1;
+            }
+        }
+        if verdicts.decisions.is_empty() {
+            let reason = format!("no active rule asks when an {}", matter.event_type.words());
+            verdicts.decisions.push(matter.whole(DecisionKind::NoRule, reason));
+        }
+        Ok(verdicts)
+    }
+
+    fn ask(&self, rule: &Rule, matter: &Matter<'_>, verdicts: &mut Verdicts) {
+        let reached = reach(&rule.definition.recipient, matter);
+        let label = (!matter.label.is_empty()).then_some(matter.label);
+        let today = matter.wished_at.with_timezone(&matter.tenant.zone).date_naive();
+        let facts = Facts::of(matter.reading, reached.person, label, today);
+        let verdict = evaluate(&rule.definition.conditions, &facts);
+        let mut decision = Decision {
+            rule: Some(rule.id),
+            rule_version: rule.version,
+            rule_name: rule.definition.name.clone(),
+            is_match: verdict.matched,
+            met: serde_json::to_string(&verdict.values).unwrap_or_else(|_| "[]".to_owned()),
+            ..matter.whole(DecisionKind::Rule, verdict.reason)
+        };
+        if verdict.matched {
+            let delivery = self.delivery(rule, matter, reached, &facts);
+            match already_told(&delivery, &verdicts.deliveries) {
+                Some(by) => {
+                    decision.kind = DecisionKind::AlreadyTold;
+                    decision.reason = format!("{}; already told by “{by}”", decision.reason);
+                }
+                None => verdicts.deliveries.push(delivery),
+            }
+        }
+        verdicts.decisions.push(decision);
+    }
+
+    /// The message that a matching rule asks for; what cannot be sent has failed already, and says
+    /// why.
+    fn delivery(
+        &self,
+        rule: &Rule,
+        matter: &Matter<'_>,
+        reached: Reached<'_>,
+        facts: &Facts<'_>,
+    ) -> NewDelivery {
+        let text = self.text(rule, matter.reading.kind, facts);
+        let (address, problem) = match reached.address {
+            Ok(number) => (number.to_string(), None),
+            Err(why) => (String::new(), Some(why)),
+        };
+        let (body, problem) = match text {
+            Ok(body) => (body, problem),
+            Err(why) => (String::new(), problem.or(Some(why))),
+        };
+        let sender = rule.definition.sender.as_ref();
+        let sender = sender.and_then(|s| serde_json::to_string(s).ok()).unwrap_or_default();
+        let expires_at =
+            matter.wished_at + TimeDelta::seconds(i64::from(rule.definition.send_within));
+        NewDelivery {
+            id: DeliveryId::new(matter.event, matter.now),
+            rule: rule.id,
+            rule_version: rule.version,
+            rule_name: rule.definition.name.clone(),
+            order: matter.order,
+            replay_of: None,
+            channel: Channel::Sms,
+            address,
+            recipient: reached.name,
+            sender,
+            body,
+            state: if problem.is_some() { DeliveryState::Failed } else { DeliveryState::Queued },
+            due_at: problem.is_none().then_some(matter.now),
+            reason: problem.unwrap_or_default(),
+            expires_at,
+        }
+    }
+
+    fn text(&self, rule: &Rule, kind: DocumentKind, facts: &Facts<'_>) -> Result<String, String> {
+        let template = self.template(rule, kind)?;
+        let text = template
+            .render(facts)
+            .map_err(|e| format!("The text of “{}” could not be filled in: {e}", rule.definition.name))?;
+        let text = text.trim().to_owned();
+        let characters = text.chars().count();
+        if text.is_empty() {
+            return Err(format!("The text of “{}” is empty for this event", rule.definition.name));
+        }
+        if characters > LONGEST_TEXT {
+            return Err(format!(
+                "The text has {characters} characters; Twilio takes at most {LONGEST_TEXT}. \
+                 Shorten the template of “{}”",
+                rule.definition.name
+            ));
+        }
+        Ok(text)
+    }
+
+    fn template(&self, rule: &Rule, kind: DocumentKind) -> Result<Arc<Template>, String> {
+        let key = (rule.id, rule.version);
+        if let Some(template) = self.caches.templates.0.get(&key) {
+            return Ok(template);
+        }
+        let template = Template::parse(&rule.definition.template.body, kind)
+            .map_err(|e| format!("The template of “{}” is not valid: {e}", rule.definition.name))?;
+        let template = Arc::new(template);
+        self.caches.templates.0.insert(key, template.clone());
+        Ok(template)
+    }
+}
+
+impl Matter<'_> {
+    /// A decision about the event as a whole.
+    fn whole(&self, kind: DecisionKind, reason: String) -> Decision {
+        whole(self.event, self.order, kind, reason, self.now)
+    }
+}
+
+/// A decision about an event as a whole: it is of no rule.
+pub(super) fn whole(
+    event: EventId,
+    order: OrderId,
+    kind: DecisionKind,
+    reason: String,
+    now: DateTime<Utc>,
+) -> Decision {
+    Decision {
+        id: DecisionId::new(now),
+        event,
+        order,
+        rule: None,
+        rule_version: 0,
+        rule_name: String::new(),
+        is_match: false,
+        kind,
+        reason,
+        met: "[]".to_owned(),
+        decided_at: now,
+    }
+}
+
+/// Two rules of one event that lead to the same text to the same address are one wish.
+fn already_told<'d>(new: &NewDelivery, told: &'d [NewDelivery]) -> Option<&'d str> {
+    told.iter()
+        .find(|d| {
+            d.state == DeliveryState::Queued
+                && new.state == DeliveryState::Queued
+                && (d.channel, &d.address, &d.body) == (new.channel, &new.address, &new.body)
+        })
+        .map(|d| d.rule_name.as_str())
+}
+
+fn reach<'a>(recipient: &Recipient, matter: &Matter<'a>) -> Reached<'a> {
+    let people = matter.reading.persons.iter().chain(matter.remembered);
+    match recipient {
+        Recipient::Fixed(number) => Reached {
+            address: Ok(number.clone()),
+            person: people.clone().next(),
+            name: number.grouped(),
+        },
+        Recipient::Contact => reach_contact(people, matter),
+    }
+}
+
+/// The first person whose mobile, then phone, becomes a number.
+fn reach_contact<'a>(
+    people: impl Iterator<Item = &'a Person> + Clone,
+    matter: &Matter<'a>,
+) -> Reached<'a> {
+    let country = contact_country(matter);
+    let mut refused = None;
+    for person in people.clone() {
+        for text in [&person.mobile, &person.phone].into_iter().flatten() {
+            match to_e164(text, country) {
+                Ok(number) => {
+                    let name = person.name().or_else(|| party_name(matter)).unwrap_or_default();
+                    return Reached { address: Ok(number), person: Some(person), name };
+                }
+                Err(problem) if refused.is_none() => {
+                    let shown: String = text.chars().take(40).collect();
+                    let who = person.name().unwrap_or_else(|| "the contact".to_owned());
+                    refused = Some(format!("the number of {who}, “{shown}”, {problem}"));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+    let whom = party_name(matter).unwrap_or_else(|| "this contact".to_owned());
+    let why = match refused {
+        Some(why) => format!("No usable mobile number for {whom}: {why}. Correct it in Zoho Books"),
+        None => format!("No mobile number known for {whom}; add one in Zoho Books"),
+    };
+    Reached { address: Err(why), person: people.clone().next(), name: whom }
+}
+
+fn contact_country(matter: &Matter<'_>) -> Option<CountryCode> {
+    let own = matter.reading.country.as_deref().and_then(country_from_text);
+    own.or_else(|| CountryCode::parse(&matter.tenant.country).ok())
+}
+
+fn party_name(matter: &Matter<'_>) -> Option<String> {
+    matter.reading.party.as_ref().and_then(|p| p.name.clone())
+}

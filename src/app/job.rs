@@ -1,0 +1,43 @@
+//! Job payloads: what the app asks to have done later. Ids only; the database is the truth.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
+use crate::queue::{Job, Kind, Push};
+use crate::store::Due;
+
+/// Route one event.
+pub const ROUTE_EVENT: Kind = Kind::new("route_event");
+/// Decide one event again, for an order.
+pub const ROUTE_ORDER: Kind = Kind::new("route_order");
+/// Move one delivery on: send, look, poll, expire.
+pub const DELIVER: Kind = Kind::new("deliver");
+
+/// A wish to route an event now.
+pub fn route_event(tenant: TenantId, event: EventId, due: DateTime<Utc>) -> Push {
+    push(ROUTE_EVENT, tenant, vec![event.uuid()], due)
+}
+
+/// A wish to carry out an order now.
+pub fn route_order(tenant: TenantId, order: OrderId, due: DateTime<Utc>) -> Push {
+    push(ROUTE_ORDER, tenant, vec![order.uuid()], due)
+}
+
+/// A wish to move a delivery on at `due`.
+pub fn deliver(tenant: TenantId, delivery: DeliveryId, due: DateTime<Utc>) -> Push {
+    push(DELIVER, tenant, vec![delivery.event.uuid(), delivery.own], due)
+}
+
+/// The job for something that waits in the database.
+pub fn of_due(due: Due, now: DateTime<Utc>) -> Push {
+    match due {
+        Due::Event(tenant, event) => route_event(tenant, event, now),
+        Due::Order(tenant, order) => route_order(tenant, order, now),
+        Due::Delivery(tenant, delivery, at) => deliver(tenant, delivery, at),
+    }
+}
+
+fn push(kind: Kind, tenant: TenantId, ids: Vec<Uuid>, due: DateTime<Utc>) -> Push {
+    Push { job: Job::new(kind, tenant.uuid(), ids), due }
+}

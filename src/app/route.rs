@@ -1,0 +1,342 @@
+//! Routing: fold the body, settle the event type, claim the transition, ask the rules; one commit.
+//!
+//! Everything is worked out outside the transaction, which then checks the version of the document
+//! and the number of the rule set, and starts over when one of them moved.
+
+use chrono::{DateTime, NaiveTime, TimeZone as _, Utc};
+
+use super::decide::{Matter, Verdicts, whole};
+use super::{App, AppError, job};
+use crate::domain::decision::DecisionKind;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::document::{Person, Reading};
+use crate::domain::event::{Body, Event, EventState};
+use crate::domain::ids::{EventId, OrderId, TenantId};
+use crate::domain::tenant::Tenant;
+use crate::domain::transition::{Observation, Outcome, Settlement, Told, settle};
+use crate::store::{
+    DocumentCommit, KnownDocument, RouteCommit, RouteResult, SettledEvent, TenantStore,
+};
+use crate::zoho::wire;
+
+/// How often a decision starts over because something moved, before the job is tried again later.
+const STARTS: usize = 20;
+
+/// How an order ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ordered {
+    Done,
+    /// The event itself is not decided yet: the order waits for it.
+    EventWaits,
+}
+
+impl App {
+    /// Decides one event. Somebody else having done so is fine.
+    pub async fn route_event(&self, tenant: TenantId, id: EventId) -> Result<(), AppError> {
+        for _ in 0..STARTS {
+            let store = self.tenant(tenant);
+            let Some(event) = store.event(id).await? else {
+                return Ok(());
+            };
+            if event.routed_at.is_some() {
+                return Ok(());
+            }
+            let received_at = event.received_at;
+            let commit = self.plan(&store, &event, OrderId::nil(), received_at).await?;
+            if self.commit(&store, tenant, commit).await? {
+                return Ok(());
+            }
+        }
+        Err(AppError::Busy)
+    }
+
+    /// Decides an event again for an order, with today's rules.
+    pub async fn route_order(&self, tenant: TenantId, id: OrderId) -> Result<Ordered, AppError> {
+        for _ in 0..STARTS {
+            let store = self.tenant(tenant);
+            let Some(order) = store.order(id).await? else {
+                return Ok(Ordered::Done);
+            };
+            if order.routed_at.is_some() {
+                return Ok(Ordered::Done);
+            }
+            let Some(event) = store.event(order.event).await? else {
+                return Ok(Ordered::Done);
+            };
+            if event.routed_at.is_none() {
+                return Ok(Ordered::EventWaits);
+            }
+            let commit = if event.state == EventState::Unrecognised {
+                self.plan(&store, &event, order.id, order.requested_at).await?
+            } else {
+                self.plan_again(&store, &event, order.id, order.requested_at).await?
+            };
+            if self.commit(&store, tenant, commit).await? {
+                return Ok(Ordered::Done);
+            }
+        }
+        Err(AppError::Busy)
+    }
+
+    /// Commits a plan and wakes the senders; `false` when it must be made anew.
+    async fn commit(
+        &self,
+        store: &TenantStore,
+        tenant: TenantId,
+        commit: RouteCommit,
+    ) -> Result<bool, AppError> {
+        let now = commit.routed_at;
+        let queued: Vec<_> = commit
+            .deliveries
+            .iter()
+            .filter(|d| d.state == DeliveryState::Queued)
+            .map(|d| job::deliver(tenant, d.id, now))
+            .collect();
+        match store.commit_route(commit).await? {
+            RouteResult::Committed => {
+                self.wake(queued).await;
+                Ok(true)
+            }
+            RouteResult::Gone => Ok(true),
+            RouteResult::Stale => Ok(false),
+        }
+    }
+
+    /// What routing an event as new would write.
+    async fn plan(
+        &self,
+        store: &TenantStore,
+        event: &Event,
+        order: OrderId,
+        wished_at: DateTime<Utc>,
+    ) -> Result<RouteCommit, AppError> {
+        let now = self.now();
+        let tenant = self.whose(store).await?;
+        let body = store.body(event.id).await?;
+        let reading = match read(event, body.as_ref()) {
+            Ok(reading) => reading,
+            Err(why) => return Ok(unrecognised(event, order, &tenant, why, now)),
+        };
+        let known = store.document(event.connection, reading.kind, &reading.id).await?;
+        let seen = Observation {
+            event: event.id,
+            reading: &reading,
+            typed: event.path_type,
+            label: &event.label,
+            received_at: event.received_at,
+            today: event.received_at.with_timezone(&tenant.zone).date_naive(),
+            dated_at: dated_at(&tenant, &reading),
+        };
+        let settlement = settle(known.as_ref().map(|k| &k.known), &seen);
+        let verdicts = match (&settlement.outcome, settlement.event_type) {
+            (Outcome::Tell, Some(event_type)) => {
+                let remembered = remembered(store, event, &reading).await?;
+                let matter = Matter {
+                    tenant: &tenant,
+                    event: event.id,
+                    order,
+                    event_type,
+                    reading: &reading,
+                    label: &event.label,
+                    remembered: &remembered,
+                    wished_at,
+                    now,
+                };
+                self.decide(&matter).await?
+            }
+            (outcome, _) => {
+                let (kind, reason) = words(outcome, &reading);
+                let decision = whole(event.id, order, kind, reason, now);
+                Verdicts { decisions: vec![decision], ..Verdicts::default() }
+            }
+        };
+        Ok(RouteCommit {
+            event: event.id,
+            order,
+            connection: event.connection,
+            routed_at: now,
+            rule_set: tenant.rule_set,
+            settled: Some(settled(&settlement, &reading, &verdicts)),
+            document: Some(document(known.as_ref(), settlement, &reading)),
+            decisions: verdicts.decisions,
+            deliveries: verdicts.deliveries,
+        })
+    }
+
+    /// What deciding a settled event once more would write: it folds no document and claims
+    /// nothing; a loser or a baseline is decided as if it were the first, because a person asked.
+    async fn plan_again(
+        &self,
+        store: &TenantStore,
+        event: &Event,
+        order: OrderId,
+        wished_at: DateTime<Utc>,
+    ) -> Result<RouteCommit, AppError> {
+        let now = self.now();
+        let tenant = self.whose(store).await?;
+        let body = store.body(event.id).await?;
+        let verdicts = match (read(event, body.as_ref()), event.event_type) {
+            (Ok(reading), Some(event_type)) if event_type.document() == reading.kind => {
+                let remembered = remembered(store, event, &reading).await?;
+                let matter = Matter {
+                    tenant: &tenant,
+                    event: event.id,
+                    order,
+                    event_type,
+                    reading: &reading,
+                    label: &event.label,
+                    remembered: &remembered,
+                    wished_at,
+                    now,
+                };
+                self.decide(&matter).await?
+            }
+            (read, _) => {
+                let (kind, reason) = match read {
+                    Ok(_) => (
+                        DecisionKind::NothingNew,
+                        "this body shows nothing that a rule could tell".to_owned(),
+                    ),
+                    Err(why) => (DecisionKind::Unrecognised, why),
+                };
+                let decision = whole(event.id, order, kind, reason, now);
+                Verdicts { decisions: vec![decision], ..Verdicts::default() }
+            }
+        };
+        Ok(RouteCommit {
+            event: event.id,
+            order,
+            connection: event.connection,
+            routed_at: now,
+            rule_set: tenant.rule_set,
+            settled: None,
+            document: None,
+            decisions: verdicts.decisions,
+            deliveries: verdicts.deliveries,
+        })
+    }
+
+    async fn whose(&self, store: &TenantStore) -> Result<Tenant, AppError> {
+        store.tenant().await?.ok_or(AppError::NotFound("tenant"))
+    }
+}
+
+fn read(event: &Event, body: Option<&Body>) -> Result<Reading, String> {
+    let Some(body) = body else {
+        return Err("the body is no longer kept".to_owned());
+    };
+    let content_type = (!body.content_type.is_empty()).then_some(body.content_type.as_str());
+    wire::read(&body.bytes, content_type, event.path_type).map_err(|e| e.to_string())
+}
+
+/// People remembered for the document's customer or vendor.
+async fn remembered(
+    store: &TenantStore,
+    event: &Event,
+    reading: &Reading,
+) -> Result<Vec<Person>, AppError> {
+    match &reading.party {
+        Some(party) => Ok(store.people(event.connection, &party.id).await?),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Midnight of the document's date in the tenant's zone.
+fn dated_at(tenant: &Tenant, reading: &Reading) -> Option<DateTime<Utc>> {
+    let midnight = reading.date?.and_time(NaiveTime::MIN);
+    tenant.zone.from_local_datetime(&midnight).earliest().map(|t| t.with_timezone(&Utc))
+}
+
+/// An outcome that asks no rule, in words.
+fn words(outcome: &Outcome, reading: &Reading) -> (DecisionKind, String) {
+    let name = reading.number.as_deref().unwrap_or(&reading.id);
+    match outcome {
+        Outcome::AlreadyHandled { by, told } => {
+            let how = match told {
+                Told::AsItself => "",
+                Told::PassedOver => " (passed over: told as a later step)",
+                Told::Baseline => " (known from the first time we saw it)",
+            };
+            (DecisionKind::AlreadyHandled, format!("already handled by {by}{how}"))
+        }
+        Outcome::Baseline => (
+            DecisionKind::Baseline,
+            format!(
+                "first time we see {name}, nothing assumed: it is older than 24 hours, so this only \
+                 sets where we start from"
+            ),
+        ),
+        Outcome::NothingNew(why) => (DecisionKind::NothingNew, why.clone()),
+        Outcome::Contradiction(why) => (DecisionKind::Contradiction, why.clone()),
+        Outcome::Tell => (DecisionKind::NothingNew, "nothing to tell".to_owned()),
+    }
+}
+
+fn settled(settlement: &Settlement, reading: &Reading, verdicts: &Verdicts) -> SettledEvent {
+    let state = match settlement.outcome {
+        Outcome::Tell if verdicts.decisions.iter().any(|d| d.is_match) => EventState::Matched,
+        Outcome::Tell => EventState::Unmatched,
+        _ => EventState::Settled,
+    };
+    let party = reading.party.as_ref();
+    SettledEvent {
+        event_type: settlement.event_type,
+        state,
+        kind: Some(reading.kind),
+        document_id: reading.id.clone(),
+        number: reading.number.clone().unwrap_or_default(),
+        party_id: party.map(|p| p.id.clone()).unwrap_or_default(),
+        party_name: party.and_then(|p| p.name.clone()).unwrap_or_default(),
+        amount: reading.total,
+        currency: reading.currency.clone().unwrap_or_default(),
+        rules_not_asked: verdicts.not_asked,
+    }
+}
+
+fn document(
+    known: Option<&KnownDocument>,
+    settlement: Settlement,
+    reading: &Reading,
+) -> DocumentCommit {
+    DocumentCommit {
+        kind: reading.kind,
+        id: reading.id.clone(),
+        version: known.map_or(0, |k| k.version),
+        state: settlement.document,
+        claims: settlement.claims,
+        party: reading.party.as_ref().map(|p| p.id.clone()),
+        people: reading.persons.iter().filter(|p| !p.id.is_empty()).cloned().collect(),
+    }
+}
+
+/// A signed body that we do not understand is kept, shown, and can be routed again after a fix.
+fn unrecognised(
+    event: &Event,
+    order: OrderId,
+    tenant: &Tenant,
+    why: String,
+    now: DateTime<Utc>,
+) -> RouteCommit {
+    RouteCommit {
+        event: event.id,
+        order,
+        connection: event.connection,
+        routed_at: now,
+        rule_set: tenant.rule_set,
+        settled: Some(SettledEvent {
+            event_type: event.path_type,
+            state: EventState::Unrecognised,
+            kind: None,
+            document_id: String::new(),
+            number: String::new(),
+            party_id: String::new(),
+            party_name: String::new(),
+            amount: None,
+            currency: String::new(),
+            rules_not_asked: 0,
+        }),
+        document: None,
+        decisions: vec![whole(event.id, order, DecisionKind::Unrecognised, why, now)],
+        deliveries: Vec::new(),
+    }
+}
