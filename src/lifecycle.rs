@@ -168,7 +168,7 @@ fn signals() -> std::io::Result<impl Stream<Item = &'static str>> {
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[tokio::test]
     async fn work_that_minds_the_first_breath_ends_quietly() {

@@ -65,16 +65,16 @@ impl Limits {
                 first: Duration::from_millis(100),
                 cap: Duration::from_secs(30),
             },
-            longest_retry_after: Duration::from_secs(60 * 60),
+            longest_retry_after: Duration::from_hours(1),
             breaker: BreakerLimits {
                 failures: 5,
                 open: Growth {
                     first: Duration::from_secs(5),
-                    cap: Duration::from_secs(5 * 60),
+                    cap: Duration::from_mins(5),
                 },
                 probes: 1,
             },
-            forget_after: Duration::from_secs(10 * 60),
+            forget_after: Duration::from_mins(10),
         }
     }
 
@@ -85,15 +85,15 @@ impl Limits {
             concurrency: 5,
             rate: Some(Rate {
                 calls: 90,
-                per: Duration::from_secs(60),
+                per: Duration::from_mins(1),
                 burst: 10,
             }),
             pause: Growth {
                 first: Duration::from_secs(1),
-                cap: Duration::from_secs(2 * 60),
+                cap: Duration::from_mins(2),
             },
             // A spent daily budget is told with the time until the next day.
-            longest_retry_after: Duration::from_secs(24 * 60 * 60),
+            longest_retry_after: Duration::from_hours(24),
             ..Self::twilio()
         }
     }

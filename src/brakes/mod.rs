@@ -25,7 +25,7 @@ pub use self::limits::{BreakerLimits, Growth, Limits, Rate};
 use crate::domain::clock::SharedClock;
 
 /// How often idle connections are looked for.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// The brakes of all connections to one provider; clones share them.
 #[derive(Debug, Clone)]

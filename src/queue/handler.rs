@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Job, JobError, Kind, Lane};
 
 /// How long a run may take where its handler does not say otherwise.
-const TIME_LIMIT: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_mins(1);
 
 /// What a run is told besides its job.
 #[derive(Debug, Clone)]

@@ -20,7 +20,7 @@ use super::{
 use crate::domain::clock::SharedClock;
 
 /// Waiting for a due time looks at the clock again after this long, in case it was set.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 /// The queue in the process. Share it in an `Arc`.
 #[derive(Debug)]
@@ -98,16 +98,10 @@ impl JobQueue for MemoryQueue {
 
     async fn reserve(&self, max: usize, lease: Duration) -> Result<Vec<Lease>, QueueError> {
         let now = self.clock.now();
-        let leases: Vec<_> = {
-            let mut state = self.state_at(now);
-            let until = later(now, lease);
-            std::iter::from_fn(|| state.lend(until)).take(max).collect()
-        };
-        if !leases.is_empty() {
-            // A waiting worker may have gone to sleep for longer than these leases last.
-            self.wake.notify_waiters();
-        }
-        Ok(leases)
+        let until = later(now, lease);
+        let mut state = self.state_at(now);
+        // Wakes nobody: who sleeps was woken by what made these jobs ready, and looks after us.
+        Ok(std::iter::from_fn(|| state.lend(until)).take(max).collect())
     }
 
     async fn settle(&self, batch: Vec<Settlement>) -> Result<usize, QueueError> {

@@ -34,9 +34,9 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             first: Duration::from_secs(1),
-            cap: Duration::from_secs(10 * 60),
+            cap: Duration::from_mins(10),
             jitter: Jitter::Equal,
-            longest_retry_after: Duration::from_secs(60 * 60),
+            longest_retry_after: Duration::from_hours(1),
         }
     }
 }

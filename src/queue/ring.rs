@@ -40,7 +40,7 @@ impl<T> Ring<T> {
 
     /// Puts `item` at the end of its tenant's lane.
     pub(super) fn push(&mut self, tenant: Uuid, lane: Lane, item: T) {
-        let line = self.lines.entry(tenant).or_insert_with(|| {
+        let waiting = self.lines.entry(tenant).or_insert_with(|| {
             self.order.push_back(tenant);
             Line {
                 fresh: VecDeque::new(),
@@ -49,8 +49,8 @@ impl<T> Ring<T> {
             }
         });
         match lane {
-            Lane::Fresh => line.fresh.push_back(item),
-            Lane::Retry => line.retry.push_back(item),
+            Lane::Fresh => waiting.fresh.push_back(item),
+            Lane::Retry => waiting.retry.push_back(item),
         }
     }
 
