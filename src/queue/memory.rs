@@ -119,9 +119,8 @@ impl JobQueue for MemoryQueue {
 
     async fn wait_ready(&self) -> Result<(), QueueError> {
         loop {
-            let mut woken = std::pin::pin!(self.wake.notified());
-            // From here on no wake-up is missed, also not one before the await below.
-            woken.as_mut().enable();
+            // Hears every wake-up from here on, also one before it is awaited.
+            let woken = self.wake.notified();
             let now = self.clock.now();
             let next = {
                 let state = self.state_at(now);
