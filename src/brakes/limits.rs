@@ -1,0 +1,116 @@
+//! How hard each brake bites. The numbers come from the providers' pages; where those are silent,
+//! they are careful guesses that a 429 corrects.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+/// The limits of one connection.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Calls in flight at the same time.
+    pub concurrency: usize,
+    /// Calls over time; `None` where only concurrency is limited.
+    pub rate: Option<Rate>,
+    /// The pauses after answers of 429.
+    pub pause: Growth,
+    /// The longest `Retry-After` that is believed.
+    pub longest_retry_after: Duration,
+    /// When a failing provider is left alone, and for how long.
+    pub breaker: BreakerLimits,
+    /// Idle connections are forgotten after this long.
+    pub forget_after: Duration,
+}
+
+/// So many calls in so much time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many calls …
+    pub calls: u32,
+    /// … in this time.
+    pub per: Duration,
+    /// How many of them may go at once.
+    pub burst: u32,
+}
+
+/// When the breaker opens, and how it closes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BreakerLimits {
+    /// Opens after so many failures in a row.
+    pub failures: u32,
+    /// How long it stays open before single calls try again.
+    pub open: Growth,
+    /// How many calls may try at the same time.
+    pub probes: usize,
+}
+
+/// A time that doubles from `first` up to `cap`, spread over its upper half.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Growth {
+    /// The first time.
+    pub first: Duration,
+    /// The longest time.
+    pub cap: Duration,
+}
+
+impl Limits {
+    /// Twilio's 2010 API: it counts concurrent requests per account, does not publish how many,
+    /// and advises 100 ms, doubled with jitter up to 30 s ("REST API best practices", error 20429).
+    pub const fn twilio() -> Self {
+        Self {
+            concurrency: 20,
+            rate: None,
+            pause: Growth {
+                first: Duration::from_millis(100),
+                cap: Duration::from_secs(30),
+            },
+            longest_retry_after: Duration::from_hours(1),
+            breaker: BreakerLimits {
+                failures: 5,
+                open: Growth {
+                    first: Duration::from_secs(5),
+                    cap: Duration::from_mins(5),
+                },
+                probes: 1,
+            },
+            forget_after: Duration::from_mins(10),
+        }
+    }
+
+    /// Zoho Books: 100 requests a minute per organisation and 5 at a time on the free plan ("API
+    /// call limit"). Others of the customer's tools share them, so a tenth is left over.
+    pub const fn zoho_books() -> Self {
+        Self {
+            concurrency: 5,
+            rate: Some(Rate {
+                calls: 90,
+                per: Duration::from_mins(1),
+                burst: 10,
+            }),
+            pause: Growth {
+                first: Duration::from_secs(1),
+                cap: Duration::from_mins(2),
+            },
+            // A spent daily budget is told with the time until the next day.
+            longest_retry_after: Duration::from_hours(24),
+            ..Self::twilio()
+        }
+    }
+}
+
+impl Rate {
+    /// The time between two calls that keep the rate evenly.
+    pub(super) fn interval(&self) -> Duration {
+        self.per / self.calls.max(1)
+    }
+}
+
+impl Growth {
+    /// The time number `times`, counted from 1.
+    pub(super) fn time(&self, times: u32, rng: &mut StdRng) -> Duration {
+        let doublings = times.saturating_sub(1).min(31);
+        let half = self.first.saturating_mul(1 << doublings).min(self.cap) / 2;
+        half + rng.random_range(Duration::ZERO..=half)
+    }
+}
