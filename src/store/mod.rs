@@ -1,1 +1,3 @@
 //! The database. sea-orm lives here and nowhere else.
+
+pub mod codec;
