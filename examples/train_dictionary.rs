@@ -16,8 +16,8 @@ use ml_connector::domain::document::DocumentKind;
 use ml_connector::sandbox::samples::{Generator, Wish, to_body};
 
 /// The tests measure with other seeds.
-const SEEDS: std::ops::Range<u64> = 1..61;
-/// The size at which bodies of every kind, compact and indented, stop gaining.
+const SEEDS: std::ops::Range<u64> = 1..201;
+/// Measured: 64 KiB compress a little worse, 160 KiB hardly better.
 const SIZE_BYTES: usize = 96 * 1024;
 const FIRST_DAY: i64 = 1_767_225_600;
 

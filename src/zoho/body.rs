@@ -428,7 +428,7 @@ mod tests {
         assert_eq!(problem(b"\xef\xbb\xbf"), Unrecognised::Empty);
         assert_eq!(
             problem(b"{\"invoice\":{\"a\":"),
-            Unrecognised::Truncated { byte: 15 }
+            Unrecognised::Truncated { byte: 16 }
         );
         assert_eq!(
             problem(b"{\"invoice\":\n{\"a\" 1}}"),
