@@ -5,84 +5,22 @@
 
 mod formatted;
 mod people;
+mod plan;
 mod shift;
 
 use chrono::{DateTime, Days, FixedOffset, NaiveDate, Offset, TimeDelta, Utc};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 pub use self::people::Trader;
+use self::plan::{Money, Plan};
+pub use self::plan::{Standing, Wish};
 pub use self::shift::shift_to_now;
 use crate::domain::document::DocumentKind;
-use crate::domain::money::Amount;
 
 type Record = Map<String, Value>;
-
-/// Where a document stands; each kind has its own words for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Standing {
-    Draft,
-    /// Sent to the customer; of a bill: open; of a purchase order: issued.
-    Sent,
-    /// Sent, and its due date has passed.
-    Overdue,
-    PartiallyPaid,
-    Paid,
-    Void,
-}
-
-impl Standing {
-    /// Every standing.
-    pub const ALL: [Self; 6] = [
-        Self::Draft,
-        Self::Sent,
-        Self::Overdue,
-        Self::PartiallyPaid,
-        Self::Paid,
-        Self::Void,
-    ];
-
-    /// Zoho's status word; payments and expenses have but one.
-    pub const fn status(self, kind: DocumentKind) -> &'static str {
-        match (kind, self) {
-            (DocumentKind::CustomerPayment | DocumentKind::VendorPayment, _) => "success",
-            (DocumentKind::Expense, _) => "unbilled",
-            (_, Self::Draft) => "draft",
-            (DocumentKind::Bill, Self::Sent) => "open",
-            (DocumentKind::PurchaseOrder, Self::Sent | Self::Overdue) => "issued",
-            (DocumentKind::PurchaseOrder, Self::PartiallyPaid) => "partially_billed",
-            (DocumentKind::PurchaseOrder, Self::Paid) => "billed",
-            (DocumentKind::PurchaseOrder, Self::Void) => "cancelled",
-            (_, Self::Sent) => "sent",
-            (_, Self::Overdue) => "overdue",
-            (_, Self::PartiallyPaid) => "partially_paid",
-            (_, Self::Paid) => "paid",
-            (_, Self::Void) => "void",
-        }
-    }
-}
-
-/// What a document shall be like; what is `None` is left to chance. To tell the life of one
-/// document, keep `id`, `number`, `total`, `trader` and `created` and change the rest.
-#[derive(Debug, Clone, Default)]
-pub struct Wish {
-    pub standing: Option<Standing>,
-    pub id: Option<String>,
-    pub number: Option<String>,
-    pub total: Option<Amount>,
-    /// What is still to pay; else it follows from the standing.
-    pub balance: Option<Amount>,
-    /// Which customer or vendor; the same index is the same company in every run.
-    pub trader: Option<usize>,
-    /// When it was created; else a few minutes ago.
-    pub created: Option<DateTime<Utc>>,
-    /// When it was last changed; else shortly after its creation.
-    pub modified: Option<DateTime<Utc>>,
-    /// Days from today to the due date; negative when overdue.
-    pub due_in_days: Option<i64>,
-}
 
 /// Makes documents; the same seed and wishes make the same ones.
 #[derive(Debug)]
@@ -136,7 +74,7 @@ impl Generator {
         let trader = self.trader(kind, wish);
         shift::shift(&mut record, plan.created, now);
         self.exchange(kind, &mut record, &plan, &trader);
-        settle(kind, &mut record, &plan);
+        plan::settle(kind, &mut record, &plan);
         formatted::refresh(&mut record, trader.currency_symbol);
         let mut top = Record::new();
         top.insert(envelope.to_owned(), Value::Object(record));
@@ -231,9 +169,7 @@ impl Generator {
                 } else if key == "reference_number" && !old.is_empty() {
                     *old = format!("REF-{}", self.rng.random_range(10_000..999_999));
                 } else if key == "invoice_url" {
-                    let token: String = (0..48)
-                        .map(|_| format!("{:02x}", self.rng.random::<u8>()))
-                        .collect();
+                    let token = hex::encode(self.rng.random::<[u8; 48]>());
                     // The blank at the end is Zoho's.
                     *old = format!(
                         "https://zohosecurepay.com/books/zillum/secure?CInvoiceID=2-{token} "
@@ -268,159 +204,6 @@ pub fn to_body(document: &Value, indented: bool) -> Vec<u8> {
         document.to_string()
     };
     text.into_bytes()
-}
-
-/// What one document will be.
-struct Plan {
-    id: String,
-    number: String,
-    standing: Standing,
-    money: Money,
-    created: DateTime<FixedOffset>,
-    modified: DateTime<FixedOffset>,
-    terms: i64,
-    date: NaiveDate,
-    due_date: NaiveDate,
-    due_in: i64,
-}
-
-/// Amounts that fit each other, in ten-thousandths.
-struct Money {
-    quantity: i64,
-    rate: i64,
-    sub_total: i64,
-    tax: i64,
-    tax_percent: &'static str,
-    total: i64,
-    balance: i64,
-}
-
-impl Money {
-    fn plan(rng: &mut StdRng, kind: DocumentKind, wish: &Wish, standing: Standing) -> Self {
-        let is_taxed = kind != DocumentKind::PurchaseOrder;
-        let (tax_percent, thousandths) = match rng.random_range(0..4) {
-            _ if !is_taxed => ("0", 0),
-            0 => ("5", 50),
-            1 => ("10.5", 105),
-            2 => ("12.5", 125),
-            _ => ("20", 200),
-        };
-        let cent = |units: i64| units / 100 * 100;
-        let (quantity, sub_total, total) = match wish.total {
-            Some(Amount(total)) => {
-                let net = i128::from(total) * 1000 / i128::from(1000 + thousandths);
-                (1, cent(i64::try_from(net).unwrap_or(total)), total)
-            }
-            None => {
-                let quantity = rng.random_range(1..=20);
-                let rate = match rng.random_range(0..3) {
-                    0 => rng.random_range(5..2000) * 10_000,
-                    1 => rng.random_range(5..900) * 5_000,
-                    _ => rng.random_range(500..90_000) * 100,
-                };
-                let sub_total = quantity * rate;
-                (
-                    quantity,
-                    sub_total,
-                    sub_total + cent(sub_total * thousandths / 1000),
-                )
-            }
-        };
-        let balance = match (wish.balance, standing) {
-            (Some(Amount(balance)), _) => balance,
-            (None, Standing::Paid | Standing::Void) => 0,
-            (None, Standing::PartiallyPaid) => cent(total / rng.random_range(2..5)),
-            (None, _) => total,
-        };
-        Self {
-            quantity,
-            rate: sub_total / quantity,
-            sub_total,
-            tax: total - sub_total,
-            tax_percent,
-            total,
-            balance,
-        }
-    }
-
-    /// The planned number for one of the template's, told by the key and the template's value.
-    fn exchange(&self, key: &str, old: &str) -> Option<Number> {
-        let units = match (key, old) {
-            ("quantity", _) => self.quantity * 10_000,
-            ("tax_percentage", "0") => return None,
-            ("tax_percentage", _) => return self.tax_percent.parse().ok(),
-            ("item_total_inclusive_of_tax", _) => self.total,
-            ("rate" | "bcy_rate" | "sales_rate", _) => self.rate,
-            ("balance" | "customer_balance", "135.0" | "840.0") => self.balance,
-            (_, "135.0" | "840.0" | "112" | "124.35") => self.total,
-            (_, "120" | "700.0" | "112.5") => self.sub_total,
-            (_, "15.0" | "140.0" | "11.85") => self.tax,
-            _ => return None,
-        };
-        decimal(units)
-    }
-}
-
-/// Writes the fields that follow from the plan as a whole.
-fn settle(kind: DocumentKind, record: &mut Record, plan: &Plan) {
-    let instant = |at: DateTime<FixedOffset>| at.format("%Y-%m-%dT%H:%M:%S%z").to_string();
-    let status = plan.standing.status(kind);
-    let is_open = plan.money.balance > 0;
-    // Only keys that the template has: the key set is Zoho's, not ours.
-    let mut set = |key: &str, value: Value| {
-        if let Some(field) = record.get_mut(key) {
-            *field = value;
-        }
-    };
-    for key in ["status", "current_sub_status"] {
-        set(key, status.into());
-    }
-    for key in ["date", "issued_date", "created_date"] {
-        set(key, plan.date.to_string().into());
-    }
-    if matches!(
-        kind,
-        DocumentKind::CustomerPayment | DocumentKind::VendorPayment
-    ) {
-        set("date", plan.created.date_naive().to_string().into());
-        set("payment_number", plan.number.clone().into());
-        set("description", format!("Payment {}", plan.number).into());
-    }
-    for key in [
-        "invoice_number",
-        "bill_number",
-        "purchaseorder_number",
-        "expense_number",
-    ] {
-        if kind != DocumentKind::Expense {
-            set(key, plan.number.clone().into());
-        }
-    }
-    set("due_date", plan.due_date.to_string().into());
-    set("created_time", instant(plan.created).into());
-    set("last_modified_time", instant(plan.modified).into());
-    set("payment_terms", plan.terms.into());
-    set("payment_terms_label", format!("Net {}", plan.terms).into());
-    set(
-        "payment_made",
-        number_of(plan.money.total - plan.money.balance),
-    );
-    if kind == DocumentKind::Bill {
-        let (late, ahead) = (plan.due_in < 0 && is_open, plan.due_in >= 0 && is_open);
-        let days = plan.due_in.abs();
-        let blank = || Value::from("");
-        set("due_in_days", if ahead { days.into() } else { blank() });
-        set("due_by_days", if late { days.into() } else { blank() });
-        let words = match (late, ahead) {
-            (true, _) => format!("Overdue by {days} day(s)"),
-            (_, true) => format!("Due in {days} day(s)"),
-            _ => String::new(),
-        };
-        set("due_days", words.into());
-    }
-    if kind == DocumentKind::Expense {
-        set("reference_number", plan.number.clone().into());
-    }
 }
 
 /// The envelope and the record that a document starts from.
@@ -487,23 +270,10 @@ fn days_from(day: NaiveDate, days: i64) -> NaiveDate {
     moved.unwrap_or(day)
 }
 
-/// Ten-thousandths as Zoho writes numbers: `135.0`, `124.35`.
-fn decimal(units: i64) -> Option<Number> {
-    let size = units.unsigned_abs();
-    let fraction = format!("{:04}", size % 10_000);
-    let fraction = fraction.trim_end_matches('0');
-    let fraction = if fraction.is_empty() { "0" } else { fraction };
-    let sign = if units < 0 { "-" } else { "" };
-    format!("{sign}{}.{fraction}", size / 10_000).parse().ok()
-}
-
-fn number_of(units: i64) -> Value {
-    decimal(units).map_or(Value::Null, Value::Number)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::money::Amount;
 
     fn now() -> DateTime<Utc> {
         "2027-03-04T10:20:30Z".parse().unwrap()

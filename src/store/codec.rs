@@ -141,7 +141,10 @@ mod tests {
     #[test]
     fn the_dictionary_is_the_one_that_stored_bodies_were_written_with() {
         let digest = hex::encode(Sha256::digest(DICTIONARY_1));
-        assert_eq!(digest, "2379407445e8f2078e6e816b53daad5783a62163cefa3ce166b446ca55dd4a9d");
+        assert_eq!(
+            digest,
+            "2379407445e8f2078e6e816b53daad5783a62163cefa3ce166b446ca55dd4a9d"
+        );
     }
 
     #[test]
@@ -216,7 +219,7 @@ mod tests {
         let too_large = codec.decode(CURRENT, &bomb.bytes, MAX_RAW_BYTES + 1);
         assert!(matches!(too_large, Err(CodecError::TooLarge { .. })));
         assert!(matches!(
-            codec.encode(&[0; MAX_RAW_BYTES + 1]),
+            codec.encode(&vec![0; MAX_RAW_BYTES + 1]),
             Err(CodecError::TooLarge { .. })
         ));
         assert!(matches!(

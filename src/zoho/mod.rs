@@ -1,7 +1,10 @@
 //! Zoho Books: webhooks, payloads, OAuth, API.
 
 pub mod body;
+pub mod content;
+mod envelope;
 mod pairs;
 mod scalar;
+pub mod secret;
 pub mod webhook;
 pub mod wire;

@@ -9,12 +9,12 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
-use rand::distr::{Alphanumeric, SampleString};
-use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use super::content::ContentKind;
 use super::pairs;
+use super::secret::WebhookSecret;
 
 /// The header that carries the signature; header names know no case.
 pub const SIGNATURE_HEADER: &str = "X-Zoho-Webhook-Signature";
@@ -26,91 +26,6 @@ const VALID_SECRETS: usize = 2;
 const SHOWN_CHARS: usize = 100;
 
 type Digest = [u8; 32];
-
-/// The secret token of a webhook: 12 to 50 alphanumerics (Zoho's rule for the field).
-#[derive(Debug, Clone)]
-pub struct WebhookSecret(SecretString);
-
-/// A text that Zoho Books does not take as a secret token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a secret token has 12 to 50 characters, only letters A to Z and digits")]
-pub struct BadSecret;
-
-impl WebhookSecret {
-    /// Reads a secret as typed; blanks around it are not part of it.
-    pub fn parse(text: &str) -> Result<Self, BadSecret> {
-        let text = text.trim();
-        let good =
-            (12..=50).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
-        good.then(|| Self(SecretString::from(text)))
-            .ok_or(BadSecret)
-    }
-
-    /// A new secret of 40 alphanumerics: 238 bits of chance.
-    pub fn generate() -> Self {
-        Self(SecretString::from(
-            Alphanumeric.sample_string(&mut rand::rng(), 40),
-        ))
-    }
-
-    /// The text, to be sealed, or shown once for copying into Zoho Books.
-    pub fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
-}
-
-/// What a content type means to us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ContentKind {
-    /// `application/x-www-form-urlencoded`: the pairs are signed.
-    Form,
-    /// `multipart/…`: Zoho documents no signature for it, so the door answers 415.
-    Multipart,
-    /// JSON, anything else, or nothing said: the raw bytes are signed.
-    Raw,
-}
-
-impl ContentKind {
-    /// Reads a `Content-Type` header.
-    pub fn of(content_type: Option<&str>) -> Self {
-        let media = content_type
-            .unwrap_or_default()
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim();
-        let is_multipart = |prefix: &str| prefix.eq_ignore_ascii_case("multipart/");
-        if media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            Self::Form
-        } else if media.get(..10).is_some_and(is_multipart) {
-            Self::Multipart
-        } else {
-            Self::Raw
-        }
-    }
-
-    /// Like [`ContentKind::of`], but believes the bytes first: some Zoho products say "form" over a
-    /// plain JSON body, and no form encoder leaves a `{` bare. Signing such a body byte by byte
-    /// also keeps anyone from re-encoding parts of a captured one under the same signature.
-    pub fn of_body(content_type: Option<&str>, body: &[u8]) -> Self {
-        match Self::of(content_type) {
-            Self::Form if first_byte(body) == Some(b'{') => Self::Raw,
-            kind => kind,
-        }
-    }
-}
-
-/// The first byte after a byte order mark and blanks.
-fn first_byte(body: &[u8]) -> Option<u8> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    body.iter().copied().find(|b| !b.is_ascii_whitespace())
-}
-
-/// Whether a `Content-Encoding` header says that the body is packed; the door answers 415.
-pub fn is_encoded(content_encoding: Option<&str>) -> bool {
-    content_encoding
-        .is_some_and(|e| !e.trim().is_empty() && !e.trim().eq_ignore_ascii_case("identity"))
-}
 
 /// The parts of a request that the signature is about.
 #[derive(Clone, Copy)]
@@ -462,46 +377,6 @@ mod tests {
         assert!(shown.chars().count() <= SHOWN_CHARS && !shown.contains(char::is_control));
         let all = format!("{rejection:?} {rejection}");
         assert!(!all.contains("Hidden") && !all.contains("testSecret"));
-    }
-
-    #[test]
-    fn a_secret_follows_zohos_rule_and_never_shows_itself() {
-        for bad in [
-            "",
-            "elevenchars",
-            "has space in it",
-            "ümlautümlaut",
-            &"a".repeat(51),
-        ] {
-            assert_eq!(WebhookSecret::parse(bad).unwrap_err(), BadSecret);
-        }
-        assert_eq!(
-            WebhookSecret::parse(" twelvechars1\n").unwrap().expose(),
-            "twelvechars1"
-        );
-        let made = WebhookSecret::generate();
-        assert_eq!(made.expose().len(), 40);
-        assert!(WebhookSecret::parse(made.expose()).is_ok());
-        assert!(!format!("{made:?}").contains(made.expose()));
-        assert_ne!(made.expose(), WebhookSecret::generate().expose());
-    }
-
-    #[test]
-    fn content_types_are_told_apart_whatever_their_case_and_parameters() {
-        let of = |text| ContentKind::of(Some(text));
-        assert_eq!(
-            of("Application/X-WWW-form-urlencoded; charset=UTF-8"),
-            ContentKind::Form
-        );
-        assert_eq!(
-            of("multipart/form-data; boundary=x"),
-            ContentKind::Multipart
-        );
-        assert_eq!(of("application/json"), ContentKind::Raw);
-        assert_eq!(of("täxt/plain😀"), ContentKind::Raw);
-        assert_eq!(ContentKind::of(None), ContentKind::Raw);
-        assert!(is_encoded(Some("gzip")) && is_encoded(Some("identity, gzip")));
-        assert!(!is_encoded(None) && !is_encoded(Some(" Identity ")) && !is_encoded(Some("")));
     }
 
     proptest! {

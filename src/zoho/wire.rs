@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::body::{self, Found, Unrecognised};
-use super::scalar;
+use super::{envelope, scalar};
 use crate::domain::document::{DocumentKind, Party, Person, Reading};
 use crate::domain::event::EventType;
+use crate::domain::money::Amount;
 
 /// The longest e-mail address (RFC 5321).
 const EMAIL_BYTES: usize = 254;
@@ -32,7 +33,7 @@ pub fn read(
 
 /// Reads one bare record of a known kind, as lists of the API hold them.
 pub fn reading(kind: DocumentKind, record: Record) -> Result<Reading, Unrecognised> {
-    let id = scalar::id(&record, body::id_field(kind)).ok_or(Unrecognised::NoId { kind })?;
+    let id = scalar::id(&record, envelope::id_field(kind)).ok_or(Unrecognised::NoId { kind })?;
     Ok(Reading {
         kind,
         id,
@@ -70,7 +71,7 @@ fn number(kind: DocumentKind, record: &Record) -> Option<String> {
 }
 
 /// A payment has an `amount`; an expense's `amount` is before tax, so its `total` comes first.
-fn total(kind: DocumentKind, record: &Record) -> Option<crate::domain::money::Amount> {
+fn total(kind: DocumentKind, record: &Record) -> Option<Amount> {
     let keys = match kind {
         DocumentKind::CustomerPayment | DocumentKind::VendorPayment => ["amount", "total"],
         _ => ["total", "amount"],
@@ -126,15 +127,14 @@ fn persons(record: &Record) -> Vec<Person> {
         .into_iter()
         .chain(details)
     {
-        match places.get(&person.id) {
-            Some(place) => fill(&mut persons[*place], person),
-            None => {
-                if !person.id.is_empty() {
-                    places.insert(person.id.clone(), persons.len());
-                }
-                persons.push(person);
-            }
+        if let Some(place) = places.get(&person.id) {
+            fill(&mut persons[*place], person);
+            continue;
         }
+        if !person.id.is_empty() {
+            places.insert(person.id.clone(), persons.len());
+        }
+        persons.push(person);
     }
     persons
 }
@@ -208,7 +208,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::money::Amount;
 
     macro_rules! sample {
         ($name:literal) => {
@@ -222,18 +221,18 @@ mod tests {
     }
 
     fn day(text: &str) -> Option<NaiveDate> {
-        Some(text.parse().unwrap())
+        text.parse().ok()
     }
 
     fn at(text: &str) -> Option<DateTime<chrono::Utc>> {
-        Some(text.parse().unwrap())
+        text.parse().ok()
     }
 
-    fn party_of(id: &str, name: &str) -> Option<Party> {
-        Some(Party {
+    fn party_of(id: &str, name: &str) -> Party {
+        Party {
             id: id.to_owned(),
             name: Some(name.to_owned()),
-        })
+        }
     }
 
     #[test]
@@ -252,7 +251,7 @@ mod tests {
         assert_eq!(invoice.currency.as_deref(), Some("USD"));
         assert_eq!(
             invoice.party,
-            party_of("8754310000006945057", "Bowman & Co")
+            Some(party_of("8754310000006945057", "Bowman & Co"))
         );
         assert_eq!(invoice.email.as_deref(), Some("david.john@example.com"));
         assert_eq!(invoice.country.as_deref(), Some("US"));
@@ -292,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_samples_of_outgoing_money_are_read() {
-        let vendor = party_of("460000000026049", "Harbour Paper Supply");
+        let vendor = Some(party_of("460000000026049", "Harbour Paper Supply"));
         let bill = sample!("bill");
         assert_eq!(
             (bill.kind, bill.id.as_str()),

@@ -146,8 +146,8 @@ impl Trader {
         } else {
             uk_phones(nth)
         };
-        let [us_city, state, state_code, zip] = US_CITY[nth % US_CITY.len()];
-        let [uk_city, postcode] = UK_CITY[nth % UK_CITY.len()];
+        let [american, state, state_code, zip] = US_CITY[nth % US_CITY.len()];
+        let [british, postcode] = UK_CITY[nth % UK_CITY.len()];
         let pick = |us: &'static str, uk: &'static str| if is_us { us } else { uk };
         Self {
             id: format!("87543100000{:08}", first_id + index * 11),
@@ -163,7 +163,7 @@ impl Trader {
             country: pick("U.S.A", "U.K."),
             country_code: pick("US", "GB"),
             street: format!("{} {}", 1 + index * 7 % 180, STREET[index % STREET.len()]),
-            city: pick(us_city, uk_city),
+            city: pick(american, british),
             state: pick(state, ""),
             state_code: pick(state_code, ""),
             zip: pick(zip, postcode),
