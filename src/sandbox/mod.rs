@@ -1,1 +1,3 @@
 //! A small faithful stand-in for Zoho Books and Twilio.
+
+pub mod samples;

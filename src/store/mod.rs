@@ -1,4 +1,5 @@
 //! The database. sea-orm lives here and nowhere else.
+<<<<<<< HEAD
 //!
 //! [`Store::tenant`] yields the only handle with a tenant's rows in it, and every statement it
 //! builds is filtered by that tenant; [`Store::platform`] holds the few look-ups that must come
@@ -143,3 +144,7 @@ async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, Stor
     }
     Ok(Database::connect(options).await?)
 }
+=======
+
+pub mod codec;
+>>>>>>> zoho

@@ -1,13 +1,20 @@
 //! Zoho Books: webhooks, payloads, OAuth, API.
 
+pub mod body;
 pub mod client;
+pub mod content;
+mod envelope;
 pub mod error;
 pub mod oauth;
 pub mod oauth_error;
+mod pairs;
 pub mod region;
+mod scalar;
+pub mod secret;
 pub mod tokens;
-
 mod transport;
+pub mod webhook;
+pub mod wire;
 
 #[cfg(test)]
 mod test_server;
