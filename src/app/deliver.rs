@@ -1,0 +1,481 @@
+//! Delivering: every check, then claim, attempt, call, outcome; in that order, so that a crash at any
+//! point leaves a row that says how far it came.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rand::RngExt as _;
+
+use super::connections::TwilioAccess;
+use super::{App, AppError, job};
+use crate::brakes::{Admission, Permit};
+use crate::domain::connection::{Connection, ConnectionState};
+use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Hold, StepKind};
+use crate::domain::ids::{AttemptId, DeliveryId, TenantId};
+use crate::domain::tenant::Tenant;
+use crate::store::{Change, Claim, ClaimResult, Guard, KnownMessage, TenantStore};
+use crate::twilio::codes;
+use crate::twilio::error::{Doubt, SendError, SendFailure, Unsent};
+use crate::twilio::kept::KeptRequest;
+use crate::twilio::messages::{Accepted, CallTime, NewMessage};
+
+/// How long a call may take.
+const CALL: Duration = Duration::from_secs(15);
+
+/// How long a worker has a delivery: the call, its margin, and both commits.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// How often a claim is tried again at once after something moved.
+const CLAIMS: usize = 4;
+
+/// How long an equal message to the same number is waited for before asking again.
+const EQUAL_WAIT: Duration = Duration::from_secs(2);
+
+/// How long Twilio may keep a message waiting (Messages API, `ValidityPeriod`).
+const LONGEST_VALIDITY: u64 = 36_000;
+
+/// What the worker should do with the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing more; the row says when to come back, if at all.
+    Done,
+    /// Come back after this long.
+    In(Duration),
+}
+
+impl App {
+    /// Moves a delivery on by whatever is due: send, look, poll or expire.
+    pub async fn advance(&self, tenant: TenantId, id: DeliveryId) -> Result<Next, AppError> {
+        let store = self.tenant(tenant);
+        let Some(delivery) = store.delivery(id).await? else {
+            return Ok(Next::Done);
+        };
+        let now = self.now();
+        match delivery.due_at {
+            Some(due) if due > now => return Ok(Next::In(until(due, now))),
+            None => return Ok(Next::Done),
+            Some(_) => {}
+        }
+        match delivery.state {
+            DeliveryState::Queued => self.send(&store, delivery).await,
+            DeliveryState::Held => self.expire(&store, &delivery).await,
+            DeliveryState::Sending => self.lose_lease(&store, &delivery).await,
+            DeliveryState::Unknown => self.look(&store, &delivery).await,
+            DeliveryState::Accepted | DeliveryState::Sent => self.poll(&store, &delivery).await,
+            _ => Ok(Next::Done),
+        }
+    }
+
+    /// Sends a queued delivery, unless something stands against it.
+    async fn send(&self, store: &TenantStore, mut delivery: Delivery) -> Result<Next, AppError> {
+        for _ in 0..CLAIMS {
+            let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+            let (connection, access) = match self.ready(store, &tenant, &delivery).await? {
+                Ready::Yes(connection, access) => (connection, access),
+                Ready::No(next) => return Ok(next),
+            };
+            let permit = match self.parts.brakes.admit(connection.id.uuid()) {
+                Admission::Go(permit) => permit,
+                Admission::Wait(span, _) => return Ok(Next::In(span)),
+            };
+            match self.claim_and_call(store, &delivery, &connection, &access, permit).await? {
+                Called::Done => return Ok(self.due_again(store, delivery.id).await?),
+                Called::Equal(other) => return self.wait_for_equal(store, &delivery, other).await,
+                Called::Refused => {}
+            }
+            match store.delivery(delivery.id).await? {
+                Some(again) if again.state == DeliveryState::Queued => delivery = again,
+                _ => return Ok(Next::Done),
+            }
+        }
+        Ok(Next::In(Duration::from_secs(1)))
+    }
+
+    /// The checks before a claim, in the order of precedence: suppressed, expired, held.
+    async fn ready(
+        &self,
+        store: &TenantStore,
+        tenant: &Tenant,
+        d: &Delivery,
+    ) -> Result<Ready, AppError> {
+        let now = self.now();
+        if let Some(reason) = store.suppression(d.channel, &d.address).await? {
+            let change = Change::to(DeliveryState::Suppressed, d.id, queued(d), now)
+                .because(StepKind::Suppressed, format!("Not sent: {reason}"), "{}".to_owned());
+            store.change(change).await?;
+            return Ok(Ready::No(Next::Done));
+        }
+        if d.expires_at <= now {
+            return Ok(Ready::No(self.expire(store, d).await?));
+        }
+        if tenant.is_suspended {
+            let why = "This account is suspended. Ask the operator of this service";
+            return self.hold(store, d, Hold::Suspended, why).await.map(Ready::No);
+        }
+        if let Some((_, by)) = &tenant.stopped {
+            let why = format!("All sending was stopped by {by}. Resume it on the Overview");
+            return self.hold(store, d, Hold::Stopped, &why).await.map(Ready::No);
+        }
+        let Some((connection, access)) = self.twilio_of(store).await? else {
+            let why = "Connect Twilio: there is no account to send with yet";
+            return self.hold(store, d, Hold::NoConnection, why).await.map(Ready::No);
+        };
+        if connection.state == ConnectionState::Broken {
+            let why = format!("Twilio refused the credentials: {}", connection.reason);
+            return self.hold(store, d, Hold::Broken, &why).await.map(Ready::No);
+        }
+        if let Some(until_then) = connection.paused_until.filter(|p| *p > now) {
+            return Ok(Ready::No(Next::In(until(until_then, now))));
+        }
+        Ok(Ready::Yes(Box::new(connection), Box::new(access)))
+    }
+
+    async fn claim_and_call(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        connection: &Connection,
+        access: &TwilioAccess,
+        permit: Permit,
+    ) -> Result<Called, AppError> {
+        let attempt_no = d.attempt_no + 1;
+        let callback = self.callback_url(access, d.id, attempt_no);
+        let sender = access.sender(&d.sender);
+        let Some(sender) = sender else {
+            let why = "No sender: choose a number or a Messaging Service for Twilio, or for the rule";
+            self.hold(store, d, Hold::NoConnection, why).await?;
+            return Ok(Called::Done);
+        };
+        let now = self.now();
+        let rest = (d.expires_at - now).to_std().unwrap_or_default();
+        let message = NewMessage {
+            to: &d.address,
+            sender: sender.as_twilio(),
+            body: &d.body,
+            status_callback: callback.as_deref(),
+            validity_period: Some(rest.min(Duration::from_secs(LONGEST_VALIDITY))),
+        };
+        let request = KeptRequest::of_message(&self.parts.twilio, &access.account, &message);
+        // Taken before the commit: if that takes long, the call is not begun at all.
+        let start_by = Instant::now() + LEASE.saturating_sub(CALL);
+        let lease_until = now + TimeDelta::from_std(LEASE).unwrap_or_default();
+        let attempt = Attempt {
+            id: AttemptId::new(now),
+            delivery: d.id,
+            attempt_no,
+            connection: connection.id,
+            account: connection.account.clone(),
+            request: serde_json::to_string(&request).unwrap_or_default(),
+            started_at: now,
+            lease_until,
+        };
+        let claim = Claim {
+            attempt,
+            address: d.address.clone(),
+            text_hash: d.text_hash.clone(),
+            lease_owner: self.parts.lease_owner.clone(),
+            now,
+        };
+        match store.claim(claim).await? {
+            ClaimResult::Claimed => {}
+            ClaimResult::EqualInFlight(other) => return Ok(Called::Equal(other)),
+            ClaimResult::Refused => return Ok(Called::Refused),
+        }
+        let time = CallTime { timeout: CALL, start_by: Some(start_by) };
+        let outcome = self.parts.twilio.create(&access.account, &message, time).await;
+        let wait = tell_brakes(permit, &outcome);
+        if let Some(wait) = wait {
+            let until_then = self.now() + TimeDelta::from_std(wait).unwrap_or_default();
+            store.pause_connection(connection.id, until_then).await?;
+        }
+        let sent = Sent { delivery: d, connection, attempt_no, lease_until };
+        self.settle(store, &sent, outcome).await?;
+        Ok(Called::Done)
+    }
+
+    /// Writes the outcome of a call. It is appended always; the state changes only while this
+    /// attempt is still the one that counts.
+    async fn settle(
+        &self,
+        store: &TenantStore,
+        sent: &Sent<'_>,
+        outcome: Result<Accepted, SendError>,
+    ) -> Result<(), AppError> {
+        let now = self.now();
+        let change = match outcome {
+            Ok(accepted) => self.accepted(sent, &accepted, now),
+            Err(error) => {
+                if let SendFailure::Credentials(refusal) = &error.kind {
+                    let reason = refusal.entry().what_with(refusal.code.unwrap_or_default());
+                    store
+                        .set_connection_state(
+                            sent.connection.id,
+                            ConnectionState::Broken,
+                            reason,
+                            None,
+                            now,
+                        )
+                        .await?;
+                }
+                failed(sent, &error, now)
+            }
+        };
+        store.change(Change { is_outcome: true, ..change }).await?;
+        Ok(())
+    }
+
+    fn accepted(&self, sent: &Sent<'_>, accepted: &Accepted, now: DateTime<Utc>) -> Change {
+        let d = sent.delivery;
+        let state = accepted.status.state();
+        let first_poll = super::poll::first(self.takes_callbacks());
+        let guard = Guard {
+            states: &[
+                DeliveryState::Sending,
+                DeliveryState::Unknown,
+                DeliveryState::Queued,
+                DeliveryState::Held,
+            ],
+            attempt_no: sent.attempt_no,
+            lease_owner: None,
+        };
+        let mut sentence = format!("Twilio has it ({})", accepted.sid);
+        if let Some(segments) = accepted.num_segments {
+            sentence = format!("{sentence}, {segments} segment{}", if segments == 1 { "" } else { "s" });
+        }
+        let detail = serde_json::json!({ "response": &accepted.response }).to_string();
+        Change {
+            due_at: (!state.is_final()).then(|| now + first_poll),
+            looks: Some(0),
+            error_code: accepted.error_code.unwrap_or_default().into(),
+            leaves_flight: true,
+            message: Some(KnownMessage {
+                account: sent.connection.account.clone(),
+                sid: accepted.sid.to_string(),
+                address: d.address.clone(),
+                status: accepted.status,
+                accepted_at: now,
+            }),
+            ..Change::to(state, d.id, guard, now).because(StepKind::Accepted, sentence, detail)
+        }
+    }
+
+    /// A worker died with the delivery in hand: Twilio may or may not have it.
+    async fn lose_lease(&self, store: &TenantStore, d: &Delivery) -> Result<Next, AppError> {
+        let now = self.now();
+        let guard = Guard {
+            states: &[DeliveryState::Sending],
+            attempt_no: d.attempt_no,
+            lease_owner: Some(d.lease_owner.clone()),
+        };
+        let sentence = "The worker ended before Twilio's answer was written down: Twilio may or may \
+                        not have it, so we look before sending anything";
+        let change = Change::to(DeliveryState::Unknown, d.id, guard, now).because(
+            StepKind::LeaseExpired,
+            sentence,
+            "{}".to_owned(),
+        );
+        store.change(Change { due_at: Some(now), looks: Some(0), ..change }).await?;
+        Ok(Next::In(Duration::from_millis(1)))
+    }
+
+    /// Its time ran out, or the timer came too early.
+    pub(super) async fn expire(&self, store: &TenantStore, d: &Delivery) -> Result<Next, AppError> {
+        let now = self.now();
+        if d.expires_at > now {
+            return Ok(Next::In(until(d.expires_at, now)));
+        }
+        let guard = Guard {
+            states: &[DeliveryState::Queued, DeliveryState::Held],
+            attempt_no: d.attempt_no,
+            lease_owner: None,
+        };
+        let waited = if d.reason.is_empty() { "its turn" } else { d.reason.as_str() };
+        let sentence = format!("Not sent: its time ran out while it waited ({waited})");
+        let change = Change::to(DeliveryState::Expired, d.id, guard, now)
+            .because(StepKind::Expired, sentence, "{}".to_owned());
+        store.change(Change { leaves_flight: true, ..change }).await?;
+        Ok(Next::Done)
+    }
+
+    async fn hold(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        hold: Hold,
+        why: &str,
+    ) -> Result<Next, AppError> {
+        let now = self.now();
+        let change = Change::to(DeliveryState::Held, d.id, queued(d), now)
+            .because(StepKind::Held, why, "{}".to_owned());
+        store
+            .change(Change { hold: Some(hold), due_at: Some(d.expires_at), ..change })
+            .await?;
+        Ok(Next::Done)
+    }
+
+    /// Equal texts to one number go one at a time, so that a lost one can be told from the next.
+    async fn wait_for_equal(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        other: DeliveryId,
+    ) -> Result<Next, AppError> {
+        let now = self.now();
+        let sentence = format!("Waits until an equal message to the same number is settled ({other})");
+        if d.reason != sentence {
+            let change = Change::to(DeliveryState::Queued, d.id, queued(d), now)
+                .because(StepKind::Waits, sentence, "{}".to_owned());
+            store.change(Change { due_at: Some(now), ..change }).await?;
+        }
+        Ok(Next::In(EQUAL_WAIT))
+    }
+
+    /// A retry is due at a time of its own; everything else is woken by its row.
+    async fn due_again(&self, store: &TenantStore, id: DeliveryId) -> Result<Next, AppError> {
+        let now = self.now();
+        let due = store.delivery(id).await?.and_then(|d| d.due_at);
+        Ok(due.map_or(Next::Done, |due| Next::In(until(due, now))))
+    }
+
+    /// Where Twilio reports the fate of this attempt; `None` where it could not reach us.
+    fn callback_url(&self, access: &TwilioAccess, id: DeliveryId, attempt: i64) -> Option<String> {
+        let token = access.hook_token.as_deref().filter(|_| self.takes_callbacks())?;
+        // Three tries on errors and time-outs (Twilio's connection overrides); not part of the
+        // signed address.
+        let path = format!("/hooks/twilio/{token}/status?d={id}&a={attempt}");
+        Some(format!("{}#rc=3&rp=5xx,ct,rt&ct=2000", self.public_url().join(&path)))
+    }
+
+    /// Wakes deliveries that were released.
+    pub(super) async fn wake_deliveries(&self, tenant: TenantId, ids: &[DeliveryId]) {
+        let now = self.now();
+        self.wake(ids.iter().map(|id| job::deliver(tenant, *id, now)).collect()).await;
+    }
+}
+
+/// Whether a delivery may go now, and with what.
+enum Ready {
+    Yes(Box<Connection>, Box<TwilioAccess>),
+    No(Next),
+}
+
+/// How far a claim came.
+enum Called {
+    Done,
+    Equal(DeliveryId),
+    Refused,
+}
+
+/// A call that was made.
+struct Sent<'a> {
+    delivery: &'a Delivery,
+    connection: &'a Connection,
+    attempt_no: i64,
+    lease_until: DateTime<Utc>,
+}
+
+/// What a failed call means for the delivery.
+fn failed(sent: &Sent<'_>, error: &SendError, now: DateTime<Utc>) -> Change {
+    let d = sent.delivery;
+    let detail = serde_json::json!({ "response": &error.response }).to_string();
+    let code = error.code().unwrap_or_default();
+    let guard = |states| Guard { states, attempt_no: sent.attempt_no, lease_owner: None };
+    // A definite "no" also settles a delivery whose lease ran out meanwhile.
+    let open = guard(&[DeliveryState::Sending, DeliveryState::Unknown]);
+    let to = |state, guard| Change::to(state, d.id, guard, now);
+    let change = match &error.kind {
+        SendFailure::Refused(_) if codes::explain(code).is_opt_out() => Change {
+            suppress: Some((d.channel, d.address.clone(), "The recipient has opted out (21610)".to_owned())),
+            ..to(DeliveryState::Suppressed, open).because(
+                StepKind::Suppressed,
+                refusal(code, d),
+                detail,
+            )
+        },
+        SendFailure::Refused(_) => {
+            to(DeliveryState::Failed, open).because(StepKind::Refused, refusal(code, d), detail)
+        }
+        SendFailure::NotSent(Unsent::Unbuildable) => {
+            let sentence = "The request to Twilio could not be built; nothing was sent";
+            to(DeliveryState::Failed, open).because(StepKind::Refused, sentence, detail)
+        }
+        SendFailure::Credentials(_) => Change {
+            hold: Some(Hold::Broken),
+            due_at: Some(d.expires_at),
+            ..to(DeliveryState::Held, open).because(
+                StepKind::Held,
+                format!("Twilio refused the credentials ({code}). Enter them again under Connections"),
+                detail,
+            )
+        },
+        SendFailure::Ambiguous { why, .. } => {
+            let sentence = format!("{}: Twilio may or may not have it", doubt(*why));
+            let change = to(DeliveryState::Unknown, guard(&[DeliveryState::Sending]))
+                .because(StepKind::Unknown, sentence, detail);
+            return Change { due_at: Some(sent.lease_until), looks: Some(0), ..change };
+        }
+        SendFailure::Throttled { retry_after, .. }
+        | SendFailure::TryLater { retry_after, .. } => {
+            let least = if matches!(error.kind, SendFailure::TryLater { .. }) { 120 } else { 1 };
+            let wait = back_off(d.tries, least, *retry_after);
+            retry(to(DeliveryState::Queued, open), d, wait, &error.to_string(), detail)
+        }
+        SendFailure::NotSent(_) => {
+            let wait = back_off(d.tries, 1, None);
+            retry(to(DeliveryState::Queued, open), d, wait, &error.to_string(), detail)
+        }
+    };
+    Change { error_code: code.into(), leaves_flight: true, ..change }
+}
+
+fn retry(change: Change, d: &Delivery, wait: Duration, why: &str, detail: String) -> Change {
+    let due = change.now + TimeDelta::from_std(wait).unwrap_or_default();
+    let sentence = format!("{why}; nothing was sent. Next try in {} s", wait.as_secs().max(1));
+    Change {
+        due_at: Some(due.min(d.expires_at)),
+        tries: Some(d.tries + 1),
+        ..change.because(StepKind::Retry, sentence, detail)
+    }
+}
+
+/// Doubles from `least` seconds up to ten minutes, with jitter; never sooner than asked.
+fn back_off(tries: i64, least: u64, retry_after: Option<Duration>) -> Duration {
+    let doublings = u32::try_from(tries.clamp(0, 10)).unwrap_or(10);
+    let step = Duration::from_secs((least << doublings).min(600));
+    let jittered = step.mul_f64(rand::rng().random_range(0.5..=1.0));
+    jittered.max(retry_after.unwrap_or_default())
+}
+
+fn refusal(code: i32, d: &Delivery) -> String {
+    codes::sentence(code, &d.address, Some(&d.recipient))
+}
+
+fn doubt(why: Doubt) -> String {
+    why.to_string()
+}
+
+/// Reports the outcome to the brakes; how long the connection must rest, if it must.
+fn tell_brakes(permit: Permit, outcome: &Result<Accepted, SendError>) -> Option<Duration> {
+    match outcome.as_ref().map_err(|e| &e.kind) {
+        Err(SendFailure::Throttled { retry_after, .. }) => Some(permit.throttled(*retry_after)),
+        Err(SendFailure::Ambiguous { .. } | SendFailure::NotSent(Unsent::Unreachable(_))) => {
+            permit.failed();
+            None
+        }
+        Ok(_)
+        | Err(SendFailure::Refused(_) | SendFailure::TryLater { .. } | SendFailure::Credentials(_)) => {
+            permit.succeeded();
+            None
+        }
+        Err(SendFailure::NotSent(_)) => None,
+    }
+}
+
+/// Still waiting for its turn.
+fn queued(d: &Delivery) -> Guard {
+    Guard { states: &[DeliveryState::Queued], attempt_no: d.attempt_no, lease_owner: None }
+}
+
+fn until(due: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
+    (due - now).to_std().unwrap_or_default().max(Duration::from_millis(1))
+}
