@@ -146,7 +146,7 @@ pub enum KeySource {
     File(PathBuf),
     /// A file beside the database; the only place where a key may be generated.
     Beside(PathBuf),
-    /// Neither variable is set, and the database has no folder to keep a key in (`PostgreSQL`).
+    /// Neither variable is set, and the database has no folder to keep a key in (PostgreSQL).
     Nowhere,
 }
 

@@ -75,10 +75,10 @@ impl<'a> Place<'a> {
     }
 
     /// Each part after its length, so that no two places share an encoding.
-    fn associated_data(&self, head: &[u8]) -> Vec<u8> {
+    fn associated_data(&self, prefix: &[u8]) -> Vec<u8> {
         length_prefixed(&[
             SEAL_LABEL.as_bytes(),
-            head,
+            prefix,
             self.owner_kind.as_bytes(),
             self.owner.as_bytes(),
             self.table.as_bytes(),
@@ -248,8 +248,8 @@ impl Vault {
             id,
             place: place.to_string(),
         })?;
-        let (head, body) = sealed.split_at(1 + ID_BYTES);
-        decrypt(&key, body, &place.associated_data(head)).ok_or_else(|| VaultError::DoesNotOpen {
+        let (prefix, body) = sealed.split_at(1 + ID_BYTES);
+        decrypt(&key, body, &place.associated_data(prefix)).ok_or_else(|| VaultError::DoesNotOpen {
             id,
             place: place.to_string(),
         })
