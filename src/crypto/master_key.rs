@@ -15,6 +15,8 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::config::secrets::MasterKeyConfig;
+
 /// Standard alphabet; accepts keys with and without the trailing `=`.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
@@ -162,6 +164,17 @@ pub enum KeyOrigin {
 }
 
 impl KeySource {
+    /// What the operator set, else the file beside the database
+    /// ([`key_file`](crate::config::database::DatabaseUrl::key_file)), if it has one.
+    pub fn choose(config: &MasterKeyConfig, beside: Option<PathBuf>) -> Self {
+        match (config, beside) {
+            (MasterKeyConfig::Inline(text), _) => Self::Inline(text.clone()),
+            (MasterKeyConfig::File(path), _) => Self::File(path.clone()),
+            (MasterKeyConfig::Unset, Some(path)) => Self::Beside(path),
+            (MasterKeyConfig::Unset, None) => Self::Nowhere,
+        }
+    }
+
     /// Finds the key and holds it against those under which the database's data keys are wrapped:
     /// generates one only when there are none, and refuses a key that does not fit.
     pub fn settle(
@@ -342,6 +355,21 @@ mod tests {
         let error = source.settle(&[sealed.id().clone()]).unwrap_err();
         assert!(matches!(error, MasterKeyError::Wrong { .. }));
         assert!(error.to_string().contains(sealed.id().as_str()));
+    }
+
+    #[test]
+    fn what_the_operator_set_comes_before_the_file_beside_the_database() {
+        let beside = || Some(PathBuf::from("x.db.key"));
+        let inline = MasterKeyConfig::Inline(MasterKey::generate().to_base64());
+        assert_eq!(KeySource::choose(&inline, beside()).place(), "MASTER_KEY");
+        let file = MasterKeyConfig::File(PathBuf::from("/run/key"));
+        assert_eq!(KeySource::choose(&file, beside()).place(), "/run/key");
+        assert_eq!(
+            KeySource::choose(&MasterKeyConfig::Unset, beside()).place(),
+            "x.db.key"
+        );
+        let nowhere = KeySource::choose(&MasterKeyConfig::Unset, None);
+        assert!(matches!(nowhere, KeySource::Nowhere));
     }
 
     #[test]
