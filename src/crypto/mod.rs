@@ -5,5 +5,6 @@
 
 pub mod master_key;
 pub mod password;
+mod place;
 pub mod token;
 pub mod vault;

@@ -229,11 +229,13 @@ mod tests {
         use std::sync::atomic::{AtomicUsize, Ordering};
         let passwords = Passwords::default();
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        // Each waits for a partner, so that two really run together.
+        let pairs = Arc::new(std::sync::Barrier::new(2));
         let runs = (0..8).map(|_| {
-            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+            let (now, most, pairs) = (Arc::clone(&now), Arc::clone(&most), Arc::clone(&pairs));
             passwords.run(move || {
                 most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                std::thread::sleep(std::time::Duration::from_millis(5));
+                pairs.wait();
                 now.fetch_sub(1, Ordering::SeqCst);
                 Ok(())
             })
