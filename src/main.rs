@@ -1,1 +1,16 @@
-fn main(){}
+//! Reads the command line and calls the library.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use ml_connector::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    match cli::run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", cli::report::text(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

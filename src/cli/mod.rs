@@ -1,1 +1,123 @@
 //! The commands of the binary, one file each.
+//!
+//! Standard output is for results, standard error for log lines and complaints, so that `--json`
+//! can be piped.
+
+pub mod admin;
+pub mod check;
+pub mod demo;
+pub mod migrate;
+pub mod report;
+pub mod serve;
+
+use clap::{Parser, Subcommand};
+
+/// Tells the right person by SMS what just happened in Zoho Books: once, on time, with proof.
+///
+/// Settings come from the environment; `.env.example` explains each variable.
+#[derive(Debug, Parser)]
+#[command(name = "ml-connector", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Serve(serve::ServeArgs),
+    Migrate(migrate::MigrateArgs),
+    Demo(demo::DemoArgs),
+    Check(check::CheckArgs),
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
+}
+
+/// Runs one command to its end.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    let Cli { command } = cli;
+    Err(report::Advised::new(
+        format!("`{}` is not part of this build", command.name()),
+        "use a build that has it",
+    )
+    .into())
+}
+
+impl Command {
+    /// The word that was typed.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Serve(_) => "serve",
+            Self::Migrate(_) => "migrate",
+            Self::Demo(_) => "demo",
+            Self::Check(_) => "check",
+            Self::Admin(_) => "admin",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace()).map(|cli| cli.command)
+    }
+
+    #[test]
+    fn the_command_line_is_consistent_and_explained() {
+        Cli::command().debug_assert();
+        let mut todo = vec![Cli::command()];
+        while let Some(command) = todo.pop() {
+            assert!(
+                command.get_about().is_some(),
+                "{} has no help",
+                command.get_name()
+            );
+            for arg in command.get_arguments() {
+                assert!(arg.get_help().is_some(), "{} has no help", arg.get_id());
+            }
+            todo.extend(command.get_subcommands().cloned());
+        }
+    }
+
+    #[test]
+    fn a_tenant_is_made_in_one_line() {
+        let line = "ml-connector admin create-tenant --name Acme --owner-email a@b.example \
+                    --password-stdin --zone Europe/Berlin --json";
+        let Command::Admin(admin::AdminCommand::CreateTenant(args)) = parse(line).unwrap() else {
+            panic!("another command");
+        };
+        assert_eq!(
+            (args.name.as_str(), args.zone.as_str()),
+            ("Acme", "Europe/Berlin")
+        );
+        assert!(args.json && args.country == "US" && args.currency == "USD");
+    }
+
+    #[test]
+    fn passwords_are_never_arguments() {
+        for line in [
+            "ml-connector admin create-operator --email a@b.example",
+            "ml-connector admin create-operator --email a@b.example --password hush",
+            "ml-connector admin create-tenant --name Acme --owner-email a@b.example",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_token_has_one_of_the_four_roles() {
+        let token = |role: &str| {
+            parse(&format!(
+                "ml-connector admin create-token --tenant ten_{} --role {role}",
+                "0".repeat(32)
+            ))
+        };
+        assert!(token("editor").is_ok());
+        assert!(token("root").is_err());
+        assert!(parse("ml-connector admin create-token --tenant acme --role owner").is_err());
+    }
+}

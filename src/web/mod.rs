@@ -1,1 +1,5 @@
 //! Door one: HTTP.
+
+pub mod extract;
+pub mod middleware;
+pub mod problem;

@@ -1,0 +1,3 @@
+//! What handlers ask of a request.
+
+pub mod client_addr;
