@@ -61,7 +61,7 @@ impl App {
                 store.receive(receipt).await?;
             }
             Err(error) => {
-                let lasting = matches!(error.kind, CallFailure::NotFound);
+                let lasting = matches!(error.kind, CallFailure::NotFound(_));
                 tracing::warn!(delivery.id = %d.id, %error, "Twilio could not say how {} fares", d.id);
                 if lasting {
                     return self.end_polling(store, d).await;

@@ -145,6 +145,18 @@ impl TenantStore {
         }))
     }
 
+    /// One call to the provider.
+    pub async fn attempt(
+        &self,
+        delivery: DeliveryId,
+        attempt_no: i64,
+    ) -> Result<Option<Attempt>, StoreError> {
+        let query = "SELECT * FROM attempts WHERE event_id = $1 AND tenant_id = $2 \
+                     AND delivery_id = $3 AND attempt_no = $4";
+        let bound = values![delivery.event.uuid(), self.id.uuid(), delivery.own, attempt_no];
+        sql::one(self.db(), query, bound).await?.map(|r| attempt(&r)).transpose()
+    }
+
     /// The decisions about an event, in the order in which they were taken.
     pub async fn decisions_of(&self, id: EventId) -> Result<Vec<Decision>, StoreError> {
         self.of_event("decisions", id, decision).await

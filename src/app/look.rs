@@ -1,0 +1,326 @@
+//! Looking for a message that Twilio may or may not have.
+//!
+//! ```text
+//!              ┌─ found: one listed message fits ────────────► accepted
+//!  unknown ────┼─ absent: three looks show the witness,
+//!   (looks)    │          and not ours ──► sent once more; the second time a person decides
+//!              └─ undecided: no witness, several fit, no list ──► waits; in the end for a person
+//! ```
+//!
+//! A *witness* is a message of the same account that we know was accepted after the lost attempt
+//! began: a list that shows it is recent enough for a missing one to mean something.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::connections::TwilioAccess;
+use super::deliver::Next;
+use super::{App, AppError};
+use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Hold, ProviderStatus, StepKind};
+use crate::store::{Change, Guard, KnownMessage, TenantStore};
+use crate::twilio::error::{CallError, CallFailure};
+use crate::twilio::list::{ListQuery, Listing};
+use crate::twilio::lookup::{self, Finding, Lost};
+use crate::twilio::messages::CallTime;
+
+/// How many looks without a trace make an absence.
+const LOOKS: i64 = 3;
+
+/// Seconds between looks, at least.
+const APART: i64 = 15;
+
+/// Seconds between looks that cannot decide, at most.
+const LONGEST_APART: i64 = 900;
+
+/// Twilio's creation times are whole seconds.
+const SLACK: TimeDelta = TimeDelta::seconds(2);
+
+const CALL: Duration = Duration::from_secs(15);
+
+/// What a look saw.
+struct Sight {
+    finding: Finding,
+    witness: Option<Witness>,
+    proof: serde_json::Value,
+}
+
+/// A message known to be newer than the lost attempt, and whether the list shows it.
+struct Witness {
+    sid: String,
+    is_shown: bool,
+}
+
+impl App {
+    /// One look.
+    pub(super) async fn look(&self, store: &TenantStore, d: &Delivery) -> Result<Next, AppError> {
+        if d.hold == Some(Hold::Person) {
+            return Ok(Next::Done);
+        }
+        let attempt = store.attempt(d.id, d.attempt_no).await?;
+        let access = self.twilio_by_id(store, d.connection).await?;
+        let (Some(attempt), Some(access)) = (attempt, access) else {
+            let why = "The Twilio account that it was given to is no longer connected";
+            return self.ask_person(store, d, why, serde_json::Value::Null).await;
+        };
+        if access.account.account_sid.as_str() != d.account {
+            let why = "Twilio was connected to another account since, so we cannot look";
+            return self.ask_person(store, d, why, serde_json::Value::Null).await;
+        }
+        match self.see(store, d, &attempt, &access).await {
+            Ok(sight) => self.judge(store, d, &sight).await,
+            Err(Unseen::Store(error)) => Err(error),
+            Err(Unseen::Twilio(error)) => self.could_not_look(store, d, &error).await,
+        }
+    }
+
+    async fn see(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        attempt: &Attempt,
+        access: &TwilioAccess,
+    ) -> Result<Sight, Unseen> {
+        let asked_at = self.now();
+        let since = attempt.started_at - TimeDelta::minutes(1);
+        let listing = self.list(access, &d.address, since).await?;
+        let window = window(attempt, &listing, asked_at);
+        let sids: Vec<String> = listing.messages.iter().map(|m| m.sid.to_string()).collect();
+        let taken =
+            store.taken_sids(&d.account, &sids, d.id).await.map_err(|e| Unseen::Store(e.into()))?;
+        let lost = Lost { window: window.clone(), to: &d.address, body: &d.body };
+        let is_held = |sid: &crate::twilio::credentials::MessageSid| {
+            taken.iter().any(|t| t == sid.as_str())
+        };
+        let finding = match lookup::find(&listing.messages, &lost, is_held) {
+            Finding::Missing if !listing.complete => Finding::Unclear,
+            finding => finding,
+        };
+        let witness = self.witness(store, d, attempt, access, &sids).await?;
+        let proof = serde_json::json!({
+            "listed": sids.len(),
+            "window": [window.start(), window.end()],
+            "already_ours": taken,
+            "witness": witness.as_ref().map(|w| &w.sid),
+            "witness_shown": witness.as_ref().map(|w| w.is_shown),
+        });
+        Ok(Sight { finding, witness, proof })
+    }
+
+    async fn list(
+        &self,
+        access: &TwilioAccess,
+        to: &str,
+        not_before: DateTime<Utc>,
+    ) -> Result<Listing, Unseen> {
+        let query = ListQuery { to: Some(to), page_size: 100, max_pages: 10, not_before };
+        let listed = self.parts.twilio.list(&access.account, &query, CallTime::of(CALL)).await;
+        listed.map_err(Unseen::Twilio)
+    }
+
+    async fn witness(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        attempt: &Attempt,
+        access: &TwilioAccess,
+        listed: &[String],
+    ) -> Result<Option<Witness>, Unseen> {
+        let found = store.witness(&d.account, attempt.started_at, d.id).await;
+        let Some((sid, address)) = found.map_err(|e| Unseen::Store(e.into()))? else {
+            return Ok(None);
+        };
+        let is_shown = if address == d.address {
+            listed.contains(&sid)
+        } else {
+            let since = attempt.started_at - TimeDelta::minutes(1);
+            let theirs = self.list(access, &address, since).await?;
+            theirs.messages.iter().any(|m| m.sid.as_str() == sid)
+        };
+        Ok(Some(Witness { sid, is_shown }))
+    }
+
+    async fn judge(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        sight: &Sight,
+    ) -> Result<Next, AppError> {
+        let proof = sight.proof.to_string();
+        match (&sight.finding, &sight.witness) {
+            (Finding::Found(sid), _) => self.found(store, d, sid.as_str(), proof).await,
+            (Finding::Unclear, _) => {
+                let why = "Several messages at Twilio could be this one";
+                self.ask_person(store, d, why, sight.proof.clone()).await
+            }
+            (Finding::Missing, Some(witness)) if witness.is_shown => {
+                self.not_there(store, d, proof).await
+            }
+            (Finding::Missing, witness) => {
+                let why = match witness {
+                    Some(_) => "Twilio's list is not yet recent enough to tell",
+                    None => "nothing newer of this account proves that Twilio's list is complete",
+                };
+                self.undecided(store, d, why, proof).await
+            }
+        }
+    }
+
+    async fn found(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        sid: &str,
+        proof: String,
+    ) -> Result<Next, AppError> {
+        let now = self.now();
+        let wait = super::poll::first(false);
+        let message = KnownMessage {
+            account: d.account.clone(),
+            sid: sid.to_owned(),
+            address: d.address.clone(),
+            status: ProviderStatus::Accepted,
+            accepted_at: now,
+        };
+        let sentence = format!("Found: Twilio has it ({sid}); it was not sent again");
+        let change = Change {
+            due_at: Some(now + wait),
+            looks: Some(0),
+            leaves_flight: true,
+            message: Some(message),
+            ..Change::to(DeliveryState::Accepted, d.id, unknown(d), now)
+                .because(StepKind::Found, sentence, proof)
+        };
+        store.change(change).await?;
+        Ok(Next::In(wait.to_std().unwrap_or_default()))
+    }
+
+    /// The witness is shown and ours is not.
+    async fn not_there(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        proof: String,
+    ) -> Result<Next, AppError> {
+        let now = self.now();
+        let looks = d.looks + 1;
+        if looks < LOOKS {
+            let sentence = format!("Look {looks} of {LOOKS}: no trace at Twilio yet");
+            let change = Change {
+                due_at: Some(now + TimeDelta::seconds(APART)),
+                looks: Some(looks),
+                ..Change::to(DeliveryState::Unknown, d.id, unknown(d), now)
+                    .because(StepKind::Look, sentence, proof)
+            };
+            store.change(change).await?;
+            return Ok(Next::In(Duration::from_secs(APART.unsigned_abs())));
+        }
+        if d.absents > 0 {
+            let why = "Twice there was no trace of it at Twilio";
+            return self.ask_person(store, d, why, serde_json::from_str(&proof).unwrap_or_default()).await;
+        }
+        let absent = format!("No trace at Twilio after {LOOKS} looks; sending it once more");
+        let change = Change {
+            due_at: Some(now),
+            looks: Some(0),
+            absents: Some(d.absents + 1),
+            leaves_flight: true,
+            ..Change::to(DeliveryState::Queued, d.id, unknown(d), now)
+                .because(StepKind::Absent, absent, proof)
+        };
+        store.change(change).await?;
+        // Whether its time has run out is tested where the send begins.
+        Ok(Next::In(Duration::from_millis(1)))
+    }
+
+    /// This look could not tell. Later ones may, until its time runs out.
+    async fn undecided(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        why: &str,
+        proof: String,
+    ) -> Result<Next, AppError> {
+        let now = self.now();
+        if d.expires_at <= now {
+            let why = format!("Its time to be sent is over, and {why}");
+            let proof = serde_json::from_str(&proof).unwrap_or_default();
+            return self.ask_person(store, d, &why, proof).await;
+        }
+        let wait = apart(d, now);
+        let sentence = format!("Looked: no trace at Twilio, but {why}");
+        let change = Change {
+            due_at: Some(now + wait),
+            ..Change::to(DeliveryState::Unknown, d.id, unknown(d), now)
+                .because(StepKind::Look, sentence, proof)
+        };
+        store.change(change).await?;
+        Ok(Next::In(wait.to_std().unwrap_or_default()))
+    }
+
+    /// Twilio did not let us look, or not now.
+    async fn could_not_look(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        error: &CallError,
+    ) -> Result<Next, AppError> {
+        let lasting = matches!(
+            error.kind,
+            CallFailure::Credentials(_) | CallFailure::NotFound(_) | CallFailure::Refused(_)
+        );
+        if lasting {
+            let why = format!("Twilio does not let us list messages ({error}), as with trial accounts \
+                               and restricted keys");
+            return self.ask_person(store, d, &why, serde_json::Value::Null).await;
+        }
+        self.undecided(store, d, &format!("the list could not be read ({error})"), "{}".to_owned()).await
+    }
+
+    /// Nobody but a person can tell.
+    async fn ask_person(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        why: &str,
+        proof: serde_json::Value,
+    ) -> Result<Next, AppError> {
+        let sentence = format!(
+            "{why}. Twilio may or may not have it: look in the Twilio Console, then choose “It \
+             arrived” or “Send again”"
+        );
+        let proof = if proof.is_null() { "{}".to_owned() } else { proof.to_string() };
+        // Looking ends here, so equal messages need not wait for it any longer.
+        let change = Change {
+            hold: Some(Hold::Person),
+            leaves_flight: true,
+            ..Change::to(DeliveryState::Unknown, d.id, unknown(d), self.now())
+                .because(StepKind::NeedsPerson, sentence, proof)
+        };
+        store.change(change).await?;
+        Ok(Next::Done)
+    }
+}
+
+/// Why nothing was seen.
+enum Unseen {
+    Twilio(CallError),
+    Store(AppError),
+}
+
+/// When Twilio may have made the message, by Twilio's own clock.
+fn window(attempt: &Attempt, listing: &Listing, asked_at: DateTime<Utc>) -> RangeInclusive<DateTime<Utc>> {
+    let ahead = listing.date.map_or(TimeDelta::zero(), |date| date - asked_at);
+    attempt.started_at + ahead - SLACK..=attempt.lease_until + ahead + SLACK
+}
+
+/// The longer it has been unknown, the rarer we look.
+fn apart(d: &Delivery, now: DateTime<Utc>) -> TimeDelta {
+    let age = (now - d.created_at).num_seconds();
+    TimeDelta::seconds((age / 4).clamp(APART, LONGEST_APART))
+}
+
+fn unknown(d: &Delivery) -> Guard {
+    Guard { states: &[DeliveryState::Unknown], attempt_no: d.attempt_no, lease_owner: None }
+}

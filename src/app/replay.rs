@@ -1,0 +1,158 @@
+//! Replay: a person's wish to decide or send once more.
+
+use chrono::TimeDelta;
+
+use super::route::Ordered;
+use super::{App, AppError, job};
+use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
+use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
+use crate::domain::order::{Order, OrderKind};
+use crate::domain::rule::DEFAULT_SEND_WITHIN;
+use crate::store::{NewOrder, OrderResult};
+
+/// The longest nonce that is taken, in bytes.
+const LONGEST_NONCE: usize = 255;
+
+/// A replay that was made.
+#[derive(Debug, Clone)]
+pub struct Replayed {
+    pub order: OrderId,
+    pub event: EventId,
+    pub deliveries: Vec<DeliveryId>,
+    /// The event is still being decided; the deliveries follow.
+    pub is_pending: bool,
+}
+
+impl App {
+    /// Decides an event again with today's rules. The same nonce gives the same replay.
+    pub async fn replay_event(
+        &self,
+        tenant: TenantId,
+        event: EventId,
+        nonce: &str,
+        actor: &str,
+    ) -> Result<Replayed, AppError> {
+        let store = self.tenant(tenant);
+        if store.event(event).await?.is_none() {
+            return Err(AppError::NotFound("event"));
+        }
+        let order = self.order(tenant, OrderKind::ReplayEvent, event, None, nonce, actor)?;
+        let order = self.make(&store, NewOrder { order, delivery: None }).await?;
+        let now = self.now();
+        let is_pending = match self.route_order(tenant, order.id).await {
+            Ok(Ordered::Done) => false,
+            Ok(Ordered::EventWaits) | Err(AppError::Busy) => true,
+            Err(error) => return Err(error),
+        };
+        if is_pending {
+            let soon = now + TimeDelta::seconds(1);
+            self.wake(vec![job::route_order(tenant, order.id, soon)]).await;
+        }
+        let deliveries = store.deliveries_of(event).await?;
+        let deliveries = deliveries.iter().filter(|d| d.order == order.id).map(|d| d.id).collect();
+        Ok(Replayed { order: order.id, event, deliveries, is_pending })
+    }
+
+    /// Sends the stored text to the stored address again, as a new delivery linked to the first.
+    pub async fn replay_delivery(
+        &self,
+        tenant: TenantId,
+        id: DeliveryId,
+        nonce: &str,
+        actor: &str,
+    ) -> Result<Replayed, AppError> {
+        let store = self.tenant(tenant);
+        let Some(old) = store.delivery(id).await? else {
+            return Err(AppError::NotFound("delivery"));
+        };
+        if old.address.is_empty() || old.body.is_empty() {
+            return Err(AppError::Conflict(format!(
+                "This message was never complete: {}. Correct it and replay the event instead",
+                old.reason
+            )));
+        }
+        let order =
+            self.order(tenant, OrderKind::ReplayDelivery, id.event, Some(id), nonce, actor)?;
+        let send_within = self.send_within(&store, &old).await?;
+        let delivery = NewDelivery {
+            id: DeliveryId::new(id.event, order.requested_at),
+            rule: old.rule,
+            rule_version: old.rule_version,
+            rule_name: old.rule_name,
+            order: order.id,
+            replay_of: Some(id),
+            channel: old.channel,
+            address: old.address,
+            recipient: old.recipient,
+            sender: old.sender,
+            body: old.body,
+            state: DeliveryState::Queued,
+            reason: String::new(),
+            due_at: Some(order.requested_at),
+            expires_at: order.requested_at + send_within,
+        };
+        let new = delivery.id;
+        let order = self.make(&store, NewOrder { order, delivery: Some(delivery) }).await?;
+        let made = store.deliveries_of(id.event).await?;
+        let deliveries: Vec<_> =
+            made.iter().filter(|d| d.order == order.id).map(|d| d.id).collect();
+        if deliveries.contains(&new) {
+            self.wake_deliveries(tenant, &[new]).await;
+        }
+        Ok(Replayed { order: order.id, event: id.event, deliveries, is_pending: false })
+    }
+
+    fn order(
+        &self,
+        tenant: TenantId,
+        kind: OrderKind,
+        event: EventId,
+        delivery: Option<DeliveryId>,
+        nonce: &str,
+        actor: &str,
+    ) -> Result<Order, AppError> {
+        if nonce.is_empty() || nonce.len() > LONGEST_NONCE {
+            let message = format!("give 1 to {LONGEST_NONCE} characters of your own choice");
+            return Err(AppError::field("Idempotency-Key", message));
+        }
+        let now = self.now();
+        // A nonce belongs to one wish: the same text for another target is another nonce.
+        let target = delivery.map_or_else(|| event.to_string(), |d| d.to_string());
+        Ok(Order {
+            id: OrderId::new(now),
+            tenant,
+            kind,
+            event,
+            delivery,
+            nonce: format!("{}:{target}:{nonce}", kind.as_str()),
+            requested_by: actor.to_owned(),
+            requested_at: now,
+            routed_at: (kind == OrderKind::ReplayDelivery).then_some(now),
+        })
+    }
+
+    async fn make(
+        &self,
+        store: &crate::store::TenantStore,
+        new: NewOrder,
+    ) -> Result<Order, AppError> {
+        let order = new.order.clone();
+        match store.create_order(new).await? {
+            OrderResult::Made => Ok(order),
+            OrderResult::Repeated(first) => Ok(first),
+            OrderResult::Blocked(open) => Err(AppError::Open(open)),
+            OrderResult::Suppressed(why) => Err(AppError::Suppressed(why)),
+        }
+    }
+
+    /// The rule's own time if the rule is still there.
+    async fn send_within(
+        &self,
+        store: &crate::store::TenantStore,
+        old: &Delivery,
+    ) -> Result<TimeDelta, AppError> {
+        let rule = store.rule(old.rule).await?;
+        let seconds = rule.map_or(DEFAULT_SEND_WITHIN, |r| r.definition.send_within);
+        Ok(TimeDelta::seconds(seconds.into()))
+    }
+}

@@ -1,0 +1,38 @@
+//! The stop switch: everything waits, nothing is lost.
+
+use super::{App, AppError};
+use crate::domain::delivery::Hold;
+use crate::domain::ids::TenantId;
+
+impl App {
+    /// Stops all sending of a tenant. What is due waits as *held*.
+    pub async fn stop_sending(&self, tenant: TenantId, actor: &str) -> Result<(), AppError> {
+        self.tenant(tenant).stop(actor.to_owned(), self.now()).await?;
+        Ok(())
+    }
+
+    /// Lets sending go on, with what waited.
+    pub async fn resume_sending(&self, tenant: TenantId, actor: &str) -> Result<(), AppError> {
+        self.tenant(tenant).lift_stop(actor.to_owned(), self.now()).await?;
+        let sentence = format!("Released: sending was resumed by {actor}");
+        self.release(tenant, vec![Hold::Stopped], &sentence).await
+    }
+
+    /// Puts held deliveries back into the queue, a few hundred at a time.
+    pub(super) async fn release(
+        &self,
+        tenant: TenantId,
+        holds: Vec<Hold>,
+        sentence: &str,
+    ) -> Result<(), AppError> {
+        let store = self.tenant(tenant);
+        loop {
+            let released =
+                store.release_held(holds.clone(), sentence.to_owned(), self.now()).await?;
+            if released.is_empty() {
+                return Ok(());
+            }
+            self.wake_deliveries(tenant, &released).await;
+        }
+    }
+}
