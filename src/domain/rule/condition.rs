@@ -236,8 +236,12 @@ impl DateOperand {
             _ => return None,
         };
         let digits = rest.strip_suffix('d')?;
-        let is_plain = (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-        is_plain.then(|| digits.parse::<i64>().ok()).flatten().map(|days| Self::FromToday(sign * days))
+        let is_plain =
+            (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        is_plain
+            .then(|| digits.parse::<i64>().ok())
+            .flatten()
+            .map(|days| Self::FromToday(sign * days))
     }
 
     /// The day meant, when today is `today`.
@@ -246,8 +250,11 @@ impl DateOperand {
             Self::Day(day) => day,
             Self::FromToday(days) => {
                 let span = Days::new(days.unsigned_abs());
-                let moved =
-                    if days < 0 { today.checked_sub_days(span) } else { today.checked_add_days(span) };
+                let moved = if days < 0 {
+                    today.checked_sub_days(span)
+                } else {
+                    today.checked_add_days(span)
+                };
                 moved.unwrap_or(today)
             }
         }
@@ -266,7 +273,15 @@ mod tests {
         assert_eq!(on("today+7d").as_deref(), Some("2026-05-19"));
         assert_eq!(on("today-30d").as_deref(), Some("2026-04-12"));
         assert_eq!(on("2027-01-31").as_deref(), Some("2027-01-31"));
-        for text in ["", "tomorrow", "today+d", "today7d", "today+7", "2027-02-30", "12/05/2026"] {
+        for text in [
+            "",
+            "tomorrow",
+            "today+d",
+            "today7d",
+            "today+7",
+            "2027-02-30",
+            "12/05/2026",
+        ] {
             assert_eq!(on(text), None, "{text}");
         }
     }

@@ -42,7 +42,11 @@ pub struct MetValue {
 pub fn evaluate(conditions: &Conditions, facts: &Facts<'_>) -> Verdict {
     let list = conditions.list();
     if list.is_empty() {
-        return Verdict { matched: true, reason: "no conditions".to_owned(), values: Vec::new() };
+        return Verdict {
+            matched: true,
+            reason: "no conditions".to_owned(),
+            values: Vec::new(),
+        };
     }
     let mut yes = Vec::new();
     let mut no = Vec::new();
@@ -63,7 +67,11 @@ pub fn evaluate(conditions: &Conditions, facts: &Facts<'_>) -> Verdict {
         Conditions::Any(_) => !yes.is_empty(),
     };
     let reasons = if matched { yes } else { no };
-    Verdict { matched, reason: cut(&reasons.join(" and "), MAX_REASON_CHARS), values }
+    Verdict {
+        matched,
+        reason: cut(&reasons.join(" and "), MAX_REASON_CHARS),
+        values,
+    }
 }
 
 fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bool, String) {
@@ -81,7 +89,10 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
             let Some(number) = fact.decimal() else {
                 return (false, format!("{field} {met} is not a number"));
             };
-            let wanted = expected.texts().first().and_then(|text| Decimal::parse(text));
+            let wanted = expected
+                .texts()
+                .first()
+                .and_then(|text| Decimal::parse(text));
             wanted.is_some_and(|wanted| holds_for(op, number.cmp(&wanted)))
         }
         Op::Before | Op::After => {
@@ -90,20 +101,39 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
             };
             let text = expected.texts().first().map_or("", String::as_str);
             let Some(wanted) = DateOperand::parse(text).map(|wanted| wanted.on(facts.today)) else {
-                return (false, format!("{field} is compared with {}, no date", quoted(text)));
+                return (
+                    false,
+                    format!("{field} is compared with {}, no date", quoted(text)),
+                );
             };
-            let holds = if op == Op::Before { day < wanted } else { day > wanted };
+            let holds = if op == Op::Before {
+                day < wanted
+            } else {
+                day > wanted
+            };
             let words = if holds { op.words() } else { op.words_for_no() };
-            let aside = if text.starts_with("today") { format!(" ({text})") } else { String::new() };
+            let aside = if text.starts_with("today") {
+                format!(" ({text})")
+            } else {
+                String::new()
+            };
             return (holds, format!("{field} {day} {words} {wanted}{aside}"));
         }
         Op::Eq | Op::In => any_item(fact, |item| is_any_of(item, expected.texts())),
         Op::Ne | Op::NotIn => !any_item(fact, |item| is_any_of(item, expected.texts())),
         Op::Contains | Op::StartsWith => any_item(fact, |item| {
             let text = folded(&item.words());
-            expected.texts().iter().map(|wanted| folded(wanted)).any(|wanted| {
-                if op == Op::Contains { text.contains(&wanted) } else { text.starts_with(&wanted) }
-            })
+            expected
+                .texts()
+                .iter()
+                .map(|wanted| folded(wanted))
+                .any(|wanted| {
+                    if op == Op::Contains {
+                        text.contains(&wanted)
+                    } else {
+                        text.starts_with(&wanted)
+                    }
+                })
         }),
     };
     let words = match (op, holds) {
@@ -113,7 +143,13 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
         (_, false) => op.words_for_no(),
     };
     let texts: Vec<String> = expected.texts().iter().map(|text| quoted(text)).collect();
-    (holds, format!("{field} {met} {words} {}", cut(&texts.join(", "), MAX_VALUE_CHARS)))
+    (
+        holds,
+        format!(
+            "{field} {met} {words} {}",
+            cut(&texts.join(", "), MAX_VALUE_CHARS)
+        ),
+    )
 }
 
 fn holds_for(op: Op, order: Ordering) -> bool {
@@ -136,14 +172,16 @@ fn any_item(fact: &Fact<'_>, test: impl Fn(&Fact<'_>) -> bool) -> bool {
 fn is_any_of(fact: &Fact<'_>, wanted: &[String]) -> bool {
     let (number, day) = (fact.decimal(), fact.date());
     let text = folded(&fact.words());
-    wanted.iter().any(|wanted| match (&number, Decimal::parse(wanted)) {
-        (Some(number), Some(wanted)) => *number == wanted,
-        _ => {
-            let wanted = folded(wanted);
-            // Zoho's two forms of one day are equal.
-            text == wanted || day.is_some_and(|day| day.to_string() == wanted)
-        }
-    })
+    wanted
+        .iter()
+        .any(|wanted| match (&number, Decimal::parse(wanted)) {
+            (Some(number), Some(wanted)) => *number == wanted,
+            _ => {
+                let wanted = folded(wanted);
+                // Zoho's two forms of one day are equal.
+                text == wanted || day.is_some_and(|day| day.to_string() == wanted)
+            }
+        })
 }
 
 fn folded(text: &str) -> String {
@@ -154,7 +192,11 @@ fn folded(text: &str) -> String {
 fn quoted(text: &str) -> String {
     let text = cut(text.trim(), MAX_VALUE_CHARS);
     let is_word = |letter: char| letter.is_alphanumeric() || "_-.@:+/…".contains(letter);
-    if !text.is_empty() && text.chars().all(is_word) { text } else { format!("“{text}”") }
+    if !text.is_empty() && text.chars().all(is_word) {
+        text
+    } else {
+        format!("“{text}”")
+    }
 }
 
 /// At most `most` characters, the last of them an ellipsis where something is missing. Line
@@ -196,12 +238,19 @@ mod tests {
             Value::Array(items) => Operand::Many(items.iter().map(text).collect()),
             single => Operand::One(text(single)),
         };
-        Condition { field: field.to_owned(), op: Op::parse(op).unwrap(), value }
+        Condition {
+            field: field.to_owned(),
+            op: Op::parse(op).unwrap(),
+            value,
+        }
     }
 
     fn ask_all(conditions: &Conditions) -> Verdict {
         let fields = invoice();
-        let person = Person { first_name: Some("Ada".into()), ..Person::default() };
+        let person = Person {
+            first_name: Some("Ada".into()),
+            ..Person::default()
+        };
         let facts = Facts {
             fields: &fields,
             payment_link: Some(" https://pay.example/1 "),
@@ -232,11 +281,23 @@ mod tests {
             said("total", "gte", json!("1000.00")),
             no("total 950.00 is not at least 1000.00")
         );
-        assert_eq!(said("total", "gte", json!("950")), yes("total 950.00 is at least 950"));
+        assert_eq!(
+            said("total", "gte", json!("950")),
+            yes("total 950.00 is at least 950")
+        );
         assert_eq!(said("total", "eq", json!("950")), yes("total is 950.00"));
-        assert_eq!(said("balance", "gt", json!("1350.49")), yes("balance 1350.5 is more than 1350.49"));
-        assert_eq!(said("total", "lt", json!("-1")), no("total 950.00 is not less than -1"));
-        assert_eq!(said("status", "lte", json!("5")), no("status Sent is not a number"));
+        assert_eq!(
+            said("balance", "gt", json!("1350.49")),
+            yes("balance 1350.5 is more than 1350.49")
+        );
+        assert_eq!(
+            said("total", "lt", json!("-1")),
+            no("total 950.00 is not less than -1")
+        );
+        assert_eq!(
+            said("status", "lte", json!("5")),
+            no("status Sent is not a number")
+        );
         assert!(!said("customer_id", "eq", json!("8754310000010306008")).0);
         assert!(said("customer_id", "eq", json!("8754310000010306009")).0);
         // A text with an `e` in it is no number.
@@ -247,8 +308,14 @@ mod tests {
     fn texts_compare_without_case_and_outer_space() {
         assert_eq!(said("status", "eq", json!(" sent ")), yes("status is Sent"));
         assert_eq!(said("status", "ne", json!("sent")), no("status is Sent"));
-        assert_eq!(said("status", "in", json!(["paid", "void"])), no("status Sent is not one of paid, void"));
-        assert_eq!(said("status", "not_in", json!(["paid"])), yes("status Sent is none of paid"));
+        assert_eq!(
+            said("status", "in", json!(["paid", "void"])),
+            no("status Sent is not one of paid, void")
+        );
+        assert_eq!(
+            said("status", "not_in", json!(["paid"])),
+            yes("status Sent is none of paid")
+        );
         assert_eq!(
             said("customer_name", "contains", json!("bowman")),
             yes("customer_name “Bowman & Co” contains bowman")
@@ -257,7 +324,10 @@ mod tests {
             said("customer_name", "starts_with", json!("Co")),
             no("customer_name “Bowman & Co” does not begin with Co")
         );
-        assert_eq!(said("is_emailed", "eq", json!("false")), yes("is_emailed is false"));
+        assert_eq!(
+            said("is_emailed", "eq", json!("false")),
+            yes("is_emailed is false")
+        );
     }
 
     #[test]
@@ -271,7 +341,10 @@ mod tests {
             no("due_date 2026-05-15 is not after 2026-05-15")
         );
         assert!(said("due_date", "eq", json!("2026-05-15")).0);
-        assert_eq!(said("status", "before", json!("today")), no("status Sent is not a date"));
+        assert_eq!(
+            said("status", "before", json!("today")),
+            no("status Sent is not a date")
+        );
     }
 
     #[test]
@@ -288,7 +361,13 @@ mod tests {
 
     #[test]
     fn a_missing_or_blank_field_is_not_given() {
-        for field in ["nothing", "notes", "billing_address.zip", "contact.last_name", "a.b.c"] {
+        for field in [
+            "nothing",
+            "notes",
+            "billing_address.zip",
+            "contact.last_name",
+            "a.b.c",
+        ] {
             let words = format!("{field} is not given");
             for op in ["eq", "gt", "contains", "starts_with", "before"] {
                 assert_eq!(said(field, op, json!("1")), no(&words), "{field} {op}");
@@ -298,7 +377,10 @@ mod tests {
             assert_eq!(said(field, "ne", json!("x")), yes(&words));
             assert_eq!(said(field, "not_in", json!(["x"])), yes(&words));
         }
-        assert_eq!(said("total", "absent", Value::Null), no("total 950.00 is given"));
+        assert_eq!(
+            said("total", "absent", Value::Null),
+            no("total 950.00 is given")
+        );
     }
 
     #[test]
@@ -323,7 +405,10 @@ mod tests {
         assert_eq!((any.matched, any.reason.as_str()), (true, "status is Sent"));
         let none = ask_all(&Conditions::Any(vec![dear.clone(), dear]));
         assert!(!none.matched);
-        assert_eq!(ask_all(&Conditions::Any(Vec::new())).reason, "no conditions");
+        assert_eq!(
+            ask_all(&Conditions::Any(Vec::new())).reason,
+            "no conditions"
+        );
     }
 
     #[test]
@@ -342,7 +427,12 @@ mod tests {
         let verdict = evaluate(&Conditions::All(vec![long; 20]), &facts);
         assert!(verdict.reason.chars().count() <= MAX_REASON_CHARS);
         assert!(!verdict.reason.contains('\n'));
-        assert!(verdict.values.iter().all(|v| v.met.as_ref().unwrap().chars().count() <= 200));
+        assert!(
+            verdict
+                .values
+                .iter()
+                .all(|v| v.met.as_ref().unwrap().chars().count() <= 200)
+        );
     }
 
     proptest! {

@@ -76,7 +76,9 @@ impl<'a> Facts<'a> {
     fn contact_part(&self, part: &str) -> Option<Fact<'a>> {
         let field = |name: &str| self.fields.get(name).and_then(Fact::json);
         let person = |read: fn(&'a Person) -> &'a Option<String>| {
-            self.contact.and_then(|person| read(person).as_deref()).and_then(Fact::text)
+            self.contact
+                .and_then(|person| read(person).as_deref())
+                .and_then(Fact::text)
         };
         match part {
             // A company without named persons is still called by its name.
@@ -145,9 +147,11 @@ impl<'a> Fact<'a> {
             return None;
         };
         Some(match value {
-            Value::Array(items) => {
-                items.iter().take(MAX_LIST_ITEMS).filter_map(item_of).collect()
-            }
+            Value::Array(items) => items
+                .iter()
+                .take(MAX_LIST_ITEMS)
+                .filter_map(item_of)
+                .collect(),
             other => item_of(other).into_iter().collect(),
         })
     }

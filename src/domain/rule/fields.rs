@@ -59,9 +59,14 @@ pub fn suggest(kind: DocumentKind, name: &str) -> Option<&'static str> {
 
 /// `invoice_no` means `invoice_number`, though `invoice_id` is nearer.
 fn by_number(kind: DocumentKind, name: &str) -> Option<&'static str> {
-    let stem = ["_no", "_nr", "_num"].iter().find_map(|end| name.strip_suffix(end))?;
+    let stem = ["_no", "_nr", "_num"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end))?;
     let number = format!("{stem}_number");
-    known_fields(kind).iter().find(|known| **known == number).copied()
+    known_fields(kind)
+        .iter()
+        .find(|known| **known == number)
+        .copied()
 }
 
 /// `customer` means `customer_name`.
@@ -69,7 +74,12 @@ fn by_part(kind: DocumentKind, name: &str) -> Option<&'static str> {
     const USUAL: [&str; 4] = ["_name", "_number", "_date", "_id"];
     let known = known_fields(kind);
     let stem = name.split('_').next().filter(|stem| stem.len() >= 3)?;
-    USUAL.iter().find_map(|end| known.iter().find(|k| k.strip_suffix(end) == Some(stem)).copied())
+    USUAL.iter().find_map(|end| {
+        known
+            .iter()
+            .find(|k| k.strip_suffix(end) == Some(stem))
+            .copied()
+    })
 }
 
 /// Levenshtein's distance between two short names.

@@ -56,7 +56,11 @@ impl RuleDefinition {
             problems.add("", "expected a JSON object");
             return Err(problems.0);
         };
-        for key in map.keys().filter(|key| !FIELDS.contains(&key.as_str())).take(10) {
+        for key in map
+            .keys()
+            .filter(|key| !FIELDS.contains(&key.as_str()))
+            .take(10)
+        {
             problems.add(&short(key), "is not a field of a rule");
         }
         let name = name(map, &mut problems);
@@ -95,19 +99,29 @@ struct Problems(Vec<RuleProblem>);
 
 impl Problems {
     fn add(&mut self, field: &str, message: impl Into<String>) {
-        self.0.push(RuleProblem { field: field.to_owned(), message: message.into() });
+        self.0.push(RuleProblem {
+            field: field.to_owned(),
+            message: message.into(),
+        });
     }
 }
 
 fn name(map: &Map<String, Value>, problems: &mut Problems) -> Option<String> {
-    let name = map.get("name").and_then(Value::as_str).map(str::trim).unwrap_or_default();
+    let name = map
+        .get("name")
+        .and_then(Value::as_str)
+        .map(str::trim)
+        .unwrap_or_default();
     let length = name.chars().count();
     if length == 0 {
         problems.add("name", "type a name, such as “Overdue by 14 days”");
     } else if length > MAX_NAME_CHARS {
         problems.add("name", "is too long; 100 characters at the most");
     } else if name.chars().any(char::is_control) {
-        problems.add("name", "has line breaks or control characters; type one line");
+        problems.add(
+            "name",
+            "has line breaks or control characters; type one line",
+        );
     } else {
         return Some(name.to_owned());
     }
@@ -115,7 +129,10 @@ fn name(map: &Map<String, Value>, problems: &mut Problems) -> Option<String> {
 }
 
 fn event_type(map: &Map<String, Value>, problems: &mut Problems) -> Option<EventType> {
-    let text = map.get("event_type").and_then(Value::as_str).unwrap_or_default();
+    let text = map
+        .get("event_type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     EventType::from_str(text.trim())
         .map_err(|unknown| problems.add("event_type", unknown.to_string()))
         .ok()
@@ -162,26 +179,44 @@ fn conditions(json: Option<&Value>, problems: &mut Problems) -> Conditions {
         .enumerate()
         .filter_map(|(index, json)| condition(json, &format!("conditions.{index}"), problems))
         .collect();
-    if is_any { Conditions::Any(list) } else { Conditions::All(list) }
+    if is_any {
+        Conditions::Any(list)
+    } else {
+        Conditions::All(list)
+    }
 }
 
 fn condition(json: &Value, path: &str, problems: &mut Problems) -> Option<Condition> {
-    let part = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default().trim();
+    let part = |name: &str| {
+        json.get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .trim()
+    };
     let field = part("field");
     let is_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '.');
-    let is_field = !field.is_empty()
-        && field.chars().count() <= MAX_FIELD_CHARS
-        && field.chars().all(is_name);
+    let is_field =
+        !field.is_empty() && field.chars().count() <= MAX_FIELD_CHARS && field.chars().all(is_name);
     if !is_field {
-        problems.add(&format!("{path}.field"), "type a field’s name, such as total or status");
+        problems.add(
+            &format!("{path}.field"),
+            "type a field’s name, such as total or status",
+        );
     }
     let Some(op) = Op::parse(part("op")) else {
         let known: Vec<&str> = Op::ALL.iter().map(|op| op.as_str()).collect();
-        problems.add(&format!("{path}.op"), format!("choose one of {}", known.join(", ")));
+        problems.add(
+            &format!("{path}.op"),
+            format!("choose one of {}", known.join(", ")),
+        );
         return None;
     };
     match operand(op, json.get("value")) {
-        Ok(value) => is_field.then(|| Condition { field: field.to_owned(), op, value }),
+        Ok(value) => is_field.then(|| Condition {
+            field: field.to_owned(),
+            op,
+            value,
+        }),
         Err(message) => {
             problems.add(&format!("{path}.value"), message);
             None
@@ -194,7 +229,11 @@ fn operand(op: Op, json: Option<&Value>) -> Result<Operand, &'static str> {
         let is_blank = json.is_none_or(|value| {
             value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
         });
-        return if is_blank { Ok(Operand::Nothing) } else { Err("leave it empty for this comparison") };
+        return if is_blank {
+            Ok(Operand::Nothing)
+        } else {
+            Err("leave it empty for this comparison")
+        };
     }
     let json = json.unwrap_or(&Value::Null);
     if op.takes_list() {
@@ -205,7 +244,11 @@ fn operand(op: Op, json: Option<&Value>) -> Result<Operand, &'static str> {
             Value::Array(items) => items.iter().map(text_of).collect::<Result<_, _>>()?,
             single => vec![text_of(single)?],
         };
-        return if texts.is_empty() { Err("type at least one value") } else { Ok(Operand::Many(texts)) };
+        return if texts.is_empty() {
+            Err("type at least one value")
+        } else {
+            Ok(Operand::Many(texts))
+        };
     }
     let text = text_of(json)?;
     if op.takes_number() && Decimal::parse(&text).is_none() {
@@ -263,7 +306,10 @@ fn sender(
         None | Some(Value::Null) => return None,
         Some(Value::Object(map)) if map.len() == 1 => map,
         Some(_) => {
-            problems.add("sender", "expected null, {\"from\": …} or {\"messaging_service_sid\": …}");
+            problems.add(
+                "sender",
+                "expected null, {\"from\": …} or {\"messaging_service_sid\": …}",
+            );
             return None;
         }
     };
@@ -276,7 +322,10 @@ fn sender(
             }
         };
     }
-    let sid = map.get("messaging_service_sid").and_then(Value::as_str).map(str::trim);
+    let sid = map
+        .get("messaging_service_sid")
+        .and_then(Value::as_str)
+        .map(str::trim);
     let is_sid = |sid: &&str| {
         sid.len() == 34
             && sid.starts_with("MG")
@@ -285,7 +334,10 @@ fn sender(
     match sid.filter(is_sid) {
         Some(sid) => Some(Sender::MessagingService(sid.to_owned())),
         None => {
-            problems.add("sender.messaging_service_sid", "type MG and 32 hexadecimal digits");
+            problems.add(
+                "sender.messaging_service_sid",
+                "type MG and 32 hexadecimal digits",
+            );
             None
         }
     }
@@ -311,13 +363,18 @@ fn sender_address(from: &str, default_country: Option<CountryCode>) -> Result<St
 }
 
 fn template(json: Option<&Value>, problems: &mut Problems) -> Option<TemplateSource> {
-    let body = json.and_then(|json| json.get("body")).and_then(Value::as_str).unwrap_or_default();
+    let body = json
+        .and_then(|json| json.get("body"))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if body.trim().is_empty() {
         problems.add("template.body", "type the message");
     } else if body.len() > MAX_TEMPLATE_BYTES {
         problems.add("template.body", "is too long; 16 KB at the most");
     } else {
-        return Some(TemplateSource { body: body.to_owned() });
+        return Some(TemplateSource {
+            body: body.to_owned(),
+        });
     }
     None
 }
@@ -329,15 +386,24 @@ fn send_within(json: Option<&Value>, problems: &mut Problems) -> Option<u32> {
         Some(Value::String(text)) => text.trim().to_owned(),
         Some(_) => String::new(),
     };
-    let seconds = text.parse().ok().filter(|seconds| (60..=2_592_000).contains(seconds));
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|seconds| (60..=2_592_000).contains(seconds));
     if seconds.is_none() {
-        problems.add("send_within", "type seconds, from 60 (a minute) to 2592000 (30 days)");
+        problems.add(
+            "send_within",
+            "type seconds, from 60 (a minute) to 2592000 (30 days)",
+        );
     }
     seconds
 }
 
 fn short(key: &str) -> String {
-    key.chars().filter(|letter| !letter.is_control()).take(60).collect()
+    key.chars()
+        .filter(|letter| !letter.is_control())
+        .take(60)
+        .collect()
 }
 
 #[cfg(test)]
@@ -368,7 +434,12 @@ mod tests {
         let mut json = sample();
         edit(&mut json);
         let found = RuleDefinition::parse(&json, CountryCode::parse("GB").ok());
-        found.err().unwrap_or_default().into_iter().map(|problem| problem.field).collect()
+        found
+            .err()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|problem| problem.field)
+            .collect()
     }
 
     #[test]
@@ -376,19 +447,31 @@ mod tests {
         let rule = RuleDefinition::parse(&sample(), CountryCode::parse("GB").ok()).unwrap();
         assert_eq!(rule.send_within, 86_400);
         let stored = serde_json::to_value(&rule).unwrap();
-        assert_eq!(stored["recipient"], json!({"kind": "fixed", "address": "+447700900456"}));
+        assert_eq!(
+            stored["recipient"],
+            json!({"kind": "fixed", "address": "+447700900456"})
+        );
         assert_eq!(stored["conditions"]["all"][0]["value"], json!("1000.5"));
-        assert_eq!(stored["conditions"]["all"][1]["value"], json!(["sent", "7"]));
+        assert_eq!(
+            stored["conditions"]["all"][1]["value"],
+            json!(["sent", "7"])
+        );
         assert!(stored["conditions"]["all"][3].get("value").is_none());
         assert_eq!(stored["event_type"], json!("invoice.overdue"));
-        assert_eq!(serde_json::from_value::<RuleDefinition>(stored).unwrap(), rule);
+        assert_eq!(
+            serde_json::from_value::<RuleDefinition>(stored).unwrap(),
+            rule
+        );
     }
 
     #[test]
     fn optional_parts_may_be_missing() {
         for part in ["conditions", "channel", "sender", "send_within"] {
             assert!(problems(|json| drop(json.as_object_mut().unwrap().remove(part))).is_empty());
-            assert!(problems(|json| json[part] = Value::Null).is_empty(), "{part}");
+            assert!(
+                problems(|json| json[part] = Value::Null).is_empty(),
+                "{part}"
+            );
         }
         assert!(problems(|json| json["conditions"] = json!({})).is_empty());
         assert!(problems(|json| json["conditions"] = json!({"any": []})).is_empty());
@@ -397,19 +480,49 @@ mod tests {
     #[test]
     fn every_problem_names_its_field() {
         assert_eq!(problems(|json| json["name"] = json!("  ")), ["name"]);
-        assert_eq!(problems(|json| json["name"] = json!("x".repeat(101))), ["name"]);
-        assert_eq!(problems(|json| json["event_type"] = json!("invoice.eaten")), ["event_type"]);
-        assert_eq!(problems(|json| json["channel"] = json!("pigeon")), ["channel"]);
-        assert_eq!(problems(|json| json["conditons"] = json!([])), ["conditons"]);
-        assert_eq!(problems(|json| json["conditions"] = json!([])), ["conditions"]);
-        assert_eq!(problems(|json| json["recipient"] = json!("me")), ["recipient.kind"]);
+        assert_eq!(
+            problems(|json| json["name"] = json!("x".repeat(101))),
+            ["name"]
+        );
+        assert_eq!(
+            problems(|json| json["event_type"] = json!("invoice.eaten")),
+            ["event_type"]
+        );
+        assert_eq!(
+            problems(|json| json["channel"] = json!("pigeon")),
+            ["channel"]
+        );
+        assert_eq!(
+            problems(|json| json["conditons"] = json!([])),
+            ["conditons"]
+        );
+        assert_eq!(
+            problems(|json| json["conditions"] = json!([])),
+            ["conditions"]
+        );
+        assert_eq!(
+            problems(|json| json["recipient"] = json!("me")),
+            ["recipient.kind"]
+        );
         assert_eq!(
             problems(|json| json["recipient"]["address"] = json!("12")),
             ["recipient.address"]
         );
-        assert_eq!(problems(|json| json["template"]["body"] = json!(" ")), ["template.body"]);
-        for seconds in [json!(59), json!(2_592_001), json!(1.5), json!("soon"), json!(-60)] {
-            assert_eq!(problems(|json| json["send_within"] = seconds), ["send_within"]);
+        assert_eq!(
+            problems(|json| json["template"]["body"] = json!(" ")),
+            ["template.body"]
+        );
+        for seconds in [
+            json!(59),
+            json!(2_592_001),
+            json!(1.5),
+            json!("soon"),
+            json!(-60),
+        ] {
+            assert_eq!(
+                problems(|json| json["send_within"] = seconds),
+                ["send_within"]
+            );
         }
         let many = json!({"all": vec![json!({"field": "a", "op": "present"}); 21]});
         assert_eq!(problems(|json| json["conditions"] = many), ["conditions"]);
@@ -443,7 +556,10 @@ mod tests {
     #[test]
     fn a_sender_is_a_number_a_short_code_a_name_or_a_service() {
         for from in ["+16175550123", "ACME", "Bowman & Co", "24365", "A-1_b"] {
-            assert!(problems(|json| json["sender"] = json!({"from": from})).is_empty(), "{from}");
+            assert!(
+                problems(|json| json["sender"] = json!({"from": from})).is_empty(),
+                "{from}"
+            );
         }
         for from in ["Bowman & Sons", "Bowmän", "12", "", "<script>"] {
             let found = problems(|json| json["sender"] = json!({"from": from}));
