@@ -9,7 +9,10 @@ mod countries;
 use std::fmt;
 use std::str::FromStr;
 
-use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat};
+use rlibphonenumber::{
+    NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberFormat,
+    ValidationError,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::countries::{CountryCode, UnknownCountry, country_from_text};
@@ -182,7 +185,11 @@ pub fn to_e164(text: &str, default_country: Option<CountryCode>) -> Result<E164,
         .parse(&digits, Some(region))
         .map_err(PhoneProblem::from)
         .and_then(|number| possible(&number));
-    national.or_else(|problem| international(&format!("+{digits}")).map_err(|_| problem))
+    match national {
+        // A number without its area code is national, only incomplete.
+        Ok(_) | Err(PhoneProblem::LocalOnly) => national,
+        Err(problem) => international(&format!("+{digits}")).map_err(|_| problem),
+    }
 }
 
 /// Digits with at most one `+` in front; punctuation and invisible marks of copied text dropped.
@@ -200,12 +207,10 @@ fn clean(text: &str) -> Result<String, PhoneProblem> {
             '０'..='９' => digits.extend(digit_of(letter, '０')),
             '٠'..='٩' => digits.extend(digit_of(letter, '٠')),
             '۰'..='۹' => digits.extend(digit_of(letter, '۰')),
-            '-' | '.' | '(' | ')' | '/' | '[' | ']' | '‐'..='―' | '−' => {}
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' => {}
-            '\u{feff}' => {}
-            _ if letter.is_whitespace() => {}
-            '#' | '*' => return Err(PhoneProblem::Letters),
-            _ if letter.is_alphabetic() => return Err(PhoneProblem::Letters),
+            _ if letter.is_whitespace() || is_punctuation(letter) => {}
+            _ if letter.is_alphabetic() || matches!(letter, '#' | '*') => {
+                return Err(PhoneProblem::Letters);
+            }
             _ => return Err(PhoneProblem::Character(letter)),
         }
     }
@@ -213,6 +218,15 @@ fn clean(text: &str) -> Result<String, PhoneProblem> {
         "" | "+" => Err(PhoneProblem::Empty),
         _ => Ok(digits),
     }
+}
+
+/// What people put between digits, and the invisible marks that copied text brings along.
+fn is_punctuation(letter: char) -> bool {
+    matches!(
+        letter,
+        '-' | '.' | '(' | ')' | '/' | '[' | ']' | '‐'..='―' | '−'
+    ) || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(letter, '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn digit_of(letter: char, zero: char) -> Option<char> {
@@ -238,9 +252,8 @@ fn possible(number: &PhoneNumber) -> Result<E164, PhoneProblem> {
     E164::from_stored(&text).ok_or(PhoneProblem::NotPossible)
 }
 
-impl From<rlibphonenumber::ParseError> for PhoneProblem {
-    fn from(error: rlibphonenumber::ParseError) -> Self {
-        use rlibphonenumber::ParseError;
+impl From<ParseError> for PhoneProblem {
+    fn from(error: ParseError) -> Self {
         match error {
             ParseError::InvalidCountryCode => Self::UnknownCallingCode,
             ParseError::NotANumber(_) => Self::NotPossible,
@@ -250,9 +263,8 @@ impl From<rlibphonenumber::ParseError> for PhoneProblem {
     }
 }
 
-impl From<rlibphonenumber::ValidationError> for PhoneProblem {
-    fn from(error: rlibphonenumber::ValidationError) -> Self {
-        use rlibphonenumber::ValidationError;
+impl From<ValidationError> for PhoneProblem {
+    fn from(error: ValidationError) -> Self {
         match error {
             ValidationError::TooShort => Self::TooShort,
             ValidationError::TooLong => Self::TooManyDigits,
@@ -272,45 +284,59 @@ mod tests {
         to_e164(text, country_from_text(country)).map(|number| number.to_string())
     }
 
-    fn ok(text: &str) -> Result<String, PhoneProblem> {
-        Ok(text.to_owned())
-    }
-
     #[test]
     fn national_numbers_are_read_in_the_default_country() {
-        assert_eq!(read("(617) 555-0123", "US"), ok("+16175550123"));
-        assert_eq!(read("07700 900456", "GB"), ok("+447700900456"));
-        assert_eq!(read("０７７００ ９００４５６", "GB"), ok("+447700900456"));
-        assert_eq!(read("98765 43210", "India"), ok("+919876543210"));
-        assert_eq!(read("06 12 34 56 78", "FR"), ok("+33612345678"));
-        assert_eq!(read("02 1234 5678", "IT"), ok("+390212345678"));
+        assert_eq!(read("(617) 555-0123", "US"), Ok("+16175550123".to_owned()));
+        assert_eq!(read("07700 900456", "GB"), Ok("+447700900456".to_owned()));
+        assert_eq!(
+            read("０７７００ ９００４５６", "GB"),
+            Ok("+447700900456".to_owned())
+        );
+        assert_eq!(read("98765 43210", "India"), Ok("+919876543210".to_owned()));
+        assert_eq!(read("06 12 34 56 78", "FR"), Ok("+33612345678".to_owned()));
+        assert_eq!(read("02 1234 5678", "IT"), Ok("+390212345678".to_owned()));
     }
 
     #[test]
     fn digits_without_a_plus_are_international_only_where_no_national_number_is_possible() {
-        assert_eq!(read("447700900456", "US"), ok("+447700900456"));
-        assert_eq!(read("447700900456", "GB"), ok("+447700900456"));
-        assert_eq!(read("2348099915238", "US"), ok("+2348099915238"));
-        assert_eq!(read("2348099915238", "NG"), ok("+2348099915238"));
-        assert_eq!(read("00447700900456", "GB"), ok("+447700900456"));
-        assert_eq!(read("011 44 7700 900456", "US"), ok("+447700900456"));
+        assert_eq!(read("447700900456", "US"), Ok("+447700900456".to_owned()));
+        assert_eq!(read("447700900456", "GB"), Ok("+447700900456".to_owned()));
+        assert_eq!(read("2348099915238", "US"), Ok("+2348099915238".to_owned()));
+        assert_eq!(read("2348099915238", "NG"), Ok("+2348099915238".to_owned()));
+        assert_eq!(read("00447700900456", "GB"), Ok("+447700900456".to_owned()));
+        assert_eq!(
+            read("011 44 7700 900456", "US"),
+            Ok("+447700900456".to_owned())
+        );
     }
 
     #[test]
     fn a_plus_sign_wins_over_the_default_country() {
-        assert_eq!(read("+44 7700 900456", "US"), ok("+447700900456"));
-        assert_eq!(read("+44 (0)20 7946 0018", "US"), ok("+442079460018"));
+        assert_eq!(
+            read("+44 7700 900456", "US"),
+            Ok("+447700900456".to_owned())
+        );
+        assert_eq!(
+            read("+44 (0)20 7946 0018", "US"),
+            Ok("+442079460018".to_owned())
+        );
         assert_eq!(
             read("\u{202a}+1 (617) 555‑0123\u{202c}", ""),
-            ok("+16175550123")
+            Ok("+16175550123".to_owned())
         );
-        assert_eq!(read("tel:+16175550123", ""), ok("+16175550123"));
+        assert_eq!(read("tel:+16175550123", ""), Ok("+16175550123".to_owned()));
     }
 
     #[test]
     fn the_captured_nigerian_number_with_its_national_zero_is_read() {
-        assert_eq!(read("+234-0900998877", "US"), ok("+2340900998877"));
-        assert_eq!(read("+234-08099915238", "US"), ok("+2348099915238"));
+        assert_eq!(
+            read("+234-0900998877", "US"),
+            Ok("+2340900998877".to_owned())
+        );
+        assert_eq!(
+            read("+234-08099915238", "US"),
+            Ok("+2348099915238".to_owned())
+        );
     }
 
     #[test]
@@ -325,6 +351,8 @@ mod tests {
         );
         assert_eq!(read("1+2", "US"), Err(PhoneProblem::Character('+')));
         assert_eq!(read("555-0123", "US"), Err(PhoneProblem::LocalOnly));
+        // Not Germany: incomplete numbers are not guessed at.
+        assert_eq!(read("491-2345", "US"), Err(PhoneProblem::LocalOnly));
         assert_eq!(read("12", "US"), Err(PhoneProblem::TooShort));
         assert_eq!(
             read("+1 617 555 01234", "US"),

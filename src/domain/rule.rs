@@ -104,6 +104,10 @@ pub struct TemplateSource {
     pub body: String,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
 fn as_text<S: Serializer>(event_type: &EventType, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(event_type)
 }

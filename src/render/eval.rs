@@ -72,6 +72,10 @@ impl<'a> Val<'a> {
         match fact {
             None => Self::Missing,
             Some(Fact::Bool(yes)) => Self::Bool(yes),
+            // A body may hold a number of a million digits; beyond any decimal it is a text.
+            Some(Fact::Number(text)) if Decimal::parse_wire(&text).is_none() => {
+                Self::Text(Cow::Owned(head(&text).to_owned()))
+            }
             Some(Fact::Number(text)) => Self::Number(Cow::Owned(text)),
             Some(Fact::Text(Cow::Borrowed(text))) => Self::Text(clean(head(text))),
             Some(Fact::Text(Cow::Owned(text))) => {

@@ -25,15 +25,15 @@ pub(super) struct AloneTag {
 
 /// Refuses what is too deep or outside the language; tells the tags that stand alone.
 pub(super) fn scan(source: &str) -> Result<Vec<AloneTag>, TemplateProblem> {
-    let mut scan = Scan {
+    let mut look = Scan {
         source,
         ..Scan::default()
     };
     for token in tokenize(source, false, SyntaxConfig::default()) {
         let (token, span) = token.map_err(|error| TemplateProblem::from_parser(&error))?;
-        scan.take(&token, span)?;
+        look.take(&token, span)?;
     }
-    Ok(scan.alone)
+    Ok(look.alone)
 }
 
 #[derive(Default)]
@@ -60,7 +60,6 @@ impl Scan<'_> {
         }
         self.after_minus = false;
         match token {
-            Token::TemplateData(_) => return Ok(()),
             Token::VariableStart | Token::BlockStart => {
                 self.tags += 1;
                 (self.tokens, self.words, self.brackets) = (0, 0, 0);
@@ -72,7 +71,7 @@ impl Scan<'_> {
                     Ok(())
                 };
             }
-            Token::VariableEnd => return Ok(()),
+            Token::TemplateData(_) | Token::VariableEnd => return Ok(()),
             Token::BlockEnd => {
                 if let Some(start) = self.block_start.take() {
                     self.note_alone(start, span.end_offset as usize);

@@ -172,16 +172,14 @@ fn any_item(fact: &Fact<'_>, test: impl Fn(&Fact<'_>) -> bool) -> bool {
 fn is_any_of(fact: &Fact<'_>, wanted: &[String]) -> bool {
     let (number, day) = (fact.decimal(), fact.date());
     let text = folded(&fact.words());
-    wanted
-        .iter()
-        .any(|wanted| match (&number, Decimal::parse(wanted)) {
-            (Some(number), Some(wanted)) => *number == wanted,
-            _ => {
-                let wanted = folded(wanted);
-                // Zoho's two forms of one day are equal.
-                text == wanted || day.is_some_and(|day| day.to_string() == wanted)
-            }
-        })
+    wanted.iter().any(|wanted| {
+        if let (Some(number), Some(wanted)) = (&number, Decimal::parse(wanted)) {
+            return *number == wanted;
+        }
+        let wanted = folded(wanted);
+        // Zoho's two forms of one day are equal.
+        text == wanted || day.is_some_and(|day| day.to_string() == wanted)
+    })
 }
 
 fn folded(text: &str) -> String {
@@ -262,8 +260,8 @@ mod tests {
         evaluate(conditions, &facts)
     }
 
-    fn said(field: &str, op: &str, value: Value) -> (bool, String) {
-        let verdict = ask_all(&Conditions::All(vec![one(field, op, &value)]));
+    fn said(field: &str, op: &str, value: impl std::borrow::Borrow<Value>) -> (bool, String) {
+        let verdict = ask_all(&Conditions::All(vec![one(field, op, value.borrow())]));
         (verdict.matched, verdict.reason)
     }
 
