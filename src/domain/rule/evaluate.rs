@@ -1,0 +1,451 @@
+//! Whether a rule matches, and why, in words.
+//!
+//! A field that is not given makes every condition false but `absent`, `ne` and `not_in`: what
+//! is not there is certainly not that.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+
+use super::condition::{Condition, Conditions, DateOperand, Op};
+use super::facts::{Fact, Facts};
+use crate::domain::money::Decimal;
+
+/// The longest value that a reason repeats, in characters.
+const MAX_VALUE_CHARS: usize = 200;
+
+/// The longest reason, in characters.
+const MAX_REASON_CHARS: usize = 1000;
+
+/// What a rule said about an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub matched: bool,
+    /// "total 950.00 is not at least 1000.00".
+    pub reason: String,
+    /// One per condition, in order.
+    pub values: Vec<MetValue>,
+}
+
+/// What a condition asked for and what it met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetValue {
+    pub field: String,
+    pub op: String,
+    pub expected: String,
+    /// None when the field is not given.
+    pub met: Option<String>,
+}
+
+/// Asks the facts every condition.
+pub fn evaluate(conditions: &Conditions, facts: &Facts<'_>) -> Verdict {
+    let list = conditions.list();
+    if list.is_empty() {
+        return Verdict {
+            matched: true,
+            reason: "no conditions".to_owned(),
+            values: Vec::new(),
+        };
+    }
+    let mut yes = Vec::new();
+    let mut no = Vec::new();
+    let mut values = Vec::with_capacity(list.len());
+    for condition in list {
+        let fact = facts.get(&condition.field);
+        let (holds, words) = ask(condition, fact.as_ref(), facts);
+        if holds { &mut yes } else { &mut no }.push(words);
+        values.push(MetValue {
+            field: condition.field.clone(),
+            op: condition.op.as_str().to_owned(),
+            expected: cut(&condition.value.to_string(), MAX_VALUE_CHARS),
+            met: fact.map(|fact| cut(&fact.words(), MAX_VALUE_CHARS)),
+        });
+    }
+    let matched = match conditions {
+        Conditions::All(_) => no.is_empty(),
+        Conditions::Any(_) => !yes.is_empty(),
+    };
+    let reasons = if matched { yes } else { no };
+    Verdict {
+        matched,
+        reason: cut(&reasons.join(" and "), MAX_REASON_CHARS),
+        values,
+    }
+}
+
+fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bool, String) {
+    let (field, op) = (&condition.field, condition.op);
+    let Some(fact) = fact else {
+        let holds = matches!(op, Op::Absent | Op::Ne | Op::NotIn);
+        return (holds, format!("{field} is not given"));
+    };
+    let met = quoted(&fact.words());
+    let expected = &condition.value;
+    let holds = match op {
+        Op::Present => return (true, format!("{field} is given")),
+        Op::Absent => return (false, format!("{field} {met} is given")),
+        Op::Gt | Op::Gte | Op::Lt | Op::Lte => {
+            let Some(number) = fact.decimal() else {
+                return (false, format!("{field} {met} is not a number"));
+            };
+            let wanted = expected
+                .texts()
+                .first()
+                .and_then(|text| Decimal::parse(text));
+            wanted.is_some_and(|wanted| holds_for(op, number.cmp(&wanted)))
+        }
+        Op::Before | Op::After => {
+            let Some(day) = fact.date() else {
+                return (false, format!("{field} {met} is not a date"));
+            };
+            let text = expected.texts().first().map_or("", String::as_str);
+            let Some(wanted) = DateOperand::parse(text).map(|wanted| wanted.on(facts.today)) else {
+                return (
+                    false,
+                    format!("{field} is compared with {}, no date", quoted(text)),
+                );
+            };
+            let holds = if op == Op::Before {
+                day < wanted
+            } else {
+                day > wanted
+            };
+            let words = if holds { op.words() } else { op.words_for_no() };
+            let aside = if text.starts_with("today") {
+                format!(" ({text})")
+            } else {
+                String::new()
+            };
+            return (holds, format!("{field} {day} {words} {wanted}{aside}"));
+        }
+        Op::Eq | Op::In => any_item(fact, |item| is_any_of(item, expected.texts())),
+        Op::Ne | Op::NotIn => !any_item(fact, |item| is_any_of(item, expected.texts())),
+        Op::Contains | Op::StartsWith => any_item(fact, |item| {
+            let text = folded(&item.words());
+            expected
+                .texts()
+                .iter()
+                .map(|wanted| folded(wanted))
+                .any(|wanted| {
+                    if op == Op::Contains {
+                        text.contains(&wanted)
+                    } else {
+                        text.starts_with(&wanted)
+                    }
+                })
+        }),
+    };
+    let words = match (op, holds) {
+        // "status is paid", not "status paid is paid".
+        (Op::Eq, true) | (Op::Ne, false) => return (holds, format!("{field} is {met}")),
+        (_, true) => op.words(),
+        (_, false) => op.words_for_no(),
+    };
+    let texts: Vec<String> = expected.texts().iter().map(|text| quoted(text)).collect();
+    (
+        holds,
+        format!(
+            "{field} {met} {words} {}",
+            cut(&texts.join(", "), MAX_VALUE_CHARS)
+        ),
+    )
+}
+
+fn holds_for(op: Op, order: Ordering) -> bool {
+    match op {
+        Op::Gt => order.is_gt(),
+        Op::Gte => order.is_ge(),
+        Op::Lt => order.is_lt(),
+        _ => order.is_le(),
+    }
+}
+
+/// Whether a plain value, or any item of a list, passes.
+fn any_item(fact: &Fact<'_>, test: impl Fn(&Fact<'_>) -> bool) -> bool {
+    match fact.items() {
+        Some(items) => items.iter().any(test),
+        None => test(fact),
+    }
+}
+
+fn is_any_of(fact: &Fact<'_>, wanted: &[String]) -> bool {
+    let (number, day) = (fact.decimal(), fact.date());
+    let text = folded(&fact.words());
+    wanted.iter().any(|wanted| {
+        if let (Some(number), Some(wanted)) = (&number, Decimal::parse(wanted)) {
+            return *number == wanted;
+        }
+        let wanted = folded(wanted);
+        // Zoho's two forms of one day are equal.
+        text == wanted || day.is_some_and(|day| day.to_string() == wanted)
+    })
+}
+
+fn folded(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+/// A plain word stands bare, anything else in quotes, so that a reason reads unambiguously.
+fn quoted(text: &str) -> String {
+    let text = cut(text.trim(), MAX_VALUE_CHARS);
+    let is_word = |letter: char| letter.is_alphanumeric() || "_-.@:+/…".contains(letter);
+    if !text.is_empty() && text.chars().all(is_word) {
+        text
+    } else {
+        format!("“{text}”")
+    }
+}
+
+/// At most `most` characters, the last of them an ellipsis where something is missing. Line
+/// breaks and control characters become spaces.
+fn cut(text: &str, most: usize) -> String {
+    let clean = |letter: char| if letter.is_control() { ' ' } else { letter };
+    let short: Cow<'_, str> = match text.char_indices().nth(most) {
+        None => Cow::Borrowed(text),
+        Some(_) => Cow::Owned(text.chars().take(most - 1).chain(['…']).collect()),
+    };
+    short.chars().map(clean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+    use proptest::prelude::*;
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::domain::document::Person;
+    use crate::domain::rule::Operand;
+
+    fn invoice() -> Map<String, Value> {
+        let body = r#"{
+            "total": 950.00, "balance": "1350.5", "status": "Sent", "customer_name": "Bowman & Co",
+            "due_date": "2026-05-15T00:00:00.000Z", "notes": " ", "customer_id": 8754310000010306009,
+            "reference_number": "1e5", "is_emailed": false, "email": "pay@bowman.example",
+            "line_items": [{"name": "Consulting hours", "rate": 100}, {"name": ""}, {"item_id": "4"}],
+            "tags": ["vip", "net 30"], "billing_address": {"city": "Leeds", "zip": ""}
+        }"#;
+        serde_json::from_str(body).unwrap()
+    }
+
+    fn one(field: &str, op: &str, value: &Value) -> Condition {
+        let text = |v: &Value| v.as_str().unwrap().to_owned();
+        let value = match value {
+            Value::Null => Operand::Nothing,
+            Value::Array(items) => Operand::Many(items.iter().map(text).collect()),
+            single => Operand::One(text(single)),
+        };
+        Condition {
+            field: field.to_owned(),
+            op: Op::parse(op).unwrap(),
+            value,
+        }
+    }
+
+    fn ask_all(conditions: &Conditions) -> Verdict {
+        let fields = invoice();
+        let person = Person {
+            first_name: Some("Ada".into()),
+            ..Person::default()
+        };
+        let facts = Facts {
+            fields: &fields,
+            payment_link: Some(" https://pay.example/1 "),
+            contact: Some(&person),
+            label: Some("14d"),
+            currency: None,
+            today: NaiveDate::from_ymd_opt(2026, 5, 12).unwrap(),
+        };
+        evaluate(conditions, &facts)
+    }
+
+    fn said(field: &str, op: &str, value: impl std::borrow::Borrow<Value>) -> (bool, String) {
+        let verdict = ask_all(&Conditions::All(vec![one(field, op, value.borrow())]));
+        (verdict.matched, verdict.reason)
+    }
+
+    fn yes(reason: &str) -> (bool, String) {
+        (true, reason.to_owned())
+    }
+
+    fn no(reason: &str) -> (bool, String) {
+        (false, reason.to_owned())
+    }
+
+    #[test]
+    fn numbers_compare_exactly_and_say_so() {
+        assert_eq!(
+            said("total", "gte", json!("1000.00")),
+            no("total 950.00 is not at least 1000.00")
+        );
+        assert_eq!(
+            said("total", "gte", json!("950")),
+            yes("total 950.00 is at least 950")
+        );
+        assert_eq!(said("total", "eq", json!("950")), yes("total is 950.00"));
+        assert_eq!(
+            said("balance", "gt", json!("1350.49")),
+            yes("balance 1350.5 is more than 1350.49")
+        );
+        assert_eq!(
+            said("total", "lt", json!("-1")),
+            no("total 950.00 is not less than -1")
+        );
+        assert_eq!(
+            said("status", "lte", json!("5")),
+            no("status Sent is not a number")
+        );
+        assert!(!said("customer_id", "eq", json!("8754310000010306008")).0);
+        assert!(said("customer_id", "eq", json!("8754310000010306009")).0);
+        // A text with an `e` in it is no number.
+        assert!(!said("reference_number", "eq", json!("100000")).0);
+    }
+
+    #[test]
+    fn texts_compare_without_case_and_outer_space() {
+        assert_eq!(said("status", "eq", json!(" sent ")), yes("status is Sent"));
+        assert_eq!(said("status", "ne", json!("sent")), no("status is Sent"));
+        assert_eq!(
+            said("status", "in", json!(["paid", "void"])),
+            no("status Sent is not one of paid, void")
+        );
+        assert_eq!(
+            said("status", "not_in", json!(["paid"])),
+            yes("status Sent is none of paid")
+        );
+        assert_eq!(
+            said("customer_name", "contains", json!("bowman")),
+            yes("customer_name “Bowman & Co” contains bowman")
+        );
+        assert_eq!(
+            said("customer_name", "starts_with", json!("Co")),
+            no("customer_name “Bowman & Co” does not begin with Co")
+        );
+        assert_eq!(
+            said("is_emailed", "eq", json!("false")),
+            yes("is_emailed is false")
+        );
+    }
+
+    #[test]
+    fn days_compare_by_their_first_ten_characters() {
+        assert_eq!(
+            said("due_date", "before", json!("today+7d")),
+            yes("due_date 2026-05-15 is before 2026-05-19 (today+7d)")
+        );
+        assert_eq!(
+            said("due_date", "after", json!("2026-05-15")),
+            no("due_date 2026-05-15 is not after 2026-05-15")
+        );
+        assert!(said("due_date", "eq", json!("2026-05-15")).0);
+        assert_eq!(
+            said("status", "before", json!("today")),
+            no("status Sent is not a date")
+        );
+    }
+
+    #[test]
+    fn lists_are_searched_by_their_items_and_names() {
+        assert!(said("line_items", "contains", json!("consulting")).0);
+        assert!(said("tags", "in", json!(["VIP", "gold"])).0);
+        assert!(!said("tags", "eq", json!("vi")).0);
+        assert_eq!(
+            said("tags", "contains", json!("zzz")),
+            no("tags “vip, net 30” does not contain zzz")
+        );
+        assert!(said("billing_address.city", "eq", json!("leeds")).0);
+    }
+
+    #[test]
+    fn a_missing_or_blank_field_is_not_given() {
+        for field in [
+            "nothing",
+            "notes",
+            "billing_address.zip",
+            "contact.last_name",
+            "a.b.c",
+        ] {
+            let words = format!("{field} is not given");
+            for op in ["eq", "gt", "contains", "starts_with", "before"] {
+                assert_eq!(said(field, op, json!("1")), no(&words), "{field} {op}");
+            }
+            assert_eq!(said(field, "present", Value::Null), no(&words));
+            assert_eq!(said(field, "absent", Value::Null), yes(&words));
+            assert_eq!(said(field, "ne", json!("x")), yes(&words));
+            assert_eq!(said(field, "not_in", json!(["x"])), yes(&words));
+        }
+        assert_eq!(
+            said("total", "absent", Value::Null),
+            no("total 950.00 is given")
+        );
+    }
+
+    #[test]
+    fn our_own_names_are_read() {
+        assert!(said("label", "eq", json!("14d")).0);
+        assert!(said("contact.first_name", "eq", json!("ada")).0);
+        assert!(said("contact.name", "eq", json!("Ada")).0);
+        assert!(said("contact.email", "eq", json!("pay@bowman.example")).0);
+        assert!(said("payment_link", "starts_with", json!("https://")).0);
+    }
+
+    #[test]
+    fn all_needs_each_and_any_needs_one() {
+        let dear = one("total", "gte", &json!("1000"));
+        let sent = one("status", "eq", &json!("sent"));
+        let all = ask_all(&Conditions::All(vec![dear.clone(), sent.clone()]));
+        assert!(!all.matched);
+        assert_eq!(all.reason, "total 950.00 is not at least 1000");
+        assert_eq!(all.values.len(), 2);
+        assert_eq!(all.values[0].met.as_deref(), Some("950.00"));
+        let any = ask_all(&Conditions::Any(vec![dear.clone(), sent]));
+        assert_eq!((any.matched, any.reason.as_str()), (true, "status is Sent"));
+        let none = ask_all(&Conditions::Any(vec![dear.clone(), dear]));
+        assert!(!none.matched);
+        assert_eq!(
+            ask_all(&Conditions::Any(Vec::new())).reason,
+            "no conditions"
+        );
+    }
+
+    #[test]
+    fn reasons_stay_short_whatever_a_body_holds() {
+        let mut fields = invoice();
+        fields.insert("notes".into(), json!("é\n".repeat(100_000)));
+        let facts = Facts {
+            fields: &fields,
+            payment_link: None,
+            contact: None,
+            label: None,
+            currency: None,
+            today: NaiveDate::from_ymd_opt(2026, 5, 12).unwrap(),
+        };
+        let long = one("notes", "eq", &json!("z".repeat(5000)));
+        let verdict = evaluate(&Conditions::All(vec![long; 20]), &facts);
+        assert!(verdict.reason.chars().count() <= MAX_REASON_CHARS);
+        assert!(!verdict.reason.contains('\n'));
+        assert!(
+            verdict
+                .values
+                .iter()
+                .all(|v| v.met.as_ref().unwrap().chars().count() <= 200)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_condition_panics_and_ne_is_the_opposite_of_eq(
+            field in "[a-z_.]{1,30}|total|tags|due_date|line_items",
+            op in proptest::sample::select(Op::ALL.to_vec()),
+            value in "\\PC{0,20}",
+        ) {
+            let asked = |op| {
+                let value = Operand::One(value.clone());
+                ask_all(&Conditions::All(vec![Condition { field: field.clone(), op, value }]))
+            };
+            let _ = asked(op);
+            prop_assert_ne!(asked(Op::Eq).matched, asked(Op::Ne).matched);
+        }
+    }
+}

@@ -1,0 +1,454 @@
+//! From JSON to a rule's definition, collecting every problem instead of stopping at the first.
+
+mod conditions;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+
+use super::{
+    Channel, DEFAULT_SEND_WITHIN, MAX_TEMPLATE_BYTES, Recipient, RuleDefinition, Sender,
+    TemplateSource,
+};
+use crate::domain::event::EventType;
+use crate::domain::phone::{CountryCode, to_e164};
+
+const MAX_NAME_CHARS: usize = 100;
+/// Twilio's longest alphanumeric sender ID.
+const MAX_SENDER_CHARS: usize = 11;
+const FIELDS: [&str; 8] = [
+    "name",
+    "event_type",
+    "conditions",
+    "channel",
+    "recipient",
+    "sender",
+    "template",
+    "send_within",
+];
+
+/// What is wrong with one field, in words that say what to type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct RuleProblem {
+    /// The path of the field: `name`, `conditions.2.value`, `recipient.address`.
+    pub field: String,
+    pub message: String,
+}
+
+impl fmt::Display for RuleProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
+}
+
+impl RuleDefinition {
+    /// Reads the JSON form; numbers without `+` are read in `default_country`.
+    pub fn parse(
+        json: &Value,
+        default_country: Option<CountryCode>,
+    ) -> Result<Self, Vec<RuleProblem>> {
+        let mut problems = Problems::default();
+        let Some(map) = json.as_object() else {
+            problems.add("", "expected a JSON object");
+            return Err(problems.0);
+        };
+        for key in map
+            .keys()
+            .filter(|key| !FIELDS.contains(&key.as_str()))
+            .take(10)
+        {
+            problems.add(&short(key), "is not a field of a rule");
+        }
+        let name = name(map, &mut problems);
+        let event_type = event_type(map, &mut problems);
+        let conditions = conditions::parse(map.get("conditions"), &mut problems);
+        let channel = channel(map, &mut problems);
+        let recipient = recipient(map.get("recipient"), default_country, &mut problems);
+        let sender = sender(map.get("sender"), default_country, &mut problems);
+        let template = template(map.get("template"), &mut problems);
+        let send_within = send_within(map.get("send_within"), &mut problems);
+        match (name, event_type, channel, recipient, template, send_within) {
+            (
+                Some(name),
+                Some(event_type),
+                Some(channel),
+                Some(recipient),
+                Some(template),
+                Some(send_within),
+            ) if problems.0.is_empty() => Ok(Self {
+                name,
+                event_type,
+                conditions,
+                channel,
+                recipient,
+                sender,
+                template,
+                send_within,
+            }),
+            _ => Err(problems.0),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Problems(Vec<RuleProblem>);
+
+impl Problems {
+    fn add(&mut self, field: &str, message: impl Into<String>) {
+        self.0.push(RuleProblem {
+            field: field.to_owned(),
+            message: message.into(),
+        });
+    }
+}
+
+fn name(map: &Map<String, Value>, problems: &mut Problems) -> Option<String> {
+    let name = map
+        .get("name")
+        .and_then(Value::as_str)
+        .map(str::trim)
+        .unwrap_or_default();
+    let length = name.chars().count();
+    if length == 0 {
+        problems.add("name", "type a name, such as “Overdue by 14 days”");
+    } else if length > MAX_NAME_CHARS {
+        problems.add("name", "is too long; 100 characters at the most");
+    } else if name.chars().any(char::is_control) {
+        problems.add(
+            "name",
+            "has line breaks or control characters; type one line",
+        );
+    } else {
+        return Some(name.to_owned());
+    }
+    None
+}
+
+fn event_type(map: &Map<String, Value>, problems: &mut Problems) -> Option<EventType> {
+    let text = map
+        .get("event_type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    EventType::from_str(text.trim())
+        .map_err(|unknown| problems.add("event_type", unknown.to_string()))
+        .ok()
+}
+
+fn channel(map: &Map<String, Value>, problems: &mut Problems) -> Option<Channel> {
+    match map.get("channel") {
+        None | Some(Value::Null) => Some(Channel::Sms),
+        Some(value) => {
+            let channel = value.as_str().and_then(Channel::parse);
+            if channel.is_none() {
+                problems.add("channel", "choose sms");
+            }
+            channel
+        }
+    }
+}
+
+fn recipient(
+    json: Option<&Value>,
+    default_country: Option<CountryCode>,
+    problems: &mut Problems,
+) -> Option<Recipient> {
+    let part = |name: &str| json.and_then(|json| json.get(name)).and_then(Value::as_str);
+    match part("kind") {
+        Some("contact") => Some(Recipient::Contact),
+        Some("fixed") => match to_e164(part("address").unwrap_or_default(), default_country) {
+            Ok(address) => Some(Recipient::Fixed(address)),
+            Err(problem) => {
+                problems.add("recipient.address", problem.to_string());
+                None
+            }
+        },
+        _ => {
+            problems.add("recipient.kind", "choose contact or fixed");
+            None
+        }
+    }
+}
+
+fn sender(
+    json: Option<&Value>,
+    default_country: Option<CountryCode>,
+    problems: &mut Problems,
+) -> Option<Sender> {
+    let map = match json {
+        None | Some(Value::Null) => return None,
+        Some(Value::Object(map)) if map.len() == 1 => map,
+        Some(_) => {
+            problems.add(
+                "sender",
+                "expected null, {\"from\": …} or {\"messaging_service_sid\": …}",
+            );
+            return None;
+        }
+    };
+    if let Some(from) = map.get("from").and_then(Value::as_str) {
+        return match sender_address(from, default_country) {
+            Ok(from) => Some(Sender::From(from)),
+            Err(message) => {
+                problems.add("sender.from", message);
+                None
+            }
+        };
+    }
+    let sid = map
+        .get("messaging_service_sid")
+        .and_then(Value::as_str)
+        .map(str::trim);
+    let is_sid = |sid: &&str| {
+        sid.len() == 34
+            && sid.starts_with("MG")
+            && sid.bytes().skip(2).all(|b| b.is_ascii_hexdigit())
+    };
+    if let Some(sid) = sid.filter(is_sid) {
+        return Some(Sender::MessagingService(sid.to_owned()));
+    }
+    let field = "sender.messaging_service_sid";
+    problems.add(field, "type MG and 32 hexadecimal digits");
+    None
+}
+
+fn sender_address(from: &str, default_country: Option<CountryCode>) -> Result<String, String> {
+    let from = from.trim();
+    if from.chars().any(|letter| letter.is_ascii_alphabetic()) {
+        let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || " -+_&".contains(letter);
+        return if from.len() <= MAX_SENDER_CHARS && from.chars().all(is_allowed) {
+            Ok(from.to_owned())
+        } else {
+            Err("a sender’s name has at most 11 of A–Z a–z 0–9 space - + _ &".to_owned())
+        };
+    }
+    // A short code is dialled as it is and has no E.164 form.
+    if (5..=6).contains(&from.len()) && from.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(from.to_owned());
+    }
+    to_e164(from, default_country)
+        .map(|number| number.to_string())
+        .map_err(|problem| problem.to_string())
+}
+
+fn template(json: Option<&Value>, problems: &mut Problems) -> Option<TemplateSource> {
+    let body = json
+        .and_then(|json| json.get("body"))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if body.trim().is_empty() {
+        problems.add("template.body", "type the message");
+    } else if body.len() > MAX_TEMPLATE_BYTES {
+        problems.add("template.body", "is too long; 16 KB at the most");
+    } else {
+        return Some(TemplateSource {
+            body: body.to_owned(),
+        });
+    }
+    None
+}
+
+fn send_within(json: Option<&Value>, problems: &mut Problems) -> Option<u32> {
+    let text = match json {
+        None | Some(Value::Null) => return Some(DEFAULT_SEND_WITHIN),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::String(text)) => text.trim().to_owned(),
+        Some(_) => String::new(),
+    };
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|seconds| (60..=2_592_000).contains(seconds));
+    if seconds.is_none() {
+        problems.add(
+            "send_within",
+            "type seconds, from 60 (a minute) to 2592000 (30 days)",
+        );
+    }
+    seconds
+}
+
+fn short(key: &str) -> String {
+    key.chars()
+        .filter(|letter| !letter.is_control())
+        .take(60)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn sample() -> Value {
+        json!({
+            "name": "Big invoices",
+            "event_type": "invoice.overdue",
+            "conditions": {"all": [
+                {"field": "total", "op": "gte", "value": 1000.50},
+                {"field": "status", "op": "in", "value": ["sent", 7]},
+                {"field": "due_date", "op": "before", "value": "today-14d"},
+                {"field": "contact.mobile", "op": "present"}
+            ]},
+            "channel": "sms",
+            "recipient": {"kind": "fixed", "address": "07700 900456"},
+            "sender": {"from": "Bowman & Co"},
+            "template": {"body": "{{ customer_name }} owes {{ balance|money }}"}
+        })
+    }
+
+    fn problems(edit: impl FnOnce(&mut Value)) -> Vec<String> {
+        let mut json = sample();
+        edit(&mut json);
+        let found = RuleDefinition::parse(&json, CountryCode::parse("GB").ok());
+        found
+            .err()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|problem| problem.field)
+            .collect()
+    }
+
+    #[test]
+    fn a_rule_is_read_normalised_and_survives_its_json_form() {
+        let rule = RuleDefinition::parse(&sample(), CountryCode::parse("GB").ok()).unwrap();
+        assert_eq!(rule.send_within, 86_400);
+        let stored = serde_json::to_value(&rule).unwrap();
+        assert_eq!(
+            stored["recipient"],
+            json!({"kind": "fixed", "address": "+447700900456"})
+        );
+        assert_eq!(stored["conditions"]["all"][0]["value"], json!("1000.5"));
+        assert_eq!(
+            stored["conditions"]["all"][1]["value"],
+            json!(["sent", "7"])
+        );
+        assert!(stored["conditions"]["all"][3].get("value").is_none());
+        assert_eq!(stored["event_type"], json!("invoice.overdue"));
+        assert_eq!(
+            serde_json::from_value::<RuleDefinition>(stored).unwrap(),
+            rule
+        );
+    }
+
+    #[test]
+    fn optional_parts_may_be_missing() {
+        for part in ["conditions", "channel", "sender", "send_within"] {
+            assert!(problems(|json| drop(json.as_object_mut().unwrap().remove(part))).is_empty());
+            assert!(
+                problems(|json| json[part] = Value::Null).is_empty(),
+                "{part}"
+            );
+        }
+        assert!(problems(|json| json["conditions"] = json!({})).is_empty());
+        assert!(problems(|json| json["conditions"] = json!({"any": []})).is_empty());
+    }
+
+    #[test]
+    fn every_problem_names_its_field() {
+        assert_eq!(problems(|json| json["name"] = json!("  ")), ["name"]);
+        assert_eq!(
+            problems(|json| json["name"] = json!("x".repeat(101))),
+            ["name"]
+        );
+        assert_eq!(
+            problems(|json| json["event_type"] = json!("invoice.eaten")),
+            ["event_type"]
+        );
+        assert_eq!(
+            problems(|json| json["channel"] = json!("pigeon")),
+            ["channel"]
+        );
+        assert_eq!(
+            problems(|json| json["conditons"] = json!([])),
+            ["conditons"]
+        );
+        assert_eq!(
+            problems(|json| json["conditions"] = json!([])),
+            ["conditions"]
+        );
+        assert_eq!(
+            problems(|json| json["recipient"] = json!("me")),
+            ["recipient.kind"]
+        );
+        assert_eq!(
+            problems(|json| json["recipient"]["address"] = json!("12")),
+            ["recipient.address"]
+        );
+        assert_eq!(
+            problems(|json| json["template"]["body"] = json!(" ")),
+            ["template.body"]
+        );
+        for seconds in [
+            json!(59),
+            json!(2_592_001),
+            json!(1.5),
+            json!("soon"),
+            json!(-60),
+        ] {
+            assert_eq!(
+                problems(|json| json["send_within"] = seconds),
+                ["send_within"]
+            );
+        }
+        let many = json!({"all": vec![json!({"field": "a", "op": "present"}); 21]});
+        assert_eq!(problems(|json| json["conditions"] = many), ["conditions"]);
+        let all = RuleDefinition::parse(&json!({}), None).unwrap_err();
+        assert_eq!(all.len(), 4);
+    }
+
+    #[test]
+    fn a_value_must_suit_its_comparison() {
+        for (op, value) in [
+            ("gt", json!("1,000")),
+            ("gt", json!("$5")),
+            ("before", json!("tomorrow")),
+            ("in", json!([])),
+            ("eq", json!("")),
+            ("eq", json!(["a"])),
+            ("eq", Value::Null),
+            ("present", json!("x")),
+        ] {
+            let condition = json!({"all": [{"field": "total", "op": op, "value": value}]});
+            let found = problems(|json| json["conditions"] = condition);
+            assert_eq!(found, ["conditions.0.value"], "{op} {value}");
+        }
+        let bad = json!({"any": [{"field": "a b", "op": "like", "value": "x"}]});
+        assert_eq!(
+            problems(|json| json["conditions"] = bad),
+            ["conditions.0.field", "conditions.0.op"]
+        );
+    }
+
+    #[test]
+    fn a_sender_is_a_number_a_short_code_a_name_or_a_service() {
+        for from in ["+16175550123", "ACME", "Bowman & Co", "24365", "A-1_b"] {
+            assert!(
+                problems(|json| json["sender"] = json!({"from": from})).is_empty(),
+                "{from}"
+            );
+        }
+        for from in ["Bowman & Sons", "Bowmän", "12", "", "<script>"] {
+            let found = problems(|json| json["sender"] = json!({"from": from}));
+            assert_eq!(found, ["sender.from"], "{from}");
+        }
+        let sid = format!("MG{}", "0aF9".repeat(8));
+        assert!(problems(|json| json["sender"] = json!({"messaging_service_sid": sid})).is_empty());
+        let found = problems(|json| json["sender"] = json!({"messaging_service_sid": "MG1"}));
+        assert_eq!(found, ["sender.messaging_service_sid"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "\\PC{0,200}", part in 0..8_usize) {
+            let mut json = sample();
+            json[FIELDS[part]] = serde_json::from_str(&text).unwrap_or(Value::String(text));
+            if let Ok(rule) = RuleDefinition::parse(&json, None) {
+                let stored = serde_json::to_value(&rule).unwrap();
+                prop_assert_eq!(serde_json::from_value::<RuleDefinition>(stored).unwrap(), rule);
+            }
+        }
+    }
+}

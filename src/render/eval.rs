@@ -1,0 +1,427 @@
+//! Runs a lowered template over the facts of an event.
+//!
+//! A missing or blank value is never an error: it renders as nothing, is false, and equals `""`.
+//! Each step costs one of [`MAX_STEPS`], and each 64 bytes of a text that is touched one more.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use super::filters::Filter;
+use super::template::{Expr, MAX_TEXT_BYTES, Node, Relation, RenderProblem};
+use crate::domain::money::Decimal;
+use crate::domain::rule::{Fact, Facts, MAX_LIST_ITEMS};
+
+const MAX_STEPS: usize = 50_000;
+const BYTES_PER_STEP: usize = 64;
+
+type Rendered<T> = Result<T, RenderProblem>;
+
+/// Fills `nodes` in.
+pub(super) fn render(nodes: &[Node], facts: &Facts<'_>) -> Rendered<String> {
+    let mut run = Run {
+        facts,
+        out: String::new(),
+        steps: MAX_STEPS,
+        scope: Vec::new(),
+    };
+    run.body(nodes)?;
+    Ok(run.out.trim().to_owned())
+}
+
+/// A value while rendering. Every owned text is at most [`MAX_TEXT_BYTES`] long.
+#[derive(Debug, Clone)]
+pub(super) enum Val<'a> {
+    Missing,
+    Bool(bool),
+    /// Decimal text.
+    Number(Cow<'a, str>),
+    Text(Cow<'a, str>),
+    /// A list or group of the body.
+    Nested(&'a Value),
+    /// A literal list.
+    List(Vec<Val<'a>>),
+    Contact,
+    Loop {
+        index: usize,
+        length: usize,
+    },
+}
+
+impl<'a> Val<'a> {
+    /// A text made by a filter; too long a one is refused, a blank one is missing.
+    pub(super) fn owned(text: String) -> Rendered<Self> {
+        match text.len() {
+            0 => Ok(Self::Missing),
+            1..=MAX_TEXT_BYTES => Ok(Self::Text(Cow::Owned(text))),
+            _ => Err(RenderProblem::TooLong),
+        }
+    }
+
+    pub(super) fn count(count: usize) -> Self {
+        Self::Number(Cow::Owned(count.to_string()))
+    }
+
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing)
+    }
+
+    /// A value of the body; over-long texts are cut, since only 16 KB could be sent anyway.
+    fn of(fact: Option<Fact<'a>>) -> Self {
+        match fact {
+            None => Self::Missing,
+            Some(Fact::Bool(yes)) => Self::Bool(yes),
+            // A body may hold a number of a million digits; beyond any decimal it is a text.
+            Some(Fact::Number(text)) if Decimal::parse_wire(&text).is_none() => {
+                Self::Text(Cow::Owned(head(&text).to_owned()))
+            }
+            Some(Fact::Number(text)) => Self::Number(Cow::Owned(text)),
+            Some(Fact::Text(Cow::Borrowed(text))) => Self::Text(clean(head(text))),
+            Some(Fact::Text(Cow::Owned(text))) => {
+                Self::Text(Cow::Owned(clean(head(&text)).into_owned()))
+            }
+            Some(Fact::Nested(value)) => Self::Nested(value),
+        }
+    }
+
+    /// What is written out: a list's items joined by commas, a group's name.
+    pub(super) fn words(&self) -> Rendered<Cow<'_, str>> {
+        Ok(match self {
+            Self::Missing | Self::Contact | Self::Loop { .. } => Cow::Borrowed(""),
+            Self::Bool(yes) => Cow::Borrowed(if *yes { "true" } else { "false" }),
+            Self::Number(text) | Self::Text(text) => Cow::Borrowed(text),
+            Self::Nested(value) => {
+                let items = Fact::Nested(value).items().unwrap_or_default();
+                Cow::Owned(joined(items.into_iter().map(|item| Val::of(Some(item))))?)
+            }
+            Self::List(items) => Cow::Owned(joined(items.iter().cloned())?),
+        })
+    }
+
+    pub(super) fn decimal(&self) -> Option<Decimal> {
+        match self {
+            Self::Number(text) => Decimal::parse_wire(text),
+            Self::Text(text) => Decimal::parse(text),
+            _ => None,
+        }
+    }
+
+    /// The items of a list, at most [`MAX_LIST_ITEMS`]; groups stay groups.
+    pub(super) fn items(&self) -> Option<Vec<Val<'a>>> {
+        match self {
+            Self::Nested(Value::Array(items)) => {
+                let items = items.iter().take(MAX_LIST_ITEMS);
+                Some(items.map(|item| Val::of(Fact::json(item))).collect())
+            }
+            Self::List(items) => Some(items.clone()),
+            _ => None,
+        }
+    }
+
+    /// Items of a list, characters of a text.
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Self::Nested(Value::Array(items)) => items.len(),
+            Self::Nested(Value::Object(parts)) => parts.len(),
+            Self::List(items) => items.len(),
+            Self::Number(text) | Self::Text(text) => text.chars().count(),
+            _ => 0,
+        }
+    }
+
+    fn is_true(&self) -> bool {
+        match self {
+            Self::Missing => false,
+            Self::Bool(yes) => *yes,
+            Self::Number(text) => Decimal::parse_wire(text) != Decimal::parse("0"),
+            Self::Text(text) => !text.is_empty(),
+            Self::List(items) => !items.is_empty(),
+            Self::Nested(_) | Self::Contact | Self::Loop { .. } => true,
+        }
+    }
+
+    /// The cost of touching it, in steps.
+    fn cost(&self) -> usize {
+        match self {
+            Self::Number(text) | Self::Text(text) => text.len() / BYTES_PER_STEP,
+            Self::Nested(Value::Array(items)) => items.len().min(MAX_LIST_ITEMS),
+            Self::List(items) => items.len(),
+            _ => 0,
+        }
+    }
+}
+
+struct Run<'r, 'a> {
+    facts: &'r Facts<'a>,
+    out: String,
+    steps: usize,
+    /// Loop targets and `loop`, the innermost last.
+    scope: Vec<(&'r str, Val<'a>)>,
+}
+
+impl<'r, 'a: 'r> Run<'r, 'a> {
+    fn body(&mut self, nodes: &'r [Node]) -> Rendered<()> {
+        nodes.iter().try_for_each(|node| self.node(node))
+    }
+
+    fn node(&mut self, node: &'r Node) -> Rendered<()> {
+        self.spend(1)?;
+        match node {
+            Node::Text(text) => self.write(text),
+            Node::Emit(expr) => {
+                let value = self.expr(expr)?;
+                self.write(&value.words()?)
+            }
+            Node::If { test, yes, no } => {
+                let branch = if self.expr(test)?.is_true() { yes } else { no };
+                self.body(branch)
+            }
+            Node::For {
+                target,
+                list,
+                test,
+                body,
+                otherwise,
+            } => {
+                let mut items = self.expr(list)?.items().unwrap_or_default();
+                if let Some(test) = test {
+                    let mut kept = Vec::with_capacity(items.len());
+                    for item in items {
+                        self.scope.push((target, item));
+                        let holds = self.expr(test)?.is_true();
+                        if let Some((_, item)) = self.scope.pop()
+                            && holds
+                        {
+                            kept.push(item);
+                        }
+                    }
+                    items = kept;
+                }
+                if items.is_empty() {
+                    return self.body(otherwise);
+                }
+                let length = items.len();
+                for (index, item) in items.into_iter().enumerate() {
+                    self.scope.push(("loop", Val::Loop { index, length }));
+                    self.scope.push((target, item));
+                    self.body(body)?;
+                    self.scope.truncate(self.scope.len() - 2);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn expr(&mut self, expr: &'r Expr) -> Rendered<Val<'a>> {
+        self.spend(1)?;
+        let value = match expr {
+            Expr::Name(name) => self.name(name),
+            Expr::Part(of, name) => {
+                let of = self.expr(of)?;
+                self.part(&of, name)
+            }
+            Expr::Item(of, index) => {
+                let items = self.expr(of)?.items().unwrap_or_default();
+                items.into_iter().nth(*index).unwrap_or(Val::Missing)
+            }
+            Expr::Text(text) => Val::owned(clean(text).into_owned())?,
+            Expr::Number(text) => Val::Number(Cow::Owned(text.clone())),
+            Expr::Bool(yes) => Val::Bool(*yes),
+            Expr::Nothing => Val::Missing,
+            Expr::List(items) => {
+                let items = items.iter().map(|item| self.expr(item));
+                Val::List(items.collect::<Rendered<_>>()?)
+            }
+            Expr::Not(expr) => Val::Bool(!self.expr(expr)?.is_true()),
+            Expr::And(left, right) => {
+                let left = self.expr(left)?;
+                if left.is_true() {
+                    self.expr(right)?
+                } else {
+                    left
+                }
+            }
+            Expr::Or(left, right) => {
+                let left = self.expr(left)?;
+                if left.is_true() {
+                    left
+                } else {
+                    self.expr(right)?
+                }
+            }
+            Expr::Compare(first, chain) => {
+                let mut left = self.expr(first)?;
+                let mut holds = true;
+                for (relation, right) in chain {
+                    let right = self.expr(right)?;
+                    holds = holds && compare(*relation, &left, &right)?;
+                    left = right;
+                }
+                Val::Bool(holds)
+            }
+            Expr::Choose { test, yes, no } => {
+                if self.expr(test)?.is_true() {
+                    self.expr(yes)?
+                } else {
+                    self.expr(no)?
+                }
+            }
+            Expr::IsGiven(expr) => Val::Bool(!self.expr(expr)?.is_missing()),
+            Expr::Filter(Filter::Default(fallback), input) => {
+                let value = self.expr(input)?;
+                if value.is_missing() {
+                    self.expr(fallback)?
+                } else {
+                    value
+                }
+            }
+            Expr::Filter(filter, input) => {
+                let value = self.expr(input)?;
+                filter.apply(value, self.facts.currency)?
+            }
+        };
+        self.spend(value.cost())?;
+        Ok(value)
+    }
+
+    fn name(&self, name: &str) -> Val<'a> {
+        let in_scope = self.scope.iter().rev().find(|(known, _)| *known == name);
+        match in_scope {
+            Some((_, value)) => value.clone(),
+            None if name == "contact" => Val::Contact,
+            None => Val::of(self.facts.get(name)),
+        }
+    }
+
+    fn part(&self, of: &Val<'a>, name: &str) -> Val<'a> {
+        match of {
+            Val::Nested(Value::Object(parts)) => Val::of(parts.get(name).and_then(Fact::json)),
+            Val::Contact => Val::of(self.facts.get(&format!("contact.{name}"))),
+            Val::Loop { index, length } => match name {
+                "index" => Val::count(index + 1),
+                "index0" => Val::count(*index),
+                "first" => Val::Bool(*index == 0),
+                "last" => Val::Bool(index + 1 == *length),
+                "length" => Val::count(*length),
+                _ => Val::Missing,
+            },
+            _ => Val::Missing,
+        }
+    }
+
+    fn write(&mut self, text: &str) -> Rendered<()> {
+        self.spend(text.len() / BYTES_PER_STEP)?;
+        if self.out.len() + text.len() > MAX_TEXT_BYTES {
+            return Err(RenderProblem::TooLong);
+        }
+        self.out.push_str(&clean(text));
+        Ok(())
+    }
+
+    fn spend(&mut self, steps: usize) -> Rendered<()> {
+        self.steps = self
+            .steps
+            .checked_sub(steps)
+            .ok_or(RenderProblem::TooMuchWork)?;
+        Ok(())
+    }
+}
+
+fn compare(relation: Relation, left: &Val<'_>, right: &Val<'_>) -> Rendered<bool> {
+    Ok(match relation {
+        Relation::Eq => equal(left, right)?,
+        Relation::Ne => !equal(left, right)?,
+        Relation::Lt => order(left, right).is_some_and(Ordering::is_lt),
+        Relation::Lte => order(left, right).is_some_and(Ordering::is_le),
+        Relation::Gt => order(left, right).is_some_and(Ordering::is_gt),
+        Relation::Gte => order(left, right).is_some_and(Ordering::is_ge),
+        Relation::In => is_in(left, right)?,
+        Relation::NotIn => !is_in(left, right)?,
+    })
+}
+
+fn equal(left: &Val<'_>, right: &Val<'_>) -> Rendered<bool> {
+    let is_number = matches!(left, Val::Number(_)) || matches!(right, Val::Number(_));
+    if is_number && let (Some(left), Some(right)) = (left.decimal(), right.decimal()) {
+        return Ok(left == right);
+    }
+    Ok(match (left, right) {
+        (Val::Bool(left), Val::Bool(right)) => left == right,
+        (Val::Bool(_), _) | (_, Val::Bool(_)) => false,
+        _ => left.words()? == right.words()?,
+    })
+}
+
+/// Numbers by size, texts by letters; what cannot be compared is neither more nor less.
+fn order(left: &Val<'_>, right: &Val<'_>) -> Option<Ordering> {
+    if let (Some(left), Some(right)) = (left.decimal(), right.decimal()) {
+        return Some(left.cmp(&right));
+    }
+    match (left, right) {
+        (Val::Text(left), Val::Text(right)) => Some(left.cmp(right)),
+        _ => None,
+    }
+}
+
+fn is_in(needle: &Val<'_>, hay: &Val<'_>) -> Rendered<bool> {
+    if let Some(items) = hay.items() {
+        for item in &items {
+            if equal(needle, item)? {
+                return Ok(true);
+            }
+        }
+        return Ok(false);
+    }
+    let needle = needle.words()?;
+    Ok(!needle.is_empty() && hay.words()?.contains(needle.as_ref()))
+}
+
+fn joined<'a>(items: impl Iterator<Item = Val<'a>>) -> Rendered<String> {
+    let mut text = String::new();
+    for item in items.take(MAX_LIST_ITEMS) {
+        // A list in a list has no words of its own.
+        if matches!(item, Val::Nested(_) | Val::List(_)) {
+            continue;
+        }
+        let words = item.words()?;
+        if words.is_empty() {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push_str(&words);
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(RenderProblem::TooLong);
+        }
+    }
+    Ok(text)
+}
+
+/// At most [`MAX_TEXT_BYTES`], cut between characters.
+fn head(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
+}
+
+/// Without control characters (tabs become spaces, line separators line breaks) and without the
+/// marks that turn the direction of text, with which one text can be made to look like another.
+pub(super) fn clean(text: &str) -> Cow<'_, str> {
+    let is_plain = |letter: char| {
+        letter == '\n'
+            || !(letter.is_control()
+                || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{feff}')
+                || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+    };
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let text = text.replace("\r\n", "\n");
+    let letters = text.chars().filter_map(|letter| match letter {
+        letter if is_plain(letter) => Some(letter),
+        '\t' => Some(' '),
+        '\r' | '\u{2028}' | '\u{2029}' | '\u{85}' => Some('\n'),
+        _ => None,
+    });
+    Cow::Owned(letters.collect())
+}
