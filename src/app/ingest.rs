@@ -17,7 +17,8 @@ use crate::domain::connection::Provider;
 use crate::domain::event::{Body, EventSource, EventType, Ingested, NewEvent};
 use crate::domain::ids::{EventId, RejectedId};
 use crate::store::{HookTarget, RejectedRequest};
-use crate::zoho::webhook::{self, Rejection, SignedRequest, WebhookSecret};
+use crate::zoho::secret::WebhookSecret;
+use crate::zoho::webhook::{self, Rejection, SignedRequest};
 
 /// A hook and the secrets that its requests are checked against.
 #[derive(Debug)]

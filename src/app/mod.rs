@@ -28,7 +28,7 @@ use tokio::runtime::Handle;
 pub use error::{AppError, FieldProblem};
 
 use crate::brakes::Brakes;
-use crate::config::PublicUrl;
+use crate::config::web::PublicUrl;
 use crate::crypto::password::Passwords;
 use crate::crypto::vault::Vault;
 use crate::domain::clock::SharedClock;

@@ -17,6 +17,7 @@ pub use self::evaluate::{MetValue, Verdict, evaluate};
 pub use self::facts::{Fact, Facts, MAX_LIST_ITEMS};
 pub use self::fields::{OWN_FIELDS, is_known, known_fields, suggest};
 pub use self::parse::RuleProblem;
+use super::delivery::Channel;
 use super::event::EventType;
 use super::ids::RuleId;
 use super::phone::E164;
@@ -57,27 +58,6 @@ pub struct RuleDefinition {
     pub template: TemplateSource,
     /// Seconds, 60 to 2,592,000 (30 days).
     pub send_within: u32,
-}
-
-/// How a message goes out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Channel {
-    Sms,
-}
-
-impl Channel {
-    /// The stable text, as stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sms => "sms",
-        }
-    }
-
-    /// Reads the stored text.
-    pub fn parse(text: &str) -> Option<Self> {
-        (text == "sms").then_some(Self::Sms)
-    }
 }
 
 /// Whom a message goes to.

@@ -31,6 +31,20 @@ pub struct StoredSecret {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
+/// A connection to be made or replaced.
+#[derive(Debug, Clone)]
+pub struct SaveConnection {
+    pub connection: Connection,
+    /// New secrets; each replaces those of its name.
+    pub secrets: Vec<StoredSecret>,
+    /// Names of secrets to be taken away.
+    pub removed: Vec<&'static str>,
+    /// Its hook, if it has none yet.
+    pub hook_token: String,
+    pub actor: String,
+    pub now: DateTime<Utc>,
+}
+
 impl TenantStore {
     /// The tenant's connection to a provider.
     pub async fn connection(&self, provider: Provider) -> Result<Option<Connection>, StoreError> {
@@ -79,21 +93,13 @@ impl TenantStore {
     }
 
     /// Makes or replaces a connection: settings, secrets by name, and its hook when it has none.
-    /// Secrets that are not given stay as they are.
-    pub async fn save_connection(
-        &self,
-        connection: Connection,
-        secrets: Vec<StoredSecret>,
-        removed: Vec<&'static str>,
-        hook_token: String,
-        actor: String,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    /// Secrets that are not named stay as they are.
+    pub async fn save_connection(&self, save: SaveConnection) -> Result<(), StoreError> {
         let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
-                let (c, secrets, removed) = (connection.clone(), secrets.clone(), removed.clone());
-                let (hook_token, actor) = (hook_token.clone(), actor.clone());
+                let SaveConnection { connection: c, secrets, removed, hook_token, actor, now } =
+                    save.clone();
                 Box::pin(async move {
                     let id = c.id.uuid();
                     let settings = serde_json::to_string(&c.settings).unwrap_or_default();

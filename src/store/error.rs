@@ -15,6 +15,9 @@ pub enum StoreError {
     /// A stored body could not be decompressed.
     #[error("the body of event {0} could not be read back")]
     BadBody(Uuid),
+    /// A body could not be compressed.
+    #[error("the body could not be compressed")]
+    Codec(#[from] super::codec::CodecError),
     /// The writer has stopped: the process is shutting down.
     #[error("the database is closed: the process is shutting down")]
     Closed,

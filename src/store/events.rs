@@ -17,11 +17,12 @@ impl Store {
     pub async fn ingest(&self, event: NewEvent) -> Result<Ingested, StoreError> {
         let codec = self.codec.clone();
         let prepared = tokio::task::spawn_blocking(move || {
-            let encoded = codec.encode(&event.body.bytes);
-            PreparedEvent { event, dictionary: encoded.dictionary, compressed: encoded.bytes }
+            let encoded = codec.encode(&event.body.bytes)?;
+            let (dictionary, compressed) = (encoded.dictionary, encoded.bytes);
+            Ok::<_, StoreError>(PreparedEvent { event, dictionary, compressed })
         })
         .await
-        .map_err(|_| StoreError::Panicked)?;
+        .map_err(|_| StoreError::Panicked)??;
         self.writer.ingest(prepared).await
     }
 }

@@ -1,5 +1,4 @@
 //! The database. sea-orm lives here and nowhere else.
-<<<<<<< HEAD
 //!
 //! [`Store::tenant`] yields the only handle with a tenant's rows in it, and every statement it
 //! builds is filtered by that tenant; [`Store::platform`] holds the few look-ups that must come
@@ -25,14 +24,13 @@ mod settings;
 mod sql;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use sea_orm_migration::MigratorTrait as _;
 
-pub use connections::{HookTarget, StoredSecret};
+pub use connections::{HookTarget, SaveConnection, StoredSecret};
 pub use deliveries::{Claim, ClaimResult, Due};
 pub use documents::KnownDocument;
 pub use error::StoreError;
@@ -52,7 +50,7 @@ use codec::BodyCodec;
 pub struct Store {
     read: DatabaseConnection,
     writer: Writer,
-    codec: Arc<BodyCodec>,
+    codec: BodyCodec,
 }
 
 /// How many connections read at the same time.
@@ -70,7 +68,7 @@ impl Store {
         // One connection writes; it is opened first, so that readers find a file in WAL mode.
         let write = connect(url, 1).await?;
         let read = connect(url, READERS).await?;
-        Ok(Self { read, writer: Writer::start(write), codec: Arc::new(BodyCodec::new()) })
+        Ok(Self { read, writer: Writer::start(write), codec: BodyCodec::new()? })
     }
 
     /// Brings the schema up to date.
@@ -144,7 +142,3 @@ async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, Stor
     }
     Ok(Database::connect(options).await?)
 }
-=======
-
-pub mod codec;
->>>>>>> zoho

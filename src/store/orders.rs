@@ -1,6 +1,5 @@
 //! Orders: replays, made once per nonce.
 
-use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::batch::{Lane, Tx};

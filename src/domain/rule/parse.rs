@@ -8,9 +8,10 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 use super::{
-    Channel, DEFAULT_SEND_WITHIN, MAX_TEMPLATE_BYTES, Recipient, RuleDefinition, Sender,
+    DEFAULT_SEND_WITHIN, MAX_TEMPLATE_BYTES, Recipient, RuleDefinition, Sender,
     TemplateSource,
 };
+use crate::domain::delivery::Channel;
 use crate::domain::event::EventType;
 use crate::domain::phone::{CountryCode, to_e164};
 

@@ -1,0 +1,408 @@
+//! Connections: entering credentials, checking them, rotating the hook's secret.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::keys::{API_KEY_SECRET, AUTH_TOKEN, HOOK_SECRET};
+use super::{App, AppError, FieldProblem};
+use crate::crypto::token;
+use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
+use crate::domain::delivery::Hold;
+use crate::domain::ids::{ConnectionId, TenantId};
+use crate::domain::phone::to_e164;
+use crate::domain::rule::Sender;
+use crate::store::TenantStore;
+use crate::twilio;
+use crate::twilio::credentials::{
+    Account, AccountSid, ApiKeySid, MessagingServiceSid, User, parse_secret,
+};
+use crate::twilio::error::CallFailure;
+use crate::twilio::messages::CallTime;
+use crate::zoho::secret::WebhookSecret;
+
+/// How long a replaced hook secret stays valid.
+const ROTATION: TimeDelta = TimeDelta::hours(24);
+
+const CHECK: Duration = Duration::from_secs(15);
+
+/// What is typed to connect Twilio. Blank secrets keep the stored ones while the SIDs stay the same.
+#[derive(Debug, Clone, Default)]
+pub struct TwilioInput {
+    pub account_sid: String,
+    pub auth_token: Option<SecretString>,
+    pub api_key_sid: String,
+    pub api_key_secret: Option<SecretString>,
+    pub from: String,
+    pub messaging_service_sid: String,
+}
+
+/// All that a call to Twilio needs.
+pub struct TwilioAccess {
+    pub(super) account: Account,
+    pub(super) hook_token: Option<String>,
+    default_sender: Option<Sender>,
+}
+
+/// A sender ready to be used.
+pub(super) enum OwnedSender {
+    From(String),
+    MessagingService(MessagingServiceSid),
+}
+
+impl OwnedSender {
+    pub(super) fn as_twilio(&self) -> twilio::messages::Sender<'_> {
+        match self {
+            Self::From(from) => twilio::messages::Sender::From(from),
+            Self::MessagingService(sid) => twilio::messages::Sender::MessagingService(sid),
+        }
+    }
+}
+
+impl TwilioAccess {
+    /// The rule's sender (as stored JSON), else the connection's.
+    pub(super) fn sender(&self, rule: &str) -> Option<OwnedSender> {
+        let chosen = serde_json::from_str::<Sender>(rule).ok();
+        match chosen.or_else(|| self.default_sender.clone())? {
+            Sender::From(from) => Some(OwnedSender::From(from)),
+            Sender::MessagingService(sid) => {
+                MessagingServiceSid::parse(&sid).ok().map(OwnedSender::MessagingService)
+            }
+        }
+    }
+}
+
+/// The hook as a page shows it.
+#[derive(Debug, Clone)]
+pub struct HookDetails {
+    pub connection: ConnectionId,
+    /// The whole web address, without an event type.
+    pub url: String,
+    /// How many secrets are valid: two during a rotation.
+    pub valid_secrets: usize,
+    /// When the older one ends.
+    pub old_until: Option<DateTime<Utc>>,
+}
+
+impl App {
+    /// The tenant's connection to a provider, if it was made.
+    pub async fn connection(
+        &self,
+        tenant: TenantId,
+        provider: Provider,
+    ) -> Result<Option<Connection>, AppError> {
+        Ok(self.tenant(tenant).connection(provider).await?)
+    }
+
+    /// Connects Twilio, or changes the connection; what waited for it is released.
+    pub async fn connect_twilio(
+        &self,
+        tenant: TenantId,
+        input: TwilioInput,
+        actor: &str,
+    ) -> Result<Connection, AppError> {
+        let store = self.tenant(tenant);
+        let old = store.connection(Provider::Twilio).await?;
+        let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+        let country = crate::domain::phone::CountryCode::parse(&row.country).ok();
+        let kept = match &old {
+            Some(old) => self.secrets(tenant, old.id).await?,
+            None => Vec::new(),
+        };
+        let typed = TypedTwilio::read(&input, old.as_ref(), &kept, country)?;
+        let now = self.now();
+        let mut secrets = Vec::new();
+        for (name, secret) in &typed.new_secrets {
+            secrets.push(self.seal(tenant, name, secret)?);
+        }
+        let connection = Connection {
+            id: old.as_ref().map_or_else(|| ConnectionId::new(now), |c| c.id),
+            tenant,
+            provider: Provider::Twilio,
+            account: typed.account_sid.to_string(),
+            state: ConnectionState::Ready,
+            reason: String::new(),
+            settings: typed.settings,
+            paused_until: None,
+            checked_at: None,
+            checked: String::new(),
+        };
+        let save = crate::store::SaveConnection {
+            connection: connection.clone(),
+            secrets,
+            removed: typed.removed,
+            hook_token: token::hook(),
+            actor: actor.to_owned(),
+            now,
+        };
+        store.save_connection(save).await?;
+        self.parts.brakes.release(connection.id.uuid());
+        let holds = vec![Hold::NoConnection, Hold::Broken];
+        self.release(tenant, holds, &format!("Released: Twilio was connected by {actor}")).await?;
+        Ok(connection)
+    }
+
+    /// Tries the Twilio credential without sending anything; what it says, in words.
+    pub async fn check_twilio(&self, tenant: TenantId) -> Result<CheckResult, AppError> {
+        let store = self.tenant(tenant);
+        let Some((connection, access)) = self.twilio_of(&store).await? else {
+            return Err(AppError::Conflict("Twilio is not connected yet".to_owned()));
+        };
+        let tested = self.parts.twilio.test(&access.account, CallTime::of(CHECK)).await;
+        let result = match tested {
+            Ok(report) if report.is_usable() => {
+                let mut words = vec!["Twilio accepts these credentials".to_owned()];
+                words.extend(report.friendly_name.map(|n| format!("the account is called “{n}”")));
+                words.extend(report.warnings.iter().map(|w| w.sentence().to_owned()));
+                CheckResult { is_good: true, says: format!("{}.", words.join("; ")) }
+            }
+            Ok(_) => CheckResult {
+                is_good: false,
+                says: "Twilio knows the account, but it is suspended or closed. Open the Twilio \
+                       Console to see why."
+                    .to_owned(),
+            },
+            Err(error) => match error.kind {
+                CallFailure::Credentials(_) => CheckResult {
+                    is_good: false,
+                    says: "Twilio refuses these credentials (20003). Copy the Account SID and the \
+                           Auth Token, or the API key and its secret, from the Twilio Console again."
+                        .to_owned(),
+                },
+                _ => {
+                    return Err(AppError::Conflict(format!(
+                        "Twilio could not be asked: {error}. Try again in a minute"
+                    )));
+                }
+            },
+        };
+        let state = if result.is_good { ConnectionState::Ready } else { ConnectionState::Broken };
+        let reason = if result.is_good { String::new() } else { result.says.clone() };
+        let checked = Some(result.says.clone());
+        store.set_connection_state(connection.id, state, reason, checked, self.now()).await?;
+        if result.is_good {
+            let sentence = "Released: Twilio accepts the credentials again";
+            self.release(tenant, vec![Hold::Broken], sentence).await?;
+        }
+        Ok(result)
+    }
+
+    /// The hook of the tenant's Zoho connection.
+    pub async fn hook_details(&self, tenant: TenantId) -> Result<HookDetails, AppError> {
+        let store = self.tenant(tenant);
+        let connection =
+            store.connection(Provider::Zoho).await?.ok_or(AppError::NotFound("connection"))?;
+        let token = store.hook_token(connection.id).await?.ok_or(AppError::NotFound("hook"))?;
+        let secrets = store.secrets(connection.id, self.now()).await?;
+        let secrets: Vec<_> = secrets.iter().filter(|s| s.name == HOOK_SECRET).collect();
+        Ok(HookDetails {
+            connection: connection.id,
+            url: self.hook_url(&token),
+            valid_secrets: secrets.len(),
+            old_until: secrets.iter().find_map(|s| s.expires_at),
+        })
+    }
+
+    /// Makes a new hook secret, shown this once; the old one stays valid for a day.
+    pub async fn rotate_hook_secret(
+        &self,
+        tenant: TenantId,
+        actor: &str,
+    ) -> Result<SecretString, AppError> {
+        let store = self.tenant(tenant);
+        let connection =
+            store.connection(Provider::Zoho).await?.ok_or(AppError::NotFound("connection"))?;
+        let secret = SecretString::from(WebhookSecret::generate().expose().to_owned());
+        let sealed = self.seal(tenant, HOOK_SECRET, &secret)?;
+        let now = self.now();
+        let until = now + ROTATION;
+        store.rotate_secret(connection.id, sealed, until, actor.to_owned(), now).await?;
+        self.forget_hooks();
+        Ok(secret)
+    }
+
+    /// The whole web address of a hook.
+    pub fn hook_url(&self, token: &str) -> String {
+        self.public_url().join(&format!("/hooks/zoho/{token}"))
+    }
+
+    /// The tenant's Twilio connection, with what a call needs.
+    pub(super) async fn twilio_of(
+        &self,
+        store: &TenantStore,
+    ) -> Result<Option<(Connection, TwilioAccess)>, AppError> {
+        match store.connection(Provider::Twilio).await? {
+            Some(connection) => {
+                let access = self.access(store, &connection).await?;
+                Ok(access.map(|a| (connection, a)))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The Twilio connection that a delivery was bound to.
+    pub(super) async fn twilio_by_id(
+        &self,
+        store: &TenantStore,
+        id: ConnectionId,
+    ) -> Result<Option<TwilioAccess>, AppError> {
+        match store.connection_by_id(id).await? {
+            Some(connection) => self.access(store, &connection).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn access(
+        &self,
+        store: &TenantStore,
+        connection: &Connection,
+    ) -> Result<Option<TwilioAccess>, AppError> {
+        let secrets = self.secrets(store.tenant_id(), connection.id).await?;
+        let secret = |name: &str| secrets.iter().find(|(n, _)| n == name).map(|(_, s)| s.clone());
+        let settings = &connection.settings;
+        let (user, secret) = match ApiKeySid::parse(&settings.api_key_sid) {
+            Ok(key) => (User::ApiKey(key), secret(API_KEY_SECRET)),
+            Err(_) => (User::AuthToken, secret(AUTH_TOKEN)),
+        };
+        let (Ok(account_sid), Some(secret)) = (AccountSid::parse(&connection.account), secret) else {
+            return Ok(None);
+        };
+        let region = twilio::Region::Us1;
+        Ok(Some(TwilioAccess {
+            account: Account { account_sid, user, secret, region },
+            hook_token: store.hook_token(connection.id).await?,
+            default_sender: default_sender(settings),
+        }))
+    }
+}
+
+/// What a check said.
+#[derive(Debug, Clone)]
+pub struct CheckResult {
+    pub is_good: bool,
+    pub says: String,
+}
+
+fn default_sender(settings: &Settings) -> Option<Sender> {
+    if !settings.messaging_service_sid.is_empty() {
+        Some(Sender::MessagingService(settings.messaging_service_sid.clone()))
+    } else if !settings.from.is_empty() {
+        Some(Sender::From(settings.from.clone()))
+    } else {
+        None
+    }
+}
+
+/// Input that was understood.
+struct TypedTwilio {
+    account_sid: AccountSid,
+    settings: Settings,
+    new_secrets: Vec<(&'static str, SecretString)>,
+    removed: Vec<&'static str>,
+}
+
+impl TypedTwilio {
+    fn read(
+        input: &TwilioInput,
+        old: Option<&Connection>,
+        kept: &[(String, SecretString)],
+        country: Option<crate::domain::phone::CountryCode>,
+    ) -> Result<Self, AppError> {
+        let mut problems = Vec::new();
+        let account_sid = AccountSid::parse(&input.account_sid)
+            .map_err(|e| problems.push(FieldProblem::new("account_sid", e.to_string())))
+            .ok();
+        let is_same_account =
+            old.is_some_and(|o| account_sid.as_ref().is_some_and(|a| a.as_str() == o.account));
+        let mut new_secrets = Vec::new();
+        let mut removed = Vec::new();
+        let mut take = |field: &'static str, typed: &Option<SecretString>, is_same: bool| {
+            let typed = typed.as_ref().filter(|s| !s.expose_secret().trim().is_empty());
+            match typed.map(|s| parse_secret(s.expose_secret())) {
+                Some(Ok(secret)) => {
+                    new_secrets.push((field, secret));
+                    Ok(true)
+                }
+                Some(Err(error)) => Err(FieldProblem::new(field, error.to_string())),
+                None if is_same && kept.iter().any(|(name, _)| name == field) => Ok(true),
+                None => {
+                    removed.push(field);
+                    Ok(false)
+                }
+            }
+        };
+        let has_token = take(AUTH_TOKEN, &input.auth_token, is_same_account);
+        let key = input.api_key_sid.trim();
+        let is_same_key = is_same_account && old.is_some_and(|o| o.settings.api_key_sid == key);
+        let has_key_secret = take(API_KEY_SECRET, &input.api_key_secret, is_same_key && !key.is_empty());
+        let mut has = |result: Result<bool, FieldProblem>| match result {
+            Ok(has) => Some(has),
+            Err(problem) => {
+                problems.push(problem);
+                None
+            }
+        };
+        let (has_token, has_key_secret) = (has(has_token), has(has_key_secret));
+        if key.is_empty() && has_token == Some(false) {
+            let message = "type the Auth Token, or an API key with its secret";
+            problems.push(FieldProblem::new(AUTH_TOKEN, message));
+        }
+        if !key.is_empty() {
+            if let Err(error) = ApiKeySid::parse(key) {
+                problems.push(FieldProblem::new("api_key_sid", error.to_string()));
+            }
+            if has_key_secret == Some(false) {
+                problems.push(FieldProblem::new(API_KEY_SECRET, "type the secret of the API key"));
+            }
+        }
+        let from = sender_from(&input.from, country)
+            .map_err(|message| problems.push(FieldProblem::new("from", message)))
+            .unwrap_or_default();
+        let service = input.messaging_service_sid.trim();
+        if !service.is_empty()
+            && let Err(error) = MessagingServiceSid::parse(service)
+        {
+            problems.push(FieldProblem::new("messaging_service_sid", error.to_string()));
+        }
+        if from.is_empty() && service.is_empty() && problems.is_empty() {
+            let message = "type the number to send from, or choose a Messaging Service";
+            problems.push(FieldProblem::new("from", message));
+        }
+        match account_sid {
+            Some(account_sid) if problems.is_empty() => Ok(Self {
+                account_sid,
+                settings: Settings {
+                    api_key_sid: key.to_owned(),
+                    from,
+                    messaging_service_sid: service.to_owned(),
+                    ..Settings::default()
+                },
+                new_secrets,
+                removed,
+            }),
+            _ => Err(AppError::Invalid(problems)),
+        }
+    }
+}
+
+/// A number of the account, a short code, or an alphanumeric sender of at most 11 characters.
+fn sender_from(
+    text: &str,
+    country: Option<crate::domain::phone::CountryCode>,
+) -> Result<String, String> {
+    let text = text.trim();
+    let letters = text.chars().any(|c| c.is_ascii_alphabetic());
+    let allowed = |c: char| c.is_ascii_alphanumeric() || " -+_&".contains(c);
+    if text.is_empty() || (5..=6).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    if letters {
+        return if text.len() <= 11 && text.chars().all(allowed) {
+            Ok(text.to_owned())
+        } else {
+            Err("a sender name has at most 11 letters, digits and spaces".to_owned())
+        };
+    }
+    to_e164(text, country).map(|n| n.to_string()).map_err(|e| e.to_string())
+}

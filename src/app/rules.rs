@@ -1,0 +1,129 @@
+//! Rules: reading what was typed, and keeping it.
+
+use serde_json::Value;
+
+use super::{App, AppError, FieldProblem};
+use crate::domain::ids::{RuleId, TenantId};
+use crate::domain::phone::CountryCode;
+use crate::domain::rule::{Rule, RuleDefinition};
+use crate::render::Template;
+
+/// What stands beside a rule's definition in a form or an API body.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RuleSwitches {
+    pub enabled: Option<bool>,
+    pub position: Option<i64>,
+}
+
+impl App {
+    /// Every rule, in order.
+    pub async fn rules(&self, tenant: TenantId) -> Result<Vec<Rule>, AppError> {
+        Ok(self.tenant(tenant).rules().await?)
+    }
+
+    /// One rule.
+    pub async fn rule(&self, tenant: TenantId, id: RuleId) -> Result<Rule, AppError> {
+        self.tenant(tenant).rule(id).await?.ok_or(AppError::NotFound("rule"))
+    }
+
+    /// Adds a rule; it is at the end and on unless said otherwise.
+    pub async fn create_rule(
+        &self,
+        tenant: TenantId,
+        definition: &Value,
+        switches: RuleSwitches,
+        actor: &str,
+    ) -> Result<Rule, AppError> {
+        let definition = self.definition(tenant, definition).await?;
+        let id = RuleId::new(self.now());
+        let rule = Rule {
+            id,
+            version: 1,
+            position: switches.position.unwrap_or_default(),
+            enabled: switches.enabled.unwrap_or(true),
+            definition,
+        };
+        let at_end = switches.position.is_none();
+        let store = self.tenant(tenant);
+        store.create_rule(rule, at_end, actor.to_owned(), self.now()).await?;
+        self.rule(tenant, id).await
+    }
+
+    /// Replaces a rule's definition; decisions taken before keep naming the version they saw.
+    pub async fn update_rule(
+        &self,
+        tenant: TenantId,
+        id: RuleId,
+        definition: &Value,
+        switches: RuleSwitches,
+        actor: &str,
+    ) -> Result<Rule, AppError> {
+        let old = self.rule(tenant, id).await?;
+        let rule = Rule {
+            definition: self.definition(tenant, definition).await?,
+            enabled: switches.enabled.unwrap_or(old.enabled),
+            position: switches.position.unwrap_or(old.position),
+            ..old
+        };
+        let store = self.tenant(tenant);
+        if !store.update_rule(rule, actor.to_owned(), self.now()).await? {
+            return Err(AppError::NotFound("rule"));
+        }
+        self.rule(tenant, id).await
+    }
+
+    /// Switches a rule on or off.
+    pub async fn switch_rule(
+        &self,
+        tenant: TenantId,
+        id: RuleId,
+        enabled: bool,
+        actor: &str,
+    ) -> Result<(), AppError> {
+        let store = self.tenant(tenant);
+        let done = store.switch_rule(id, enabled, actor.to_owned(), self.now()).await?;
+        if done { Ok(()) } else { Err(AppError::NotFound("rule")) }
+    }
+
+    /// Moves a rule one place up or down.
+    pub async fn move_rule(&self, tenant: TenantId, id: RuleId, up: bool) -> Result<(), AppError> {
+        let mut ids: Vec<_> = self.rules(tenant).await?.iter().map(|r| r.id).collect();
+        let at = ids.iter().position(|i| *i == id).ok_or(AppError::NotFound("rule"))?;
+        let to = if up { at.saturating_sub(1) } else { (at + 1).min(ids.len() - 1) };
+        ids.swap(at, to);
+        Ok(self.tenant(tenant).order_rules(ids).await?)
+    }
+
+    /// Takes a rule away.
+    pub async fn delete_rule(
+        &self,
+        tenant: TenantId,
+        id: RuleId,
+        actor: &str,
+    ) -> Result<(), AppError> {
+        let store = self.tenant(tenant);
+        let gone = store.delete_rule(id, actor.to_owned(), self.now()).await?;
+        if gone { Ok(()) } else { Err(AppError::NotFound("rule")) }
+    }
+
+    /// Reads a definition; national numbers are read in the tenant's country, and the template must
+    /// compile for the event's kind of document.
+    async fn definition(
+        &self,
+        tenant: TenantId,
+        json: &Value,
+    ) -> Result<RuleDefinition, AppError> {
+        let row = self.tenant(tenant).tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+        let country = CountryCode::parse(&row.country).ok();
+        let definition = RuleDefinition::parse(json, country).map_err(|problems| {
+            let fields = problems.into_iter().map(|p| FieldProblem::new(p.field, p.message));
+            AppError::Invalid(fields.collect())
+        })?;
+        let kind = definition.event_type.document();
+        if let Err(problem) = Template::parse(&definition.template.body, kind) {
+            let message = format!("line {}: {}", problem.line, problem.message);
+            return Err(AppError::field("template.body", message));
+        }
+        Ok(definition)
+    }
+}
