@@ -33,6 +33,22 @@ impl Form {
         self.0.iter().find(given).map(|(_, value)| value.as_str())
     }
 
+    /// The pairs that a message does not show under a name of its own.
+    fn others(&self) -> Vec<(String, String)> {
+        let shown = [
+            "To",
+            "From",
+            "Body",
+            "MessagingServiceSid",
+            "StatusCallback",
+        ];
+        self.0
+            .iter()
+            .filter(|(name, _)| !shown.contains(&name.as_str()))
+            .cloned()
+            .collect()
+    }
+
     /// Every value, blank ones left out.
     fn all(&self, name: &str) -> Vec<&str> {
         let given = |(key, value): &&(String, String)| key == name && !value.trim().is_empty();
@@ -108,7 +124,7 @@ pub(super) fn message(
         date_created: around.now,
         date_updated: around.now,
         date_sent: None,
-        params: form.0.clone(),
+        params: form.others(),
     })
 }
 

@@ -38,7 +38,7 @@ pub struct Message {
     pub date_updated: DateTime<Utc>,
     /// Left at.
     pub date_sent: Option<DateTime<Utc>>,
-    /// The form as received, in order.
+    /// The form's other parameters, in order.
     pub params: Vec<(String, String)>,
 }
 

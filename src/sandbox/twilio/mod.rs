@@ -6,16 +6,18 @@
 
 mod account;
 mod address;
+mod answer;
 mod callback;
 mod create;
 mod error;
 mod fault;
 mod message;
+mod report;
 pub(super) mod routes;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,6 +32,7 @@ pub use self::account::{
 pub use self::callback::{CallbackPlan, CallbackRule, PostedCallback};
 pub use self::fault::{Fault, FaultKind, FaultOrder, FaultPlan, FaultShare, On};
 pub use self::message::Message;
+pub use self::report::{MessageFilter, TextCount, text_counts};
 
 use self::account::{Account, random_sid};
 use self::callback::{Plans, Poster};
@@ -92,31 +95,6 @@ impl Default for Settings {
             date_skew_s: 0,
         }
     }
-}
-
-/// Which messages to show.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct MessageFilter {
-    /// Of this account.
-    pub account_sid: Option<String>,
-    /// To exactly this recipient.
-    pub to: Option<String>,
-    /// In this state.
-    pub status: Option<String>,
-    /// With this in the text.
-    pub body_contains: Option<String>,
-}
-
-/// How often one text was taken for one recipient: more than once is a double.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TextCount {
-    /// The recipient.
-    pub to: String,
-    /// The text.
-    pub body: String,
-    /// How many messages.
-    pub count: usize,
 }
 
 /// A recipient who does not want messages of this account any more.
@@ -243,20 +221,13 @@ impl Twilio {
 
     /// The messages kept, oldest first.
     pub fn messages(&self, filter: &MessageFilter) -> Vec<Message> {
-        let is = |wanted: &Option<String>, value: &str| {
-            wanted.as_ref().is_none_or(|wanted| wanted == value)
-        };
         let state = lock(&self.0.state);
-        let shown = state.ledger.iter().filter(|message| {
-            is(&filter.account_sid, &message.account_sid)
-                && is(&filter.to, &message.to)
-                && is(&filter.status, &message.status)
-                && filter
-                    .body_contains
-                    .as_ref()
-                    .is_none_or(|text| message.body.contains(text))
-        });
-        shown.cloned().collect()
+        state
+            .ledger
+            .iter()
+            .filter(|message| filter.shows(message))
+            .cloned()
+            .collect()
     }
 
     /// How many messages were taken since the last reset, also those forgotten since.
@@ -445,24 +416,6 @@ impl State {
             settings: settings.clone(),
         }
     }
-}
-
-/// How often each text was taken for each recipient, doubles first.
-pub fn text_counts(messages: &[Message]) -> Vec<TextCount> {
-    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for message in messages {
-        *counts.entry((&message.to, &message.body)).or_default() += 1;
-    }
-    let mut counts: Vec<TextCount> = counts
-        .into_iter()
-        .map(|((to, body), count)| TextCount {
-            to: to.to_owned(),
-            body: body.to_owned(),
-            count,
-        })
-        .collect();
-    counts.sort_by_key(|text| std::cmp::Reverse(text.count));
-    counts
 }
 
 /// The form of a status callback (facts 5.1).

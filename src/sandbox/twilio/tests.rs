@@ -1,9 +1,8 @@
 //! Twilio's side, visited over HTTP.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+mod callbacks;
+mod faults;
 
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde_json::{Value, json};
 
 use super::*;
@@ -57,6 +56,14 @@ impl Visit {
 
 fn user(who: &Credentials) -> (&str, &str) {
     (&who.account_sid, &who.auth_token)
+}
+
+fn rule(plan: CallbackPlan) -> CallbackRule {
+    CallbackRule {
+        to: None,
+        to_ends_with: None,
+        plan,
+    }
 }
 
 #[tokio::test]
@@ -165,13 +172,13 @@ async fn credentials_reach_as_far_as_at_twilio() {
             assert_eq!(answer["more_info"], link);
         }
     }
-    let bare = visit
+    let nobody = visit
         .http
         .get(visit.url(&format!("{base}.json")))
         .send()
         .await
         .unwrap();
-    assert_eq!(bare.status(), 401);
+    assert_eq!(nobody.status(), 401);
     let (_, account) = visit.get(user(&who), &format!("{base}.json")).await;
     assert_eq!(
         (&account["status"], &account["type"]),
@@ -397,165 +404,6 @@ async fn lists_are_newest_first_filtered_and_paged_by_relative_addresses() {
 }
 
 #[tokio::test]
-async fn too_many_at_once_are_refused_and_not_taken() {
-    let visit = Visit::begin().await;
-    let who = visit.account(|new| new.concurrency_limit = Some(1));
-    visit
-        .order(json!({ "kind": "slow", "delay_ms": 400 }))
-        .await;
-    let first = visit.posting(&who, &[("To", TO), ("From", DEMO_NUMBER), ("Body", "1")]);
-    let first = tokio::spawn(first.send());
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    let (status, answer) = visit.text(&who, TO, "2").await;
-    assert_eq!((status, &answer["code"]), (429, &json!(20429)));
-    let first = first.await.unwrap().unwrap();
-    assert_eq!(first.status(), 201);
-    assert_eq!(first.headers()["twilio-concurrent-requests"], "1");
-    assert_eq!(visit.sandbox.twilio().taken(), 1);
-}
-
-#[tokio::test]
-async fn each_faulty_answer_comes_as_ordered_and_takes_what_it_says() {
-    let visit = Visit::begin().await;
-    let who = visit.account(|_| {});
-    for (fault, status, body, taken) in [
-        (
-            json!({ "kind": "too_many", "retry_after": 7 }),
-            429,
-            "20429",
-            0,
-        ),
-        (json!({ "kind": "internal_error" }), 500, "20500", 0),
-        (
-            json!({ "kind": "internal_error", "html": true, "accept": true }),
-            500,
-            "<html>",
-            1,
-        ),
-        (
-            json!({ "kind": "unavailable", "retry_after": 7 }),
-            503,
-            "20503",
-            0,
-        ),
-        (
-            json!({ "kind": "error_code", "code": 30450 }),
-            400,
-            "30450",
-            0,
-        ),
-        (
-            json!({ "kind": "error_code", "code": 20003, "status": 401 }),
-            401,
-            "20003",
-            0,
-        ),
-        (json!({ "kind": "garbage" }), 201, "SM0123", 1),
-        (json!({ "kind": "empty" }), 201, "", 1),
-        (json!({ "kind": "html" }), 200, "<html>", 0),
-        (json!({ "kind": "slow", "delay_ms": 1 }), 201, "queued", 1),
-        (
-            json!({ "kind": "slow", "delay_ms": 1, "accept": true }),
-            201,
-            "queued",
-            1,
-        ),
-    ] {
-        let before = visit.sandbox.twilio().taken();
-        visit.order(fault.clone()).await;
-        let form = [("To", TO), ("From", DEMO_NUMBER), ("Body", "Hi")];
-        let answer = visit.posting(&who, &form).send().await.unwrap();
-        assert_eq!(answer.status(), status, "{fault}");
-        let waits = answer
-            .headers()
-            .get("retry-after")
-            .map(|value| value.to_str().unwrap());
-        assert_eq!(waits, fault.get("retry_after").map(|_| "7"), "{fault}");
-        let text = answer.text().await.unwrap();
-        assert!(text.contains(body), "{fault}: {text}");
-        assert!(!body.is_empty() || text.is_empty(), "{fault}: {text}");
-        assert_eq!(visit.sandbox.twilio().taken() - before, taken, "{fault}");
-    }
-    assert_eq!(visit.text(&who, TO, "Hi").await.0, 201);
-}
-
-#[tokio::test]
-async fn cut_connections_give_no_byte_before_and_after_taking() {
-    let visit = Visit::begin().await;
-    let who = visit.account(|_| {});
-    for (fault, taken) in [
-        (json!({ "kind": "drop_before" }), 0),
-        (json!({ "kind": "drop_after" }), 1),
-        (json!({ "kind": "timeout_before", "delay_ms": 50 }), 0),
-        (json!({ "kind": "timeout_after", "delay_ms": 50 }), 1),
-    ] {
-        let before = visit.sandbox.twilio().taken();
-        visit.order(fault.clone()).await;
-        let form = [("To", TO), ("From", DEMO_NUMBER), ("Body", "Hi")];
-        let error = visit.posting(&who, &form).send().await.unwrap_err();
-        assert!(
-            !error.is_connect() && !error.is_timeout() && error.is_request(),
-            "{error:?}"
-        );
-        assert_eq!(visit.sandbox.twilio().taken() - before, taken, "{fault}");
-    }
-    assert_eq!(visit.text(&who, TO, "Hi").await.0, 201);
-}
-
-#[tokio::test]
-async fn hanging_answers_outlast_the_client() {
-    let visit = Visit::begin().await;
-    let who = visit.account(|_| {});
-    let form = [("To", TO), ("From", DEMO_NUMBER), ("Body", "Hi")];
-    for (fault, taken) in [
-        (json!({ "kind": "timeout_before" }), 0),
-        (json!({ "kind": "timeout_after" }), 1),
-    ] {
-        let before = visit.sandbox.twilio().taken();
-        visit.order(fault.clone()).await;
-        let request = visit
-            .posting(&who, &form)
-            .timeout(Duration::from_millis(200));
-        assert!(request.send().await.unwrap_err().is_timeout());
-        assert_eq!(visit.sandbox.twilio().taken() - before, taken, "{fault}");
-    }
-    // Twilio does not notice that the client has gone: the message is taken afterwards.
-    visit
-        .order(json!({ "kind": "slow", "delay_ms": 300 }))
-        .await;
-    let before = visit.sandbox.twilio().taken();
-    let request = visit
-        .posting(&who, &form)
-        .timeout(Duration::from_millis(100));
-    assert!(request.send().await.unwrap_err().is_timeout());
-    assert_eq!(visit.sandbox.twilio().taken(), before);
-    tokio::time::timeout(Duration::from_secs(10), async {
-        while visit.sandbox.twilio().taken() == before {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await
-    .expect("the slow answer takes its message");
-}
-
-#[tokio::test]
-async fn faults_can_meet_one_recipient_or_the_list() {
-    let visit = Visit::begin().await;
-    let who = visit.account(|_| {});
-    let order = json!({ "fault": { "kind": "unavailable" }, "to": TO, "count": 2 });
-    visit.control("/twilio/next", &order).await;
-    assert_eq!(visit.text(&who, "+12025550111", "Hi").await.0, 201);
-    assert_eq!(visit.text(&who, TO, "Hi").await.0, 503);
-    assert_eq!(visit.text(&who, TO, "Hi").await.0, 503);
-    assert_eq!(visit.text(&who, TO, "Hi").await.0, 201);
-    let order = json!({ "fault": { "kind": "too_many" }, "on": "list" });
-    visit.control("/twilio/next", &order).await;
-    let path = format!("/2010-04-01/Accounts/{}/Messages.json", who.account_sid);
-    assert_eq!(visit.get(user(&who), &path).await.0, 429);
-    assert_eq!(visit.get(user(&who), &path).await.0, 200);
-}
-
-#[tokio::test]
 async fn doubles_and_raw_requests_can_be_seen() {
     let visit = Visit::begin().await;
     let who = visit.account(|_| {});
@@ -593,272 +441,4 @@ async fn the_oldest_messages_are_forgotten() {
         (bodies, visit.sandbox.twilio().taken()),
         (vec!["2", "3"], 3)
     );
-}
-
-/// What a receiver saw of one post.
-#[derive(Debug, Clone)]
-struct Seen {
-    uri: String,
-    signature: String,
-    repeated: bool,
-    form: Vec<(String, String)>,
-}
-
-/// A receiver of callbacks which answers with the given statuses, then 204.
-struct Receiver {
-    url: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
-    _server: actix_web::dev::ServerHandle,
-}
-
-impl Receiver {
-    fn begin(answers: &[u16]) -> Self {
-        let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
-        let kept = Arc::clone(&seen);
-        let mut answers: Vec<u16> = answers.to_vec();
-        answers.reverse();
-        let answers = Arc::new(Mutex::new(answers));
-        let server = HttpServer::new(move || {
-            let (kept, answers) = (Arc::clone(&kept), Arc::clone(&answers));
-            App::new().default_service(web::to(move |request: HttpRequest, body: web::Bytes| {
-                let header = |name: &str| {
-                    request
-                        .headers()
-                        .get(name)
-                        .map(|value| value.to_str().unwrap().to_owned())
-                };
-                kept.lock().unwrap().push(Seen {
-                    uri: request.uri().to_string(),
-                    signature: header("X-Twilio-Signature").unwrap(),
-                    repeated: header("I-Twilio-Idempotency-Token").is_some(),
-                    form: form_urlencoded::parse(&body).into_owned().collect(),
-                });
-                let status = answers.lock().unwrap().pop().unwrap_or(204);
-                async move {
-                    HttpResponse::build(actix_web::http::StatusCode::from_u16(status).unwrap())
-                }
-            }))
-        })
-        .workers(1)
-        .disable_signals()
-        .bind("127.0.0.1:0")
-        .unwrap();
-        let url = format!("http://{}", server.addrs()[0]);
-        let server = server.run();
-        let handle = server.handle();
-        tokio::spawn(server);
-        Self {
-            url,
-            seen,
-            _server: handle,
-        }
-    }
-
-    fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
-    }
-
-    fn statuses(&self) -> Vec<String> {
-        let of = |seen: Seen| value(&seen.form, "MessageStatus");
-        self.seen().into_iter().map(of).collect()
-    }
-}
-
-fn value(form: &[(String, String)], name: &str) -> String {
-    form.iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.clone())
-        .unwrap_or_default()
-}
-
-fn rule(plan: CallbackPlan) -> CallbackRule {
-    CallbackRule {
-        to: None,
-        to_ends_with: None,
-        plan,
-    }
-}
-
-async fn send_with_callback(visit: &Visit, who: &Credentials, url: &str) {
-    let form = [
-        ("To", TO),
-        ("From", DEMO_NUMBER),
-        ("Body", "Hi"),
-        ("StatusCallback", url),
-    ];
-    assert_eq!(visit.send(who, &form).await.0, 201);
-    visit.sandbox.twilio().idle().await;
-}
-
-#[tokio::test]
-async fn states_are_posted_in_order_signed_and_without_the_fragment() {
-    let visit = Visit::begin().await;
-    let who = visit.account(|_| {});
-    let receiver = Receiver::begin(&[]);
-    let url = format!("{}/hook%2Fa?n=1&a=2", receiver.url);
-    send_with_callback(&visit, &who, &format!("{url}#rc=3&rp=5xx")).await;
-    assert_eq!(receiver.statuses(), ["sending", "sent", "delivered"]);
-    let last = receiver.seen().pop().unwrap();
-    assert_eq!(last.uri, "/hook%2Fa?n=1&a=2");
-    for (name, expected) in [
-        ("AccountSid", who.account_sid.as_str()),
-        ("From", DEMO_NUMBER),
-        ("To", TO),
-        ("SmsStatus", "delivered"),
-        ("RawDlrDoneDate", "2611221200"),
-        ("ErrorCode", ""),
-    ] {
-        assert_eq!(value(&last.form, name), expected, "{name}");
-    }
-    // The rule of the facts, written once more.
-    let mut sorted = last.form.clone();
-    sorted.sort();
-    let text = sorted
-        .iter()
-        .fold(url, |text, (name, value)| text + name + value);
-    let expected = {
-        use base64::Engine as _;
-        use hmac::{KeyInit as _, Mac as _};
-        let mut mac = hmac::Hmac::<sha1::Sha1>::new_from_slice(who.auth_token.as_bytes()).unwrap();
-        mac.update(text.as_bytes());
-        base64::prelude::BASE64_STANDARD.encode(mac.finalize().into_bytes())
-    };
-    assert_eq!(last.signature, expected);
-}
-
-#[tokio::test]
-async fn plans_shape_order_doubles_and_failures() {
-    let visit = Visit::begin().await;
-    let who = visit.account(|_| {});
-    let receiver = Receiver::begin(&[]);
-    let order = json!({ "plan": {
-        "statuses": ["delivered", "sent"], "delay_ms": 0, "duplicates": 1,
-    } });
-    assert_eq!(visit.control("/twilio/callbacks", &order).await.0, 200);
-    send_with_callback(&visit, &who, &receiver.url).await;
-    assert_eq!(
-        receiver.statuses(),
-        ["delivered", "delivered", "sent", "sent"]
-    );
-    let message = visit
-        .sandbox
-        .twilio()
-        .messages(&MessageFilter::default())
-        .pop()
-        .unwrap();
-    assert_eq!(message.status, "delivered");
-
-    let order = json!({ "to": TO, "plan": {
-        "statuses": ["undelivered"], "delay_ms": 0, "error_code": 30003,
-    } });
-    visit.control("/twilio/callbacks", &order).await;
-    send_with_callback(&visit, &who, &receiver.url).await;
-    assert_eq!(
-        value(&receiver.seen().pop().unwrap().form, "ErrorCode"),
-        "30003"
-    );
-    let message = visit
-        .sandbox
-        .twilio()
-        .messages(&MessageFilter::default())
-        .pop()
-        .unwrap();
-    assert_eq!(
-        (message.status.as_str(), message.error_code),
-        ("undelivered", Some(30003))
-    );
-
-    let silent = CallbackPlan {
-        post: false,
-        ..CallbackPlan::of(&["sent"])
-    };
-    let rule = CallbackRule {
-        to: Some(TO.to_owned()),
-        to_ends_with: None,
-        plan: silent,
-    };
-    visit.sandbox.twilio().plan(rule).unwrap();
-    let before = receiver.seen().len();
-    send_with_callback(&visit, &who, &receiver.url).await;
-    assert_eq!(receiver.seen().len(), before);
-    let message = visit
-        .sandbox
-        .twilio()
-        .messages(&MessageFilter::default())
-        .pop()
-        .unwrap();
-    assert_eq!(message.status, "sent");
-}
-
-#[tokio::test]
-async fn posts_are_repeated_only_as_the_fragment_asks() {
-    let visit = Visit::begin().await;
-    let who = visit.account(|_| {});
-    visit
-        .sandbox
-        .twilio()
-        .plan(rule(CallbackPlan::of(&["sent"])))
-        .unwrap();
-    let receiver = Receiver::begin(&[500, 503]);
-    send_with_callback(&visit, &who, &format!("{}/#rc=2&rp=5xx", receiver.url)).await;
-    let repeated: Vec<bool> = receiver.seen().iter().map(|seen| seen.repeated).collect();
-    assert_eq!(repeated, [false, true, true]);
-    let receiver = Receiver::begin(&[500]);
-    send_with_callback(&visit, &who, &receiver.url).await;
-    assert_eq!(receiver.seen().len(), 1);
-    let lost = visit.sandbox.twilio().callbacks().pop().unwrap();
-    assert_eq!((lost.status, lost.tries), (Some(500), 1));
-}
-
-#[tokio::test]
-async fn public_addresses_are_accepted_and_never_called() {
-    let visit = Visit::begin().await;
-    let who = visit.account(|_| {});
-    send_with_callback(&visit, &who, "https://hooks.example.com/twilio").await;
-    let posted = visit.sandbox.twilio().callbacks();
-    assert_eq!(posted.len(), 3);
-    assert!(
-        posted
-            .iter()
-            .all(|post| post.tries == 0 && post.status.is_none())
-    );
-}
-
-#[tokio::test]
-async fn an_inbound_stop_is_posted_and_obeyed() {
-    let visit = Visit::begin().await;
-    let receiver = Receiver::begin(&[]);
-    let who = visit.account(|new| new.inbound_url = Some(format!("{}/in", receiver.url)));
-    let text = json!({
-        "account_sid": who.account_sid, "from": TO, "to": DEMO_NUMBER, "body": " stop ",
-    });
-    let (status, posted) = visit.control("/twilio/inbound", &text).await;
-    assert_eq!((status, &posted["status"]), (200, &json!(204)));
-    let seen = receiver.seen().pop().unwrap();
-    assert_eq!(
-        (value(&seen.form, "Body").as_str(), seen.uri.as_str()),
-        (" stop ", "/in")
-    );
-    assert_eq!(visit.text(&who, TO, "Hi").await.1["code"], 21610);
-}
-
-#[tokio::test]
-async fn one_state_can_be_told_by_hand() {
-    let visit = Visit::begin().await;
-    let who = visit.account(|_| {});
-    visit
-        .sandbox
-        .twilio()
-        .plan(rule(CallbackPlan::of(&[])))
-        .unwrap();
-    let receiver = Receiver::begin(&[]);
-    send_with_callback(&visit, &who, &receiver.url).await;
-    let sid = visit.sandbox.twilio().messages(&MessageFilter::default())[0]
-        .sid
-        .clone();
-    let path = format!("/twilio/messages/{sid}/status");
-    let order = json!({ "status": "failed", "error_code": 30008 });
-    let (status, answer) = visit.control(&path, &order).await;
-    assert_eq!((status, &answer["callback"]["status"]), (200, &json!(204)));
-    assert_eq!(receiver.statuses(), ["failed"]);
 }

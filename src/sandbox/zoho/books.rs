@@ -204,7 +204,11 @@ async fn within(
         return refuse(400, 6041, &message);
     };
     organization.count(now);
-    if organization.over(organization.limits.per_minute, organization.this_minute.1) {
+    if organization
+        .limits
+        .per_minute
+        .is_some_and(|limit| organization.this_minute.1 > limit)
+    {
         return minute_limit();
     }
     if let Some(limit) = organization.limits.per_day

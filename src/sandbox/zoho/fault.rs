@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::sandbox::line;
 
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_mins(1);
 const PAGE: &str = "<html><head><title>Zoho</title></head><body>Something went wrong</body></html>";
 
 /// What goes wrong.

@@ -98,9 +98,8 @@ impl Kind {
             Bills => &["vendor_id", "bill_number"],
             Contacts => &["contact_type", "email"],
             CustomerPayments => &["customer_id"],
-            VendorPayments => &["vendor_id"],
             PurchaseOrders => &["vendor_id", "purchaseorder_number"],
-            Expenses => &["vendor_id"],
+            VendorPayments | Expenses => &["vendor_id"],
         }
     }
 

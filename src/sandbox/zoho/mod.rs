@@ -52,8 +52,8 @@ struct State {
 
 #[derive(Debug, Clone)]
 struct Client {
-    client_id: String,
-    client_secret: String,
+    id: String,
+    secret: String,
     region: String,
     redirect_uris: Vec<String>,
     organizations: Vec<String>,
@@ -211,8 +211,8 @@ impl Zoho {
             access_tokens: new.access_tokens,
         };
         let client = Client {
-            client_id: credentials.client_id.clone(),
-            client_secret: credentials.client_secret.clone(),
+            id: credentials.client_id.clone(),
+            secret: credentials.client_secret.clone(),
             region: credentials.region.clone(),
             redirect_uris: new.redirect_uris,
             organizations: credentials.organization_ids.clone(),
@@ -427,10 +427,6 @@ impl Organization {
         }
         self.this_minute.1 += 1;
         self.today.1 += 1;
-    }
-
-    fn over(&self, limit: Option<u32>, count: u32) -> bool {
-        limit.is_some_and(|limit| count > limit)
     }
 }
 

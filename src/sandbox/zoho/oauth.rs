@@ -96,7 +96,7 @@ async fn ask(request: HttpRequest, zoho: web::Data<Zoho>) -> HttpResponse {
             head { meta charset="utf-8"; title { "Sandbox Zoho: allow access?" } }
             body {
                 h1 { "Sandbox Zoho" }
-                p { "The client " code { (client.client_id) } " would like to read:" }
+                p { "The client " code { (client.id) } " would like to read:" }
                 ul { @for scope in scopes { li { (scope) } } }
                 form method="post" action="/oauth/v2/auth" {
                     @for (name, value) in &asked {
@@ -230,7 +230,7 @@ async fn token(request: HttpRequest, body: web::Bytes, zoho: web::Data<Zoho>) ->
     let Some(client) = get(&asked, "client_id").and_then(|id| state.clients.get(id)) else {
         return token_error("invalid_client");
     };
-    if get(&asked, "client_secret") != Some(&client.client_secret) {
+    if get(&asked, "client_secret") != Some(&client.secret) {
         return token_error("invalid_client_secret");
     }
     let client = client.clone();
@@ -249,7 +249,7 @@ fn exchange(state: &mut State, client: &Client, asked: &Pairs, now: DateTime<Utc
     let Some(code) = state.codes.get(name).cloned() else {
         return token_error("invalid_code");
     };
-    if code.client_id != client.client_id || code.expires.is_some_and(|end| end < now) {
+    if code.client_id != client.id || code.expires.is_some_and(|end| end < now) {
         return token_error("invalid_code");
     }
     // A self-client's code knows no redirect.
@@ -263,11 +263,11 @@ fn exchange(state: &mut State, client: &Client, asked: &Pairs, now: DateTime<Utc
     state.codes.remove(name);
     let refresh = code.offline.then(|| {
         let name = format!("1000.{}.{}", hex(), hex());
-        let token = Refresh::new(&client.client_id, code.scopes.clone());
+        let token = Refresh::new(&client.id, code.scopes.clone());
         keep_refresh(state, name.clone(), token);
         name
     });
-    let access = issue(state, client, refresh.clone(), code.scopes, now);
+    let access = issue(state, client, refresh.as_deref(), code.scopes, now);
     answer(client, &access, refresh.as_deref())
 }
 
@@ -276,7 +276,7 @@ fn refresh(state: &mut State, client: &Client, asked: &Pairs, now: DateTime<Utc>
     let Some(token) = state.refresh_tokens.get_mut(&name) else {
         return token_error("invalid_code");
     };
-    if token.client_id != client.client_id {
+    if token.client_id != client.id {
         return token_error("invalid_code");
     }
     token.issued.retain(|at| now - *at < THROTTLE_WINDOW);
@@ -285,7 +285,7 @@ fn refresh(state: &mut State, client: &Client, asked: &Pairs, now: DateTime<Utc>
     }
     token.issued.push(now);
     let scopes = token.scopes.clone();
-    let access = issue(state, client, Some(name), scopes, now);
+    let access = issue(state, client, Some(&name), scopes, now);
     answer(client, &access, None)
 }
 
@@ -307,22 +307,19 @@ pub(super) fn keep_refresh(state: &mut State, name: String, token: Refresh) {
 fn issue(
     state: &mut State,
     client: &Client,
-    refresh: Option<String>,
+    refresh: Option<&str>,
     scopes: Option<Vec<String>>,
     now: DateTime<Utc>,
 ) -> String {
     let name = format!("1000.{}.{}", hex(), hex());
-    if let Some(refresh) = refresh
-        .as_ref()
-        .and_then(|name| state.refresh_tokens.get_mut(name))
-    {
+    if let Some(refresh) = refresh.and_then(|name| state.refresh_tokens.get_mut(name)) {
         refresh.live.push(name.clone());
         if refresh.live.len() > ACCESS_TOKENS_KEPT {
             let oldest = refresh.live.remove(0);
             state.access_tokens.remove(&oldest);
         }
     }
-    let client_id = client.client_id.clone();
+    let client_id = client.id.clone();
     let access = Access {
         client_id,
         scopes,
