@@ -62,7 +62,7 @@ pub async fn run(
 }
 
 fn announcement(sandbox: &SandboxHandle) -> anyhow::Result<String> {
-    let demo = sandbox.seed_demo().map_err(anyhow::Error::msg)?;
+    let demo = sandbox.seed_demo()?;
     let first = |values: &[String]| values.first().cloned().unwrap_or_default();
     let (key_sid, key_secret) = demo.twilio.api_keys.first().cloned().unwrap_or_default();
     let base = sandbox.base_url();
@@ -109,4 +109,35 @@ async fn asked_to_stop() -> anyhow::Result<()> {
     tokio::signal::ctrl_c()
         .await
         .context("cannot wait for Ctrl-C")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::clock::SystemClock;
+
+    #[tokio::test]
+    async fn what_is_printed_works_at_once() {
+        // Another test may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().build().unwrap();
+        let config = SandboxConfig::new(Arc::new(SystemClock), http.clone());
+        let sandbox = Sandbox::start(config).await.unwrap();
+        let text = announcement(&sandbox).unwrap();
+        let value = |label: &str| -> String {
+            let line = text.lines().find(|line| line.starts_with(label)).unwrap();
+            line[label.len()..].trim().to_owned()
+        };
+        let (account, base) = (value("Twilio account"), value("TWILIO_SANDBOX_URL="));
+        let answer = http
+            .get(format!("{base}/2010-04-01/Accounts/{account}.json"))
+            .basic_auth(account, Some(value("Auth Token")))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(text.contains(sandbox.control_token()));
+    }
 }

@@ -13,9 +13,9 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
-use super::Reset;
 use super::twilio::{MessageFilter, Twilio, text_counts};
 use super::zoho::{Kind, Zoho};
+use super::{BadOrder, Reset};
 
 /// The bearer token that the control endpoint asks for.
 pub(super) struct ControlToken(pub(super) String);
@@ -207,7 +207,7 @@ async fn zoho_revoke(body: web::Bytes, zoho: web::Data<Zoho>) -> Answer {
     if zoho.revoke_refresh_token(&revoke.refresh_token) {
         return done(Ok(()));
     }
-    Err(bad("no such refresh token".to_owned()))
+    Err(bad("no such refresh token".into()))
 }
 
 async fn zoho_requests(zoho: web::Data<Zoho>) -> HttpResponse {
@@ -215,15 +215,15 @@ async fn zoho_requests(zoho: web::Data<Zoho>) -> HttpResponse {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, actix_web::Error> {
-    serde_json::from_slice(body).map_err(|error| bad(error.to_string()))
+    serde_json::from_slice(body).map_err(|error| bad(BadOrder(error.to_string())))
 }
 
-fn bad(reason: String) -> actix_web::Error {
-    let answer = HttpResponse::BadRequest().json(json!({ "error": reason }));
+fn bad(reason: BadOrder) -> actix_web::Error {
+    let answer = HttpResponse::BadRequest().json(json!({ "error": reason.0 }));
     actix_web::error::InternalError::from_response(reason, answer).into()
 }
 
-fn done(outcome: Result<(), String>) -> Answer {
+fn done(outcome: Result<(), BadOrder>) -> Answer {
     outcome.map_err(bad)?;
     Ok(HttpResponse::Ok().json(json!({ "ok": true })))
 }

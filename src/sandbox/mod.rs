@@ -95,6 +95,23 @@ pub enum SandboxError {
     },
 }
 
+/// An order to the sandbox that cannot be followed, with the reason in words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadOrder(String);
+
+impl From<String> for BadOrder {
+    fn from(reason: String) -> Self {
+        Self(reason)
+    }
+}
+
+impl From<&str> for BadOrder {
+    fn from(reason: &str) -> Self {
+        Self(reason.to_owned())
+    }
+}
+
 /// The stand-in for both providers.
 #[derive(Debug)]
 pub struct Sandbox;
@@ -214,7 +231,7 @@ impl SandboxHandle {
     ///
     /// # Errors
     /// None with the fixed values used here; the type is that of the two registrations.
-    pub fn seed_demo(&self) -> Result<DemoCredentials, String> {
+    pub fn seed_demo(&self) -> Result<DemoCredentials, BadOrder> {
         let service = NewService {
             friendly_name: Some("Reminders".to_owned()),
             senders: vec![DEMO_NUMBER.to_owned()],

@@ -40,8 +40,8 @@ use self::create::{Form, Surroundings};
 use self::error::Refusal;
 use self::fault::Faults;
 use self::message::Ledger;
-use super::SandboxConfig;
 use super::log::{Bounded, LoggedRequest, lock};
+use super::{BadOrder, SandboxConfig};
 use crate::domain::clock::SharedClock;
 
 /// The stand-in for Twilio; a handle that is cheap to clone.
@@ -163,7 +163,7 @@ impl Twilio {
     ///
     /// # Errors
     /// Says which sid has the wrong shape.
-    pub fn register(&self, new: NewAccount) -> Result<Credentials, String> {
+    pub fn register(&self, new: NewAccount) -> Result<Credentials, BadOrder> {
         let account = Account::from_new(new)?;
         let credentials = account.credentials();
         lock(&self.0.state)
@@ -176,23 +176,23 @@ impl Twilio {
     ///
     /// # Errors
     /// Says which detail is missing.
-    pub fn next(&self, order: FaultOrder) -> Result<(), String> {
-        lock(&self.0.state).faults.order(order)
+    pub fn next(&self, order: FaultOrder) -> Result<(), BadOrder> {
+        lock(&self.0.state).faults.order(order).map_err(BadOrder)
     }
 
     /// Replaces the faults drawn by chance.
     ///
     /// # Errors
     /// Says which probability is out of range.
-    pub fn fault_plan(&self, plan: FaultPlan) -> Result<(), String> {
-        lock(&self.0.state).faults.plan(plan)
+    pub fn fault_plan(&self, plan: FaultPlan) -> Result<(), BadOrder> {
+        lock(&self.0.state).faults.plan(plan).map_err(BadOrder)
     }
 
     /// Sets how messages go on.
     ///
     /// # Errors
     /// Names a status that Twilio does not have.
-    pub fn plan(&self, rule: CallbackRule) -> Result<(), String> {
+    pub fn plan(&self, rule: CallbackRule) -> Result<(), BadOrder> {
         rule.plan.check()?;
         lock(&self.0.state).plans.add(rule);
         Ok(())
@@ -272,7 +272,7 @@ impl Twilio {
     ///
     /// # Errors
     /// Says what is missing.
-    pub async fn receive(&self, inbound: Inbound) -> Result<PostedCallback, String> {
+    pub async fn receive(&self, inbound: Inbound) -> Result<PostedCallback, BadOrder> {
         let account = lock(&self.0.state)
             .accounts
             .get(&inbound.account_sid)

@@ -25,8 +25,8 @@ pub use self::fault::{ZohoFaultKind, ZohoFaultOrder, ZohoOn};
 pub use self::kind::Kind;
 
 use self::oauth::{hex, is_region, keep_refresh};
-use super::SandboxConfig;
 use super::log::{Bounded, LoggedRequest, lock};
+use super::{BadOrder, SandboxConfig};
 use crate::domain::clock::SharedClock;
 
 /// The stand-in for Zoho; a handle that is cheap to clone.
@@ -188,10 +188,10 @@ impl Zoho {
     ///
     /// # Errors
     /// Names an unknown region, or an organisation without an id.
-    pub fn register(&self, new: NewZohoAccount) -> Result<ZohoCredentials, String> {
+    pub fn register(&self, new: NewZohoAccount) -> Result<ZohoCredentials, BadOrder> {
         let region = new.region.unwrap_or_else(|| "us".to_owned());
         if !is_region(&region) {
-            return Err(format!("`{region}` is not a data centre of Zoho's"));
+            return Err(format!("`{region}` is not a data centre of Zoho's").into());
         }
         let mut shown = Vec::new();
         for organization in new.organizations {
@@ -259,7 +259,7 @@ impl Zoho {
     ///
     /// # Errors
     /// Says which organisation is unknown, or which id is missing; then nothing is put in.
-    pub fn put(&self, new: NewRecords) -> Result<usize, String> {
+    pub fn put(&self, new: NewRecords) -> Result<usize, BadOrder> {
         let kind = new.kind;
         let mut rows = Vec::new();
         for mut record in new.records {
@@ -296,7 +296,7 @@ impl Zoho {
     ///
     /// # Errors
     /// Says which detail is missing.
-    pub fn next(&self, order: ZohoFaultOrder) -> Result<(), String> {
+    pub fn next(&self, order: ZohoFaultOrder) -> Result<(), BadOrder> {
         order.check()?;
         if order.count > 0 {
             lock(&self.0.state).faults.push_back(order);

@@ -8,16 +8,27 @@ use super::{TO, user};
 use crate::sandbox::DEMO_NUMBER;
 use crate::sandbox::tests::Visit;
 
+/// Waits for what happens on the server's own time.
+async fn eventually(happened: impl Fn() -> bool) {
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while !happened() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .expect("it happens in the end");
+}
+
 #[tokio::test]
 async fn too_many_at_once_are_refused_and_not_taken() {
     let visit = Visit::begin().await;
     let who = visit.account(|new| new.concurrency_limit = Some(1));
     visit
-        .order(json!({ "kind": "slow", "delay_ms": 400 }))
+        .order(json!({ "kind": "slow", "delay_ms": 1_500 }))
         .await;
     let first = visit.posting(&who, &[("To", TO), ("From", DEMO_NUMBER), ("Body", "1")]);
     let first = tokio::spawn(first.send());
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    eventually(|| !visit.sandbox.twilio().requests().is_empty()).await;
     let (status, answer) = visit.text(&who, TO, "2").await;
     assert_eq!((status, &answer["code"]), (429, &json!(20429)));
     let first = first.await.unwrap().unwrap();
@@ -127,27 +138,21 @@ async fn hanging_answers_outlast_the_client() {
         visit.order(fault.clone()).await;
         let request = visit
             .posting(&who, &form)
-            .timeout(Duration::from_millis(200));
+            .timeout(Duration::from_millis(500));
         assert!(request.send().await.unwrap_err().is_timeout());
         assert_eq!(visit.sandbox.twilio().taken() - before, taken, "{fault}");
     }
     // Twilio does not notice that the client has gone: the message is taken afterwards.
     visit
-        .order(json!({ "kind": "slow", "delay_ms": 300 }))
+        .order(json!({ "kind": "slow", "delay_ms": 1_500 }))
         .await;
     let before = visit.sandbox.twilio().taken();
     let request = visit
         .posting(&who, &form)
-        .timeout(Duration::from_millis(100));
+        .timeout(Duration::from_millis(300));
     assert!(request.send().await.unwrap_err().is_timeout());
     assert_eq!(visit.sandbox.twilio().taken(), before);
-    tokio::time::timeout(Duration::from_secs(10), async {
-        while visit.sandbox.twilio().taken() == before {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await
-    .expect("the slow answer takes its message");
+    eventually(|| visit.sandbox.twilio().taken() == before + 1).await;
 }
 
 #[tokio::test]
