@@ -8,6 +8,7 @@ pub mod check;
 pub mod demo;
 pub mod migrate;
 pub mod report;
+pub mod sandbox;
 pub mod serve;
 
 use clap::{Parser, Subcommand};

@@ -117,6 +117,22 @@ impl Serialize for Sender {
     }
 }
 
+impl<'de> Deserialize<'de> for Sender {
+    /// Reads a stored sender.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Stored {
+            from: Option<String>,
+            messaging_service_sid: Option<String>,
+        }
+        let stored = Stored::deserialize(deserializer)?;
+        let sender = stored.messaging_service_sid.map(Self::MessagingService);
+        sender
+            .or_else(|| stored.from.map(Self::From))
+            .ok_or_else(|| serde::de::Error::custom("neither `from` nor `messaging_service_sid`"))
+    }
+}
+
 impl<'de> Deserialize<'de> for RuleDefinition {
     /// Reads a stored definition, whose numbers are normalised already.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,0 +1,65 @@
+//! Refusals in Twilio's words.
+
+use actix_web::HttpResponse;
+use actix_web::http::{StatusCode, header};
+use serde_json::{Value, json};
+
+/// A refusal of Twilio's 2010 API: status, code and message (facts, "Errors on the HTTP response").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) code: u32,
+    pub(super) message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16, code: u32, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// A refusal of what was asked: HTTP 400.
+    pub(super) fn bad(code: u32, message: impl Into<String>) -> Self {
+        Self::new(400, code, message)
+    }
+
+    /// 401/20003: wrong user name or password, or a key without the permission.
+    pub(super) fn unauthorised() -> Self {
+        Self::new(401, 20003, "Authenticate")
+    }
+
+    /// 404/20404.
+    pub(super) fn not_found(path: &str) -> Self {
+        Self::new(
+            404,
+            20404,
+            format!("The requested resource {path} was not found"),
+        )
+    }
+
+    /// 429/20429: not processed, safe to retry.
+    pub(super) fn too_many() -> Self {
+        Self::new(429, 20429, "Too Many Requests")
+    }
+
+    pub(super) fn body(&self) -> Value {
+        json!({
+            "code": self.code,
+            "message": self.message,
+            "more_info": format!("https://www.twilio.com/docs/errors/{}", self.code),
+            "status": self.status,
+        })
+    }
+
+    pub(super) fn response(&self) -> HttpResponse {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = HttpResponse::build(status);
+        if status == StatusCode::UNAUTHORIZED {
+            response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"Twilio API\""));
+        }
+        response.json(self.body())
+    }
+}
