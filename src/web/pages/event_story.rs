@@ -1,0 +1,160 @@
+//! Tells an event as a story: what came in, what was decided, what became of each message.
+//!
+//! All rules that said *no* at one moment share a step, so that ten rules do not bury one message.
+
+use maud::{Markup, html};
+
+use crate::domain::event::EventState;
+use crate::web::pages::event::{DecisionView, DeliveryView, EventView};
+use crate::web::pages::words;
+use crate::web::ui::address;
+use crate::web::ui::figure::counted;
+use crate::web::ui::rule_sentence::article;
+use crate::web::ui::story::{Step, raw};
+use crate::web::ui::tone::Tone;
+
+/// The steps, oldest first.
+pub fn steps(of: &EventView) -> Vec<Step> {
+    let mut steps = vec![received(of)];
+    for decision in of.decisions.iter().filter(|d| d.yes || d.rule.is_none()) {
+        steps.push(decided(decision));
+    }
+    let noes: Vec<&DecisionView> = of
+        .decisions
+        .iter()
+        .filter(|d| !d.yes && d.rule.is_some())
+        .collect();
+    for group in noes.chunk_by(|a, b| a.at == b.at) {
+        steps.extend(said_no(group));
+    }
+    for delivery in &of.deliveries {
+        steps.push(wanted(delivery));
+        steps.extend(delivery.steps.iter().map(|step| Step {
+            at: step.at,
+            tone: step.tone,
+            sentence: html! { (step.sentence) },
+            detail: step.exchange.as_ref().map(|exchange| {
+                let both = html! {
+                    (raw("We asked", &exchange.request))
+                    (raw("The answer", &exchange.response))
+                };
+                ("Request and answer".to_owned(), both)
+            }),
+        }));
+    }
+    // Stable: steps of one instant stay in the order of cause and effect.
+    steps.sort_by_key(|s| s.at);
+    steps
+}
+
+fn received(of: &EventView) -> Step {
+    let who = words::teller(of.source);
+    let sentence = match of.event_type {
+        Some(event_type) => {
+            let kind = event_type.document().words();
+            let happened = event_type.words();
+            // "invoice is sent" -> "invoice INV-00003 is sent"
+            let rest = happened.strip_prefix(kind).unwrap_or(happened);
+            html! {
+                (who) " "
+                @match &of.document {
+                    Some(number) => { (kind) " " b { (number) } (rest) },
+                    None => { (article(event_type)) " " (happened) },
+                }
+                @if let Some(label) = &of.label { " (" (label) ")" }
+                "."
+            }
+        }
+        None => html! { (who) " something that we could not read. It is kept." },
+    };
+    let tone = if of.state == EventState::Unrecognised {
+        Tone::Needs
+    } else {
+        Tone::Ok
+    };
+    Step {
+        at: of.at,
+        tone,
+        sentence,
+        detail: None,
+    }
+}
+
+fn decided(decision: &DecisionView) -> Step {
+    let sentence = html! {
+        @if let Some(order) = &decision.order { (order) ": " }
+        @match &decision.rule {
+            Some(rule) => { b { (rule.name) } " matched: " (ended(&decision.reason)) },
+            None => (words::capital(&ended(&decision.reason))),
+        }
+    };
+    let tone = if decision.yes { Tone::Ok } else { Tone::Quiet };
+    Step {
+        at: decision.at,
+        tone,
+        sentence,
+        detail: met(decision),
+    }
+}
+
+fn said_no(group: &[&DecisionView]) -> Option<Step> {
+    let first = group.first()?;
+    if group.len() == 1 {
+        let sentence = html! {
+            @if let Some(rule) = &first.rule { b { (rule.name) } " did not match: " }
+            (ended(&first.reason))
+        };
+        return Some(Step {
+            at: first.at,
+            tone: Tone::Quiet,
+            sentence,
+            detail: met(first),
+        });
+    }
+    let list = html! {
+        ul { @for no in group {
+            li { @if let Some(rule) = &no.rule { (rule.name) ": " } (no.reason) }
+        } }
+    };
+    let count = counted(group.len() as u64, "rule", "rules");
+    Some(Step {
+        at: first.at,
+        tone: Tone::Quiet,
+        sentence: html! { (count) " did not match." },
+        detail: Some(("Why not".to_owned(), list)),
+    })
+}
+
+fn wanted(of: &DeliveryView) -> Step {
+    let to = words::message_to(
+        of.channel,
+        of.recipient.as_deref(),
+        &address::short(&of.address),
+    );
+    Step {
+        at: of.at,
+        tone: Tone::Queued,
+        sentence: html! { (to) "." },
+        detail: None,
+    }
+}
+
+fn met(decision: &DecisionView) -> Option<(String, Markup)> {
+    (!decision.met.is_empty()).then(|| {
+        let values = html! {
+            dl class="facts" {
+                @for (name, value) in &decision.met { dt { (name) } dd { (value) } }
+            }
+        };
+        ("Values met".to_owned(), values)
+    })
+}
+
+/// The reason as the end of a sentence.
+fn ended(reason: &str) -> String {
+    if reason.ends_with(['.', '?']) {
+        reason.to_owned()
+    } else {
+        format!("{reason}.")
+    }
+}
