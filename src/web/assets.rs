@@ -105,22 +105,26 @@ fn answer(name: &str, cache: &'static str) -> HttpResponse {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::dev::ServiceResponse;
     use actix_web::http::StatusCode;
+    use actix_web::http::header::HeaderName;
     use actix_web::test::{TestRequest, call_service, init_service};
     use actix_web::{App, test};
 
     use super::*;
+
+    fn header(answer: &ServiceResponse, name: HeaderName) -> &str {
+        answer.headers().get(name).unwrap().to_str().unwrap()
+    }
 
     #[actix_web::test]
     async fn a_file_of_this_version_may_be_kept_for_a_year() {
         let app = init_service(App::new().configure(routes)).await;
         let answer = call_service(&app, TestRequest::get().uri(&url("app.css")).to_request()).await;
         assert_eq!(answer.status(), StatusCode::OK);
-        assert_eq!(answer.headers()[CONTENT_TYPE], "text/css; charset=utf-8");
+        assert_eq!(header(&answer, CONTENT_TYPE), "text/css; charset=utf-8");
         assert!(
-            answer.headers()[CACHE_CONTROL]
-                .to_str()
-                .unwrap()
+            header(&answer, CACHE_CONTROL)
                 .contains("immutable")
         );
         assert!(test::read_body(answer).await.starts_with(b"/* Tokens"));
@@ -131,7 +135,7 @@ mod tests {
         let app = init_service(App::new().configure(routes)).await;
         let request = TestRequest::get().uri("/static/0/app.js").to_request();
         let answer = call_service(&app, request).await;
-        assert_eq!(answer.headers()[CACHE_CONTROL], "no-cache");
+        assert_eq!(header(&answer, CACHE_CONTROL), "no-cache");
     }
 
     #[actix_web::test]

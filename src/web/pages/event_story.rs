@@ -27,12 +27,18 @@ pub fn steps(of: &EventView) -> Vec<Step> {
     for group in noes.chunk_by(|a, b| a.at == b.at) {
         steps.extend(said_no(group));
     }
+    let several = of.deliveries.len() > 1;
     for delivery in &of.deliveries {
+        let short = address::short(&delivery.address);
+        let whose = several.then(|| delivery.recipient.as_deref().unwrap_or(&short));
         steps.push(wanted(delivery));
         steps.extend(delivery.steps.iter().map(|step| Step {
             at: step.at,
             tone: step.tone,
-            sentence: html! { (step.sentence) },
+            sentence: html! {
+                @if let Some(whose) = whose { span class="muted" { bdi { (whose) } ": " } }
+                (step.sentence)
+            },
             detail: step.exchange.as_ref().map(|exchange| {
                 let both = html! {
                     (raw("We asked", &exchange.request))

@@ -58,7 +58,7 @@ pub fn banner(of: &Banner, chrome: &Chrome) -> Markup {
                 span class="banner-shape" { (Tone::Held.shape()) }
                 span class="banner-text" {
                     b { "All sending is stopped" }
-                    @if let Some(by) = by { " by " (by) } ", " (time::long(chrome.moment(), *at)) ". "
+                    @if let Some(by) = by { " by " bdi { (by) } } ", " (time::long(chrome.moment(), *at)) ". "
                     "Events are still received and decided; messages are held."
                 }
                 @if chrome.may_administer() {

@@ -92,13 +92,13 @@ pub fn ago(moment: Moment, at: impl Borrow<DateTime<Utc>>) -> Markup {
     element(at, &moment.ago(at))
 }
 
-/// A span after the first step: "+1.2 s", "+4 min", "+2 h", "+3 d".
+/// A span after the first step: "+1.2 s", "+4 min 20 s", "+2 h 05", "+3 d".
 pub fn offset(span: TimeDelta) -> String {
     let millis = span.num_milliseconds().max(0);
     let seconds = millis / 1000;
     match seconds {
         0..60 => format!("+{}.{} s", seconds, millis % 1000 / 100),
-        60..3600 => format!("+{} min", seconds / 60),
+        60..3600 => format!("+{} min {:02} s", seconds / 60, seconds % 60),
         3600..86_400 => format!("+{} h {:02}", seconds / 3600, seconds % 3600 / 60),
         _ => format!("+{} d", seconds / 86_400),
     }
@@ -134,7 +134,7 @@ mod tests {
     fn offsets_grow_coarser() {
         assert_eq!(offset(TimeDelta::milliseconds(-5)), "+0.0 s");
         assert_eq!(offset(TimeDelta::milliseconds(1_249)), "+1.2 s");
-        assert_eq!(offset(TimeDelta::seconds(260)), "+4 min");
+        assert_eq!(offset(TimeDelta::seconds(260)), "+4 min 20 s");
         assert_eq!(offset(TimeDelta::seconds(7_500)), "+2 h 05");
         assert_eq!(offset(TimeDelta::days(3)), "+3 d");
     }
