@@ -123,10 +123,7 @@ mod tests {
         let answer = call_service(&app, TestRequest::get().uri(&url("app.css")).to_request()).await;
         assert_eq!(answer.status(), StatusCode::OK);
         assert_eq!(header(&answer, CONTENT_TYPE), "text/css; charset=utf-8");
-        assert!(
-            header(&answer, CACHE_CONTROL)
-                .contains("immutable")
-        );
+        assert!(header(&answer, CACHE_CONTROL).contains("immutable"));
         assert!(test::read_body(answer).await.starts_with(b"/* Tokens"));
     }
 

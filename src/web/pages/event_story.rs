@@ -164,3 +164,54 @@ fn ended(reason: &str) -> String {
         format!("{reason}.")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::web::pages::samples;
+
+    fn told(name: &str) -> Vec<String> {
+        let html = samples::all()
+            .into_iter()
+            .find(|s| s.name == name)
+            .unwrap()
+            .html
+            .unwrap();
+        let sentence = scraper::Selector::parse(".story-sentence").unwrap();
+        scraper::Html::parse_document(&html)
+            .select(&sentence)
+            .map(|s| {
+                s.text()
+                    .collect::<String>()
+                    .split_whitespace()
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_sentences_alone_tell_the_story() {
+        assert_eq!(
+            told("event-delivered"),
+            [
+                "Zoho Books told us invoice INV-00003 is sent.",
+                "Big invoices matched: total 1,350.00 is at least 1,000.00.",
+                "2 rules did not match.",
+                "SMS to Benjamin George (+1617 … 0123).",
+                "Twilio has it (SM3f2a…).",
+                "Twilio handed it to the carrier.",
+                "Delivered 4.1 s later.",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_step_says_whose_it_is_where_there_are_several_messages() {
+        let told = told("event-unknown");
+        assert!(told.contains(&"Benjamin George: Twilio did not answer within 10 s.".to_owned()));
+        assert_eq!(
+            told[0],
+            "Zoho Books told us invoice INV-00003 is overdue (14d)."
+        );
+    }
+}

@@ -114,6 +114,25 @@ pub struct EventRow {
     pub deliveries: Vec<DeliveryState>,
 }
 
+impl EventRow {
+    /// The line below on small screens: "INV-00003 · Bowman & Co · 1,350.00 EUR".
+    fn summary(&self) -> String {
+        let amount = self.amount.map(|amount| {
+            let number = money::words(amount, self.currency.as_deref());
+            match &self.currency {
+                Some(code) => format!("{number}\u{a0}{code}"),
+                None => number,
+            }
+        });
+        let parts: Vec<&str> = [&self.document, &self.customer, &amount]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        parts.join(" \u{b7} ")
+    }
+}
+
 impl HistoryPage {
     fn query(&self) -> Query {
         let filters = &self.view.filters;

@@ -15,7 +15,9 @@ pub fn capital(text: &str) -> String {
 
 /// What happened, as a line of a list; a body that nobody understood has a name too.
 pub fn event_title(event_type: impl Borrow<Option<EventType>>) -> String {
-    event_type.borrow().map_or_else(|| "Not understood".to_owned(), |t| capital(t.words()))
+    event_type
+        .borrow()
+        .map_or_else(|| "Not understood".to_owned(), |t| capital(t.words()))
 }
 
 /// Who told us, at the start of a sentence.
