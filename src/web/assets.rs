@@ -161,4 +161,43 @@ mod tests {
             );
         }
     }
+
+    /// A token of `app.css`: `light` is its first value, dark its second.
+    fn token(css: &str, name: &str, light: bool) -> f64 {
+        let mark = format!("--{name}: #");
+        let mut values = css
+            .match_indices(&mark)
+            .map(|(at, _)| &css[at + mark.len()..][..6]);
+        let hex = if light { values.next() } else { values.nth(1) }.unwrap();
+        let channel = |at: usize| {
+            let value = f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0;
+            if value <= 0.04045 {
+                value / 12.92
+            } else {
+                ((value + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        0.2126 * channel(0) + 0.7152 * channel(2) + 0.0722 * channel(4)
+    }
+
+    #[::core::prelude::v1::test]
+    fn every_colour_of_text_is_readable_on_both_grounds() {
+        let css = std::str::from_utf8(find("app.css").unwrap().1).unwrap();
+        for light in [true, false] {
+            let contrast = |one: &str, other: &str| {
+                let (a, b) = (token(css, one, light), token(css, other, light));
+                (a.max(b) + 0.05) / (a.min(b) + 0.05)
+            };
+            for text in ["ink", "muted", "ok", "waiting", "needs", "failed", "accent"] {
+                for ground in ["ground", "surface"] {
+                    let ratio = contrast(text, ground);
+                    assert!(
+                        ratio >= 5.5,
+                        "{text} on {ground}, light {light}: {ratio:.2}"
+                    );
+                }
+            }
+            assert!(contrast("on-accent", "accent") >= 5.5);
+        }
+    }
 }

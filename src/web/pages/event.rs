@@ -237,7 +237,8 @@ impl SendAgainPage {
                 arrived. Send again?"
                 .to_owned(),
             Question::Received { who, at } => format!(
-                "{who} already received this on {}. Send again?",
+                "{} already received this on {}. Send again?",
+                words::straight(who),
                 self.chrome.moment().day(*at)
             ),
             Question::Unknown => {

@@ -4,7 +4,7 @@
 
 use maud::{Markup, html};
 
-use crate::domain::event::EventState;
+use crate::domain::event::{EventState, EventType};
 use crate::web::pages::event::{DecisionView, DeliveryView, EventView};
 use crate::web::pages::words;
 use crate::web::ui::address;
@@ -55,23 +55,9 @@ pub fn steps(of: &EventView) -> Vec<Step> {
 
 fn received(of: &EventView) -> Step {
     let who = words::teller(of.source);
-    let sentence = match of.event_type {
-        Some(event_type) => {
-            let kind = event_type.document().words();
-            let happened = event_type.words();
-            // "invoice is sent" -> "invoice INV-00003 is sent"
-            let rest = happened.strip_prefix(kind).unwrap_or(happened);
-            html! {
-                (who) " "
-                @match &of.document {
-                    Some(number) => { (kind) " " b { (number) } (rest) },
-                    None => { (article(event_type)) " " (happened) },
-                }
-                @if let Some(label) = &of.label { " (" (label) ")" }
-                "."
-            }
-        }
-        None => html! { (who) " something that we could not read. It is kept." },
+    let sentence = html! {
+        @if let Some(event_type) = of.event_type { (who) " " (happened(event_type, of)) "." }
+        @else { (who) " something that we could not read. It is kept." }
     };
     let tone = if of.state == EventState::Unrecognised {
         Tone::Needs
@@ -86,13 +72,22 @@ fn received(of: &EventView) -> Step {
     }
 }
 
+/// "invoice is sent" -> "invoice INV-00003 is sent (14d)".
+fn happened(event_type: EventType, of: &EventView) -> Markup {
+    let (kind, words) = (event_type.document().words(), event_type.words());
+    html! {
+        @if let Some(number) = &of.document {
+            (kind) " " b { (number) } (words.strip_prefix(kind).unwrap_or(words))
+        } @else { (article(event_type)) " " (words) }
+        @if let Some(label) = &of.label { " (" bdi { (label) } ")" }
+    }
+}
+
 fn decided(decision: &DecisionView) -> Step {
     let sentence = html! {
-        @if let Some(order) = &decision.order { (order) ": " }
-        @match &decision.rule {
-            Some(rule) => { b { (rule.name) } " matched: " (ended(&decision.reason)) },
-            None => (words::capital(&ended(&decision.reason))),
-        }
+        @if let Some(order) = &decision.order { bdi { (order) } ": " }
+        @if let Some(rule) = &decision.rule { b { (rule.name) } " matched: " bdi { (ended(&decision.reason)) } }
+        @else { (words::capital(&ended(&decision.reason))) }
     };
     let tone = if decision.yes { Tone::Ok } else { Tone::Quiet };
     Step {
@@ -108,7 +103,7 @@ fn said_no(group: &[&DecisionView]) -> Option<Step> {
     if group.len() == 1 {
         let sentence = html! {
             @if let Some(rule) = &first.rule { b { (rule.name) } " did not match: " }
-            (ended(&first.reason))
+            bdi { (ended(&first.reason)) }
         };
         return Some(Step {
             at: first.at,
@@ -119,7 +114,7 @@ fn said_no(group: &[&DecisionView]) -> Option<Step> {
     }
     let list = html! {
         ul { @for no in group {
-            li { @if let Some(rule) = &no.rule { (rule.name) ": " } (no.reason) }
+            li { @if let Some(rule) = &no.rule { bdi { (rule.name) } ": " } bdi { (no.reason) } }
         } }
     };
     let count = counted(group.len() as u64, "rule", "rules");

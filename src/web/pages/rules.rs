@@ -151,13 +151,13 @@ impl RuleEditPage {
         }
     }
 
-    fn event_types(&self) -> Vec<Choice> {
+    fn event_types() -> Vec<Choice> {
         EventType::ALL
             .map(|t| Choice::new(t.as_str(), words::capital(t.words())))
             .into()
     }
 
-    fn joints(&self) -> Vec<Choice> {
+    fn joints() -> Vec<Choice> {
         vec![
             Choice::new("all", "All of these must hold"),
             Choice::new("any", "Any one of these must hold"),
@@ -167,19 +167,19 @@ impl RuleEditPage {
     fn joint(&self) -> Markup {
         html! {
             select class="control" name="joint" id="f-joint" aria-label="How many conditions must hold" {
-                (field::options(&self.joints(), self.view.form.value("joint")))
+                (field::options(&Self::joints(), self.view.form.value("joint")))
             }
         }
     }
 
-    fn recipients(&self) -> Vec<Choice> {
+    fn recipients() -> Vec<Choice> {
         vec![
             Choice::new("contact", "The contact on the document"),
             Choice::new("fixed", "Always the number beside"),
         ]
     }
 
-    fn windows(&self) -> Vec<Choice> {
+    fn windows() -> Vec<Choice> {
         [
             ("1", "1 hour"),
             ("4", "4 hours"),

@@ -22,7 +22,7 @@ pub struct SettingsPage {
 pub fn countries() -> Vec<Choice> {
     use iso_currency::{Currency, IntoEnumIterator};
     let mut list: Vec<Choice> = Currency::iter()
-        .flat_map(|currency| currency.used_by())
+        .flat_map(Currency::used_by)
         .filter(|country| !country.to_string().is_empty())
         .map(|country| Choice::new(country.to_string(), country.name()))
         .collect();

@@ -32,15 +32,36 @@ pub const fn teller(source: EventSource) -> &'static str {
 
 /// "SMS to Benjamin George" or, without a name, "SMS to +1617 … 0123".
 pub fn message_to(channel: Channel, name: Option<&str>, short_address: &str) -> String {
+    let short_address = straight(short_address);
     match name {
-        Some(name) => format!("{} to {name} ({short_address})", channel.words()),
+        Some(name) => {
+            format!(
+                "{} to {} ({short_address})",
+                channel.words(),
+                straight(name)
+            )
+        }
         None => format!("{} to {short_address}", channel.words()),
     }
+}
+
+/// The text without marks of direction, for names inside a sentence that no element sets apart:
+/// one of them would turn the words after it around.
+pub fn straight(text: &str) -> String {
+    text.chars()
+        .filter(|c| !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_of_direction_does_not_turn_the_sentence() {
+        let told = message_to(Channel::Sms, Some("Ann\u{202e}a"), "+1617");
+        assert_eq!(told, "SMS to Anna (+1617)");
+    }
 
     #[test]
     fn a_capital_may_be_more_than_one_letter() {

@@ -116,7 +116,7 @@ impl<'a> Field<'a> {
         self.around(form, &html! {
             input id=(self.id()) name=(self.name) type=(self.kind) value=(value)
                 autocomplete=(self.autocomplete) placeholder=[self.hint()]
-                required[!self.optional && form.error(self.name).is_none()]
+                required[!self.optional]
                 spellcheck=[self.code.then_some("false")] autocapitalize=[self.code.then_some("off")]
                 aria-invalid=[form.error(self.name).map(|_| "true")]
                 aria-describedby=[self.described(form)];

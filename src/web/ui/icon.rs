@@ -78,7 +78,7 @@ pub fn brand() -> Markup {
     html! {
         svg width="22" height="22" viewBox="0 0 32 32" aria-hidden="true" {
             rect width="32" height="32" rx="7" fill="currentColor" {}
-            (PreEscaped(r##"<g stroke="var(--on-accent)" fill="none" stroke-width="2.6" stroke-linecap="round"><path d="M8 9.500h16M8 15h10M8 20.500h6"/></g><circle cx="22.5" cy="21" r="3.6" fill="var(--on-accent)"/>"##))
+            (PreEscaped(r#"<g stroke="var(--on-accent)" fill="none" stroke-width="2.6" stroke-linecap="round"><path d="M8 9.500h16M8 15h10M8 20.500h6"/></g><circle cx="22.5" cy="21" r="3.6" fill="var(--on-accent)"/>"#))
         }
     }
 }

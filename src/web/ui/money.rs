@@ -11,7 +11,7 @@ use crate::domain::money::Amount;
 pub fn amount(of: impl Borrow<Amount>, currency: Option<&str>) -> Markup {
     let of = *of.borrow();
     html! {
-        span class="nowrap" {
+        bdi class="nowrap" {
             (words(of, currency))
             @if let Some(code) = currency { " " (code) }
         }
@@ -36,7 +36,7 @@ pub fn words(of: Amount, currency: Option<&str>) -> String {
         text.push('\u{2212}');
     }
     for (at, digit) in whole.char_indices() {
-        if at > 0 && (whole.len() - at) % 3 == 0 {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -149,12 +149,22 @@ fn hostile_history() -> HistoryPage {
     sample
 }
 
+/// Minutes ago, type, document, customer, total, deliveries.
+type Line = (
+    i64,
+    Option<EventType>,
+    &'static str,
+    &'static str,
+    i64,
+    &'static [DeliveryState],
+);
+
 fn rows() -> Vec<EventRow> {
     use DeliveryState::{Accepted, Delivered, Failed, Held, Queued, Suppressed, Unknown};
     use EventType::{
         BillCreated, InvoiceCreated, InvoiceOverdue, InvoicePaid, InvoiceSent, PaymentReceived,
     };
-    let lines: [(i64, Option<EventType>, &str, &str, i64, &[DeliveryState]); 14] = [
+    let lines: [Line; 14] = [
         (
             0,
             Some(InvoiceSent),
