@@ -1,8 +1,11 @@
 //! Made-up values for every page: empty, one, many, hostile. Tests render them all, and
 //! `examples/render_pages.rs` writes them to files to be looked at.
 
-mod full;
+mod connections;
+mod event;
 mod history;
+mod overview;
+mod rules;
 
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -26,8 +29,11 @@ pub struct Sample {
 /// Every page in each of its variants.
 pub fn all() -> Vec<Sample> {
     let mut samples = Vec::new();
-    full::add(&mut samples);
+    overview::add(&mut samples);
     history::add(&mut samples);
+    event::add(&mut samples);
+    rules::add(&mut samples);
+    connections::add(&mut samples);
     for (name, status) in [
         ("error-403", 403),
         ("error-404", 404),
