@@ -27,9 +27,14 @@ pub(crate) async fn run(manager: &SchemaManager<'_>, script: &str) -> Result<(),
             ("{by_id}", ""),
         ]
     };
-    let script = words.iter().fold(script.to_owned(), |sql, (word, says)| sql.replace(word, says));
+    let script = words.iter().fold(script.to_owned(), |sql, (word, says)| {
+        sql.replace(word, says)
+    });
     for statement in script.split(';').map(str::trim).filter(|s| !s.is_empty()) {
-        manager.get_connection().execute_unprepared(statement).await?;
+        manager
+            .get_connection()
+            .execute_unprepared(statement)
+            .await?;
     }
     Ok(())
 }

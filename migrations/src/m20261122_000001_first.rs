@@ -4,7 +4,10 @@
 //! ten-thousandths. Absent parts of a key are the nil id or empty text, never NULL. Ids are UUID v7,
 //! so `PostgreSQL` partitions the history by ranges of them.
 
-#![expect(elided_lifetimes_in_paths, reason = "the trait of sea-orm-migration is written so")]
+#![expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait of sea-orm-migration is written so"
+)]
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -15,13 +18,27 @@ use crate::dialect;
 pub(crate) struct Migration;
 
 /// The tables of the history, which `PostgreSQL` partitions by month.
-const PARTITIONED: [&str; 7] =
-    ["events", "bodies", "decisions", "deliveries", "attempts", "delivery_steps", "receipts"];
+const PARTITIONED: [&str; 7] = [
+    "events",
+    "bodies",
+    "decisions",
+    "deliveries",
+    "attempts",
+    "delivery_steps",
+    "receipts",
+];
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for script in [ACCOUNTS, CONNECTIONS, HISTORY, UNIQUE_ACROSS_MONTHS, RULES, BESIDE] {
+        for script in [
+            ACCOUNTS,
+            CONNECTIONS,
+            HISTORY,
+            UNIQUE_ACROSS_MONTHS,
+            RULES,
+            BESIDE,
+        ] {
             dialect::run(manager, script).await?;
         }
         if manager.get_database_backend() == DbBackend::Postgres {
@@ -32,7 +49,8 @@ impl MigrationTrait for Migration {
                 ))
                 .await?;
             }
-            db.execute_unprepared("ALTER TABLE bodies ALTER COLUMN body SET STORAGE EXTERNAL").await?;
+            db.execute_unprepared("ALTER TABLE bodies ALTER COLUMN body SET STORAGE EXTERNAL")
+                .await?;
         }
         Ok(())
     }

@@ -57,9 +57,10 @@ impl App {
         let user = self.new_user(email, password, true).await?;
         let id = user.id;
         match self.store().platform().create_user(user, self.now()).await {
-            Err(StoreError::Taken(_)) => {
-                Err(AppError::field("email", "somebody with this e-mail address exists already"))
-            }
+            Err(StoreError::Taken(_)) => Err(AppError::field(
+                "email",
+                "somebody with this e-mail address exists already",
+            )),
             done => Ok(done.map(|()| id)?),
         }
     }
@@ -77,7 +78,10 @@ impl App {
             (Ok(typed), Ok(email)) => (typed, email),
             (typed, email) => {
                 let mut problems = typed.err().unwrap_or_default();
-                problems.extend(email.err().map(|p| FieldProblem { field: "owner_email".to_owned(), ..p }));
+                problems.extend(email.err().map(|p| FieldProblem {
+                    field: "owner_email".to_owned(),
+                    ..p
+                }));
                 return Err(AppError::Invalid(problems));
             }
         };
@@ -121,7 +125,10 @@ impl App {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(AppError::field("name", "too many companies have this name; choose another"))
+        Err(AppError::field(
+            "name",
+            "too many companies have this name; choose another",
+        ))
     }
 
     /// Makes a bearer token for the JSON API, shown this once.
@@ -136,15 +143,27 @@ impl App {
         }
         let NewToken { text, digest } = token::api();
         let now = self.now();
-        let grant = TokenGrant { id: ApiTokenId::new(now), tenant, name: name.to_owned(), role };
-        self.store().platform().create_token(grant, *digest.as_bytes(), now).await?;
+        let grant = TokenGrant {
+            id: ApiTokenId::new(now),
+            tenant,
+            name: name.to_owned(),
+            role,
+        };
+        self.store()
+            .platform()
+            .create_token(grant, *digest.as_bytes(), now)
+            .await?;
         Ok(text)
     }
 
     /// What a bearer token allows.
     pub async fn token_grant(&self, text: &str) -> Result<Option<TokenGrant>, AppError> {
         let digest = TokenDigest::of(text);
-        Ok(self.store().platform().token_grant(*digest.as_bytes(), self.now()).await?)
+        Ok(self
+            .store()
+            .platform()
+            .token_grant(*digest.as_bytes(), self.now())
+            .await?)
     }
 
     /// Signs a person in; the cookie's text. A wrong password and an unknown address take as long
@@ -166,21 +185,36 @@ impl App {
         let NewToken { text, digest } = token::random();
         let now = self.now();
         let csrf = token::csrf(&text);
-        let session = Session { user, csrf, seen_at: now, expires_at: now + SESSION };
-        platform.create_session(*digest.as_bytes(), session, address, agent).await?;
+        let session = Session {
+            user,
+            csrf,
+            seen_at: now,
+            expires_at: now + SESSION,
+        };
+        platform
+            .create_session(*digest.as_bytes(), session, address, agent)
+            .await?;
         Ok(Some(text))
     }
 
     /// The session behind a cookie.
     pub async fn session(&self, cookie: &str) -> Result<Option<Session>, AppError> {
         let digest = TokenDigest::of(cookie);
-        Ok(self.store().platform().session(*digest.as_bytes(), self.now()).await?)
+        Ok(self
+            .store()
+            .platform()
+            .session(*digest.as_bytes(), self.now())
+            .await?)
     }
 
     /// Ends a session.
     pub async fn sign_out(&self, cookie: &str) -> Result<(), AppError> {
         let digest = TokenDigest::of(cookie);
-        Ok(self.store().platform().end_session(*digest.as_bytes(), self.now()).await?)
+        Ok(self
+            .store()
+            .platform()
+            .end_session(*digest.as_bytes(), self.now())
+            .await?)
     }
 
     /// Where a person may go: their own tenants; an operator sees all, as a viewer.
@@ -190,7 +224,10 @@ impl App {
         if user.is_operator {
             for tenant in platform.tenants().await? {
                 if own.iter().all(|m| m.tenant.id != tenant.id) {
-                    own.push(Member { tenant, role: Role::Viewer });
+                    own.push(Member {
+                        tenant,
+                        role: Role::Viewer,
+                    });
                 }
             }
         }
@@ -207,7 +244,10 @@ impl App {
             return Ok(None);
         }
         let tenant = platform.tenant_by_slug(slug).await?;
-        Ok(tenant.map(|tenant| Member { tenant, role: Role::Viewer }))
+        Ok(tenant.map(|tenant| Member {
+            tenant,
+            role: Role::Viewer,
+        }))
     }
 
     /// Changes a tenant's name, country, zone and currency.
@@ -227,7 +267,9 @@ impl App {
             currency: typed.currency,
             ..row
         };
-        store.update_settings(changed, actor.to_owned(), self.now()).await?;
+        store
+            .update_settings(changed, actor.to_owned(), self.now())
+            .await?;
         // The zone is part of what a hook needs.
         self.forget_hooks();
         Ok(())
@@ -240,12 +282,21 @@ impl App {
         is_operator: bool,
     ) -> Result<User, AppError> {
         let password = NewPassword::parse(SecretString::from(
-            password.expose_secret().trim_end_matches(['\r', '\n']).to_owned(),
+            password
+                .expose_secret()
+                .trim_end_matches(['\r', '\n'])
+                .to_owned(),
         ))
         .map_err(|e| AppError::field("password", e.to_string()))?;
         let password_hash = self.parts.passwords.hash(password).await?;
         let name = email.split('@').next().unwrap_or_default().to_owned();
-        Ok(User { id: UserId::new(self.now()), email, name, password_hash, is_operator })
+        Ok(User {
+            id: UserId::new(self.now()),
+            email,
+            name,
+            password_hash,
+            is_operator,
+        })
     }
 }
 
@@ -290,12 +341,18 @@ fn read_settings(input: &SettingsInput) -> Result<TypedSettings, Vec<FieldProble
 fn parse_email(text: &str) -> Result<String, FieldProblem> {
     let email = text.trim().to_lowercase();
     let shape = email.split_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty() && domain.contains('.') && !domain.starts_with('.') && !domain.ends_with('.')
+        !local.is_empty()
+            && domain.contains('.')
+            && !domain.starts_with('.')
+            && !domain.ends_with('.')
     });
     let plain = email.len() <= 254 && email.chars().all(|c| !c.is_whitespace() && !c.is_control());
     if shape && plain && email.matches('@').count() == 1 {
         Ok(email)
     } else {
-        Err(FieldProblem::new("email", "type an e-mail address such as ann@example.com"))
+        Err(FieldProblem::new(
+            "email",
+            "type an e-mail address such as ann@example.com",
+        ))
     }
 }

@@ -66,9 +66,9 @@ impl TwilioAccess {
         let chosen = serde_json::from_str::<Sender>(rule).ok();
         match chosen.or_else(|| self.default_sender.clone())? {
             Sender::From(from) => Some(OwnedSender::From(from)),
-            Sender::MessagingService(sid) => {
-                MessagingServiceSid::parse(&sid).ok().map(OwnedSender::MessagingService)
-            }
+            Sender::MessagingService(sid) => MessagingServiceSid::parse(&sid)
+                .ok()
+                .map(OwnedSender::MessagingService),
         }
     }
 }
@@ -117,7 +117,9 @@ impl App {
             secrets.push(self.seal(tenant, name, secret)?);
         }
         let connection = Connection {
-            id: old.as_ref().map_or_else(|| ConnectionId::new(now), |c| c.id),
+            id: old
+                .as_ref()
+                .map_or_else(|| ConnectionId::new(now), |c| c.id),
             tenant,
             provider: Provider::Twilio,
             account: typed.account_sid.to_string(),
@@ -139,7 +141,12 @@ impl App {
         store.save_connection(save).await?;
         self.parts.brakes.release(connection.id.uuid());
         let holds = vec![Hold::NoConnection, Hold::Broken];
-        self.release(tenant, holds, &format!("Released: Twilio was connected by {actor}")).await?;
+        self.release(
+            tenant,
+            holds,
+            &format!("Released: Twilio was connected by {actor}"),
+        )
+        .await?;
         Ok(connection)
     }
 
@@ -149,7 +156,11 @@ impl App {
         let Some((connection, access)) = self.twilio_of(&store).await? else {
             return Err(AppError::Conflict("Twilio is not connected yet".to_owned()));
         };
-        let tested = self.parts.twilio.test(&access.account, CallTime::of(CHECK)).await;
+        let tested = self
+            .parts
+            .twilio
+            .test(&access.account, CallTime::of(CHECK))
+            .await;
         let result = match tested {
             Ok(report) if report.is_usable() => {
                 let mut words = vec!["Twilio accepts these credentials".to_owned()];
@@ -177,10 +188,20 @@ impl App {
                 }
             },
         };
-        let state = if result.is_good { ConnectionState::Ready } else { ConnectionState::Broken };
-        let reason = if result.is_good { String::new() } else { result.says.clone() };
+        let state = if result.is_good {
+            ConnectionState::Ready
+        } else {
+            ConnectionState::Broken
+        };
+        let reason = if result.is_good {
+            String::new()
+        } else {
+            result.says.clone()
+        };
         let checked = Some(result.says.clone());
-        store.set_connection_state(connection.id, state, reason, checked, self.now()).await?;
+        store
+            .set_connection_state(connection.id, state, reason, checked, self.now())
+            .await?;
         if result.is_good {
             let sentence = "Released: Twilio accepts the credentials again";
             self.release(tenant, vec![Hold::Broken], sentence).await?;
@@ -191,9 +212,14 @@ impl App {
     /// The hook of the tenant's Zoho connection.
     pub async fn hook_details(&self, tenant: TenantId) -> Result<HookDetails, AppError> {
         let store = self.tenant(tenant);
-        let connection =
-            store.connection(Provider::Zoho).await?.ok_or(AppError::NotFound("connection"))?;
-        let token = store.hook_token(connection.id).await?.ok_or(AppError::NotFound("hook"))?;
+        let connection = store
+            .connection(Provider::Zoho)
+            .await?
+            .ok_or(AppError::NotFound("connection"))?;
+        let token = store
+            .hook_token(connection.id)
+            .await?
+            .ok_or(AppError::NotFound("hook"))?;
         let secrets = store.secrets(connection.id, self.now()).await?;
         let secrets: Vec<_> = secrets.iter().filter(|s| s.name == HOOK_SECRET).collect();
         Ok(HookDetails {
@@ -211,13 +237,17 @@ impl App {
         actor: &str,
     ) -> Result<SecretString, AppError> {
         let store = self.tenant(tenant);
-        let connection =
-            store.connection(Provider::Zoho).await?.ok_or(AppError::NotFound("connection"))?;
+        let connection = store
+            .connection(Provider::Zoho)
+            .await?
+            .ok_or(AppError::NotFound("connection"))?;
         let secret = SecretString::from(WebhookSecret::generate().expose().to_owned());
         let sealed = self.seal(tenant, HOOK_SECRET, &secret)?;
         let now = self.now();
         let until = now + ROTATION;
-        store.rotate_secret(connection.id, sealed, until, actor.to_owned(), now).await?;
+        store
+            .rotate_secret(connection.id, sealed, until, actor.to_owned(), now)
+            .await?;
         self.forget_hooks();
         Ok(secret)
     }
@@ -259,18 +289,29 @@ impl App {
         connection: &Connection,
     ) -> Result<Option<TwilioAccess>, AppError> {
         let secrets = self.secrets(store.tenant_id(), connection.id).await?;
-        let secret = |name: &str| secrets.iter().find(|(n, _)| n == name).map(|(_, s)| s.clone());
+        let secret = |name: &str| {
+            secrets
+                .iter()
+                .find(|(n, _)| n == name)
+                .map(|(_, s)| s.clone())
+        };
         let settings = &connection.settings;
         let (user, secret) = match ApiKeySid::parse(&settings.api_key_sid) {
             Ok(key) => (User::ApiKey(key), secret(API_KEY_SECRET)),
             Err(_) => (User::AuthToken, secret(AUTH_TOKEN)),
         };
-        let (Ok(account_sid), Some(secret)) = (AccountSid::parse(&connection.account), secret) else {
+        let (Ok(account_sid), Some(secret)) = (AccountSid::parse(&connection.account), secret)
+        else {
             return Ok(None);
         };
         let region = twilio::Region::Us1;
         Ok(Some(TwilioAccess {
-            account: Account { account_sid, user, secret, region },
+            account: Account {
+                account_sid,
+                user,
+                secret,
+                region,
+            },
             hook_token: store.hook_token(connection.id).await?,
             default_sender: default_sender(settings),
         }))
@@ -286,7 +327,9 @@ pub struct CheckResult {
 
 fn default_sender(settings: &Settings) -> Option<Sender> {
     if !settings.messaging_service_sid.is_empty() {
-        Some(Sender::MessagingService(settings.messaging_service_sid.clone()))
+        Some(Sender::MessagingService(
+            settings.messaging_service_sid.clone(),
+        ))
     } else if !settings.from.is_empty() {
         Some(Sender::From(settings.from.clone()))
     } else {
@@ -313,12 +356,17 @@ impl TypedTwilio {
         let account_sid = AccountSid::parse(&input.account_sid)
             .map_err(|e| problems.push(FieldProblem::new("account_sid", e.to_string())))
             .ok();
-        let is_same_account =
-            old.is_some_and(|o| account_sid.as_ref().is_some_and(|a| a.as_str() == o.account));
+        let is_same_account = old.is_some_and(|o| {
+            account_sid
+                .as_ref()
+                .is_some_and(|a| a.as_str() == o.account)
+        });
         let mut new_secrets = Vec::new();
         let mut removed = Vec::new();
         let mut take = |field: &'static str, typed: &Option<SecretString>, is_same: bool| {
-            let typed = typed.as_ref().filter(|s| !s.expose_secret().trim().is_empty());
+            let typed = typed
+                .as_ref()
+                .filter(|s| !s.expose_secret().trim().is_empty());
             match typed.map(|s| parse_secret(s.expose_secret())) {
                 Some(Ok(secret)) => {
                     new_secrets.push((field, secret));
@@ -335,7 +383,11 @@ impl TypedTwilio {
         let has_token = take(AUTH_TOKEN, &input.auth_token, is_same_account);
         let key = input.api_key_sid.trim();
         let is_same_key = is_same_account && old.is_some_and(|o| o.settings.api_key_sid == key);
-        let has_key_secret = take(API_KEY_SECRET, &input.api_key_secret, is_same_key && !key.is_empty());
+        let has_key_secret = take(
+            API_KEY_SECRET,
+            &input.api_key_secret,
+            is_same_key && !key.is_empty(),
+        );
         let mut has = |result: Result<bool, FieldProblem>| match result {
             Ok(has) => Some(has),
             Err(problem) => {
@@ -353,7 +405,10 @@ impl TypedTwilio {
                 problems.push(FieldProblem::new("api_key_sid", error.to_string()));
             }
             if has_key_secret == Some(false) {
-                problems.push(FieldProblem::new(API_KEY_SECRET, "type the secret of the API key"));
+                problems.push(FieldProblem::new(
+                    API_KEY_SECRET,
+                    "type the secret of the API key",
+                ));
             }
         }
         let from = sender_from(&input.from, country)
@@ -363,7 +418,10 @@ impl TypedTwilio {
         if !service.is_empty()
             && let Err(error) = MessagingServiceSid::parse(service)
         {
-            problems.push(FieldProblem::new("messaging_service_sid", error.to_string()));
+            problems.push(FieldProblem::new(
+                "messaging_service_sid",
+                error.to_string(),
+            ));
         }
         if from.is_empty() && service.is_empty() && problems.is_empty() {
             let message = "type the number to send from, or choose a Messaging Service";
@@ -394,7 +452,8 @@ fn sender_from(
     let text = text.trim();
     let letters = text.chars().any(|c| c.is_ascii_alphabetic());
     let allowed = |c: char| c.is_ascii_alphanumeric() || " -+_&".contains(c);
-    if text.is_empty() || (5..=6).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) {
+    if text.is_empty() || (5..=6).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+    {
         return Ok(text.to_owned());
     }
     if letters {
@@ -404,5 +463,7 @@ fn sender_from(
             Err("a sender name has at most 11 letters, digits and spaces".to_owned())
         };
     }
-    to_e164(text, country).map(|n| n.to_string()).map_err(|e| e.to_string())
+    to_e164(text, country)
+        .map(|n| n.to_string())
+        .map_err(|e| e.to_string())
 }

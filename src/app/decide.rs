@@ -75,7 +75,9 @@ impl App {
         }
         if verdicts.decisions.is_empty() {
             let reason = format!("no active rule asks when an {}", matter.event_type.words());
-            verdicts.decisions.push(matter.whole(DecisionKind::NoRule, reason));
+            verdicts
+                .decisions
+                .push(matter.whole(DecisionKind::NoRule, reason));
         }
         Ok(verdicts)
     }
@@ -83,7 +85,10 @@ impl App {
     fn ask(&self, rule: &Rule, matter: &Matter<'_>, verdicts: &mut Verdicts) {
         let reached = reach(&rule.definition.recipient, matter);
         let label = (!matter.label.is_empty()).then_some(matter.label);
-        let today = matter.wished_at.with_timezone(&matter.tenant.zone).date_naive();
+        let today = matter
+            .wished_at
+            .with_timezone(&matter.tenant.zone)
+            .date_naive();
         let facts = Facts::of(matter.reading, reached.person, label, today);
         let verdict = evaluate(&rule.definition.conditions, &facts);
         let mut decision = Decision {
@@ -126,7 +131,9 @@ impl App {
             Err(why) => (String::new(), problem.or(Some(why))),
         };
         let sender = rule.definition.sender.as_ref();
-        let sender = sender.and_then(|s| serde_json::to_string(s).ok()).unwrap_or_default();
+        let sender = sender
+            .and_then(|s| serde_json::to_string(s).ok())
+            .unwrap_or_default();
         let expires_at =
             matter.wished_at + TimeDelta::seconds(i64::from(rule.definition.send_within));
         NewDelivery {
@@ -141,7 +148,11 @@ impl App {
             recipient: reached.name,
             sender,
             body,
-            state: if problem.is_some() { DeliveryState::Failed } else { DeliveryState::Queued },
+            state: if problem.is_some() {
+                DeliveryState::Failed
+            } else {
+                DeliveryState::Queued
+            },
             due_at: problem.is_none().then_some(matter.now),
             reason: problem.unwrap_or_default(),
             expires_at,
@@ -150,13 +161,19 @@ impl App {
 
     fn text(&self, rule: &Rule, kind: DocumentKind, facts: &Facts<'_>) -> Result<String, String> {
         let template = self.template(rule, kind)?;
-        let text = template
-            .render(facts)
-            .map_err(|e| format!("The text of “{}” could not be filled in: {e}", rule.definition.name))?;
+        let text = template.render(facts).map_err(|e| {
+            format!(
+                "The text of “{}” could not be filled in: {e}",
+                rule.definition.name
+            )
+        })?;
         let text = text.trim().to_owned();
         let characters = text.chars().count();
         if text.is_empty() {
-            return Err(format!("The text of “{}” is empty for this event", rule.definition.name));
+            return Err(format!(
+                "The text of “{}” is empty for this event",
+                rule.definition.name
+            ));
         }
         if characters > LONGEST_TEXT {
             return Err(format!(
@@ -173,8 +190,12 @@ impl App {
         if let Some(template) = self.caches.templates.0.get(&key) {
             return Ok(template);
         }
-        let template = Template::parse(&rule.definition.template.body, kind)
-            .map_err(|e| format!("The template of “{}” is not valid: {e}", rule.definition.name))?;
+        let template = Template::parse(&rule.definition.template.body, kind).map_err(|e| {
+            format!(
+                "The template of “{}” is not valid: {e}",
+                rule.definition.name
+            )
+        })?;
         let template = Arc::new(template);
         self.caches.templates.0.insert(key, template.clone());
         Ok(template)
@@ -245,8 +266,15 @@ fn reach_contact<'a>(
         for text in [&person.mobile, &person.phone].into_iter().flatten() {
             match to_e164(text, country) {
                 Ok(number) => {
-                    let name = person.name().or_else(|| party_name(matter)).unwrap_or_default();
-                    return Reached { address: Ok(number), person: Some(person), name };
+                    let name = person
+                        .name()
+                        .or_else(|| party_name(matter))
+                        .unwrap_or_default();
+                    return Reached {
+                        address: Ok(number),
+                        person: Some(person),
+                        name,
+                    };
                 }
                 Err(problem) if refused.is_none() => {
                     let shown: String = text.chars().take(40).collect();
@@ -262,11 +290,19 @@ fn reach_contact<'a>(
         Some(why) => format!("No usable mobile number for {whom}: {why}. Correct it in Zoho Books"),
         None => format!("No mobile number known for {whom}; add one in Zoho Books"),
     };
-    Reached { address: Err(why), person: people.clone().next(), name: whom }
+    Reached {
+        address: Err(why),
+        person: people.clone().next(),
+        name: whom,
+    }
 }
 
 fn contact_country(matter: &Matter<'_>) -> Option<CountryCode> {
-    let own = matter.reading.country.as_deref().and_then(country_from_text);
+    let own = matter
+        .reading
+        .country
+        .as_deref()
+        .and_then(country_from_text);
     own.or_else(|| CountryCode::parse(&matter.tenant.country).ok())
 }
 

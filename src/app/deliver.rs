@@ -78,7 +78,10 @@ impl App {
                 Admission::Go(permit) => permit,
                 Admission::Wait(span, _) => return Ok(Next::In(span)),
             };
-            match self.claim_and_call(store, &delivery, &connection, &access, permit).await? {
+            match self
+                .claim_and_call(store, &delivery, &connection, &access, permit)
+                .await?
+            {
                 Called::Done => return Ok(self.due_again(store, delivery.id).await?),
                 Called::Equal(other) => return self.wait_for_equal(store, &delivery, other).await,
                 Called::Refused => {}
@@ -100,8 +103,11 @@ impl App {
     ) -> Result<Ready, AppError> {
         let now = self.now();
         if let Some(reason) = store.suppression(d.channel, &d.address).await? {
-            let change = Change::to(DeliveryState::Suppressed, d.id, queued(d), now)
-                .because(StepKind::Suppressed, format!("Not sent: {reason}"), "{}".to_owned());
+            let change = Change::to(DeliveryState::Suppressed, d.id, queued(d), now).because(
+                StepKind::Suppressed,
+                format!("Not sent: {reason}"),
+                "{}".to_owned(),
+            );
             store.change(change).await?;
             return Ok(Ready::No(Next::Done));
         }
@@ -110,15 +116,24 @@ impl App {
         }
         if tenant.is_suspended {
             let why = "This account is suspended. Ask the operator of this service";
-            return self.hold(store, d, Hold::Suspended, why).await.map(Ready::No);
+            return self
+                .hold(store, d, Hold::Suspended, why)
+                .await
+                .map(Ready::No);
         }
         if let Some((_, by)) = &tenant.stopped {
             let why = format!("All sending was stopped by {by}. Resume it on the Overview");
-            return self.hold(store, d, Hold::Stopped, &why).await.map(Ready::No);
+            return self
+                .hold(store, d, Hold::Stopped, &why)
+                .await
+                .map(Ready::No);
         }
         let Some((connection, access)) = self.twilio_of(store).await? else {
             let why = "Connect Twilio: there is no account to send with yet";
-            return self.hold(store, d, Hold::NoConnection, why).await.map(Ready::No);
+            return self
+                .hold(store, d, Hold::NoConnection, why)
+                .await
+                .map(Ready::No);
         };
         if connection.state == ConnectionState::Broken {
             let why = format!("Twilio refused the credentials: {}", connection.reason);
@@ -142,7 +157,8 @@ impl App {
         let callback = self.callback_url(access, d.id, attempt_no);
         let sender = access.sender(&d.sender);
         let Some(sender) = sender else {
-            let why = "No sender: choose a number or a Messaging Service for Twilio, or for the rule";
+            let why =
+                "No sender: choose a number or a Messaging Service for Twilio, or for the rule";
             self.hold(store, d, Hold::NoConnection, why).await?;
             return Ok(Called::Done);
         };
@@ -181,14 +197,26 @@ impl App {
             ClaimResult::EqualInFlight(other) => return Ok(Called::Equal(other)),
             ClaimResult::Refused => return Ok(Called::Refused),
         }
-        let time = CallTime { timeout: CALL, start_by: Some(start_by) };
-        let outcome = self.parts.twilio.create(&access.account, &message, time).await;
+        let time = CallTime {
+            timeout: CALL,
+            start_by: Some(start_by),
+        };
+        let outcome = self
+            .parts
+            .twilio
+            .create(&access.account, &message, time)
+            .await;
         let wait = tell_brakes(permit, &outcome);
         if let Some(wait) = wait {
             let until_then = self.now() + TimeDelta::from_std(wait).unwrap_or_default();
             store.pause_connection(connection.id, until_then).await?;
         }
-        let sent = Sent { delivery: d, connection, attempt_no, lease_until };
+        let sent = Sent {
+            delivery: d,
+            connection,
+            attempt_no,
+            lease_until,
+        };
         self.settle(store, &sent, outcome).await?;
         Ok(Called::Done)
     }
@@ -220,7 +248,12 @@ impl App {
                 failed(sent, &error, now)
             }
         };
-        store.change(Change { is_outcome: true, ..change }).await?;
+        store
+            .change(Change {
+                is_outcome: true,
+                ..change
+            })
+            .await?;
         Ok(())
     }
 
@@ -240,7 +273,10 @@ impl App {
         };
         let mut sentence = format!("Twilio has it ({})", accepted.sid);
         if let Some(segments) = accepted.num_segments {
-            sentence = format!("{sentence}, {segments} segment{}", if segments == 1 { "" } else { "s" });
+            sentence = format!(
+                "{sentence}, {segments} segment{}",
+                if segments == 1 { "" } else { "s" }
+            );
         }
         let detail = serde_json::json!({ "response": &accepted.response }).to_string();
         Change {
@@ -274,7 +310,13 @@ impl App {
             sentence,
             "{}".to_owned(),
         );
-        store.change(Change { due_at: Some(now), looks: Some(0), ..change }).await?;
+        store
+            .change(Change {
+                due_at: Some(now),
+                looks: Some(0),
+                ..change
+            })
+            .await?;
         Ok(Next::In(Duration::from_millis(1)))
     }
 
@@ -289,11 +331,23 @@ impl App {
             attempt_no: d.attempt_no,
             lease_owner: None,
         };
-        let waited = if d.reason.is_empty() { "its turn" } else { d.reason.as_str() };
+        let waited = if d.reason.is_empty() {
+            "its turn"
+        } else {
+            d.reason.as_str()
+        };
         let sentence = format!("Not sent: its time ran out while it waited ({waited})");
-        let change = Change::to(DeliveryState::Expired, d.id, guard, now)
-            .because(StepKind::Expired, sentence, "{}".to_owned());
-        store.change(Change { leaves_flight: true, ..change }).await?;
+        let change = Change::to(DeliveryState::Expired, d.id, guard, now).because(
+            StepKind::Expired,
+            sentence,
+            "{}".to_owned(),
+        );
+        store
+            .change(Change {
+                leaves_flight: true,
+                ..change
+            })
+            .await?;
         Ok(Next::Done)
     }
 
@@ -305,10 +359,17 @@ impl App {
         why: &str,
     ) -> Result<Next, AppError> {
         let now = self.now();
-        let change = Change::to(DeliveryState::Held, d.id, queued(d), now)
-            .because(StepKind::Held, why, "{}".to_owned());
+        let change = Change::to(DeliveryState::Held, d.id, queued(d), now).because(
+            StepKind::Held,
+            why,
+            "{}".to_owned(),
+        );
         store
-            .change(Change { hold: Some(hold), due_at: Some(d.expires_at), ..change })
+            .change(Change {
+                hold: Some(hold),
+                due_at: Some(d.expires_at),
+                ..change
+            })
             .await?;
         Ok(Next::Done)
     }
@@ -321,11 +382,20 @@ impl App {
         other: DeliveryId,
     ) -> Result<Next, AppError> {
         let now = self.now();
-        let sentence = format!("Waits until an equal message to the same number is settled ({other})");
+        let sentence =
+            format!("Waits until an equal message to the same number is settled ({other})");
         if d.reason != sentence {
-            let change = Change::to(DeliveryState::Queued, d.id, queued(d), now)
-                .because(StepKind::Waits, sentence, "{}".to_owned());
-            store.change(Change { due_at: Some(now), ..change }).await?;
+            let change = Change::to(DeliveryState::Queued, d.id, queued(d), now).because(
+                StepKind::Waits,
+                sentence,
+                "{}".to_owned(),
+            );
+            store
+                .change(Change {
+                    due_at: Some(now),
+                    ..change
+                })
+                .await?;
         }
         Ok(Next::In(EQUAL_WAIT))
     }
@@ -339,17 +409,28 @@ impl App {
 
     /// Where Twilio reports the fate of this attempt; `None` where it could not reach us.
     fn callback_url(&self, access: &TwilioAccess, id: DeliveryId, attempt: i64) -> Option<String> {
-        let token = access.hook_token.as_deref().filter(|_| self.takes_callbacks())?;
+        let token = access
+            .hook_token
+            .as_deref()
+            .filter(|_| self.takes_callbacks())?;
         // Three tries on errors and time-outs (Twilio's connection overrides); not part of the
         // signed address.
         let path = format!("/hooks/twilio/{token}/status?d={id}&a={attempt}");
-        Some(format!("{}#rc=3&rp=5xx,ct,rt&ct=2000", self.public_url().join(&path)))
+        Some(format!(
+            "{}#rc=3&rp=5xx,ct,rt&ct=2000",
+            self.public_url().join(&path)
+        ))
     }
 
     /// Wakes deliveries that were released.
     pub(super) async fn wake_deliveries(&self, tenant: TenantId, ids: &[DeliveryId]) {
         let now = self.now();
-        self.wake(ids.iter().map(|id| job::deliver(tenant, *id, now)).collect()).await;
+        self.wake(
+            ids.iter()
+                .map(|id| job::deliver(tenant, *id, now))
+                .collect(),
+        )
+        .await;
     }
 }
 
@@ -379,13 +460,21 @@ fn failed(sent: &Sent<'_>, error: &SendError, now: DateTime<Utc>) -> Change {
     let d = sent.delivery;
     let detail = serde_json::json!({ "response": &error.response }).to_string();
     let code = error.code().unwrap_or_default();
-    let guard = |states| Guard { states, attempt_no: sent.attempt_no, lease_owner: None };
+    let guard = |states| Guard {
+        states,
+        attempt_no: sent.attempt_no,
+        lease_owner: None,
+    };
     // A definite "no" also settles a delivery whose lease ran out meanwhile.
     let open = guard(&[DeliveryState::Sending, DeliveryState::Unknown]);
     let to = |state, guard| Change::to(state, d.id, guard, now);
     let change = match &error.kind {
         SendFailure::Refused(_) if codes::explain(code).is_opt_out() => Change {
-            suppress: Some((d.channel, d.address.clone(), "The recipient has opted out (21610)".to_owned())),
+            suppress: Some((
+                d.channel,
+                d.address.clone(),
+                "The recipient has opted out (21610)".to_owned(),
+            )),
             ..to(DeliveryState::Suppressed, open).because(
                 StepKind::Suppressed,
                 refusal(code, d),
@@ -404,33 +493,64 @@ fn failed(sent: &Sent<'_>, error: &SendError, now: DateTime<Utc>) -> Change {
             due_at: Some(d.expires_at),
             ..to(DeliveryState::Held, open).because(
                 StepKind::Held,
-                format!("Twilio refused the credentials ({code}). Enter them again under Connections"),
+                format!(
+                    "Twilio refused the credentials ({code}). Enter them again under Connections"
+                ),
                 detail,
             )
         },
         SendFailure::Ambiguous { why, .. } => {
             let sentence = format!("{}: Twilio may or may not have it", doubt(*why));
-            let change = to(DeliveryState::Unknown, guard(&[DeliveryState::Sending]))
-                .because(StepKind::Unknown, sentence, detail);
-            return Change { due_at: Some(sent.lease_until), looks: Some(0), ..change };
+            let change = to(DeliveryState::Unknown, guard(&[DeliveryState::Sending])).because(
+                StepKind::Unknown,
+                sentence,
+                detail,
+            );
+            return Change {
+                due_at: Some(sent.lease_until),
+                looks: Some(0),
+                ..change
+            };
         }
-        SendFailure::Throttled { retry_after, .. }
-        | SendFailure::TryLater { retry_after, .. } => {
-            let least = if matches!(error.kind, SendFailure::TryLater { .. }) { 120 } else { 1 };
+        SendFailure::Throttled { retry_after, .. } | SendFailure::TryLater { retry_after, .. } => {
+            let least = if matches!(error.kind, SendFailure::TryLater { .. }) {
+                120
+            } else {
+                1
+            };
             let wait = back_off(d.tries, least, *retry_after);
-            retry(to(DeliveryState::Queued, open), d, wait, &error.to_string(), detail)
+            retry(
+                to(DeliveryState::Queued, open),
+                d,
+                wait,
+                &error.to_string(),
+                detail,
+            )
         }
         SendFailure::NotSent(_) => {
             let wait = back_off(d.tries, 1, None);
-            retry(to(DeliveryState::Queued, open), d, wait, &error.to_string(), detail)
+            retry(
+                to(DeliveryState::Queued, open),
+                d,
+                wait,
+                &error.to_string(),
+                detail,
+            )
         }
     };
-    Change { error_code: code.into(), leaves_flight: true, ..change }
+    Change {
+        error_code: code.into(),
+        leaves_flight: true,
+        ..change
+    }
 }
 
 fn retry(change: Change, d: &Delivery, wait: Duration, why: &str, detail: String) -> Change {
     let due = change.now + TimeDelta::from_std(wait).unwrap_or_default();
-    let sentence = format!("{why}; nothing was sent. Next try in {} s", wait.as_secs().max(1));
+    let sentence = format!(
+        "{why}; nothing was sent. Next try in {} s",
+        wait.as_secs().max(1)
+    );
     Change {
         due_at: Some(due.min(d.expires_at)),
         tries: Some(d.tries + 1),
@@ -463,7 +583,9 @@ fn tell_brakes(permit: Permit, outcome: &Result<Accepted, SendError>) -> Option<
             None
         }
         Ok(_)
-        | Err(SendFailure::Refused(_) | SendFailure::TryLater { .. } | SendFailure::Credentials(_)) => {
+        | Err(
+            SendFailure::Refused(_) | SendFailure::TryLater { .. } | SendFailure::Credentials(_),
+        ) => {
             permit.succeeded();
             None
         }
@@ -473,9 +595,16 @@ fn tell_brakes(permit: Permit, outcome: &Result<Accepted, SendError>) -> Option<
 
 /// Still waiting for its turn.
 fn queued(d: &Delivery) -> Guard {
-    Guard { states: &[DeliveryState::Queued], attempt_no: d.attempt_no, lease_owner: None }
+    Guard {
+        states: &[DeliveryState::Queued],
+        attempt_no: d.attempt_no,
+        lease_owner: None,
+    }
 }
 
 fn until(due: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
-    (due - now).to_std().unwrap_or_default().max(Duration::from_millis(1))
+    (due - now)
+        .to_std()
+        .unwrap_or_default()
+        .max(Duration::from_millis(1))
 }

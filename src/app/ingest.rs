@@ -71,7 +71,11 @@ impl App {
             .filter_map(|(_, secret)| WebhookSecret::parse(secret.expose_secret()).ok())
             .collect();
         let hook = Arc::new(Hook { target, secrets });
-        self.caches.hooks.known.insert(token.to_owned(), hook.clone()).await;
+        self.caches
+            .hooks
+            .known
+            .insert(token.to_owned(), hook.clone())
+            .await;
         Ok(Some(hook))
     }
 
@@ -93,7 +97,8 @@ impl App {
             });
             let path = path_text(request.path_type, &request.label);
             let reason = rejection.problem.to_string();
-            self.reject(hook.target.clone(), path, request.client, reason, compared).await;
+            self.reject(hook.target.clone(), path, request.client, reason, compared)
+                .await;
             return Ok(Received::Rejected(rejection));
         }
         let now = self.now();
@@ -101,7 +106,8 @@ impl App {
         let event = new_event(&hook.target, request, now);
         let kept = self.store().ingest(event).await?;
         if !kept.is_duplicate {
-            self.wake(vec![job::route_event(tenant, kept.event, now)]).await;
+            self.wake(vec![job::route_event(tenant, kept.event, now)])
+                .await;
         }
         Ok(Received::Kept(kept))
     }
@@ -172,8 +178,11 @@ fn new_event(target: &HookTarget, request: HookRequest, now: DateTime<Utc>) -> N
 /// Refuses repeats: over the hook, the path, and what the signature covers of query and body, so
 /// that nobody makes a captured request new by adding an `&`.
 fn digest(target: &HookTarget, request: &HookRequest, day: Option<&str>) -> [u8; 32] {
-    let (pairs, body) =
-        webhook::signed_parts(&request.query, request.content_type.as_deref(), &request.body);
+    let (pairs, body) = webhook::signed_parts(
+        &request.query,
+        request.content_type.as_deref(),
+        &request.body,
+    );
     let mut hash = Sha256::new();
     hash.update(target.connection.uuid().as_bytes());
     let path = path_text(request.path_type, &request.label);

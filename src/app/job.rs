@@ -26,7 +26,12 @@ pub fn route_order(tenant: TenantId, order: OrderId, due: DateTime<Utc>) -> Push
 
 /// A wish to move a delivery on at `due`.
 pub fn deliver(tenant: TenantId, delivery: DeliveryId, due: DateTime<Utc>) -> Push {
-    push(DELIVER, tenant, vec![delivery.event.uuid(), delivery.own], due)
+    push(
+        DELIVER,
+        tenant,
+        vec![delivery.event.uuid(), delivery.own],
+        due,
+    )
 }
 
 /// The job for something that waits in the database.
@@ -39,5 +44,8 @@ pub fn of_due(due: Due, now: DateTime<Utc>) -> Push {
 }
 
 fn push(kind: Kind, tenant: TenantId, ids: Vec<Uuid>, due: DateTime<Utc>) -> Push {
-    Push { job: Job::new(kind, tenant.uuid(), ids), due }
+    Push {
+        job: Job::new(kind, tenant.uuid(), ids),
+        due,
+    }
 }

@@ -30,7 +30,13 @@ impl App {
         let now = self.now();
         let id = new_v7(now);
         let sealed = self.parts.vault.seal(&place(tenant, id), secret)?;
-        Ok(StoredSecret { id, name: name.to_owned(), sealed, created_at: now, expires_at: None })
+        Ok(StoredSecret {
+            id,
+            name: name.to_owned(),
+            sealed,
+            created_at: now,
+            expires_at: None,
+        })
     }
 
     /// The secrets of a connection by name, newest first.
@@ -41,7 +47,12 @@ impl App {
     ) -> Result<Vec<(String, SecretString)>, AppError> {
         let rows = self.tenant(tenant).secrets(connection, self.now()).await?;
         rows.into_iter()
-            .map(|row| Ok((row.name, self.parts.vault.open(&place(tenant, row.id), &row.sealed)?)))
+            .map(|row| {
+                Ok((
+                    row.name,
+                    self.parts.vault.open(&place(tenant, row.id), &row.sealed)?,
+                ))
+            })
             .collect()
     }
 }

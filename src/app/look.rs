@@ -62,11 +62,15 @@ impl App {
         let access = self.twilio_by_id(store, d.connection).await?;
         let (Some(attempt), Some(access)) = (attempt, access) else {
             let why = "The Twilio account that it was given to is no longer connected";
-            return self.ask_person(store, d, why, serde_json::Value::Null).await;
+            return self
+                .ask_person(store, d, why, serde_json::Value::Null)
+                .await;
         };
         if access.account.account_sid.as_str() != d.account {
             let why = "Twilio was connected to another account since, so we cannot look";
-            return self.ask_person(store, d, why, serde_json::Value::Null).await;
+            return self
+                .ask_person(store, d, why, serde_json::Value::Null)
+                .await;
         }
         match self.see(store, d, &attempt, &access).await {
             Ok(sight) => self.judge(store, d, &sight).await,
@@ -87,12 +91,17 @@ impl App {
         let listing = self.list(access, &d.address, since).await?;
         let window = window(attempt, &listing, asked_at);
         let sids: Vec<String> = listing.messages.iter().map(|m| m.sid.to_string()).collect();
-        let taken =
-            store.taken_sids(&d.account, &sids, d.id).await.map_err(|e| Unseen::Store(e.into()))?;
-        let lost = Lost { window: window.clone(), to: &d.address, body: &d.body };
-        let is_held = |sid: &crate::twilio::credentials::MessageSid| {
-            taken.iter().any(|t| t == sid.as_str())
+        let taken = store
+            .taken_sids(&d.account, &sids, d.id)
+            .await
+            .map_err(|e| Unseen::Store(e.into()))?;
+        let lost = Lost {
+            window: window.clone(),
+            to: &d.address,
+            body: &d.body,
         };
+        let is_held =
+            |sid: &crate::twilio::credentials::MessageSid| taken.iter().any(|t| t == sid.as_str());
         let finding = match lookup::find(&listing.messages, &lost, is_held) {
             Finding::Missing if !listing.complete => Finding::Unclear,
             finding => finding,
@@ -105,7 +114,11 @@ impl App {
             "witness": witness.as_ref().map(|w| &w.sid),
             "witness_shown": witness.as_ref().map(|w| w.is_shown),
         });
-        Ok(Sight { finding, witness, proof })
+        Ok(Sight {
+            finding,
+            witness,
+            proof,
+        })
     }
 
     async fn list(
@@ -114,8 +127,17 @@ impl App {
         to: &str,
         not_before: DateTime<Utc>,
     ) -> Result<Listing, Unseen> {
-        let query = ListQuery { to: Some(to), page_size: 100, max_pages: 10, not_before };
-        let listed = self.parts.twilio.list(&access.account, &query, CallTime::of(CALL)).await;
+        let query = ListQuery {
+            to: Some(to),
+            page_size: 100,
+            max_pages: 10,
+            not_before,
+        };
+        let listed = self
+            .parts
+            .twilio
+            .list(&access.account, &query, CallTime::of(CALL))
+            .await;
         listed.map_err(Unseen::Twilio)
     }
 
@@ -189,8 +211,11 @@ impl App {
             looks: Some(0),
             leaves_flight: true,
             message: Some(message),
-            ..Change::to(DeliveryState::Accepted, d.id, unknown(d), now)
-                .because(StepKind::Found, sentence, proof)
+            ..Change::to(DeliveryState::Accepted, d.id, unknown(d), now).because(
+                StepKind::Found,
+                sentence,
+                proof,
+            )
         };
         store.change(change).await?;
         Ok(Next::In(wait.to_std().unwrap_or_default()))
@@ -210,15 +235,25 @@ impl App {
             let change = Change {
                 due_at: Some(now + TimeDelta::seconds(APART)),
                 looks: Some(looks),
-                ..Change::to(DeliveryState::Unknown, d.id, unknown(d), now)
-                    .because(StepKind::Look, sentence, proof)
+                ..Change::to(DeliveryState::Unknown, d.id, unknown(d), now).because(
+                    StepKind::Look,
+                    sentence,
+                    proof,
+                )
             };
             store.change(change).await?;
             return Ok(Next::In(Duration::from_secs(APART.unsigned_abs())));
         }
         if d.absents > 0 {
             let why = "Twice there was no trace of it at Twilio";
-            return self.ask_person(store, d, why, serde_json::from_str(&proof).unwrap_or_default()).await;
+            return self
+                .ask_person(
+                    store,
+                    d,
+                    why,
+                    serde_json::from_str(&proof).unwrap_or_default(),
+                )
+                .await;
         }
         let absent = format!("No trace at Twilio after {LOOKS} looks; sending it once more");
         let change = Change {
@@ -226,8 +261,11 @@ impl App {
             looks: Some(0),
             absents: Some(d.absents + 1),
             leaves_flight: true,
-            ..Change::to(DeliveryState::Queued, d.id, unknown(d), now)
-                .because(StepKind::Absent, absent, proof)
+            ..Change::to(DeliveryState::Queued, d.id, unknown(d), now).because(
+                StepKind::Absent,
+                absent,
+                proof,
+            )
         };
         store.change(change).await?;
         // Whether its time has run out is tested where the send begins.
@@ -252,8 +290,11 @@ impl App {
         let sentence = format!("Looked: no trace at Twilio, but {why}");
         let change = Change {
             due_at: Some(now + wait),
-            ..Change::to(DeliveryState::Unknown, d.id, unknown(d), now)
-                .because(StepKind::Look, sentence, proof)
+            ..Change::to(DeliveryState::Unknown, d.id, unknown(d), now).because(
+                StepKind::Look,
+                sentence,
+                proof,
+            )
         };
         store.change(change).await?;
         Ok(Next::In(wait.to_std().unwrap_or_default()))
@@ -271,11 +312,21 @@ impl App {
             CallFailure::Credentials(_) | CallFailure::NotFound(_) | CallFailure::Refused(_)
         );
         if lasting {
-            let why = format!("Twilio does not let us list messages ({error}), as with trial accounts \
-                               and restricted keys");
-            return self.ask_person(store, d, &why, serde_json::Value::Null).await;
+            let why = format!(
+                "Twilio does not let us list messages ({error}), as with trial accounts \
+                               and restricted keys"
+            );
+            return self
+                .ask_person(store, d, &why, serde_json::Value::Null)
+                .await;
         }
-        self.undecided(store, d, &format!("the list could not be read ({error})"), "{}".to_owned()).await
+        self.undecided(
+            store,
+            d,
+            &format!("the list could not be read ({error})"),
+            "{}".to_owned(),
+        )
+        .await
     }
 
     /// Nobody but a person can tell.
@@ -290,13 +341,20 @@ impl App {
             "{why}. Twilio may or may not have it: look in the Twilio Console, then choose “It \
              arrived” or “Send again”"
         );
-        let proof = if proof.is_null() { "{}".to_owned() } else { proof.to_string() };
+        let proof = if proof.is_null() {
+            "{}".to_owned()
+        } else {
+            proof.to_string()
+        };
         // Looking ends here, so equal messages need not wait for it any longer.
         let change = Change {
             hold: Some(Hold::Person),
             leaves_flight: true,
-            ..Change::to(DeliveryState::Unknown, d.id, unknown(d), self.now())
-                .because(StepKind::NeedsPerson, sentence, proof)
+            ..Change::to(DeliveryState::Unknown, d.id, unknown(d), self.now()).because(
+                StepKind::NeedsPerson,
+                sentence,
+                proof,
+            )
         };
         store.change(change).await?;
         Ok(Next::Done)
@@ -310,8 +368,14 @@ enum Unseen {
 }
 
 /// When Twilio may have made the message, by Twilio's own clock.
-fn window(attempt: &Attempt, listing: &Listing, asked_at: DateTime<Utc>) -> RangeInclusive<DateTime<Utc>> {
-    let ahead = listing.date.map_or(TimeDelta::zero(), |date| date - asked_at);
+fn window(
+    attempt: &Attempt,
+    listing: &Listing,
+    asked_at: DateTime<Utc>,
+) -> RangeInclusive<DateTime<Utc>> {
+    let ahead = listing
+        .date
+        .map_or(TimeDelta::zero(), |date| date - asked_at);
     attempt.started_at + ahead - SLACK..=attempt.lease_until + ahead + SLACK
 }
 
@@ -322,5 +386,9 @@ fn apart(d: &Delivery, now: DateTime<Utc>) -> TimeDelta {
 }
 
 fn unknown(d: &Delivery) -> Guard {
-    Guard { states: &[DeliveryState::Unknown], attempt_no: d.attempt_no, lease_owner: None }
+    Guard {
+        states: &[DeliveryState::Unknown],
+        attempt_no: d.attempt_no,
+        lease_owner: None,
+    }
 }

@@ -81,7 +81,10 @@ impl App {
             templates: decide::TemplateCache::new(),
             rejected: ingest::RejectedLimiter::default(),
         };
-        Self { parts: Arc::new(parts), caches: Arc::new(caches) }
+        Self {
+            parts: Arc::new(parts),
+            caches: Arc::new(caches),
+        }
     }
 
     /// The present instant.

@@ -25,7 +25,11 @@ pub(super) fn first(takes_callbacks: bool) -> TimeDelta {
 }
 
 fn plan(takes_callbacks: bool) -> &'static [i64] {
-    if takes_callbacks { &BESIDE_REPORTS } else { &ALONE }
+    if takes_callbacks {
+        &BESIDE_REPORTS
+    } else {
+        &ALONE
+    }
 }
 
 impl App {
@@ -39,7 +43,12 @@ impl App {
             return self.end_polling(store, d).await;
         };
         let now = self.now();
-        match self.parts.twilio.get(&access.account, &sid, CallTime::of(CALL)).await {
+        match self
+            .parts
+            .twilio
+            .get(&access.account, &sid, CallTime::of(CALL))
+            .await
+        {
             Ok(message) => {
                 let code = message.error_code.map_or(0, i64::from);
                 let word = message.status.map_or("unknown", |s| s.as_str());
@@ -54,7 +63,8 @@ impl App {
                     reason: super::receipts::words(word, code, d),
                     source: "poll",
                     is_verified: true,
-                    detail: serde_json::json!({ "error_message": message.error_message }).to_string(),
+                    detail: serde_json::json!({ "error_message": message.error_message })
+                        .to_string(),
                     due_at: Some(now),
                     now,
                 };
@@ -76,7 +86,9 @@ impl App {
 
     async fn plan_poll(&self, store: &TenantStore, d: &Delivery) -> Result<Next, AppError> {
         let now = self.now();
-        let done = usize::try_from(d.looks).unwrap_or(usize::MAX).saturating_add(1);
+        let done = usize::try_from(d.looks)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1);
         let Some(wait) = plan(self.takes_callbacks()).get(done) else {
             return self.end_polling(store, d).await;
         };
@@ -87,7 +99,9 @@ impl App {
             ..Change::to(d.state, d.id, still(d), now)
         };
         store.change(change).await?;
-        Ok(Next::In(std::time::Duration::from_secs(wait.unsigned_abs())))
+        Ok(Next::In(std::time::Duration::from_secs(
+            wait.unsigned_abs(),
+        )))
     }
 
     /// The carrier gave no receipt: that is an end, too.
@@ -96,8 +110,11 @@ impl App {
             DeliveryState::Sent => "Sent, delivery not confirmed: the carrier gave no receipt",
             _ => "Twilio has it; nothing more was heard of it",
         };
-        let change = Change::to(d.state, d.id, still(d), self.now())
-            .because(StepKind::Unconfirmed, sentence, "{}".to_owned());
+        let change = Change::to(d.state, d.id, still(d), self.now()).because(
+            StepKind::Unconfirmed,
+            sentence,
+            "{}".to_owned(),
+        );
         store.change(change).await?;
         Ok(Next::Done)
     }

@@ -48,7 +48,12 @@ impl App {
         token: &str,
         request: StatusRequest,
     ) -> Result<StatusAnswer, AppError> {
-        let Some(target) = self.store().platform().hook(Provider::Twilio, token).await? else {
+        let Some(target) = self
+            .store()
+            .platform()
+            .hook(Provider::Twilio, token)
+            .await?
+        else {
             return Ok(StatusAnswer::UnknownHook);
         };
         let store = self.tenant(target.tenant);
@@ -65,8 +70,14 @@ impl App {
                 "signature_present": request.signature.is_some(),
             });
             let client = request.client;
-            self.reject(target, "twilio/status".to_owned(), client, reason.to_owned(), compared)
-                .await;
+            self.reject(
+                target,
+                "twilio/status".to_owned(),
+                client,
+                reason.to_owned(),
+                compared,
+            )
+            .await;
             return Ok(StatusAnswer::Forged);
         }
         let Ok(report) = callback::parse(&request.body) else {
@@ -82,7 +93,11 @@ impl App {
 
     async fn callback_tokens(&self, target: &HookTarget) -> Result<Vec<SecretString>, AppError> {
         let secrets = self.secrets(target.tenant, target.connection).await?;
-        Ok(secrets.into_iter().filter(|(name, _)| name == AUTH_TOKEN).map(|(_, s)| s).collect())
+        Ok(secrets
+            .into_iter()
+            .filter(|(name, _)| name == AUTH_TOKEN)
+            .map(|(_, s)| s)
+            .collect())
     }
 
     fn is_signed(&self, request: &StatusRequest, tokens: &[SecretString]) -> bool {
@@ -139,7 +154,11 @@ impl App {
         };
         let now = self.now();
         let guard = Guard {
-            states: &[DeliveryState::Accepted, DeliveryState::Sent, DeliveryState::Unknown],
+            states: &[
+                DeliveryState::Accepted,
+                DeliveryState::Sent,
+                DeliveryState::Unknown,
+            ],
             attempt_no: d.attempt_no,
             lease_owner: None,
         };

@@ -37,7 +37,15 @@ impl App {
             return Err(AppError::NotFound("event"));
         }
         let order = self.order(tenant, OrderKind::ReplayEvent, event, None, nonce, actor)?;
-        let order = self.make(&store, NewOrder { order, delivery: None }).await?;
+        let order = self
+            .make(
+                &store,
+                NewOrder {
+                    order,
+                    delivery: None,
+                },
+            )
+            .await?;
         let now = self.now();
         let is_pending = match self.route_order(tenant, order.id).await {
             Ok(Ordered::Done) => false,
@@ -46,11 +54,21 @@ impl App {
         };
         if is_pending {
             let soon = now + TimeDelta::seconds(1);
-            self.wake(vec![job::route_order(tenant, order.id, soon)]).await;
+            self.wake(vec![job::route_order(tenant, order.id, soon)])
+                .await;
         }
         let deliveries = store.deliveries_of(event).await?;
-        let deliveries = deliveries.iter().filter(|d| d.order == order.id).map(|d| d.id).collect();
-        Ok(Replayed { order: order.id, event, deliveries, is_pending })
+        let deliveries = deliveries
+            .iter()
+            .filter(|d| d.order == order.id)
+            .map(|d| d.id)
+            .collect();
+        Ok(Replayed {
+            order: order.id,
+            event,
+            deliveries,
+            is_pending,
+        })
     }
 
     /// Sends the stored text to the stored address again, as a new delivery linked to the first.
@@ -71,8 +89,14 @@ impl App {
                 old.reason
             )));
         }
-        let order =
-            self.order(tenant, OrderKind::ReplayDelivery, id.event, Some(id), nonce, actor)?;
+        let order = self.order(
+            tenant,
+            OrderKind::ReplayDelivery,
+            id.event,
+            Some(id),
+            nonce,
+            actor,
+        )?;
         let send_within = self.send_within(&store, &old).await?;
         let delivery = NewDelivery {
             id: DeliveryId::new(id.event, order.requested_at),
@@ -92,14 +116,30 @@ impl App {
             expires_at: order.requested_at + send_within,
         };
         let new = delivery.id;
-        let order = self.make(&store, NewOrder { order, delivery: Some(delivery) }).await?;
+        let order = self
+            .make(
+                &store,
+                NewOrder {
+                    order,
+                    delivery: Some(delivery),
+                },
+            )
+            .await?;
         let made = store.deliveries_of(id.event).await?;
-        let deliveries: Vec<_> =
-            made.iter().filter(|d| d.order == order.id).map(|d| d.id).collect();
+        let deliveries: Vec<_> = made
+            .iter()
+            .filter(|d| d.order == order.id)
+            .map(|d| d.id)
+            .collect();
         if deliveries.contains(&new) {
             self.wake_deliveries(tenant, &[new]).await;
         }
-        Ok(Replayed { order: order.id, event: id.event, deliveries, is_pending: false })
+        Ok(Replayed {
+            order: order.id,
+            event: id.event,
+            deliveries,
+            is_pending: false,
+        })
     }
 
     fn order(

@@ -25,6 +25,10 @@ impl App {
     /// free to be looked at now.
     pub async fn take_over(&self) -> Result<u64, AppError> {
         let owner = self.parts.lease_owner.clone();
-        Ok(self.store().platform().expire_foreign_leases(owner, self.now()).await?)
+        Ok(self
+            .store()
+            .platform()
+            .expire_foreign_leases(owner, self.now())
+            .await?)
     }
 }

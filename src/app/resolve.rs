@@ -55,12 +55,24 @@ impl App {
             ),
             Resolution::Cancel => (
                 DeliveryState::Canceled,
-                &[DeliveryState::Unknown, DeliveryState::Held, DeliveryState::Queued],
+                &[
+                    DeliveryState::Unknown,
+                    DeliveryState::Held,
+                    DeliveryState::Queued,
+                ],
                 format!("Canceled by {actor}"),
             ),
         };
-        let kind = if resolution == Resolution::Cancel { StepKind::Canceled } else { StepKind::Resolved };
-        let guard = Guard { states, attempt_no: d.attempt_no, lease_owner: None };
+        let kind = if resolution == Resolution::Cancel {
+            StepKind::Canceled
+        } else {
+            StepKind::Resolved
+        };
+        let guard = Guard {
+            states,
+            attempt_no: d.attempt_no,
+            lease_owner: None,
+        };
         let change = Change {
             due_at: (state == DeliveryState::Queued).then_some(now),
             looks: Some(0),

@@ -42,7 +42,9 @@ impl App {
                 return Ok(());
             }
             let received_at = event.received_at;
-            let commit = self.plan(&store, &event, OrderId::nil(), received_at).await?;
+            let commit = self
+                .plan(&store, &event, OrderId::nil(), received_at)
+                .await?;
             if self.commit(&store, tenant, commit).await? {
                 return Ok(());
             }
@@ -67,9 +69,11 @@ impl App {
                 return Ok(Ordered::EventWaits);
             }
             let commit = if event.state == EventState::Unrecognised {
-                self.plan(&store, &event, order.id, order.requested_at).await?
+                self.plan(&store, &event, order.id, order.requested_at)
+                    .await?
             } else {
-                self.plan_again(&store, &event, order.id, order.requested_at).await?
+                self.plan_again(&store, &event, order.id, order.requested_at)
+                    .await?
             };
             if self.commit(&store, tenant, commit).await? {
                 return Ok(Ordered::Done);
@@ -117,7 +121,9 @@ impl App {
             Ok(reading) => reading,
             Err(why) => return Ok(unrecognised(event, order, &tenant, why, now)),
         };
-        let known = store.document(event.connection, reading.kind, &reading.id).await?;
+        let known = store
+            .document(event.connection, reading.kind, &reading.id)
+            .await?;
         let seen = Observation {
             event: event.id,
             reading: &reading,
@@ -147,7 +153,10 @@ impl App {
             (outcome, _) => {
                 let (kind, reason) = words(outcome, &reading);
                 let decision = whole(event.id, order, kind, reason, now);
-                Verdicts { decisions: vec![decision], ..Verdicts::default() }
+                Verdicts {
+                    decisions: vec![decision],
+                    ..Verdicts::default()
+                }
             }
         };
         Ok(RouteCommit {
@@ -200,7 +209,10 @@ impl App {
                     Err(why) => (DecisionKind::Unrecognised, why),
                 };
                 let decision = whole(event.id, order, kind, reason, now);
-                Verdicts { decisions: vec![decision], ..Verdicts::default() }
+                Verdicts {
+                    decisions: vec![decision],
+                    ..Verdicts::default()
+                }
             }
         };
         Ok(RouteCommit {
@@ -244,7 +256,11 @@ async fn remembered(
 /// Midnight of the document's date in the tenant's zone.
 fn dated_at(tenant: &Tenant, reading: &Reading) -> Option<DateTime<Utc>> {
     let midnight = reading.date?.and_time(NaiveTime::MIN);
-    tenant.zone.from_local_datetime(&midnight).earliest().map(|t| t.with_timezone(&Utc))
+    tenant
+        .zone
+        .from_local_datetime(&midnight)
+        .earliest()
+        .map(|t| t.with_timezone(&Utc))
 }
 
 /// An outcome that asks no rule, in words.
@@ -257,7 +273,10 @@ fn words(outcome: &Outcome, reading: &Reading) -> (DecisionKind, String) {
                 Told::PassedOver => " (passed over: told as a later step)",
                 Told::Baseline => " (known from the first time we saw it)",
             };
-            (DecisionKind::AlreadyHandled, format!("already handled by {by}{how}"))
+            (
+                DecisionKind::AlreadyHandled,
+                format!("already handled by {by}{how}"),
+            )
         }
         Outcome::Baseline => (
             DecisionKind::Baseline,
@@ -305,7 +324,12 @@ fn document(
         state: settlement.document,
         claims: settlement.claims,
         party: reading.party.as_ref().map(|p| p.id.clone()),
-        people: reading.persons.iter().filter(|p| !p.id.is_empty()).cloned().collect(),
+        people: reading
+            .persons
+            .iter()
+            .filter(|p| !p.id.is_empty())
+            .cloned()
+            .collect(),
     }
 }
 

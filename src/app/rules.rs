@@ -23,7 +23,10 @@ impl App {
 
     /// One rule.
     pub async fn rule(&self, tenant: TenantId, id: RuleId) -> Result<Rule, AppError> {
-        self.tenant(tenant).rule(id).await?.ok_or(AppError::NotFound("rule"))
+        self.tenant(tenant)
+            .rule(id)
+            .await?
+            .ok_or(AppError::NotFound("rule"))
     }
 
     /// Adds a rule; it is at the end and on unless said otherwise.
@@ -45,7 +48,9 @@ impl App {
         };
         let at_end = switches.position.is_none();
         let store = self.tenant(tenant);
-        store.create_rule(rule, at_end, actor.to_owned(), self.now()).await?;
+        store
+            .create_rule(rule, at_end, actor.to_owned(), self.now())
+            .await?;
         self.rule(tenant, id).await
     }
 
@@ -66,7 +71,10 @@ impl App {
             ..old
         };
         let store = self.tenant(tenant);
-        if !store.update_rule(rule, actor.to_owned(), self.now()).await? {
+        if !store
+            .update_rule(rule, actor.to_owned(), self.now())
+            .await?
+        {
             return Err(AppError::NotFound("rule"));
         }
         self.rule(tenant, id).await
@@ -81,15 +89,28 @@ impl App {
         actor: &str,
     ) -> Result<(), AppError> {
         let store = self.tenant(tenant);
-        let done = store.switch_rule(id, enabled, actor.to_owned(), self.now()).await?;
-        if done { Ok(()) } else { Err(AppError::NotFound("rule")) }
+        let done = store
+            .switch_rule(id, enabled, actor.to_owned(), self.now())
+            .await?;
+        if done {
+            Ok(())
+        } else {
+            Err(AppError::NotFound("rule"))
+        }
     }
 
     /// Moves a rule one place up or down.
     pub async fn move_rule(&self, tenant: TenantId, id: RuleId, up: bool) -> Result<(), AppError> {
         let mut ids: Vec<_> = self.rules(tenant).await?.iter().map(|r| r.id).collect();
-        let at = ids.iter().position(|i| *i == id).ok_or(AppError::NotFound("rule"))?;
-        let to = if up { at.saturating_sub(1) } else { (at + 1).min(ids.len() - 1) };
+        let at = ids
+            .iter()
+            .position(|i| *i == id)
+            .ok_or(AppError::NotFound("rule"))?;
+        let to = if up {
+            at.saturating_sub(1)
+        } else {
+            (at + 1).min(ids.len() - 1)
+        };
         ids.swap(at, to);
         Ok(self.tenant(tenant).order_rules(ids).await?)
     }
@@ -103,20 +124,26 @@ impl App {
     ) -> Result<(), AppError> {
         let store = self.tenant(tenant);
         let gone = store.delete_rule(id, actor.to_owned(), self.now()).await?;
-        if gone { Ok(()) } else { Err(AppError::NotFound("rule")) }
+        if gone {
+            Ok(())
+        } else {
+            Err(AppError::NotFound("rule"))
+        }
     }
 
     /// Reads a definition; national numbers are read in the tenant's country, and the template must
     /// compile for the event's kind of document.
-    async fn definition(
-        &self,
-        tenant: TenantId,
-        json: &Value,
-    ) -> Result<RuleDefinition, AppError> {
-        let row = self.tenant(tenant).tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+    async fn definition(&self, tenant: TenantId, json: &Value) -> Result<RuleDefinition, AppError> {
+        let row = self
+            .tenant(tenant)
+            .tenant()
+            .await?
+            .ok_or(AppError::NotFound("tenant"))?;
         let country = CountryCode::parse(&row.country).ok();
         let definition = RuleDefinition::parse(json, country).map_err(|problems| {
-            let fields = problems.into_iter().map(|p| FieldProblem::new(p.field, p.message));
+            let fields = problems
+                .into_iter()
+                .map(|p| FieldProblem::new(p.field, p.message));
             AppError::Invalid(fields.collect())
         })?;
         let kind = definition.event_type.document();

@@ -7,13 +7,17 @@ use crate::domain::ids::TenantId;
 impl App {
     /// Stops all sending of a tenant. What is due waits as *held*.
     pub async fn stop_sending(&self, tenant: TenantId, actor: &str) -> Result<(), AppError> {
-        self.tenant(tenant).stop(actor.to_owned(), self.now()).await?;
+        self.tenant(tenant)
+            .stop(actor.to_owned(), self.now())
+            .await?;
         Ok(())
     }
 
     /// Lets sending go on, with what waited.
     pub async fn resume_sending(&self, tenant: TenantId, actor: &str) -> Result<(), AppError> {
-        self.tenant(tenant).lift_stop(actor.to_owned(), self.now()).await?;
+        self.tenant(tenant)
+            .lift_stop(actor.to_owned(), self.now())
+            .await?;
         let sentence = format!("Released: sending was resumed by {actor}");
         self.release(tenant, vec![Hold::Stopped], &sentence).await
     }
@@ -27,8 +31,9 @@ impl App {
     ) -> Result<(), AppError> {
         let store = self.tenant(tenant);
         loop {
-            let released =
-                store.release_held(holds.clone(), sentence.to_owned(), self.now()).await?;
+            let released = store
+                .release_held(holds.clone(), sentence.to_owned(), self.now())
+                .await?;
             if released.is_empty() {
                 return Ok(());
             }

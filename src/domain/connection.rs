@@ -23,7 +23,9 @@ impl Provider {
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Zoho, Self::Twilio].into_iter().find(|p| p.as_str() == text)
+        [Self::Zoho, Self::Twilio]
+            .into_iter()
+            .find(|p| p.as_str() == text)
     }
 }
 
@@ -49,7 +51,9 @@ impl ConnectionState {
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::New, Self::Ready, Self::Broken].into_iter().find(|s| s.as_str() == text)
+        [Self::New, Self::Ready, Self::Broken]
+            .into_iter()
+            .find(|s| s.as_str() == text)
     }
 }
 

@@ -130,12 +130,18 @@ impl DeliveryState {
 
     /// Nothing will change this any more, save a receipt that ranks higher.
     pub const fn is_final(self) -> bool {
-        !matches!(self, Self::Queued | Self::Held | Self::Sending | Self::Unknown | Self::Accepted | Self::Sent)
+        !matches!(
+            self,
+            Self::Queued | Self::Held | Self::Sending | Self::Unknown | Self::Accepted | Self::Sent
+        )
     }
 
     /// The same event and address must not be replayed while one of these is open.
     pub const fn blocks_replay(self) -> bool {
-        matches!(self, Self::Queued | Self::Sending | Self::Held | Self::Unknown)
+        matches!(
+            self,
+            Self::Queued | Self::Sending | Self::Held | Self::Unknown
+        )
     }
 }
 
@@ -219,7 +225,9 @@ impl ProviderStatus {
     /// The delivery state that this status stands for.
     pub const fn state(self) -> DeliveryState {
         match self {
-            Self::Accepted | Self::Scheduled | Self::Queued | Self::Sending => DeliveryState::Accepted,
+            Self::Accepted | Self::Scheduled | Self::Queued | Self::Sending => {
+                DeliveryState::Accepted
+            }
             Self::Sent => DeliveryState::Sent,
             Self::Delivered => DeliveryState::Delivered,
             Self::Read => DeliveryState::Read,
@@ -259,9 +267,15 @@ impl Hold {
 
     /// Reads the stored text; empty text is no hold.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Stopped, Self::NoConnection, Self::Broken, Self::Suspended, Self::Person]
-            .into_iter()
-            .find(|h| h.as_str() == text)
+        [
+            Self::Stopped,
+            Self::NoConnection,
+            Self::Broken,
+            Self::Suspended,
+            Self::Person,
+        ]
+        .into_iter()
+        .find(|h| h.as_str() == text)
     }
 }
 

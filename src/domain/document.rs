@@ -85,8 +85,11 @@ pub struct Person {
 impl Person {
     /// "David John", as far as known.
     pub fn name(&self) -> Option<String> {
-        let parts: Vec<&str> =
-            [&self.first_name, &self.last_name].into_iter().flatten().map(String::as_str).collect();
+        let parts: Vec<&str> = [&self.first_name, &self.last_name]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
         (!parts.is_empty()).then(|| parts.join(" "))
     }
 }

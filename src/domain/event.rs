@@ -112,14 +112,19 @@ impl fmt::Display for EventType {
 
 /// A text that is no event type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown event type; known are invoice.created, invoice.sent, invoice.due_soon, invoice.overdue, invoice.paid, payment.received, bill.created, bill.due_soon, bill.overdue, purchase_order.created, vendor_payment.sent and expense.recorded")]
+#[error(
+    "unknown event type; known are invoice.created, invoice.sent, invoice.due_soon, invoice.overdue, invoice.paid, payment.received, bill.created, bill.due_soon, bill.overdue, purchase_order.created, vendor_payment.sent and expense.recorded"
+)]
 pub struct UnknownEventType;
 
 impl FromStr for EventType {
     type Err = UnknownEventType;
 
     fn from_str(text: &str) -> Result<Self, UnknownEventType> {
-        Self::ALL.into_iter().find(|t| t.as_str() == text).ok_or(UnknownEventType)
+        Self::ALL
+            .into_iter()
+            .find(|t| t.as_str() == text)
+            .ok_or(UnknownEventType)
     }
 }
 
@@ -179,8 +184,13 @@ impl EventState {
     }
 
     /// Every state, in the order of the filter chips.
-    pub const ALL: [Self; 5] =
-        [Self::Received, Self::Matched, Self::Unmatched, Self::Settled, Self::Unrecognised];
+    pub const ALL: [Self; 5] = [
+        Self::Received,
+        Self::Matched,
+        Self::Unmatched,
+        Self::Settled,
+        Self::Unrecognised,
+    ];
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {

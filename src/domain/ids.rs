@@ -16,7 +16,11 @@ static ORDER: LazyLock<Mutex<ContextV7>> =
 pub fn new_v7(at: DateTime<Utc>) -> Uuid {
     let order = ORDER.lock().unwrap_or_else(PoisonError::into_inner);
     let seconds = u64::try_from(at.timestamp()).unwrap_or(0);
-    Uuid::new_v7(Timestamp::from_unix(&*order, seconds, at.timestamp_subsec_nanos()))
+    Uuid::new_v7(Timestamp::from_unix(
+        &*order,
+        seconds,
+        at.timestamp_subsec_nanos(),
+    ))
 }
 
 /// The smallest UUID v7 of the millisecond of `at`: where a range of time begins.
@@ -174,7 +178,10 @@ pub struct DeliveryId {
 impl DeliveryId {
     /// A new id for a message about `event`.
     pub fn new(event: EventId, at: DateTime<Utc>) -> Self {
-        Self { event, own: new_v7(at) }
+        Self {
+            event,
+            own: new_v7(at),
+        }
     }
 }
 
@@ -194,7 +201,10 @@ impl std::str::FromStr for DeliveryId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let error = IdError { kind: "delivery", prefix: "dlv" };
+        let error = IdError {
+            kind: "delivery",
+            prefix: "dlv",
+        };
         let digits = text.strip_prefix("dlv_").ok_or(error)?;
         let (event, own) = digits.split_at_checked(32).ok_or(error)?;
         Ok(Self {
@@ -219,7 +229,10 @@ impl<'de> serde::Deserialize<'de> for DeliveryId {
 
 /// Exactly 32 lower-case hexadecimal digits, so that one id has one text.
 fn parse_hex(digits: &str) -> Option<Uuid> {
-    let plain = digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let plain = digits.len() == 32
+        && digits
+            .bytes()
+            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     plain.then(|| Uuid::try_parse(digits).ok()).flatten()
 }
 
@@ -244,7 +257,11 @@ mod tests {
         let id = RuleId::new(noon()).to_string();
         assert!(id.parse::<EventId>().is_err());
         assert!("evt_".parse::<EventId>().is_err());
-        assert!("evt_ABCDEFABCDEFABCDEFABCDEFABCDEFAB".parse::<EventId>().is_err());
+        assert!(
+            "evt_ABCDEFABCDEFABCDEFABCDEFABCDEFAB"
+                .parse::<EventId>()
+                .is_err()
+        );
         assert!("dlv_é".parse::<DeliveryId>().is_err());
     }
 

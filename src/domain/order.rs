@@ -24,7 +24,9 @@ impl OrderKind {
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::ReplayEvent, Self::ReplayDelivery].into_iter().find(|k| k.as_str() == text)
+        [Self::ReplayEvent, Self::ReplayDelivery]
+            .into_iter()
+            .find(|k| k.as_str() == text)
     }
 }
 

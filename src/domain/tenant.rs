@@ -40,5 +40,9 @@ pub fn slug_from_name(name: &str) -> String {
         }
     }
     let slug = slug.trim_end_matches('-');
-    if slug.is_empty() { "company".to_owned() } else { slug.to_owned() }
+    if slug.is_empty() {
+        "company".to_owned()
+    } else {
+        slug.to_owned()
+    }
 }

@@ -49,7 +49,9 @@ impl Told {
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::AsItself, Self::PassedOver, Self::Baseline].into_iter().find(|t| t.as_str() == text)
+        [Self::AsItself, Self::PassedOver, Self::Baseline]
+            .into_iter()
+            .find(|t| t.as_str() == text)
     }
 }
 
@@ -123,12 +125,20 @@ pub fn settle(known: Option<&Known>, seen: &Observation<'_>) -> Settlement {
     let (state, is_newer) = fold(known, seen);
     let shown = shown(&state);
     let no_news = known.is_none() && is_old(seen);
-    let ledger = Ledger { event: seen.event, known: known.map_or(&[][..], |k| &k.claims) };
+    let ledger = Ledger {
+        event: seen.event,
+        known: known.map_or(&[][..], |k| &k.claims),
+    };
     let (event_type, outcome, claims) = match seen.typed {
         Some(typed) => settle_typed(typed, seen, &state, &shown, no_news, &ledger),
         None => settle_untyped(known, seen, is_newer, &shown, no_news, &ledger),
     };
-    Settlement { event_type, outcome, document: is_newer.then_some(state), claims }
+    Settlement {
+        event_type,
+        outcome,
+        document: is_newer.then_some(state),
+        claims,
+    }
 }
 
 /// The claims so far and the event that wants more.
@@ -176,13 +186,22 @@ fn settle_typed(
     no_news: bool,
     ledger: &Ledger<'_>,
 ) -> Settled {
-    let wanted = Shown { event_type: typed, discriminator: discriminator(typed, seen, state) };
+    let wanted = Shown {
+        event_type: typed,
+        discriminator: discriminator(typed, seen, state),
+    };
     let others = || shown.iter().filter(|s| **s != wanted);
     // The rest of what an old document shows is no news either, whatever becomes of the typed one.
-    let mut claims =
-        if no_news { ledger.claim(others(), Told::Baseline) } else { Vec::new() };
+    let mut claims = if no_news {
+        ledger.claim(others(), Told::Baseline)
+    } else {
+        Vec::new()
+    };
     if let Some(by) = ledger.holder(&wanted) {
-        let outcome = Outcome::AlreadyHandled { by: by.event, told: by.told };
+        let outcome = Outcome::AlreadyHandled {
+            by: by.event,
+            told: by.told,
+        };
         return (Some(typed), outcome, claims);
     }
     if let Some(why) = contradiction(typed, state) {
@@ -214,11 +233,19 @@ fn settle_untyped(
     let name = name(seen.reading);
     let Some((furthest, nearer)) = shown.split_last() else {
         let status = seen.reading.status.as_deref().unwrap_or("without a status");
-        return (None, Outcome::NothingNew(format!("nothing new: {name} is {status}")), Vec::new());
+        return (
+            None,
+            Outcome::NothingNew(format!("nothing new: {name} is {status}")),
+            Vec::new(),
+        );
     };
     let event_type = Some(furthest.event_type);
     if no_news {
-        return (event_type, Outcome::Baseline, ledger.claim(shown, Told::Baseline));
+        return (
+            event_type,
+            Outcome::Baseline,
+            ledger.claim(shown, Told::Baseline),
+        );
     }
     if known.is_some() && !is_newer {
         let why = format!("nothing new: this body of {name} is older than what we already know");
@@ -245,8 +272,7 @@ fn fold(known: Option<&Known>, seen: &Observation<'_>) -> (Document, bool) {
     let mut round = 0;
     if let Some(known) = known {
         let had = known.document.modified_at.unwrap_or(DateTime::UNIX_EPOCH);
-        let is_newer =
-            modified_at > had || (modified_at == had && seen.event > known.last_event);
+        let is_newer = modified_at > had || (modified_at == had && seen.event > known.last_event);
         if !is_newer {
             return (known.document.clone(), false);
         }
@@ -294,9 +320,11 @@ fn shown(state: &Document) -> Vec<Shown> {
     let types: &[EventType] = match state.kind {
         DocumentKind::Invoice => match status {
             "void" => &[],
-            "paid" => {
-                &[EventType::InvoiceCreated, EventType::InvoiceSent, EventType::InvoicePaid]
-            }
+            "paid" => &[
+                EventType::InvoiceCreated,
+                EventType::InvoiceSent,
+                EventType::InvoicePaid,
+            ],
             "sent" | "overdue" | "viewed" | "unpaid" | "partially_paid" => {
                 &[EventType::InvoiceCreated, EventType::InvoiceSent]
             }
@@ -314,7 +342,10 @@ fn shown(state: &Document) -> Vec<Shown> {
     };
     types
         .iter()
-        .map(|&event_type| Shown { event_type, discriminator: plain_discriminator(event_type, state) })
+        .map(|&event_type| Shown {
+            event_type,
+            discriminator: plain_discriminator(event_type, state),
+        })
         .collect()
 }
 
@@ -349,7 +380,8 @@ fn plain_discriminator(event_type: EventType, state: &Document) -> String {
 /// `14d` is 14; any other label says nothing about days.
 fn label_days(label: &str) -> Option<i64> {
     let digits = label.strip_suffix('d')?;
-    let plain = !digits.is_empty() && digits.len() <= 4 && digits.bytes().all(|b| b.is_ascii_digit());
+    let plain =
+        !digits.is_empty() && digits.len() <= 4 && digits.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| digits.parse().ok()).flatten()
 }
 
@@ -371,7 +403,12 @@ fn contradiction(typed: EventType, state: &Document) -> Option<String> {
         EventType::InvoiceCreated | EventType::BillCreated => status == "void",
         _ => false,
     };
-    says.then(|| format!("the web address says {}, but {name} is {status}", typed.words()))
+    says.then(|| {
+        format!(
+            "the web address says {}, but {name} is {status}",
+            typed.words()
+        )
+    })
 }
 
 fn name(reading: &Reading) -> &str {

@@ -93,7 +93,10 @@ impl Writer {
             async move { Ok(Box::new(done.await?) as Box<dyn Any + Send>) }.boxed()
         });
         let command = Command::Edit(lane, Edit { work, reply });
-        self.commands.send(command).await.map_err(|_| StoreError::Closed)?;
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| StoreError::Closed)?;
         let value = answer.await.map_err(|_| StoreError::Closed)??;
         value.downcast().map(|v| *v).map_err(|_| StoreError::Closed)
     }
@@ -102,7 +105,10 @@ impl Writer {
     pub(super) async fn ingest(&self, event: PreparedEvent) -> Result<Ingested, StoreError> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Intake(Box::new(Intake { event, reply }));
-        self.commands.send(command).await.map_err(|_| StoreError::Closed)?;
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }
@@ -205,10 +211,13 @@ async fn commit_apart(db: &DatabaseConnection, batch: Batch) {
     };
     let mut ingested = Vec::with_capacity(batch.intake.len());
     for intake in &batch.intake {
-        ingested.push(under_savepoint(&tx, async |tx| {
-            let done = ingest::insert(tx, &[&intake.event]).await?;
-            done.into_iter().next().ok_or(StoreError::Closed)
-        }).await);
+        ingested.push(
+            under_savepoint(&tx, async |tx| {
+                let done = ingest::insert(tx, &[&intake.event]).await?;
+                done.into_iter().next().ok_or(StoreError::Closed)
+            })
+            .await,
+        );
     }
     let mut answers = Vec::with_capacity(batch.edits.len());
     for edit in &batch.edits {
@@ -252,12 +261,19 @@ async fn under_savepoint<T>(
 
 /// A panic in one command must not take the writer down with it.
 async fn run_one(work: &Work, tx: &Tx) -> Answer {
-    AssertUnwindSafe(work(tx)).catch_unwind().await.unwrap_or(Err(StoreError::Panicked))
+    AssertUnwindSafe(work(tx))
+        .catch_unwind()
+        .await
+        .unwrap_or(Err(StoreError::Panicked))
 }
 
 fn refuse_all(batch: Batch, error: &StoreError) {
     tracing::error!(%error, source = ?std::error::Error::source(error), "The database takes no writes");
-    let refused = || StoreError::Db(sea_orm::DbErr::Custom("the database takes no writes".to_owned()));
+    let refused = || {
+        StoreError::Db(sea_orm::DbErr::Custom(
+            "the database takes no writes".to_owned(),
+        ))
+    };
     for intake in batch.intake {
         drop(intake.reply.send(Err(refused())));
     }

@@ -54,7 +54,10 @@ impl TenantStore {
     }
 
     /// A connection by id.
-    pub async fn connection_by_id(&self, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
+    pub async fn connection_by_id(
+        &self,
+        id: ConnectionId,
+    ) -> Result<Option<Connection>, StoreError> {
         let query = "SELECT * FROM connections WHERE tenant_id = $1 AND id = $2";
         let row = sql::one(self.db(), query, values![self.id.uuid(), id.uuid()]).await?;
         row.map(|r| connection(&r)).transpose()
@@ -89,7 +92,10 @@ impl TenantStore {
         let query = "SELECT token FROM hooks WHERE tenant_id = $1 AND connection_id = $2 \
                      AND revoked_at IS NULL ORDER BY created_at DESC LIMIT 1";
         let bound = values![self.id.uuid(), connection.uuid()];
-        sql::one(self.db(), query, bound).await?.map(|r| r.get("token")).transpose()
+        sql::one(self.db(), query, bound)
+            .await?
+            .map(|r| r.get("token"))
+            .transpose()
     }
 
     /// Makes or replaces a connection: settings, secrets by name, and its hook when it has none.
@@ -98,8 +104,14 @@ impl TenantStore {
         let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
-                let SaveConnection { connection: c, secrets, removed, hook_token, actor, now } =
-                    save.clone();
+                let SaveConnection {
+                    connection: c,
+                    secrets,
+                    removed,
+                    hook_token,
+                    actor,
+                    now,
+                } = save.clone();
                 Box::pin(async move {
                     let id = c.id.uuid();
                     let settings = serde_json::to_string(&c.settings).unwrap_or_default();
@@ -113,9 +125,18 @@ impl TenantStore {
                          reason = excluded.reason, settings = excluded.settings, \
                          checked_at = excluded.checked_at, checked = excluded.checked, \
                          paused_until = NULL, updated_at = excluded.updated_at",
-                        values![id, tenant, c.provider.as_str(), c.account.clone(),
-                            c.state.as_str(), c.reason.clone(), settings.clone(),
-                            micros_opt(c.checked_at), c.checked.clone(), micros(now)],
+                        values![
+                            id,
+                            tenant,
+                            c.provider.as_str(),
+                            c.account.clone(),
+                            c.state.as_str(),
+                            c.reason.clone(),
+                            settings.clone(),
+                            micros_opt(c.checked_at),
+                            c.checked.clone(),
+                            micros(now)
+                        ],
                     )
                     .await?;
                     let replaced = secrets.iter().map(|s| s.name.as_str()).chain(removed);
@@ -203,8 +224,15 @@ impl TenantStore {
                         "UPDATE connections SET state = $3, reason = $4, updated_at = $5, \
                          checked_at = COALESCE($6, checked_at), checked = COALESCE($7, checked) \
                          WHERE tenant_id = $1 AND id = $2",
-                        values![tenant, connection.uuid(), state.as_str(), reason, micros(now),
-                            checked.is_some().then(|| micros(now)), checked],
+                        values![
+                            tenant,
+                            connection.uuid(),
+                            state.as_str(),
+                            reason,
+                            micros(now),
+                            checked.is_some().then(|| micros(now)),
+                            checked
+                        ],
                     )
                     .await
                     .map(drop)
@@ -245,8 +273,15 @@ async fn insert_secret(
         tx,
         "INSERT INTO secrets (id, tenant_id, connection_id, name, sealed, created_at, expires_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        values![s.id, tenant, connection, s.name.clone(), s.sealed.clone(), micros(s.created_at),
-            micros_opt(s.expires_at)],
+        values![
+            s.id,
+            tenant,
+            connection,
+            s.name.clone(),
+            s.sealed.clone(),
+            micros(s.created_at),
+            micros_opt(s.expires_at)
+        ],
     )
     .await
     .map(drop)

@@ -43,7 +43,10 @@ impl TenantStore {
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
         let query = "SELECT * FROM deliveries WHERE event_id = $1 AND id = $2 AND tenant_id = $3";
         let bound = values![id.event.uuid(), id.own, self.id.uuid()];
-        sql::one(self.db(), query, bound).await?.map(|r| delivery(&r)).transpose()
+        sql::one(self.db(), query, bound)
+            .await?
+            .map(|r| delivery(&r))
+            .transpose()
     }
 
     /// The deliveries of an event, oldest first.
@@ -99,7 +102,13 @@ async fn release(
                      updated_at = $4 WHERE tenant_id = $1 AND state = 'held' AND id IN \
                      (SELECT id FROM deliveries WHERE tenant_id = $1 AND state = 'held' \
                       AND hold = $2 ORDER BY id LIMIT $5) RETURNING event_id, id, attempt_no";
-        let bound = values![tenant, hold.as_str(), sentence, micros(now), RELEASE_AT_ONCE];
+        let bound = values![
+            tenant,
+            hold.as_str(),
+            sentence,
+            micros(now),
+            RELEASE_AT_ONCE
+        ];
         for row in sql::all(tx, query, bound).await? {
             let id = delivery_id(&row)?;
             let step = super::outcomes::NewStep {
@@ -107,7 +116,8 @@ async fn release(
                 sentence: sentence.to_owned(),
                 detail: "{}".to_owned(),
             };
-            super::outcomes::insert_step(tx, tenant, id, row.get("attempt_no")?, &step, now).await?;
+            super::outcomes::insert_step(tx, tenant, id, row.get("attempt_no")?, &step, now)
+                .await?;
             released.push(id);
         }
     }
@@ -125,7 +135,10 @@ async fn run(tx: &Tx, tenant: Uuid, c: &Claim) -> Result<ClaimResult, StoreError
     if sql::exec(tx, take, bound).await? == 0 {
         let query = "SELECT event_id, delivery_id AS id FROM in_flight \
                      WHERE account = $1 AND address = $2 AND text_hash = $3";
-        let holder = sql::one(tx, query, lock()).await?.map(|r| delivery_id(&r)).transpose()?;
+        let holder = sql::one(tx, query, lock())
+            .await?
+            .map(|r| delivery_id(&r))
+            .transpose()?;
         // Our own row may be left over from an attempt that ended without saying so.
         match holder {
             Some(holder) if holder == a.delivery => {}
@@ -144,8 +157,17 @@ async fn run(tx: &Tx, tenant: Uuid, c: &Claim) -> Result<ClaimResult, StoreError
                      AND t.status = 'active') \
                  AND EXISTS (SELECT 1 FROM connections k WHERE k.id = $7 AND k.tenant_id = $3 \
                      AND k.state = 'ready' AND (k.paused_until IS NULL OR k.paused_until <= $9))";
-    let bound = values![event, own, tenant, c.lease_owner.clone(), micros(a.lease_until),
-        a.attempt_no, a.connection.uuid(), a.account.clone(), micros(c.now)];
+    let bound = values![
+        event,
+        own,
+        tenant,
+        c.lease_owner.clone(),
+        micros(a.lease_until),
+        a.attempt_no,
+        a.connection.uuid(),
+        a.account.clone(),
+        micros(c.now)
+    ];
     if sql::exec(tx, claim, bound).await? == 0 {
         super::outcomes::leave_in_flight(tx, a.delivery).await?;
         return Ok(ClaimResult::Refused);
@@ -155,8 +177,18 @@ async fn run(tx: &Tx, tenant: Uuid, c: &Claim) -> Result<ClaimResult, StoreError
         "INSERT INTO attempts (event_id, id, tenant_id, delivery_id, attempt_no, connection_id, \
          account, request, started_at, lease_until) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        values![event, a.id.uuid(), tenant, own, a.attempt_no, a.connection.uuid(),
-            a.account.clone(), a.request.clone(), micros(a.started_at), micros(a.lease_until)],
+        values![
+            event,
+            a.id.uuid(),
+            tenant,
+            own,
+            a.attempt_no,
+            a.connection.uuid(),
+            a.account.clone(),
+            a.request.clone(),
+            micros(a.started_at),
+            micros(a.lease_until)
+        ],
     )
     .await?;
     Ok(ClaimResult::Claimed)
@@ -164,11 +196,18 @@ async fn run(tx: &Tx, tenant: Uuid, c: &Claim) -> Result<ClaimResult, StoreError
 
 pub(super) fn due(row: &Row) -> Result<Due, StoreError> {
     let tenant = TenantId::from_uuid(row.get("tenant_id")?);
-    Ok(Due::Delivery(tenant, delivery_id(row)?, row.time("due_at")?))
+    Ok(Due::Delivery(
+        tenant,
+        delivery_id(row)?,
+        row.time("due_at")?,
+    ))
 }
 
 pub(super) fn delivery_id(row: &Row) -> Result<DeliveryId, StoreError> {
-    Ok(DeliveryId { event: EventId::from_uuid(row.get("event_id")?), own: row.get("id")? })
+    Ok(DeliveryId {
+        event: EventId::from_uuid(row.get("event_id")?),
+        own: row.get("id")?,
+    })
 }
 
 pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
@@ -181,7 +220,10 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         rule_version: row.get("rule_version")?,
         rule_name: row.get("rule_name")?,
         order: OrderId::from_uuid(row.get("order_id")?),
-        replay_of: (!replay_of.is_nil()).then_some(DeliveryId { event: id.event, own: replay_of }),
+        replay_of: (!replay_of.is_nil()).then_some(DeliveryId {
+            event: id.event,
+            own: replay_of,
+        }),
         channel: row.word("deliveries", "channel", id.own, Channel::parse)?,
         address: row.get("address")?,
         recipient: row.get("recipient")?,

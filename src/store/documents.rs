@@ -54,8 +54,15 @@ impl TenantStore {
                 })
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
-        let known = Known { document, last_event: EventId::from_uuid(last_event), claims };
-        Ok(Some(KnownDocument { known, version: row.get("version")? }))
+        let known = Known {
+            document,
+            last_event: EventId::from_uuid(last_event),
+            claims,
+        };
+        Ok(Some(KnownDocument {
+            known,
+            version: row.get("version")?,
+        }))
     }
 
     /// The people remembered for a customer or vendor, primary first, then the latest seen.
@@ -70,7 +77,11 @@ impl TenantStore {
         let rows = sql::all(self.db(), query, bound).await?;
         let mut people = rows
             .iter()
-            .map(|r| r.word("people", "person", connection.uuid(), |p| serde_json::from_str(p).ok()))
+            .map(|r| {
+                r.word("people", "person", connection.uuid(), |p| {
+                    serde_json::from_str(p).ok()
+                })
+            })
             .collect::<Result<Vec<Person>, _>>()?;
         people.sort_by_key(|p| !p.is_primary);
         Ok(people)

@@ -11,7 +11,11 @@ pub enum StoreError {
     Db(#[from] DbErr),
     /// A stored value does not mean anything to this version.
     #[error("column {column} of table {table} holds a value that is not understood (row {row})")]
-    BadRow { table: &'static str, column: &'static str, row: Uuid },
+    BadRow {
+        table: &'static str,
+        column: &'static str,
+        row: Uuid,
+    },
     /// A stored body could not be decompressed.
     #[error("the body of event {0} could not be read back")]
     BadBody(Uuid),

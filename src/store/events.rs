@@ -19,7 +19,11 @@ impl Store {
         let prepared = tokio::task::spawn_blocking(move || {
             let encoded = codec.encode(&event.body.bytes)?;
             let (dictionary, compressed) = (encoded.dictionary, encoded.bytes);
-            Ok::<_, StoreError>(PreparedEvent { event, dictionary, compressed })
+            Ok::<_, StoreError>(PreparedEvent {
+                event,
+                dictionary,
+                compressed,
+            })
         })
         .await
         .map_err(|_| StoreError::Panicked)??;
@@ -38,18 +42,23 @@ impl TenantStore {
     /// The body of an event, as received.
     pub async fn body(&self, id: EventId) -> Result<Option<Body>, StoreError> {
         let query = "SELECT * FROM bodies WHERE event_id = $1 AND tenant_id = $2";
-        let Some(row) = sql::one(self.db(), query, values![id.uuid(), self.id.uuid()]).await? else {
+        let Some(row) = sql::one(self.db(), query, values![id.uuid(), self.id.uuid()]).await?
+        else {
             return Ok(None);
         };
         let compressed: Vec<u8> = row.get("body")?;
-        let raw_size = usize::try_from(row.get::<i64>("raw_size")?)
-            .map_err(|e| DbErr::Type(e.to_string()))?;
+        let raw_size =
+            usize::try_from(row.get::<i64>("raw_size")?).map_err(|e| DbErr::Type(e.to_string()))?;
         let bytes = self
             .store
             .codec
             .decode(row.get("dictionary")?, &compressed, raw_size)
             .map_err(|_| StoreError::BadBody(id.uuid()))?;
-        Ok(Some(Body { content_type: row.get("content_type")?, query: row.get("query")?, bytes }))
+        Ok(Some(Body {
+            content_type: row.get("content_type")?,
+            query: row.get("query")?,
+            bytes,
+        }))
     }
 }
 

@@ -86,10 +86,15 @@ impl TenantStore {
     ) -> Result<Page<Event>, StoreError> {
         let mut query = Keyset::new("events", self.id);
         query.equals("state", filter.state.map(|s| s.as_str().to_owned()));
-        query.equals("event_type", filter.event_type.map(|t| t.as_str().to_owned()));
+        query.equals(
+            "event_type",
+            filter.event_type.map(|t| t.as_str().to_owned()),
+        );
         query.equals("document_id", filter.document_id.clone());
         query.equals("party_id", filter.party_id.clone());
-        query.page(self, cursor, limit, event, |e| e.id.uuid()).await
+        query
+            .page(self, cursor, limit, event, |e| e.id.uuid())
+            .await
     }
 
     /// A page of deliveries, newest first.
@@ -101,7 +106,9 @@ impl TenantStore {
     ) -> Result<Page<Delivery>, StoreError> {
         let mut query = Keyset::new("deliveries", self.id);
         query.equals("state", filter.state.map(|s| s.as_str().to_owned()));
-        query.page(self, cursor, limit, delivery, |d| d.id.own).await
+        query
+            .page(self, cursor, limit, delivery, |d| d.id.own)
+            .await
     }
 
     /// The deliveries of several events, for a list of them.
@@ -118,7 +125,11 @@ impl TenantStore {
         );
         let mut bound = values![self.id.uuid()];
         bound.extend(events.iter().map(|e| Value::from(e.uuid())));
-        sql::all(self.db(), &query, bound).await?.iter().map(delivery).collect()
+        sql::all(self.db(), &query, bound)
+            .await?
+            .iter()
+            .map(delivery)
+            .collect()
     }
 
     /// Deliveries that wait for a person, newest first.
@@ -153,8 +164,16 @@ impl TenantStore {
     ) -> Result<Option<Attempt>, StoreError> {
         let query = "SELECT * FROM attempts WHERE event_id = $1 AND tenant_id = $2 \
                      AND delivery_id = $3 AND attempt_no = $4";
-        let bound = values![delivery.event.uuid(), self.id.uuid(), delivery.own, attempt_no];
-        sql::one(self.db(), query, bound).await?.map(|r| attempt(&r)).transpose()
+        let bound = values![
+            delivery.event.uuid(),
+            self.id.uuid(),
+            delivery.own,
+            attempt_no
+        ];
+        sql::one(self.db(), query, bound)
+            .await?
+            .map(|r| attempt(&r))
+            .transpose()
     }
 
     /// The decisions about an event, in the order in which they were taken.
@@ -185,7 +204,9 @@ impl TenantStore {
         for row in sql::all(self.db(), query, values![self.id.uuid(), from]).await? {
             let state = row.word("deliveries", "state", from, DeliveryState::parse)?;
             let (hour, n): (i64, i64) = (row.get("hour")?, row.get("n")?);
-            tally.by_hour.push((from_micros(hour * 3_600_000_000), state, n));
+            tally
+                .by_hour
+                .push((from_micros(hour * 3_600_000_000), state, n));
             match tally.by_state.iter_mut().find(|(s, _)| *s == state) {
                 Some((_, sum)) => *sum += n,
                 None => tally.by_state.push((state, n)),
@@ -223,7 +244,8 @@ impl TenantStore {
 
     /// The rejected requests that are kept, newest first.
     pub async fn rejected(&self, limit: u64) -> Result<Vec<RejectedRequest>, StoreError> {
-        let query = "SELECT * FROM rejected_requests WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2";
+        let query =
+            "SELECT * FROM rejected_requests WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2";
         let rows = sql::all(self.db(), query, values![self.id.uuid(), limit]).await?;
         rows.iter()
             .map(|r| {
@@ -253,13 +275,18 @@ struct Keyset {
 
 impl Keyset {
     fn new(table: &'static str, tenant: TenantId) -> Self {
-        Self { table, wheres: vec!["tenant_id = $1".to_owned()], bound: values![tenant.uuid()] }
+        Self {
+            table,
+            wheres: vec!["tenant_id = $1".to_owned()],
+            bound: values![tenant.uuid()],
+        }
     }
 
     fn equals(&mut self, column: &str, value: Option<String>) {
         if let Some(value) = value {
             self.bound.push(value.into());
-            self.wheres.push(format!("{column} = ${}", self.bound.len()));
+            self.wheres
+                .push(format!("{column} = ${}", self.bound.len()));
         }
     }
 
@@ -278,7 +305,8 @@ impl Keyset {
         };
         if let Some((operator, id)) = compare {
             self.bound.push(id.into());
-            self.wheres.push(format!("id {operator} ${}", self.bound.len()));
+            self.wheres
+                .push(format!("id {operator} ${}", self.bound.len()));
         }
         self.bound.push((limit + 1).into());
         let query = format!(
@@ -297,7 +325,11 @@ impl Keyset {
             rows.reverse();
         }
         let (first, last) = (rows.first().map(&id), rows.last().map(&id));
-        let has_newer = if forward { has_more } else { cursor != Cursor::Newest };
+        let has_newer = if forward {
+            has_more
+        } else {
+            cursor != Cursor::Newest
+        };
         let has_older = if forward { true } else { has_more };
         Ok(Page {
             newer: first.filter(|_| has_newer).map(Cursor::After),
@@ -367,5 +399,8 @@ fn receipt(row: &Row) -> Result<Receipt, StoreError> {
 
 /// The delivery that an attempt, step or receipt belongs to.
 fn of_delivery(row: &Row) -> Result<DeliveryId, StoreError> {
-    Ok(DeliveryId { event: EventId::from_uuid(row.get("event_id")?), own: row.get("delivery_id")? })
+    Ok(DeliveryId {
+        event: EventId::from_uuid(row.get("event_id")?),
+        own: row.get("delivery_id")?,
+    })
 }

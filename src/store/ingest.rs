@@ -23,7 +23,10 @@ pub(super) struct PreparedEvent {
 }
 
 /// Inserts what is new. Doubles find each other, also within the batch.
-pub(super) async fn insert(tx: &Tx, events: &[&PreparedEvent]) -> Result<Vec<Ingested>, StoreError> {
+pub(super) async fn insert(
+    tx: &Tx,
+    events: &[&PreparedEvent],
+) -> Result<Vec<Ingested>, StoreError> {
     if events.is_empty() {
         return Ok(Vec::new());
     }
@@ -33,14 +36,20 @@ pub(super) async fn insert(tx: &Tx, events: &[&PreparedEvent]) -> Result<Vec<Ing
     for prepared in events {
         let event = &prepared.event;
         if let Some(first) = repeat_of(event, &seen) {
-            answers.push(Ingested { event: first, is_duplicate: true });
+            answers.push(Ingested {
+                event: first,
+                is_duplicate: true,
+            });
             continue;
         }
         let at = micros(event.received_at);
         for digest in std::iter::once(event.digest).chain(event.day_digest) {
             seen.insert(digest.to_vec(), (event.id, at));
         }
-        answers.push(Ingested { event: event.id, is_duplicate: false });
+        answers.push(Ingested {
+            event: event.id,
+            is_duplicate: false,
+        });
         new.push(*prepared);
     }
     if !new.is_empty() {

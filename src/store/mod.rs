@@ -59,7 +59,9 @@ const READERS: u32 = 6;
 impl Store {
     /// Opens the database; on `SQLite` the file and its folder are made when missing.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        if let Some(folder) = sqlite_path(url).as_deref().and_then(std::path::Path::parent)
+        if let Some(folder) = sqlite_path(url)
+            .as_deref()
+            .and_then(std::path::Path::parent)
             && !folder.as_os_str().is_empty()
         {
             std::fs::create_dir_all(folder)
@@ -68,7 +70,11 @@ impl Store {
         // One connection writes; it is opened first, so that readers find a file in WAL mode.
         let write = connect(url, 1).await?;
         let read = connect(url, READERS).await?;
-        Ok(Self { read, writer: Writer::start(write), codec: BodyCodec::new()? })
+        Ok(Self {
+            read,
+            writer: Writer::start(write),
+            codec: BodyCodec::new()?,
+        })
     }
 
     /// Brings the schema up to date.
@@ -79,17 +85,24 @@ impl Store {
 
     /// How many steps of the schema are missing.
     pub async fn pending_migrations(&self) -> Result<usize, StoreError> {
-        Ok(migrations::Migrator::get_pending_migrations(&self.read).await?.len())
+        Ok(migrations::Migrator::get_pending_migrations(&self.read)
+            .await?
+            .len())
     }
 
     /// The rows of one tenant.
     pub fn tenant(&self, id: TenantId) -> TenantStore {
-        TenantStore { store: self.clone(), id }
+        TenantStore {
+            store: self.clone(),
+            id,
+        }
     }
 
     /// The few look-ups that know no tenant yet.
     pub fn platform(&self) -> Platform {
-        Platform { store: self.clone() }
+        Platform {
+            store: self.clone(),
+        }
     }
 }
 
@@ -117,7 +130,9 @@ impl TenantStore {
 
 /// The file behind a `sqlite://…` address; `None` for other databases.
 pub fn sqlite_path(url: &str) -> Option<PathBuf> {
-    let rest = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))?;
+    let rest = url
+        .strip_prefix("sqlite://")
+        .or_else(|| url.strip_prefix("sqlite:"))?;
     let path = rest.split('?').next().unwrap_or(rest);
     Some(PathBuf::from(path))
 }
@@ -138,7 +153,9 @@ async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, Stor
                 .statement_cache_capacity(256)
         });
     if sqlite_path(url).is_some() {
-        options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+        options
+            .idle_timeout(None::<Duration>)
+            .max_lifetime(None::<Duration>);
     }
     Ok(Database::connect(options).await?)
 }

@@ -52,7 +52,8 @@ impl TenantStore {
 
     /// The orders about an event, oldest first.
     pub async fn orders_of(&self, event: EventId) -> Result<Vec<Order>, StoreError> {
-        let query = "SELECT * FROM orders WHERE event_id = $1 AND tenant_id = $2 ORDER BY id LIMIT 200";
+        let query =
+            "SELECT * FROM orders WHERE event_id = $1 AND tenant_id = $2 ORDER BY id LIMIT 200";
         let rows = sql::all(self.db(), query, values![event.uuid(), self.id.uuid()]).await?;
         rows.iter().map(order).collect()
     }
@@ -79,9 +80,17 @@ async fn run(tx: &Tx, tenant: Uuid, new: &NewOrder) -> Result<OrderResult, Store
         tx,
         "INSERT INTO orders (id, tenant_id, kind, event_id, delivery_id, nonce, requested_by, \
          requested_at, routed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        values![o.id.uuid(), tenant, o.kind.as_str(), o.event.uuid(),
-            o.delivery.map_or(Uuid::nil(), |d| d.own), o.nonce.clone(), o.requested_by.clone(),
-            micros(o.requested_at), o.routed_at.map(micros)],
+        values![
+            o.id.uuid(),
+            tenant,
+            o.kind.as_str(),
+            o.event.uuid(),
+            o.delivery.map_or(Uuid::nil(), |d| d.own),
+            o.nonce.clone(),
+            o.requested_by.clone(),
+            micros(o.requested_at),
+            o.routed_at.map(micros)
+        ],
     )
     .await?;
     if let Some(delivery) = &new.delivery {
@@ -91,7 +100,9 @@ async fn run(tx: &Tx, tenant: Uuid, new: &NewOrder) -> Result<OrderResult, Store
         OrderKind::ReplayEvent => "event.replayed",
         OrderKind::ReplayDelivery => "delivery.replayed",
     };
-    let subject = o.delivery.map_or_else(|| o.event.to_string(), |d| d.to_string());
+    let subject = o
+        .delivery
+        .map_or_else(|| o.event.to_string(), |d| d.to_string());
     let line = AuditLine {
         actor: o.requested_by.clone(),
         action,
@@ -131,7 +142,10 @@ fn order(row: &Row) -> Result<Order, StoreError> {
         tenant: TenantId::from_uuid(row.get("tenant_id")?),
         kind: row.word("orders", "kind", id, OrderKind::parse)?,
         event,
-        delivery: (!delivery.is_nil()).then_some(DeliveryId { event, own: delivery }),
+        delivery: (!delivery.is_nil()).then_some(DeliveryId {
+            event,
+            own: delivery,
+        }),
         nonce: row.get("nonce")?,
         requested_by: row.get("requested_by")?,
         requested_at: row.time("requested_at")?,

@@ -98,7 +98,11 @@ impl Change {
     pub fn because(mut self, kind: StepKind, sentence: impl Into<String>, detail: String) -> Self {
         let sentence = sentence.into();
         self.reason.clone_from(&sentence);
-        self.step = Some(NewStep { kind, sentence, detail });
+        self.step = Some(NewStep {
+            kind,
+            sentence,
+            detail,
+        });
         self
     }
 }
@@ -127,9 +131,9 @@ impl TenantStore {
         self.writer()
             .write(Lane::Outcome, move |tx| {
                 let step = step.clone();
-                Box::pin(async move {
-                    insert_step(tx, tenant, delivery, attempt_no, &step, now).await
-                })
+                Box::pin(
+                    async move { insert_step(tx, tenant, delivery, attempt_no, &step, now).await },
+                )
             })
             .await
     }
@@ -147,7 +151,8 @@ impl TenantStore {
                      ORDER BY accepted_at DESC LIMIT 1";
         let bound = values![account, micros(since), but.own];
         let row = sql::one(self.db(), query, bound).await?;
-        row.map(|r| Ok((r.get("sid")?, r.get("address")?))).transpose()
+        row.map(|r| Ok((r.get("sid")?, r.get("address")?)))
+            .transpose()
     }
 
     /// Which of these messages already belong to another delivery.
@@ -167,7 +172,11 @@ impl TenantStore {
         );
         let mut bound = values![account, but.own];
         bound.extend(sids.iter().map(|s| s.clone().into()));
-        sql::all(self.db(), &query, bound).await?.iter().map(|r| r.get("sid")).collect()
+        sql::all(self.db(), &query, bound)
+            .await?
+            .iter()
+            .map(|r| r.get("sid"))
+            .collect()
     }
 }
 
@@ -295,8 +304,17 @@ pub(super) async fn insert_step(
         tx,
         "INSERT INTO delivery_steps (event_id, id, tenant_id, delivery_id, attempt_no, kind, \
          sentence, detail, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        values![delivery.event.uuid(), StepId::new(now).uuid(), tenant, delivery.own, attempt_no,
-            step.kind.as_str(), step.sentence.clone(), step.detail.clone(), micros(now)],
+        values![
+            delivery.event.uuid(),
+            StepId::new(now).uuid(),
+            tenant,
+            delivery.own,
+            attempt_no,
+            step.kind.as_str(),
+            step.sentence.clone(),
+            step.detail.clone(),
+            micros(now)
+        ],
     )
     .await
     .map(drop)
@@ -305,5 +323,7 @@ pub(super) async fn insert_step(
 /// Lets the next equal message go.
 pub(super) async fn leave_in_flight(tx: &Tx, delivery: DeliveryId) -> Result<(), StoreError> {
     let leave = "DELETE FROM in_flight WHERE event_id = $1 AND delivery_id = $2";
-    sql::exec(tx, leave, values![delivery.event.uuid(), delivery.own]).await.map(drop)
+    sql::exec(tx, leave, values![delivery.event.uuid(), delivery.own])
+        .await
+        .map(drop)
 }

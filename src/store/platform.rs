@@ -82,30 +82,44 @@ impl Platform {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sql::one(self.db(), "SELECT 1 AS one", vec![]).await.map(drop)
+        sql::one(self.db(), "SELECT 1 AS one", vec![])
+            .await
+            .map(drop)
     }
 
     /// The tenant behind a dashboard address.
     pub async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>, StoreError> {
         let query = "SELECT * FROM tenants WHERE slug = $1";
-        sql::one(self.db(), query, values![slug]).await?.map(|r| tenant(&r)).transpose()
+        sql::one(self.db(), query, values![slug])
+            .await?
+            .map(|r| tenant(&r))
+            .transpose()
     }
 
     /// Every tenant, by name.
     pub async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
-        let rows = sql::all(self.db(), "SELECT * FROM tenants ORDER BY name LIMIT 1000", vec![]);
+        let rows = sql::all(
+            self.db(),
+            "SELECT * FROM tenants ORDER BY name LIMIT 1000",
+            vec![],
+        );
         rows.await?.iter().map(tenant).collect()
     }
 
     /// Whether nobody can sign in yet.
     pub async fn is_empty(&self) -> Result<bool, StoreError> {
-        Ok(sql::one(self.db(), "SELECT id FROM users LIMIT 1", vec![]).await?.is_none())
+        Ok(sql::one(self.db(), "SELECT id FROM users LIMIT 1", vec![])
+            .await?
+            .is_none())
     }
 
     /// The user with this (lower-cased) address.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
         let query = "SELECT * FROM users WHERE email = $1";
-        sql::one(self.db(), query, values![email]).await?.map(|r| user(&r)).transpose()
+        sql::one(self.db(), query, values![email])
+            .await?
+            .map(|r| user(&r))
+            .transpose()
     }
 
     /// Where a user is a member.
@@ -130,7 +144,11 @@ impl Platform {
             let user = user.clone();
             Box::pin(async move { insert_user(tx, &user, now).await })
         });
-        if done.await? { Ok(()) } else { Err(StoreError::Taken("the e-mail address")) }
+        if done.await? {
+            Ok(())
+        } else {
+            Err(StoreError::Taken("the e-mail address"))
+        }
     }
 
     /// Makes a tenant with its owner (who may exist already), Zoho connection and hook.
@@ -163,7 +181,11 @@ impl Platform {
                 Ok(true)
             })
         });
-        if done.await? { Ok(()) } else { Err(StoreError::Taken("the name of the tenant")) }
+        if done.await? {
+            Ok(())
+        } else {
+            Err(StoreError::Taken("the name of the tenant"))
+        }
     }
 
     /// Keeps a sign-in.
@@ -183,8 +205,15 @@ impl Platform {
                         tx,
                         "INSERT INTO sessions (token_hash, user_id, csrf, address, agent, \
                          created_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
-                        values![token_hash.to_vec(), s.user.id.uuid(), s.csrf, address, agent,
-                            micros(s.seen_at), micros(s.expires_at)],
+                        values![
+                            token_hash.to_vec(),
+                            s.user.id.uuid(),
+                            s.csrf,
+                            address,
+                            agent,
+                            micros(s.seen_at),
+                            micros(s.expires_at)
+                        ],
                     )
                     .await
                     .map(drop)
@@ -224,7 +253,9 @@ impl Platform {
             .write(Lane::Edit, move |tx| {
                 Box::pin(async move {
                     let end = "DELETE FROM sessions WHERE token_hash = $1 OR expires_at <= $2";
-                    sql::exec(tx, end, values![token_hash.to_vec(), micros(now)]).await.map(drop)
+                    sql::exec(tx, end, values![token_hash.to_vec(), micros(now)])
+                        .await
+                        .map(drop)
                 })
             })
             .await
@@ -302,12 +333,17 @@ impl Platform {
     /// Events, orders and deliveries that wait for a worker, oldest first.
     pub async fn due(&self, now: DateTime<Utc>, limit: u64) -> Result<Vec<Due>, StoreError> {
         let mut due = Vec::new();
-        let events = "SELECT tenant_id, id FROM events WHERE routed_at IS NULL ORDER BY id LIMIT $1";
+        let events =
+            "SELECT tenant_id, id FROM events WHERE routed_at IS NULL ORDER BY id LIMIT $1";
         for row in sql::all(self.db(), events, values![limit]).await? {
             let tenant = TenantId::from_uuid(row.get("tenant_id")?);
-            due.push(Due::Event(tenant, crate::domain::ids::EventId::from_uuid(row.get("id")?)));
+            due.push(Due::Event(
+                tenant,
+                crate::domain::ids::EventId::from_uuid(row.get("id")?),
+            ));
         }
-        let orders = "SELECT tenant_id, id FROM orders WHERE routed_at IS NULL ORDER BY id LIMIT $1";
+        let orders =
+            "SELECT tenant_id, id FROM orders WHERE routed_at IS NULL ORDER BY id LIMIT $1";
         for row in sql::all(self.db(), orders, values![limit]).await? {
             let tenant = TenantId::from_uuid(row.get("tenant_id")?);
             due.push(Due::Order(tenant, OrderId::from_uuid(row.get("id")?)));
@@ -375,17 +411,31 @@ impl Platform {
 
     /// Whether any secret is sealed in this database.
     pub async fn sealed_values(&self) -> Result<bool, StoreError> {
-        Ok(sql::one(self.db(), "SELECT id FROM secrets LIMIT 1", vec![]).await?.is_some())
+        Ok(
+            sql::one(self.db(), "SELECT id FROM secrets LIMIT 1", vec![])
+                .await?
+                .is_some(),
+        )
     }
 }
 
-async fn insert_user(tx: &super::batch::Tx, u: &User, now: DateTime<Utc>) -> Result<bool, StoreError> {
+async fn insert_user(
+    tx: &super::batch::Tx,
+    u: &User,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
     let made = sql::exec(
         tx,
         "INSERT INTO users (id, email, name, password_hash, is_operator, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING",
-        values![u.id.uuid(), u.email.clone(), u.name.clone(), u.password_hash.clone(),
-            u.is_operator, micros(now)],
+        values![
+            u.id.uuid(),
+            u.email.clone(),
+            u.name.clone(),
+            u.password_hash.clone(),
+            u.is_operator,
+            micros(now)
+        ],
     )
     .await?;
     Ok(made == 1)
@@ -411,7 +461,13 @@ async fn insert_zoho(tx: &super::batch::Tx, new: &NewTenant, now: i64) -> Result
         tx,
         "INSERT INTO secrets (id, tenant_id, connection_id, name, sealed, created_at) \
          VALUES ($1, $2, $3, 'hook_secret', $4, $5)",
-        values![new.hook_secret_id, tenant, new.zoho.uuid(), new.hook_secret_sealed.clone(), now],
+        values![
+            new.hook_secret_id,
+            tenant,
+            new.zoho.uuid(),
+            new.hook_secret_sealed.clone(),
+            now
+        ],
     )
     .await?;
     Ok(())

@@ -144,9 +144,20 @@ async fn fold(
         "INSERT INTO receipts (event_id, id, tenant_id, delivery_id, account, sid, status, \
          error_code, source, verified, detail, at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
-        values![id.event.uuid(), ReceiptId::new(r.now).uuid(), tenant, id.own, r.account.clone(),
-            r.sid.clone(), r.word.clone(), r.error_code, r.source, r.is_verified,
-            r.detail.clone(), micros(r.now)],
+        values![
+            id.event.uuid(),
+            ReceiptId::new(r.now).uuid(),
+            tenant,
+            id.own,
+            r.account.clone(),
+            r.sid.clone(),
+            r.word.clone(),
+            r.error_code,
+            r.source,
+            r.is_verified,
+            r.detail.clone(),
+            micros(r.now)
+        ],
     )
     .await?;
     if kept == 0 {
@@ -184,7 +195,10 @@ async fn fold(
         if target.state == DeliveryState::Unknown {
             let step = NewStep {
                 kind: StepKind::Found,
-                sentence: format!("Found: a status report from Twilio names this message ({})", r.sid),
+                sentence: format!(
+                    "Found: a status report from Twilio names this message ({})",
+                    r.sid
+                ),
                 detail: "{}".to_owned(),
             };
             insert_step(tx, tenant, id, attempt_no, &step, r.now).await?;
@@ -194,7 +208,11 @@ async fn fold(
         let why = ("provider", "The recipient has opted out (21610)");
         suppress(tx, tenant, target.channel, &target.address, why, r.now).await?;
     }
-    Ok(if moved { ReceiptResult::Moved(id) } else { ReceiptResult::Kept(id) })
+    Ok(if moved {
+        ReceiptResult::Moved(id)
+    } else {
+        ReceiptResult::Kept(id)
+    })
 }
 
 /// The one conditional update: only a higher rank moves the state, and a code once known is not
@@ -219,9 +237,18 @@ async fn move_state(
                   lease_owner = '', lease_until = NULL, updated_at = $10 \
                   WHERE event_id = $1 AND id = $2 AND tenant_id = $3 AND provider_rank < $5 \
                   AND (sid = '' OR sid = $6)";
-    let bound = values![target.id.event.uuid(), target.id.own, tenant, state.as_str(),
-        status.rank(), r.sid.clone(), r.reason.clone(), r.error_code, micros_opt(due_at),
-        micros(r.now)];
+    let bound = values![
+        target.id.event.uuid(),
+        target.id.own,
+        tenant,
+        state.as_str(),
+        status.rank(),
+        r.sid.clone(),
+        r.reason.clone(),
+        r.error_code,
+        micros_opt(due_at),
+        micros(r.now)
+    ];
     Ok(sql::exec(tx, update, bound).await? == 1)
 }
 

@@ -108,7 +108,10 @@ async fn run(tx: &Tx, tenant: Uuid, c: &RouteCommit) -> Result<RouteResult, Stor
     }
     let share = if lock.is_empty() { "" } else { " FOR SHARE" };
     let query = format!("SELECT id FROM tenants WHERE id = $1 AND rule_set = $2{share}");
-    if sql::one(tx, &query, values![tenant, c.rule_set]).await?.is_none() {
+    if sql::one(tx, &query, values![tenant, c.rule_set])
+        .await?
+        .is_none()
+    {
         return Ok(RouteResult::Stale);
     }
     if let Some(document) = &c.document
@@ -120,7 +123,12 @@ async fn run(tx: &Tx, tenant: Uuid, c: &RouteCommit) -> Result<RouteResult, Stor
     settle_event(tx, tenant, c).await?;
     if !c.order.is_nil() {
         let routed = "UPDATE orders SET routed_at = $3 WHERE id = $1 AND tenant_id = $2";
-        sql::exec(tx, routed, values![c.order.uuid(), tenant, micros(c.routed_at)]).await?;
+        sql::exec(
+            tx,
+            routed,
+            values![c.order.uuid(), tenant, micros(c.routed_at)],
+        )
+        .await?;
     }
     for decision in &c.decisions {
         insert_decision(tx, tenant, decision).await?;
@@ -145,7 +153,9 @@ async fn take_document(
     let query = format!(
         "SELECT version FROM documents WHERE connection_id = $1 AND kind = $2 AND document_id = $3{lock}"
     );
-    let had = sql::one(tx, &query, key()).await?.map_or(Ok(0), |r| r.get::<i64>("version"))?;
+    let had = sql::one(tx, &query, key())
+        .await?
+        .map_or(Ok(0), |r| r.get::<i64>("version"))?;
     if had != d.version {
         return Ok(false);
     }
@@ -185,9 +195,17 @@ async fn write_claims_and_people(tx: &Tx, tenant: Uuid, c: &RouteCommit) -> Resu
             tx,
             "INSERT INTO transitions (connection_id, kind, document_id, event_type, discriminator, \
              tenant_id, event_id, told, claimed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            values![c.connection.uuid(), d.kind.as_str(), d.id.clone(), claim.event_type.as_str(),
-                claim.discriminator.clone(), tenant, claim.event.uuid(), claim.told.as_str(),
-                micros(c.routed_at)],
+            values![
+                c.connection.uuid(),
+                d.kind.as_str(),
+                d.id.clone(),
+                claim.event_type.as_str(),
+                claim.discriminator.clone(),
+                tenant,
+                claim.event.uuid(),
+                claim.told.as_str(),
+                micros(c.routed_at)
+            ],
         )
         .await?;
     }
@@ -201,8 +219,14 @@ async fn write_claims_and_people(tx: &Tx, tenant: Uuid, c: &RouteCommit) -> Resu
              VALUES ($1, $2, $3, $4, $5, $6) \
              ON CONFLICT (connection_id, party_id, person_id) DO UPDATE SET \
              person = excluded.person, seen_at = excluded.seen_at",
-            values![c.connection.uuid(), party.clone(), person.id.clone(), tenant,
-                serde_json::to_string(person).unwrap_or_default(), micros(c.routed_at)],
+            values![
+                c.connection.uuid(),
+                party.clone(),
+                person.id.clone(),
+                tenant,
+                serde_json::to_string(person).unwrap_or_default(),
+                micros(c.routed_at)
+            ],
         )
         .await?;
     }
@@ -219,11 +243,21 @@ async fn settle_event(tx: &Tx, tenant: Uuid, c: &RouteCommit) -> Result<(), Stor
          document_kind = $6, document_id = $7, document_number = $8, party_id = $9, \
          party_name = $10, amount = $11, currency = $12, rules_not_asked = $13 \
          WHERE id = $1 AND tenant_id = $2",
-        values![c.event.uuid(), tenant, micros(c.routed_at),
-            s.event_type.map_or("", EventType::as_str), s.state.as_str(),
-            s.kind.map_or("", DocumentKind::as_str), s.document_id.clone(), s.number.clone(),
-            s.party_id.clone(), s.party_name.clone(), s.amount.map(|a| a.0), s.currency.clone(),
-            s.rules_not_asked],
+        values![
+            c.event.uuid(),
+            tenant,
+            micros(c.routed_at),
+            s.event_type.map_or("", EventType::as_str),
+            s.state.as_str(),
+            s.kind.map_or("", DocumentKind::as_str),
+            s.document_id.clone(),
+            s.number.clone(),
+            s.party_id.clone(),
+            s.party_name.clone(),
+            s.amount.map(|a| a.0),
+            s.currency.clone(),
+            s.rules_not_asked
+        ],
     )
     .await
     .map(drop)

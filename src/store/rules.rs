@@ -56,7 +56,14 @@ impl TenantStore {
                         tx,
                         "INSERT INTO rules (id, tenant_id, position, enabled, version, created_at) \
                          VALUES ($1, $2, $3, $4, $5, $6)",
-                        values![new.id.uuid(), tenant, position, new.enabled, new.version, micros(now)],
+                        values![
+                            new.id.uuid(),
+                            tenant,
+                            position,
+                            new.enabled,
+                            new.version,
+                            micros(now)
+                        ],
                     )
                     .await?;
                     insert_version(tx, tenant, &new, &actor, now).await?;
@@ -112,8 +119,13 @@ impl TenantStore {
                     raise_rule_set(tx, tenant).await?;
                     let switch = "UPDATE rules SET enabled = $3 \
                                   WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
-                    let done = sql::exec(tx, switch, values![tenant, id.uuid(), enabled]).await? == 1;
-                    let action = if enabled { "rule.activated" } else { "rule.deactivated" };
+                    let done =
+                        sql::exec(tx, switch, values![tenant, id.uuid(), enabled]).await? == 1;
+                    let action = if enabled {
+                        "rule.activated"
+                    } else {
+                        "rule.deactivated"
+                    };
                     let line = AuditLine {
                         actor,
                         action,
@@ -160,7 +172,8 @@ impl TenantStore {
                     raise_rule_set(tx, tenant).await?;
                     let delete = "UPDATE rules SET deleted_at = $3, enabled = FALSE \
                                   WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
-                    let gone = sql::exec(tx, delete, values![tenant, id.uuid(), micros(now)]).await?;
+                    let gone =
+                        sql::exec(tx, delete, values![tenant, id.uuid(), micros(now)]).await?;
                     let line = AuditLine {
                         actor,
                         action: "rule.deleted",

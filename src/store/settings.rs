@@ -122,7 +122,10 @@ impl TenantStore {
         let query = "SELECT reason FROM suppressions \
                      WHERE tenant_id = $1 AND channel = $2 AND address = $3";
         let found = values![self.id.uuid(), channel.as_str(), address];
-        sql::one(self.db(), query, found).await?.map(|r| r.get("reason")).transpose()
+        sql::one(self.db(), query, found)
+            .await?
+            .map(|r| r.get("reason"))
+            .transpose()
     }
 }
 
@@ -137,8 +140,15 @@ pub(super) async fn audit(
         tx,
         "INSERT INTO audit_entries (id, tenant_id, at, actor, action, subject, detail) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        values![AuditId::new(now).uuid(), tenant, micros(now), line.actor, line.action,
-            line.subject, line.detail],
+        values![
+            AuditId::new(now).uuid(),
+            tenant,
+            micros(now),
+            line.actor,
+            line.action,
+            line.subject,
+            line.detail
+        ],
     )
     .await
     .map(drop)

@@ -29,7 +29,12 @@ pub(super) async fn all<C: ConnectionTrait>(
     values: Vec<Value>,
 ) -> Result<Vec<Row>, StoreError> {
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
-    Ok(db.query_all_raw(statement).await?.into_iter().map(Row).collect())
+    Ok(db
+        .query_all_raw(statement)
+        .await?
+        .into_iter()
+        .map(Row)
+        .collect())
 }
 
 /// The first row of a query.
@@ -105,5 +110,8 @@ pub(super) fn tuples(rows: usize, columns: usize, first: usize) -> String {
 
 /// `$1, $2, $3` for `count` values, numbered from `first`.
 pub(super) fn placeholders(count: usize, first: usize) -> String {
-    (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+    (first..first + count)
+        .map(|n| format!("${n}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -1,5 +1,46 @@
 //! Door one: HTTP.
+//!
+//! A handler extracts, calls one `app` function, then renders or redirects. Pages are askama structs
+//! under `pages`, components are maud functions under `ui`, and one typed filter joins them.
 
+pub mod api;
+pub mod assets;
+pub mod chrome;
+pub mod dashboard;
 pub mod extract;
+pub mod form;
+pub mod health;
+pub mod hooks;
 pub mod middleware;
+pub mod pages;
 pub mod problem;
+pub mod ui;
+
+use actix_web::web::ServiceConfig;
+
+use crate::app::{App, AppError};
+
+/// Every address of the service.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .configure(health::routes)
+        .configure(hooks::routes)
+        .configure(assets::routes)
+        .configure(api::routes)
+        .configure(dashboard::routes);
+}
+
+/// Runs a use case on the runtime of the database and provider clients: actix's workers are
+/// single-thread runtimes of their own, on which those clients would be cut off from their sockets.
+pub async fn on_main<T, F, Fut>(app: &App, work: F) -> Result<T, AppError>
+where
+    T: Send + 'static,
+    F: FnOnce(App) -> Fut,
+    Fut: Future<Output = Result<T, AppError>> + Send + 'static,
+{
+    let task = app.runtime().spawn(work(app.clone()));
+    task.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "A request's work ended unexpectedly");
+        Err(AppError::Busy)
+    })
+}

@@ -8,8 +8,7 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 use super::{
-    DEFAULT_SEND_WITHIN, MAX_TEMPLATE_BYTES, Recipient, RuleDefinition, Sender,
-    TemplateSource,
+    DEFAULT_SEND_WITHIN, MAX_TEMPLATE_BYTES, Recipient, RuleDefinition, Sender, TemplateSource,
 };
 use crate::domain::delivery::Channel;
 use crate::domain::event::EventType;

@@ -1,0 +1,179 @@
+//! What every page of a tenant needs: who looks, at which tenant, and what hangs over it.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use maud::Markup;
+
+use crate::domain::user::Role;
+use crate::web::assets;
+use crate::web::ui::icon;
+use crate::web::ui::time::Moment;
+
+/// The frame around a tenant's page.
+#[derive(Debug, Clone)]
+pub struct Chrome {
+    /// The tenant's name, as its people write it.
+    pub tenant_name: String,
+    /// The tenant in addresses: `/t/{slug}/…`.
+    pub slug: String,
+    /// The signed-in person.
+    pub user_name: String,
+    pub role: Role,
+    /// Whether the tenant picker has more than this tenant to offer.
+    pub can_switch: bool,
+    /// The session's CSRF token, for every form.
+    pub csrf: String,
+    /// The place in the rail.
+    pub section: Section,
+    /// What the last action did, told once.
+    pub flash: Option<Flash>,
+    pub banners: Vec<Banner>,
+    /// How many deliveries wait for a person; 0 shows nothing.
+    pub needs_you: u64,
+    /// The tenant's zone.
+    pub zone: Tz,
+    /// The instant of the request.
+    pub now: DateTime<Utc>,
+}
+
+/// A place in the rail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    Overview,
+    History,
+    Rules,
+    Connections,
+    Settings,
+}
+
+impl Section {
+    /// Every place, in the rail's order.
+    pub const ALL: [Self; 5] = [
+        Self::Overview,
+        Self::History,
+        Self::Rules,
+        Self::Connections,
+        Self::Settings,
+    ];
+
+    /// The word in the rail.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::History => "History",
+            Self::Rules => "Rules",
+            Self::Connections => "Connections",
+            Self::Settings => "Settings",
+        }
+    }
+
+    /// The path below the tenant.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Overview => "/",
+            Self::History => "/history",
+            Self::Rules => "/rules",
+            Self::Connections => "/connections",
+            Self::Settings => "/settings",
+        }
+    }
+
+    /// Its drawing in the rail.
+    pub fn icon(self) -> Markup {
+        match self {
+            Self::Overview => icon::overview(),
+            Self::History => icon::history(),
+            Self::Rules => icon::rules(),
+            Self::Connections => icon::connections(),
+            Self::Settings => icon::settings(),
+        }
+    }
+}
+
+/// What an action did, in one sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flash {
+    pub kind: FlashKind,
+    pub sentence: String,
+}
+
+/// How a flash looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlashKind {
+    Done,
+    Refused,
+}
+
+/// What hangs over the whole tenant, always with the way out of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Banner {
+    /// The providers are the sandbox: nobody is written to.
+    Sandbox,
+    /// Rules decide, but messages are not handed to Twilio.
+    Rehearsal,
+    /// The stop switch is thrown.
+    Stopped {
+        /// Who threw it, when known.
+        by: Option<String>,
+        at: DateTime<Utc>,
+    },
+}
+
+impl Chrome {
+    /// A path below the tenant: `path("/rules")` is `/t/acme/rules`.
+    pub fn path(&self, below: &str) -> String {
+        format!("/t/{}{below}", self.slug)
+    }
+
+    /// The address of a static file.
+    pub fn asset(&self, name: &str) -> String {
+        assets::url(name)
+    }
+
+    /// How instants are shown on this page.
+    pub fn moment(&self) -> Moment {
+        Moment {
+            zone: self.zone,
+            now: self.now,
+        }
+    }
+
+    /// Rules and replays.
+    pub fn may_edit(&self) -> bool {
+        self.role >= Role::Editor
+    }
+
+    /// Connections, settings and the stop switch.
+    pub fn may_administer(&self) -> bool {
+        self.role >= Role::Admin
+    }
+
+    /// Whether all sending is stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.banners
+            .iter()
+            .any(|b| matches!(b, Banner::Stopped { .. }))
+    }
+
+    /// The first letter of the tenant's name.
+    pub fn monogram(&self) -> String {
+        monogram(&self.tenant_name)
+    }
+
+    /// The role, as a word on the page.
+    pub const fn role_words(&self) -> &'static str {
+        match self.role {
+            Role::Owner => "Owner",
+            Role::Admin => "Admin",
+            Role::Editor => "Editor",
+            Role::Viewer => "Viewer",
+        }
+    }
+}
+
+/// The first letter or digit of a name, upper case.
+pub fn monogram(name: &str) -> String {
+    name.chars()
+        .find(|c| c.is_alphanumeric())
+        .map_or_else(|| "·".to_owned(), |c| c.to_uppercase().collect())
+}

@@ -1,0 +1,55 @@
+//! Pages before a tenant: sign in, the set-up of an empty instance, the tenant picker.
+
+use askama::Template;
+
+use crate::web::assets;
+use crate::web::chrome::monogram;
+use crate::web::form::FormState;
+use crate::web::ui::field::{Choice, field};
+use crate::web::ui::{filters, icon, notice};
+
+/// `GET /sign-in`; posts `email` and `password`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/account/sign_in.html")]
+pub struct SignInPage {
+    /// The token of the visit, for the form.
+    pub csrf: String,
+    pub form: FormState,
+    /// Where the visitor wanted to go; a path of ours, already checked. May be empty.
+    pub next: String,
+    /// "You are signed out."
+    pub flash: Option<crate::web::chrome::Flash>,
+}
+
+/// `GET /setup` of an empty instance; posts `code`, `company`, `country`, `zone`, `currency`,
+/// `name`, `email` and `password`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/account/set_up.html")]
+pub struct SetUpPage {
+    pub csrf: String,
+    pub form: FormState,
+    pub countries: Vec<Choice>,
+    pub zones: Vec<Choice>,
+    pub currencies: Vec<Choice>,
+}
+
+/// `GET /tenants`: for people in several tenants, and for operators.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/account/tenants.html")]
+pub struct TenantsPage {
+    pub csrf: String,
+    pub user_name: String,
+    pub is_operator: bool,
+    pub tenants: Vec<TenantLine>,
+}
+
+/// One tenant of the picker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantLine {
+    pub name: String,
+    pub slug: String,
+    /// "Owner", or "Operator" where the person is no member.
+    pub role: String,
+    /// How many deliveries wait for a person.
+    pub needs_you: u64,
+}

@@ -1,0 +1,276 @@
+//! The page of one event: its story, the decisions, the deliveries and what can be done again.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+use crate::domain::delivery::{Channel, DeliveryState};
+use crate::domain::event::{EventSource, EventState, EventType};
+use crate::domain::ids::{DeliveryId, EventId, RuleId};
+use crate::domain::money::Amount;
+use crate::web::chrome::Chrome;
+use crate::web::pages::{event_story, words};
+use crate::web::ui::confirm::act;
+use crate::web::ui::figure::counted;
+use crate::web::ui::phone::Length;
+use crate::web::ui::tone::Tone;
+use crate::web::ui::{address, badge, filters, icon, money, notice, phone, story, time};
+
+/// `GET /t/{tenant}/events/{event}`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/history/event.html")]
+pub struct EventPage {
+    pub chrome: Chrome,
+    pub view: EventView,
+    /// What makes a second click on *Replay* the same wish.
+    pub nonce: String,
+}
+
+/// What is known of an event.
+#[derive(Debug, Clone)]
+pub struct EventView {
+    pub id: EventId,
+    pub at: DateTime<Utc>,
+    pub event_type: Option<EventType>,
+    pub state: EventState,
+    pub source: EventSource,
+    /// The label of the web address: `14d`.
+    pub label: Option<String>,
+    /// `invoice`, `payment` … in words.
+    pub document_kind: Option<String>,
+    pub document: Option<String>,
+    pub customer: Option<String>,
+    pub amount: Option<Amount>,
+    pub currency: Option<String>,
+    /// In the order in which they were made.
+    pub decisions: Vec<DecisionView>,
+    /// Active rules of other types, which were not asked.
+    pub rules_not_asked: u64,
+    pub deliveries: Vec<DeliveryView>,
+    /// The raw body, pretty-printed; `None` once retention took it.
+    pub body: Option<String>,
+    /// Why a replay is refused at present: a delivery of it is still open.
+    pub replay_blocked: Option<String>,
+}
+
+/// What one rule said about the event, or what was said about it as a whole.
+#[derive(Debug, Clone)]
+pub struct DecisionView {
+    pub at: DateTime<Utc>,
+    /// `None` concerns the event as a whole.
+    pub rule: Option<RuleRef>,
+    pub yes: bool,
+    /// In words: "total 950.00 is not at least 1,000.00".
+    pub reason: String,
+    /// The values met, by name.
+    pub met: Vec<(String, String)>,
+    /// A person asked for it: "Replay by Ada".
+    pub order: Option<String>,
+}
+
+/// A rule as it was when it decided.
+#[derive(Debug, Clone)]
+pub struct RuleRef {
+    pub id: RuleId,
+    pub name: String,
+    pub version: u32,
+}
+
+/// One message.
+#[derive(Debug, Clone)]
+pub struct DeliveryView {
+    pub id: DeliveryId,
+    pub state: DeliveryState,
+    pub channel: Channel,
+    /// When it was first wanted.
+    pub at: DateTime<Utc>,
+    pub recipient: Option<String>,
+    /// E.164.
+    pub address: String,
+    /// The number, service, or "the default sender" where it is not yet bound.
+    pub sender: String,
+    pub rule: Option<RuleRef>,
+    pub text: String,
+    pub length: Length,
+    /// What it waits for, or why it ended, and what to do.
+    pub reason: Option<String>,
+    /// Steps, attempts' outcomes, looks and receipts, in order.
+    pub steps: Vec<StepView>,
+    /// The proof of *unknown*: each look, what was compared.
+    pub proof: Vec<String>,
+    /// What may be done with it now.
+    pub actions: DeliveryActions,
+}
+
+/// One thing that happened to a delivery.
+#[derive(Debug, Clone)]
+pub struct StepView {
+    pub at: DateTime<Utc>,
+    pub tone: Tone,
+    /// "Twilio took it (SM…)." Whole sentences that read alone.
+    pub sentence: String,
+    /// For attempts and receipts.
+    pub exchange: Option<Exchange>,
+}
+
+/// What went over the wire, secrets taken out.
+#[derive(Debug, Clone, Default)]
+pub struct Exchange {
+    pub request: String,
+    pub response: String,
+}
+
+/// What a person may do with a delivery.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DeliveryActions {
+    /// *Send again* (asks first).
+    pub send_again: bool,
+    /// *It arrived*, for `unknown` only.
+    pub it_arrived: bool,
+    /// *Call it off*, for what waits.
+    pub call_off: bool,
+}
+
+impl EventPage {
+    fn title(&self) -> String {
+        words::event_title(self.view.event_type)
+    }
+
+    fn story(&self) -> Markup {
+        story::story(&event_story::steps(&self.view), self.chrome.moment())
+    }
+
+    fn replay(&self) -> Markup {
+        let action = self
+            .chrome
+            .path(&format!("/events/{}/replays", self.view.id));
+        html! {
+            @if self.chrome.may_edit() && self.view.replay_blocked.is_none() {
+                (act(&action, &self.chrome.csrf, "Replay this event").class("button primary")
+                    .nonce(&self.nonce).render())
+            }
+        }
+    }
+
+    fn actions(&self, of: &DeliveryView) -> Markup {
+        let base = self.chrome.path(&format!("/deliveries/{}", of.id));
+        let csrf = self.chrome.csrf.as_str();
+        let actions = of.actions;
+        let any = actions.send_again || actions.it_arrived || actions.call_off;
+        html! {
+            @if self.chrome.may_edit() && any {
+                div class="button-row" {
+                    @if actions.it_arrived {
+                        (act(&format!("{base}/arrival"), csrf, "It arrived").render())
+                    }
+                    @if actions.send_again {
+                        a class="button" href={ (base) "/replays/new" } { "Send again" }
+                    }
+                    @if actions.call_off {
+                        (act(&format!("{base}/cancellation"), csrf, "Call it off")
+                            .class("button quiet").render())
+                    }
+                }
+            }
+        }
+    }
+
+    fn phone(of: &DeliveryView) -> Markup {
+        let bubble = format!("text-{}", of.id.own.simple());
+        phone::preview(&bubble, &of.sender, &of.text, of.length)
+    }
+
+    fn heading(of: &DeliveryView) -> String {
+        words::message_to(
+            of.channel,
+            of.recipient.as_deref(),
+            &address::short(&of.address),
+        )
+    }
+
+    /// Steps that have something to open.
+    fn exchanges(of: &DeliveryView) -> impl Iterator<Item = (&StepView, &Exchange)> {
+        of.steps
+            .iter()
+            .filter_map(|s| s.exchange.as_ref().map(|e| (s, e)))
+    }
+}
+
+/// `GET /t/{tenant}/deliveries/{delivery}/replays/new`: the question before *Send again*; also
+/// shown, with 409, where it is refused.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/history/send_again.html")]
+pub struct SendAgainPage {
+    pub chrome: Chrome,
+    pub event: EventId,
+    pub delivery: DeliveryView,
+    pub question: Question,
+    pub nonce: String,
+}
+
+/// What must be answered before a message goes out once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// It never reached anybody; nothing to fear.
+    Plain,
+    /// Twilio has it and says nothing more yet.
+    TwilioHasIt,
+    /// It arrived before.
+    Received {
+        /// The customer, or the number.
+        who: String,
+        at: DateTime<Utc>,
+    },
+    /// It may or may not have arrived.
+    Unknown,
+    /// Refused: one of the same event and address is still open.
+    Open(DeliveryState),
+    /// Refused: the address must not be written to.
+    Suppressed,
+}
+
+impl SendAgainPage {
+    fn sentence(&self) -> String {
+        match &self.question {
+            Question::Plain => "It did not reach anybody before. Send it again?".to_owned(),
+            Question::TwilioHasIt => "Twilio already has this and has not said yet whether it \
+                arrived. Send again?"
+                .to_owned(),
+            Question::Received { who, at } => format!(
+                "{} already received this on {}. Send again?",
+                words::straight(who),
+                self.chrome.moment().day(*at)
+            ),
+            Question::Unknown => {
+                "Nobody knows whether this arrived. If it did, the reader gets it \
+                twice. Send again?"
+                    .to_owned()
+            }
+            Question::Open(state) => format!(
+                "A message about this event to this number is still open ({}). Wait for it, or \
+                 decide about it first.",
+                state.words()
+            ),
+            Question::Suppressed => {
+                "This number asked not to be written to. It can only be lifted \
+                by its owner, who texts START to your Twilio number."
+                    .to_owned()
+            }
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        matches!(self.question, Question::Open(_) | Question::Suppressed)
+    }
+
+    fn send(&self) -> Markup {
+        let action = self
+            .chrome
+            .path(&format!("/deliveries/{}/replays", self.delivery.id));
+        act(&action, &self.chrome.csrf, "Send again")
+            .class("button primary")
+            .nonce(&self.nonce)
+            .hidden(&[("confirmed", "1")])
+            .render()
+    }
+}

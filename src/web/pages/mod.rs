@@ -1,0 +1,16 @@
+//! Pages: one askama struct per page, beside the plain values it shows.
+//!
+//! Handlers fill a page's `…View` and answer with the struct. `samples` fills every page with
+//! made-up values, so that tests and designers see each of them empty, full and under attack.
+
+pub mod account;
+pub mod connections;
+pub mod error;
+pub mod event;
+pub mod event_story;
+pub mod history;
+pub mod overview;
+pub mod rules;
+pub mod samples;
+pub mod settings;
+pub mod words;

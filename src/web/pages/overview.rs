@@ -1,0 +1,148 @@
+//! Overview: how sending stands, what needs a person, and what is still to be set up.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+use crate::domain::delivery::DeliveryState;
+use crate::domain::ids::EventId;
+use crate::web::chrome::Chrome;
+use crate::web::ui::bars::Hour;
+use crate::web::ui::confirm::act;
+use crate::web::ui::figure::{counted, figure, grouped};
+use crate::web::ui::tone::Tone;
+use crate::web::ui::{badge, bars, filters, icon, notice, time};
+
+/// `GET /t/{tenant}/`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/overview/index.html")]
+pub struct OverviewPage {
+    pub chrome: Chrome,
+    pub view: OverviewView,
+}
+
+/// What Overview shows.
+#[derive(Debug, Clone)]
+pub struct OverviewView {
+    pub today: Counts,
+    /// The last seven days, today among them.
+    pub week: Counts,
+    /// The seven days before those.
+    pub week_before: Counts,
+    /// Waiting now: queued and held.
+    pub waiting: u64,
+    /// The last 24 hours, oldest first.
+    pub hours: Vec<Hour>,
+    /// The last webhook that was accepted.
+    pub last_webhook: Option<DateTime<Utc>>,
+    pub connections: Vec<ConnectionLine>,
+    /// Requests refused in the last 24 hours.
+    pub rejected: u64,
+    /// Unknown and held deliveries, the oldest first, at most ten.
+    pub needs_you: Vec<NeedLine>,
+    /// What is still to be set up; empty when all is done.
+    pub checklist: Vec<SetUpStep>,
+}
+
+/// How many messages left, and how many failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub sent: u64,
+    pub failed: u64,
+}
+
+/// How one connection stands.
+#[derive(Debug, Clone)]
+pub struct ConnectionLine {
+    pub name: String,
+    pub tone: Tone,
+    /// "Working", "Paused" …
+    pub word: String,
+    /// What it means, and what to do.
+    pub sentence: String,
+}
+
+/// One delivery, or several held for one reason, that wait for a person.
+#[derive(Debug, Clone)]
+pub struct NeedLine {
+    pub event: EventId,
+    pub state: DeliveryState,
+    pub sentence: String,
+    pub at: DateTime<Utc>,
+}
+
+/// One step of the set-up.
+#[derive(Debug, Clone)]
+pub struct SetUpStep {
+    pub title: String,
+    pub sentence: String,
+    /// The button's words and path below the tenant.
+    pub button: (String, String),
+    pub done: bool,
+}
+
+impl OverviewPage {
+    fn figures(&self) -> Markup {
+        let path = |below: &str| self.chrome.path(below);
+        let needs = self.chrome.needs_you;
+        html! {
+            div class="figures" {
+                (figure(Tone::Ok, "Sent today", self.view.today.sent, &self.week_sent(), None))
+                (figure(Tone::Failed, "Failed today", self.view.today.failed,
+                    &format!("{} in 7 days", grouped(self.view.week.failed)),
+                    Some(&path("/history?result=failed"))))
+                (figure(Tone::Queued, "Waiting", self.view.waiting, "queued or held now",
+                    Some(&path("/history?result=waiting"))))
+                (figure(Tone::Needs, "Needs you", needs,
+                    if needs == 0 { "nothing to decide" } else { "decisions below" }, None))
+            }
+        }
+    }
+
+    /// "1,204 in 7 days, 12 % more than before".
+    fn week_sent(&self) -> String {
+        let (now, before) = (self.view.week.sent, self.view.week_before.sent);
+        let count = format!("{} in 7 days", grouped(now));
+        if before == 0 {
+            return count;
+        }
+        let percent = now.abs_diff(before).saturating_mul(100) / before;
+        match now.cmp(&before) {
+            _ if percent == 0 => format!("{count}, as before"),
+            std::cmp::Ordering::Less => format!("{count}, {percent} % fewer"),
+            _ => format!("{count}, {percent} % more"),
+        }
+    }
+
+    fn bars(&self) -> Markup {
+        bars::bars(&self.view.hours, self.chrome.moment())
+    }
+
+    fn stop_switch(&self) -> Markup {
+        let action = self.chrome.path("/stop-switch");
+        html! {
+            @if self.chrome.may_administer() && !self.chrome.is_stopped()
+                && !self.view.connections.is_empty() {
+                (act(&action, &self.chrome.csrf, "Stop all sending").class("button danger")
+                    .hidden(&[("stopped", "1")]).render())
+            }
+        }
+    }
+
+    /// The first step that is not done is the one to do now.
+    fn is_next(&self, step: &SetUpStep) -> bool {
+        self.view
+            .checklist
+            .iter()
+            .find(|s| !s.done)
+            .is_some_and(|s| std::ptr::eq(s, step))
+    }
+
+    fn steps_done(&self) -> usize {
+        self.view.checklist.iter().filter(|s| s.done).count()
+    }
+
+    fn steps_left(&self) -> usize {
+        self.view.checklist.len() - self.steps_done()
+    }
+}

@@ -1,0 +1,257 @@
+//! Rules: the list, where each reads as a sentence, and the editor.
+
+use std::borrow::Borrow;
+
+use askama::Template;
+use maud::{Markup, html};
+
+use crate::domain::event::EventType;
+use crate::domain::ids::RuleId;
+use crate::web::chrome::Chrome;
+use crate::web::form::FormState;
+use crate::web::pages::words;
+use crate::web::ui::confirm::act;
+use crate::web::ui::empty::{Drawing, empty};
+use crate::web::ui::field::{self, Choice, field};
+use crate::web::ui::phone::Length;
+use crate::web::ui::rule_sentence::{RuleSentence, sentence};
+use crate::web::ui::tone::Tone;
+use crate::web::ui::{badge, filters, icon, notice, phone};
+
+/// `GET /t/{tenant}/rules`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/rules/index.html")]
+pub struct RulesPage {
+    pub chrome: Chrome,
+    /// In the order in which they are asked.
+    pub rules: Vec<RuleLine>,
+}
+
+/// One rule of the list.
+#[derive(Debug, Clone)]
+pub struct RuleLine {
+    pub id: RuleId,
+    pub name: String,
+    pub sentence: RuleSentence,
+    /// The source of its text.
+    pub template: String,
+    pub enabled: bool,
+}
+
+impl RulesPage {
+    fn sentence(rule: &RuleLine) -> Markup {
+        sentence(&rule.sentence)
+    }
+
+    fn switch(&self, rule: &RuleLine) -> Markup {
+        let action = self.chrome.path(&format!("/rules/{}/activation", rule.id));
+        let label = format!(
+            "{}: {}",
+            rule.name,
+            if rule.enabled { "turn off" } else { "turn on" }
+        );
+        html! {
+            @if self.chrome.may_edit() {
+                (act(&action, &self.chrome.csrf, &label)
+                    .hidden(&[("enabled", if rule.enabled { "0" } else { "1" })])
+                    .render_switch(rule.enabled))
+            } @else {
+                (badge::state(if rule.enabled { Tone::Ok } else { Tone::Quiet },
+                    if rule.enabled { "On" } else { "Off" }))
+            }
+        }
+    }
+
+    fn movers(&self, at: impl Borrow<usize>) -> Markup {
+        let at = *at.borrow();
+        let Some(rule) = self.rules.get(at) else {
+            return html! {};
+        };
+        let action = self.chrome.path(&format!("/rules/{}/position", rule.id));
+        let mover = |to: &'static str, word: &str, drawing: Markup, last: bool| {
+            act(&action, &self.chrome.csrf, word)
+                .class("button quiet icon")
+                .hidden(&[("move", to)])
+                .render_icon(&drawing, last)
+        };
+        html! {
+            @if self.chrome.may_edit() && self.rules.len() > 1 {
+                (mover("up", &format!("Ask {} earlier", rule.name), icon::up(), at == 0))
+                (mover("down", &format!("Ask {} later", rule.name), icon::down(), at + 1 == self.rules.len()))
+            }
+        }
+    }
+
+    fn nothing(&self) -> Markup {
+        let path = self.chrome.path("/rules/new");
+        empty(
+            Drawing::Fork,
+            "No rule yet",
+            "A rule says who gets which message when something happens in Zoho Books. Without one, \
+             events are kept and nobody is written to.",
+            self.chrome
+                .may_edit()
+                .then_some(("Write the first rule", path.as_str())),
+        )
+    }
+}
+
+/// `GET /t/{tenant}/rules/new` and `/rules/{rule}`; posts to the same path. Its fields: `name`,
+/// `event_type`, `joint` (`all`, `any`), `condition.{n}.field`, `.op`, `.value`, `recipient`
+/// (`contact`, `fixed`), `recipient_number`, `sender`, `template`, `send_within` (hours),
+/// `enabled`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/rules/edit.html")]
+pub struct RuleEditPage {
+    pub chrome: Chrome,
+    pub view: RuleEditView,
+}
+
+/// What the editor shows.
+#[derive(Debug, Clone)]
+pub struct RuleEditView {
+    /// `None` for a new rule.
+    pub rule: Option<RuleId>,
+    pub form: FormState,
+    /// How many rows of conditions to show; empty ones are ignored when saving.
+    pub condition_rows: usize,
+    /// What conditions may ask about.
+    pub fields: Vec<Choice>,
+    /// How they may compare.
+    pub operators: Vec<Choice>,
+    /// The default sender, numbers and messaging services of the connection.
+    pub senders: Vec<Choice>,
+    /// What the text may use.
+    pub names: Vec<TemplateName>,
+    /// The text filled in with sample values.
+    pub preview: String,
+    pub preview_length: Length,
+}
+
+/// A name that a text may use, with the value it has in the preview.
+#[derive(Debug, Clone)]
+pub struct TemplateName {
+    pub name: String,
+    pub sample: String,
+}
+
+impl RuleEditPage {
+    fn title(&self) -> &'static str {
+        if self.view.rule.is_some() {
+            "Edit rule"
+        } else {
+            "New rule"
+        }
+    }
+
+    fn action(&self) -> String {
+        match self.view.rule {
+            Some(rule) => self.chrome.path(&format!("/rules/{rule}")),
+            None => self.chrome.path("/rules"),
+        }
+    }
+
+    fn event_types() -> Vec<Choice> {
+        EventType::ALL
+            .map(|t| Choice::new(t.as_str(), words::capital(t.words())))
+            .into()
+    }
+
+    fn joints() -> Vec<Choice> {
+        vec![
+            Choice::new("all", "All of these must hold"),
+            Choice::new("any", "Any one of these must hold"),
+        ]
+    }
+
+    fn joint(&self) -> Markup {
+        html! {
+            select class="control" name="joint" id="f-joint" aria-label="How many conditions must hold" {
+                (field::options(&Self::joints(), self.view.form.value("joint")))
+            }
+        }
+    }
+
+    fn recipients() -> Vec<Choice> {
+        vec![
+            Choice::new("contact", "The contact on the document"),
+            Choice::new("fixed", "Always the number beside"),
+        ]
+    }
+
+    fn windows() -> Vec<Choice> {
+        [
+            ("1", "1 hour"),
+            ("4", "4 hours"),
+            ("24", "24 hours"),
+            ("72", "3 days"),
+            ("168", "7 days"),
+        ]
+        .map(|(value, text)| Choice::new(value, text))
+        .into()
+    }
+
+    fn condition(&self, row: impl Borrow<usize>) -> Markup {
+        let row = *row.borrow();
+        let form = &self.view.form;
+        let name = |part: &str| format!("condition.{row}.{part}");
+        let control = |part: &str, choices: &[Choice], label: &str| {
+            let name = name(part);
+            html! {
+                select class="control" name=(name) id=(field::id(&name))
+                    aria-label={ "Condition " (row + 1) ": " (label) }
+                    aria-invalid=[form.error(&name).map(|_| "true")] {
+                    (field::options(choices, form.value(&name)))
+                }
+            }
+        };
+        let value = name("value");
+        let mut fields = vec![Choice::new("", "No condition")];
+        fields.extend(self.view.fields.iter().cloned());
+        html! {
+            div class={ "condition field" @if self.is_wrong(row) { " wrong" } } {
+                (control("field", &fields, "field"))
+                (control("op", &self.view.operators, "comparison"))
+                input class="control" name=(value) id=(field::id(&value)) value=(form.value(&value))
+                    autocomplete="off" aria-label={ "Condition " (row + 1) ": value" };
+                @for part in ["field", "op", "value"] {
+                    @if let Some(why) = form.error(&name(part)) { (field::error(&field::id(&name(part)), why)) }
+                }
+            }
+        }
+    }
+
+    fn is_wrong(&self, row: usize) -> bool {
+        ["field", "op", "value"].iter().any(|part| {
+            self.view
+                .form
+                .error(&format!("condition.{row}.{part}"))
+                .is_some()
+        })
+    }
+
+    fn phone(&self) -> Markup {
+        let sender = self
+            .view
+            .senders
+            .iter()
+            .find(|s| s.value == self.view.form.value("sender"));
+        let from = sender.map_or("Your number", |s| s.words.as_str());
+        phone::preview(
+            "preview",
+            from,
+            &self.view.preview,
+            self.view.preview_length,
+        )
+    }
+}
+
+/// `GET /t/{tenant}/rules/{rule}/deletion/new`; posts to `/rules/{rule}/deletion`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/rules/delete.html")]
+pub struct RuleDeletePage {
+    pub chrome: Chrome,
+    pub rule: RuleLine,
+    /// Deleting asks for the rule's name, posted as `name`.
+    pub form: FormState,
+}

@@ -1,0 +1,123 @@
+//! Samples of Connections.
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::{HOSTILE, Sample, ago, chrome, form, hostile_chrome, now, push};
+use crate::domain::ids::ConnectionId;
+use crate::web::chrome::Section;
+use crate::web::form::FormState;
+use crate::web::pages::connections::{
+    BooksCard, CheckResult, ConnectionsPage, Health, HookCard, TwilioCard,
+};
+use crate::web::ui::field::Choice;
+use crate::web::ui::tone::Tone;
+
+pub(super) fn add(to: &mut Vec<Sample>) {
+    push(to, "connections-empty", &connections_empty());
+    push(to, "connections-many", &connections_many());
+    push(to, "connections-hostile", &connections_hostile());
+}
+
+fn connection(number: u128) -> ConnectionId {
+    ConnectionId::from_uuid(Uuid::from_u128(number))
+}
+
+fn connections_empty() -> ConnectionsPage {
+    ConnectionsPage {
+        chrome: chrome(Section::Connections),
+        hook: None,
+        twilio: TwilioCard {
+            connection: None,
+            form: FormState::new(),
+            health: Health::Missing,
+            checked: None,
+            callbacks: false,
+        },
+        books: BooksCard {
+            connection: None,
+            form: form(&[("region", "eu")]),
+            health: Health::Missing,
+            checked: None,
+            regions: ["com", "eu", "in", "com.au", "jp", "ca", "sa"]
+                .map(|r| Choice::new(r, format!("zoho.{r}")))
+                .into(),
+            organizations: Vec::new(),
+            scopes: "ZohoBooks.contacts.READ,ZohoBooks.settings.READ,ZohoBooks.invoices.READ"
+                .into(),
+        },
+    }
+}
+
+fn connections_many() -> ConnectionsPage {
+    let mut page = connections_empty();
+    page.hook = Some(HookCard {
+        connection: connection(1),
+        address: "https://ml.northwind.example/hooks/zoho/6f2c9a40b17e4d0c8b55".into(),
+        new_secret: Some("q7Rk2mX9vT4pLw8sZb3nHy6c".into()),
+        old_secret_until: Some(now() + TimeDelta::days(1)),
+        last_request: Some(ago(2)),
+        rejected: 3,
+        is_reachable: true,
+    });
+    page.twilio = TwilioCard {
+        connection: Some(connection(2)),
+        form: form(&[
+            ("account_sid", "AC0123456789abcdef0123456789abcdef"),
+            ("sender", "+447700900123"),
+        ]),
+        health: Health::Working,
+        checked: Some(CheckResult {
+            at: ago(0),
+            findings: vec![
+                (
+                    Tone::Ok,
+                    "Twilio accepts the account SID and the Auth Token.".into(),
+                ),
+                (
+                    Tone::Ok,
+                    "+44 7700 900123 belongs to the account and can send SMS.".into(),
+                ),
+                (
+                    Tone::Needs,
+                    "The account is on trial: it writes to verified numbers only.".into(),
+                ),
+            ],
+        }),
+        callbacks: true,
+    };
+    page.books.connection = Some(connection(3));
+    page.books.health = Health::Broken("Zoho refused the access (invalid_code): the code was used before or is older than three minutes. Make a new one and give access again.".into());
+    page.books.organizations = vec![
+        Choice::new("60001234", "Northwind Paper GmbH"),
+        Choice::new("60005678", "Northwind Paper Ltd"),
+    ];
+    page
+}
+
+fn connections_hostile() -> ConnectionsPage {
+    let mut page = connections_many();
+    page.chrome = hostile_chrome(Section::Connections);
+    if let Some(hook) = &mut page.hook {
+        hook.address = HOSTILE.into();
+        hook.new_secret = Some(HOSTILE.into());
+        hook.is_reachable = false;
+        hook.last_request = None;
+    }
+    page.twilio.form = form(&[
+        ("account_sid", HOSTILE),
+        ("auth_token", "hush"),
+        ("secret", "hush"),
+    ]);
+    page.twilio
+        .form
+        .refuse("account_sid", "An account SID is AC and 32 digits.");
+    page.twilio.health = Health::Paused(HOSTILE.into());
+    page.twilio.checked = Some(CheckResult {
+        at: ago(1),
+        findings: vec![(Tone::Failed, HOSTILE.into())],
+    });
+    page.books.health = Health::Broken(HOSTILE.into());
+    page.books.organizations = vec![Choice::new(HOSTILE, HOSTILE)];
+    page
+}

@@ -1,0 +1,293 @@
+//! Samples of sign-in, set-up, the tenant picker, Overview and Settings.
+
+use chrono::{TimeDelta, Timelike};
+use uuid::Uuid;
+
+use super::{HOSTILE, Sample, ago, chrome, form, hostile_chrome, now, push};
+use crate::domain::delivery::DeliveryState;
+use crate::domain::ids::EventId;
+use crate::web::chrome::{Banner, Chrome, Flash, FlashKind, Section};
+use crate::web::form::FormState;
+use crate::web::pages::account::{SetUpPage, SignInPage, TenantLine, TenantsPage};
+use crate::web::pages::overview::{
+    ConnectionLine, Counts, NeedLine, OverviewPage, OverviewView, SetUpStep,
+};
+use crate::web::pages::settings::{SettingsPage, countries, currencies, zones};
+use crate::web::ui::bars::Hour;
+use crate::web::ui::tone::Tone;
+
+pub(super) fn add(to: &mut Vec<Sample>) {
+    accounts(to);
+    push(to, "overview-empty", &overview_empty());
+    push(to, "overview-many", &overview_many());
+    push(to, "overview-stopped", &overview_stopped());
+    push(to, "overview-hostile", &overview_hostile());
+    push(
+        to,
+        "settings",
+        &settings(chrome(Section::Settings), "Northwind Paper"),
+    );
+    push(
+        to,
+        "settings-hostile",
+        &settings(hostile_chrome(Section::Settings), HOSTILE),
+    );
+}
+fn accounts(to: &mut Vec<Sample>) {
+    let sign_in = |form: FormState, flash: Option<Flash>| SignInPage {
+        csrf: "csrf-token".into(),
+        form,
+        next: "/t/northwind/history".into(),
+        flash,
+    };
+    push(to, "sign-in", &sign_in(FormState::new(), None));
+    let mut wrong = form(&[("email", HOSTILE)]);
+    wrong.refuse_all("E-mail and password do not fit together.");
+    let signed_out = Flash {
+        kind: FlashKind::Done,
+        sentence: "You are signed out.".into(),
+    };
+    push(to, "sign-in-hostile", &sign_in(wrong, Some(signed_out)));
+    let set_up = |form: FormState| SetUpPage {
+        csrf: "csrf-token".into(),
+        form,
+        countries: countries(),
+        zones: zones(),
+        currencies: currencies(),
+    };
+    push(
+        to,
+        "set-up",
+        &set_up(form(&[
+            ("country", "DE"),
+            ("zone", "Europe/Berlin"),
+            ("currency", "EUR"),
+        ])),
+    );
+    let mut refused = form(&[("company", HOSTILE), ("country", "DE")]);
+    refused.refuse(
+        "code",
+        "This is not the code that serve printed last. It changes with each start.",
+    );
+    refused.refuse("password", "Use at least 12 characters.");
+    push(to, "set-up-hostile", &set_up(refused));
+    let tenants = |tenants, is_operator| TenantsPage {
+        csrf: "csrf-token".into(),
+        user_name: "Ada Lindqvist".into(),
+        is_operator,
+        tenants,
+    };
+    let line = |name: &str, role: &str, needs_you| TenantLine {
+        name: name.into(),
+        slug: "northwind".into(),
+        role: role.into(),
+        needs_you,
+    };
+    push(to, "tenants-empty", &tenants(Vec::new(), true));
+    push(
+        to,
+        "tenants-many",
+        &tenants(
+            vec![
+                line("Northwind Paper", "Owner", 2),
+                line("Harbour Light Trading", "Editor", 0),
+                line("Sato Shokai", "Operator", 1),
+            ],
+            true,
+        ),
+    );
+    push(
+        to,
+        "tenants-hostile",
+        &tenants(vec![line(HOSTILE, HOSTILE, 1)], false),
+    );
+}
+
+fn quiet() -> OverviewView {
+    let start = now()
+        .with_minute(0)
+        .and_then(|t| t.with_second(0))
+        .unwrap_or_else(now)
+        - TimeDelta::hours(23);
+    OverviewView {
+        today: Counts::default(),
+        week: Counts::default(),
+        week_before: Counts::default(),
+        waiting: 0,
+        hours: (0..24)
+            .map(|h| Hour {
+                starts_at: start + TimeDelta::hours(h),
+                sent: 0,
+                failed: 0,
+            })
+            .collect(),
+        last_webhook: None,
+        connections: Vec::new(),
+        rejected: 0,
+        needs_you: Vec::new(),
+        checklist: Vec::new(),
+    }
+}
+
+fn overview_empty() -> OverviewPage {
+    let step = |title: &str, sentence: &str, words: &str, path: &str, done| SetUpStep {
+        title: title.into(),
+        sentence: sentence.into(),
+        button: (words.into(), path.into()),
+        done,
+    };
+    let view = OverviewView {
+        checklist: vec![
+            step("Make the company", "", "", "/settings", true),
+            step(
+                "Connect Zoho Books",
+                "It tells us what happens, by a web address that you paste into it.",
+                "Connect Zoho Books",
+                "/connections#hook",
+                false,
+            ),
+            step(
+                "Connect Twilio",
+                "It carries the messages; you need its account SID and token.",
+                "Connect Twilio",
+                "/connections#twilio",
+                false,
+            ),
+            step(
+                "Write the first rule",
+                "Who gets which message when an invoice is sent, for one.",
+                "Write a rule",
+                "/rules/new",
+                false,
+            ),
+        ],
+        ..quiet()
+    };
+    OverviewPage {
+        chrome: chrome(Section::Overview),
+        view,
+    }
+}
+
+fn overview_many() -> OverviewPage {
+    let mut view = quiet();
+    view.today = Counts {
+        sent: 184,
+        failed: 3,
+    };
+    view.week = Counts {
+        sent: 1_204,
+        failed: 17,
+    };
+    view.week_before = Counts {
+        sent: 1_071,
+        failed: 22,
+    };
+    view.waiting = 6;
+    view.last_webhook = Some(ago(2));
+    view.rejected = 3;
+    let shape = [
+        2, 0, 0, 0, 0, 0, 0, 1, 4, 18, 24, 31, 22, 9, 14, 27, 30, 26, 12, 6, 3, 5, 21, 16,
+    ];
+    for (hour, sent) in view.hours.iter_mut().zip(shape) {
+        hour.sent = sent;
+        hour.failed = u64::from(sent > 25);
+    }
+    let line = |name: &str, tone, word: &str, sentence: &str| ConnectionLine {
+        name: name.into(),
+        tone,
+        word: word.into(),
+        sentence: sentence.into(),
+    };
+    view.connections = vec![
+        line(
+            "Zoho Books",
+            Tone::Ok,
+            "Working",
+            "Last request 2 minutes ago.",
+        ),
+        line(
+            "Twilio",
+            Tone::Held,
+            "Paused",
+            "Twilio asked us to slow down; sending goes on at 08:43.",
+        ),
+        line(
+            "Zoho Books API",
+            Tone::Failed,
+            "Broken",
+            "The access was withdrawn. Give it again.",
+        ),
+    ];
+    let need = |state, sentence: &str, minutes| NeedLine {
+        event: EventId::from_uuid(Uuid::from_u128(1)),
+        state,
+        sentence: sentence.into(),
+        at: ago(minutes),
+    };
+    view.needs_you = vec![
+        need(
+            DeliveryState::Unknown,
+            "The reminder for INV-00371 to Van der Meer Interieur may or may not have reached Twilio.",
+            9,
+        ),
+        need(
+            DeliveryState::Held,
+            "The reminder for INV-00355 to Okafor Logistics waits: connect Twilio again.",
+            1_600,
+        ),
+    ];
+    let mut chrome = chrome(Section::Overview);
+    chrome.needs_you = 2;
+    chrome.banners = vec![Banner::Sandbox];
+    OverviewPage { chrome, view }
+}
+
+fn overview_stopped() -> OverviewPage {
+    let mut page = overview_many();
+    page.chrome.banners = vec![
+        Banner::Stopped {
+            by: Some("Ada Lindqvist".into()),
+            at: ago(12),
+        },
+        Banner::Rehearsal,
+    ];
+    page.chrome.flash = Some(Flash {
+        kind: FlashKind::Done,
+        sentence: "All sending is stopped. 6 messages are held.".into(),
+    });
+    page.chrome.can_switch = false;
+    page
+}
+
+fn overview_hostile() -> OverviewPage {
+    let mut page = overview_many();
+    for need in &mut page.view.needs_you {
+        need.sentence = HOSTILE.into();
+    }
+    for line in &mut page.view.connections {
+        for text in [&mut line.name, &mut line.sentence, &mut line.word] {
+            *text = HOSTILE.into();
+        }
+    }
+    page.chrome = Chrome {
+        needs_you: 40,
+        ..hostile_chrome(Section::Overview)
+    };
+    page
+}
+
+fn settings(chrome: Chrome, company: &str) -> SettingsPage {
+    SettingsPage {
+        chrome,
+        form: form(&[
+            ("company", company),
+            ("country", "DE"),
+            ("zone", "Europe/Berlin"),
+            ("currency", "EUR"),
+        ]),
+        countries: countries(),
+        zones: zones(),
+        currencies: currencies(),
+    }
+}

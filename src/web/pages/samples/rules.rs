@@ -1,0 +1,222 @@
+//! Samples of Rules and the editor.
+
+use uuid::Uuid;
+
+use super::{HOSTILE, Sample, chrome, form, hostile_chrome, push};
+use crate::domain::delivery::Channel;
+use crate::domain::event::EventType;
+use crate::domain::ids::RuleId;
+use crate::domain::user::Role;
+use crate::web::chrome::{Chrome, Section};
+use crate::web::form::FormState;
+use crate::web::pages::rules::{
+    RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage, TemplateName,
+};
+use crate::web::ui::field::Choice;
+use crate::web::ui::phone::Length;
+use crate::web::ui::rule_sentence::RuleSentence;
+
+fn rule(
+    number: u128,
+    name: &str,
+    event_type: EventType,
+    conditions: &[&str],
+    enabled: bool,
+) -> RuleLine {
+    RuleLine {
+        id: RuleId::from_uuid(Uuid::from_u128(number)),
+        name: name.into(),
+        sentence: RuleSentence {
+            event_type,
+            conditions: conditions.iter().map(|c| (*c).to_owned()).collect(),
+            all: number != 3,
+            channel: Channel::Sms,
+            recipient: if number == 3 { "+44 7700 900456".into() } else { "the contact".into() },
+            sender: "+44 7700 900123".into(),
+        },
+        template: "Hello {{ contact.first_name }}, invoice {{ invoice_number }} over {{ total | money }} is due on {{ due_date | date }}.".into(),
+        enabled,
+    }
+}
+
+pub(super) fn add(to: &mut Vec<Sample>) {
+    let list = |chrome, rules| RulesPage { chrome, rules };
+    let three = || {
+        vec![
+            rule(
+                1,
+                "Big invoices",
+                EventType::InvoiceSent,
+                &["total is at least 1,000", "currency is EUR"],
+                true,
+            ),
+            rule(2, "Friendly reminder", EventType::InvoiceOverdue, &[], true),
+            rule(
+                3,
+                "Tell the boss",
+                EventType::PaymentReceived,
+                &["amount is at least 10,000", "customer is Sato Shokai"],
+                false,
+            ),
+        ]
+    };
+    push(to, "rules-empty", &list(chrome(Section::Rules), Vec::new()));
+    push(
+        to,
+        "rules-one",
+        &list(
+            Chrome {
+                role: Role::Viewer,
+                ..chrome(Section::Rules)
+            },
+            three().into_iter().take(1).collect(),
+        ),
+    );
+    push(to, "rules-many", &list(chrome(Section::Rules), three()));
+    push(
+        to,
+        "rules-hostile",
+        &list(
+            hostile_chrome(Section::Rules),
+            vec![rule(1, HOSTILE, EventType::InvoiceSent, &[HOSTILE], true)],
+        ),
+    );
+
+    let typed = form(&[
+        ("name", "Big invoices"),
+        ("event_type", "invoice.sent"),
+        ("joint", "all"),
+        ("condition.0.field", "total"),
+        ("condition.0.op", "at_least"),
+        ("condition.0.value", "1000"),
+        ("condition.1.field", "currency_code"),
+        ("condition.1.op", "is"),
+        ("condition.1.value", "EUR"),
+        ("recipient", "contact"),
+        ("sender", "default"),
+        ("send_within", "24"),
+        ("enabled", "1"),
+        (
+            "template",
+            "Hello {{ contact.first_name }}, your invoice {{ invoice_number }} over {{ total | money }} is due on {{ due_date | date }}. Pay here: {{ payment_link }}",
+        ),
+    ]);
+    push(
+        to,
+        "rule-new",
+        &editor(
+            chrome(Section::Rules),
+            None,
+            form(&[("enabled", "1"), ("send_within", "24")]),
+        ),
+    );
+    push(
+        to,
+        "rule-edit",
+        &editor(chrome(Section::Rules), Some(()), typed),
+    );
+    let mut refused = form(&[
+        ("name", ""),
+        ("template", HOSTILE),
+        ("condition.0.field", "total"),
+        ("condition.0.value", HOSTILE),
+        ("recipient", "fixed"),
+        ("recipient_number", HOSTILE),
+    ]);
+    refused.refuse("name", "Give the rule a name.");
+    refused.refuse(
+        "condition.0.value",
+        "Type a number, such as 1000 or 1000.50.",
+    );
+    refused.refuse(
+        "recipient_number",
+        "Type the number with its country code, such as +44 7700 900123.",
+    );
+    refused.refuse(
+        "template",
+        "The name invoice_nummer is unknown. Did you mean invoice_number?",
+    );
+    push(
+        to,
+        "rule-edit-hostile",
+        &editor(hostile_chrome(Section::Rules), Some(()), refused),
+    );
+    let delete = |rule: RuleLine, form| RuleDeletePage {
+        chrome: chrome(Section::Rules),
+        rule,
+        form,
+    };
+    push(
+        to,
+        "rule-delete",
+        &delete(three().remove(0), FormState::new()),
+    );
+    push(
+        to,
+        "rule-delete-hostile",
+        &delete(
+            rule(1, HOSTILE, EventType::InvoiceSent, &[HOSTILE], true),
+            form(&[("name", HOSTILE)]),
+        ),
+    );
+}
+
+fn editor(chrome: Chrome, rule: Option<()>, form: FormState) -> RuleEditPage {
+    let choices = |pairs: &[(&str, &str)]| {
+        pairs
+            .iter()
+            .map(|(v, w)| Choice::new(*v, *w))
+            .collect::<Vec<_>>()
+    };
+    let name = |name: &str, sample: &str| TemplateName {
+        name: name.into(),
+        sample: sample.into(),
+    };
+    let empty = form.value("template").is_empty();
+    RuleEditPage {
+        chrome,
+        view: RuleEditView {
+            rule: rule.map(|()| RuleId::from_uuid(Uuid::from_u128(1))),
+            form,
+            condition_rows: 4,
+            fields: choices(&[
+                ("total", "Total"),
+                ("currency_code", "Currency"),
+                ("customer_name", "Customer"),
+            ]),
+            operators: choices(&[
+                ("is", "is"),
+                ("is_not", "is not"),
+                ("at_least", "is at least"),
+                ("below", "is below"),
+                ("contains", "contains"),
+            ]),
+            senders: choices(&[
+                ("default", "Default sender, +44 7700 900123"),
+                ("MG0123", "Messaging Service “Billing”"),
+            ]),
+            names: vec![
+                name("contact.first_name", "Benjamin"),
+                name("invoice_number", "INV-00003"),
+                name("total", "1,350.00 EUR"),
+                name("due_date", "30 May 2026"),
+                name("customer_name", "Bowman & Co"),
+                name("payment_link", "https://pay.example/3f2a"),
+            ],
+            preview: if empty {
+                String::new()
+            } else {
+                "Hello Benjamin, your invoice INV-00003 over 1,350.00 EUR is due on 30 May 2026. Pay here: https://pay.example/3f2a".into()
+            },
+            preview_length: if empty {
+                Length::default()
+            } else {
+                Length {
+                    segments: 1,
+                    characters: 115,
+                    unicode: false,
+                }
+            },
+        },
+    }
+}

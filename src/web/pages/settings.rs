@@ -1,0 +1,66 @@
+//! Settings: the company, and how its times, numbers and money are read.
+
+use askama::Template;
+
+use crate::web::chrome::Chrome;
+use crate::web::form::FormState;
+use crate::web::ui::field::{Choice, field};
+use crate::web::ui::{filters, icon, notice};
+
+/// `GET /t/{tenant}/settings`; posts `company`, `country`, `zone` and `currency`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/settings/index.html")]
+pub struct SettingsPage {
+    pub chrome: Chrome,
+    pub form: FormState,
+    pub countries: Vec<Choice>,
+    pub zones: Vec<Choice>,
+    pub currencies: Vec<Choice>,
+}
+
+/// Every country, by name; the value is its ISO 3166 code.
+pub fn countries() -> Vec<Choice> {
+    use iso_currency::{Currency, IntoEnumIterator};
+    let mut list: Vec<Choice> = Currency::iter()
+        .flat_map(Currency::used_by)
+        .filter(|country| !country.to_string().is_empty())
+        .map(|country| Choice::new(country.to_string(), country.name()))
+        .collect();
+    list.sort_by(|a, b| a.words.cmp(&b.words));
+    list.dedup();
+    list
+}
+
+/// Every currency in use, by code: "EUR, Euro".
+pub fn currencies() -> Vec<Choice> {
+    use iso_currency::{Currency, IntoEnumIterator};
+    let mut list: Vec<Choice> = Currency::iter()
+        .filter(|c| !c.is_fund() && !c.is_special() && c.is_superseded().is_none())
+        .map(|c| Choice::new(c.code(), format!("{}, {}", c.code(), c.name())))
+        .collect();
+    list.sort_by(|a, b| a.value.cmp(&b.value));
+    list
+}
+
+/// Every zone of the tz database that is named after a place, and UTC.
+pub fn zones() -> Vec<Choice> {
+    chrono_tz::TZ_VARIANTS
+        .iter()
+        .map(|zone| zone.name())
+        .filter(|name| *name == "UTC" || (name.contains('/') && !name.starts_with("Etc/")))
+        .map(|name| Choice::new(name, name.replace('_', " ")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_hold_what_people_look_for() {
+        let has = |list: &[Choice], value: &str| list.iter().any(|c| c.value == value);
+        assert!(has(&countries(), "DE") && has(&countries(), "US") && has(&countries(), "IN"));
+        assert!(has(&currencies(), "EUR") && has(&currencies(), "JPY"));
+        assert!(has(&zones(), "Europe/Berlin") && has(&zones(), "UTC"));
+    }
+}

@@ -1,0 +1,76 @@
+//! A sentence that must be seen: flashes, refused forms, banners.
+
+use maud::{Markup, html};
+
+use crate::web::chrome::{Banner, Chrome, Flash, FlashKind};
+use crate::web::form::FormState;
+use crate::web::ui::time;
+use crate::web::ui::tone::Tone;
+
+/// A boxed sentence with its shape.
+pub fn notice(tone: Tone, content: &Markup) -> Markup {
+    html! {
+        div class={ "notice " (tone.class()) } { (tone.shape()) div { (content) } }
+    }
+}
+
+/// What the last action did.
+pub fn flash(of: &Flash) -> Markup {
+    let (tone, role) = match of.kind {
+        FlashKind::Done => (Tone::Ok, "status"),
+        FlashKind::Refused => (Tone::Failed, "alert"),
+    };
+    html! { div role=(role) { (notice(tone, &html! { (of.sentence) })) } }
+}
+
+/// Why a form came back; nothing when it did not.
+pub fn refusal(form: &FormState) -> Markup {
+    html! {
+        @if let Some(why) = form.summary() {
+            div role="alert" { (notice(Tone::Failed, &html! { (why) })) }
+        }
+    }
+}
+
+/// One of the banners over a tenant's pages, with the way out of it.
+pub fn banner(of: &Banner, chrome: &Chrome) -> Markup {
+    match of {
+        Banner::Sandbox => html! {
+            div class="banner" role="note" {
+                span class="banner-shape" { (Tone::Needs.shape()) }
+                span class="banner-text" {
+                    b { "Sandbox." } " Zoho Books and Twilio are stand-ins here: nobody is written to. "
+                    "To leave it, start ml-connector without the sandbox addresses."
+                }
+            }
+        },
+        Banner::Rehearsal => html! {
+            div class="banner" role="note" {
+                span class="banner-shape" { (Tone::Held.shape()) }
+                span class="banner-text" {
+                    b { "Rehearsal." } " Rules decide, and nothing is handed to Twilio."
+                }
+                a href=(chrome.path("/settings")) { "End the rehearsal" }
+            }
+        },
+        Banner::Stopped { by, at } => html! {
+            div class="banner stopped" role="note" {
+                span class="banner-shape" { (Tone::Held.shape()) }
+                span class="banner-text" {
+                    b { "All sending is stopped" }
+                    @if let Some(by) = by { " by " bdi { (by) } } ", " (time::long(chrome.moment(), *at)) ". "
+                    "Events are still received and decided; messages are held."
+                }
+                @if chrome.may_administer() {
+                    form method="post" action=(chrome.path("/stop-switch")) {
+                        input type="hidden" name="csrf" value=(chrome.csrf);
+                        input type="hidden" name="stopped" value="0";
+                        button class="button tight" { "Resume sending" }
+                    }
+                } @else {
+                    span class="muted" { "An admin can resume it." }
+                }
+            }
+        },
+    }
+}

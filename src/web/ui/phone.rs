@@ -1,0 +1,47 @@
+//! An SMS as its reader sees it, with the segments it costs beneath.
+
+use std::borrow::Borrow;
+
+use maud::{Markup, html};
+
+use crate::web::ui::figure::counted;
+
+/// How long a text is as an SMS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Length {
+    /// What is billed.
+    pub segments: u32,
+    /// Septets, or UTF-16 units when `unicode`.
+    pub characters: u32,
+    /// A character outside GSM 03.38 makes the whole text UCS-2.
+    pub unicode: bool,
+}
+
+/// The phone. `id` joins it to the text area that it follows while typing; the count's element
+/// is `{id}-count`.
+pub fn preview(id: &str, from: &str, text: &str, length: impl Borrow<Length>) -> Markup {
+    html! {
+        div class="phone" {
+            div class="phone-body" {
+                div class="phone-from" { (from) }
+                div class="phone-bubble" id=(id) { (text) }
+            }
+            p class="phone-count" id={ (id) "-count" } { (words(*length.borrow())) }
+        }
+    }
+}
+
+/// "2 segments, 181 characters, Unicode".
+pub fn words(length: Length) -> String {
+    let mut text = counted(u64::from(length.segments), "segment", "segments");
+    text.push_str(", ");
+    text.push_str(&counted(
+        u64::from(length.characters),
+        "character",
+        "characters",
+    ));
+    if length.unicode {
+        text.push_str(", Unicode");
+    }
+    text
+}

@@ -1,0 +1,111 @@
+// Three small comforts; every page works without them: copy buttons, the live history, the
+// count of SMS segments while typing.
+(() => {
+  "use strict";
+
+  // Copy buttons are hidden until a script can serve them.
+  const armCopyButtons = (root) => {
+    if (!navigator.clipboard) return;
+    for (const button of root.querySelectorAll("[data-copy]")) {
+      button.hidden = false;
+      const word = button.textContent;
+      button.addEventListener("click", async () => {
+        const source = document.getElementById(button.dataset.copy);
+        if (!source) return;
+        try {
+          await navigator.clipboard.writeText(source.textContent.trim());
+          button.textContent = "Copied";
+        } catch {
+          button.textContent = "Select and copy";
+        }
+        setTimeout(() => { button.textContent = word; }, 2000);
+      });
+    }
+  };
+
+  // The newest page of the history is fetched again and replaced where it changed.
+  const LIVE_EVERY_MS = 5000;
+  const followLive = () => {
+    const live = document.querySelector("[data-live]");
+    if (!live) return;
+    for (const sign of document.querySelectorAll("[data-live-sign]")) sign.hidden = false;
+    let busy = false;
+    let stopped = false;
+    const refresh = async () => {
+      const reading = live.contains(document.activeElement) || !getSelection().isCollapsed;
+      if (busy || stopped || document.hidden || reading) return;
+      busy = true;
+      try {
+        const answer = await fetch(location.href, { credentials: "same-origin", redirect: "error" });
+        if (answer.status === 401 || answer.status === 403 || answer.status === 404) stopped = true;
+        if (!answer.ok) return;
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const fresh = page.getElementById(live.id);
+        if (fresh && fresh.innerHTML !== live.innerHTML) live.replaceChildren(...fresh.childNodes);
+      } catch {
+        // The next round tries again.
+      } finally {
+        busy = false;
+      }
+    };
+    setInterval(refresh, LIVE_EVERY_MS);
+  };
+
+  // GSM 03.38: one septet, or two for the extension table; anything else makes it UCS-2.
+  const GSM = new Set("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà");
+  const GSM_EXTENSION = new Set("^{}\\[~]|€\f");
+  const segmentsOf = (text) => {
+    let septets = 0;
+    const costs = [];
+    for (const character of text) {
+      const cost = GSM.has(character) ? 1 : GSM_EXTENSION.has(character) ? 2 : 0;
+      if (cost === 0) {
+        const units = [...text].map((c) => c.length);
+        return { unicode: true, ...pack(units, 70, 67) };
+      }
+      septets += cost;
+      costs.push(cost);
+    }
+    return { unicode: false, ...pack(costs, 160, 153), size: septets };
+  };
+  // A character is never split between two segments.
+  const pack = (costs, single, multi) => {
+    const size = costs.reduce((sum, cost) => sum + cost, 0);
+    if (size === 0) return { size, segments: 0 };
+    if (size <= single) return { size, segments: 1 };
+    let segments = 1;
+    let used = 0;
+    for (const cost of costs) {
+      if (used + cost > multi) { segments += 1; used = 0; }
+      used += cost;
+    }
+    return { size, segments };
+  };
+  // Fields are shown by their sample values, so the count is near what will be sent.
+  const fill = (source, values) =>
+    source.replace(/\{\{\s*([A-Za-z_][\w.]*)[^}]*\}\}/g, (whole, name) => values[name] ?? whole);
+  const followText = () => {
+    for (const area of document.querySelectorAll("textarea[data-segments]")) {
+      const bubble = document.getElementById(area.dataset.segments);
+      const count = document.getElementById(`${area.dataset.segments}-count`);
+      if (!bubble || !count) continue;
+      const values = {};
+      for (const name of document.querySelectorAll("[data-sample-for]")) {
+        values[name.dataset.sampleFor] = name.dataset.sample;
+      }
+      // A template with logic is only known to the server; its preview stays as rendered.
+      const show = () => {
+        if (area.value.includes("{%")) return;
+        const text = fill(area.value, values);
+        const { size, segments, unicode } = segmentsOf(text);
+        bubble.textContent = text;
+        count.textContent = `About ${segments} ${segments === 1 ? "segment" : "segments"}, ${size} characters${unicode ? ", Unicode" : ""}`;
+      };
+      area.addEventListener("input", show);
+    }
+  };
+
+  armCopyButtons(document);
+  followLive();
+  followText();
+})();
