@@ -1,1 +1,342 @@
-//! The only place where the parts are joined.
+//! The only place where the parts are joined: configuration, adapters, app, server, workers.
+//!
+//! Building is apart from running, and the port may be 0, so that tests and the demo start the same
+//! thing that an operator starts.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{HttpServer, dev::Server};
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret as _;
+use tokio::runtime::Handle;
+
+use crate::app::{App, Parts};
+use crate::brakes::{Brakes, Limits};
+use crate::cli::report::Advised;
+use crate::config::Config;
+use crate::config::database::DatabaseUrl;
+use crate::config::web::{PublicUrl, TrustedProxies};
+use crate::crypto::master_key::{KeyOrigin, KeySource, MasterKeyId};
+use crate::crypto::password::Passwords;
+use crate::crypto::token::{self, SetupCode};
+use crate::crypto::vault::{Vault, WrappedKey};
+use crate::domain::clock::SharedClock;
+use crate::domain::ids::new_v7;
+use crate::lifecycle::Lifecycle;
+use crate::queue::{MemoryQueue, Runner, RunnerConfig, unforeseen};
+use crate::store::lock::DatabaseLock;
+use crate::store::{Store, StoredDataKey};
+use crate::telemetry::Metrics;
+use crate::twilio::Twilio;
+use crate::web::hooks::IntakeBudget;
+use crate::web::middleware::{request_id, security_headers};
+use crate::zoho::oauth::ZohoOAuth;
+use crate::zoho::tokens::AccessTokens;
+use crate::{http, web, worker};
+
+/// The app, before anything runs.
+pub struct Built {
+    pub app: App,
+    pub key_origin: KeyOrigin,
+}
+
+/// A running service.
+pub struct Running {
+    pub app: App,
+    /// Where it listens.
+    pub address: SocketAddr,
+    pub life: Lifecycle,
+    pub key_origin: KeyOrigin,
+    /// Does the jobs; tests run what is due by hand.
+    pub runner: Arc<Runner>,
+    /// Opens the set-up page of an empty instance.
+    pub setup_code: Option<String>,
+    /// Held as long as the service runs: a second one on the same file is refused.
+    _lock: Option<DatabaseLock>,
+}
+
+/// How a service is started.
+#[derive(Default)]
+pub struct Options {
+    /// Jobs are run by hand (tests).
+    pub without_workers: bool,
+    pub metrics: Option<Metrics>,
+}
+
+/// Joins everything but the server: for commands that use the app and end.
+pub async fn build(
+    config: &Config,
+    public_url: PublicUrl,
+    clock: SharedClock,
+) -> anyhow::Result<Built> {
+    refuse_what_is_not_here(config)?;
+    let store = Store::open(&database_address(&config.database.url))
+        .await
+        .context("the database cannot be opened")?;
+    let pending = store
+        .pending_migrations()
+        .await
+        .context("the schema cannot be read")?;
+    if pending > 0 {
+        let (what, advice) = (
+            "the database is not up to date",
+            "run `ml-connector migrate`",
+        );
+        return Err(Advised::new(what, advice).into());
+    }
+    let (vault, key_origin) = open_vault(config, &store, clock.now()).await?;
+    let client = http::client().context("the HTTP client cannot be built")?;
+    let app = App::new(Parts {
+        queue: Arc::new(MemoryQueue::new(clock.clone())),
+        vault,
+        passwords: Passwords::default(),
+        twilio: Twilio::new(client.clone(), config.twilio.sandbox.as_ref()),
+        brakes: Brakes::new(Limits::twilio(), clock.clone(), unforeseen()),
+        zoho_tokens: AccessTokens::new(ZohoOAuth::new(client), clock.clone()),
+        zoho_sandbox: config.zoho.sandbox.clone(),
+        public_url,
+        is_sandboxed: config.is_sandboxed(),
+        lease_owner: lease_owner(),
+        runtime: Handle::current(),
+        store,
+        clock,
+    });
+    Ok(Built { app, key_origin })
+}
+
+/// Brings the schema up to date; an existing `SQLite` file is copied first.
+pub async fn migrate(config: &Config, now: DateTime<Utc>) -> anyhow::Result<()> {
+    refuse_what_is_not_here(config)?;
+    let file = config.database.url.file();
+    let existed = file.is_some_and(|f| f.metadata().is_ok_and(|m| m.len() > 0));
+    let store = Store::open(&database_address(&config.database.url))
+        .await
+        .context("the database cannot be opened")?;
+    let pending = store
+        .pending_migrations()
+        .await
+        .context("the schema cannot be read")?;
+    if pending == 0 {
+        return Ok(());
+    }
+    if let Some(file) = file.filter(|_| existed) {
+        let copy = format!("{}.before-{}", file.display(), now.format("%Y%m%dT%H%M%SZ"));
+        store
+            .copy_to(Path::new(&copy))
+            .await
+            .context("a copy of the database cannot be kept")?;
+        tracing::info!("Kept a copy of the database in {copy}");
+    }
+    store
+        .migrate()
+        .await
+        .context("the schema cannot be brought up to date")?;
+    tracing::info!("The schema is up to date ({pending} steps)");
+    Ok(())
+}
+
+/// Starts web and workers in this process.
+pub async fn serve(
+    config: &Config,
+    clock: SharedClock,
+    options: Options,
+) -> anyhow::Result<Running> {
+    refuse_what_is_not_here(config)?;
+    let lock = match config.database.url.file() {
+        Some(file) => Some(DatabaseLock::take(file, clock.now())?),
+        None => None,
+    };
+    migrate(config, clock.now()).await?;
+    let listener = TcpListener::bind(config.web.bind).map_err(|source| {
+        let what = format!("cannot listen on {}", config.web.bind);
+        Advised::new(what, "stop what listens there, or set BIND or PORT").because(source)
+    })?;
+    let address = listener
+        .local_addr()
+        .context("the address bound cannot be read")?;
+    let public_url = config
+        .web
+        .public_url
+        .clone()
+        .unwrap_or_else(|| PublicUrl::of_bound(address));
+    let Built { app, key_origin } = build(config, public_url, clock.clone()).await?;
+    if lock.is_some() {
+        let taken = app.take_over().await?;
+        if taken > 0 {
+            tracing::info!("Took over {taken} messages that an earlier process left in hand");
+        }
+    }
+    let life = Lifecycle::new();
+    let runner = Arc::new(Runner::new(
+        app.queue().clone(),
+        worker::handlers(&app),
+        clock,
+        RunnerConfig {
+            concurrency: config.worker.jobs_at_once,
+            ..RunnerConfig::default()
+        },
+        unforeseen(),
+    ));
+    if !options.without_workers {
+        drop(life.spawn(
+            "requeue",
+            worker::requeue_for_ever(app.clone(), life.clone()),
+        ));
+        drop(life.spawn("runner", runner.clone().run(life.clone())));
+    }
+    if let Some(metrics) = options.metrics.clone() {
+        drop(life.spawn("metrics", keep_metrics(metrics, life.clone())));
+    }
+    let setup = web::dashboard::Setup::for_empty(&app).await?;
+    let setup_code = setup.0.as_ref().map(SetupCode::to_text);
+    start_server(config, &app, listener, options.metrics, setup, &life)?;
+    Ok(Running {
+        app,
+        address,
+        life,
+        key_origin,
+        runner,
+        setup_code,
+        _lock: lock,
+    })
+}
+
+fn start_server(
+    config: &Config,
+    app: &App,
+    listener: TcpListener,
+    metrics: Option<Metrics>,
+    setup: web::dashboard::Setup,
+    life: &Lifecycle,
+) -> anyhow::Result<()> {
+    let server = server(config, app, listener, metrics, setup)?;
+    let handle = server.handle();
+    drop(life.spawn("web", server));
+    let stopping = life.soft().clone();
+    drop(life.spawn("web stop", async move {
+        stopping.cancelled().await;
+        handle.stop(true).await;
+    }));
+    Ok(())
+}
+
+fn server(
+    config: &Config,
+    app: &App,
+    listener: TcpListener,
+    metrics: Option<Metrics>,
+    setup: web::dashboard::Setup,
+) -> anyhow::Result<Server> {
+    let app = Data::new(app.clone());
+    let setup = Data::new(setup);
+    let headers = Data::new(security_headers::SecurityHeaders::new(app.public_url()));
+    let proxies: Data<TrustedProxies> = Data::new(config.web.trusted_proxies.clone());
+    let budget = Data::new(IntakeBudget::default());
+    let metrics = metrics.map(Data::new);
+    let server = HttpServer::new(move || {
+        let mut service = actix_web::App::new()
+            .app_data(app.clone())
+            .app_data(setup.clone())
+            .app_data(headers.clone())
+            .app_data(proxies.clone())
+            .app_data(budget.clone());
+        if let Some(metrics) = &metrics {
+            service = service.app_data(metrics.clone());
+        }
+        service
+            .wrap(from_fn(security_headers::put))
+            .wrap(from_fn(request_id::give))
+            .configure(web::routes)
+    })
+    .workers(std::thread::available_parallelism().map_or(2, usize::from))
+    .shutdown_timeout(20)
+    .client_request_timeout(Duration::from_secs(10))
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok(server)
+}
+
+async fn keep_metrics(metrics: Metrics, life: Lifecycle) {
+    loop {
+        tokio::select! {
+            () = life.soft().cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(5)) => metrics.run_upkeep(),
+        }
+    }
+}
+
+/// Finds the master key and unwraps the data keys; on an empty database both are made.
+async fn open_vault(
+    config: &Config,
+    store: &Store,
+    now: DateTime<Utc>,
+) -> anyhow::Result<(Vault, KeyOrigin)> {
+    let platform = store.platform();
+    let rows = platform
+        .data_keys()
+        .await
+        .context("the data keys cannot be read")?;
+    let wrapped_by: Vec<_> = rows
+        .iter()
+        .map(|r| MasterKeyId::from_stored(r.master_key_id.clone()))
+        .collect();
+    let source = KeySource::choose(&config.secrets.master_key, config.database.url.key_file());
+    let (master, origin) = source.settle(&wrapped_by)?;
+    let rows: Vec<_> = rows.into_iter().map(wrapped).collect();
+    let vault = Vault::new(master, &rows)?;
+    if rows.is_empty() {
+        let key = vault.new_data_key(new_v7(now))?;
+        let row = StoredDataKey {
+            id: key.id,
+            master_key_id: key.master_key_id.as_str().to_owned(),
+            wrapped: key.wrapped.clone(),
+        };
+        platform
+            .create_first_data_key(row, now)
+            .await
+            .context("a data key cannot be kept")?;
+        for row in platform.data_keys().await? {
+            vault.admit(&wrapped(row))?;
+        }
+    }
+    Ok((vault, origin))
+}
+
+fn wrapped(row: StoredDataKey) -> WrappedKey {
+    WrappedKey {
+        id: row.id,
+        master_key_id: MasterKeyId::from_stored(row.master_key_id),
+        wrapped: row.wrapped,
+    }
+}
+
+fn database_address(url: &DatabaseUrl) -> String {
+    match url {
+        DatabaseUrl::Sqlite(file) => format!("sqlite://{}", file.display()),
+        DatabaseUrl::Postgres(address) => address.expose_secret().to_owned(),
+    }
+}
+
+fn refuse_what_is_not_here(config: &Config) -> anyhow::Result<()> {
+    if config.database.url.file().is_none() {
+        let what = "DATABASE_URL names a PostgreSQL server, which this version cannot serve from";
+        return Err(Advised::new(what, "write sqlite://data/ml-connector.db, or unset it").into());
+    }
+    if config.queue.redis_url.is_some() {
+        let what = "REDIS_URL is set, but this version keeps its queue in the process";
+        return Err(Advised::new(what, "unset REDIS_URL").into());
+    }
+    Ok(())
+}
+
+/// Names this process in leases: unlike that of any process before it.
+fn lease_owner() -> String {
+    format!("{}-{}", std::process::id(), &token::hook()[..8])
+}

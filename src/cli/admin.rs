@@ -3,10 +3,19 @@
 //! Passwords come from standard input only: arguments are seen by every user of the machine and
 //! stay in the shell's history.
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use secrecy::{ExposeSecret as _, SecretString};
 
+use super::report::Advised;
+use crate::app::accounts::TenantInput;
+use crate::app::{App, AppError};
+use crate::config::Config;
+use crate::config::web::PublicUrl;
+use crate::domain::clock::SharedClock;
 use crate::domain::ids::TenantId;
 use crate::domain::user::Role;
+use crate::startup;
 
 /// Make operators, tenants and API tokens. May run beside `serve`.
 #[derive(Debug, Subcommand)]
@@ -75,4 +84,102 @@ pub struct CreateTokenArgs {
 
 fn parse_role(text: &str) -> Result<Role, String> {
     Role::parse(text).ok_or_else(|| "write owner, admin, editor or viewer".to_owned())
+}
+
+/// Runs one administrative command. It takes no lock and waits for the writer of a running `serve`.
+pub async fn run(command: AdminCommand, clock: SharedClock) -> anyhow::Result<()> {
+    let config = Config::from_env()?;
+    startup::migrate(&config, clock.now()).await?;
+    let public_url = config
+        .web
+        .public_url
+        .clone()
+        .unwrap_or_else(|| PublicUrl::of_bound(config.web.bind));
+    let app = startup::build(&config, public_url, clock).await?.app;
+    let text = match command {
+        AdminCommand::CreateOperator(args) => create_operator(&app, args).await?,
+        AdminCommand::CreateTenant(args) => create_tenant(&app, args).await?,
+        AdminCommand::CreateToken(args) => create_token(&app, args).await?,
+    };
+    super::say(&text)
+}
+
+async fn create_operator(app: &App, args: CreateOperatorArgs) -> anyhow::Result<String> {
+    let user = app
+        .create_operator(&args.email, password()?)
+        .await
+        .map_err(advised)?;
+    Ok(if args.json {
+        line(&serde_json::json!({ "user_id": user, "email": args.email }))
+    } else {
+        format!("{} can sign in and see every tenant.\n", args.email)
+    })
+}
+
+async fn create_tenant(app: &App, args: CreateTenantArgs) -> anyhow::Result<String> {
+    let input = TenantInput {
+        name: args.name,
+        owner_email: args.owner_email,
+        password: password()?,
+        country: args.country,
+        zone: args.zone,
+        currency: args.currency,
+    };
+    let made = app.create_tenant(input).await.map_err(advised)?;
+    let secret = made.hook_secret.expose_secret();
+    Ok(if args.json {
+        line(&serde_json::json!({
+            "tenant": made.slug,
+            "tenant_id": made.id,
+            "hook_url": made.hook_url,
+            "hook_secret": secret,
+        }))
+    } else {
+        format!(
+            "Tenant {} ({})\nWeb address for Zoho Books: {}\nSecret token, shown this once: {secret}\n",
+            made.slug, made.id, made.hook_url
+        )
+    })
+}
+
+async fn create_token(app: &App, args: CreateTokenArgs) -> anyhow::Result<String> {
+    let token = app
+        .create_token(args.tenant, &args.name, args.role)
+        .await
+        .map_err(advised)?;
+    let token = token.expose_secret();
+    Ok(if args.json {
+        line(&serde_json::json!({ "token": token }))
+    } else {
+        format!("Bearer token, shown this once: {token}\n")
+    })
+}
+
+/// The first line of standard input.
+fn password() -> anyhow::Result<SecretString> {
+    let mut line = String::new();
+    std::io::stdin()
+        .read_line(&mut line)
+        .context("the password cannot be read from stdin")?;
+    Ok(SecretString::from(
+        line.trim_end_matches(['\r', '\n']).to_owned(),
+    ))
+}
+
+/// Input that is not valid says so field by field.
+fn advised(error: AppError) -> anyhow::Error {
+    match error {
+        AppError::Invalid(problems) => {
+            let said: Vec<_> = problems
+                .iter()
+                .map(|p| format!("{}: {}", p.field, p.message))
+                .collect();
+            Advised::new(said.join("; "), "correct it and try again").into()
+        }
+        error => error.into(),
+    }
+}
+
+fn line(json: &serde_json::Value) -> String {
+    format!("{json}\n")
 }

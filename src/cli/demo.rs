@@ -1,6 +1,29 @@
 //! `demo`: everything, on throw-away data and sandbox providers.
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
 use clap::Args;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::app::accounts::{CreatedTenant, TenantInput};
+use crate::app::connections::TwilioInput;
+use crate::app::rules::RuleSwitches;
+use crate::config::{self, Config};
+use crate::crypto::token;
+use crate::domain::clock::SharedClock;
+use crate::http;
+use crate::lifecycle::Lifecycle;
+use crate::sandbox::samples::{self, Generator};
+use crate::sandbox::twilio::{CallbackPlan, CallbackRule};
+use crate::sandbox::{DEMO_NUMBER, Sandbox, SandboxConfig, SandboxHandle};
+use crate::startup::{self, Options};
+use crate::telemetry::{self, Metrics};
+use crate::zoho::secret::WebhookSecret;
+use crate::zoho::webhook;
 
 /// Look around: a throw-away database, sandbox providers, and a stream of sample events.
 ///
@@ -11,4 +34,212 @@ pub struct DemoArgs {
     /// Where to listen on this machine; 0 takes any free port
     #[arg(long, default_value_t = 8080, value_name = "NUMBER")]
     pub port: u16,
+}
+
+/// The demo's company.
+const COMPANY: &str = "Northwind Paper";
+const OWNER: &str = "demo@example.com";
+
+/// How many events arrive at once at the start, so that the pages are not empty.
+const AT_START: usize = 14;
+
+/// The wait between two events afterwards.
+const BETWEEN: Duration = Duration::from_secs(5);
+
+/// Recipients whose number ends so cannot be reached: a landline, a filter, a phone without signal.
+const UNREACHABLE: [(&str, u32); 3] = [("07", 30006), ("23", 30007), ("41", 30003)];
+
+/// Runs the demo until told to stop; its folder is removed afterwards.
+pub async fn run(args: DemoArgs, clock: SharedClock) -> anyhow::Result<()> {
+    let folder = ThrowAway::new()?;
+    let client = http::client().context("the HTTP client cannot be built")?;
+    let mut sandbox_config = SandboxConfig::new(clock.clone(), client.clone());
+    sandbox_config.callbacks = CallbackPlan {
+        delay_ms: 900,
+        ..CallbackPlan::default()
+    };
+    let sandbox = Sandbox::start(sandbox_config).await?;
+    let config = config(&folder.0, args.port, sandbox.base_url())?;
+    telemetry::init_logs(&config.log)?;
+    let metrics = Some(Metrics::install()?);
+    let running = startup::serve(
+        &config,
+        clock,
+        Options {
+            metrics,
+            ..Options::default()
+        },
+    )
+    .await?;
+    let password = token::hook();
+    let tenant = furnish(&running.app, &sandbox, &password).await?;
+    super::say(&announcement(&running.app, &tenant, &password))?;
+    let stream = stream(running.app.clone(), client, tenant, running.life.clone());
+    drop(running.life.spawn("demo", stream));
+    running.life.until_signal(config.worker.grace).await?;
+    sandbox.stop().await;
+    Ok(())
+}
+
+/// A folder that is gone when the demo ends.
+struct ThrowAway(PathBuf);
+
+impl ThrowAway {
+    fn new() -> anyhow::Result<Self> {
+        let name = format!("ml-connector-demo-{}", token::hook());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir(&folder).context("a folder for the demo cannot be made")?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for ThrowAway {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, "The demo's folder {} could not be removed", self.0.display());
+        }
+    }
+}
+
+/// Nothing of the environment but the wish for logs: the demo must not touch real data.
+fn config(folder: &Path, port: u16, sandbox: &str) -> anyhow::Result<Config> {
+    let database = format!("sqlite://{}", folder.join("demo.db").display());
+    let lookup = |name: &str| match name {
+        "DATABASE_URL" => Some(database.clone()),
+        "BIND" => Some(format!("127.0.0.1:{port}")),
+        "ZOHO_SANDBOX_URL" | "TWILIO_SANDBOX_URL" => Some(sandbox.to_owned()),
+        "RUST_LOG" => config::environment(name).or_else(|| Some("warn".to_owned())),
+        "LOG_FORMAT" => config::environment(name),
+        _ => None,
+    };
+    Ok(Config::from_lookup(&lookup)?)
+}
+
+/// A company with rules, connected to the sandbox.
+async fn furnish(
+    app: &App,
+    sandbox: &SandboxHandle,
+    password: &str,
+) -> anyhow::Result<CreatedTenant> {
+    let demo = sandbox.seed_demo()?;
+    for (ending, code) in UNREACHABLE {
+        let plan = CallbackPlan {
+            statuses: ["sending", "undelivered"].map(str::to_owned).to_vec(),
+            delay_ms: 900,
+            error_code: Some(code),
+            ..CallbackPlan::default()
+        };
+        let rule = CallbackRule {
+            to: None,
+            to_ends_with: Some(ending.to_owned()),
+            plan,
+        };
+        sandbox.twilio().plan(rule)?;
+    }
+    let tenant = app
+        .create_tenant(TenantInput {
+            name: COMPANY.to_owned(),
+            owner_email: OWNER.to_owned(),
+            password: SecretString::from(password.to_owned()),
+            country: "US".to_owned(),
+            zone: "America/New_York".to_owned(),
+            currency: "USD".to_owned(),
+        })
+        .await?;
+    let twilio = TwilioInput {
+        account_sid: demo.twilio.account_sid,
+        auth_token: Some(SecretString::from(demo.twilio.auth_token)),
+        from: DEMO_NUMBER.to_owned(),
+        ..TwilioInput::default()
+    };
+    app.connect_twilio(tenant.id, twilio, OWNER).await?;
+    for rule in rules() {
+        app.create_rule(tenant.id, &rule, RuleSwitches::default(), OWNER)
+            .await?;
+    }
+    Ok(tenant)
+}
+
+fn rules() -> [Value; 6] {
+    let contact = json!({ "kind": "contact" });
+    let fixed = json!({ "kind": "fixed", "address": "+12025550199" });
+    [
+        json!({
+            "name": "Invoice sent", "event_type": "invoice.sent", "channel": "sms",
+            "recipient": contact,
+            "template": { "body": "Hello {{ contact.first_name }}, invoice {{ invoice_number }} over \
+                {{ total|money }} is due on {{ due_date|date }}. See and pay it here: {{ payment_link }}" },
+        }),
+        json!({
+            "name": "Big invoices to sales", "event_type": "invoice.sent", "channel": "sms",
+            "conditions": { "all": [{ "field": "total", "op": "gte", "value": "1000" }] },
+            "recipient": fixed,
+            "template": { "body": "{{ customer_name }} was sent {{ invoice_number }} over {{ total|money }}." },
+        }),
+        json!({
+            "name": "Thank you for the payment", "event_type": "payment.received", "channel": "sms",
+            "recipient": contact,
+            "template": { "body": "Thank you, {{ customer_name }}: we received {{ amount|money }}." },
+        }),
+        json!({
+            "name": "Paid invoices to sales", "event_type": "invoice.paid", "channel": "sms",
+            "recipient": fixed,
+            "template": { "body": "{{ customer_name }} paid {{ invoice_number }} ({{ total|money }})." },
+        }),
+        json!({
+            "name": "Purchase orders to the vendor", "event_type": "purchase_order.created",
+            "channel": "sms", "recipient": contact,
+            "template": { "body": "New order {{ purchaseorder_number }} from Northwind Paper, \
+                delivery wished for {{ delivery_date|date }}." },
+        }),
+        json!({
+            "name": "Large bills to the controller", "event_type": "bill.created", "channel": "sms",
+            "conditions": { "all": [{ "field": "total", "op": "gte", "value": "500" }] },
+            "recipient": fixed,
+            "template": { "body": "Bill {{ bill_number }} of {{ vendor_name }}: {{ total|money }}, due {{ due_date|date }}." },
+        }),
+    ]
+}
+
+/// Signed sample webhooks, over HTTP like Zoho's own, until the demo stops.
+async fn stream(app: App, client: reqwest::Client, tenant: CreatedTenant, life: Lifecycle) {
+    let Ok(secret) = WebhookSecret::parse(tenant.hook_secret.expose_secret()) else {
+        return;
+    };
+    let mut samples = Generator::seeded(app.now().timestamp().unsigned_abs());
+    for number in 0_usize.. {
+        let body = samples::to_body(&samples.any(app.now()), number % 2 == 0);
+        let signature = webhook::sign(&secret, "", Some("application/json"), &body);
+        let sent = client
+            .post(&tenant.hook_url)
+            .header("content-type", "application/json")
+            .header(webhook::SIGNATURE_HEADER, signature)
+            .body(body)
+            .send()
+            .await;
+        if let Err(error) = sent {
+            tracing::warn!(%error, "A sample webhook could not be posted");
+        }
+        let wait = if number < AT_START {
+            Duration::from_millis(120)
+        } else {
+            BETWEEN
+        };
+        tokio::select! {
+            () = life.soft().cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+fn announcement(app: &App, tenant: &CreatedTenant, password: &str) -> String {
+    format!(
+        "The demo of ml-connector runs at {}\n\n  \
+         E-mail    {OWNER}\n  \
+         Password  {password}\n\n\
+         {COMPANY} receives sample events from a stand-in for Zoho Books every few seconds and sends \
+         its messages to a stand-in for Twilio. Nothing leaves this machine; all of it is gone when \
+         you press Ctrl-C.\n",
+        app.public_url().join(&format!("/t/{}", tenant.slug)),
+    )
 }

@@ -11,7 +11,13 @@ pub mod report;
 pub mod sandbox;
 pub mod serve;
 
+use std::io::Write as _;
+use std::sync::Arc;
+
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+
+use crate::domain::clock::{SharedClock, SystemClock};
 
 /// Tells the right person by SMS what just happened in Zoho Books: once, on time, with proof.
 ///
@@ -29,6 +35,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     Migrate(migrate::MigrateArgs),
     Demo(demo::DemoArgs),
+    /// Run only the stand-ins for Zoho Books and Twilio, for development and load tests.
+    Sandbox(sandbox::SandboxArgs),
     Check(check::CheckArgs),
     #[command(subcommand)]
     Admin(admin::AdminCommand),
@@ -36,25 +44,32 @@ pub enum Command {
 
 /// Runs one command to its end.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
-    let Cli { command } = cli;
-    Err(report::Advised::new(
-        format!("`{}` is not part of this build", command.name()),
-        "use a build that has it",
-    )
-    .into())
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
+    let clock: SharedClock = Arc::new(SystemClock);
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve(args) => serve::run(args, clock).await,
+            Command::Migrate(args) => migrate::run(args, clock).await,
+            Command::Demo(args) => demo::run(args, clock).await,
+            Command::Sandbox(args) => {
+                let client = crate::http::client().context("the HTTP client cannot be built")?;
+                sandbox::run(args, clock, client).await
+            }
+            Command::Check(_) => Ok(()),
+            Command::Admin(command) => admin::run(command, clock).await,
+        }
+    })
 }
 
-impl Command {
-    /// The word that was typed.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Serve(_) => "serve",
-            Self::Migrate(_) => "migrate",
-            Self::Demo(_) => "demo",
-            Self::Check(_) => "check",
-            Self::Admin(_) => "admin",
-        }
-    }
+/// Writes results to standard output.
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .context("cannot write to stdout")
 }
 
 #[cfg(test)]

@@ -1,6 +1,14 @@
 //! `serve`: the web server and the workers.
 
+use std::fmt::Write as _;
+
 use clap::Args;
+
+use crate::config::Config;
+use crate::crypto::master_key::KeyOrigin;
+use crate::domain::clock::SharedClock;
+use crate::startup::{self, Options, Running};
+use crate::telemetry::{self, Metrics};
 
 /// Run the web server and the workers in one process.
 ///
@@ -8,3 +16,53 @@ use clap::Args;
 /// Ctrl-C: running jobs finish; a second Ctrl-C ends them.
 #[derive(Debug, Args)]
 pub struct ServeArgs {}
+
+/// Serves until told to stop.
+pub async fn run(_args: ServeArgs, clock: SharedClock) -> anyhow::Result<()> {
+    let config = Config::from_env()?;
+    telemetry::init_logs(&config.log)?;
+    let metrics = Some(Metrics::install()?);
+    let running = startup::serve(
+        &config,
+        clock,
+        Options {
+            metrics,
+            ..Options::default()
+        },
+    )
+    .await?;
+    super::say(&announcement(&running))?;
+    let ending = running.life.until_signal(config.worker.grace).await?;
+    tracing::info!(?ending, "Stopped");
+    Ok(())
+}
+
+/// What an operator needs to know at the start.
+fn announcement(running: &Running) -> String {
+    let mut text = format!(
+        "ml-connector serves {}\n",
+        running.app.public_url().origin()
+    );
+    if let KeyOrigin::Generated(path) = &running.key_origin {
+        let _ = writeln!(
+            text,
+            "A master key was made: {}. Keep a copy of it apart from the database; without it the \
+             stored credentials cannot be read.",
+            path.display()
+        );
+    }
+    if let Some(code) = &running.setup_code {
+        let _ = writeln!(
+            text,
+            "Nobody can sign in yet. Open {} and type the code {code}",
+            running.app.public_url().join("/setup")
+        );
+    }
+    if !running.app.takes_callbacks() {
+        text.push_str(
+            "PUBLIC_URL is not a public https address: Twilio cannot report to us, so states are \
+             polled.\n",
+        );
+    }
+    text
+}

@@ -83,6 +83,14 @@ impl Store {
         Ok(())
     }
 
+    /// Keeps a consistent copy of a `SQLite` database; the file must not exist yet.
+    pub async fn copy_to(&self, file: &std::path::Path) -> Result<(), StoreError> {
+        let copy = sql::values![file.display().to_string()];
+        sql::exec(&self.read, "VACUUM INTO $1", copy)
+            .await
+            .map(drop)
+    }
+
     /// How many steps of the schema are missing.
     pub async fn pending_migrations(&self) -> Result<usize, StoreError> {
         Ok(migrations::Migrator::get_pending_migrations(&self.read)

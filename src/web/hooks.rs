@@ -1,4 +1,457 @@
-//! Webhooks and callbacks.
-use actix_web::web::ServiceConfig;
-/// The hooks.
-pub fn routes(_config: &mut ServiceConfig) {}
+//! Webhooks in, status reports in: find the hook, check length and type, read the raw bytes, hand
+//! them to the app. Nothing else happens in the request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{self, Bytes, BytesMut, Data, Path, Payload, Query, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use futures::StreamExt as _;
+use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::extract::client_addr::ClientAddr;
+use super::on_main;
+use super::problem::Problem;
+use crate::app::ingest::{Hook, HookRequest, Received};
+use crate::app::receipts::{StatusAnswer, StatusRequest};
+use crate::app::{App, AppError};
+use crate::domain::event::EventType;
+use crate::zoho::content::{ContentKind, is_encoded};
+use crate::zoho::webhook::SIGNATURE_HEADER;
+
+/// The largest body that is taken: an invoice of one line has about 16 KB.
+const LARGEST_BODY: usize = 1024 * 1024;
+
+/// How long a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+
+/// All bodies that are read but not yet committed, in KiB.
+const BUDGET_KIB: usize = 64 * 1024;
+
+/// The longest label of a path.
+const LONGEST_LABEL: usize = 40;
+
+/// Status reports are small forms.
+const LARGEST_REPORT: usize = 64 * 1024;
+
+/// What the bodies not yet committed may use together.
+#[derive(Debug, Clone)]
+pub struct IntakeBudget(Arc<Semaphore>);
+
+impl Default for IntakeBudget {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(BUDGET_KIB)))
+    }
+}
+
+impl IntakeBudget {
+    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let kib = u32::try_from(bytes.div_ceil(1024).max(1)).ok()?;
+        self.0.clone().try_acquire_many_owned(kib).ok()
+    }
+}
+
+/// The addresses that providers call.
+pub fn routes(config: &mut ServiceConfig) {
+    for path in [
+        "/hooks/zoho/{hook}",
+        "/hooks/zoho/{hook}/{type}",
+        "/hooks/zoho/{hook}/{type}/{label}",
+    ] {
+        config.service(
+            web::resource(path)
+                .route(web::post().to(zoho))
+                .route(web::put().to(zoho))
+                .default_service(web::to(only_post_and_put)),
+        );
+    }
+    config.service(
+        web::resource("/hooks/twilio/{token}/status")
+            .route(web::post().to(twilio_status))
+            .default_service(web::to(only_post)),
+    );
+}
+
+#[derive(Deserialize)]
+struct HookPath {
+    hook: String,
+    #[serde(rename = "type", default)]
+    event_type: String,
+    #[serde(default)]
+    label: String,
+}
+
+/// A webhook of Zoho Books.
+async fn zoho(
+    request: HttpRequest,
+    path: Path<HookPath>,
+    payload: Payload,
+    app: Data<App>,
+    budget: Data<IntakeBudget>,
+) -> HttpResponse {
+    let path = path.into_inner();
+    let token = path.hook.clone();
+    let hook = match on_main(&app, |app| async move { app.hook(&token).await }).await {
+        Ok(Some(hook)) => hook,
+        Ok(None) => return unknown_hook(),
+        Err(error) => return not_stored(&error),
+    };
+    match read_request(&request, &path, payload, &budget).await {
+        Ok((read, permit)) => {
+            let received = on_main(&app, |app| async move {
+                let received = app.receive(&hook, read).await;
+                drop(permit);
+                received
+            })
+            .await;
+            answer(received)
+        }
+        Err(refusal) => refuse(&request, &path, &app, hook, refusal).await,
+    }
+}
+
+fn answer(received: Result<Received, AppError>) -> HttpResponse {
+    match received {
+        Ok(Received::Kept(kept)) => HttpResponse::Ok().json(serde_json::json!({
+            "event": kept.event,
+            "duplicate": kept.is_duplicate,
+        })),
+        Ok(Received::Rejected(rejection)) => Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "signature",
+            "The signature is missing or wrong",
+            rejection.problem.to_string(),
+        )
+        .into_response(),
+        Err(error) => not_stored(&error),
+    }
+}
+
+/// Why a request is refused before its signature is looked at.
+struct Refusal {
+    status: StatusCode,
+    slug: &'static str,
+    title: &'static str,
+    detail: String,
+    compared: serde_json::Value,
+    retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, slug: &'static str, title: &'static str, detail: &str) -> Self {
+        let (detail, compared) = (detail.to_owned(), serde_json::json!({}));
+        Self {
+            status,
+            slug,
+            title,
+            detail,
+            compared,
+            retry_after: None,
+        }
+    }
+}
+
+/// Reads what may be read: path, headers, and the raw bytes within bounds of size and time.
+async fn read_request(
+    request: &HttpRequest,
+    path: &HookPath,
+    payload: Payload,
+    budget: &IntakeBudget,
+) -> Result<(HookRequest, OwnedSemaphorePermit), Refusal> {
+    let path_type = match path.event_type.as_str() {
+        "" => None,
+        text => Some(text.parse::<EventType>().map_err(|e| {
+            let title = "No such event type";
+            Refusal::new(StatusCode::NOT_FOUND, "event-type", title, &e.to_string())
+        })?),
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if path.label.len() > LONGEST_LABEL || !path.label.chars().all(plain) {
+        let detail =
+            "A label has at most 40 letters, digits, dots and dashes, as in …/invoice.overdue/14d";
+        return Err(Refusal::new(
+            StatusCode::NOT_FOUND,
+            "label",
+            "No such label",
+            detail,
+        ));
+    }
+    let content_type = header_text(request, header::CONTENT_TYPE.as_str());
+    check_kind(request, content_type.as_deref())?;
+    let announced = announced_length(request);
+    if announced.is_some_and(|length| length > LARGEST_BODY) {
+        return Err(too_large(announced));
+    }
+    let Some(permit) = budget.take(announced.unwrap_or(LARGEST_BODY)) else {
+        let refusal = Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "Too many requests at once",
+            "More webhooks arrive than can be stored at the moment; send this one again",
+        );
+        return Err(Refusal {
+            retry_after: Some(Duration::from_secs(5)),
+            ..refusal
+        });
+    };
+    let body = match tokio::time::timeout(BODY_WITHIN, collect(payload, LARGEST_BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(Broken::TooLarge)) => return Err(too_large(None)),
+        Ok(Err(Broken::Off)) => {
+            let detail = "The connection ended before the whole body had arrived";
+            return Err(Refusal::new(
+                StatusCode::BAD_REQUEST,
+                "body",
+                "Incomplete body",
+                detail,
+            ));
+        }
+        Err(_) => {
+            let detail = "The body did not arrive within 10 s";
+            return Err(Refusal::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "slow",
+                "Too slow",
+                detail,
+            ));
+        }
+    };
+    let signature = request
+        .headers()
+        .get(SIGNATURE_HEADER)
+        .map(|v| v.as_bytes().to_vec());
+    let read = HookRequest {
+        path_type,
+        label: path.label.clone(),
+        query: request.query_string().to_owned(),
+        content_type,
+        signature,
+        body,
+        client: ClientAddr::of(request).0,
+    };
+    Ok((read, permit))
+}
+
+fn check_kind(request: &HttpRequest, content_type: Option<&str>) -> Result<(), Refusal> {
+    let unsupported = |detail: &str| {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let refusal = Refusal::new(
+            status,
+            "content-type",
+            "This kind of body is not taken",
+            detail,
+        );
+        let compared = serde_json::json!({ "content_type": content_type.map(bounded) });
+        Refusal {
+            compared,
+            ..refusal
+        }
+    };
+    if ContentKind::of(content_type) == ContentKind::Multipart {
+        return Err(unsupported(
+            "Zoho's signature is not defined for multipart bodies. In Zoho Books choose the default \
+             payload (JSON), raw JSON or form-urlencoded for this webhook",
+        ));
+    }
+    if is_encoded(header_text(request, header::CONTENT_ENCODING.as_str()).as_deref()) {
+        return Err(unsupported(
+            "Compressed bodies are not taken: send the body as it is",
+        ));
+    }
+    Ok(())
+}
+
+fn announced_length(request: &HttpRequest) -> Option<usize> {
+    header_text(request, header::CONTENT_LENGTH.as_str())?
+        .trim()
+        .parse()
+        .ok()
+}
+
+fn too_large(announced: Option<usize>) -> Refusal {
+    let detail = "The body has more than 1 MiB. Choose fewer fields in Zoho Books";
+    let refusal = Refusal::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too-large",
+        "Too large",
+        detail,
+    );
+    Refusal {
+        compared: serde_json::json!({ "body_bytes": announced }),
+        ..refusal
+    }
+}
+
+/// Why a body could not be read.
+enum Broken {
+    TooLarge,
+    Off,
+}
+
+async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes, Broken> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Broken::Off)?;
+        if body.len() + chunk.len() > limit {
+            return Err(Broken::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// Answers a refusal and leaves a line under *rejected requests*.
+async fn refuse(
+    request: &HttpRequest,
+    path: &HookPath,
+    app: &App,
+    hook: Arc<Hook>,
+    refusal: Refusal,
+) -> HttpResponse {
+    let client = ClientAddr::of(request).0;
+    let shown = [path.event_type.as_str(), path.label.as_str()].join("/");
+    let shown = bounded(shown.trim_end_matches('/'));
+    let Refusal {
+        status,
+        slug,
+        title,
+        detail,
+        compared,
+        retry_after,
+    } = refusal;
+    let reason = detail.clone();
+    let noted = on_main(app, |app| async move {
+        app.reject(hook.target.clone(), shown, client, reason, compared)
+            .await;
+        Ok(())
+    });
+    drop(noted.await);
+    let problem = Problem::new(status, slug, title, detail);
+    match retry_after {
+        Some(wait) => problem.with_retry_after(wait).into_response(),
+        None => problem.into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+struct StatusQuery {
+    d: Option<String>,
+    a: Option<i64>,
+}
+
+/// A status report of Twilio.
+async fn twilio_status(
+    request: HttpRequest,
+    token: Path<String>,
+    query: Option<Query<StatusQuery>>,
+    payload: Payload,
+    app: Data<App>,
+) -> HttpResponse {
+    let Ok(Ok(body)) = tokio::time::timeout(BODY_WITHIN, collect(payload, LARGEST_REPORT)).await
+    else {
+        let detail = "A status report has at most 64 KiB and arrives within 10 s";
+        return Problem::new(StatusCode::BAD_REQUEST, "body", "Unreadable body", detail)
+            .into_response();
+    };
+    let (delivery, attempt_no) = query.map_or((None, None), |q| {
+        let StatusQuery { d, a } = q.into_inner();
+        (d.and_then(|d| d.parse().ok()), a)
+    });
+    let path_and_query = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |p| p.as_str())
+        .to_owned();
+    let report = StatusRequest {
+        path_and_query,
+        body,
+        signature: header_text(&request, "x-twilio-signature"),
+        delivery,
+        attempt_no,
+        client: ClientAddr::of(&request).0,
+    };
+    let token = token.into_inner();
+    let taken = on_main(&app, |app| async move {
+        app.receive_status(&token, report).await
+    })
+    .await;
+    match taken {
+        Ok(StatusAnswer::Kept) => HttpResponse::NoContent().finish(),
+        Ok(StatusAnswer::UnknownHook) => unknown_hook(),
+        Ok(StatusAnswer::Forged) => {
+            let detail = "The signature does not match this account's Auth Token";
+            Problem::new(
+                StatusCode::FORBIDDEN,
+                "signature",
+                "Not signed by Twilio",
+                detail,
+            )
+            .into_response()
+        }
+        Ok(StatusAnswer::Unreadable) => {
+            let detail = "This is not a status report: it names no message";
+            Problem::new(StatusCode::BAD_REQUEST, "body", "Unreadable body", detail).into_response()
+        }
+        Err(error) => not_stored(&error),
+    }
+}
+
+fn unknown_hook() -> HttpResponse {
+    let detail = "No connection has this web address. Copy it again from the Connections page";
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "unknown-hook",
+        "Unknown web address",
+        detail,
+    )
+    .into_response()
+}
+
+/// Nothing was kept, and the sender should know.
+fn not_stored(error: &AppError) -> HttpResponse {
+    let cause = std::error::Error::source(error)
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    tracing::error!(%error, cause, "A request could not be stored");
+    let detail = "The request could not be stored. Send it again";
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "not-stored",
+        "Not stored",
+        detail,
+    )
+    .with_retry_after(Duration::from_secs(10))
+    .into_response()
+}
+
+async fn only_post_and_put() -> HttpResponse {
+    wrong_method("POST, PUT")
+}
+
+async fn only_post() -> HttpResponse {
+    wrong_method("POST")
+}
+
+fn wrong_method(allowed: &'static str) -> HttpResponse {
+    let detail = format!("This address takes {allowed}");
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut answer = Problem::new(status, "method", "Wrong method", detail).into_response();
+    answer
+        .headers_mut()
+        .insert(header::ALLOW, header::HeaderValue::from_static(allowed));
+    answer
+}
+
+fn header_text(request: &HttpRequest, name: &str) -> Option<String> {
+    request
+        .headers()
+        .get(name)
+        .map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned())
+}
+
+/// Text from outside, short and printable.
+fn bounded(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
+}

@@ -1,1 +1,101 @@
-//! Door two: jobs.
+//! Door two: jobs. Each handler is shallow and calls one `app` function.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::app::deliver::Next;
+use crate::app::route::Ordered;
+use crate::app::{App, AppError, job, requeue};
+use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
+use crate::lifecycle::Lifecycle;
+use crate::queue::{Handler, Handlers, Job, JobContext, JobError};
+
+/// Which handler does which kind of job.
+pub fn handlers(app: &App) -> Handlers {
+    Handlers::new()
+        .with(job::ROUTE_EVENT, Arc::new(RouteEvent(app.clone())))
+        .with(job::ROUTE_ORDER, Arc::new(RouteOrder(app.clone())))
+        .with(job::DELIVER, Arc::new(Deliver(app.clone())))
+}
+
+/// Pushes again what waits in the database, until the process stops.
+pub async fn requeue_for_ever(app: App, life: Lifecycle) {
+    loop {
+        if let Err(error) = app.requeue().await {
+            tracing::warn!(%error, "What waits could not be read; trying again");
+        }
+        tokio::select! {
+            () = life.soft().cancelled() => return,
+            () = tokio::time::sleep(requeue::EVERY) => {}
+        }
+    }
+}
+
+struct RouteEvent(App);
+
+#[async_trait]
+impl Handler for RouteEvent {
+    async fn run(&self, job: &Job, _: &JobContext) -> Result<(), JobError> {
+        let [event] = ids(job)?;
+        settle(
+            self.0
+                .route_event(tenant(job), EventId::from_uuid(event))
+                .await,
+        )
+    }
+}
+
+struct RouteOrder(App);
+
+#[async_trait]
+impl Handler for RouteOrder {
+    async fn run(&self, job: &Job, _: &JobContext) -> Result<(), JobError> {
+        let [order] = ids(job)?;
+        match settle(
+            self.0
+                .route_order(tenant(job), OrderId::from_uuid(order))
+                .await,
+        )? {
+            Ordered::Done => Ok(()),
+            Ordered::EventWaits => Err(JobError::Snooze(Duration::from_secs(1))),
+        }
+    }
+}
+
+struct Deliver(App);
+
+#[async_trait]
+impl Handler for Deliver {
+    async fn run(&self, job: &Job, _: &JobContext) -> Result<(), JobError> {
+        let [event, own] = ids(job)?;
+        let id = DeliveryId {
+            event: EventId::from_uuid(event),
+            own,
+        };
+        match settle(self.0.advance(tenant(job), id).await)? {
+            Next::Done => Ok(()),
+            Next::In(span) => Err(JobError::Snooze(span)),
+        }
+    }
+}
+
+fn tenant(job: &Job) -> TenantId {
+    TenantId::from_uuid(job.tenant)
+}
+
+fn ids<const N: usize>(job: &Job) -> Result<[uuid::Uuid; N], JobError> {
+    job.ids
+        .clone()
+        .try_into()
+        .map_err(|_| JobError::cancel("the job names other things than its kind"))
+}
+
+/// What is gone needs no work; everything else is tried again.
+fn settle<T>(done: Result<T, AppError>) -> Result<T, JobError> {
+    done.map_err(|error| match error {
+        AppError::NotFound(_) => JobError::cancel("it is gone"),
+        error => JobError::retry(error),
+    })
+}
