@@ -74,7 +74,7 @@ impl App {
             }
         }
         if verdicts.decisions.is_empty() {
-            let reason = format!("no active rule asks when an {}", matter.event_type.words());
+            let reason = format!("no active rule is about “{}”", matter.event_type.words());
             verdicts
                 .decisions
                 .push(matter.whole(DecisionKind::NoRule, reason));

@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod connections;
 pub mod decide;
 pub mod deliver;
+mod equals;
 mod error;
 pub mod ingest;
 pub mod job;
@@ -66,11 +67,12 @@ pub struct App {
     caches: Arc<Caches>,
 }
 
-/// Immutable things without limit of time, and what may be a few seconds old.
+/// What this process remembers; losing all of it costs nothing but time.
 struct Caches {
     hooks: ingest::HookCache,
     templates: decide::TemplateCache,
     rejected: ingest::RejectedLimiter,
+    equals: equals::Equals,
 }
 
 impl App {
@@ -80,6 +82,7 @@ impl App {
             hooks: ingest::HookCache::new(),
             templates: decide::TemplateCache::new(),
             rejected: ingest::RejectedLimiter::default(),
+            equals: equals::Equals::default(),
         };
         Self {
             parts: Arc::new(parts),

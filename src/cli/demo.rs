@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -15,9 +16,10 @@ use crate::app::rules::RuleSwitches;
 use crate::config::{self, Config};
 use crate::crypto::token;
 use crate::domain::clock::SharedClock;
+use crate::domain::document::DocumentKind;
 use crate::http;
 use crate::lifecycle::Lifecycle;
-use crate::sandbox::samples::{self, Generator};
+use crate::sandbox::samples::{self, Generator, Standing, Wish};
 use crate::sandbox::twilio::{CallbackPlan, CallbackRule};
 use crate::sandbox::{DEMO_NUMBER, Sandbox, SandboxConfig, SandboxHandle};
 use crate::startup::{self, Options};
@@ -208,7 +210,8 @@ async fn stream(app: App, client: reqwest::Client, tenant: CreatedTenant, life: 
     };
     let mut samples = Generator::seeded(app.now().timestamp().unsigned_abs());
     for number in 0_usize.. {
-        let body = samples::to_body(&samples.any(app.now()), number % 2 == 0);
+        let document = sample(&mut samples, number, app.now());
+        let body = samples::to_body(&document, number % 2 == 0);
         let signature = webhook::sign(&secret, "", Some("application/json"), &body);
         let sent = client
             .post(&tenant.hook_url)
@@ -230,6 +233,32 @@ async fn stream(app: App, client: reqwest::Client, tenant: CreatedTenant, life: 
             () = tokio::time::sleep(wait) => {}
         }
     }
+}
+
+/// What happens next in the demo's books. A dozen traders take turns, so that their people, known from
+/// invoices and orders, also serve the payments and bills that name none.
+fn sample(samples: &mut Generator, number: usize, now: DateTime<Utc>) -> Value {
+    use DocumentKind::{Bill, CustomerPayment, Expense, Invoice, PurchaseOrder, VendorPayment};
+    let kinds = [
+        (Invoice, Standing::Sent),
+        (PurchaseOrder, Standing::Sent),
+        (Invoice, Standing::Paid),
+        (CustomerPayment, Standing::Paid),
+        (Invoice, Standing::Sent),
+        (Bill, Standing::Sent),
+        (Invoice, Standing::Draft),
+        (VendorPayment, Standing::Paid),
+        (CustomerPayment, Standing::Paid),
+        (Expense, Standing::Sent),
+        (Invoice, Standing::Overdue),
+    ];
+    let (kind, standing) = kinds[number % kinds.len()];
+    let wish = Wish {
+        standing: Some(standing),
+        trader: Some(number % 7),
+        ..Wish::default()
+    };
+    samples.document(kind, &wish, now)
 }
 
 fn announcement(app: &App, tenant: &CreatedTenant, password: &str) -> String {

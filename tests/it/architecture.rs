@@ -1,0 +1,123 @@
+//! The floors of the house: imports point down only, and each library stays in its room.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") && !is_test(&path) {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text
+                    .split("#[cfg(test)]\nmod ")
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+                found.push((path, code));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "{folder} has no sources");
+    found
+}
+
+/// Test modules may reach wherever they like.
+fn is_test(path: &Path) -> bool {
+    path.file_stem()
+        .is_some_and(|s| s.to_string_lossy().ends_with("tests"))
+        || path.components().any(|c| c.as_os_str() == "tests")
+}
+
+/// Fails when a source under `folder` mentions one of `words` in a line of code.
+fn never(folder: &str, words: &[&str], but: &[&str]) {
+    for (path, code) in sources(folder) {
+        let shown = path.display().to_string();
+        if but.iter().any(|b| shown.contains(b)) {
+            continue;
+        }
+        for line in code.lines().filter(|l| !l.trim_start().starts_with("//")) {
+            for word in words {
+                assert!(!line.contains(word), "{shown} mentions {word}: {line}");
+            }
+        }
+    }
+}
+
+const UPPER: [&str; 4] = [
+    "crate::app",
+    "crate::web",
+    "crate::worker",
+    "crate::startup",
+];
+
+#[test]
+fn the_domain_knows_no_floor_above_it() {
+    let adapters = [
+        "crate::store",
+        "crate::queue",
+        "crate::zoho",
+        "crate::twilio",
+        "crate::crypto",
+        "crate::brakes",
+        "crate::render",
+        "crate::http",
+        "crate::sandbox",
+        "crate::config",
+    ];
+    never("src/domain", &[&UPPER[..], &adapters[..]].concat(), &[]);
+    never(
+        "src/domain",
+        &["sea_orm", "reqwest", "actix_web", "tokio::"],
+        &[],
+    );
+}
+
+#[test]
+fn adapters_are_strangers_to_each_other() {
+    let rooms = [
+        "store", "queue", "zoho", "twilio", "crypto", "brakes", "render",
+    ];
+    for room in rooms {
+        let folder = format!("src/{room}");
+        let others: Vec<String> = rooms
+            .iter()
+            .filter(|r| **r != room)
+            .map(|r| format!("crate::{r}"))
+            .collect();
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        // The hidden door: a test server in `zoho` is for tests only.
+        never(
+            &folder,
+            &[&UPPER[..], &others[..]].concat(),
+            &["test_server", "contract"],
+        );
+    }
+}
+
+#[test]
+fn the_app_knows_no_door() {
+    never(
+        "src/app",
+        &["crate::web", "crate::worker", "crate::startup", "actix_web"],
+        &[],
+    );
+}
+
+#[test]
+fn each_library_stays_in_its_room() {
+    let store = ["/store/", "/migrations/"];
+    never("src", &["sea_orm::", "sea_query::", "sqlx::"], &store);
+    let outgoing = ["/zoho/", "/twilio/", "/sandbox/", "/src/http.rs", "/cli/"];
+    never("src", &["reqwest::"], &outgoing);
+    never("src", &["PreEscaped"], &["/web/ui/"]);
+}
+
+#[test]
+fn only_the_configuration_reads_the_environment() {
+    never("src", &["std::env::var", "env::var("], &["/config/"]);
+}

@@ -1,0 +1,189 @@
+//! A company that uses the service: its hook, its API token, its rules, its dashboard.
+
+use chrono::{DateTime, Utc};
+use ml_connector::app::accounts::TenantInput;
+use ml_connector::app::connections::TwilioInput;
+use ml_connector::domain::ids::TenantId;
+use ml_connector::domain::user::Role;
+use ml_connector::sandbox::samples::{self, Generator, Standing, Wish};
+use ml_connector::sandbox::twilio::NewAccount;
+use ml_connector::zoho::secret::WebhookSecret;
+use ml_connector::zoho::webhook;
+use reqwest::{Method, Response, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+
+use super::TestApp;
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+pub(crate) const NUMBER: &str = "+15005550006";
+
+/// A tenant with an owner, connected to Twilio's stand-in.
+pub(crate) struct Company<'a> {
+    pub(crate) app: &'a TestApp,
+    pub(crate) id: TenantId,
+    pub(crate) slug: String,
+    pub(crate) email: String,
+    pub(crate) hook_url: String,
+    pub(crate) hook_secret: WebhookSecret,
+    pub(crate) token: SecretString,
+    pub(crate) account_sid: String,
+    pub(crate) auth_token: String,
+}
+
+impl<'a> Company<'a> {
+    pub(super) async fn new(app: &'a TestApp, name: &str) -> Self {
+        let company = Self::unconnected(app, name).await;
+        company.connect_twilio().await;
+        company
+    }
+
+    /// A company that has not entered anything yet.
+    pub(crate) async fn unconnected(app: &'a TestApp, name: &str) -> Self {
+        let email = format!("owner@{}.example", name.to_lowercase().replace(' ', "-"));
+        let made = app
+            .app()
+            .create_tenant(TenantInput {
+                name: name.to_owned(),
+                owner_email: email.clone(),
+                password: SecretString::from(PASSWORD),
+                country: "US".to_owned(),
+                zone: "America/New_York".to_owned(),
+                currency: "USD".to_owned(),
+            })
+            .await
+            .unwrap();
+        let token = app
+            .app()
+            .create_token(made.id, "tests", Role::Owner)
+            .await
+            .unwrap();
+        let account = NewAccount {
+            numbers: vec![NUMBER.to_owned()],
+            ..NewAccount::default()
+        };
+        let credentials = app.sandbox.twilio().register(account).unwrap();
+        Self {
+            app,
+            id: made.id,
+            slug: made.slug,
+            email,
+            hook_url: made.hook_url,
+            hook_secret: WebhookSecret::parse(made.hook_secret.expose_secret()).unwrap(),
+            token,
+            account_sid: credentials.account_sid,
+            auth_token: credentials.auth_token,
+        }
+    }
+
+    pub(crate) async fn connect_twilio(&self) {
+        let input = TwilioInput {
+            account_sid: self.account_sid.clone(),
+            auth_token: Some(SecretString::from(self.auth_token.clone())),
+            from: NUMBER.to_owned(),
+            ..TwilioInput::default()
+        };
+        self.app
+            .app()
+            .connect_twilio(self.id, input, "tests")
+            .await
+            .unwrap();
+    }
+
+    /// Adds a rule that writes to the contact.
+    pub(crate) async fn rule(&self, event_type: &str, text: &str) -> Value {
+        self.create_rule(json!({
+            "name": format!("When {event_type}"), "event_type": event_type, "channel": "sms",
+            "recipient": { "kind": "contact" }, "template": { "body": text },
+        }))
+        .await
+    }
+
+    pub(crate) async fn create_rule(&self, rule: Value) -> Value {
+        let made = self.api(Method::POST, "/rules", Some(rule)).await;
+        assert_eq!(
+            made.status(),
+            StatusCode::CREATED,
+            "{}",
+            made.text().await.unwrap()
+        );
+        made.json().await.unwrap()
+    }
+
+    /// A call of the JSON API.
+    pub(crate) async fn api(&self, method: Method, path: &str, body: Option<Value>) -> Response {
+        let url = self.app.url(&format!("/api/v1{path}"));
+        let call = self
+            .app
+            .http
+            .request(method, url)
+            .bearer_auth(self.token.expose_secret());
+        match body {
+            Some(body) => call.json(&body).send().await.unwrap(),
+            None => call.send().await.unwrap(),
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let answer = self.api(Method::GET, path, None).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        answer.json().await.unwrap()
+    }
+
+    /// A signed webhook, as Zoho Books posts it.
+    pub(crate) async fn post(&self, path: &str, body: &[u8]) -> Response {
+        self.post_signed(path, "", "application/json", body).await
+    }
+
+    pub(crate) async fn post_signed(
+        &self,
+        path: &str,
+        query: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> Response {
+        let signature = webhook::sign(&self.hook_secret, query, Some(content_type), body);
+        let mark = if query.is_empty() { "" } else { "?" };
+        self.app
+            .http
+            .post(format!("{}{path}{mark}{query}", self.hook_url))
+            .header("content-type", content_type)
+            .header(webhook::SIGNATURE_HEADER, signature)
+            .body(body.to_vec())
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// A webhook that must be taken; the event's id.
+    pub(crate) async fn told(&self, path: &str, body: &[u8]) -> String {
+        let answer = self.post(path, body).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let json: Value = answer.json().await.unwrap();
+        json["event"].as_str().unwrap().to_owned()
+    }
+
+    /// An event with its decisions and deliveries, as the API shows it.
+    pub(crate) async fn event(&self, id: &str) -> Value {
+        self.get(&format!("/events/{id}")).await
+    }
+
+    /// What the stand-in for Twilio received for this company.
+    pub(crate) fn messages(&self) -> Vec<ml_connector::sandbox::twilio::Message> {
+        let filter = ml_connector::sandbox::twilio::MessageFilter {
+            account_sid: Some(self.account_sid.clone()),
+            ..Default::default()
+        };
+        self.app.sandbox.twilio().messages(&filter)
+    }
+}
+
+/// A fresh invoice of a given standing.
+pub(crate) fn invoice(seed: u64, standing: Standing, now: DateTime<Utc>) -> Vec<u8> {
+    let wish = Wish {
+        standing: Some(standing),
+        trader: Some(4),
+        ..Wish::default()
+    };
+    samples::to_body(&Generator::seeded(seed).invoice(&wish, now), false)
+}

@@ -1,0 +1,128 @@
+//! A service of its own for each test: a fresh database, its own sandbox, port 0, a clock to move.
+
+pub(crate) mod company;
+pub(crate) mod page;
+pub(crate) mod process;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
+use ml_connector::app::App;
+use ml_connector::config::Config;
+use ml_connector::domain::clock::{FixedClock, SharedClock, SystemClock};
+use ml_connector::http;
+use ml_connector::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
+use ml_connector::startup::{self, Options, Running};
+use tempfile::TempDir;
+
+pub(crate) use company::Company;
+
+/// A running service that does its jobs only when told.
+pub(crate) struct TestApp {
+    pub(crate) running: Running,
+    pub(crate) sandbox: SandboxHandle,
+    pub(crate) http: reqwest::Client,
+    clock: Option<Arc<FixedClock>>,
+    pub(crate) folder: TempDir,
+}
+
+impl TestApp {
+    /// A Monday morning in November 2026.
+    pub(crate) async fn spawn() -> Self {
+        let noon = Utc.with_ymd_and_hms(2026, 11, 23, 10, 0, 0).unwrap();
+        let clock = Arc::new(FixedClock::at(noon));
+        Self::spawn_at(Some(clock)).await
+    }
+
+    /// The same on the machine's clock, for tests about real time.
+    pub(crate) async fn spawn_in_real_time() -> Self {
+        Self::spawn_at(None).await
+    }
+
+    async fn spawn_at(fixed: Option<Arc<FixedClock>>) -> Self {
+        let clock: SharedClock = match &fixed {
+            Some(clock) => clock.clone(),
+            None => Arc::new(SystemClock),
+        };
+        let http = http::client().unwrap();
+        let sandbox = SandboxConfig::new(clock.clone(), http.clone());
+        let sandbox = Sandbox::start(sandbox).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(&folder, sandbox.base_url());
+        let options = Options {
+            without_workers: true,
+            metrics: None,
+        };
+        let running = startup::serve(&config, clock, options).await.unwrap();
+        Self {
+            running,
+            sandbox,
+            http,
+            clock: fixed,
+            folder,
+        }
+    }
+
+    pub(crate) fn app(&self) -> &App {
+        &self.running.app
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.running.app.clock().now()
+    }
+
+    /// Moves the clock; nothing else happens.
+    pub(crate) fn advance(&self, by: TimeDelta) {
+        self.clock
+            .as_ref()
+            .expect("a clock that can be moved")
+            .advance(by);
+    }
+
+    /// The address of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.running.address)
+    }
+
+    /// Does every job that is due, waits for the sandbox's reports, and again until all is quiet.
+    pub(crate) async fn run_due_jobs(&self) {
+        for _ in 0..50 {
+            self.app().requeue().await.unwrap();
+            let done = self.running.runner.run_due().await.unwrap();
+            self.sandbox.twilio().idle().await;
+            if done == 0 {
+                return;
+            }
+        }
+        panic!("the jobs never end");
+    }
+
+    /// A company connected to the sandbox.
+    pub(crate) async fn company(&self, name: &str) -> Company<'_> {
+        Company::new(self, name).await
+    }
+
+    /// Everything in the database files, as bytes.
+    pub(crate) fn database_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for file in std::fs::read_dir(self.folder.path()).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_none_or(|e| e != "key" && e != "lock") {
+                bytes.extend(std::fs::read(path).unwrap());
+            }
+        }
+        bytes
+    }
+}
+
+/// Nothing of the environment: a file, a free port, the sandbox.
+fn config(folder: &TempDir, sandbox: &str) -> Config {
+    let database = format!("sqlite://{}", folder.path().join("test.db").display());
+    Config::from_lookup(&|name| match name {
+        "DATABASE_URL" => Some(database.clone()),
+        "BIND" => Some("127.0.0.1:0".to_owned()),
+        "ZOHO_SANDBOX_URL" | "TWILIO_SANDBOX_URL" => Some(sandbox.to_owned()),
+        _ => None,
+    })
+    .unwrap()
+}

@@ -1,0 +1,258 @@
+//! The real binary, started, killed and started again.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use ml_connector::zoho::secret::WebhookSecret;
+use ml_connector::zoho::webhook;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_ml-connector");
+
+/// A `serve` on a folder and a port that stay the same over its lives.
+pub(crate) struct Service {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) port: u16,
+    sandbox: String,
+    child: Option<Child>,
+    pub(crate) http: reqwest::Client,
+}
+
+impl Service {
+    pub(crate) fn new(sandbox: &str) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            port,
+            sandbox: sandbox.to_owned(),
+            child: None,
+            http: ml_connector::http::client().unwrap(),
+        }
+    }
+
+    /// A command of the binary with nothing of this process's environment.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        command
+            .args(args)
+            .env_clear()
+            .env(
+                "DATABASE_URL",
+                format!("sqlite://{}", self.database().display()),
+            )
+            .env("BIND", format!("127.0.0.1:{}", self.port))
+            .env("ZOHO_SANDBOX_URL", &self.sandbox)
+            .env("TWILIO_SANDBOX_URL", &self.sandbox)
+            .env("RUST_LOG", "info");
+        command
+    }
+
+    pub(crate) fn database(&self) -> std::path::PathBuf {
+        self.folder.path().join("data").join("crash.db")
+    }
+
+    /// Starts it and waits until it says that it serves.
+    pub(crate) fn start(&mut self) {
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"))
+            .unwrap();
+        let mut child = self
+            .command(&["serve"])
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().expect("serve says where it listens").unwrap();
+        assert!(first.contains("serves http://127.0.0.1"), "{first}");
+        std::thread::spawn(move || lines.for_each(drop));
+        self.child = Some(child);
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, args: &[&str], stdin: &str) -> Output {
+        let mut child = self
+            .command(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(stdin.as_bytes())
+            .unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    /// What an administrative command prints as JSON.
+    pub(crate) fn admin(&self, args: &[&str], stdin: &str) -> Value {
+        let all: Vec<_> = ["admin"]
+            .iter()
+            .chain(args)
+            .chain(&["--json"])
+            .copied()
+            .collect();
+        let output = self.run(&all, stdin);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{args:?}: {errors}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Everything it logged over all its lives.
+    pub(crate) fn log(&self) -> String {
+        read(&self.folder.path().join("log"))
+    }
+
+    /// A tenant made on the command line, with a token for the API.
+    pub(crate) fn tenant(&self, name: &str) -> Tenant {
+        let email = format!("owner@{name}.example");
+        let made = self.admin(
+            &[
+                "create-tenant",
+                "--name",
+                name,
+                "--owner-email",
+                &email,
+                "--password-stdin",
+            ],
+            "a long enough password\n",
+        );
+        let id = made["tenant_id"].as_str().unwrap().to_owned();
+        let token = self.admin(&["create-token", "--tenant", &id, "--role", "owner"], "");
+        Tenant {
+            base: format!("http://127.0.0.1:{}", self.port),
+            http: self.http.clone(),
+            hook_url: made["hook_url"].as_str().unwrap().to_owned(),
+            hook_secret: WebhookSecret::parse(made["hook_secret"].as_str().unwrap()).unwrap(),
+            token: token["token"].as_str().unwrap().to_owned(),
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if self.child.is_some() {
+            self.kill();
+        }
+    }
+}
+
+fn read(path: &Path) -> String {
+    let mut text = String::new();
+    if let Ok(mut file) = std::fs::File::open(path) {
+        file.read_to_string(&mut text).unwrap();
+    }
+    text
+}
+
+/// A tenant of the real binary.
+#[derive(Clone)]
+pub(crate) struct Tenant {
+    base: String,
+    http: reqwest::Client,
+    pub(crate) hook_url: String,
+    pub(crate) hook_secret: WebhookSecret,
+    pub(crate) token: String,
+}
+
+impl Tenant {
+    pub(crate) async fn api(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let call = self
+            .http
+            .request(method, format!("{}/api/v1{path}", self.base));
+        let call = call.bearer_auth(&self.token);
+        let answer = match body {
+            Some(body) => call.json(&body).send().await.unwrap(),
+            None => call.send().await.unwrap(),
+        };
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    pub(crate) async fn connect(&self, account_sid: &str, auth_token: &str, from: &str) {
+        let body = json!({ "account_sid": account_sid, "auth_token": auth_token, "from": from });
+        self.api(Method::PUT, "/connections/twilio", Some(body))
+            .await;
+    }
+
+    /// Posts a webhook; the event's id, or `None` when it was not acknowledged.
+    pub(crate) async fn post(&self, path: &str, body: Vec<u8>) -> Option<String> {
+        let kind = "application/json";
+        let signature = webhook::sign(&self.hook_secret, "", Some(kind), &body);
+        let answer = self
+            .http
+            .post(format!("{}{path}", self.hook_url))
+            .header("content-type", kind)
+            .header(webhook::SIGNATURE_HEADER, signature)
+            .body(body)
+            .send()
+            .await
+            .ok()?;
+        if !answer.status().is_success() {
+            return None;
+        }
+        let json: Value = answer.json().await.ok()?;
+        json["event"].as_str().map(str::to_owned)
+    }
+
+    /// Every delivery, over all pages.
+    pub(crate) async fn deliveries(&self) -> Vec<Value> {
+        let mut all = Vec::new();
+        let mut path = "/deliveries".to_owned();
+        loop {
+            let page = self.api(Method::GET, &path, None).await;
+            all.extend(page["data"].as_array().unwrap().iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => path = format!("/deliveries?cursor={next}"),
+                None => return all,
+            }
+        }
+    }
+
+    /// Waits until every delivery has ended or waits for a person.
+    pub(crate) async fn settled(&self, within: Duration) -> Vec<Value> {
+        let end = Instant::now() + within;
+        loop {
+            let all = self.deliveries().await;
+            let is_open = |d: &Value| {
+                let (state, hold) = (d["state"].as_str(), d["hold"].as_str());
+                matches!(state, Some("queued" | "sending"))
+                    || (state == Some("unknown") && hold != Some("person"))
+            };
+            if !all.iter().any(is_open) {
+                return all;
+            }
+            assert!(
+                Instant::now() < end,
+                "still open: {:#?}",
+                all.iter()
+                    .filter(|d| is_open(d))
+                    .take(5)
+                    .collect::<Vec<_>>()
+            );
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+}

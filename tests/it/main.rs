@@ -1,0 +1,6 @@
+//! The integration tests: people and machines that talk to the service over HTTP.
+
+mod architecture;
+mod crash;
+mod harness;
+mod story;
