@@ -3,4 +3,6 @@
 mod architecture;
 mod crash;
 mod harness;
+mod hooks;
+mod secrets;
 mod story;
