@@ -10,11 +10,15 @@ use actix_web::body::BoxBody;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::ids::DeliveryId;
 
 /// One field that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// Where it stands, like `template.body`.
+    #[schema(value_type = String)]
     pub field: Cow<'static, str>,
     /// What is wrong and what would be right.
     pub message: String,
@@ -30,6 +34,8 @@ pub struct Problem {
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
     challenge: Option<&'static str>,
+    allow: Option<String>,
+    delivery: Option<DeliveryId>,
 }
 
 impl Problem {
@@ -49,6 +55,8 @@ impl Problem {
             errors: Vec::new(),
             retry_after: None,
             challenge: None,
+            allow: None,
+            delivery: None,
         }
     }
 
@@ -80,6 +88,20 @@ impl Problem {
         self
     }
 
+    /// Lists the methods that a 405 would take (RFC 9110, 15.5.6).
+    #[must_use]
+    pub fn with_allow(mut self, methods: impl Into<String>) -> Self {
+        self.allow = Some(methods.into());
+        self
+    }
+
+    /// Names the delivery that stands in the way.
+    #[must_use]
+    pub const fn with_delivery(mut self, id: DeliveryId) -> Self {
+        self.delivery = Some(id);
+        self
+    }
+
     /// The status of the answer.
     pub const fn status(&self) -> StatusCode {
         self.status
@@ -96,12 +118,16 @@ impl Problem {
         if let Some(scheme) = self.challenge {
             answer.insert_header((header::WWW_AUTHENTICATE, scheme));
         }
+        if let Some(methods) = self.allow {
+            answer.insert_header((header::ALLOW, methods));
+        }
         let body = Body {
             kind: format!("urn:ml-connector:problem:{}", self.slug),
             title: self.title,
             status: self.status.as_u16(),
             detail: &self.detail,
             errors: &self.errors,
+            delivery: self.delivery,
         };
         // These fields always serialise; were they not to, an empty body with the right status
         // is still an answer.
@@ -123,16 +149,27 @@ impl From<Problem> for HttpResponse {
     }
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// What the answer holds.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Body<'a> {
+    /// Stable: programs tell problems apart by it.
     #[serde(rename = "type")]
     kind: String,
+    /// The same in words.
     title: &'a str,
     status: u16,
+    /// About this one request.
     #[serde(skip_serializing_if = "str::is_empty")]
+    #[schema(required = false)]
     detail: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<FieldError>, required = false)]
     errors: &'a [FieldError],
+    /// The delivery that stands in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    delivery: Option<DeliveryId>,
 }
 
 #[cfg(test)]
@@ -192,6 +229,17 @@ mod tests {
         );
         let body = to_bytes(answer.into_body()).await.unwrap();
         assert!(!String::from_utf8(body.to_vec()).unwrap().contains("detail"));
+    }
+
+    #[actix_web::test]
+    async fn a_problem_names_what_stands_in_the_way_and_what_is_allowed() {
+        let id = format!("dlv_{}", "0".repeat(64));
+        let problem = Problem::new(StatusCode::CONFLICT, "still-open", "Still open", "")
+            .with_delivery(id.parse().unwrap());
+        assert_eq!(json(problem).await["delivery"], id.as_str());
+        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Not so", "");
+        let answer = problem.with_allow("GET, POST").into_response();
+        assert_eq!(answer.headers().get(header::ALLOW).unwrap(), "GET, POST");
     }
 
     #[test]

@@ -1,6 +1,115 @@
 //! The JSON API under `/api/v1`: bearer tokens in, problem+json out.
+//!
+//! [`doors`] is the whole table of addresses; a test compares it with the OpenAPI text, so neither
+//! can grow without the other.
 
-use actix_web::web::ServiceConfig;
+mod call;
+mod connections;
+mod deliveries;
+mod events;
+mod openapi;
+mod refusal;
+mod rules;
+mod stop;
+#[cfg(test)]
+mod tests;
+pub mod wire;
+
+use actix_web::http::Method;
+use actix_web::web::{self, Bytes, ServiceConfig};
+use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder};
+
+use refusal::{method_not_allowed, no_such_address};
 
 /// The API's addresses.
-pub fn routes(_config: &mut ServiceConfig) {}
+pub fn routes(config: &mut ServiceConfig) {
+    let mut v1 = web::scope("/v1").default_service(web::to(no_such_address));
+    for door in doors() {
+        v1 = v1.service(door.into_resource());
+    }
+    let text = Bytes::from(openapi::text());
+    let tell = move || {
+        let text = text.clone();
+        async move {
+            HttpResponse::Ok()
+                .content_type("application/json")
+                .body(text)
+        }
+    };
+    let openapi = Door::at("/openapi.json").on(Method::GET, tell);
+    let api = web::scope("/api")
+        .service(openapi.into_resource())
+        .service(v1)
+        .default_service(web::to(no_such_address));
+    config.service(api);
+}
+
+/// Every address below `/api/v1`.
+fn doors() -> Vec<Door> {
+    vec![
+        Door::at("/connections/twilio")
+            .on(Method::GET, connections::twilio)
+            .on(Method::PUT, connections::connect_twilio),
+        Door::at("/connections/zoho").on(Method::GET, connections::zoho),
+        Door::at("/rules")
+            .on(Method::GET, rules::list)
+            .on(Method::POST, rules::create),
+        Door::at("/rules/{id}")
+            .on(Method::GET, rules::show)
+            .on(Method::PATCH, rules::change)
+            .on(Method::DELETE, rules::delete),
+        Door::at("/events").on(Method::GET, events::list),
+        Door::at("/events/{id}").on(Method::GET, events::show),
+        Door::at("/events/{id}/replays").on(Method::POST, events::replay),
+        Door::at("/deliveries").on(Method::GET, deliveries::list),
+        Door::at("/deliveries/{id}").on(Method::GET, deliveries::show),
+        Door::at("/deliveries/{id}/replays").on(Method::POST, deliveries::replay),
+        Door::at("/deliveries/{id}/resolution").on(Method::POST, deliveries::resolve),
+        Door::at("/stop")
+            .on(Method::GET, stop::show)
+            .on(Method::PUT, stop::set)
+            .on(Method::DELETE, stop::lift),
+    ]
+}
+
+/// One address and the methods that it takes; any other is told so.
+struct Door {
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "compared with the OpenAPI text")
+    )]
+    path: &'static str,
+    methods: Vec<Method>,
+    resource: Resource,
+}
+
+impl Door {
+    fn at(path: &'static str) -> Self {
+        Self {
+            path,
+            methods: Vec::new(),
+            resource: web::resource(path),
+        }
+    }
+
+    fn on<F, Args>(mut self, method: Method, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.resource = self.resource.route(web::method(method.clone()).to(handler));
+        self.methods.push(method);
+        self
+    }
+
+    fn into_resource(self) -> Resource {
+        let names: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
+        let allow = names.join(", ");
+        let refuse = move || {
+            let allow = allow.clone();
+            async move { method_not_allowed(allow) }
+        };
+        self.resource.default_service(web::to(refuse))
+    }
+}

@@ -1,0 +1,52 @@
+//! `/connections`.
+
+use actix_web::HttpResponse;
+
+use super::call::{Admin, Call, Viewer};
+use super::refusal::Refusal;
+use super::wire::connections::{ConnectTwilio, TwilioConnection, ZohoConnection};
+use crate::app::AppError;
+use crate::domain::connection::Provider;
+
+/// The tenant's Twilio account, without secrets.
+#[utoipa::path(get, path = "/api/v1/connections/twilio", tag = "connections",
+    responses((status = 200, body = TwilioConnection)))]
+pub(super) async fn twilio(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
+    let connection = call
+        .run(|app, tenant| async move {
+            app.connection(tenant, Provider::Twilio)
+                .await?
+                .ok_or(AppError::NotFound("connection"))
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(TwilioConnection::from(connection)))
+}
+
+/// Connects Twilio, or changes the connection; what waited for it is released.
+#[utoipa::path(put, path = "/api/v1/connections/twilio", tag = "connections",
+    request_body = ConnectTwilio, responses((status = 200, body = TwilioConnection)))]
+pub(super) async fn connect_twilio(mut call: Call<Admin>) -> Result<HttpResponse, Refusal> {
+    let typed: ConnectTwilio = call.body().await?;
+    let actor = call.actor();
+    let connection =
+        call.run(move |app, tenant| async move {
+            app.connect_twilio(tenant, typed.into(), &actor).await
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(TwilioConnection::from(connection)))
+}
+
+/// Where Zoho's webhooks go.
+#[utoipa::path(get, path = "/api/v1/connections/zoho", tag = "connections",
+    responses((status = 200, body = ZohoConnection)))]
+pub(super) async fn zoho(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
+    let told = call
+        .run(|app, tenant| async move {
+            let connection = app.connection(tenant, Provider::Zoho).await?;
+            let connection = connection.ok_or(AppError::NotFound("connection"))?;
+            let hook = app.hook_details(tenant).await?;
+            Ok(ZohoConnection::of(connection.state, hook))
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(told))
+}

@@ -1,0 +1,94 @@
+//! `/events`, and replaying them.
+
+use actix_web::HttpResponse;
+use uuid::Uuid;
+
+use super::call::{Call, Editor, Viewer, page, word};
+use super::refusal::{Refusal, bad_query};
+use super::wire::history::{Event, EventQuery, EventStory};
+use super::wire::{List, Replay};
+use crate::app::AppError;
+use crate::app::replay::Replayed;
+use crate::domain::event::EventState;
+use crate::domain::ids::EventId;
+use crate::store::EventFilter;
+
+/// Events, newest first.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery),
+    responses((status = 200, body = List<Event>)))]
+pub(super) async fn list(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
+    let query: EventQuery = call.query()?;
+    let mut problems = Vec::new();
+    let state = query.state.as_deref();
+    let event_type = query.event_type.as_deref();
+    let filter = EventFilter {
+        state: word("state", state, EventState::parse, &mut problems),
+        event_type: word("type", event_type, |t| t.parse().ok(), &mut problems),
+        document_id: query.document,
+        party_id: query.customer,
+    };
+    let (cursor, limit) = page(
+        query.cursor.as_deref(),
+        query.limit.as_deref(),
+        &mut problems,
+    );
+    if !problems.is_empty() {
+        return Err(bad_query(problems).into());
+    }
+    let events = call
+        .run(move |app, tenant| async move {
+            let store = app.store().tenant(tenant);
+            Ok(store.events(&filter, cursor, limit).await?)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(List::of(events, Event::from)))
+}
+
+/// One event with its decisions and deliveries.
+#[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path)),
+    responses((status = 200, body = EventStory)))]
+pub(super) async fn show(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
+    let id: EventId = call.id("event")?;
+    let story = call
+        .run(move |app, tenant| async move {
+            let story = app.store().tenant(tenant).story(id).await?;
+            story.ok_or(AppError::NotFound("event"))
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(EventStory::from(story)))
+}
+
+/// Decides the event again with today's rules.
+#[utoipa::path(post, path = "/api/v1/events/{id}/replays", tag = "events",
+    params(("id" = String, Path),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat has no effect")),
+    responses((status = 201, body = Replay), (status = 202, body = Replay)))]
+pub(super) async fn replay(call: Call<Editor>) -> Result<HttpResponse, Refusal> {
+    let id: EventId = call.id("event")?;
+    let nonce = nonce(&call)?;
+    let actor = call.actor();
+    let replayed = call
+        .run(move |app, tenant| async move { app.replay_event(tenant, id, &nonce, &actor).await })
+        .await?;
+    Ok(answer(replayed))
+}
+
+/// The caller's own name for this wish; without one every request is a wish of its own.
+pub(super) fn nonce(call: &Call<Editor>) -> Result<String, Refusal> {
+    let given = call.header("Idempotency-Key")?;
+    Ok(given.unwrap_or_else(|| Uuid::new_v4().to_string()))
+}
+
+/// 201, or 202 while the event is still being decided.
+pub(super) fn answer(replayed: Replayed) -> HttpResponse {
+    let mut answer = if replayed.is_pending {
+        HttpResponse::Accepted()
+    } else {
+        HttpResponse::Created()
+    };
+    answer.json(Replay {
+        id: replayed.order,
+        event: replayed.event,
+        deliveries: replayed.deliveries,
+    })
+}
