@@ -4,5 +4,6 @@ mod architecture;
 mod crash;
 mod harness;
 mod hooks;
+mod schema;
 mod secrets;
 mod story;

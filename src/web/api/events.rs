@@ -23,7 +23,7 @@ pub(super) async fn list(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
     let event_type = query.event_type.as_deref();
     let filter = EventFilter {
         state: word("state", state, EventState::parse, &mut problems),
-        event_type: word("type", event_type, |t| t.parse().ok(), &mut problems),
+        event_type: word("event_type", event_type, |t| t.parse().ok(), &mut problems),
         document_id: query.document,
         party_id: query.customer,
     };

@@ -23,7 +23,6 @@ pub struct EventQuery {
     /// `received`, `matched`, `unmatched`, `settled` or `unrecognised`.
     pub state: Option<String>,
     /// Such as `invoice.overdue`.
-    #[serde(rename = "type")]
     pub event_type: Option<String>,
     /// Zoho's id of the record.
     pub document: Option<String>,
@@ -54,7 +53,6 @@ pub struct Event {
     #[schema(value_type = String)]
     pub id: EventId,
     /// Such as `invoice.overdue`; `null` until it is told from the document.
-    #[serde(rename = "type")]
     pub event_type: Option<&'static str>,
     pub state: &'static str,
     /// `webhook`, `sweep`, `schedule` or `test`.
