@@ -4,6 +4,9 @@ use actix_web::http::Method;
 use serde_json::{Value, json};
 
 use super::{Answer, House, Tenant};
+use crate::domain::delivery::{Attempt, DeliveryState, ProviderStatus, StepKind};
+use crate::domain::ids::{AttemptId, ConnectionId, DeliveryId};
+use crate::store::{Change, Claim, ClaimResult, Guard, NewReceipt, ReceiptResult};
 
 async fn replay(house: &House, path: &str, tenant: &Tenant, key: Option<&str>) -> Answer {
     let key: Vec<_> = key.map(|k| ("idempotency-key", k)).into_iter().collect();
@@ -142,6 +145,126 @@ async fn a_replay_waits_for_what_is_open_and_happens_once_per_key() {
     assert_eq!(story["replays"].as_array().unwrap().len(), 3);
     let long = replay(&house, &event, &tenant, Some(&"k".repeat(256))).await;
     assert_eq!(long.wrong_fields(), ["Idempotency-Key"]);
+}
+
+/// Sends a delivery as a worker would: accepted by Twilio, then refused by the recipient (21610).
+async fn send_and_be_refused(house: &House, tenant: &Tenant, id: DeliveryId) {
+    let account = format!("AC{}", "a1".repeat(16));
+    let typed = json!({"account_sid": account, "auth_token": "5e".repeat(16), "from": "ACME"});
+    let path = "/connections/twilio";
+    let twilio = house.send(Method::PUT, path, &tenant.admin, typed).await;
+    let connection: ConnectionId = text(&twilio.body, "/id").parse().unwrap();
+    let (store, now) = (house.app.store().tenant(tenant.id), house.app.now());
+    let delivery = store.delivery(id).await.unwrap().unwrap();
+    let claim = Claim {
+        attempt: Attempt {
+            id: AttemptId::new(now),
+            delivery: id,
+            attempt_no: 1,
+            connection,
+            account: account.clone(),
+            request: json!({"To": delivery.address}).to_string(),
+            started_at: now,
+            lease_until: now + chrono::TimeDelta::seconds(60),
+        },
+        address: delivery.address,
+        text_hash: delivery.text_hash,
+        lease_owner: "test".to_owned(),
+        now,
+    };
+    assert_eq!(store.claim(claim).await.unwrap(), ClaimResult::Claimed);
+    let guard = Guard {
+        states: &[DeliveryState::Sending],
+        attempt_no: 1,
+        lease_owner: None,
+    };
+    let detail = json!({"response": {"status": 201}}).to_string();
+    let change = Change::to(DeliveryState::Accepted, id, guard, now).because(
+        StepKind::Accepted,
+        "Twilio has it",
+        detail,
+    );
+    assert!(store.change(change).await.unwrap());
+    let receipt = NewReceipt {
+        delivery: Some(id),
+        attempt_no: Some(1),
+        account,
+        sid: "SM1".to_owned(),
+        word: "failed".to_owned(),
+        status: Some(ProviderStatus::Failed),
+        error_code: 21610,
+        reason: "The recipient has opted out".to_owned(),
+        source: "callback",
+        is_verified: true,
+        detail: "{}".to_owned(),
+        due_at: None,
+        now,
+    };
+    let received = store.receive(receipt).await.unwrap();
+    assert_eq!(received, ReceiptResult::Moved(id));
+}
+
+#[actix_web::test]
+async fn a_delivery_tells_its_attempts_and_receipts_and_a_suppressed_address_is_left_alone() {
+    let house = House::build().await;
+    let tenant = house.tenant("acme").await;
+    house.rule(&tenant).await;
+    let event = format!("/events/{}", house.event(&tenant, 3).await);
+    let story = house.get(&event, &tenant.viewer).await.body;
+    let id = text(&story, "/deliveries/0/id").to_owned();
+    send_and_be_refused(&house, &tenant, id.parse().unwrap()).await;
+
+    let path = format!("/deliveries/{id}");
+    let told = house.get(&path, &tenant.viewer).await.body;
+    assert_eq!(told["state"], "suppressed");
+    assert_eq!(told["sid"], "SM1");
+    assert_eq!(told["error_code"], 21610);
+    assert_eq!(told["reason"], "The recipient has opted out");
+    let attempt = &told["attempts"][0];
+    assert_eq!(attempt["number"], 1);
+    assert_eq!(attempt["request"], json!({"To": "+16175550123"}));
+    assert_eq!(attempt["outcome"], told["steps"]);
+    let step = &told["steps"][0];
+    assert_eq!(
+        (&step["attempt"], &step["kind"]),
+        (&json!(1), &json!("accepted"))
+    );
+    assert_eq!(step["detail"]["response"]["status"], 201);
+    let receipt = &told["receipts"][0];
+    assert_eq!(receipt["status"], "failed");
+    assert_eq!(receipt["error_code"], 21610);
+    assert_eq!(receipt["verified"], true);
+    assert_eq!(
+        house.get(&event, &tenant.viewer).await.body["deliveries"][0],
+        told
+    );
+
+    let refused = replay(&house, &path, &tenant, None).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.problem()),
+        (409, "suppressed")
+    );
+    let secret = "5e".repeat(16);
+    assert!(!told.to_string().contains(&secret));
+}
+
+#[actix_web::test]
+async fn an_event_that_is_not_decided_yet_is_replayed_later() {
+    let house = House::build().await;
+    let tenant = house.tenant("acme").await;
+    house.rule(&tenant).await;
+    let id = house.undecided_event(&tenant, 3).await;
+    let path = format!("/events/{id}");
+    let pending = replay(&house, &path, &tenant, Some("k")).await;
+    assert_eq!(pending.status, 202, "{}", pending.body);
+    assert_eq!(pending.body["deliveries"], json!([]));
+    let story = house.get(&path, &tenant.viewer).await.body;
+    assert_eq!(
+        (&story["state"], &story["decided_at"]),
+        (&json!("received"), &Value::Null)
+    );
+    assert_eq!(story["replays"][0]["id"], pending.body["id"]);
+    assert_eq!(story["replays"][0]["decided_at"], Value::Null);
 }
 
 #[actix_web::test]

@@ -137,8 +137,15 @@ impl House {
         }
     }
 
-    /// A signed webhook about the overdue invoice `number`, kept and decided.
+    /// A webhook about the overdue invoice `number`, kept and decided.
     async fn event(&self, tenant: &Tenant, number: u32) -> EventId {
+        let id = self.undecided_event(tenant, number).await;
+        self.app.route_event(tenant.id, id).await.unwrap();
+        id
+    }
+
+    /// A webhook that is only kept.
+    async fn undecided_event(&self, tenant: &Tenant, number: u32) -> EventId {
         let now = self.app.now();
         let store = self.app.store().tenant(tenant.id);
         let zoho = store.connection(Provider::Zoho).await.unwrap().unwrap();
@@ -169,7 +176,6 @@ impl House {
         };
         let kept = self.app.store().ingest(event).await.unwrap();
         assert!(!kept.is_duplicate);
-        self.app.route_event(tenant.id, kept.event).await.unwrap();
         kept.event
     }
 
