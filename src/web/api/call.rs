@@ -130,13 +130,11 @@ impl<R> Call<R> {
         let Some(value) = self.request.headers().get(name) else {
             return Ok(None);
         };
-        match value.to_str() {
-            Ok(text) => Ok(Some(text.to_owned())),
-            Err(_) => {
-                let problem = FieldProblem::new(name, "expected visible ASCII characters");
-                Err(bad_query(vec![problem]).into())
-            }
+        if let Ok(text) = value.to_str() {
+            return Ok(Some(text.to_owned()));
         }
+        let problem = FieldProblem::new(name, "expected visible ASCII characters");
+        Err(invalid(vec![problem]).into())
     }
 
     /// The query, each name at most once; unknown names are refused, since a filter that is
@@ -183,7 +181,7 @@ impl<R> Call<R> {
         typed(map).map_err(|problems| invalid(problems).into())
     }
 
-    fn check_content_type(&self) -> Result<(), Problem> {
+    fn check_content_type(&self) -> Result<(), Refusal> {
         let headers = self.request.headers();
         let text = headers
             .get(header::CONTENT_TYPE)
@@ -199,7 +197,8 @@ impl<R> Call<R> {
             "not-json",
             "The body must be JSON",
             "send `Content-Type: application/json`, not compressed",
-        ))
+        )
+        .into())
     }
 
     async fn bytes(&mut self) -> Result<BytesMut, Problem> {

@@ -90,7 +90,8 @@ pub(super) async fn resolve(mut call: Call<Editor>) -> Result<HttpResponse, Refu
 async fn read(app: App, tenant: TenantId, id: DeliveryId) -> Result<DeliveryStory, AppError> {
     let store = app.store().tenant(tenant);
     let delivery = store.delivery(id).await?;
-    let story = store.story(id.event).await?;
-    let (delivery, story) = delivery.zip(story).ok_or(AppError::NotFound("delivery"))?;
-    Ok(DeliveryStory::of(delivery, &story))
+    let delivery = delivery.ok_or(AppError::NotFound("delivery"))?;
+    let event = store.story(id.event).await?;
+    let event = event.ok_or(AppError::NotFound("event"))?;
+    Ok(DeliveryStory::of(delivery, &event))
 }

@@ -1,6 +1,6 @@
 //! The JSON API under `/api/v1`: bearer tokens in, problem+json out.
 //!
-//! [`doors`] is the whole table of addresses; a test compares it with the OpenAPI text, so neither
+//! `doors` is the whole table of addresses; a test compares it with the `OpenAPI` text, so neither
 //! can grow without the other.
 
 mod call;

@@ -14,7 +14,7 @@ use crate::web::problem::Problem;
 /// A problem as an error, so that `?` carries it out of a handler. It is made of use cases' errors
 /// and of problems only: nothing else becomes an answer by accident.
 #[derive(Debug)]
-pub(super) struct Refusal(Problem);
+pub(super) struct Refusal(Box<Problem>);
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,19 +28,19 @@ impl ResponseError for Refusal {
     }
 
     fn error_response(&self) -> HttpResponse {
-        self.0.clone().into_response()
+        Problem::clone(&self.0).into_response()
     }
 }
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self(problem)
+        Self(Box::new(problem))
     }
 }
 
 impl From<AppError> for Refusal {
     fn from(error: AppError) -> Self {
-        Self(match error {
+        let problem = match error {
             AppError::NotFound(what) => not_found(what),
             AppError::Invalid(fields) => invalid(fields),
             AppError::Conflict(why) => conflict("conflict", "Not as things stand", why),
@@ -57,7 +57,8 @@ impl From<AppError> for Refusal {
             ),
             AppError::Busy | AppError::Store(StoreError::Closed) => later(),
             error => broken(&error),
-        })
+        };
+        problem.into()
     }
 }
 

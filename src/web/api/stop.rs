@@ -11,7 +11,7 @@ use crate::domain::ids::TenantId;
 /// Whether sending is stopped.
 #[utoipa::path(get, path = "/api/v1/stop", tag = "stop", responses((status = 200, body = Stop)))]
 pub(super) async fn show(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
-    let stop = call.run(|app, tenant| read(app, tenant)).await?;
+    let stop = call.run(read).await?;
     Ok(HttpResponse::Ok().json(stop))
 }
 

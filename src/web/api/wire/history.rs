@@ -8,10 +8,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::{json, some};
 use crate::domain::decision;
 use crate::domain::delivery;
+use crate::domain::document::DocumentKind;
 use crate::domain::event;
 use crate::domain::ids::{
     AttemptId, ConnectionId, DecisionId, DeliveryId, EventId, OrderId, ReceiptId, RuleId, StepId,
 };
+use crate::domain::money::Amount;
 use crate::domain::order;
 use crate::store::Story;
 
@@ -86,12 +88,12 @@ impl From<event::Event> for Event {
             source: e.source.as_str(),
             connection_id: e.connection,
             label: some(e.label),
-            document_kind: e.document_kind.map(|k| k.as_str()),
+            document_kind: e.document_kind.map(DocumentKind::as_str),
             document_id: some(e.document_id),
             document_number: some(e.document_number),
             customer_id: some(e.party_id),
             customer_name: some(e.party_name),
-            amount: e.amount.map(|a| a.to_decimal_text()),
+            amount: e.amount.map(Amount::to_decimal_text),
             currency: some(e.currency),
             rules_not_asked: e.rules_not_asked,
             received_at: e.received_at,
