@@ -3,10 +3,13 @@
 //! A use case decides, in order, and owns its transaction; no provider is called inside one.
 
 pub mod accounts;
+pub mod books;
+pub mod books_consent;
 pub mod connections;
 pub mod decide;
 pub mod deliver;
 mod error;
+pub mod health_report;
 pub mod ingest;
 pub mod job;
 pub mod keys;
@@ -19,6 +22,8 @@ pub mod resolve;
 pub mod route;
 pub mod rules;
 pub mod stop;
+#[cfg(test)]
+mod test_house;
 
 use std::sync::Arc;
 
@@ -71,6 +76,7 @@ struct Caches {
     hooks: ingest::HookCache,
     templates: decide::TemplateCache,
     rejected: ingest::RejectedLimiter,
+    consents: books_consent::ConsentCache,
 }
 
 impl App {
@@ -80,6 +86,7 @@ impl App {
             hooks: ingest::HookCache::new(),
             templates: decide::TemplateCache::new(),
             rejected: ingest::RejectedLimiter::default(),
+            consents: books_consent::ConsentCache::default(),
         };
         Self {
             parts: Arc::new(parts),
