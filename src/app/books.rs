@@ -3,28 +3,27 @@
 //! The tenant's Zoho connection also owns the webhook's address and secret. Those are never touched
 //! here, and intake never asks how the API stands: a broken access does not stop a webhook.
 
+mod access;
+pub mod consent;
+
 use std::fmt;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
 
+pub(super) use self::access::Probe;
+
+use self::access::{find, is_lasting, not_exchanged, not_listed, read_organisations, zoho};
 use super::connections::CheckResult;
 use super::keys::{CLIENT_SECRET, REFRESH_TOKEN};
 use super::{App, AppError, FieldProblem};
 use crate::crypto::token;
-use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
+use crate::domain::connection::{Connection, ConnectionState, Settings};
 use crate::domain::ids::TenantId;
 use crate::store::{SaveConnection, StoredSecret, TenantStore};
-use crate::zoho::error::{Message, Retry, ZohoError};
 use crate::zoho::oauth::{ClientCredentials, Grant};
-use crate::zoho::oauth_error::OAuthError;
-use crate::zoho::region::{Endpoints, Region};
+use crate::zoho::region::Region;
 use crate::zoho::tokens::Login;
-
-/// Within this time after a check, the next one makes do with the access token at hand: Zoho gives
-/// ten per ten minutes, and the workers need them too. (Zoho Accounts, *OAuth token limits*.)
-const RECENT: TimeDelta = TimeDelta::minutes(2);
 
 /// The most characters of a client's id, secret or code.
 const LONGEST: usize = 255;
@@ -64,15 +63,6 @@ pub enum BooksConnected {
 pub(super) struct BooksClient {
     pub(super) region: Region,
     pub(super) credentials: ClientCredentials,
-}
-
-/// What a probe of the access found.
-pub(super) enum Probe {
-    Good(String),
-    /// Only a person can mend it.
-    Broken(String),
-    /// Zoho could not be asked, which says nothing about the access.
-    Unknown(String),
 }
 
 impl App {
@@ -120,7 +110,9 @@ impl App {
         tenant: TenantId,
     ) -> Result<Vec<Organisation>, AppError> {
         let (_, login) = self.needed_books(&self.tenant(tenant)).await?;
-        self.list_organisations(&login).await.map_err(not_listed)
+        self.list_organisations(&login)
+            .await
+            .map_err(|e| not_listed(&e))
     }
 
     /// Takes one of the connected user's organisations; also changes a choice made earlier.
@@ -132,7 +124,10 @@ impl App {
     ) -> Result<Organisation, AppError> {
         let store = self.tenant(tenant);
         let (_, login) = self.needed_books(&store).await?;
-        let listed = self.list_organisations(&login).await.map_err(not_listed)?;
+        let listed = self
+            .list_organisations(&login)
+            .await
+            .map_err(|e| not_listed(&e))?;
         let chosen = find(&listed, organization_id).ok_or_else(|| {
             AppError::field(
                 "organization",
@@ -140,7 +135,8 @@ impl App {
             )
         })?;
         let connection = self.unchanged_books(&store, &login).await?;
-        let changed = ready(connection.clone(), connection.settings, &chosen, self.now());
+        let settings = connection.settings.clone();
+        let changed = ready(&connection, settings, &chosen, self.now());
         self.save_books(&store, changed, Vec::new(), Vec::new(), actor)
             .await?;
         Ok(chosen)
@@ -232,39 +228,6 @@ impl App {
             is_good,
             says: says.to_owned(),
         })
-    }
-
-    /// The Zoho connection, and what a call needs when access was granted.
-    pub(super) async fn books_of(
-        &self,
-        store: &TenantStore,
-    ) -> Result<(Connection, Option<Login>), AppError> {
-        let connection = zoho(store).await?;
-        let login = self.books_login(store, &connection).await?;
-        Ok((connection, login))
-    }
-
-    /// Asks Zoho whether the access still works and reaches the organisation; changes nothing here.
-    pub(super) async fn probe_books(&self, connection: &Connection, login: &Login) -> Probe {
-        let is_recent = connection
-            .checked_at
-            .is_some_and(|at| self.now() - at < RECENT);
-        let listed = match is_recent.then(|| self.list_organisations(login)) {
-            // A young token that is refused: a refresh tells whether the whole access is gone.
-            Some(listing) => match listing.await {
-                Err(ZohoError::Unauthorised { .. }) => self.list_afresh(login).await,
-                listed => listed,
-            },
-            None => self.list_afresh(login).await,
-        };
-        match listed {
-            Ok(listed) => match find(&listed, &connection.account) {
-                Some(organisation) => Probe::Good(words(&organisation, &connection.settings)),
-                None => Probe::Broken(ZohoError::WrongOrganisation.sentence()),
-            },
-            Err(error) if is_lasting(&error) => Probe::Broken(error.sentence()),
-            Err(error) => Probe::Unknown(later(&error)),
-        }
     }
 
     /// Reads data centre and client, adding a problem for each field that must be changed.
@@ -375,7 +338,7 @@ impl App {
         ];
         let before = self.books_login(&store, &old).await.unwrap_or(None);
         let connection = match &chosen {
-            Some(chosen) => ready(old, settings, chosen, self.now()),
+            Some(chosen) => ready(&old, settings, chosen, self.now()),
             None => Connection {
                 account: String::new(),
                 state: ConnectionState::New,
@@ -406,50 +369,6 @@ impl App {
         }
     }
 
-    pub(super) fn books_endpoints(&self, region: Region) -> Endpoints {
-        Endpoints::new(region, self.parts.zoho_sandbox.as_ref())
-    }
-
-    async fn needed_books(&self, store: &TenantStore) -> Result<(Connection, Login), AppError> {
-        match self.books_of(store).await? {
-            (connection, Some(login)) => Ok((connection, login)),
-            (_, None) => Err(AppError::Conflict(
-                "Zoho Books is not connected yet".to_owned(),
-            )),
-        }
-    }
-
-    async fn books_login(
-        &self,
-        store: &TenantStore,
-        connection: &Connection,
-    ) -> Result<Option<Login>, AppError> {
-        let secrets = self.secrets(store.tenant_id(), connection.id).await?;
-        let secret = |name| {
-            secrets
-                .iter()
-                .find(|(n, _)| n == name)
-                .map(|(_, s)| s.clone())
-        };
-        let settings = &connection.settings;
-        let (Some(region), Some(client_secret), Some(refresh_token)) = (
-            Region::from_location(&settings.region),
-            secret(CLIENT_SECRET),
-            secret(REFRESH_TOKEN),
-        ) else {
-            return Ok(None);
-        };
-        Ok(Some(Login {
-            connection: connection.id,
-            endpoints: self.books_endpoints(region),
-            credentials: ClientCredentials {
-                client_id: settings.client_id.clone(),
-                client_secret,
-            },
-            refresh_token,
-        }))
-    }
-
     async fn books_secret(
         &self,
         tenant: TenantId,
@@ -458,59 +377,6 @@ impl App {
     ) -> Result<Option<SecretString>, AppError> {
         let secrets = self.secrets(tenant, connection.id).await?;
         Ok(secrets.into_iter().find(|(n, _)| n == name).map(|(_, s)| s))
-    }
-
-    /// The connection as it is now, unless another access was put in while Zoho was asked: what Zoho
-    /// said is then about something that is gone.
-    async fn unchanged_books(
-        &self,
-        store: &TenantStore,
-        asked_with: &Login,
-    ) -> Result<Connection, AppError> {
-        let (connection, login) = self.books_of(store).await?;
-        let asked_with = asked_with.refresh_token.expose_secret();
-        match login {
-            Some(login) if login.refresh_token.expose_secret() == asked_with => Ok(connection),
-            _ => Err(AppError::Conflict(
-                "Zoho Books was connected anew meanwhile; try again".to_owned(),
-            )),
-        }
-    }
-
-    async fn list_organisations(&self, login: &Login) -> Result<Vec<Organisation>, ZohoError> {
-        let tokens = &self.parts.zoho_tokens;
-        let answered = tokens
-            .call(login, |access| {
-                let books = tokens.oauth().books(access, "");
-                async move { books.organizations().await }
-            })
-            .await?;
-        Ok(read_organisations(&answered.value))
-    }
-
-    /// The same with a new access token, which alone proves that the refresh token still works.
-    async fn list_afresh(&self, login: &Login) -> Result<Vec<Organisation>, ZohoError> {
-        let tokens = &self.parts.zoho_tokens;
-        let access = tokens
-            .oauth()
-            .refresh(&login.endpoints, &login.credentials, &login.refresh_token)
-            .await?;
-        tokens.insert(login, access.clone()).await;
-        let answered = tokens.oauth().books(access, "").organizations().await?;
-        Ok(read_organisations(&answered.value))
-    }
-
-    /// Takes an access back at Zoho; whether Zoho confirmed it.
-    async fn revoke(&self, login: &Login) -> bool {
-        let oauth = self.parts.zoho_tokens.oauth();
-        match oauth.revoke(&login.endpoints, &login.refresh_token).await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::warn!(connection.id = %login.connection, %error,
-                    "Zoho could not be told to revoke our access");
-                false
-            }
-        }
     }
 
     async fn save_books(
@@ -539,17 +405,11 @@ impl fmt::Display for Organisation {
     }
 }
 
-/// The tenant's Zoho connection: made with the tenant, for its hook.
-async fn zoho(store: &TenantStore) -> Result<Connection, AppError> {
-    let connection = store.connection(Provider::Zoho).await?;
-    connection.ok_or(AppError::NotFound("connection"))
-}
-
 fn ready(
-    old: Connection,
+    old: &Connection,
     settings: Settings,
     chosen: &Organisation,
-    now: chrono::DateTime<chrono::Utc>,
+    now: DateTime<Utc>,
 ) -> Connection {
     let settings = Settings {
         organisation: chosen.name.clone(),
@@ -562,7 +422,7 @@ fn ready(
         checked_at: Some(now),
         checked: words(chosen, &settings),
         settings,
-        ..old
+        ..old.clone()
     }
 }
 
@@ -571,7 +431,7 @@ fn words(organisation: &Organisation, settings: &Settings) -> String {
     let mut says = format!("Zoho Books lets us read the organisation {organisation}.");
     if !settings.missing_scopes.is_empty() {
         let missing = settings.missing_scopes.join(", ");
-        says.push_str(&format!(" Not granted: {missing}."));
+        says = format!("{says} Not granted: {missing}.");
     }
     says
 }
@@ -584,78 +444,5 @@ fn plain(text: &str) -> Option<&str> {
     is_plain.then_some(text)
 }
 
-fn find(listed: &[Organisation], id: &str) -> Option<Organisation> {
-    listed.iter().find(|o| o.id == id.trim()).cloned()
-}
-
-/// Zoho's organisations; one without a usable id is left out. Ids are texts, in old answers numbers.
-fn read_organisations(listed: &[Value]) -> Vec<Organisation> {
-    let id = |value: &Value| match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    };
-    let is_id =
-        |id: &String| (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
-    listed
-        .iter()
-        .filter_map(|value| {
-            let id = id(&value["organization_id"]).filter(is_id)?;
-            let name = Message::new(value["name"].as_str().unwrap_or_default().trim());
-            let name = match name.as_str() {
-                "" => id.clone(),
-                name => name.to_owned(),
-            };
-            Some(Organisation { id, name })
-        })
-        .collect()
-}
-
-/// Whether only a person can help.
-fn is_lasting(error: &ZohoError) -> bool {
-    matches!(error.retry(), Retry::Never | Retry::FreshToken)
-}
-
-fn not_listed(error: ZohoError) -> AppError {
-    AppError::Conflict(if is_lasting(&error) {
-        error.sentence()
-    } else {
-        later(&error)
-    })
-}
-
-/// A code that brought no grant, at the field which can mend it.
-fn not_exchanged(error: &OAuthError) -> AppError {
-    let field = match error {
-        OAuthError::CodeExpired => "code",
-        OAuthError::WrongRegion(_) => "region",
-        OAuthError::WrongSecret(_) => "client_secret",
-        _ => return AppError::Conflict(consent_failed(error)),
-    };
-    AppError::field(field, error.sentence())
-}
-
-/// Why consent led nowhere, in words. Nobody tries again by itself here, so passing troubles have
-/// other words than the adapter's.
-pub(super) fn consent_failed(error: &OAuthError) -> String {
-    if error.needs_person() {
-        error.sentence()
-    } else {
-        later(&ZohoError::Token(error.clone()))
-    }
-}
-
-fn later(error: &ZohoError) -> String {
-    let when = match error.retry() {
-        Retry::After(pause) if pause.as_secs() > 60 => {
-            format!("in {} minutes", pause.as_secs().div_ceil(60))
-        }
-        Retry::Tomorrow => "tomorrow".to_owned(),
-        _ => "in a minute".to_owned(),
-    };
-    format!("Zoho Books could not be asked: {error}. Try again {when}")
-}
-
 #[cfg(test)]
-#[path = "books_tests.rs"]
 pub(super) mod tests;

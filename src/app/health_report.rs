@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::{StreamExt as _, stream};
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
@@ -23,6 +24,9 @@ use crate::twilio::messages::CallTime;
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(2);
 
 const CALL: Duration = Duration::from_secs(15);
+
+/// Tenants asked about at the same time.
+const AT_ONCE: usize = 8;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,12 +72,15 @@ impl App {
         let mut findings = vec![self.database_finding().await];
         findings.push(self.key_finding());
         findings.push(self.address_finding());
-        // The provider's time, with ours as the answer came.
         let mut clocks = Vec::new();
         match self.store().platform().tenants().await {
             Ok(tenants) => {
-                for tenant in &tenants {
-                    findings.extend(self.tenant_findings(tenant, &mut clocks).await);
+                let mut asked = stream::iter(tenants)
+                    .map(|tenant| self.tenant_findings(tenant))
+                    .buffered(AT_ONCE);
+                while let Some((found, reading)) = asked.next().await {
+                    findings.extend(found);
+                    clocks.extend(reading);
                 }
             }
             Err(error) => findings.push(Finding::bad(
@@ -170,25 +177,27 @@ impl App {
         )
     }
 
-    async fn tenant_findings(&self, tenant: &Tenant, clocks: &mut Vec<Reading>) -> Vec<Finding> {
+    async fn tenant_findings(&self, tenant: Tenant) -> (Vec<Finding>, Option<Reading>) {
         let store = self.tenant(tenant.id);
         let twilio = format!("Twilio of {}", tenant.name);
         let zoho = format!("Zoho Books of {}", tenant.name);
-        vec![
-            self.twilio_finding(&store, twilio.clone(), clocks)
+        let mut reading = None;
+        let findings = vec![
+            self.twilio_finding(&store, twilio.clone(), &mut reading)
                 .await
                 .unwrap_or_else(|error| unreadable(twilio, &error)),
             self.books_finding(&store, zoho.clone())
                 .await
                 .unwrap_or_else(|error| unreadable(zoho, &error)),
-        ]
+        ];
+        (findings, reading)
     }
 
     async fn twilio_finding(
         &self,
         store: &TenantStore,
         subject: String,
-        clocks: &mut Vec<Reading>,
+        reading: &mut Option<Reading>,
     ) -> Result<Finding, AppError> {
         let Some((_, access)) = self.twilio_of(store).await? else {
             return Ok(Finding::bad(
@@ -206,10 +215,8 @@ impl App {
             Ok(report) => report.date,
             Err(error) => error.date,
         };
-        clocks.extend(theirs.map(|theirs| Reading {
-            ours: self.now(),
-            theirs,
-        }));
+        let ours = self.now();
+        *reading = theirs.map(|theirs| Reading { ours, theirs });
         Ok(match tested {
             Ok(report) if report.is_usable() => {
                 let mut says = "Twilio accepts the credentials.".to_owned();

@@ -4,7 +4,6 @@
 
 pub mod accounts;
 pub mod books;
-pub mod books_consent;
 pub mod connections;
 pub mod decide;
 pub mod deliver;
@@ -76,7 +75,7 @@ struct Caches {
     hooks: ingest::HookCache,
     templates: decide::TemplateCache,
     rejected: ingest::RejectedLimiter,
-    consents: books_consent::ConsentCache,
+    consents: books::consent::ConsentCache,
 }
 
 impl App {
@@ -86,7 +85,7 @@ impl App {
             hooks: ingest::HookCache::new(),
             templates: decide::TemplateCache::new(),
             rejected: ingest::RejectedLimiter::default(),
-            consents: books_consent::ConsentCache::default(),
+            consents: books::consent::ConsentCache::default(),
         };
         Self {
             parts: Arc::new(parts),

@@ -12,8 +12,9 @@ use moka::sync::Cache;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::books::{BooksClient, BooksConnected, consent_failed};
-use super::{App, AppError};
+use super::access::consent_failed;
+use super::{BooksClient, BooksConnected};
+use crate::app::{App, AppError};
 use crate::crypto::token::{self, TokenDigest};
 use crate::domain::ids::TenantId;
 use crate::zoho::oauth::ZohoOAuth;
@@ -62,7 +63,7 @@ struct Consent {
 }
 
 /// Consents that were begun, by the digest of their `state`.
-pub(super) struct ConsentCache(Cache<[u8; 32], Arc<Consent>>);
+pub(in crate::app) struct ConsentCache(Cache<[u8; 32], Arc<Consent>>);
 
 impl Default for ConsentCache {
     fn default() -> Self {
@@ -207,3 +208,7 @@ impl App {
         url
     }
 }
+
+#[cfg(test)]
+#[path = "consent_tests.rs"]
+mod tests;

@@ -1,18 +1,15 @@
-//! Visits to Zoho's sandbox: by self client, by consent, and what breaks later.
+//! Visits to Zoho's sandbox by self client, and what breaks later.
 
-use secrecy::ExposeSecret as _;
+use chrono::TimeDelta;
 use serde_json::{Map, Value};
-use url::Url;
 
 use super::*;
-use crate::app::books_consent::{ConsentCallback, ConsentInput};
 use crate::app::keys::HOOK_SECRET;
 use crate::app::test_house::House;
+use crate::domain::connection::Provider;
 use crate::sandbox::zoho::{
     NewZohoAccount, ZohoCredentials, ZohoFaultKind, ZohoFaultOrder, ZohoOn,
 };
-
-const SESSION: &str = "the cookie of the owner's browser";
 
 /// Registers a client in Europe whose user has these organisations, with five self-client codes.
 pub(in crate::app) fn account(house: &House, organisations: &[&str]) -> ZohoCredentials {
@@ -51,12 +48,12 @@ impl House {
             .await
     }
 
-    async fn zoho(&self) -> Connection {
+    pub(super) async fn zoho(&self) -> Connection {
         let connection = self.app.connection(self.tenant, Provider::Zoho).await;
         connection.unwrap().unwrap()
     }
 
-    async fn secret(&self, name: &str) -> Option<String> {
+    pub(super) async fn secret(&self, name: &str) -> Option<String> {
         let secrets = self.app.secrets(self.tenant, self.zoho().await.id).await;
         let found = secrets.unwrap().into_iter().find(|(n, _)| n == name);
         found.map(|(_, secret)| secret.expose_secret().to_owned())
@@ -71,13 +68,13 @@ impl House {
         self.sandbox.zoho().next(order).unwrap();
     }
 
-    fn calls_to(&self, path: &str) -> usize {
+    pub(super) fn calls_to(&self, path: &str) -> usize {
         let requests = self.sandbox.zoho().requests();
         requests.iter().filter(|r| r.path.contains(path)).count()
     }
 }
 
-fn organisation(id: &str) -> Organisation {
+pub(super) fn organisation(id: &str) -> Organisation {
     Organisation {
         id: id.to_owned(),
         name: format!("Company {id}"),
@@ -95,7 +92,7 @@ fn refused<T: fmt::Debug>(result: Result<T, AppError>) -> (String, String) {
     }
 }
 
-fn conflict<T: fmt::Debug>(result: Result<T, AppError>) -> String {
+pub(super) fn conflict<T: fmt::Debug>(result: Result<T, AppError>) -> String {
     match result.unwrap_err() {
         AppError::Conflict(says) => says,
         other => panic!("{other:?}"),
@@ -152,7 +149,7 @@ async fn each_refusal_of_zoho_points_to_its_field_and_stores_nothing() {
     let house = House::build().await;
     let who = account(&house, &["11"]);
 
-    let (field, says) = refused(house.connect(BooksInput::of(&who, "too old")).await);
+    let (field, says) = refused(house.connect(BooksInput::of(&who, "expired")).await);
     assert_eq!(field, "code");
     assert!(says.contains("too old"), "{says}");
 
@@ -423,102 +420,6 @@ async fn disconnecting_forgets_even_when_zoho_cannot_be_told() {
     );
     let (_, login) = app.books_of(&app.tenant(tenant)).await.unwrap();
     assert!(login.is_none());
-}
-
-impl House {
-    /// Goes to the consent page, accepts, and comes back with what Zoho adds to the address.
-    async fn consent(&self, who: &ZohoCredentials) -> ConsentCallback {
-        let input = ConsentInput {
-            region: "us".to_owned(),
-            client_id: who.client_id.clone(),
-            client_secret: Some(who.client_secret.clone().into()),
-            organization_id: None,
-        };
-        let url = self.app.begin_books(self.tenant, SESSION, input, "owner");
-        let http = crate::http::client().unwrap();
-        let answer = http.get(url.await.unwrap()).send().await.unwrap();
-        let back = Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap();
-        assert!(
-            back.as_str().starts_with(&self.app.books_redirect()),
-            "{back}"
-        );
-        let value = |name: &str| {
-            let found = back.query_pairs().find(|(n, _)| n == name);
-            found.map(|(_, value)| value.into_owned())
-        };
-        ConsentCallback {
-            state: value("state").unwrap(),
-            code: value("code").map(SecretString::from),
-            error: value("error"),
-            location: value("location"),
-            accounts_server: value("accounts-server"),
-        }
-    }
-}
-
-#[tokio::test]
-async fn consent_in_the_browser_connects_the_data_centre_that_the_callback_names() {
-    let house = House::build().await;
-    let who = account(&house, &["11"]);
-    let callback = house.consent(&who).await;
-    let began = house.app.consent_tenant(SESSION, &callback.state);
-    assert_eq!(began, Some(house.tenant));
-    let done = house
-        .app
-        .finish_books(SESSION, callback.clone())
-        .await
-        .unwrap();
-    assert_eq!(
-        done,
-        (house.tenant, BooksConnected::Ready(organisation("11")))
-    );
-    // It began in the United States; the user lives in Europe.
-    assert_eq!(house.zoho().await.settings.region, "eu");
-    let says = conflict(house.app.finish_books(SESSION, callback).await);
-    assert!(says.contains("Start again"), "{says}");
-}
-
-#[tokio::test]
-async fn a_consent_belongs_to_its_session_and_ends_after_ten_minutes() {
-    let house = House::build().await;
-    let who = account(&house, &["11"]);
-    let callback = house.consent(&who).await;
-    let forged = ConsentCallback {
-        state: "made up".to_owned(),
-        ..callback.clone()
-    };
-    for (session, callback) in [("another browser", callback.clone()), (SESSION, forged)] {
-        assert_eq!(house.app.consent_tenant(session, &callback.state), None);
-        let says = conflict(house.app.finish_books(session, callback).await);
-        assert!(says.contains("Start again"), "{says}");
-    }
-    // Neither used it up; time does.
-    assert!(house.app.consent_tenant(SESSION, &callback.state).is_some());
-    house.clock.advance(TimeDelta::minutes(10));
-    conflict(house.app.finish_books(SESSION, callback).await);
-    assert_eq!(house.calls_to("/oauth/v2/token"), 0);
-}
-
-#[tokio::test]
-async fn a_refused_consent_and_an_unknown_server_send_nothing_anywhere() {
-    let house = House::build().await;
-    let who = account(&house, &["11"]);
-    let callback = house.consent(&who).await;
-    let declined = ConsentCallback {
-        code: None,
-        error: Some("access_denied".to_owned()),
-        ..callback
-    };
-    let says = conflict(house.app.finish_books(SESSION, declined).await);
-    assert!(says.contains("rejected"), "{says}");
-    let stranger = ConsentCallback {
-        accounts_server: Some("https://accounts.zoho.eu.evil.example".to_owned()),
-        ..house.consent(&who).await
-    };
-    let says = conflict(house.app.finish_books(SESSION, stranger).await);
-    assert!(says.contains("do not know"), "{says}");
-    assert_eq!(house.calls_to("/oauth/v2/token"), 0);
-    assert_eq!(house.zoho().await.state, ConnectionState::New);
 }
 
 #[test]
