@@ -3,11 +3,13 @@
 //! A use case decides, in order, and owns its transaction; no provider is called inside one.
 
 pub mod accounts;
+pub mod books;
 pub mod connections;
 pub mod decide;
 pub mod deliver;
 mod equals;
 mod error;
+pub mod health_report;
 pub mod ingest;
 pub mod job;
 pub mod keys;
@@ -20,6 +22,8 @@ pub mod resolve;
 pub mod route;
 pub mod rules;
 pub mod stop;
+#[cfg(test)]
+mod test_house;
 
 use std::sync::Arc;
 
@@ -73,6 +77,7 @@ struct Caches {
     templates: decide::TemplateCache,
     rejected: ingest::RejectedLimiter,
     equals: equals::Equals,
+    consents: books::consent::ConsentCache,
 }
 
 impl App {
@@ -83,6 +88,7 @@ impl App {
             templates: decide::TemplateCache::new(),
             rejected: ingest::RejectedLimiter::default(),
             equals: equals::Equals::default(),
+            consents: books::consent::ConsentCache::default(),
         };
         Self {
             parts: Arc::new(parts),

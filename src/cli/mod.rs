@@ -58,7 +58,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
                 let client = crate::http::client().context("the HTTP client cannot be built")?;
                 sandbox::run(args, clock, client).await
             }
-            Command::Check(_) => Ok(()),
+            Command::Check(args) => check::run(args, clock).await,
             Command::Admin(command) => admin::run(command, clock).await,
         }
     })

@@ -97,4 +97,7 @@ pub struct Settings {
     /// Zoho: the name of the organisation.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub organisation: String,
+    /// Zoho: what we asked to read and were not allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_scopes: Vec<String>,
 }

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
+use super::client::ZohoBooks;
 use super::error::Message;
 use super::oauth_error::OAuthError;
 use super::region::{Endpoints, Region};
@@ -97,6 +98,11 @@ impl ZohoOAuth {
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
+    }
+
+    /// The API over the same HTTP client; `organization` is empty while it is not chosen yet.
+    pub fn books(&self, access: Access, organization: &str) -> ZohoBooks {
+        ZohoBooks::new(self.http.clone(), access, organization)
     }
 
     /// The address of the consent page. Scopes are comma-separated; `offline` and `consent` make Zoho

@@ -70,6 +70,11 @@ impl AccessTokens {
         }
     }
 
+    /// Zoho Accounts itself, for consent and revocation.
+    pub const fn oauth(&self) -> &ZohoOAuth {
+        &self.oauth
+    }
+
     /// A valid access token: from memory, else by one refresh however many ask.
     ///
     /// After `Access Denied` it answers `Throttled` for ten minutes without asking Zoho.

@@ -36,7 +36,7 @@ async fn an_event_tells_its_whole_story() {
     let answer = house.get(&format!("/events/{id}"), &tenant.viewer).await;
     let event = answer.body;
     assert_eq!(event["id"], id.to_string());
-    assert_eq!(event["type"], "invoice.overdue");
+    assert_eq!(event["event_type"], "invoice.overdue");
     assert_eq!(event["state"], "matched", "{event}");
     assert_eq!(event["amount"], "1350.50");
     assert_eq!(event["currency"], "USD");
@@ -341,7 +341,7 @@ async fn lists_are_filtered_and_unknown_filters_refused() {
     };
     assert_eq!(count("document=1").await, 1);
     assert_eq!(
-        count("customer=9&type=invoice.overdue&state=matched").await,
+        count("customer=9&event_type=invoice.overdue&state=matched").await,
         2
     );
     assert_eq!(count("state=received").await, 0);
@@ -350,7 +350,7 @@ async fn lists_are_filtered_and_unknown_filters_refused() {
     assert_eq!(one.body["data"][0]["id"], wanted.as_str());
     for (query, wrong) in [
         ("state=eaten", vec!["state"]),
-        ("type=x&limit=0&cursor=zz", vec!["type", "cursor", "limit"]),
+        ("event_type=x&limit=0&cursor=zz", vec!["event_type", "cursor", "limit"]),
         ("limit=101", vec!["limit"]),
         ("stat=matched", vec!["stat"]),
         ("state=matched&state=settled", vec!["state"]),

@@ -1,0 +1,118 @@
+//! Visits to Zoho's consent page in the sandbox, there and back.
+
+use super::*;
+use crate::app::books::tests::{account, conflict, organisation};
+use crate::app::keys::REFRESH_TOKEN;
+use crate::app::test_house::House;
+use crate::domain::connection::ConnectionState;
+use crate::sandbox::zoho::ZohoCredentials;
+
+const SESSION: &str = "the cookie of the owner's browser";
+
+impl House {
+    /// Goes to the consent page, accepts, and comes back with what Zoho adds to the address.
+    async fn consent(&self, who: &ZohoCredentials) -> ConsentCallback {
+        let input = ConsentInput {
+            region: "us".to_owned(),
+            client_id: who.client_id.clone(),
+            client_secret: Some(who.client_secret.clone().into()),
+            organization_id: None,
+        };
+        let url = self.app.begin_books(self.tenant, SESSION, input, "owner");
+        let http = crate::http::client().unwrap();
+        let answer = http.get(url.await.unwrap()).send().await.unwrap();
+        let back = Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap();
+        assert!(
+            back.as_str().starts_with(&self.app.books_redirect()),
+            "{back}"
+        );
+        let value = |name: &str| {
+            let found = back.query_pairs().find(|(n, _)| n == name);
+            found.map(|(_, value)| value.into_owned())
+        };
+        ConsentCallback {
+            state: value("state").unwrap(),
+            code: value("code").map(SecretString::from),
+            error: value("error"),
+            location: value("location"),
+            accounts_server: value("accounts-server"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn consent_in_the_browser_connects_the_data_centre_that_the_callback_names() {
+    let house = House::build().await;
+    let who = account(&house, &["11"]);
+    let callback = house.consent(&who).await;
+    let began = house.app.consent_tenant(SESSION, &callback.state);
+    assert_eq!(began, Some(house.tenant));
+    let done = house
+        .app
+        .finish_books(SESSION, callback.clone())
+        .await
+        .unwrap();
+    assert_eq!(
+        done,
+        (house.tenant, BooksConnected::Ready(organisation("11")))
+    );
+    // It began in the United States; the user lives in Europe.
+    assert_eq!(house.zoho().await.settings.region, "eu");
+    let says = conflict(house.app.finish_books(SESSION, callback).await);
+    assert!(says.contains("Start again"), "{says}");
+}
+
+#[tokio::test]
+async fn a_consent_belongs_to_its_session_and_ends_after_ten_minutes() {
+    let house = House::build().await;
+    let who = account(&house, &["11"]);
+    let callback = house.consent(&who).await;
+    let forged = ConsentCallback {
+        state: "made up".to_owned(),
+        ..callback.clone()
+    };
+    for (session, callback) in [("another browser", callback.clone()), (SESSION, forged)] {
+        assert_eq!(house.app.consent_tenant(session, &callback.state), None);
+        let says = conflict(house.app.finish_books(session, callback).await);
+        assert!(says.contains("Start again"), "{says}");
+    }
+    // Neither used it up; time does.
+    assert!(house.app.consent_tenant(SESSION, &callback.state).is_some());
+    house.clock.advance(TimeDelta::minutes(10));
+    conflict(house.app.finish_books(SESSION, callback).await);
+    assert_eq!(house.calls_to("/oauth/v2/token"), 0);
+}
+
+#[tokio::test]
+async fn a_code_older_than_two_minutes_is_told_as_such() {
+    let house = House::build().await;
+    let who = account(&house, &["11"]);
+    let callback = house.consent(&who).await;
+    house.clock.advance(TimeDelta::minutes(3));
+    let says = conflict(house.app.finish_books(SESSION, callback).await);
+    assert!(says.contains("too old"), "{says}");
+    assert_eq!(house.calls_to("/oauth/v2/token"), 1);
+    assert_eq!(house.secret(REFRESH_TOKEN).await, None);
+}
+
+#[tokio::test]
+async fn a_refused_consent_and_an_unknown_server_send_nothing_anywhere() {
+    let house = House::build().await;
+    let who = account(&house, &["11"]);
+    let callback = house.consent(&who).await;
+    let declined = ConsentCallback {
+        code: None,
+        error: Some("access_denied".to_owned()),
+        ..callback
+    };
+    let says = conflict(house.app.finish_books(SESSION, declined).await);
+    assert!(says.contains("rejected"), "{says}");
+    let stranger = ConsentCallback {
+        accounts_server: Some("https://accounts.zoho.eu.evil.example".to_owned()),
+        ..house.consent(&who).await
+    };
+    let says = conflict(house.app.finish_books(SESSION, stranger).await);
+    assert!(says.contains("do not know"), "{says}");
+    assert_eq!(house.calls_to("/oauth/v2/token"), 0);
+    assert_eq!(house.zoho().await.state, ConnectionState::New);
+}

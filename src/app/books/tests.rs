@@ -1,0 +1,447 @@
+//! Visits to Zoho's sandbox by self client, and what breaks later.
+
+use chrono::TimeDelta;
+use serde_json::{Map, Value};
+
+use super::*;
+use crate::app::keys::HOOK_SECRET;
+use crate::app::test_house::House;
+use crate::domain::connection::Provider;
+use crate::sandbox::zoho::{
+    NewZohoAccount, ZohoCredentials, ZohoFaultKind, ZohoFaultOrder, ZohoOn,
+};
+
+/// Registers a client in Europe whose user has these organisations, with five self-client codes.
+pub(in crate::app) fn account(house: &House, organisations: &[&str]) -> ZohoCredentials {
+    let organisation = |id: &&str| {
+        let mut fields = Map::new();
+        fields.insert("organization_id".to_owned(), (*id).into());
+        fields.insert("name".to_owned(), format!("Company {id}").into());
+        fields
+    };
+    let new = NewZohoAccount {
+        region: Some("eu".to_owned()),
+        organizations: organisations.iter().map(organisation).collect(),
+        codes: (1..=5).map(|n| format!("code-{n}")).collect(),
+        auto_consent: true,
+        ..NewZohoAccount::default()
+    };
+    house.sandbox.zoho().register(new).unwrap()
+}
+
+impl BooksInput {
+    pub(in crate::app) fn of(who: &ZohoCredentials, code: &str) -> Self {
+        Self {
+            region: who.region.clone(),
+            client_id: who.client_id.clone(),
+            client_secret: Some(who.client_secret.clone().into()),
+            code: code.into(),
+            organization_id: None,
+        }
+    }
+}
+
+impl House {
+    async fn connect(&self, input: BooksInput) -> Result<BooksConnected, AppError> {
+        self.app
+            .connect_books_self_client(self.tenant, input, "owner")
+            .await
+    }
+
+    pub(super) async fn zoho(&self) -> Connection {
+        let connection = self.app.connection(self.tenant, Provider::Zoho).await;
+        connection.unwrap().unwrap()
+    }
+
+    pub(super) async fn secret(&self, name: &str) -> Option<String> {
+        let secrets = self.app.secrets(self.tenant, self.zoho().await.id).await;
+        let found = secrets.unwrap().into_iter().find(|(n, _)| n == name);
+        found.map(|(_, secret)| secret.expose_secret().to_owned())
+    }
+
+    fn token_fault(&self, kind: ZohoFaultKind, error: Option<&str>) {
+        let order = ZohoFaultOrder {
+            on: ZohoOn::Token,
+            error: error.map(str::to_owned),
+            ..ZohoFaultOrder::once(kind)
+        };
+        self.sandbox.zoho().next(order).unwrap();
+    }
+
+    pub(super) fn calls_to(&self, path: &str) -> usize {
+        let requests = self.sandbox.zoho().requests();
+        requests.iter().filter(|r| r.path.contains(path)).count()
+    }
+}
+
+pub(super) fn organisation(id: &str) -> Organisation {
+    Organisation {
+        id: id.to_owned(),
+        name: format!("Company {id}"),
+    }
+}
+
+/// The one field that is refused, with what is said about it.
+fn refused<T: fmt::Debug>(result: Result<T, AppError>) -> (String, String) {
+    match result.unwrap_err() {
+        AppError::Invalid(problems) if problems.len() == 1 => {
+            let problem = problems.into_iter().next().unwrap();
+            (problem.field, problem.message)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(super) fn conflict<T: fmt::Debug>(result: Result<T, AppError>) -> String {
+    match result.unwrap_err() {
+        AppError::Conflict(says) => says,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_code_and_one_organisation_make_a_connection_and_leave_the_hook_alone() {
+    let house = House::build().await;
+    let who = account(&house, &["11"]);
+    let hook = house.app.hook_details(house.tenant).await.unwrap().url;
+    let hook_secret = house.secret(HOOK_SECRET).await;
+    assert!(hook_secret.is_some());
+
+    let connected = house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
+    assert_eq!(connected, BooksConnected::Ready(organisation("11")));
+    let connection = house.zoho().await;
+    assert_eq!(connection.state, ConnectionState::Ready);
+    assert_eq!(connection.account, "11");
+    assert_eq!(connection.settings.region, "eu");
+    assert_eq!(connection.settings.client_id, who.client_id);
+    assert_eq!(connection.settings.organisation, "Company 11");
+    // The exchange brought an access token: nothing was refreshed.
+    assert_eq!(house.calls_to("/oauth/v2/token"), 1);
+
+    assert_eq!(
+        house.app.hook_details(house.tenant).await.unwrap().url,
+        hook
+    );
+    assert_eq!(house.secret(HOOK_SECRET).await, hook_secret);
+}
+
+#[tokio::test]
+async fn secrets_cannot_be_read_in_the_database_files() {
+    let house = House::build().await;
+    let who = account(&house, &["11"]);
+    house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
+    let refresh_token = house.secret(REFRESH_TOKEN).await.unwrap();
+    assert!(refresh_token.starts_with("1000."));
+    let mut bytes = Vec::new();
+    for file in std::fs::read_dir(house.folder.path()).unwrap() {
+        bytes.extend(std::fs::read(file.unwrap().path()).unwrap());
+    }
+    let holds = |text: &str| bytes.windows(text.len()).any(|w| w == text.as_bytes());
+    // What is no secret is there, so these are the right files.
+    assert!(holds(&who.client_id));
+    assert!(!holds(&who.client_secret));
+    assert!(!holds(&refresh_token));
+    assert!(!holds("code-1"));
+}
+
+#[tokio::test]
+async fn each_refusal_of_zoho_points_to_its_field_and_stores_nothing() {
+    let house = House::build().await;
+    let who = account(&house, &["11"]);
+
+    let (field, says) = refused(house.connect(BooksInput::of(&who, "expired")).await);
+    assert_eq!(field, "code");
+    assert!(says.contains("too old"), "{says}");
+
+    let wrong = BooksInput {
+        client_secret: Some("wrong".into()),
+        ..BooksInput::of(&who, "code-1")
+    };
+    let (field, says) = refused(house.connect(wrong).await);
+    assert_eq!(field, "client_secret");
+    assert!(says.contains("accounts.zoho.eu"), "{says}");
+
+    // As a client of Europe is unknown in India.
+    house.token_fault(ZohoFaultKind::TokenError, Some("invalid_client"));
+    let elsewhere = BooksInput {
+        region: "in".to_owned(),
+        ..BooksInput::of(&who, "code-1")
+    };
+    let (field, says) = refused(house.connect(elsewhere).await);
+    assert_eq!(field, "region");
+    assert!(says.contains("accounts.zoho.in"), "{says}");
+
+    house.token_fault(ZohoFaultKind::Throttled, None);
+    let says = conflict(house.connect(BooksInput::of(&who, "code-1")).await);
+    assert!(says.contains("in 10 minutes"), "{says}");
+
+    assert_eq!(house.zoho().await.state, ConnectionState::New);
+    assert_eq!(house.secret(REFRESH_TOKEN).await, None);
+    assert_eq!(house.secret(CLIENT_SECRET).await, None);
+}
+
+#[tokio::test]
+async fn what_cannot_be_right_is_refused_before_zoho_is_asked() {
+    let house = House::build().await;
+    let input = BooksInput {
+        region: "moon".to_owned(),
+        client_id: " ".to_owned(),
+        client_secret: None,
+        code: "two words".into(),
+        organization_id: None,
+    };
+    let Err(AppError::Invalid(problems)) = house.connect(input).await else {
+        panic!("it was taken");
+    };
+    let fields: Vec<_> = problems.iter().map(|p| p.field.as_str()).collect();
+    assert_eq!(fields, ["region", "client_id", "client_secret", "code"]);
+    assert_eq!(house.calls_to("/"), 0);
+}
+
+#[tokio::test]
+async fn of_two_organisations_a_person_chooses_and_may_choose_again() {
+    let house = House::build().await;
+    let who = account(&house, &["11", "22"]);
+    let connected = house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
+    let both = vec![organisation("11"), organisation("22")];
+    assert_eq!(connected, BooksConnected::Choose(both.clone()));
+    assert_eq!(house.zoho().await.state, ConnectionState::New);
+    assert!(house.secret(REFRESH_TOKEN).await.is_some());
+    let says = conflict(house.app.check_books(house.tenant).await);
+    assert!(says.contains("Choose the organisation"), "{says}");
+    let listed = house.app.books_organisations(house.tenant).await.unwrap();
+    assert_eq!(listed, both);
+
+    let choose = |id: &'static str| house.app.choose_organisation(house.tenant, id, "owner");
+    assert_eq!(refused(choose("33").await).0, "organization");
+    for id in ["22", "11"] {
+        assert_eq!(choose(id).await.unwrap(), organisation(id));
+        let connection = house.zoho().await;
+        assert_eq!(connection.account, id);
+        assert_eq!(connection.state, ConnectionState::Ready);
+        assert_eq!(connection.settings.client_id, who.client_id);
+    }
+    // Connecting again keeps the choice, unless another is wished for.
+    let again = house.connect(BooksInput::of(&who, "code-2")).await.unwrap();
+    assert_eq!(again, BooksConnected::Ready(organisation("11")));
+    let wished = BooksInput {
+        organization_id: Some(" 22 ".to_owned()),
+        ..BooksInput::of(&who, "code-3")
+    };
+    let wished = house.connect(wished).await.unwrap();
+    assert_eq!(wished, BooksConnected::Ready(organisation("22")));
+}
+
+#[tokio::test]
+async fn a_user_without_organisations_leaves_the_old_connection_as_it_was() {
+    let house = House::build().await;
+    let good = account(&house, &["11"]);
+    house
+        .connect(BooksInput::of(&good, "code-1"))
+        .await
+        .unwrap();
+    let before = house.secret(REFRESH_TOKEN).await;
+    let poor = account(&house, &[]);
+    let says = conflict(house.connect(BooksInput::of(&poor, "code-2")).await);
+    assert!(says.contains("no organisation"), "{says}");
+    assert_eq!(house.secret(REFRESH_TOKEN).await, before);
+    assert!(house.app.check_books(house.tenant).await.unwrap().is_good);
+}
+
+#[tokio::test]
+async fn a_grant_whose_organisations_cannot_be_listed_yet_is_kept() {
+    let house = House::build().await;
+    let who = account(&house, &["11"]);
+    let order = ZohoFaultOrder::once(ZohoFaultKind::InternalError);
+    house.sandbox.zoho().next(order).unwrap();
+    let says = conflict(house.connect(BooksInput::of(&who, "code-1")).await);
+    assert!(
+        says.contains("Choose the organisation in a minute"),
+        "{says}"
+    );
+    let chosen = house.app.choose_organisation(house.tenant, "11", "owner");
+    assert_eq!(chosen.await.unwrap(), organisation("11"));
+}
+
+#[tokio::test]
+async fn connecting_again_keeps_a_blank_secret_and_revokes_the_old_access() {
+    let house = House::build().await;
+    let who = account(&house, &["11"]);
+    house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
+    let first = house.secret(REFRESH_TOKEN).await.unwrap();
+    let blank = BooksInput {
+        client_secret: Some(" ".into()),
+        ..BooksInput::of(&who, "code-2")
+    };
+    house.connect(blank.clone()).await.unwrap();
+    assert_ne!(house.secret(REFRESH_TOKEN).await.unwrap(), first);
+    // The sandbox no longer knows it.
+    assert!(!house.sandbox.zoho().revoke_refresh_token(&first));
+    // Another data centre may have a secret of its own.
+    let elsewhere = BooksInput {
+        region: "us".to_owned(),
+        ..blank
+    };
+    assert_eq!(refused(house.connect(elsewhere).await).0, "client_secret");
+}
+
+#[tokio::test]
+async fn a_check_refreshes_once_and_soon_after_makes_do_with_the_token_at_hand() {
+    let house = House::build().await;
+    let says = conflict(house.app.check_books(house.tenant).await);
+    assert!(says.contains("not connected"), "{says}");
+    let who = account(&house, &["11"]);
+    house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
+    house.clock.advance(TimeDelta::minutes(5));
+    for _ in 0..20 {
+        let result = house.app.check_books(house.tenant).await.unwrap();
+        assert!(
+            result.is_good && result.says.contains("“Company 11”"),
+            "{result:?}"
+        );
+    }
+    // The exchange and one refresh.
+    assert_eq!(house.calls_to("/oauth/v2/token"), 2);
+    assert_eq!(house.zoho().await.checked_at, Some(house.app.now()));
+}
+
+#[tokio::test]
+async fn a_revoked_access_is_broken_until_connected_again_and_the_hook_still_answers() {
+    for pause in [TimeDelta::seconds(1), TimeDelta::minutes(30)] {
+        let house = House::build().await;
+        let who = account(&house, &["11"]);
+        house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
+        let token = house.secret(REFRESH_TOKEN).await.unwrap();
+        assert!(house.sandbox.zoho().revoke_refresh_token(&token));
+        house.clock.advance(pause);
+        let result = house.app.check_books(house.tenant).await.unwrap();
+        assert!(!result.is_good);
+        assert!(
+            result.says.contains("Connect Zoho Books again"),
+            "{result:?}"
+        );
+        let connection = house.zoho().await;
+        assert_eq!(connection.state, ConnectionState::Broken);
+        assert_eq!(connection.reason, result.says);
+
+        let url = house.app.hook_details(house.tenant).await.unwrap().url;
+        let token = url.rsplit('/').next().unwrap();
+        let hook = house.app.hook(token).await.unwrap().unwrap();
+        assert_eq!(hook.target.connection, connection.id);
+        assert!(!hook.target.is_suspended);
+
+        house.connect(BooksInput::of(&who, "code-2")).await.unwrap();
+        assert_eq!(house.zoho().await.state, ConnectionState::Ready);
+        assert!(house.app.check_books(house.tenant).await.unwrap().is_good);
+    }
+}
+
+#[tokio::test]
+async fn trouble_at_zoho_says_nothing_about_the_access() {
+    let house = House::build().await;
+    let who = account(&house, &["11"]);
+    house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
+    house.clock.advance(TimeDelta::minutes(30));
+    for kind in [
+        ZohoFaultKind::Throttled,
+        ZohoFaultKind::Html,
+        ZohoFaultKind::Drop,
+    ] {
+        house.token_fault(kind, None);
+        let says = conflict(house.app.check_books(house.tenant).await);
+        assert!(says.contains("Try again in"), "{says}");
+        assert_eq!(house.zoho().await.state, ConnectionState::Ready);
+    }
+}
+
+#[tokio::test]
+async fn an_organisation_that_was_left_is_noticed() {
+    let house = House::build().await;
+    let who = account(&house, &["11"]);
+    house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
+    let mut other = Map::<String, Value>::new();
+    other.insert("organization_id".to_owned(), "22".into());
+    let moved = NewZohoAccount {
+        client_id: Some(who.client_id.clone()),
+        client_secret: Some(who.client_secret.clone()),
+        organizations: vec![other],
+        ..NewZohoAccount::default()
+    };
+    house.sandbox.zoho().register(moved).unwrap();
+    let result = house.app.check_books(house.tenant).await.unwrap();
+    assert!(
+        !result.is_good && result.says.contains("does not belong"),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn disconnecting_takes_the_access_back_and_keeps_the_hook() {
+    let house = House::build().await;
+    let who = account(&house, &["11"]);
+    house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
+    let token = house.secret(REFRESH_TOKEN).await.unwrap();
+    let hook_secret = house.secret(HOOK_SECRET).await;
+    let done = house
+        .app
+        .disconnect_books(house.tenant, "owner")
+        .await
+        .unwrap();
+    assert!(done.is_good, "{done:?}");
+    assert!(!house.sandbox.zoho().revoke_refresh_token(&token));
+    assert_eq!(house.secret(REFRESH_TOKEN).await, None);
+    assert_eq!(house.secret(CLIENT_SECRET).await, None);
+    assert_eq!(house.secret(HOOK_SECRET).await, hook_secret);
+    let connection = house.zoho().await;
+    assert_eq!(
+        (connection.state, connection.account.as_str()),
+        (ConnectionState::New, "")
+    );
+    let says = conflict(house.app.check_books(house.tenant).await);
+    assert!(says.contains("not connected"), "{says}");
+}
+
+#[tokio::test]
+async fn disconnecting_forgets_even_when_zoho_cannot_be_told() {
+    let house = House::build().await;
+    let who = account(&house, &["11"]);
+    house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
+    let House {
+        app,
+        tenant,
+        sandbox,
+        ..
+    } = house;
+    sandbox.stop().await;
+    let done = app.disconnect_books(tenant, "owner").await.unwrap();
+    assert!(
+        !done.is_good && done.says.contains("Connected Apps"),
+        "{done:?}"
+    );
+    let (_, login) = app.books_of(&app.tenant(tenant)).await.unwrap();
+    assert!(login.is_none());
+}
+
+#[test]
+fn what_was_not_granted_is_told_and_odd_organisations_are_left_out() {
+    let settings = Settings {
+        missing_scopes: vec!["ZohoBooks.bills.READ".to_owned()],
+        ..Settings::default()
+    };
+    assert_eq!(
+        words(&organisation("1"), &settings),
+        "Zoho Books lets us read the organisation “Company 1”. Not granted: ZohoBooks.bills.READ."
+    );
+    let listed = serde_json::json!([
+        { "organization_id": 7, "name": "By\u{202e} number" },
+        { "organization_id": "8", "name": "" },
+        { "organization_id": "../x", "name": "Odd" },
+        { "name": "None" },
+    ]);
+    let read = read_organisations(listed.as_array().unwrap());
+    let read: Vec<_> = read
+        .iter()
+        .map(|o| (o.id.as_str(), o.name.as_str()))
+        .collect();
+    assert_eq!(read, [("7", "By  number"), ("8", "8")]);
+}

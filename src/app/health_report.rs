@@ -1,0 +1,449 @@
+//! The state of health: what is wrong with the set-up, and how to mend it.
+//!
+//! It asks and looks but settles nothing: no connection's state changes, since `check` may run beside
+//! a working service. What it does cost is one of Zoho's ten access tokens per connection.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::{StreamExt as _, stream};
+use secrecy::{ExposeSecret as _, SecretString};
+use uuid::Uuid;
+
+use super::books::Probe;
+use super::{App, AppError};
+use crate::crypto::token;
+use crate::crypto::vault::Place;
+use crate::domain::connection::Connection;
+use crate::domain::tenant::Tenant;
+use crate::store::TenantStore;
+use crate::twilio::error::CallFailure;
+use crate::twilio::messages::CallTime;
+
+/// A clock that is off by more than this confuses windows, leases and tokens.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(2);
+
+const CALL: Duration = Duration::from_secs(15);
+
+/// Tenants asked about at the same time.
+const AT_ONCE: usize = 8;
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at: "Database", "Twilio of Zillum".
+    pub subject: String,
+    pub is_good: bool,
+    /// What was found, in a sentence.
+    pub says: String,
+    /// How to mend it; empty when there is nothing to do.
+    pub advice: String,
+}
+
+impl Finding {
+    fn good(subject: impl Into<String>, says: impl Into<String>) -> Self {
+        Self {
+            subject: subject.into(),
+            is_good: true,
+            says: says.into(),
+            advice: String::new(),
+        }
+    }
+
+    fn bad(subject: impl Into<String>, says: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            is_good: false,
+            advice: advice.into(),
+            ..Self::good(subject, says)
+        }
+    }
+
+    fn with_advice(self, advice: impl Into<String>) -> Self {
+        Self {
+            advice: advice.into(),
+            ..self
+        }
+    }
+}
+
+impl App {
+    /// Looks at database, key, public address, every tenant's connections, and the clock.
+    pub async fn report(&self) -> Vec<Finding> {
+        let mut findings = vec![self.database_finding().await];
+        findings.push(self.key_finding());
+        findings.push(self.address_finding());
+        let mut clocks = Vec::new();
+        match self.store().platform().tenants().await {
+            Ok(tenants) => {
+                let mut asked = stream::iter(tenants)
+                    .map(|tenant| self.tenant_findings(tenant))
+                    .buffered(AT_ONCE);
+                while let Some((found, reading)) = asked.next().await {
+                    findings.extend(found);
+                    clocks.extend(reading);
+                }
+            }
+            Err(error) => findings.push(Finding::bad(
+                "Tenants",
+                format!("The tenants cannot be read: {error}."),
+                "Mend the database first.",
+            )),
+        }
+        findings.extend(clock_finding(&clocks));
+        findings
+    }
+
+    async fn database_finding(&self) -> Finding {
+        let subject = "Database";
+        let platform = self.store().platform();
+        if let Err(error) = platform.ping().await {
+            let advice = "See that the server of DATABASE_URL runs, or that the file can be read.";
+            return Finding::bad(subject, format!("It does not answer: {error}."), advice);
+        }
+        match self.store().pending_migrations().await {
+            Ok(0) => {}
+            Ok(missing) => {
+                let says = format!("{missing} steps of its schema are missing.");
+                return Finding::bad(subject, says, "Run `migrate`.");
+            }
+            Err(error) => {
+                let says = format!("Its schema cannot be read: {error}.");
+                return Finding::bad(subject, says, "Run `migrate`.");
+            }
+        }
+        // A real write, through the one writer: ends a session that nobody has.
+        let nobody = token::random().digest;
+        match platform.end_session(*nobody.as_bytes(), self.now()).await {
+            Ok(()) => Finding::good(
+                subject,
+                "It answers, its schema is up to date, and it writes.",
+            ),
+            Err(error) => Finding::bad(
+                subject,
+                format!("It answers but does not write: {error}."),
+                "See that the disk has room and that the file and its folder may be written.",
+            ),
+        }
+    }
+
+    fn key_finding(&self) -> Finding {
+        let subject = "Master key";
+        let place = Place::platform("check", "sealed", Uuid::nil());
+        let vault = &self.parts.vault;
+        let sample = SecretString::from("sample");
+        let opened = vault
+            .seal(&place, &sample)
+            .and_then(|sealed| vault.open(&place, &sealed));
+        let key = vault.master_key_id().as_str();
+        match opened {
+            Ok(opened) if opened.expose_secret() == sample.expose_secret() => {
+                Finding::good(subject, format!("Key {key} seals and opens."))
+            }
+            Ok(_) => Finding::bad(
+                subject,
+                format!("Key {key} opened something else than it sealed."),
+                "Do not go on: restore the database and the key from a copy.",
+            ),
+            Err(error) => Finding::bad(
+                subject,
+                format!("Key {key} does not work: {error}."),
+                "Set MASTER_KEY or MASTER_KEY_FILE to the key that this database was made with.",
+            ),
+        }
+    }
+
+    fn address_finding(&self) -> Finding {
+        let subject = "Public address";
+        let url = self.public_url();
+        let address = url.origin();
+        if self.is_sandboxed() {
+            let says = format!("{address}; the providers are replaced by the sandbox.");
+            return Finding::good(subject, says).with_advice(
+                "Nothing is really sent. Remove the sandbox's addresses from the environment to \
+                 go live.",
+            );
+        }
+        if url.is_public_https() {
+            let says = format!("{address} can take webhooks and status reports.");
+            return Finding::good(subject, says);
+        }
+        Finding::bad(
+            subject,
+            format!(
+                "{address} is not a public https address: Zoho Books cannot reach it, and states \
+                 of messages are asked for instead of reported."
+            ),
+            "Set PUBLIC_URL to the https address under which the outside reaches this service.",
+        )
+    }
+
+    async fn tenant_findings(&self, tenant: Tenant) -> (Vec<Finding>, Option<Reading>) {
+        let store = self.tenant(tenant.id);
+        let twilio = format!("Twilio of {}", tenant.name);
+        let zoho = format!("Zoho Books of {}", tenant.name);
+        let mut reading = None;
+        let findings = vec![
+            self.twilio_finding(&store, twilio.clone(), &mut reading)
+                .await
+                .unwrap_or_else(|error| unreadable(twilio, &error)),
+            self.books_finding(&store, zoho.clone())
+                .await
+                .unwrap_or_else(|error| unreadable(zoho, &error)),
+        ];
+        (findings, reading)
+    }
+
+    async fn twilio_finding(
+        &self,
+        store: &TenantStore,
+        subject: String,
+        reading: &mut Option<Reading>,
+    ) -> Result<Finding, AppError> {
+        let Some((_, access)) = self.twilio_of(store).await? else {
+            return Ok(Finding::bad(
+                subject,
+                "It is not connected: messages are held.",
+                "Connect it on the page Connections.",
+            ));
+        };
+        let tested = self
+            .parts
+            .twilio
+            .test(&access.account, CallTime::of(CALL))
+            .await;
+        let theirs = match &tested {
+            Ok(report) => report.date,
+            Err(error) => error.date,
+        };
+        let ours = self.now();
+        *reading = theirs.map(|theirs| Reading { ours, theirs });
+        Ok(match tested {
+            Ok(report) if report.is_usable() => {
+                let mut says = "Twilio accepts the credentials.".to_owned();
+                for warning in &report.warnings {
+                    says.push(' ');
+                    says.push_str(warning.sentence());
+                }
+                Finding::good(subject, says)
+            }
+            Ok(_) => Finding::bad(
+                subject,
+                "The account is suspended or closed.",
+                "Open the Twilio Console to see why.",
+            ),
+            Err(error) if matches!(error.kind, CallFailure::Credentials(_)) => Finding::bad(
+                subject,
+                "Twilio refuses the credentials.",
+                "Copy the Account SID and the Auth Token, or the API key and its secret, from the \
+                 Twilio Console again.",
+            ),
+            Err(error) => Finding::bad(
+                subject,
+                format!("Twilio could not be asked: {error}."),
+                "See that this machine reaches api.twilio.com, then check again.",
+            ),
+        })
+    }
+
+    async fn books_finding(
+        &self,
+        store: &TenantStore,
+        subject: String,
+    ) -> Result<Finding, AppError> {
+        let (connection, login) = self.books_of(store).await?;
+        let Some(login) = login else {
+            // The webhook alone is enough for everything but reminders and look-ups.
+            let says = "Its API is not connected; webhooks do not need it.";
+            return Ok(Finding::good(subject, says));
+        };
+        if connection.account.is_empty() {
+            return Ok(Finding::bad(
+                subject,
+                "Access was granted, but no organisation is chosen.",
+                "Choose it on the page Connections.",
+            ));
+        }
+        // A report wants proof, however fresh the last check.
+        let connection = Connection {
+            checked_at: None,
+            ..connection
+        };
+        Ok(match self.probe_books(&connection, &login).await {
+            Probe::Good(says) => Finding::good(subject, says),
+            Probe::Broken(says) => Finding::bad(
+                subject,
+                says,
+                "Mend it on the page Connections; webhooks are taken meanwhile.",
+            ),
+            Probe::Unknown(says) => Finding::bad(
+                subject,
+                format!("{says}."),
+                format!(
+                    "See that this machine reaches {}.",
+                    login.endpoints.accounts_base()
+                ),
+            ),
+        })
+    }
+}
+
+/// A provider's clock beside ours.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    ours: DateTime<Utc>,
+    theirs: DateTime<Utc>,
+}
+
+/// The clock, by the reading that is furthest off; `None` without a provider to compare with.
+fn clock_finding(clocks: &[Reading]) -> Option<Finding> {
+    let off = clocks
+        .iter()
+        .map(|reading| reading.ours - reading.theirs)
+        .max_by_key(TimeDelta::abs)?;
+    let subject = "Clock";
+    Some(if off.abs() <= CLOCK_TOLERANCE {
+        Finding::good(subject, "It agrees with Twilio's.")
+    } else {
+        let way = if off > TimeDelta::zero() {
+            "ahead of"
+        } else {
+            "behind"
+        };
+        Finding::bad(
+            subject,
+            format!("It is {} seconds {way} Twilio's.", off.abs().num_seconds()),
+            "Let the machine set its clock by NTP.",
+        )
+    })
+}
+
+fn unreadable(subject: String, error: &AppError) -> Finding {
+    Finding::bad(
+        subject,
+        format!("Its row cannot be read: {error}."),
+        "Set MASTER_KEY to the key that sealed it, or enter the credentials anew.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::app::books::{BooksInput, tests::account};
+    use crate::app::connections::TwilioInput;
+    use crate::app::test_house::House;
+    use crate::domain::connection::{ConnectionState, Provider};
+    use crate::sandbox::twilio::Settings;
+
+    fn found<'a>(report: &'a [Finding], subject: &str) -> &'a Finding {
+        report
+            .iter()
+            .find(|f| f.subject == subject)
+            .unwrap_or_else(|| panic!("{subject}: {report:#?}"))
+    }
+
+    async fn connected() -> House {
+        let house = House::build().await;
+        let demo = house.sandbox.seed_demo().unwrap();
+        let twilio = TwilioInput {
+            account_sid: demo.twilio.account_sid.clone(),
+            auth_token: Some(demo.twilio.auth_token.clone().into()),
+            from: crate::sandbox::DEMO_NUMBER.to_owned(),
+            ..TwilioInput::default()
+        };
+        house
+            .app
+            .connect_twilio(house.tenant, twilio, "owner")
+            .await
+            .unwrap();
+        house
+    }
+
+    #[tokio::test]
+    async fn a_sound_house_has_nothing_to_mend() {
+        let house = connected().await;
+        let who = account(&house, &["1"]);
+        house
+            .app
+            .connect_books_self_client(house.tenant, BooksInput::of(&who, "code-1"), "owner")
+            .await
+            .unwrap();
+        let report = house.app.report().await;
+        assert!(report.iter().all(|f| f.is_good), "{report:#?}");
+        for subject in [
+            "Database",
+            "Master key",
+            "Public address",
+            "Clock",
+            "Twilio of Zillum",
+            "Zoho Books of Zillum",
+        ] {
+            found(&report, subject);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_connected_is_told_and_webhooks_need_no_api() {
+        let house = House::build().await;
+        let report = house.app.report().await;
+        assert!(!found(&report, "Twilio of Zillum").is_good);
+        assert!(found(&report, "Zoho Books of Zillum").is_good);
+        assert!(report.iter().all(|f| f.subject != "Clock"));
+    }
+
+    #[tokio::test]
+    async fn a_clock_three_minutes_off_is_told_with_its_direction() {
+        let house = connected().await;
+        for (skew, is_good, way) in [
+            (100, true, "agrees"),
+            (180, false, "behind"),
+            (-180, false, "ahead"),
+        ] {
+            house.sandbox.twilio().set(Settings {
+                date_skew_s: skew,
+                ..Settings::default()
+            });
+            let report = house.app.report().await;
+            let clock = found(&report, "Clock");
+            assert_eq!(clock.is_good, is_good, "{clock:?}");
+            assert!(clock.says.contains(way), "{clock:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_report_finds_a_revoked_access_and_changes_no_state() {
+        let house = connected().await;
+        let who = account(&house, &["1"]);
+        house
+            .app
+            .connect_books_self_client(house.tenant, BooksInput::of(&who, "code-1"), "owner")
+            .await
+            .unwrap();
+        let (_, login) = house
+            .app
+            .books_of(&house.app.tenant(house.tenant))
+            .await
+            .unwrap();
+        let token = login.unwrap().refresh_token;
+        assert!(
+            house
+                .sandbox
+                .zoho()
+                .revoke_refresh_token(token.expose_secret())
+        );
+        house.clock.advance(TimeDelta::seconds(1));
+        let report = house.app.report().await;
+        let zoho = found(&report, "Zoho Books of Zillum");
+        assert!(
+            !zoho.is_good && zoho.says.contains("Connect Zoho Books again"),
+            "{zoho:?}"
+        );
+        let connection = house
+            .app
+            .connection(house.tenant, Provider::Zoho)
+            .await
+            .unwrap();
+        assert_eq!(connection.unwrap().state, ConnectionState::Ready);
+    }
+}

@@ -1,0 +1,90 @@
+//! An app over a fresh database and a sandbox of its own, for the tests of use cases.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use secrecy::SecretString;
+use tempfile::TempDir;
+use url::Url;
+
+use super::accounts::TenantInput;
+use super::{App, Parts};
+use crate::brakes::{Brakes, Limits};
+use crate::config::web::PublicUrl;
+use crate::crypto::master_key::MasterKey;
+use crate::crypto::password::Passwords;
+use crate::crypto::vault::Vault;
+use crate::domain::clock::FixedClock;
+use crate::domain::ids::{TenantId, new_v7};
+use crate::queue::MemoryQueue;
+use crate::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
+use crate::store::Store;
+use crate::twilio::Twilio;
+use crate::zoho::oauth::ZohoOAuth;
+use crate::zoho::tokens::AccessTokens;
+
+/// An app with a tenant, its folder and its providers.
+pub(super) struct House {
+    pub(super) app: App,
+    pub(super) clock: Arc<FixedClock>,
+    pub(super) sandbox: SandboxHandle,
+    pub(super) tenant: TenantId,
+    /// Where the database lies.
+    pub(super) folder: TempDir,
+}
+
+impl House {
+    pub(super) async fn build() -> Self {
+        let start: DateTime<Utc> = "2026-11-22T10:00:00Z".parse().unwrap();
+        let clock = Arc::new(FixedClock::at(start));
+        let http = crate::http::client().unwrap();
+        let sandbox = Sandbox::start(SandboxConfig::new(clock.clone(), http.clone()))
+            .await
+            .unwrap();
+        let base = Url::parse(sandbox.base_url()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite://{}/test.db", folder.path().display()))
+            .await
+            .unwrap();
+        store.migrate().await.unwrap();
+        let vault = Vault::new(MasterKey::generate(), &[]).unwrap();
+        vault
+            .admit(&vault.new_data_key(new_v7(start)).unwrap())
+            .unwrap();
+        let app = App::new(Parts {
+            store,
+            queue: Arc::new(MemoryQueue::new(clock.clone())),
+            vault,
+            passwords: Passwords::default(),
+            clock: clock.clone(),
+            twilio: Twilio::new(http.clone(), Some(&base)),
+            brakes: Brakes::new(Limits::twilio(), clock.clone(), StdRng::seed_from_u64(7)),
+            zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
+            zoho_sandbox: Some(base),
+            public_url: PublicUrl::parse("http://127.0.0.1:8080").unwrap(),
+            is_sandboxed: true,
+            lease_owner: "test".to_owned(),
+            runtime: tokio::runtime::Handle::current(),
+        });
+        let created = app
+            .create_tenant(TenantInput {
+                name: "Zillum".to_owned(),
+                owner_email: "owner@example.com".to_owned(),
+                password: SecretString::from("a long enough password"),
+                country: "US".to_owned(),
+                zone: "America/Los_Angeles".to_owned(),
+                currency: "USD".to_owned(),
+            })
+            .await
+            .unwrap();
+        Self {
+            app,
+            clock,
+            sandbox,
+            tenant: created.id,
+            folder,
+        }
+    }
+}
