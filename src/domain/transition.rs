@@ -131,7 +131,8 @@ pub fn settle(known: Option<&Known>, seen: &Observation<'_>) -> Settlement {
     };
     let (event_type, outcome, claims) = match seen.typed {
         Some(typed) => settle_typed(typed, seen, &state, &shown, no_news, &ledger),
-        None => settle_untyped(known, seen, is_newer, &shown, no_news, &ledger),
+        None if !is_newer => settle_older(seen, state.round),
+        None => settle_untyped(known, seen, &shown, no_news, &ledger),
     };
     Settlement {
         event_type,
@@ -222,10 +223,18 @@ fn settle_typed(
     (Some(typed), Outcome::Tell, claims)
 }
 
+/// An older body tells nothing; its type is what it shows itself, since a replay reads that type
+/// together with this body.
+fn settle_older(seen: &Observation<'_>, round: i64) -> Settled {
+    let event_type = shown(&state_of(seen, round)).last().map(|s| s.event_type);
+    let name = name(seen.reading);
+    let why = format!("nothing new: this body of {name} is older than what we already know");
+    (event_type, Outcome::NothingNew(why), Vec::new())
+}
+
 fn settle_untyped(
     known: Option<&Known>,
     seen: &Observation<'_>,
-    is_newer: bool,
     shown: &[Shown],
     no_news: bool,
     ledger: &Ledger<'_>,
@@ -247,9 +256,10 @@ fn settle_untyped(
             ledger.claim(shown, Told::Baseline),
         );
     }
-    if known.is_some() && !is_newer {
-        let why = format!("nothing new: this body of {name} is older than what we already know");
-        return (event_type, Outcome::NothingNew(why), Vec::new());
+    if let Some(by) = paid_before(known, seen, ledger) {
+        let why = format!("nothing new: that {name} was paid is already told by {by}");
+        let claims = ledger.claim(shown, Told::PassedOver);
+        return (event_type, Outcome::NothingNew(why), claims);
     }
     // Once the furthest is told, the nearer ones would be old news.
     let mut claims = ledger.claim(nearer, Told::PassedOver);
@@ -265,9 +275,30 @@ fn settle_untyped(
     (event_type, Outcome::Tell, claims)
 }
 
+/// The event that told of the payment in this round, when the invoice is owed again since: a payment
+/// that was taken back makes no old step news. A typed path may have told it, which passes over
+/// nothing.
+fn paid_before(
+    known: Option<&Known>,
+    seen: &Observation<'_>,
+    ledger: &Ledger<'_>,
+) -> Option<EventId> {
+    let before = &known?.document;
+    let is_owed = !matches!(
+        seen.reading.status.as_deref(),
+        Some("paid" | "draft" | "void")
+    );
+    let in_this_round = before.round == 0 || before.status.as_deref() == Some("paid");
+    let paid = Shown {
+        event_type: EventType::InvoicePaid,
+        discriminator: String::new(),
+    };
+    let by = ledger.holder(&paid)?;
+    (is_owed && in_this_round && by.told == Told::AsItself).then_some(by.event)
+}
+
 /// The state after this body, and whether the body changed it: an older one does not.
 fn fold(known: Option<&Known>, seen: &Observation<'_>) -> (Document, bool) {
-    let reading = seen.reading;
     let modified_at = modified_at(seen);
     let mut round = 0;
     if let Some(known) = known {
@@ -276,11 +307,17 @@ fn fold(known: Option<&Known>, seen: &Observation<'_>) -> (Document, bool) {
         if !is_newer {
             return (known.document.clone(), false);
         }
-        let back = is_withdrawn(reading.status.as_deref())
+        let back = is_withdrawn(seen.reading.status.as_deref())
             && !is_withdrawn(known.document.status.as_deref());
         round = known.document.round + i64::from(back);
     }
-    let state = Document {
+    (state_of(seen, round), true)
+}
+
+/// The state that this body shows.
+fn state_of(seen: &Observation<'_>, round: i64) -> Document {
+    let reading = seen.reading;
+    Document {
         kind: reading.kind,
         id: reading.id.clone(),
         number: reading.number.clone(),
@@ -290,10 +327,9 @@ fn fold(known: Option<&Known>, seen: &Observation<'_>) -> (Document, bool) {
         balance: reading.balance,
         currency: reading.currency.clone(),
         party: reading.party.clone(),
-        modified_at: Some(modified_at),
+        modified_at: Some(modified_at(seen)),
         round,
-    };
-    (state, true)
+    }
 }
 
 /// The body's own time; the time of receipt when it has none or is too far ahead of us.
@@ -414,3 +450,6 @@ fn contradiction(typed: EventType, state: &Document) -> Option<String> {
 fn name(reading: &Reading) -> &str {
     reading.number.as_deref().unwrap_or(&reading.id)
 }
+
+#[cfg(test)]
+mod tests;

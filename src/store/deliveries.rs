@@ -132,14 +132,16 @@ async fn run(tx: &Tx, tenant: Uuid, c: &Claim) -> Result<ClaimResult, StoreError
     bound.extend(values![event, own, micros(c.now)]);
     let take = "INSERT INTO in_flight (account, address, text_hash, event_id, delivery_id, since) \
                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
-    if sql::exec(tx, take, bound).await? == 0 {
+    let is_taken = sql::exec(tx, take, bound).await? == 1;
+    if !is_taken {
         let query = "SELECT event_id, delivery_id AS id FROM in_flight \
                      WHERE account = $1 AND address = $2 AND text_hash = $3";
         let holder = sql::one(tx, query, lock())
             .await?
             .map(|r| delivery_id(&r))
             .transpose()?;
-        // Our own row may be left over from an attempt that ended without saying so.
+        // Our own row is another worker's claim, or that of an attempt which may be at Twilio: the
+        // conditional update below tells.
         match holder {
             Some(holder) if holder == a.delivery => {}
             Some(holder) => return Ok(ClaimResult::EqualInFlight(holder)),
@@ -169,7 +171,10 @@ async fn run(tx: &Tx, tenant: Uuid, c: &Claim) -> Result<ClaimResult, StoreError
         micros(c.now)
     ];
     if sql::exec(tx, claim, bound).await? == 0 {
-        super::outcomes::leave_in_flight(tx, a.delivery).await?;
+        // Only what this claim took is given back: the call of another worker is still under way.
+        if is_taken {
+            super::outcomes::leave_in_flight(tx, a.delivery).await?;
+        }
         return Ok(ClaimResult::Refused);
     }
     sql::exec(

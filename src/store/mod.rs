@@ -22,6 +22,8 @@ mod route;
 mod rules;
 mod settings;
 mod sql;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::time::Duration;

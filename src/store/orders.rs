@@ -23,7 +23,7 @@ pub struct NewOrder {
 #[derive(Debug, Clone)]
 pub enum OrderResult {
     Made,
-    /// The nonce was used before: this is the order that it made.
+    /// The nonce was used before, or a replay of the event is still to be decided: this is it.
     Repeated(Order),
     /// A delivery of the same event (and address) is still open.
     Blocked(DeliveryId),
@@ -64,6 +64,15 @@ async fn run(tx: &Tx, tenant: Uuid, new: &NewOrder) -> Result<OrderResult, Store
     let query = "SELECT * FROM orders WHERE tenant_id = $1 AND nonce = $2";
     if let Some(row) = sql::one(tx, query, values![tenant, o.nonce.clone()]).await? {
         return Ok(OrderResult::Repeated(order(&row)?));
+    }
+    if o.kind == OrderKind::ReplayEvent {
+        // Its deliveries are not there yet to stand in the way, but the wish is under way.
+        let query = "SELECT * FROM orders WHERE tenant_id = $1 AND event_id = $2 AND kind = $3 \
+                     AND routed_at IS NULL ORDER BY id LIMIT 1";
+        let bound = values![tenant, o.event.uuid(), o.kind.as_str()];
+        if let Some(row) = sql::one(tx, query, bound).await? {
+            return Ok(OrderResult::Repeated(order(&row)?));
+        }
     }
     if let Some(open) = open_delivery(tx, tenant, new).await? {
         return Ok(OrderResult::Blocked(open));

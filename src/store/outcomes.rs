@@ -38,6 +38,8 @@ pub struct KnownMessage {
     pub sid: String,
     pub address: String,
     pub status: ProviderStatus,
+    /// No later than it was accepted: when the attempt began, not when we heard of it. A message
+    /// proves that a list is recent only if it was surely made after the one that is missing.
     pub accepted_at: DateTime<Utc>,
 }
 
@@ -139,7 +141,8 @@ impl TenantStore {
     }
 
     /// A message of the account that is known to have been accepted since `since`: a listing that
-    /// shows it is recent enough to prove that another one is missing.
+    /// shows it is recent enough to prove that another one is missing. Only of this tenant, since
+    /// anybody may enter any account.
     pub async fn witness(
         &self,
         account: &str,
@@ -147,9 +150,9 @@ impl TenantStore {
         but: DeliveryId,
     ) -> Result<Option<(String, String)>, StoreError> {
         let query = "SELECT sid, address FROM provider_messages WHERE account = $1 \
-                     AND accepted_at > $2 AND delivery_id <> $3 \
+                     AND accepted_at > $2 AND delivery_id <> $3 AND tenant_id = $4 \
                      ORDER BY accepted_at DESC LIMIT 1";
-        let bound = values![account, micros(since), but.own];
+        let bound = values![account, micros(since), but.own, self.id.uuid()];
         let row = sql::one(self.db(), query, bound).await?;
         row.map(|r| Ok((r.get("sid")?, r.get("address")?)))
             .transpose()
@@ -197,11 +200,10 @@ async fn apply(tx: &Tx, tenant: Uuid, c: &Change) -> Result<bool, StoreError> {
         leave_in_flight(tx, c.delivery).await?;
     }
     if let Some(message) = &c.message {
-        if changed {
-            super::receipts::fold_unmatched(tx, tenant, c.delivery, message, c.now).await?;
-        } else {
+        if !changed {
             tell_double(tx, tenant, c, message).await?;
         }
+        super::receipts::fold_unmatched(tx, tenant, c.delivery, message, c.now).await?;
     }
     Ok(changed)
 }

@@ -160,8 +160,14 @@ async fn fold(
         ],
     )
     .await?;
-    if kept == 0 {
-        return Ok(ReceiptResult::Repeated(id));
+    // The same words may have come before without a signature: what is proven counts even then.
+    let seen = if kept == 1 {
+        ReceiptResult::Kept(id)
+    } else {
+        ReceiptResult::Repeated(id)
+    };
+    if !r.is_verified {
+        return Ok(seen);
     }
     let attempt_no = r.attempt_no.unwrap_or(target.attempt_no);
     let message = KnownMessage {
@@ -169,7 +175,7 @@ async fn fold(
         sid: r.sid.clone(),
         address: target.address.clone(),
         status: r.status.unwrap_or(ProviderStatus::Accepted),
-        accepted_at: r.now,
+        accepted_at: began(tx, tenant, id, attempt_no).await?,
     };
     let is_new_message = know_message(tx, tenant, id, attempt_no, &message).await?;
     if !target.sid.is_empty() && target.sid != r.sid {
@@ -184,10 +190,10 @@ async fn fold(
             };
             insert_step(tx, tenant, id, attempt_no, &step, r.now).await?;
         }
-        return Ok(ReceiptResult::Kept(id));
+        return Ok(seen);
     }
     let Some(status) = r.status else {
-        return Ok(ReceiptResult::Kept(id));
+        return Ok(seen);
     };
     let moved = move_state(tx, tenant, target, r, status).await?;
     if moved {
@@ -211,8 +217,22 @@ async fn fold(
     Ok(if moved {
         ReceiptResult::Moved(id)
     } else {
-        ReceiptResult::Kept(id)
+        seen
     })
+}
+
+/// When the attempt began that a message is of; 1970 when it is unknown, so that it is no witness.
+async fn began(
+    tx: &Tx,
+    tenant: Uuid,
+    id: DeliveryId,
+    attempt_no: i64,
+) -> Result<DateTime<Utc>, StoreError> {
+    let query = "SELECT started_at FROM attempts WHERE event_id = $1 AND tenant_id = $2 \
+                 AND delivery_id = $3 AND attempt_no = $4";
+    let bound = values![id.event.uuid(), tenant, id.own, attempt_no];
+    let row = sql::one(tx, query, bound).await?;
+    row.map_or(Ok(DateTime::UNIX_EPOCH), |r| r.time("started_at"))
 }
 
 /// The one conditional update: only a higher rank moves the state, and a code once known is not
@@ -288,6 +308,12 @@ pub(super) async fn fold_unmatched(
         if let Some(target) = target(tx, tenant, &receipt).await? {
             fold(tx, tenant, &target, &receipt).await?;
         }
+    }
+    if early.iter().any(|r| matches!(r.get("verified"), Ok(false))) {
+        let ask = "UPDATE deliveries SET due_at = $4 WHERE event_id = $1 AND id = $2 \
+                   AND tenant_id = $3 AND due_at > $4 AND state IN ('accepted', 'sent')";
+        let bound = values![delivery.event.uuid(), delivery.own, tenant, micros(now)];
+        sql::exec(tx, ask, bound).await?;
     }
     let forget = "DELETE FROM unmatched_receipts WHERE account = $1 AND sid = $2";
     sql::exec(tx, forget, key()).await.map(drop)

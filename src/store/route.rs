@@ -160,6 +160,10 @@ async fn take_document(
         return Ok(false);
     }
     let Some(state) = &d.state else {
+        if d.version == 0 {
+            // Still unknown, and this body does not make it known: there is nothing to lock.
+            return Ok(d.claims.is_empty());
+        }
         let mut bound = key();
         bound.push(d.version.into());
         let raise = "UPDATE documents SET version = version + 1 WHERE connection_id = $1 \
