@@ -82,8 +82,12 @@ impl App {
                 .claim_and_call(store, &delivery, &connection, &access, permit)
                 .await?
             {
-                Called::Done => return Ok(self.due_again(store, delivery.id).await?),
-                Called::Equal(other) => return self.wait_for_equal(store, &delivery, other).await,
+                Called::Done => return self.due_again(store, delivery.id).await,
+                Called::Equal(other) => {
+                    let key = equal_key(&connection.account, &delivery);
+                    self.caches.equals.wait(key, store.tenant_id(), delivery.id);
+                    return self.wait_for_equal(store, &delivery, other).await;
+                }
                 Called::Refused => {}
             }
             match store.delivery(delivery.id).await? {
@@ -218,6 +222,7 @@ impl App {
             lease_until,
         };
         self.settle(store, &sent, outcome).await?;
+        self.wake_equal(&connection.account, d).await;
         Ok(Called::Done)
     }
 
@@ -422,6 +427,13 @@ impl App {
         ))
     }
 
+    /// Lets the next equal message go, if one waits in this process.
+    pub(super) async fn wake_equal(&self, account: &str, d: &Delivery) {
+        if let Some((tenant, next)) = self.caches.equals.next(&equal_key(account, d)) {
+            self.wake_deliveries(tenant, &[next]).await;
+        }
+    }
+
     /// Wakes deliveries that were released.
     pub(super) async fn wake_deliveries(&self, tenant: TenantId, ids: &[DeliveryId]) {
         let now = self.now();
@@ -591,6 +603,11 @@ fn tell_brakes(permit: Permit, outcome: &Result<Accepted, SendError>) -> Option<
         }
         Err(SendFailure::NotSent(_)) => None,
     }
+}
+
+/// What makes two messages equal.
+fn equal_key(account: &str, d: &Delivery) -> super::equals::Equal {
+    (account.to_owned(), d.address.clone(), d.text_hash.clone())
 }
 
 /// Still waiting for its turn.

@@ -72,11 +72,13 @@ impl App {
                 .ask_person(store, d, why, serde_json::Value::Null)
                 .await;
         }
-        match self.see(store, d, &attempt, &access).await {
+        let next = match self.see(store, d, &attempt, &access).await {
             Ok(sight) => self.judge(store, d, &sight).await,
             Err(Unseen::Store(error)) => Err(error),
             Err(Unseen::Twilio(error)) => self.could_not_look(store, d, &error).await,
-        }
+        };
+        self.wake_equal(&d.account, d).await;
+        next
     }
 
     async fn see(

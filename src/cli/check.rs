@@ -25,17 +25,28 @@ pub struct CheckArgs {
 /// Looks at everything and says what is wrong, in the order in which to mend it.
 pub async fn run(args: CheckArgs, clock: SharedClock) -> anyhow::Result<()> {
     let config = Config::from_env()?;
-    let public_url =
-        config.web.public_url.clone().unwrap_or_else(|| PublicUrl::of_bound(config.web.bind));
+    let public_url = config
+        .web
+        .public_url
+        .clone()
+        .unwrap_or_else(|| PublicUrl::of_bound(config.web.bind));
     let built = startup::build(&config, public_url, clock).await?;
     let mut findings = built.app.report().await;
     findings.insert(0, key_finding(&built.key_origin));
     let is_good = findings.iter().all(|f| f.is_good);
-    super::say(&if args.json { json(&findings) } else { words(&findings) })?;
+    super::say(&if args.json {
+        json(&findings)
+    } else {
+        words(&findings)
+    })?;
     if is_good {
         return Ok(());
     }
-    Err(Advised::new("something is wrong with the set-up", "follow the lines above").into())
+    Err(Advised::new(
+        "something is wrong with the set-up",
+        "follow the lines above",
+    )
+    .into())
 }
 
 fn key_finding(origin: &KeyOrigin) -> Finding {
@@ -48,7 +59,12 @@ fn key_finding(origin: &KeyOrigin) -> Finding {
                 .to_owned(),
         ),
     };
-    Finding { subject: "master key".to_owned(), is_good: true, says, advice }
+    Finding {
+        subject: "master key".to_owned(),
+        is_good: true,
+        says,
+        advice,
+    }
 }
 
 fn json(findings: &[Finding]) -> String {

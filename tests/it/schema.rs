@@ -13,7 +13,9 @@ async fn tables(db: &sea_orm::DatabaseConnection) -> Vec<String> {
     };
     let statement = Statement::from_string(db.get_database_backend(), query);
     let rows = db.query_all_raw(statement).await.unwrap();
-    rows.iter().map(|r| r.try_get("", "name").unwrap()).collect()
+    rows.iter()
+        .map(|r| r.try_get("", "name").unwrap())
+        .collect()
 }
 
 async fn up_down_up(url: &str) {

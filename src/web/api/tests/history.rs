@@ -345,12 +345,15 @@ async fn lists_are_filtered_and_unknown_filters_refused() {
         2
     );
     assert_eq!(count("state=received").await, 0);
-    assert_eq!(count("type=bill.created").await, 0);
+    assert_eq!(count("event_type=bill.created").await, 0);
     let one = house.get("/events?document=1", &tenant.viewer).await;
     assert_eq!(one.body["data"][0]["id"], wanted.as_str());
     for (query, wrong) in [
         ("state=eaten", vec!["state"]),
-        ("event_type=x&limit=0&cursor=zz", vec!["event_type", "cursor", "limit"]),
+        (
+            "event_type=x&limit=0&cursor=zz",
+            vec!["event_type", "cursor", "limit"],
+        ),
         ("limit=101", vec!["limit"]),
         ("stat=matched", vec!["stat"]),
         ("state=matched&state=settled", vec!["state"]),
