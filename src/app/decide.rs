@@ -251,13 +251,13 @@ fn reach<'a>(recipient: &Recipient, matter: &Matter<'a>) -> Reached<'a> {
             person: people.clone().next(),
             name: number.grouped(),
         },
-        Recipient::Contact => reach_contact(people, matter),
+        Recipient::Contact => reach_contact(&people, matter),
     }
 }
 
 /// The first person whose mobile, then phone, becomes a number.
 fn reach_contact<'a>(
-    people: impl Iterator<Item = &'a Person> + Clone,
+    people: &(impl Iterator<Item = &'a Person> + Clone),
     matter: &Matter<'a>,
 ) -> Reached<'a> {
     let country = contact_country(matter);

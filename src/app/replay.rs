@@ -13,6 +13,13 @@ use crate::store::{NewOrder, OrderResult};
 /// The longest nonce that is taken, in bytes.
 const LONGEST_NONCE: usize = 255;
 
+/// What is replayed.
+#[derive(Clone, Copy)]
+enum Target {
+    Event(EventId),
+    Delivery(DeliveryId),
+}
+
 /// A replay that was made.
 #[derive(Debug, Clone)]
 pub struct Replayed {
@@ -36,7 +43,7 @@ impl App {
         if store.event(event).await?.is_none() {
             return Err(AppError::NotFound("event"));
         }
-        let order = self.order(tenant, OrderKind::ReplayEvent, event, None, nonce, actor)?;
+        let order = self.order(tenant, Target::Event(event), nonce, actor)?;
         let order = self
             .make(
                 &store,
@@ -89,14 +96,7 @@ impl App {
                 old.reason
             )));
         }
-        let order = self.order(
-            tenant,
-            OrderKind::ReplayDelivery,
-            id.event,
-            Some(id),
-            nonce,
-            actor,
-        )?;
+        let order = self.order(tenant, Target::Delivery(id), nonce, actor)?;
         let send_within = self.send_within(&store, &old).await?;
         let delivery = NewDelivery {
             id: DeliveryId::new(id.event, order.requested_at),
@@ -145,9 +145,7 @@ impl App {
     fn order(
         &self,
         tenant: TenantId,
-        kind: OrderKind,
-        event: EventId,
-        delivery: Option<DeliveryId>,
+        target: Target,
         nonce: &str,
         actor: &str,
     ) -> Result<Order, AppError> {
@@ -156,6 +154,10 @@ impl App {
             return Err(AppError::field("Idempotency-Key", message));
         }
         let now = self.now();
+        let (kind, event, delivery) = match target {
+            Target::Event(event) => (OrderKind::ReplayEvent, event, None),
+            Target::Delivery(id) => (OrderKind::ReplayDelivery, id.event, Some(id)),
+        };
         // A nonce belongs to one wish: the same text for another target is another nonce.
         let target = delivery.map_or_else(|| event.to_string(), |d| d.to_string());
         Ok(Order {

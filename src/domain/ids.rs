@@ -26,8 +26,9 @@ pub fn new_v7(at: DateTime<Utc>) -> Uuid {
 /// The smallest UUID v7 of the millisecond of `at`: where a range of time begins.
 pub fn floor_v7(at: DateTime<Utc>) -> Uuid {
     let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
-    let [_, _, a, b, c, d, e, f] = millis.to_be_bytes();
-    Uuid::from_bytes([a, b, c, d, e, f, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 0])
+    let mut bytes = [0, 0, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 0];
+    bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
+    Uuid::from_bytes(bytes)
 }
 
 /// The text of an id did not have the expected prefix and 32 hexadecimal digits.

@@ -366,9 +366,12 @@ fn shown(state: &Document) -> Vec<Shown> {
             }
             _ => &[EventType::InvoiceCreated],
         },
-        DocumentKind::CustomerPayment if is_failed_payment(status) => &[],
+        DocumentKind::CustomerPayment | DocumentKind::VendorPayment
+            if is_failed_payment(status) =>
+        {
+            &[]
+        }
         DocumentKind::CustomerPayment => &[EventType::PaymentReceived],
-        DocumentKind::VendorPayment if is_failed_payment(status) => &[],
         DocumentKind::VendorPayment => &[EventType::VendorPaymentSent],
         DocumentKind::Bill if matches!(status, "void" | "rejected") => &[],
         DocumentKind::Bill => &[EventType::BillCreated],

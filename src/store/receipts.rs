@@ -85,19 +85,8 @@ struct Target {
 
 async fn target(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<Option<Target>, StoreError> {
     let id = match r.delivery {
-        Some(id) => Some(id),
-        None => {
-            let query = "SELECT event_id, delivery_id FROM provider_messages \
-                         WHERE account = $1 AND sid = $2 AND tenant_id = $3";
-            let bound = values![r.account.clone(), r.sid.clone(), tenant];
-            match sql::one(tx, query, bound).await? {
-                Some(row) => Some(DeliveryId {
-                    event: EventId::from_uuid(row.get("event_id")?),
-                    own: row.get("delivery_id")?,
-                }),
-                None => None,
-            }
-        }
+        None => by_sid(tx, tenant, r).await?,
+        known => known,
     };
     let Some(id) = id else { return Ok(None) };
     let query = "SELECT state, sid, attempt_no, channel, address, account FROM deliveries \
@@ -118,6 +107,21 @@ async fn target(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<Option<Target>,
         channel: row.word("deliveries", "channel", id.own, Channel::parse)?,
         address: row.get("address")?,
     }))
+}
+
+/// Whose message a sid is, once an answer or an earlier report said so.
+async fn by_sid(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<Option<DeliveryId>, StoreError> {
+    let query = "SELECT event_id, delivery_id FROM provider_messages \
+                 WHERE account = $1 AND sid = $2 AND tenant_id = $3";
+    let bound = values![r.account.clone(), r.sid.clone(), tenant];
+    let row = sql::one(tx, query, bound).await?;
+    row.map(|row| {
+        Ok(DeliveryId {
+            event: EventId::from_uuid(row.get("event_id")?),
+            own: row.get("delivery_id")?,
+        })
+    })
+    .transpose()
 }
 
 async fn keep_unmatched(tx: &Tx, r: &NewReceipt) -> Result<(), StoreError> {

@@ -140,16 +140,15 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn new(status: StatusCode, slug: &'static str, title: &'static str, detail: &str) -> Self {
-        let (detail, compared) = (detail.to_owned(), serde_json::json!({}));
-        Self {
+    fn new(status: StatusCode, slug: &'static str, title: &'static str, detail: &str) -> Box<Self> {
+        Box::new(Self {
             status,
             slug,
             title,
-            detail,
-            compared,
+            detail: detail.to_owned(),
+            compared: serde_json::json!({}),
             retry_after: None,
-        }
+        })
     }
 }
 
@@ -159,7 +158,7 @@ async fn read_request(
     path: &HookPath,
     payload: Payload,
     budget: &IntakeBudget,
-) -> Result<(HookRequest, OwnedSemaphorePermit), Refusal> {
+) -> Result<(HookRequest, OwnedSemaphorePermit), Box<Refusal>> {
     let path_type = match path.event_type.as_str() {
         "" => None,
         text => Some(text.parse::<EventType>().map_err(|e| {
@@ -185,16 +184,14 @@ async fn read_request(
         return Err(too_large(announced));
     }
     let Some(permit) = budget.take(announced.unwrap_or(LARGEST_BODY)) else {
-        let refusal = Refusal::new(
+        let mut refusal = Refusal::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "busy",
             "Too many requests at once",
             "More webhooks arrive than can be stored at the moment; send this one again",
         );
-        return Err(Refusal {
-            retry_after: Some(Duration::from_secs(5)),
-            ..refusal
-        });
+        refusal.retry_after = Some(Duration::from_secs(5));
+        return Err(refusal);
     };
     let body = match tokio::time::timeout(BODY_WITHIN, collect(payload, LARGEST_BODY)).await {
         Ok(Ok(body)) => body,
@@ -234,20 +231,17 @@ async fn read_request(
     Ok((read, permit))
 }
 
-fn check_kind(request: &HttpRequest, content_type: Option<&str>) -> Result<(), Refusal> {
+fn check_kind(request: &HttpRequest, content_type: Option<&str>) -> Result<(), Box<Refusal>> {
     let unsupported = |detail: &str| {
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        let refusal = Refusal::new(
-            status,
+        let title = "This kind of body is not taken";
+        let mut refusal = Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "content-type",
-            "This kind of body is not taken",
+            title,
             detail,
         );
-        let compared = serde_json::json!({ "content_type": content_type.map(bounded) });
-        Refusal {
-            compared,
-            ..refusal
-        }
+        refusal.compared = serde_json::json!({ "content_type": content_type.map(bounded) });
+        refusal
     };
     if ContentKind::of(content_type) == ContentKind::Multipart {
         return Err(unsupported(
@@ -270,18 +264,16 @@ fn announced_length(request: &HttpRequest) -> Option<usize> {
         .ok()
 }
 
-fn too_large(announced: Option<usize>) -> Refusal {
+fn too_large(announced: Option<usize>) -> Box<Refusal> {
     let detail = "The body has more than 1 MiB. Choose fewer fields in Zoho Books";
-    let refusal = Refusal::new(
+    let mut refusal = Refusal::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "too-large",
         "Too large",
         detail,
     );
-    Refusal {
-        compared: serde_json::json!({ "body_bytes": announced }),
-        ..refusal
-    }
+    refusal.compared = serde_json::json!({ "body_bytes": announced });
+    refusal
 }
 
 /// Why a body could not be read.
@@ -308,7 +300,7 @@ async fn refuse(
     path: &HookPath,
     app: &App,
     hook: Arc<Hook>,
-    refusal: Refusal,
+    refusal: Box<Refusal>,
 ) -> HttpResponse {
     let client = ClientAddr::of(request).0;
     let shown = [path.event_type.as_str(), path.label.as_str()].join("/");
@@ -320,7 +312,7 @@ async fn refuse(
         detail,
         compared,
         retry_after,
-    } = refusal;
+    } = *refusal;
     let reason = detail.clone();
     let noted = on_main(app, |app| async move {
         app.reject(hook.target.clone(), shown, client, reason, compared)
@@ -373,11 +365,11 @@ async fn twilio_status(
         client: ClientAddr::of(&request).0,
     };
     let token = token.into_inner();
-    let taken = on_main(&app, |app| async move {
+    let answered = on_main(&app, |app| async move {
         app.receive_status(&token, report).await
     })
     .await;
-    match taken {
+    match answered {
         Ok(StatusAnswer::Kept) => HttpResponse::NoContent().finish(),
         Ok(StatusAnswer::UnknownHook) => unknown_hook(),
         Ok(StatusAnswer::Forged) => {

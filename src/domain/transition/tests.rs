@@ -115,7 +115,7 @@ fn any_sent(typed: bool) -> impl Strategy<Value = Sent> {
         "void",
         "viewed",
     ]);
-    let types = if typed {
+    let paths = if typed {
         vec![
             None,
             None,
@@ -128,7 +128,7 @@ fn any_sent(typed: bool) -> impl Strategy<Value = Sent> {
     } else {
         vec![None]
     };
-    (status, 0..40_i64, prop::sample::select(types)).prop_map(|(status, modified, typed)| Sent {
+    (status, 0..40_i64, prop::sample::select(paths)).prop_map(|(status, modified, typed)| Sent {
         status,
         modified,
         typed,
