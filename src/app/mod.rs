@@ -7,6 +7,7 @@ pub mod connections;
 pub mod decide;
 pub mod deliver;
 mod error;
+pub mod history;
 pub mod ingest;
 pub mod job;
 pub mod keys;
