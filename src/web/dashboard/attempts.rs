@@ -17,7 +17,7 @@ const MOST_KEYS: usize = 20_000;
 
 /// Counts of tries, shared by all workers of the process.
 #[derive(Debug, Default)]
-pub struct Attempts(Mutex<HashMap<Key, Count>>);
+pub(super) struct Attempts(Mutex<HashMap<Key, Count>>);
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Key {
@@ -33,7 +33,7 @@ struct Count {
 
 impl Attempts {
     /// Whether one more try is allowed; counts it.
-    pub fn admit(&self, address: IpAddr, account: &str, now: DateTime<Utc>) -> bool {
+    pub(super) fn admit(&self, address: IpAddr, account: &str, now: DateTime<Utc>) -> bool {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.len() >= MOST_KEYS {
             counts.retain(|_, count| now - count.since < WINDOW);
@@ -61,7 +61,7 @@ impl Attempts {
     }
 
     /// A success: the account's tries are forgotten.
-    pub fn succeeded(&self, account: &str) {
+    pub(super) fn succeeded(&self, account: &str) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.remove(&Key::Account(account_key(account)));
     }
