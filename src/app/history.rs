@@ -138,12 +138,10 @@ impl App {
         tenant: TenantId,
         event: EventId,
     ) -> Result<(Story, Option<Body>), AppError> {
-        let store = self.tenant(tenant);
-        let story = store
-            .story(event)
-            .await?
-            .ok_or(AppError::NotFound("event"))?;
-        Ok((story, store.body(event).await?))
+        let rows = self.tenant(tenant);
+        let story = rows.story(event).await?;
+        let story = story.ok_or(AppError::NotFound("event"))?;
+        Ok((story, rows.body(event).await?))
     }
 
     /// When Zoho Books was last heard from, and how many requests were refused in 24 hours.

@@ -266,7 +266,7 @@ fn request(of: &Attempt) -> String {
             pair.get(0).and_then(Value::as_str),
             pair.get(1).and_then(Value::as_str),
         ) {
-            text.push_str(&format!("\n{name}: {value}"));
+            text.extend(["\n", name, ": ", value]);
         }
     }
     text.trim().to_owned()
@@ -279,7 +279,7 @@ fn answer(of: &Value) -> String {
     };
     let mut text = format!("HTTP {http}");
     if let Some(id) = of.get("request_id").and_then(Value::as_str) {
-        text.push_str(&format!("\nTwilio-Request-Id: {id}"));
+        text.extend(["\nTwilio-Request-Id: ", id]);
     }
     if let Some(body) = of.get("body").and_then(Value::as_str) {
         text.push_str("\n\n");
@@ -321,7 +321,7 @@ fn receipt_view(of: &Receipt, delivery: &Delivery, attempts: &[&Attempt]) -> Ste
         None => (Tone::Quiet, format!("Twilio says “{}”{code}.", of.status)),
     };
     if !delivery.sid.is_empty() && of.sid != delivery.sid {
-        sentence.push_str(&format!(" (Message {}.)", of.sid));
+        sentence.extend([" (Message ", of.sid.as_str(), ".)"]);
     }
     if !of.is_verified {
         sentence.push_str(" (Told without a signature that we can check.)");

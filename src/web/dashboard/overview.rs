@@ -37,7 +37,7 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
         .ask(|app| async move { app.overview(tenant).await })
         .await?;
     let chrome = seat.chrome(Section::Overview).await?;
-    let view = view(found, chrome.moment());
+    let view = view(&found, chrome.moment());
     seat.page(StatusCode::OK, &OverviewPage { chrome, view })
 }
 
@@ -61,7 +61,7 @@ pub(super) async fn switch(posted: SeatForm) -> Result<HttpResponse, PageError> 
     }
 }
 
-fn view(found: Overview, moment: Moment) -> OverviewView {
+fn view(found: &Overview, moment: Moment) -> OverviewView {
     let today = midnight(moment.now, moment.zone);
     let (week, before) = (today - TimeDelta::days(6), today - TimeDelta::days(13));
     let tally = &found.tally;
@@ -73,10 +73,10 @@ fn view(found: Overview, moment: Moment) -> OverviewView {
         waiting: found.waiting,
         hours: hours(tally, moment.now),
         last_webhook: tally.last_event_at,
-        connections: connections(&found, moment),
+        connections: connections(found, moment),
         rejected: found.rejected,
         needs_you: needs(&found.needing_person),
-        checklist: checklist(&found),
+        checklist: checklist(found),
     }
 }
 

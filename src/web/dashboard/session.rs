@@ -14,7 +14,7 @@ use crate::config::web::PublicUrl;
 use crate::crypto::token;
 use crate::domain::user::Role;
 use crate::web::extract::client_addr::ClientAddr;
-use crate::web::extract::csrf_form::{CsrfForm, Form, VisitForm};
+use crate::web::extract::csrf_form::{CsrfForm, VisitForm};
 use crate::web::extract::signed_in::SignedIn;
 use crate::web::extract::tenant::redirect;
 use crate::web::form::FormState;
@@ -225,11 +225,6 @@ fn local_path(next: &str) -> &str {
         && next.len() <= 2000
         && next.chars().all(|c| c.is_ascii_graphic() && c != '\\');
     if is_local { next } else { "" }
-}
-
-/// The fields of a form that belong to nobody's page.
-pub(super) fn typed(form: &Form, name: &str) -> String {
-    form.get(name).to_owned()
 }
 
 #[cfg(test)]

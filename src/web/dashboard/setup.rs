@@ -77,12 +77,12 @@ pub(super) async fn make(
         .secret("password")
         .unwrap_or_else(|| SecretString::from(String::new()));
     let input = TenantInput {
-        name: session::typed(&form, "company"),
+        name: form.get("company").to_owned(),
         owner_email: email.clone(),
         password: password.clone(),
-        country: session::typed(&form, "country"),
-        zone: session::typed(&form, "zone"),
-        currency: session::typed(&form, "currency"),
+        country: form.get("country").to_owned(),
+        zone: form.get("zone").to_owned(),
+        currency: form.get("currency").to_owned(),
     };
     let made = on_main(&app, |app| async move {
         // The operator first: as a user who exists they become the owner of the company too.

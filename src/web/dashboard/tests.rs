@@ -521,7 +521,7 @@ async fn the_history_is_searched_by_parts_of_names_and_by_results() {
         .unwrap();
     let part = stored.document_number[1..4].to_lowercase();
     for (query, found) in [
-        ("".to_owned(), true),
+        (String::new(), true),
         (format!("?document={part}"), true),
         (format!("?document={}", stored.document_id), true),
         ("?document=%25".to_owned(), false),
