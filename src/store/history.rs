@@ -574,3 +574,45 @@ fn of_delivery(row: &Row) -> Result<DeliveryId, StoreError> {
         own: row.get("delivery_id")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_of_a_pattern_mean_themselves() {
+        assert_eq!(pattern("INV_3%!"), "%inv!_3!%!!%");
+    }
+
+    #[test]
+    fn a_search_numbers_its_values_after_those_of_the_scan() {
+        let search = EventSearch {
+            states: vec![DeliveryState::Held, DeliveryState::Unknown],
+            or_unrecognised: true,
+            customer: "Bowman".to_owned(),
+            ..EventSearch::default()
+        };
+        let mut bound: Vec<Value> = values!["tenant", "matched"];
+        let kept = searched(&search, &mut bound);
+        assert_eq!(bound.len(), 6);
+        assert!(kept.contains("d.state IN ($3, $4)) OR e.state = 'unrecognised')"));
+        assert!(
+            kept.ends_with("LIKE $5 ESCAPE '!' OR e.party_id = $6)"),
+            "{kept}"
+        );
+    }
+
+    #[test]
+    fn a_page_knows_its_neighbours() {
+        let ids: Vec<Uuid> = (1..=3).map(Uuid::from_u128).collect();
+        let newest = paged(vec![ids[2], ids[1], ids[0]], Cursor::Newest, 2, |id| *id);
+        assert_eq!(newest.newer, None);
+        assert_eq!(newest.older, Some(Cursor::Before(ids[1])));
+        let after = paged(vec![ids[1], ids[2]], Cursor::After(ids[0]), 2, |id| *id);
+        assert_eq!(after.rows, [ids[2], ids[1]]);
+        assert_eq!(
+            (after.newer, after.older),
+            (None, Some(Cursor::Before(ids[1])))
+        );
+    }
+}

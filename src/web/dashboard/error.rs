@@ -11,6 +11,7 @@ use actix_web::{Error, HttpResponse, ResponseError};
 use askama::Template as _;
 
 use crate::app::AppError;
+use crate::store::StoreError;
 use crate::web::middleware::request_id::RequestId;
 use crate::web::pages::error::ErrorPage;
 
@@ -54,10 +55,11 @@ impl PageError {
             Self::App(AppError::Conflict(_) | AppError::Open(_) | AppError::Suppressed(_)) => {
                 StatusCode::CONFLICT
             }
-            Self::App(AppError::Store(_) | AppError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::App(AppError::Vault(_) | AppError::Password(_)) | Self::Draw(_) => {
-                StatusCode::INTERNAL_SERVER_ERROR
+            Self::App(AppError::Store(StoreError::Db(_) | StoreError::Closed) | AppError::Busy) => {
+                StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::App(AppError::Store(_) | AppError::Vault(_) | AppError::Password(_))
+            | Self::Draw(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
