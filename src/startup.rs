@@ -194,7 +194,7 @@ pub async fn serve(
         drop(life.spawn("metrics", keep_metrics(metrics, life.clone())));
     }
     let setup = web::dashboard::Setup::for_empty(&app).await?;
-    let setup_code = setup.0.as_ref().map(SetupCode::to_text);
+    let setup_code = setup.code.as_ref().map(SetupCode::to_text);
     start_server(config, &app, listener, options.metrics, setup, &life)?;
     Ok(Running {
         app,

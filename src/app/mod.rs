@@ -10,6 +10,7 @@ pub mod deliver;
 mod equals;
 mod error;
 pub mod health_report;
+pub mod history;
 pub mod ingest;
 pub mod job;
 pub mod keys;

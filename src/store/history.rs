@@ -28,6 +28,30 @@ pub struct EventFilter {
     pub party_id: Option<String>,
 }
 
+/// Which events to search for: filters without an index besides those that have one.
+#[derive(Debug, Clone, Default)]
+pub struct EventSearch {
+    pub filter: EventFilter,
+    /// Events with a delivery in one of these states; none means any event.
+    pub states: Vec<DeliveryState>,
+    /// Also those that were not understood.
+    pub or_unrecognised: bool,
+    /// A part of a document's number, or its whole id.
+    pub document: String,
+    /// A part of a customer's name, or their whole id.
+    pub customer: String,
+}
+
+impl EventSearch {
+    /// Whether every filter has an index.
+    fn is_indexed(&self) -> bool {
+        self.states.is_empty() && self.document.is_empty() && self.customer.is_empty()
+    }
+}
+
+/// How many events one page of a search looks at.
+const SCANNED: u64 = 2000;
+
 /// Which deliveries to list.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryFilter {
@@ -95,6 +119,95 @@ impl TenantStore {
         query
             .page(self, cursor, limit, event, |e| e.id.uuid())
             .await
+    }
+
+    /// A page of a search, newest first. A filter without an index looks at a bounded number of
+    /// events: the instant says how far, when it ended there.
+    pub async fn search_events(
+        &self,
+        search: &EventSearch,
+        cursor: Cursor,
+        limit: u64,
+    ) -> Result<(Page<Event>, Option<DateTime<Utc>>), StoreError> {
+        if search.is_indexed() {
+            let page = self.events(&search.filter, cursor, limit).await?;
+            return Ok((page, None));
+        }
+        let filter = &search.filter;
+        let mut scan = Keyset::new("events", self.id);
+        scan.equals("state", filter.state.map(|s| s.as_str().to_owned()));
+        let event_type = filter.event_type.map(|t| t.as_str().to_owned());
+        scan.equals("event_type", event_type);
+        scan.equals("document_id", filter.document_id.clone());
+        scan.equals("party_id", filter.party_id.clone());
+        let order = scan.from(cursor);
+        let wheres = scan.wheres.join(" AND ");
+        let edge = format!(
+            "SELECT id, received_at FROM events WHERE {wheres} ORDER BY id {order} \
+             LIMIT 1 OFFSET {}",
+            SCANNED - 1
+        );
+        let edge = sql::one(self.db(), &edge, scan.bound.clone()).await?;
+        let edge = edge
+            .map(|r| Ok::<_, StoreError>((r.get::<Uuid>("id")?, r.time("received_at")?)))
+            .transpose()?;
+        let kept = searched(search, &mut scan.bound);
+        let query = format!(
+            "SELECT e.* FROM (SELECT * FROM events WHERE {wheres} ORDER BY id {order} \
+             LIMIT {SCANNED}) e WHERE {kept} ORDER BY e.id {order} LIMIT {}",
+            limit + 1
+        );
+        let rows = sql::all(self.db(), &query, scan.bound).await?;
+        let rows = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
+        let is_full = rows.len() as u64 > limit;
+        let mut page = paged(rows, cursor, limit, |e| e.id.uuid());
+        let mut searched_to = None;
+        if let Some((id, at)) = edge.filter(|_| !is_full) {
+            if matches!(cursor, Cursor::After(_)) {
+                page.newer = Some(Cursor::After(id));
+            } else {
+                page.older = Some(Cursor::Before(id));
+                searched_to = Some(at);
+            }
+        }
+        Ok((page, searched_to))
+    }
+
+    /// How many deliveries are in one of these states; counting stops at `most`.
+    pub async fn count_deliveries(
+        &self,
+        states: &[DeliveryState],
+        most: u64,
+    ) -> Result<u64, StoreError> {
+        let query = format!(
+            "SELECT COUNT(*) AS n FROM (SELECT 1 AS one FROM deliveries WHERE tenant_id = $1 \
+             AND state IN ({}) LIMIT {most}) counted",
+            placeholders(states.len(), 2)
+        );
+        let mut bound = values![self.id.uuid()];
+        bound.extend(states.iter().map(|s| Value::from(s.as_str())));
+        self.number(&query, bound).await
+    }
+
+    /// How many requests were refused since then, counting those that were not kept one by one.
+    pub async fn count_rejected(&self, since: DateTime<Utc>) -> Result<u64, StoreError> {
+        let query = "SELECT CAST(COALESCE(SUM(1 + like_it), 0) AS BIGINT) AS n \
+                     FROM rejected_requests WHERE tenant_id = $1 AND id >= $2";
+        self.number(query, values![self.id.uuid(), floor_v7(since)])
+            .await
+    }
+
+    /// When Zoho Books was last heard from.
+    pub async fn last_event_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let last = "SELECT received_at FROM events WHERE tenant_id = $1 ORDER BY id DESC LIMIT 1";
+        let row = sql::one(self.db(), last, values![self.id.uuid()]).await?;
+        row.map(|r| r.time("received_at")).transpose()
+    }
+
+    async fn number(&self, query: &str, bound: Vec<Value>) -> Result<u64, StoreError> {
+        let row = sql::one(self.db(), query, bound).await?;
+        let n: i64 = row.map(|r| r.get("n")).transpose()?.unwrap_or(0);
+        Ok(u64::try_from(n).unwrap_or(0))
     }
 
     /// A page of deliveries, newest first.
@@ -212,9 +325,7 @@ impl TenantStore {
                 None => tally.by_state.push((state, n)),
             }
         }
-        let last = "SELECT received_at FROM events WHERE tenant_id = $1 ORDER BY id DESC LIMIT 1";
-        let row = sql::one(self.db(), last, values![self.id.uuid()]).await?;
-        tally.last_event_at = row.map(|r| r.time("received_at")).transpose()?;
+        tally.last_event_at = self.last_event_at().await?;
         Ok(tally)
     }
 
@@ -298,16 +409,7 @@ impl Keyset {
         read: impl Fn(&Row) -> Result<T, StoreError>,
         id: impl Fn(&T) -> Uuid,
     ) -> Result<Page<T>, StoreError> {
-        let (compare, order) = match cursor {
-            Cursor::Newest => (None, "DESC"),
-            Cursor::Before(id) => (Some(("<", id)), "DESC"),
-            Cursor::After(id) => (Some((">", id)), "ASC"),
-        };
-        if let Some((operator, id)) = compare {
-            self.bound.push(id.into());
-            self.wheres
-                .push(format!("id {operator} ${}", self.bound.len()));
-        }
+        let order = self.from(cursor);
         self.bound.push((limit + 1).into());
         let query = format!(
             "SELECT * FROM {} WHERE {} ORDER BY id {order} LIMIT ${}",
@@ -316,27 +418,95 @@ impl Keyset {
             self.bound.len()
         );
         let rows = sql::all(store.db(), &query, self.bound).await?;
-        let mut rows = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let has_more = rows.len() > limit;
-        rows.truncate(limit);
-        let forward = matches!(cursor, Cursor::After(_));
-        if forward {
-            rows.reverse();
-        }
-        let (first, last) = (rows.first().map(&id), rows.last().map(&id));
-        let has_newer = if forward {
-            has_more
-        } else {
-            cursor != Cursor::Newest
-        };
-        let has_older = if forward { true } else { has_more };
-        Ok(Page {
-            newer: first.filter(|_| has_newer).map(Cursor::After),
-            older: last.filter(|_| has_older).map(Cursor::Before),
-            rows,
-        })
+        let rows = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        Ok(paged(rows, cursor, limit, id))
     }
+
+    /// Begins the list at a cursor; the direction in which it is read.
+    fn from(&mut self, cursor: Cursor) -> &'static str {
+        let (operator, order, id) = match cursor {
+            Cursor::Newest => return "DESC",
+            Cursor::Before(id) => ("<", "DESC", id),
+            Cursor::After(id) => (">", "ASC", id),
+        };
+        self.bound.push(id.into());
+        self.wheres
+            .push(format!("id {operator} ${}", self.bound.len()));
+        order
+    }
+}
+
+/// Turns rows, one more than asked for if there are more, into a page.
+fn paged<T>(mut rows: Vec<T>, cursor: Cursor, limit: u64, id: impl Fn(&T) -> Uuid) -> Page<T> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    let forward = matches!(cursor, Cursor::After(_));
+    if forward {
+        rows.reverse();
+    }
+    let (first, last) = (rows.first().map(&id), rows.last().map(&id));
+    let has_newer = if forward {
+        has_more
+    } else {
+        cursor != Cursor::Newest
+    };
+    let has_older = forward || has_more;
+    Page {
+        newer: first.filter(|_| has_newer).map(Cursor::After),
+        older: last.filter(|_| has_older).map(Cursor::Before),
+        rows,
+    }
+}
+
+/// The conditions of a search that no index knows, over `e`.
+fn searched(search: &EventSearch, bound: &mut Vec<Value>) -> String {
+    let mut wheres = Vec::new();
+    if !search.states.is_empty() {
+        let first = bound.len() + 1;
+        bound.extend(search.states.iter().map(|s| Value::from(s.as_str())));
+        let or = if search.or_unrecognised {
+            " OR e.state = 'unrecognised'"
+        } else {
+            ""
+        };
+        wheres.push(format!(
+            "(EXISTS (SELECT 1 FROM deliveries d WHERE d.tenant_id = $1 AND d.event_id = e.id \
+             AND d.state IN ({})){or})",
+            placeholders(search.states.len(), first)
+        ));
+    }
+    let mut like = |text: &str, words: &str, id: &str| {
+        if !text.is_empty() {
+            bound.push(pattern(text).into());
+            bound.push(text.to_owned().into());
+            let n = bound.len();
+            wheres.push(format!(
+                "(LOWER(e.{words}) LIKE ${} ESCAPE '!' OR e.{id} = ${n})",
+                n - 1
+            ));
+        }
+    };
+    like(&search.document, "document_number", "document_id");
+    like(&search.customer, "party_name", "party_id");
+    if wheres.is_empty() {
+        "1 = 1".to_owned()
+    } else {
+        wheres.join(" AND ")
+    }
+}
+
+/// A text that may stand anywhere, its own `%` and `_` meaning themselves.
+fn pattern(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in text.chars().flat_map(char::to_lowercase) {
+        if matches!(letter, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
 }
 
 fn decision(row: &Row) -> Result<Decision, StoreError> {
@@ -403,4 +573,46 @@ fn of_delivery(row: &Row) -> Result<DeliveryId, StoreError> {
         event: EventId::from_uuid(row.get("event_id")?),
         own: row.get("delivery_id")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_of_a_pattern_mean_themselves() {
+        assert_eq!(pattern("INV_3%!"), "%inv!_3!%!!%");
+    }
+
+    #[test]
+    fn a_search_numbers_its_values_after_those_of_the_scan() {
+        let search = EventSearch {
+            states: vec![DeliveryState::Held, DeliveryState::Unknown],
+            or_unrecognised: true,
+            customer: "Bowman".to_owned(),
+            ..EventSearch::default()
+        };
+        let mut bound: Vec<Value> = values!["tenant", "matched"];
+        let kept = searched(&search, &mut bound);
+        assert_eq!(bound.len(), 6);
+        assert!(kept.contains("d.state IN ($3, $4)) OR e.state = 'unrecognised')"));
+        assert!(
+            kept.ends_with("LIKE $5 ESCAPE '!' OR e.party_id = $6)"),
+            "{kept}"
+        );
+    }
+
+    #[test]
+    fn a_page_knows_its_neighbours() {
+        let ids: Vec<Uuid> = (1..=3).map(Uuid::from_u128).collect();
+        let newest = paged(vec![ids[2], ids[1], ids[0]], Cursor::Newest, 2, |id| *id);
+        assert_eq!(newest.newer, None);
+        assert_eq!(newest.older, Some(Cursor::Before(ids[1])));
+        let after = paged(vec![ids[1], ids[2]], Cursor::After(ids[0]), 2, |id| *id);
+        assert_eq!(after.rows, [ids[2], ids[1]]);
+        assert_eq!(
+            (after.newer, after.older),
+            (None, Some(Cursor::Before(ids[1])))
+        );
+    }
 }

@@ -36,7 +36,7 @@ pub use connections::{HookTarget, SaveConnection, StoredSecret};
 pub use deliveries::{Claim, ClaimResult, Due};
 pub use documents::KnownDocument;
 pub use error::StoreError;
-pub use history::{DeliveryFilter, EventFilter, RejectedRequest, Story, Tally};
+pub use history::{DeliveryFilter, EventFilter, EventSearch, RejectedRequest, Story, Tally};
 pub use orders::{NewOrder, OrderResult};
 pub use outcomes::{Change, Guard, KnownMessage, NewStep};
 pub use platform::{Member, NewTenant, Platform, Session, StoredDataKey, TokenGrant, User};

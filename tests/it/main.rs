@@ -1,7 +1,14 @@
 //! The integration tests: people and machines that talk to the service over HTTP.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
-#![expect(clippy::print_stdout, reason = "figures for whoever runs a test by hand")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should say where"
+)]
+#![expect(
+    clippy::print_stdout,
+    reason = "figures for whoever runs a test by hand"
+)]
 
 mod architecture;
 mod crash;

@@ -1,3 +1,6 @@
 //! What handlers ask of a request.
 
 pub mod client_addr;
+pub mod csrf_form;
+pub mod signed_in;
+pub mod tenant;

@@ -22,7 +22,7 @@ pub struct SignInPage {
 }
 
 /// `GET /setup` of an empty instance; posts `code`, `company`, `country`, `zone`, `currency`,
-/// `name`, `email` and `password`.
+/// `email` and `password`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/account/set_up.html")]
 pub struct SetUpPage {

@@ -1,5 +1,7 @@
 //! The page for a request that could not be served. It never shows an error's own text.
 
+use std::borrow::Cow;
+
 use askama::Template;
 
 use crate::web::assets;
@@ -11,7 +13,7 @@ use crate::web::ui::{filters, icon};
 pub struct ErrorPage {
     pub status: u16,
     pub title: &'static str,
-    pub sentence: &'static str,
+    pub sentence: Cow<'static, str>,
     /// What the log calls this request; empty when there is none.
     pub request_id: String,
 }
@@ -63,7 +65,7 @@ impl ErrorPage {
         Self {
             status,
             title,
-            sentence,
+            sentence: sentence.into(),
             request_id: request_id.into(),
         }
     }

@@ -264,9 +264,15 @@ impl SendAgainPage {
     }
 
     fn send(&self) -> Markup {
+        // An unknown message is settled, not replayed: it is the same wish.
+        let what = if self.question == Question::Unknown {
+            "resending"
+        } else {
+            "replays"
+        };
         let action = self
             .chrome
-            .path(&format!("/deliveries/{}/replays", self.delivery.id));
+            .path(&format!("/deliveries/{}/{what}", self.delivery.id));
         act(&action, &self.chrome.csrf, "Send again")
             .class("button primary")
             .nonce(&self.nonce)

@@ -121,7 +121,7 @@ impl OverviewPage {
     fn stop_switch(&self) -> Markup {
         let action = self.chrome.path("/stop-switch");
         html! {
-            @if self.chrome.may_administer() && !self.chrome.is_stopped()
+            @if self.chrome.may_edit() && !self.chrome.is_stopped()
                 && !self.view.connections.is_empty() {
                 (act(&action, &self.chrome.csrf, "Stop all sending").class("button danger")
                     .hidden(&[("stopped", "1")]).render())

@@ -13,6 +13,7 @@ use crate::web::pages::words;
 use crate::web::ui::confirm::act;
 use crate::web::ui::empty::{Drawing, empty};
 use crate::web::ui::field::{self, Choice, field};
+use crate::web::ui::figure::counted;
 use crate::web::ui::phone::Length;
 use crate::web::ui::rule_sentence::{RuleSentence, sentence};
 use crate::web::ui::tone::Tone;
@@ -98,8 +99,8 @@ impl RulesPage {
 
 /// `GET /t/{tenant}/rules/new` and `/rules/{rule}`; posts to the same path. Its fields: `name`,
 /// `event_type`, `joint` (`all`, `any`), `condition.{n}.field`, `.op`, `.value`, `recipient`
-/// (`contact`, `fixed`), `recipient_number`, `sender`, `template`, `send_within` (hours),
-/// `enabled`.
+/// (`contact`, `fixed`), `recipient_number`, `sender`, `template`, `send_within` (hours, or
+/// seconds as `5400s`), `enabled`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/rules/edit.html")]
 pub struct RuleEditPage {
@@ -179,8 +180,9 @@ impl RuleEditPage {
         ]
     }
 
-    fn windows() -> Vec<Choice> {
-        [
+    /// The usual spans, and the rule's own where it is none of these.
+    fn windows(&self) -> Vec<Choice> {
+        let mut windows: Vec<Choice> = [
             ("1", "1 hour"),
             ("4", "4 hours"),
             ("24", "24 hours"),
@@ -188,7 +190,19 @@ impl RuleEditPage {
             ("168", "7 days"),
         ]
         .map(|(value, text)| Choice::new(value, text))
-        .into()
+        .into();
+        let own = self.view.form.value("send_within");
+        if windows.iter().all(|w| w.value != own)
+            && let Some(seconds) = own.strip_suffix('s').and_then(|s| s.parse::<u64>().ok())
+        {
+            let words = if seconds % 60 == 0 {
+                counted(seconds / 60, "minute", "minutes")
+            } else {
+                counted(seconds, "second", "seconds")
+            };
+            windows.push(Choice::new(own, words));
+        }
+        windows
     }
 
     fn condition(&self, row: impl Borrow<usize>) -> Markup {

@@ -61,14 +61,14 @@ pub fn banner(of: &Banner, chrome: &Chrome) -> Markup {
                     @if let Some(by) = by { " by " bdi { (by) } } ", " (time::long(chrome.moment(), *at)) ". "
                     "Events are still received and decided; messages are held."
                 }
-                @if chrome.may_administer() {
+                @if chrome.may_edit() {
                     form method="post" action=(chrome.path("/stop-switch")) {
                         input type="hidden" name="csrf" value=(chrome.csrf);
                         input type="hidden" name="stopped" value="0";
                         button class="button tight" { "Resume sending" }
                     }
                 } @else {
-                    span class="muted" { "An admin can resume it." }
+                    span class="muted" { "An editor or admin can resume it." }
                 }
             }
         },

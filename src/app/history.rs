@@ -1,0 +1,169 @@
+//! What people look at: read-only, each function one page's worth of rows.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{App, AppError};
+use crate::domain::connection::{Connection, Provider};
+use crate::domain::delivery::{Delivery, DeliveryState};
+use crate::domain::event::{Body, Event};
+use crate::domain::ids::{EventId, TenantId};
+use crate::domain::page::{Cursor, Page};
+use crate::store::{EventSearch, Member, RejectedRequest, Story, Tally, User};
+
+/// Where a count that nobody reads to the end stops.
+const COUNTED: u64 = 1000;
+/// A message that Twilio took, whatever became of it later.
+const TAKEN: [DeliveryState; 4] = [
+    DeliveryState::Accepted,
+    DeliveryState::Sent,
+    DeliveryState::Delivered,
+    DeliveryState::Read,
+];
+/// What waits for a person.
+const NEEDS_PERSON: [DeliveryState; 2] = [DeliveryState::Unknown, DeliveryState::Held];
+
+/// What the frame around every page shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame {
+    /// Deliveries that wait for a person, at most a thousand.
+    pub needs_you: u64,
+    /// Whether the person may go to another tenant.
+    pub can_switch: bool,
+}
+
+/// How sending stands.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    /// The last fourteen days.
+    pub tally: Tally,
+    /// Queued and held.
+    pub waiting: u64,
+    /// Newest first, at most two hundred.
+    pub needing_person: Vec<Delivery>,
+    /// Requests refused in the last 24 hours.
+    pub rejected: u64,
+    pub twilio: Option<Connection>,
+    /// Whether Twilio ever took a message.
+    pub has_sent: bool,
+    pub has_rules: bool,
+}
+
+/// A page of the history.
+#[derive(Debug, Clone)]
+pub struct History {
+    pub events: Page<Event>,
+    /// The deliveries of these events.
+    pub deliveries: Vec<Delivery>,
+    /// A filter without an index looked only so far back.
+    pub searched_back_to: Option<DateTime<Utc>>,
+    pub has_events: bool,
+    pub rejected: u64,
+}
+
+impl App {
+    /// What the frame around every page shows.
+    pub async fn frame(&self, user: &User, tenant: TenantId) -> Result<Frame, AppError> {
+        let own = self.store().platform().memberships(user.id).await?;
+        let needs_you = self
+            .tenant(tenant)
+            .count_deliveries(&NEEDS_PERSON, COUNTED)
+            .await?;
+        Ok(Frame {
+            needs_you,
+            can_switch: user.is_operator || own.len() > 1,
+        })
+    }
+
+    /// Where a person may go, each with how many deliveries wait there for somebody.
+    pub async fn tenants_in_need(&self, user: &User) -> Result<Vec<(Member, u64)>, AppError> {
+        let mut list = Vec::new();
+        for (at, member) in self.tenants_of(user).await?.into_iter().enumerate() {
+            // An operator of a thousand tenants looks for a name, not for figures.
+            let needs = if at < 50 {
+                let store = self.tenant(member.tenant.id);
+                store.count_deliveries(&NEEDS_PERSON, COUNTED).await?
+            } else {
+                0
+            };
+            list.push((member, needs));
+        }
+        Ok(list)
+    }
+
+    /// How sending stands.
+    pub async fn overview(&self, tenant: TenantId) -> Result<Overview, AppError> {
+        let (store, now) = (self.tenant(tenant), self.now());
+        let waits = [DeliveryState::Queued, DeliveryState::Held];
+        Ok(Overview {
+            tally: store.tally(now - TimeDelta::days(14)).await?,
+            waiting: store.count_deliveries(&waits, 100_000).await?,
+            needing_person: store.needing_person(200).await?,
+            rejected: store.count_rejected(now - TimeDelta::days(1)).await?,
+            twilio: store.connection(Provider::Twilio).await?,
+            has_sent: store.count_deliveries(&TAKEN, 1).await? > 0,
+            has_rules: !store.rules().await?.is_empty(),
+        })
+    }
+
+    /// Whether Twilio ever took a message of this tenant.
+    pub async fn has_sent(&self, tenant: TenantId) -> Result<bool, AppError> {
+        Ok(self.tenant(tenant).count_deliveries(&TAKEN, 1).await? > 0)
+    }
+
+    /// A page of events with the states of their deliveries.
+    pub async fn history(
+        &self,
+        tenant: TenantId,
+        search: &EventSearch,
+        cursor: Cursor,
+        limit: u64,
+    ) -> Result<History, AppError> {
+        let store = self.tenant(tenant);
+        let (events, searched_back_to) = store.search_events(search, cursor, limit).await?;
+        let ids: Vec<EventId> = events.rows.iter().map(|e| e.id).collect();
+        Ok(History {
+            deliveries: store.deliveries_of_events(&ids).await?,
+            has_events: !events.rows.is_empty() || store.last_event_at().await?.is_some(),
+            rejected: store
+                .count_rejected(self.now() - TimeDelta::days(1))
+                .await?,
+            events,
+            searched_back_to,
+        })
+    }
+
+    /// All that is known of one event, with its body while that is kept.
+    pub async fn story(
+        &self,
+        tenant: TenantId,
+        event: EventId,
+    ) -> Result<(Story, Option<Body>), AppError> {
+        let rows = self.tenant(tenant);
+        let story = rows.story(event).await?;
+        let story = story.ok_or(AppError::NotFound("event"))?;
+        Ok((story, rows.body(event).await?))
+    }
+
+    /// When Zoho Books was last heard from, and how many requests were refused in 24 hours.
+    pub async fn heard(&self, tenant: TenantId) -> Result<(Option<DateTime<Utc>>, u64), AppError> {
+        let store = self.tenant(tenant);
+        let rejected = store
+            .count_rejected(self.now() - TimeDelta::days(1))
+            .await?;
+        Ok((store.last_event_at().await?, rejected))
+    }
+
+    /// The newest requests that could not be verified.
+    pub async fn rejected_requests(
+        &self,
+        tenant: TenantId,
+    ) -> Result<Vec<RejectedRequest>, AppError> {
+        Ok(self.tenant(tenant).rejected(200).await?)
+    }
+
+    /// Why a delivery's address must not be written to, if so.
+    pub async fn suppressed(&self, of: &Delivery) -> Result<Option<String>, AppError> {
+        let store = self.tenant(of.tenant);
+        Ok(store.suppression(of.channel, &of.address).await?)
+    }
+}

@@ -1,0 +1,254 @@
+//! Connections: the web address for Zoho Books, and the Twilio account.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use secrecy::ExposeSecret as _;
+
+use super::error::PageError;
+use super::flash::Told;
+use super::rule_form::sentence;
+use crate::app::connections::{HookDetails, TwilioInput};
+use crate::app::{App, AppError, FieldProblem};
+use crate::domain::connection::{Connection, ConnectionState, Provider};
+use crate::domain::ids::{ConnectionId, TenantId};
+use crate::domain::user::Role;
+use crate::web::chrome::{Chrome, Section};
+use crate::web::extract::csrf_form::Form;
+use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::form::FormState;
+use crate::web::pages::connections::{
+    BooksCard, CheckResult, ConnectionsPage, Health, HookCard, TwilioCard,
+};
+use crate::web::ui::field::Choice;
+use crate::web::ui::time::Moment;
+use crate::web::ui::tone::Tone;
+use crate::zoho::oauth::SCOPES;
+use crate::zoho::region::Region;
+
+/// `GET /t/{tenant}/connections`.
+pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
+    page(&seat, StatusCode::OK, None, None).await
+}
+
+/// `POST /t/{tenant}/connections/hook`: every company is made with its web address, so this leads
+/// to it.
+pub(super) async fn hook(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let seat = posted.seat;
+    seat.require(Role::Admin)?;
+    let tenant = seat.tenant();
+    seat.ask(|app| async move { app.hook_details(tenant).await })
+        .await?;
+    Ok(seat.lead("/connections", Some(Told::HookExists)))
+}
+
+/// `POST /t/{tenant}/connections/{connection}/secret`: the answer itself shows the new secret, once.
+pub(super) async fn secret(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let seat = posted.seat;
+    seat.require(Role::Admin)?;
+    let id: ConnectionId = seat.id("connection")?;
+    let (tenant, actor) = (seat.tenant(), seat.actor());
+    let secret = seat
+        .ask(|app| async move {
+            own(&app, tenant, id, Provider::Zoho).await?;
+            app.rotate_hook_secret(tenant, &actor).await
+        })
+        .await?;
+    let secret = secret.expose_secret().to_owned();
+    page(&seat, StatusCode::OK, Some(secret), None).await
+}
+
+/// `POST /t/{tenant}/connections/{connection}/checks`.
+pub(super) async fn check(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let seat = posted.seat;
+    seat.require(Role::Admin)?;
+    let id: ConnectionId = seat.id("connection")?;
+    let tenant = seat.tenant();
+    let checked = seat
+        .ask(|app| async move {
+            own(&app, tenant, id, Provider::Twilio).await?;
+            app.check_twilio(tenant).await
+        })
+        .await;
+    let told = match checked {
+        Ok(result) if result.is_good => Told::TwilioChecked,
+        Ok(_) => Told::TwilioRefused,
+        Err(PageError::App(AppError::Conflict(_))) => Told::TwilioNotAsked,
+        Err(error) => return Err(error),
+    };
+    Ok(seat.lead("/connections", Some(told)))
+}
+
+/// `POST /t/{tenant}/connections/twilio`.
+pub(super) async fn twilio(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let SeatForm { seat, form } = posted;
+    seat.require(Role::Admin)?;
+    let input = twilio_input(&form);
+    let (tenant, actor) = (seat.tenant(), seat.actor());
+    let saved = seat
+        .ask(|app| async move { app.connect_twilio(tenant, input, &actor).await })
+        .await;
+    match saved {
+        Ok(_) => Ok(seat.lead("/connections", Some(Told::TwilioSaved))),
+        Err(PageError::App(AppError::Invalid(problems))) => {
+            let mut state = form.state(&["auth_token", "secret"]);
+            refuse(&problems, &mut state);
+            page(&seat, StatusCode::UNPROCESSABLE_ENTITY, None, Some(state)).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Another tenant's connection, or another provider's, is not found.
+async fn own(
+    app: &App,
+    tenant: TenantId,
+    id: ConnectionId,
+    provider: Provider,
+) -> Result<(), AppError> {
+    match app.connection(tenant, provider).await? {
+        Some(connection) if connection.id == id => Ok(()),
+        _ => Err(AppError::NotFound("connection")),
+    }
+}
+
+/// One field holds the default sender: a Messaging Service is told by its `MG`.
+fn twilio_input(form: &Form) -> TwilioInput {
+    let sender = form.get("sender");
+    let is_service = sender.len() > 11 && sender.starts_with("MG");
+    TwilioInput {
+        account_sid: form.get("account_sid").to_owned(),
+        auth_token: form.secret("auth_token"),
+        api_key_sid: form.get("user_sid").to_owned(),
+        api_key_secret: form.secret("secret"),
+        from: if is_service { "" } else { sender }.to_owned(),
+        messaging_service_sid: if is_service { sender } else { "" }.to_owned(),
+    }
+}
+
+fn refuse(problems: &[FieldProblem], state: &mut FormState) {
+    for problem in problems {
+        let field = match problem.field.as_str() {
+            "api_key_sid" => "user_sid",
+            "api_key_secret" => "secret",
+            "from" | "messaging_service_sid" => "sender",
+            field => field,
+        };
+        state.refuse(field, sentence(&problem.message));
+    }
+}
+
+/// How Twilio stands, for this page and Overview.
+pub(super) fn twilio_health(of: &Connection, has_sent: bool, moment: Moment) -> Health {
+    match (of.state, of.paused_until) {
+        (ConnectionState::Broken, _) => Health::Broken(sentence(&of.reason)),
+        (_, Some(until)) if until > moment.now => Health::Paused(format!(
+            "Twilio asked to slow down. Sending goes on by itself {}.",
+            moment.long(until)
+        )),
+        _ if has_sent || of.checked_at.is_some() => Health::Working,
+        _ => Health::Untried,
+    }
+}
+
+async fn page(
+    seat: &Seat,
+    status: StatusCode,
+    new_secret: Option<String>,
+    twilio_form: Option<FormState>,
+) -> Result<HttpResponse, PageError> {
+    let tenant = seat.tenant();
+    let (hook, twilio, heard, has_sent) = seat
+        .ask(|app| async move {
+            let hook = match app.hook_details(tenant).await {
+                Ok(hook) => Some(hook),
+                Err(AppError::NotFound(_)) => None,
+                Err(error) => return Err(error),
+            };
+            Ok((
+                hook,
+                app.connection(tenant, Provider::Twilio).await?,
+                app.heard(tenant).await?,
+                app.has_sent(tenant).await?,
+            ))
+        })
+        .await?;
+    let chrome = seat.chrome(Section::Connections).await?;
+    let app = &seat.who.app;
+    let hook = hook.map(|hook: HookDetails| HookCard {
+        connection: hook.connection,
+        address: hook.url,
+        new_secret,
+        old_secret_until: hook.old_until,
+        last_request: heard.0,
+        rejected: heard.1,
+        is_reachable: app.is_sandboxed() || app.public_url().is_public_https(),
+    });
+    let twilio = twilio_card(&chrome, app, twilio, has_sent, twilio_form);
+    let page = ConnectionsPage {
+        chrome,
+        hook,
+        twilio,
+        books: not_connected(),
+    };
+    seat.page(status, &page)
+}
+
+fn twilio_card(
+    chrome: &Chrome,
+    app: &App,
+    of: Option<Connection>,
+    has_sent: bool,
+    form: Option<FormState>,
+) -> TwilioCard {
+    let callbacks = app.takes_callbacks();
+    let Some(connection) = of else {
+        return TwilioCard {
+            connection: None,
+            form: form.unwrap_or_default(),
+            health: Health::Missing,
+            checked: None,
+            callbacks,
+        };
+    };
+    let settings = &connection.settings;
+    let sender = if settings.messaging_service_sid.is_empty() {
+        &settings.from
+    } else {
+        &settings.messaging_service_sid
+    };
+    let stored = FormState::new()
+        .with("account_sid", connection.account.as_str())
+        .with("user_sid", settings.api_key_sid.as_str())
+        .with("sender", sender.as_str());
+    let tone = if connection.state == ConnectionState::Broken {
+        Tone::Failed
+    } else {
+        Tone::Ok
+    };
+    let said = sentence(&connection.checked);
+    TwilioCard {
+        connection: Some(connection.id),
+        health: twilio_health(&connection, has_sent, chrome.moment()),
+        checked: connection.checked_at.map(|at| CheckResult {
+            at,
+            findings: vec![(tone, said)],
+        }),
+        form: form.unwrap_or(stored),
+        callbacks,
+    }
+}
+
+/// Zoho Books' API before anybody gave access to it.
+fn not_connected() -> BooksCard {
+    BooksCard {
+        connection: None,
+        form: FormState::new().with("region", Region::UnitedStates.location()),
+        health: Health::Missing,
+        checked: None,
+        regions: Region::ALL
+            .map(|r| Choice::new(r.location(), r.words()))
+            .into(),
+        organizations: Vec::new(),
+        scopes: SCOPES.join(","),
+    }
+}

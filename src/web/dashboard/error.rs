@@ -1,0 +1,143 @@
+//! A page that could not be served: what it becomes, and the one place where it is logged.
+//!
+//! Handlers and extractors answer with a bare error page; the middleware [`show`] draws it once
+//! more with the number of the request, which only it knows for both.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{StatusCode, header};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse, ResponseError};
+use askama::Template as _;
+
+use crate::app::AppError;
+use crate::store::StoreError;
+use crate::web::middleware::request_id::RequestId;
+use crate::web::pages::error::ErrorPage;
+
+/// Why a page was not served.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// Nobody is signed in; where the visitor wanted to go.
+    #[error("nobody is signed in")]
+    SignIn(String),
+    /// Missing, or another tenant's.
+    #[error("nothing is at this address")]
+    NotFound,
+    /// The role does not allow it.
+    #[error("the role does not allow it")]
+    Role,
+    /// The form's token is missing or not this session's.
+    #[error("the form's token is missing or wrong")]
+    Forged,
+    /// The form cannot be read, or lacks what our own forms hold.
+    #[error("the form cannot be read")]
+    Unreadable,
+    #[error("the form is too large")]
+    TooLarge,
+    #[error("too many attempts")]
+    TooMany,
+    #[error(transparent)]
+    App(#[from] AppError),
+    #[error("the page could not be drawn")]
+    Draw(#[from] askama::Error),
+}
+
+impl PageError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::SignIn(_) => StatusCode::SEE_OTHER,
+            Self::NotFound | Self::App(AppError::NotFound(_)) => StatusCode::NOT_FOUND,
+            Self::Role | Self::Forged => StatusCode::FORBIDDEN,
+            Self::Unreadable | Self::App(AppError::Invalid(_)) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::App(AppError::Conflict(_) | AppError::Open(_) | AppError::Suppressed(_)) => {
+                StatusCode::CONFLICT
+            }
+            Self::App(AppError::Store(StoreError::Db(_) | StoreError::Closed) | AppError::Busy) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::App(AppError::Store(_) | AppError::Vault(_) | AppError::Password(_))
+            | Self::Draw(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn answer(&self, request_id: String) -> HttpResponse {
+        if let Self::SignIn(wanted) = self {
+            return HttpResponse::SeeOther()
+                .insert_header((header::LOCATION, sign_in_path(wanted)))
+                .finish();
+        }
+        let status = self.status();
+        let mut page = ErrorPage::of(status.as_u16(), request_id);
+        match self {
+            Self::Forged => {
+                page.title = "This form is too old";
+                page.sentence = "Nothing was changed. Go back, load the page again and repeat \
+                                 what you did."
+                    .into();
+            }
+            // These words are ours, never a provider's.
+            Self::App(AppError::Conflict(why)) => page.sentence = format!("{why}.").into(),
+            _ => {}
+        }
+        let mut answer = HttpResponse::build(status);
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            answer.insert_header((header::RETRY_AFTER, "60"));
+        }
+        match page.render() {
+            Ok(html) => answer.content_type("text/html; charset=utf-8").body(html),
+            Err(_) => answer.finish(),
+        }
+    }
+
+    fn log(&self) {
+        if self.status().is_server_error() {
+            tracing::error!(
+                error = self as &dyn std::error::Error,
+                "A page could not be served: {self}"
+            );
+        }
+    }
+}
+
+impl ResponseError for PageError {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        self.answer(String::new())
+    }
+}
+
+/// The sign-in page, with the way back.
+fn sign_in_path(wanted: &str) -> String {
+    if wanted.is_empty() {
+        return "/sign-in".to_owned();
+    }
+    let next: String = form_urlencoded::byte_serialize(wanted.as_bytes()).collect();
+    format!("/sign-in?next={next}")
+}
+
+/// The middleware around every page: logs what failed and puts the request's number on it.
+pub async fn show<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let answer = next.call(request).await?;
+    let id = RequestId::of(answer.request()).map_or_else(String::new, |id| id.to_string());
+    let failed = answer
+        .response()
+        .error()
+        .and_then(Error::as_error::<PageError>);
+    let page = failed.map(|error| {
+        error.log();
+        error.answer(id)
+    });
+    Ok(match page {
+        Some(page) => answer.into_response(page),
+        None => answer.map_into_boxed_body(),
+    })
+}

@@ -1,0 +1,387 @@
+//! From stored rows to the view of an event: every row becomes a sentence that reads alone.
+
+use serde_json::Value;
+
+use super::history::given;
+use super::rules::sender_words;
+use crate::domain::decision::Decision;
+use crate::domain::delivery::{
+    Attempt, Delivery, DeliveryState, ProviderStatus, Receipt, Step, StepKind,
+};
+use crate::domain::event::Body;
+use crate::domain::ids::OrderId;
+use crate::domain::order::OrderKind;
+use crate::domain::rule::{MetValue, Op, Sender};
+use crate::render::{Encoding, Segments};
+use crate::store::Story;
+use crate::web::pages::event::{
+    DecisionView, DeliveryActions, DeliveryView, EventView, Exchange, RuleRef, StepView,
+};
+use crate::web::ui::phone::Length;
+use crate::web::ui::time::Moment;
+use crate::web::ui::tone::Tone;
+
+/// The view of an event.
+pub(super) fn of(story: &Story, body: Option<&Body>, moment: Moment) -> EventView {
+    let event = &story.event;
+    let open = story.deliveries.iter().find(|d| d.state.blocks_replay());
+    EventView {
+        id: event.id,
+        at: event.received_at,
+        event_type: event.event_type.or(event.path_type),
+        state: event.state,
+        source: event.source,
+        label: given(event.label.clone()),
+        document_kind: event.document_kind.map(|k| k.words().to_owned()),
+        document: given(event.document_number.clone()),
+        customer: given(event.party_name.clone()),
+        amount: event.amount,
+        currency: given(event.currency.clone()),
+        decisions: story.decisions.iter().map(|d| decision(story, d)).collect(),
+        rules_not_asked: u64::try_from(event.rules_not_asked).unwrap_or(0),
+        deliveries: story
+            .deliveries
+            .iter()
+            .map(|d| delivery_view(story, d, moment))
+            .collect(),
+        body: body.map(|b| pretty(&b.bytes)),
+        replay_blocked: open.map(|open| {
+            let whose = if open.recipient.is_empty() {
+                String::new()
+            } else {
+                format!(" to {}", open.recipient)
+            };
+            format!(
+                "The message{whose} is still open ({}). Wait for it, or decide about it first; \
+                 then the event can be replayed.",
+                open.state.words()
+            )
+        }),
+    }
+}
+
+/// JSON is indented, names and numbers as they came; anything else is shown as it is.
+fn pretty(bytes: &[u8]) -> String {
+    serde_json::from_slice::<Value>(bytes)
+        .ok()
+        .and_then(|json| serde_json::to_string_pretty(&json).ok())
+        .unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned())
+}
+
+fn decision(story: &Story, of: &Decision) -> DecisionView {
+    let met: Vec<MetValue> = serde_json::from_str(&of.met).unwrap_or_default();
+    DecisionView {
+        at: of.decided_at,
+        rule: of.rule.map(|id| RuleRef {
+            id,
+            name: of.rule_name.clone(),
+            version: u32::try_from(of.rule_version).unwrap_or(0),
+        }),
+        yes: of.is_match,
+        reason: of.reason.clone(),
+        met: met.into_iter().map(met_words).collect(),
+        order: ordered(story, of.order),
+    }
+}
+
+/// "total" and "950.00 (asked: is at least 1000)".
+fn met_words(of: MetValue) -> (String, String) {
+    let asked = match Op::parse(&of.op) {
+        Some(op) => op.words(),
+        None => of.op.as_str(),
+    };
+    let met = of.met.as_deref().unwrap_or("not given");
+    let words = format!("{met} (asked: {asked} {}", of.expected);
+    (of.field, format!("{})", words.trim_end()))
+}
+
+/// "Replay by Ada".
+fn ordered(story: &Story, id: OrderId) -> Option<String> {
+    let order = story.orders.iter().find(|o| o.id == id)?;
+    let what = match order.kind {
+        OrderKind::ReplayEvent => "Replay",
+        OrderKind::ReplayDelivery => "Sent again",
+    };
+    Some(format!("{what} by {}", order.requested_by))
+}
+
+/// The view of one message.
+pub(super) fn delivery_view(story: &Story, of: &Delivery, moment: Moment) -> DeliveryView {
+    let sender: Option<Sender> = serde_json::from_str(&of.sender).ok();
+    DeliveryView {
+        id: of.id,
+        state: of.state,
+        channel: of.channel,
+        at: of.created_at,
+        recipient: given(of.recipient.clone()),
+        address: of.address.clone(),
+        sender: sender_words(sender.as_ref()),
+        rule: (!of.rule.is_nil()).then(|| RuleRef {
+            id: of.rule,
+            name: of.rule_name.clone(),
+            version: u32::try_from(of.rule_version).unwrap_or(0),
+        }),
+        text: of.body.clone(),
+        length: length(&of.body),
+        reason: (!of.reason.is_empty()).then(|| ended(&of.reason)),
+        steps: steps(story, of),
+        proof: proof(story, of, moment),
+        actions: actions(story, of),
+    }
+}
+
+/// What a text costs as an SMS.
+pub(super) fn length(text: &str) -> Length {
+    let segments = Segments::of(text);
+    Length {
+        segments: u32::try_from(segments.count).unwrap_or(u32::MAX),
+        characters: u32::try_from(segments.units).unwrap_or(u32::MAX),
+        unicode: segments.encoding == Encoding::Ucs2,
+    }
+}
+
+/// A sentence that ends like one.
+pub(super) fn ended(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() || text.ends_with(['.', '!', '?', '…']) {
+        text.to_owned()
+    } else {
+        format!("{text}.")
+    }
+}
+
+fn actions(story: &Story, of: &Delivery) -> DeliveryActions {
+    let is_whole = !of.address.is_empty() && !of.body.is_empty();
+    let is_open = story
+        .deliveries
+        .iter()
+        .any(|d| d.state.blocks_replay() && d.address == of.address);
+    DeliveryActions {
+        send_again: match of.state {
+            DeliveryState::Unknown => true,
+            DeliveryState::Suppressed => false,
+            state => is_whole && !is_open && !state.blocks_replay(),
+        },
+        it_arrived: of.state == DeliveryState::Unknown,
+        call_off: matches!(
+            of.state,
+            DeliveryState::Unknown | DeliveryState::Held | DeliveryState::Queued
+        ),
+    }
+}
+
+fn steps(story: &Story, of: &Delivery) -> Vec<StepView> {
+    let attempts: Vec<&Attempt> = story
+        .attempts
+        .iter()
+        .filter(|a| a.delivery == of.id)
+        .collect();
+    let own = story.steps.iter().filter(|s| s.delivery == of.id);
+    let mut steps: Vec<StepView> = own.map(|step| step_view(step, &attempts)).collect();
+    let receipts = story.receipts.iter().filter(|r| r.delivery == of.id);
+    // What Twilio answered at once is the attempt's own step.
+    let later = receipts.filter(|r| r.source != "answer");
+    steps.extend(later.map(|r| receipt_view(r, of, &attempts)));
+    if of.state == DeliveryState::Sending
+        && let Some(attempt) = attempts.iter().find(|a| a.attempt_no == of.attempt_no)
+    {
+        steps.push(StepView {
+            at: attempt.started_at,
+            tone: Tone::Waiting,
+            sentence: "Being handed to Twilio.".to_owned(),
+            exchange: Some(Exchange {
+                request: request(attempt),
+                response: String::new(),
+            }),
+        });
+    }
+    if let Some(first) = of.replay_of {
+        let again = ordered(story, of.order).unwrap_or_else(|| "Sent again".to_owned());
+        let earlier = story.deliveries.iter().find(|d| d.id == first);
+        let sentence = match earlier {
+            Some(d) => format!("{again}; the message before it is “{}”.", d.state.words()),
+            None => format!("{again}."),
+        };
+        steps.push(StepView {
+            at: of.created_at,
+            tone: Tone::Quiet,
+            sentence,
+            exchange: None,
+        });
+    }
+    steps.sort_by_key(|s| s.at);
+    steps
+}
+
+const fn tone(kind: StepKind) -> Tone {
+    match kind {
+        StepKind::Refused => Tone::Failed,
+        StepKind::Unknown
+        | StepKind::LeaseExpired
+        | StepKind::NeedsPerson
+        | StepKind::Double
+        | StepKind::GaveUp => Tone::Needs,
+        StepKind::Held => Tone::Held,
+        StepKind::Accepted
+        | StepKind::Retry
+        | StepKind::Look
+        | StepKind::Absent
+        | StepKind::Waits
+        | StepKind::Unconfirmed => Tone::Waiting,
+        StepKind::Found | StepKind::Resolved => Tone::Ok,
+        StepKind::Released => Tone::Queued,
+        StepKind::Expired | StepKind::Suppressed | StepKind::Canceled => Tone::Quiet,
+    }
+}
+
+fn step_view(of: &Step, attempts: &[&Attempt]) -> StepView {
+    let detail: Value = serde_json::from_str(&of.detail).unwrap_or_default();
+    let exchange = detail.get("response").map(|response| Exchange {
+        request: attempts
+            .iter()
+            .find(|a| a.attempt_no == of.attempt_no)
+            .map_or_else(String::new, |a| request(a)),
+        response: answer(response),
+    });
+    StepView {
+        at: of.at,
+        tone: tone(of.kind),
+        sentence: ended(&of.sentence),
+        exchange,
+    }
+}
+
+/// The kept request: method, address and form, one field per line.
+fn request(of: &Attempt) -> String {
+    let kept: Value = serde_json::from_str(&of.request).unwrap_or_default();
+    let part = |name: &str| kept.get(name).and_then(Value::as_str).unwrap_or_default();
+    let mut text = format!("{} {}", part("method"), part("url"));
+    for pair in kept
+        .get("form")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        if let (Some(name), Some(value)) = (
+            pair.get(0).and_then(Value::as_str),
+            pair.get(1).and_then(Value::as_str),
+        ) {
+            text.extend(["\n", name, ": ", value]);
+        }
+    }
+    text.trim().to_owned()
+}
+
+/// The kept answer: status, Twilio's own number for it, and the body.
+fn answer(of: &Value) -> String {
+    let Some(http) = of.get("http").and_then(Value::as_u64) else {
+        return "No answer came.".to_owned();
+    };
+    let mut text = format!("HTTP {http}");
+    if let Some(id) = of.get("request_id").and_then(Value::as_str) {
+        text.extend(["\nTwilio-Request-Id: ", id]);
+    }
+    if let Some(body) = of.get("body").and_then(Value::as_str) {
+        text.push_str("\n\n");
+        text.push_str(&pretty(body.as_bytes()));
+    }
+    text
+}
+
+fn receipt_view(of: &Receipt, delivery: &Delivery, attempts: &[&Attempt]) -> StepView {
+    let status = ProviderStatus::parse(&of.status);
+    let code = if of.error_code == 0 {
+        String::new()
+    } else {
+        format!(" (Twilio's error {})", of.error_code)
+    };
+    let (tone, mut sentence) = match status {
+        Some(ProviderStatus::Delivered | ProviderStatus::Read) => {
+            let word = if status == Some(ProviderStatus::Read) {
+                "Read"
+            } else {
+                "Delivered"
+            };
+            let began = attempts
+                .iter()
+                .map(|a| a.started_at)
+                .rfind(|at| *at <= of.at);
+            (Tone::Ok, format!("{word}{}.", later(began, of)))
+        }
+        Some(ProviderStatus::Sent) => {
+            (Tone::Waiting, "Twilio handed it to the carrier.".to_owned())
+        }
+        Some(ProviderStatus::Failed) => (Tone::Failed, format!("Twilio could not send it{code}.")),
+        Some(ProviderStatus::Undelivered) => (
+            Tone::Failed,
+            format!("The carrier could not deliver it{code}."),
+        ),
+        Some(ProviderStatus::Canceled) => (Tone::Quiet, "Canceled at Twilio.".to_owned()),
+        Some(_) => (Tone::Waiting, "Twilio has it in its queue.".to_owned()),
+        None => (Tone::Quiet, format!("Twilio says “{}”{code}.", of.status)),
+    };
+    if !delivery.sid.is_empty() && of.sid != delivery.sid {
+        sentence.extend([" (Message ", of.sid.as_str(), ".)"]);
+    }
+    if !of.is_verified {
+        sentence.push_str(" (Told without a signature that we can check.)");
+    }
+    StepView {
+        at: of.at,
+        tone,
+        sentence,
+        exchange: None,
+    }
+}
+
+/// " 4.1 s later", counted from the call.
+fn later(began: Option<chrono::DateTime<chrono::Utc>>, of: &Receipt) -> String {
+    let Some(span) = began.map(|began| of.at - began) else {
+        return String::new();
+    };
+    let tenths = span.num_milliseconds() / 100;
+    match tenths {
+        0..1_200 => format!(" {}.{} s later", tenths / 10, tenths % 10),
+        1_200..72_000 => format!(" {} minutes later", tenths / 600),
+        _ => String::new(),
+    }
+}
+
+/// What each look into Twilio's list showed.
+fn proof(story: &Story, of: &Delivery, moment: Moment) -> Vec<String> {
+    let looks = story.steps.iter().filter(|s| s.delivery == of.id);
+    looks.filter_map(|step| look(step, moment)).collect()
+}
+
+fn look(step: &Step, moment: Moment) -> Option<String> {
+    let detail: Value = serde_json::from_str(&step.detail).ok()?;
+    let listed = detail.get("listed")?.as_u64()?;
+    let clock = |at: &Value| {
+        let at = at.as_str()?.parse::<chrono::DateTime<chrono::Utc>>().ok()?;
+        Some(
+            at.with_timezone(&moment.zone)
+                .format("%H:%M:%S")
+                .to_string(),
+        )
+    };
+    let window = detail.get("window");
+    let bound = |index: usize| window.and_then(|w| w.get(index)).and_then(clock);
+    let between = match (bound(0), bound(1)) {
+        (Some(from), Some(to)) => format!(", looking for ours between {from} and {to}"),
+        _ => String::new(),
+    };
+    let messages = if listed == 1 { "message" } else { "messages" };
+    let witness = detail.get("witness").and_then(Value::as_str);
+    let witness = match (
+        witness,
+        detail.get("witness_shown").and_then(Value::as_bool),
+    ) {
+        (Some(sid), Some(true)) => format!("The witness {sid}, taken later, was in the list"),
+        (Some(sid), _) => format!("The witness {sid}, taken later, was not in the list"),
+        (None, _) => "No later message of this account is known that could be a witness".to_owned(),
+    };
+    let at = step.at.with_timezone(&moment.zone).format("%H:%M:%S");
+    Some(format!(
+        "At {at} Twilio listed {listed} {messages} to this number{between}. {witness}."
+    ))
+}

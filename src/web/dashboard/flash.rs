@@ -1,0 +1,156 @@
+//! What the last action did, told once on the next page.
+//!
+//! The cookie bears a key of this list, never a sentence: whoever can set it can choose among our
+//! own words, and no more.
+
+use actix_web::HttpRequest;
+use actix_web::cookie::Cookie;
+use actix_web::cookie::time::Duration;
+
+use super::cookies;
+use crate::config::web::PublicUrl;
+use crate::web::chrome::{Flash, FlashKind};
+
+/// Everything that can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    SignedOut,
+    Welcome,
+    Stopped,
+    Resumed,
+    RuleSaved,
+    RuleOn,
+    RuleOff,
+    RuleDeleted,
+    EventReplayed,
+    ReplayPending,
+    MessageReplayed,
+    Arrived,
+    SentAgain,
+    CalledOff,
+    TwilioSaved,
+    TwilioChecked,
+    TwilioRefused,
+    TwilioNotAsked,
+    SettingsSaved,
+    HookExists,
+}
+
+impl Told {
+    const ALL: [Self; 20] = [
+        Self::SignedOut,
+        Self::Welcome,
+        Self::Stopped,
+        Self::Resumed,
+        Self::RuleSaved,
+        Self::RuleOn,
+        Self::RuleOff,
+        Self::RuleDeleted,
+        Self::EventReplayed,
+        Self::ReplayPending,
+        Self::MessageReplayed,
+        Self::Arrived,
+        Self::SentAgain,
+        Self::CalledOff,
+        Self::TwilioSaved,
+        Self::TwilioChecked,
+        Self::TwilioRefused,
+        Self::TwilioNotAsked,
+        Self::SettingsSaved,
+        Self::HookExists,
+    ];
+
+    const fn key(self) -> &'static str {
+        match self {
+            Self::SignedOut => "signed-out",
+            Self::Welcome => "welcome",
+            Self::Stopped => "stopped",
+            Self::Resumed => "resumed",
+            Self::RuleSaved => "rule-saved",
+            Self::RuleOn => "rule-on",
+            Self::RuleOff => "rule-off",
+            Self::RuleDeleted => "rule-deleted",
+            Self::EventReplayed => "event-replayed",
+            Self::ReplayPending => "replay-pending",
+            Self::MessageReplayed => "message-replayed",
+            Self::Arrived => "arrived",
+            Self::SentAgain => "sent-again",
+            Self::CalledOff => "called-off",
+            Self::TwilioSaved => "twilio-saved",
+            Self::TwilioChecked => "twilio-checked",
+            Self::TwilioRefused => "twilio-refused",
+            Self::TwilioNotAsked => "twilio-not-asked",
+            Self::SettingsSaved => "settings-saved",
+            Self::HookExists => "hook-exists",
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::SignedOut => "You are signed out.",
+            Self::Welcome => {
+                "Company and account are made. Connect Zoho Books and Twilio, then write a rule."
+            }
+            Self::Stopped => "All sending is stopped. Messages are held until you resume it.",
+            Self::Resumed => "Sending goes on, with the messages that were held.",
+            Self::RuleSaved => "The rule is saved.",
+            Self::RuleOn => "The rule is on.",
+            Self::RuleOff => "The rule is off. It is not asked until you turn it on again.",
+            Self::RuleDeleted => "The rule is deleted.",
+            Self::EventReplayed => "The event was decided again with today's rules.",
+            Self::ReplayPending => "The event will be decided again in a moment.",
+            Self::MessageReplayed => "The message is on its way once more.",
+            Self::Arrived => "Noted that it arrived. It is not sent again.",
+            Self::SentAgain => "The message is sent again.",
+            Self::CalledOff => "The message is called off.",
+            Self::TwilioSaved => "The Twilio account is saved. Check it to see whether it works.",
+            Self::TwilioChecked => "Twilio accepts the credentials.",
+            Self::TwilioRefused => "Twilio does not accept this account. See below what it says.",
+            Self::TwilioNotAsked => "Twilio could not be asked just now. Try again in a minute.",
+            Self::SettingsSaved => "The settings are saved.",
+            Self::HookExists => "The web address is there already.",
+        }
+    }
+
+    /// The note that a page shows.
+    pub fn flash(self) -> Flash {
+        let kind = match self {
+            Self::TwilioRefused | Self::TwilioNotAsked => FlashKind::Refused,
+            _ => FlashKind::Done,
+        };
+        Flash {
+            kind,
+            sentence: self.sentence().to_owned(),
+        }
+    }
+
+    /// The cookie that bears it to the next page.
+    pub fn cookie(self, url: &PublicUrl) -> Cookie<'static> {
+        cookies::make(cookies::FLASH, self.key(), Duration::minutes(1), url)
+    }
+
+    /// What the last action left, if it is one of ours.
+    pub fn of(request: &HttpRequest) -> Option<Self> {
+        let cookie = request.cookie(cookies::FLASH)?;
+        Self::ALL.into_iter().find(|t| t.key() == cookie.value())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn only_our_own_words_can_be_told() {
+        let told = |value: &str| {
+            let cookie = Cookie::new(cookies::FLASH, value.to_owned());
+            Told::of(&TestRequest::default().cookie(cookie).to_http_request())
+        };
+        for each in Told::ALL {
+            assert_eq!(told(each.key()), Some(each));
+        }
+        assert_eq!(told("<b>You won</b>"), None);
+    }
+}

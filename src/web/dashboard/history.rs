@@ -1,0 +1,175 @@
+//! The history and the rejected requests.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+
+use super::error::PageError;
+use crate::app::history::History;
+use crate::domain::delivery::{Delivery, DeliveryState};
+use crate::domain::event::{Event, EventState};
+use crate::domain::page::{Cursor, Page};
+use crate::store::{EventFilter, EventSearch, RejectedRequest};
+use crate::web::chrome::Section;
+use crate::web::extract::tenant::Seat;
+use crate::web::pages::history::{
+    EventRow, HistoryFilters, HistoryPage, HistoryView, RejectedPage, RejectedRow, ResultFilter,
+};
+
+const ROWS: u64 = 50;
+
+/// `GET /t/{tenant}/history`. A filter that is none of ours is left out, as if it were not there.
+pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
+    let query = seat.query();
+    let get = |name: &str| {
+        let found = query.iter().find(|(n, _)| n == name);
+        found.map_or("", |(_, value)| value.as_str())
+    };
+    let filters = HistoryFilters {
+        state: EventState::parse(get("state")),
+        event_type: get("type").parse().ok(),
+        result: ResultFilter::parse(get("result")),
+        document: get("document").chars().take(100).collect(),
+        customer: get("customer").chars().take(200).collect(),
+    };
+    let cursor = Cursor::parse(get("at")).unwrap_or(Cursor::Newest);
+    let (tenant, search) = (seat.tenant(), search(&filters));
+    let found = seat
+        .ask(|app| async move { app.history(tenant, &search, cursor, ROWS).await })
+        .await?;
+    let page = HistoryPage {
+        chrome: seat.chrome(Section::History).await?,
+        view: view(found, filters, cursor),
+    };
+    seat.page(StatusCode::OK, &page)
+}
+
+fn search(filters: &HistoryFilters) -> EventSearch {
+    EventSearch {
+        filter: EventFilter {
+            state: filters.state,
+            event_type: filters.event_type,
+            ..EventFilter::default()
+        },
+        states: filters.result.map_or_else(Vec::new, states),
+        or_unrecognised: filters.result == Some(ResultFilter::NeedsYou),
+        document: filters.document.clone(),
+        customer: filters.customer.clone(),
+    }
+}
+
+fn states(of: ResultFilter) -> Vec<DeliveryState> {
+    match of {
+        ResultFilter::NeedsYou => vec![DeliveryState::Unknown, DeliveryState::Held],
+        ResultFilter::Failed => vec![DeliveryState::Failed, DeliveryState::Undelivered],
+        ResultFilter::Waiting => vec![
+            DeliveryState::Queued,
+            DeliveryState::Held,
+            DeliveryState::Sending,
+            DeliveryState::Accepted,
+            DeliveryState::Sent,
+        ],
+        ResultFilter::Delivered => vec![DeliveryState::Delivered, DeliveryState::Read],
+    }
+}
+
+fn view(found: History, filters: HistoryFilters, cursor: Cursor) -> HistoryView {
+    let deliveries = found.deliveries;
+    let events = found.events;
+    HistoryView {
+        events: Page {
+            rows: events
+                .rows
+                .into_iter()
+                .map(|e| row(e, &deliveries))
+                .collect(),
+            newer: events.newer,
+            older: events.older,
+        },
+        filters,
+        is_newest: cursor == Cursor::Newest,
+        searched_back_to: found.searched_back_to,
+        has_connection: found.has_events,
+        rejected: found.rejected,
+    }
+}
+
+fn row(event: Event, deliveries: &[Delivery]) -> EventRow {
+    let own = deliveries.iter().filter(|d| d.id.event == event.id);
+    EventRow {
+        id: event.id,
+        at: event.received_at,
+        event_type: event.event_type.or(event.path_type),
+        state: event.state,
+        document: given(event.document_number),
+        customer: given(event.party_name),
+        amount: event.amount,
+        currency: given(event.currency),
+        deliveries: own.map(|d| d.state).collect(),
+    }
+}
+
+/// A text, unless it is empty.
+pub(super) fn given(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// `GET /t/{tenant}/rejected`.
+pub(super) async fn rejected(seat: Seat) -> Result<HttpResponse, PageError> {
+    let tenant = seat.tenant();
+    let rows = seat
+        .ask(|app| async move { app.rejected_requests(tenant).await })
+        .await?;
+    let page = RejectedPage {
+        chrome: seat.chrome(Section::History).await?,
+        rejected: Page {
+            rows: rows.into_iter().map(rejected_row).collect(),
+            newer: None,
+            older: None,
+        },
+    };
+    seat.page(StatusCode::OK, &page)
+}
+
+fn rejected_row(of: RejectedRequest) -> RejectedRow {
+    let compared: serde_json::Value = serde_json::from_str(&of.compared).unwrap_or_default();
+    let mut facts = Vec::new();
+    let text = |name: &str| compared.get(name).and_then(serde_json::Value::as_str);
+    if let Some(kind) = text("content_type") {
+        facts.push(format!("content type {kind}"));
+    }
+    if compared
+        .get("query_present")
+        .and_then(serde_json::Value::as_bool)
+        == Some(true)
+    {
+        facts.push("with a query".to_owned());
+    }
+    if let Some(received) = text("received") {
+        facts.push(format!("its signature begins with {received}"));
+    }
+    let computed = compared
+        .get("computed")
+        .and_then(serde_json::Value::as_array);
+    let computed: Vec<&str> = computed
+        .into_iter()
+        .flatten()
+        .filter_map(serde_json::Value::as_str)
+        .collect();
+    if !computed.is_empty() {
+        facts.push(format!("ours with {}", computed.join(" or ")));
+    }
+    facts.push(format!("from {}", of.address));
+    if of.like_it > 0 {
+        facts.push(format!("{} more like it were counted", of.like_it));
+    }
+    RejectedRow {
+        at: of.at,
+        reason: of.reason,
+        compared: facts.join("; "),
+        path: of.path,
+        size_bytes: compared
+            .get("body_bytes")
+            .and_then(serde_json::Value::as_u64)
+            .unwrap_or(0),
+    }
+}

@@ -1,0 +1,191 @@
+//! A made-up document of each kind: what the editor's preview is filled in with.
+
+use chrono::TimeDelta;
+use serde_json::{Map, Value, json};
+
+use super::event_view::length;
+use crate::domain::document::{DocumentKind, Person};
+use crate::domain::money::Currency;
+use crate::domain::rule::{Facts, OWN_FIELDS, is_known, known_fields};
+use crate::render::Template;
+use crate::web::form::FormState;
+use crate::web::pages::rules::TemplateName;
+use crate::web::ui::field::Choice;
+use crate::web::ui::phone::Length;
+use crate::web::ui::time::Moment;
+
+/// What conditions mostly ask about, whatever the document.
+const USUAL: [&str; 22] = [
+    "total",
+    "balance",
+    "amount",
+    "status",
+    "currency_code",
+    "customer_name",
+    "vendor_name",
+    "due_date",
+    "date",
+    "invoice_number",
+    "bill_number",
+    "purchaseorder_number",
+    "payment_number",
+    "payment_mode",
+    "reference_number",
+    "payment_terms_label",
+    "salesperson_name",
+    "label",
+    "contact.name",
+    "contact.mobile",
+    "contact.email",
+    "payment_link",
+];
+
+const LINK: &str = "https://books.example/pay/3";
+
+/// The choices of a condition's field: the usual ones, all others of the kind, and those that the
+/// rule has already.
+pub(super) fn fields(kind: DocumentKind, form: &FormState) -> Vec<Choice> {
+    let mut names: Vec<String> = USUAL.iter().map(|n| (*n).to_owned()).collect();
+    let others = known_fields(kind).iter().chain(OWN_FIELDS);
+    // A formatted field repeats a plain one as text, which compares badly.
+    names.extend(
+        others
+            .filter(|n| !n.ends_with("_formatted"))
+            .map(|n| (*n).to_owned()),
+    );
+    for row in 0..super::rule_form::rows(form) {
+        names.push(form.value(&format!("condition.{row}.field")).to_owned());
+    }
+    let mut choices: Vec<Choice> = Vec::with_capacity(names.len());
+    for name in names {
+        if !name.is_empty() && choices.iter().all(|c| c.value != name) {
+            choices.push(Choice::new(name.clone(), name));
+        }
+    }
+    choices
+}
+
+/// A document that could be.
+#[derive(Debug, Clone)]
+pub(super) struct Sample {
+    kind: DocumentKind,
+    fields: Map<String, Value>,
+    person: Person,
+    currency: Option<Currency>,
+    today: chrono::NaiveDate,
+}
+
+impl Sample {
+    /// The sample of a kind, in the tenant's currency, due soon.
+    pub(super) fn of(kind: DocumentKind, currency: &str, moment: Moment) -> Self {
+        let today = moment.now.with_timezone(&moment.zone).date_naive();
+        let (day, due) = (today.to_string(), (today + TimeDelta::days(14)).to_string());
+        let all = json!({
+            "invoice_number": "INV-00003", "bill_number": "BILL-00012",
+            "purchaseorder_number": "PO-00007", "payment_number": "41",
+            "customer_name": "Bowman & Co", "vendor_name": "Molly Johnson",
+            "company_name": "Bowman & Co",
+            "total": 1350.00, "balance": 1350.00, "amount": 450.00,
+            "currency_code": currency, "status": "sent",
+            "date": day, "due_date": due, "payment_mode": "Bank transfer",
+            "reference_number": "REF-19", "payment_terms_label": "Net 15",
+            "description": "Paper and envelopes", "account_name": "Office supplies",
+            "paid_through_account_name": "Main account",
+            "salesperson_name": "Ada Lindqvist", "notes": "Thank you",
+        });
+        let fields = match all {
+            Value::Object(all) => all.into_iter().filter(|(n, _)| is_known(kind, n)).collect(),
+            _ => Map::new(),
+        };
+        Self {
+            kind,
+            fields,
+            person: Person {
+                first_name: Some("Benjamin".to_owned()),
+                last_name: Some("George".to_owned()),
+                email: Some("benjamin@example.com".to_owned()),
+                phone: Some("+44 20 7946 0123".to_owned()),
+                mobile: Some("+44 7700 900123".to_owned()),
+                ..Person::default()
+            },
+            currency: Currency::parse(currency).ok(),
+            today,
+        }
+    }
+
+    /// The text filled in; where it does not compile yet, as it was typed.
+    pub(super) fn preview(&self, source: &str) -> (String, Length) {
+        let filled = Template::parse(source, self.kind)
+            .ok()
+            .and_then(|template| template.render(&self.facts()).ok());
+        let text = filled.unwrap_or_else(|| source.to_owned());
+        let length = length(&text);
+        (text, length)
+    }
+
+    /// The names that a text may use, with their values here.
+    pub(super) fn names(&self) -> Vec<TemplateName> {
+        let facts = self.facts();
+        let own = self.fields.keys().map(String::as_str);
+        let names = own.chain(OWN_FIELDS.iter().copied());
+        names
+            .map(|name| TemplateName {
+                name: name.to_owned(),
+                sample: facts
+                    .get(name)
+                    .map_or_else(String::new, |f| f.words().into_owned()),
+            })
+            .collect()
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            fields: &self.fields,
+            payment_link: Some(LINK),
+            contact: Some(&self.person),
+            label: Some("14d"),
+            currency: self.currency,
+            today: self.today,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(kind: DocumentKind) -> Sample {
+        let moment = Moment {
+            zone: chrono_tz::UTC,
+            now: "2026-06-01T10:00:00Z".parse().unwrap(),
+        };
+        Sample::of(kind, "EUR", moment)
+    }
+
+    #[test]
+    fn every_kind_has_a_number_or_an_amount_to_show() {
+        for kind in DocumentKind::ALL {
+            let names = sample(kind).names();
+            let given = |n: &str| names.iter().any(|t| t.name == n && !t.sample.is_empty());
+            assert!(given("total") || given("amount"), "{kind}: {names:?}");
+            assert!(given("contact.name"), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_shown_filled_in_and_a_broken_one_as_typed() {
+        let sample = sample(DocumentKind::Invoice);
+        let (text, length) = sample.preview("Hello {{ contact.first_name }}: {{ invoice_number }}");
+        assert_eq!(text, "Hello Benjamin: INV-00003");
+        assert_eq!(length.segments, 1);
+        assert_eq!(sample.preview("Hello {{ nam").0, "Hello {{ nam");
+    }
+
+    #[test]
+    fn a_field_that_the_rule_has_stays_in_the_list() {
+        let form = FormState::new().with("condition.0.field", "cf_colour");
+        let choices = fields(DocumentKind::Invoice, &form);
+        assert!(choices.iter().any(|c| c.value == "cf_colour"));
+        assert_eq!(choices.iter().filter(|c| c.value == "total").count(), 1);
+    }
+}

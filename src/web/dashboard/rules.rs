@@ -1,0 +1,262 @@
+//! Rules: the list, the editor, switching, moving and deleting.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+
+use super::error::PageError;
+use super::flash::Told;
+use super::{rule_form, rule_sample};
+use crate::app::AppError;
+use crate::app::rules::RuleSwitches;
+use crate::domain::connection::{Connection, Provider};
+use crate::domain::event::EventType;
+use crate::domain::ids::RuleId;
+use crate::domain::rule::{Conditions, Op, Recipient, Rule, Sender};
+use crate::domain::user::Role;
+use crate::web::chrome::Section;
+use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::form::FormState;
+use crate::web::pages::rules::{RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage};
+use crate::web::ui::field::Choice;
+use crate::web::ui::rule_sentence::RuleSentence;
+
+/// `GET /t/{tenant}/rules`.
+pub(super) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
+    let tenant = seat.tenant();
+    let rules = seat
+        .ask(|app| async move { app.rules(tenant).await })
+        .await?;
+    let page = RulesPage {
+        chrome: seat.chrome(Section::Rules).await?,
+        rules: rules.iter().map(line).collect(),
+    };
+    seat.page(StatusCode::OK, &page)
+}
+
+/// `GET /t/{tenant}/rules/new`.
+pub(super) async fn new(seat: Seat) -> Result<HttpResponse, PageError> {
+    seat.require(Role::Editor)?;
+    editor(&seat, None, rule_form::empty(), StatusCode::OK).await
+}
+
+/// `POST /t/{tenant}/rules`.
+pub(super) async fn create(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    save(posted, None).await
+}
+
+/// `GET /t/{tenant}/rules/{rule}`.
+pub(super) async fn edit(seat: Seat) -> Result<HttpResponse, PageError> {
+    let id: RuleId = seat.id("rule")?;
+    let rule = find(&seat, id).await?;
+    editor(&seat, Some(id), rule_form::of(&rule), StatusCode::OK).await
+}
+
+/// `POST /t/{tenant}/rules/{rule}`.
+pub(super) async fn update(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let id: RuleId = posted.seat.id("rule")?;
+    save(posted, Some(id)).await
+}
+
+async fn save(posted: SeatForm, id: Option<RuleId>) -> Result<HttpResponse, PageError> {
+    let SeatForm { seat, form } = posted;
+    seat.require(Role::Editor)?;
+    let typed = rule_form::read(&form);
+    let switches = RuleSwitches {
+        enabled: Some(form.state(&[]).ticked("enabled")),
+        position: None,
+    };
+    let (tenant, actor, definition) = (seat.tenant(), seat.actor(), typed.definition.clone());
+    let saved = seat
+        .ask(|app| async move {
+            match id {
+                Some(id) => {
+                    app.update_rule(tenant, id, &definition, switches, &actor)
+                        .await
+                }
+                None => app.create_rule(tenant, &definition, switches, &actor).await,
+            }
+        })
+        .await;
+    match saved {
+        Ok(_) => Ok(seat.lead("/rules", Some(Told::RuleSaved))),
+        Err(PageError::App(AppError::Invalid(problems))) => {
+            let mut state = form.state(&[]);
+            typed.refuse(&problems, &mut state);
+            editor(&seat, id, state, StatusCode::UNPROCESSABLE_ENTITY).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `POST /t/{tenant}/rules/{rule}/activation`.
+pub(super) async fn activation(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let SeatForm { seat, form } = posted;
+    seat.require(Role::Editor)?;
+    let id: RuleId = seat.id("rule")?;
+    let (enabled, told) = match form.get("enabled") {
+        "1" => (true, Told::RuleOn),
+        "0" => (false, Told::RuleOff),
+        _ => return Err(PageError::Unreadable),
+    };
+    let (tenant, actor) = (seat.tenant(), seat.actor());
+    seat.ask(|app| async move { app.switch_rule(tenant, id, enabled, &actor).await })
+        .await?;
+    Ok(seat.lead("/rules", Some(told)))
+}
+
+/// `POST /t/{tenant}/rules/{rule}/position`.
+pub(super) async fn position(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let SeatForm { seat, form } = posted;
+    seat.require(Role::Editor)?;
+    let id: RuleId = seat.id("rule")?;
+    let up = match form.get("move") {
+        "up" => true,
+        "down" => false,
+        _ => return Err(PageError::Unreadable),
+    };
+    let tenant = seat.tenant();
+    seat.ask(|app| async move { app.move_rule(tenant, id, up).await })
+        .await?;
+    Ok(seat.lead("/rules", None))
+}
+
+/// `GET /t/{tenant}/rules/{rule}/deletion/new`.
+pub(super) async fn ask_deletion(seat: Seat) -> Result<HttpResponse, PageError> {
+    seat.require(Role::Editor)?;
+    let id: RuleId = seat.id("rule")?;
+    let rule = find(&seat, id).await?;
+    deletion_page(&seat, &rule, FormState::new(), StatusCode::OK).await
+}
+
+/// `POST /t/{tenant}/rules/{rule}/deletion`.
+pub(super) async fn deletion(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let SeatForm { seat, form } = posted;
+    seat.require(Role::Editor)?;
+    let id: RuleId = seat.id("rule")?;
+    let rule = find(&seat, id).await?;
+    if form.get("name") != rule.definition.name.trim() {
+        let mut state = form.state(&[]);
+        state.refuse(
+            "name",
+            "This is not the rule's name. Type it as it stands here.",
+        );
+        return deletion_page(&seat, &rule, state, StatusCode::UNPROCESSABLE_ENTITY).await;
+    }
+    let (tenant, actor) = (seat.tenant(), seat.actor());
+    seat.ask(|app| async move { app.delete_rule(tenant, id, &actor).await })
+        .await?;
+    Ok(seat.lead("/rules", Some(Told::RuleDeleted)))
+}
+
+async fn deletion_page(
+    seat: &Seat,
+    rule: &Rule,
+    form: FormState,
+    status: StatusCode,
+) -> Result<HttpResponse, PageError> {
+    let page = RuleDeletePage {
+        chrome: seat.chrome(Section::Rules).await?,
+        rule: line(rule),
+        form,
+    };
+    seat.page(status, &page)
+}
+
+async fn find(seat: &Seat, id: RuleId) -> Result<Rule, PageError> {
+    let tenant = seat.tenant();
+    seat.ask(|app| async move { app.rule(tenant, id).await })
+        .await
+}
+
+async fn editor(
+    seat: &Seat,
+    rule: Option<RuleId>,
+    form: FormState,
+    status: StatusCode,
+) -> Result<HttpResponse, PageError> {
+    let tenant = seat.tenant();
+    let twilio = seat
+        .ask(|app| async move {
+            // A rule that is gone meanwhile is not found, whatever was typed.
+            if let Some(id) = rule {
+                app.rule(tenant, id).await?;
+            }
+            app.connection(tenant, Provider::Twilio).await
+        })
+        .await?;
+    let chrome = seat.chrome(Section::Rules).await?;
+    let kind = form
+        .value("event_type")
+        .parse()
+        .unwrap_or(EventType::InvoiceCreated)
+        .document();
+    let sample = rule_sample::Sample::of(kind, &seat.member.tenant.currency, chrome.moment());
+    let (preview, preview_length) = sample.preview(form.value("template"));
+    let view = RuleEditView {
+        rule,
+        condition_rows: rule_form::rows(&form) + 2,
+        fields: rule_sample::fields(kind, &form),
+        operators: Op::ALL
+            .map(|op| Choice::new(op.as_str(), op.words()))
+            .into(),
+        senders: senders(twilio.as_ref(), form.value("sender")),
+        names: sample.names(),
+        form,
+        preview,
+        preview_length,
+    };
+    seat.page(status, &RuleEditPage { chrome, view })
+}
+
+/// The connection's default, its number and service, and whatever the rule has.
+fn senders(twilio: Option<&Connection>, own: &str) -> Vec<Choice> {
+    let mut choices = vec![Choice::new("default", "The default sender")];
+    let mut add = |value: &str| {
+        if !value.is_empty() && choices.iter().all(|c| c.value != value) {
+            let words =
+                rule_form::sender_of(value).map_or_else(String::new, |s| sender_words(Some(&s)));
+            choices.push(Choice::new(value, words));
+        }
+    };
+    if let Some(twilio) = twilio {
+        add(&twilio.settings.from);
+        add(&twilio.settings.messaging_service_sid);
+    }
+    add(own);
+    choices
+}
+
+/// A sender in words.
+pub(super) fn sender_words(of: Option<&Sender>) -> String {
+    match of {
+        None => "the default sender".to_owned(),
+        Some(Sender::From(from)) => from.clone(),
+        Some(Sender::MessagingService(sid)) => format!("Messaging Service {sid}"),
+    }
+}
+
+fn line(of: &Rule) -> RuleLine {
+    let definition = &of.definition;
+    let conditions = definition.conditions.list().iter().map(|c| {
+        let field = c.field.replace('_', " ");
+        let words = format!("{field} {} {}", c.op.words(), c.value);
+        words.trim_end().to_owned()
+    });
+    RuleLine {
+        id: of.id,
+        name: definition.name.clone(),
+        sentence: RuleSentence {
+            event_type: definition.event_type,
+            conditions: conditions.collect(),
+            all: matches!(definition.conditions, Conditions::All(_)),
+            channel: definition.channel,
+            recipient: match &definition.recipient {
+                Recipient::Contact => "the contact".to_owned(),
+                Recipient::Fixed(number) => number.grouped(),
+            },
+            sender: sender_words(definition.sender.as_ref()),
+        },
+        template: definition.template.body.clone(),
+        enabled: of.enabled,
+    }
+}

@@ -1,0 +1,163 @@
+//! The set-up of an empty instance: its first company and the person who operates it.
+//!
+//! The page closes for good with the first user, whoever makes them.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use secrecy::SecretString;
+
+use super::error::PageError;
+use super::flash::Told;
+use super::{Setup, session};
+use crate::app::accounts::TenantInput;
+use crate::app::{App, AppError, FieldProblem};
+use crate::crypto::token::SetupCode;
+use crate::domain::money::Currency;
+use crate::domain::phone::CountryCode;
+use crate::web::extract::client_addr::ClientAddr;
+use crate::web::extract::csrf_form::{Form, VisitForm};
+use crate::web::extract::tenant::redirect;
+use crate::web::form::FormState;
+use crate::web::on_main;
+use crate::web::pages::account::SetUpPage;
+use crate::web::pages::settings::{countries, currencies, zones};
+
+/// Whether the set-up page is there: it has a code, and nobody can sign in yet.
+pub(super) async fn is_open(setup: &Setup, app: &App) -> Result<bool, PageError> {
+    if setup.code.is_none() {
+        return Ok(false);
+    }
+    let is_empty = on_main(app, |app| async move {
+        Ok(app.store().platform().is_empty().await?)
+    });
+    Ok(is_empty.await?)
+}
+
+/// `GET /setup`.
+pub(super) async fn show(
+    request: HttpRequest,
+    setup: Data<Setup>,
+    app: Data<App>,
+) -> Result<HttpResponse, PageError> {
+    if !is_open(&setup, &app).await? {
+        return Ok(redirect("/sign-in", None));
+    }
+    let form = FormState::new()
+        .with("country", "US")
+        .with("zone", "UTC")
+        .with("currency", "USD");
+    page(&request, &app, StatusCode::OK, form)
+}
+
+/// `POST /setup`.
+pub(super) async fn make(
+    VisitForm(form): VisitForm,
+    request: HttpRequest,
+    setup: Data<Setup>,
+    app: Data<App>,
+) -> Result<HttpResponse, PageError> {
+    let Some(code) = setup.code.as_ref() else {
+        return Ok(redirect("/sign-in", None));
+    };
+    if !is_open(&setup, &app).await? {
+        return Ok(redirect("/sign-in", None));
+    }
+    let client = ClientAddr::of(&request);
+    if !setup.attempts.admit(client.0, "set-up", app.now()) {
+        return Err(PageError::TooMany);
+    }
+    let mut state = form.state(&["password", "code"]);
+    check(&form, code, &mut state);
+    if !state.is_valid() {
+        return page(&request, &app, StatusCode::UNPROCESSABLE_ENTITY, state);
+    }
+    let email = form.get("email").to_owned();
+    let password = form
+        .secret("password")
+        .unwrap_or_else(|| SecretString::from(String::new()));
+    let input = TenantInput {
+        name: form.get("company").to_owned(),
+        owner_email: email.clone(),
+        password: password.clone(),
+        country: form.get("country").to_owned(),
+        zone: form.get("zone").to_owned(),
+        currency: form.get("currency").to_owned(),
+    };
+    let made = on_main(&app, |app| async move {
+        // The operator first: as a user who exists they become the owner of the company too.
+        app.create_operator(&input.owner_email, input.password.clone())
+            .await?;
+        app.create_tenant(input).await
+    });
+    let made = match made.await {
+        Ok(made) => made,
+        Err(AppError::Invalid(problems)) => {
+            refuse(&problems, &mut state);
+            return page(&request, &app, StatusCode::UNPROCESSABLE_ENTITY, state);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let url = app.public_url();
+    match session::enter(&app, &request, email, password).await? {
+        Some(token) => {
+            let cookies = session::entered(&token, url)
+                .into_iter()
+                .chain([Told::Welcome.cookie(url)]);
+            Ok(redirect(&format!("/t/{}/", made.slug), cookies))
+        }
+        None => Ok(redirect("/sign-in", None)),
+    }
+}
+
+/// All that can be told before anybody is made: a half-made set-up could not be repeated.
+fn check(form: &Form, code: &SetupCode, state: &mut FormState) {
+    if !code.matches(form.get("code")) {
+        state.refuse(
+            "code",
+            "This is not the code that serve printed last. It changes with each start.",
+        );
+    }
+    let company = form.get("company");
+    if company.is_empty() || company.chars().count() > 100 {
+        state.refuse(
+            "company",
+            "Type the company's name, at most 100 characters.",
+        );
+    }
+    if CountryCode::parse(form.get("country")).is_err() {
+        state.refuse("country", "Choose a country.");
+    }
+    if form.get("zone").parse::<chrono_tz::Tz>().is_err() {
+        state.refuse("zone", "Choose a time zone.");
+    }
+    if Currency::parse(form.get("currency")).is_err() {
+        state.refuse("currency", "Choose a currency.");
+    }
+}
+
+fn refuse(problems: &[FieldProblem], state: &mut FormState) {
+    for problem in problems {
+        let field = match problem.field.as_str() {
+            "name" => "company",
+            "owner_email" => "email",
+            field => field,
+        };
+        state.refuse(field, super::rule_form::sentence(&problem.message));
+    }
+}
+
+fn page(
+    request: &HttpRequest,
+    app: &App,
+    status: StatusCode,
+    form: FormState,
+) -> Result<HttpResponse, PageError> {
+    session::public_page(request, app, status, |csrf| SetUpPage {
+        csrf,
+        form,
+        countries: countries(),
+        zones: zones(),
+        currencies: currencies(),
+    })
+}

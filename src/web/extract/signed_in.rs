@@ -1,0 +1,73 @@
+//! Who is signed in; everybody else is sent to the sign-in page.
+
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::Method;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::csrf_form::Extracting;
+use crate::app::App;
+use crate::store::Session;
+use crate::web::dashboard::cookies;
+use crate::web::dashboard::error::PageError;
+use crate::web::on_main;
+
+/// Somebody with a live session.
+#[derive(Clone)]
+pub struct SignedIn {
+    pub app: Data<App>,
+    pub session: Arc<Session>,
+    /// The cookie's text, to end the session with.
+    pub token: SecretString,
+}
+
+impl SignedIn {
+    /// Whoever is signed in, if anybody is.
+    pub async fn find(request: &HttpRequest) -> Result<Option<Self>, PageError> {
+        let app = app_of(request)?;
+        let Some(token) = cookies::token(request, cookies::SESSION) else {
+            return Ok(None);
+        };
+        let shown = token.clone();
+        let session = on_main(&app, |app| async move {
+            app.session(shown.expose_secret()).await
+        });
+        Ok(session.await?.map(|session| Self {
+            app: app.clone(),
+            session: Arc::new(session),
+            token,
+        }))
+    }
+
+    /// Whoever is signed in; else an error that leads to the sign-in page and, after a `GET`, back.
+    pub async fn of(request: &HttpRequest) -> Result<Self, PageError> {
+        let wanted = if request.method() == Method::GET {
+            request.uri().path_and_query().map_or("", |p| p.as_str())
+        } else {
+            ""
+        };
+        let found = Self::find(request).await?;
+        found.ok_or_else(|| PageError::SignIn(wanted.to_owned()))
+    }
+}
+
+impl FromRequest for SignedIn {
+    type Error = PageError;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Self::of(&request).await })
+    }
+}
+
+/// The app that serves this request.
+pub fn app_of(request: &HttpRequest) -> Result<Data<App>, PageError> {
+    request.app_data::<Data<App>>().cloned().ok_or_else(|| {
+        tracing::error!("The server was started without its app");
+        PageError::App(crate::app::AppError::Busy)
+    })
+}

@@ -1,0 +1,185 @@
+//! A person's seat in the tenant of the address. A foreign tenant and a missing one are both 404.
+//!
+//! [`SeatForm`] checks in one fixed order (session, tenant, form), so that a stranger learns
+//! nothing from the kind of refusal.
+
+use std::str::FromStr;
+
+use actix_web::cookie::Cookie;
+use actix_web::dev::Payload;
+use actix_web::http::{StatusCode, header};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use askama::Template;
+
+use super::csrf_form::{Extracting, Form, of_session};
+use super::signed_in::SignedIn;
+use crate::app::{App, AppError};
+use crate::domain::ids::TenantId;
+use crate::domain::user::Role;
+use crate::store::Member;
+use crate::web::chrome::{Banner, Chrome, Section};
+use crate::web::dashboard::cookies;
+use crate::web::dashboard::error::PageError;
+use crate::web::dashboard::flash::Told;
+use crate::web::on_main;
+
+/// Somebody who may look at the tenant of the address.
+pub struct Seat {
+    pub who: SignedIn,
+    pub member: Member,
+    request: HttpRequest,
+}
+
+impl Seat {
+    async fn of(request: HttpRequest) -> Result<Self, PageError> {
+        let who = SignedIn::of(&request).await?;
+        let slug = request.match_info().query("tenant").to_owned();
+        let session = who.session.clone();
+        let member = on_main(&who.app, |app| async move {
+            app.member(&session.user, &slug).await
+        });
+        let member = member.await?.ok_or(PageError::NotFound)?;
+        Ok(Self {
+            who,
+            member,
+            request,
+        })
+    }
+
+    /// Whose rows are shown.
+    pub const fn tenant(&self) -> TenantId {
+        self.member.tenant.id
+    }
+
+    /// Who acts, as the history will name them.
+    pub fn actor(&self) -> String {
+        self.who.session.user.email.clone()
+    }
+
+    /// Refuses everybody below a role.
+    pub fn require(&self, role: Role) -> Result<(), PageError> {
+        if self.member.role >= role {
+            Ok(())
+        } else {
+            Err(PageError::Role)
+        }
+    }
+
+    /// An id of the address; one that is none of ours is not found.
+    pub fn id<T: FromStr>(&self, name: &str) -> Result<T, PageError> {
+        let text = self.request.match_info().query(name);
+        text.parse().map_err(|_| PageError::NotFound)
+    }
+
+    /// The fields of the address's query.
+    pub fn query(&self) -> Vec<(String, String)> {
+        let pairs = form_urlencoded::parse(self.request.query_string().as_bytes());
+        pairs
+            .take(20)
+            .map(|(n, v)| (n.into_owned(), v.replace('\0', "").trim().to_owned()))
+            .collect()
+    }
+
+    /// Asks the app.
+    pub async fn ask<T, F, Fut>(&self, work: F) -> Result<T, PageError>
+    where
+        T: Send + 'static,
+        F: FnOnce(App) -> Fut,
+        Fut: Future<Output = Result<T, AppError>> + Send + 'static,
+    {
+        Ok(on_main(&self.who.app, work).await?)
+    }
+
+    /// What every page of the tenant needs.
+    pub async fn chrome(&self, section: Section) -> Result<Chrome, PageError> {
+        let (session, id) = (self.who.session.clone(), self.tenant());
+        let frame = self
+            .ask(|app| async move { app.frame(&session.user, id).await })
+            .await?;
+        let tenant = &self.member.tenant;
+        let mut banners = Vec::new();
+        if self.who.app.is_sandboxed() {
+            banners.push(Banner::Sandbox);
+        }
+        if let Some((at, by)) = &tenant.stopped {
+            banners.push(Banner::Stopped {
+                by: (!by.is_empty()).then(|| by.clone()),
+                at: *at,
+            });
+        }
+        Ok(Chrome {
+            tenant_name: tenant.name.clone(),
+            slug: tenant.slug.clone(),
+            user_name: self.who.session.user.name.clone(),
+            role: self.member.role,
+            can_switch: frame.can_switch,
+            csrf: self.who.session.csrf.clone(),
+            section,
+            flash: Told::of(&self.request).map(Told::flash),
+            banners,
+            needs_you: frame.needs_you,
+            zone: tenant.zone,
+            now: self.who.app.now(),
+        })
+    }
+
+    /// The page; what the last action did is told once.
+    pub fn page(
+        &self,
+        status: StatusCode,
+        page: &impl Template,
+    ) -> Result<HttpResponse, PageError> {
+        let mut answer = HttpResponse::build(status);
+        if self.request.cookie(cookies::FLASH).is_some() {
+            answer.cookie(cookies::end(cookies::FLASH, self.who.app.public_url()));
+        }
+        Ok(answer
+            .content_type("text/html; charset=utf-8")
+            .body(page.render()?))
+    }
+
+    /// Leads to a page of the tenant, which tells what was done.
+    pub fn lead(&self, below: &str, told: Option<Told>) -> HttpResponse {
+        let to = format!("/t/{}{below}", self.member.tenant.slug);
+        redirect(&to, told.map(|t| t.cookie(self.who.app.public_url())))
+    }
+}
+
+/// 303 to a path of ours.
+pub fn redirect(to: &str, cookies: impl IntoIterator<Item = Cookie<'static>>) -> HttpResponse {
+    let mut answer = HttpResponse::SeeOther();
+    answer.insert_header((header::LOCATION, to));
+    for cookie in cookies {
+        answer.cookie(cookie);
+    }
+    answer.finish()
+}
+
+impl FromRequest for Seat {
+    type Error = PageError;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Box::pin(Self::of(request.clone()))
+    }
+}
+
+/// A form posted from a seat.
+pub struct SeatForm {
+    pub seat: Seat,
+    pub form: Form,
+}
+
+impl FromRequest for SeatForm {
+    type Error = PageError;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let seat = Seat::of(request).await?;
+            let form = of_session(&seat.request, payload, &seat.who).await?;
+            Ok(Self { seat, form })
+        })
+    }
+}
