@@ -33,8 +33,13 @@ impl App {
         actor: &str,
     ) -> Result<Replayed, AppError> {
         let store = self.tenant(tenant);
-        if store.event(event).await?.is_none() {
+        let Some(decided) = store.event(event).await? else {
             return Err(AppError::NotFound("event"));
+        };
+        if decided.routed_at.is_none() {
+            let why =
+                "This event is still being decided: nothing was sent that could be sent again";
+            return Err(AppError::Conflict(why.to_owned()));
         }
         let order = self.order(tenant, OrderKind::ReplayEvent, event, None, nonce, actor)?;
         let order = self
@@ -186,7 +191,7 @@ impl App {
     }
 
     /// The rule's own time if the rule is still there.
-    async fn send_within(
+    pub(super) async fn send_within(
         &self,
         store: &crate::store::TenantStore,
         old: &Delivery,
