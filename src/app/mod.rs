@@ -19,6 +19,8 @@ pub mod resolve;
 pub mod route;
 pub mod rules;
 pub mod stop;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -627,6 +627,32 @@ async fn a_late_201_settles_what_was_lost_and_shows_a_double_if_it_was_sent_agai
 }
 
 #[tokio::test]
+async fn a_message_is_found_by_one_delivery_only() {
+    let house = House::open().await;
+    for (n, text, found) in [(1, "Hi", true), (2, "Ho", false)] {
+        let d = house.queued(n, text).await;
+        house.claim(&d).await;
+        house.lose(&house.read(d.id).await).await;
+        let guard = Guard {
+            states: &[DeliveryState::Unknown],
+            attempt_no: 1,
+            lease_owner: None,
+        };
+        let change = Change {
+            message: Some(KnownMessage {
+                account: ACCOUNT.to_owned(),
+                sid: "SM1".to_owned(),
+                address: TO.to_owned(),
+                status: ProviderStatus::Accepted,
+                accepted_at: now(),
+            }),
+            ..Change::to(DeliveryState::Accepted, d.id, guard, now())
+        };
+        assert_eq!(house.tenant.change(change).await.unwrap(), found);
+    }
+}
+
+#[tokio::test]
 async fn a_callback_may_overtake_the_answer() {
     let house = House::open().await;
     let d = house.queued(1, "Hi").await;
