@@ -82,7 +82,7 @@ impl App {
                 .claim_and_call(store, &delivery, &connection, &access, permit)
                 .await?
             {
-                Called::Done => return Ok(self.due_again(store, delivery.id).await?),
+                Called::Done => return self.due_again(store, delivery.id).await,
                 Called::Equal(other) => return self.wait_for_equal(store, &delivery, other).await,
                 Called::Refused => {}
             }
@@ -263,14 +263,14 @@ impl App {
         reason: String,
     ) -> Result<(), AppError> {
         let id = sent.connection.id;
-        let set = |state, reason| store.set_connection_state(id, state, reason, None, self.now());
+        let mark = |state, reason| store.set_connection_state(id, state, reason, None, self.now());
         if self.is_current(store, sent.access).await? {
-            set(ConnectionState::Broken, reason).await?;
+            mark(ConnectionState::Broken, reason).await?;
             // Saved in between: the new credentials have not been refused.
             if self.is_current(store, sent.access).await? {
                 return Ok(());
             }
-            set(ConnectionState::Ready, String::new()).await?;
+            mark(ConnectionState::Ready, String::new()).await?;
         }
         let sentence = "Released: the credentials of Twilio were replaced meanwhile";
         self.release(store.tenant_id(), vec![Hold::Broken], sentence)

@@ -41,7 +41,7 @@ impl App {
                 "This event is still being decided: nothing was sent that could be sent again";
             return Err(AppError::Conflict(why.to_owned()));
         }
-        let order = self.order(tenant, OrderKind::ReplayEvent, event, None, nonce, actor)?;
+        let order = self.order(tenant, event, None, nonce, actor)?;
         let order = self
             .make(
                 &store,
@@ -94,14 +94,7 @@ impl App {
                 old.reason
             )));
         }
-        let order = self.order(
-            tenant,
-            OrderKind::ReplayDelivery,
-            id.event,
-            Some(id),
-            nonce,
-            actor,
-        )?;
+        let order = self.order(tenant, id.event, Some(id), nonce, actor)?;
         let send_within = self.send_within(&store, &old).await?;
         let delivery = NewDelivery {
             id: DeliveryId::new(id.event, order.requested_at),
@@ -150,7 +143,6 @@ impl App {
     fn order(
         &self,
         tenant: TenantId,
-        kind: OrderKind,
         event: EventId,
         delivery: Option<DeliveryId>,
         nonce: &str,
@@ -161,6 +153,10 @@ impl App {
             return Err(AppError::field("Idempotency-Key", message));
         }
         let now = self.now();
+        let kind = match delivery {
+            Some(_) => OrderKind::ReplayDelivery,
+            None => OrderKind::ReplayEvent,
+        };
         // A nonce belongs to one wish: the same text for another target is another nonce.
         let target = delivery.map_or_else(|| event.to_string(), |d| d.to_string());
         Ok(Order {

@@ -116,6 +116,7 @@ impl Change {
     }
 
     /// The same, telling why in the row and in an appended step.
+    #[must_use]
     pub fn because(mut self, kind: StepKind, sentence: impl Into<String>, detail: String) -> Self {
         let sentence = sentence.into();
         self.reason.clone_from(&sentence);

@@ -9,7 +9,7 @@ use super::settings::suppress;
 use super::sql::{self, micros, micros_opt, values};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{Channel, DeliveryState, ProviderStatus, StepKind};
-use crate::domain::ids::{DeliveryId, EventId, ReceiptId};
+use crate::domain::ids::{DeliveryId, ReceiptId};
 
 /// Opted out (Twilio's error dictionary, 21610): the address must not be written to again.
 const OPTED_OUT: i64 = 21610;
@@ -84,20 +84,15 @@ struct Target {
 }
 
 async fn target(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<Option<Target>, StoreError> {
-    let id = match r.delivery {
-        Some(id) => Some(id),
-        None => {
-            let query = "SELECT event_id, delivery_id FROM provider_messages \
-                         WHERE account = $1 AND sid = $2 AND tenant_id = $3";
-            let bound = values![r.account.clone(), r.sid.clone(), tenant];
-            match sql::one(tx, query, bound).await? {
-                Some(row) => Some(DeliveryId {
-                    event: EventId::from_uuid(row.get("event_id")?),
-                    own: row.get("delivery_id")?,
-                }),
-                None => None,
-            }
-        }
+    let id = if let Some(id) = r.delivery {
+        Some(id)
+    } else {
+        let query = "SELECT event_id, delivery_id AS id FROM provider_messages \
+                     WHERE account = $1 AND sid = $2 AND tenant_id = $3";
+        let bound = values![r.account.clone(), r.sid.clone(), tenant];
+        let row = sql::one(tx, query, bound).await?;
+        row.map(|r| super::deliveries::delivery_id(&r))
+            .transpose()?
     };
     let Some(id) = id else { return Ok(None) };
     let query = "SELECT state, sid, attempt_no, channel, address, account FROM deliveries \

@@ -11,7 +11,7 @@ use crate::domain::decision::Decision;
 use crate::domain::delivery::NewDelivery;
 use crate::domain::document::{Document, DocumentKind, Person};
 use crate::domain::event::{EventState, EventType};
-use crate::domain::ids::{ConnectionId, EventId, OrderId};
+use crate::domain::ids::{ConnectionId, EventId, OrderId, RuleId};
 use crate::domain::money::Amount;
 use crate::domain::transition::Claim;
 
@@ -274,7 +274,7 @@ async fn insert_decision(tx: &Tx, tenant: Uuid, d: &Decision) -> Result<(), Stor
          matched, kind, reason, met, decided_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         values![d.event.uuid(), d.id.uuid(), tenant, d.order.uuid(),
-            d.rule.map_or(Uuid::nil(), |r| r.uuid()), d.rule_version, d.rule_name.clone(),
+            d.rule.map_or(Uuid::nil(), RuleId::uuid), d.rule_version, d.rule_name.clone(),
             d.is_match, d.kind.as_str(), d.reason.clone(), d.met.clone(), micros(d.decided_at)],
     )
     .await

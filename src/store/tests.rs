@@ -79,7 +79,7 @@ impl House {
         }
     }
 
-    fn wish(&self, event: EventId, body: &str) -> NewDelivery {
+    fn wish(event: EventId, body: &str) -> NewDelivery {
         NewDelivery {
             id: DeliveryId::new(event, now()),
             rule: RuleId::new(now()),
@@ -127,7 +127,7 @@ impl House {
     /// An event with one queued delivery.
     async fn queued(&self, digest: u8, body: &str) -> Delivery {
         let event = self.ingest(digest, now()).await.event;
-        let wish = self.wish(event, body);
+        let wish = Self::wish(event, body);
         let id = wish.id;
         let done = self
             .tenant
@@ -410,7 +410,7 @@ async fn an_event_is_routed_once_and_by_the_rules_in_force() {
     let route = || {
         house
             .tenant
-            .commit_route(house.commit(event, vec![house.wish(event, "Hi")]))
+            .commit_route(house.commit(event, vec![House::wish(event, "Hi")]))
     };
     let (one, two) = tokio::join!(route(), route());
     let ends = [one.unwrap(), two.unwrap()];
@@ -864,7 +864,7 @@ async fn a_suppressed_address_is_refused() {
     let made = order(&house, OrderKind::ReplayDelivery, d.id.event, "a");
     let delivery = NewDelivery {
         order: made.id,
-        ..house.wish(d.id.event, "Hi")
+        ..House::wish(d.id.event, "Hi")
     };
     let result = house.tenant.create_order(NewOrder {
         order: made,
