@@ -61,6 +61,14 @@ impl OwnedSender {
 }
 
 impl TwilioAccess {
+    /// Whether both sign in to the same account in the same way.
+    pub(super) fn is_same_login(&self, other: &Self) -> bool {
+        let (a, b) = (&self.account, &other.account);
+        a.account_sid == b.account_sid
+            && a.user == b.user
+            && a.secret.expose_secret() == b.secret.expose_secret()
+    }
+
     /// The rule's sender (as stored JSON), else the connection's.
     pub(super) fn sender(&self, rule: &str) -> Option<OwnedSender> {
         let chosen = serde_json::from_str::<Sender>(rule).ok();

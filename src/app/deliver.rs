@@ -211,17 +211,20 @@ impl App {
             .create(&access.account, &message, time)
             .await;
         let wait = tell_brakes(permit, &outcome);
+        let sent = Sent {
+            delivery: d,
+            connection,
+            access,
+            attempt_no,
+            started_at: now,
+            lease_until,
+        };
+        // The outcome first: nothing that fails beside it may lose it.
+        self.settle(store, &sent, outcome).await?;
         if let Some(wait) = wait {
             let until_then = self.now() + TimeDelta::from_std(wait).unwrap_or_default();
             store.pause_connection(connection.id, until_then).await?;
         }
-        let sent = Sent {
-            delivery: d,
-            connection,
-            attempt_no,
-            lease_until,
-        };
-        self.settle(store, &sent, outcome).await?;
         self.wake_equal(&connection.account, d).await;
         Ok(Called::Done)
     }
@@ -235,23 +238,9 @@ impl App {
         outcome: Result<Accepted, SendError>,
     ) -> Result<(), AppError> {
         let now = self.now();
-        let change = match outcome {
-            Ok(accepted) => self.accepted(sent, &accepted, now),
-            Err(error) => {
-                if let SendFailure::Credentials(refusal) = &error.kind {
-                    let reason = refusal.entry().what_with(refusal.code.unwrap_or_default());
-                    store
-                        .set_connection_state(
-                            sent.connection.id,
-                            ConnectionState::Broken,
-                            reason,
-                            None,
-                            now,
-                        )
-                        .await?;
-                }
-                failed(sent, &error, now)
-            }
+        let change = match &outcome {
+            Ok(accepted) => self.accepted(sent, accepted, now),
+            Err(error) => failed(sent, error, now),
         };
         store
             .change(Change {
@@ -259,7 +248,43 @@ impl App {
                 ..change
             })
             .await?;
+        if let Err(SendError {
+            kind: SendFailure::Credentials(refusal),
+            ..
+        }) = &outcome
+        {
+            let reason = refusal.entry().what_with(refusal.code.unwrap_or_default());
+            self.break_connection(store, sent, reason).await?;
+        }
         Ok(())
+    }
+
+    /// Marks the connection as broken, unless its credentials were replaced since this call began:
+    /// then what waits for new ones goes on.
+    async fn break_connection(
+        &self,
+        store: &TenantStore,
+        sent: &Sent<'_>,
+        reason: String,
+    ) -> Result<(), AppError> {
+        let id = sent.connection.id;
+        let mark = |state, reason| store.set_connection_state(id, state, reason, None, self.now());
+        if self.is_current(store, sent.access).await? {
+            mark(ConnectionState::Broken, reason).await?;
+            // Saved in between: the new credentials have not been refused.
+            if self.is_current(store, sent.access).await? {
+                return Ok(());
+            }
+            mark(ConnectionState::Ready, String::new()).await?;
+        }
+        let sentence = "Released: the credentials of Twilio were replaced meanwhile";
+        self.release(store.tenant_id(), vec![Hold::Broken], sentence)
+            .await
+    }
+
+    async fn is_current(&self, store: &TenantStore, used: &TwilioAccess) -> Result<bool, AppError> {
+        let now = self.twilio_of(store).await?;
+        Ok(now.is_some_and(|(_, now)| now.is_same_login(used)))
     }
 
     fn accepted(&self, sent: &Sent<'_>, accepted: &Accepted, now: DateTime<Utc>) -> Change {
@@ -294,7 +319,7 @@ impl App {
                 sid: accepted.sid.to_string(),
                 address: d.address.clone(),
                 status: accepted.status,
-                accepted_at: now,
+                accepted_at: sent.started_at,
             }),
             ..Change::to(state, d.id, guard, now).because(StepKind::Accepted, sentence, detail)
         }
@@ -356,7 +381,7 @@ impl App {
         Ok(Next::Done)
     }
 
-    async fn hold(
+    pub(super) async fn hold(
         &self,
         store: &TenantStore,
         d: &Delivery,
@@ -369,14 +394,40 @@ impl App {
             why,
             "{}".to_owned(),
         );
-        store
-            .change(Change {
-                hold: Some(hold),
-                due_at: Some(d.expires_at),
-                ..change
-            })
-            .await?;
+        let change = Change {
+            hold: Some(hold),
+            due_at: Some(d.expires_at),
+            ..change
+        };
+        // Whoever removed the cause before this was written has released without it.
+        if store.change(change).await? && !self.still_holds(store, d, hold).await? {
+            let sentence = "Released: what it waited for was mended meanwhile";
+            self.release(store.tenant_id(), vec![hold], sentence)
+                .await?;
+        }
         Ok(Next::Done)
+    }
+
+    async fn still_holds(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        hold: Hold,
+    ) -> Result<bool, AppError> {
+        let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+        Ok(match hold {
+            Hold::Stopped => tenant.stopped.is_some(),
+            Hold::Suspended => tenant.is_suspended,
+            Hold::NoConnection => match self.twilio_of(store).await? {
+                Some((_, access)) => access.sender(&d.sender).is_none(),
+                None => true,
+            },
+            Hold::Broken => self
+                .twilio_of(store)
+                .await?
+                .is_none_or(|(c, _)| c.state == ConnectionState::Broken),
+            Hold::Person => true,
+        })
     }
 
     /// Equal texts to one number go one at a time, so that a lost one can be told from the next.
@@ -463,7 +514,9 @@ enum Called {
 struct Sent<'a> {
     delivery: &'a Delivery,
     connection: &'a Connection,
+    access: &'a TwilioAccess,
     attempt_no: i64,
+    started_at: DateTime<Utc>,
     lease_until: DateTime<Utc>,
 }
 

@@ -34,6 +34,9 @@ const APART: i64 = 15;
 /// Seconds between looks that cannot decide, at most.
 const LONGEST_APART: i64 = 900;
 
+/// How far before the attempt a list is read, for clocks that differ.
+const READ_BACK: TimeDelta = TimeDelta::hours(1);
+
 /// Twilio's creation times are whole seconds.
 const SLACK: TimeDelta = TimeDelta::seconds(2);
 
@@ -42,6 +45,8 @@ const CALL: Duration = Duration::from_secs(15);
 /// What a look saw.
 struct Sight {
     finding: Finding,
+    /// When the lost attempt began.
+    began: DateTime<Utc>,
     witness: Option<Witness>,
     proof: serde_json::Value,
 }
@@ -88,10 +93,12 @@ impl App {
         attempt: &Attempt,
         access: &TwilioAccess,
     ) -> Result<Sight, Unseen> {
+        // The witness first: a list that was read after it was shown is as recent at least.
+        let witness = self.known_witness(store, d, attempt, access).await?;
         let asked_at = self.now();
-        let since = attempt.started_at - TimeDelta::minutes(1);
+        let since = attempt.started_at - READ_BACK;
         let listing = self.list(access, &d.address, since).await?;
-        let window = window(attempt, &listing, asked_at);
+        let window = window(attempt, listing.date, asked_at..=self.now());
         let sids: Vec<String> = listing.messages.iter().map(|m| m.sid.to_string()).collect();
         let taken = store
             .taken_sids(&d.account, &sids, d.id)
@@ -108,7 +115,10 @@ impl App {
             Finding::Missing if !listing.complete => Finding::Unclear,
             finding => finding,
         };
-        let witness = self.witness(store, d, attempt, access, &sids).await?;
+        let witness = witness.map(|w| Witness {
+            is_shown: w.is_shown || sids.contains(&w.sid),
+            ..w
+        });
         let proof = serde_json::json!({
             "listed": sids.len(),
             "window": [window.start(), window.end()],
@@ -118,6 +128,7 @@ impl App {
         });
         Ok(Sight {
             finding,
+            began: attempt.started_at,
             witness,
             proof,
         })
@@ -143,22 +154,23 @@ impl App {
         listed.map_err(Unseen::Twilio)
     }
 
-    async fn witness(
+    /// A witness, and whether a list of its own shows it; one to the same number is looked for in
+    /// the list that is read next.
+    async fn known_witness(
         &self,
         store: &TenantStore,
         d: &Delivery,
         attempt: &Attempt,
         access: &TwilioAccess,
-        listed: &[String],
     ) -> Result<Option<Witness>, Unseen> {
         let found = store.witness(&d.account, attempt.started_at, d.id).await;
         let Some((sid, address)) = found.map_err(|e| Unseen::Store(e.into()))? else {
             return Ok(None);
         };
         let is_shown = if address == d.address {
-            listed.contains(&sid)
+            false
         } else {
-            let since = attempt.started_at - TimeDelta::minutes(1);
+            let since = attempt.started_at - READ_BACK;
             let theirs = self.list(access, &address, since).await?;
             theirs.messages.iter().any(|m| m.sid.as_str() == sid)
         };
@@ -173,7 +185,9 @@ impl App {
     ) -> Result<Next, AppError> {
         let proof = sight.proof.to_string();
         match (&sight.finding, &sight.witness) {
-            (Finding::Found(sid), _) => self.found(store, d, sid.as_str(), proof).await,
+            (Finding::Found(sid), _) => {
+                self.found(store, d, sid.as_str(), sight.began, proof).await
+            }
             (Finding::Unclear, _) => {
                 let why = "Several messages at Twilio could be this one";
                 self.ask_person(store, d, why, sight.proof.clone()).await
@@ -196,6 +210,7 @@ impl App {
         store: &TenantStore,
         d: &Delivery,
         sid: &str,
+        began: DateTime<Utc>,
         proof: String,
     ) -> Result<Next, AppError> {
         let now = self.now();
@@ -205,7 +220,7 @@ impl App {
             sid: sid.to_owned(),
             address: d.address.clone(),
             status: ProviderStatus::Accepted,
-            accepted_at: now,
+            accepted_at: began,
         };
         let sentence = format!("Found: Twilio has it ({sid}); it was not sent again");
         let change = Change {
@@ -369,16 +384,16 @@ enum Unseen {
     Store(AppError),
 }
 
-/// When Twilio may have made the message, by Twilio's own clock.
+/// When Twilio may have made the message, by Twilio's own clock. The answer was dated at some moment
+/// of the call, so the window is as wide as that leaves open: too narrow a one hides the message.
 fn window(
     attempt: &Attempt,
-    listing: &Listing,
-    asked_at: DateTime<Utc>,
+    dated: Option<DateTime<Utc>>,
+    call: RangeInclusive<DateTime<Utc>>,
 ) -> RangeInclusive<DateTime<Utc>> {
-    let ahead = listing
-        .date
-        .map_or(TimeDelta::zero(), |date| date - asked_at);
-    attempt.started_at + ahead - SLACK..=attempt.lease_until + ahead + SLACK
+    let ahead_of = |ours| dated.map_or(TimeDelta::zero(), |date| date - ours);
+    let (least, most) = (ahead_of(*call.end()), ahead_of(*call.start()));
+    attempt.started_at + least - SLACK..=attempt.lease_until + most + SLACK
 }
 
 /// The longer it has been unknown, the rarer we look.

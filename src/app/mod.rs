@@ -25,6 +25,8 @@ pub mod rules;
 pub mod stop;
 #[cfg(test)]
 mod test_house;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -84,7 +84,11 @@ impl App {
         }
     }
 
-    async fn plan_poll(&self, store: &TenantStore, d: &Delivery) -> Result<Next, AppError> {
+    pub(super) async fn plan_poll(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+    ) -> Result<Next, AppError> {
         let now = self.now();
         let done = usize::try_from(d.looks)
             .unwrap_or(usize::MAX)
@@ -96,7 +100,7 @@ impl App {
             reason: d.reason.clone(),
             due_at: Some(now + TimeDelta::seconds(*wait)),
             looks: Some(d.looks + 1),
-            ..Change::to(d.state, d.id, still(d), now)
+            ..Change::to(d.state, d.id, Guard::unmoved(d), now)
         };
         store.change(change).await?;
         Ok(Next::In(std::time::Duration::from_secs(
@@ -110,20 +114,12 @@ impl App {
             DeliveryState::Sent => "Sent, delivery not confirmed: the carrier gave no receipt",
             _ => "Twilio has it; nothing more was heard of it",
         };
-        let change = Change::to(d.state, d.id, still(d), self.now()).because(
+        let change = Change::to(d.state, d.id, Guard::unmoved(d), self.now()).because(
             StepKind::Unconfirmed,
             sentence,
             "{}".to_owned(),
         );
         store.change(change).await?;
         Ok(Next::Done)
-    }
-}
-
-fn still(d: &Delivery) -> Guard {
-    Guard {
-        states: &[DeliveryState::Accepted, DeliveryState::Sent],
-        attempt_no: d.attempt_no,
-        lease_owner: None,
     }
 }

@@ -153,22 +153,14 @@ impl App {
             return Ok(());
         };
         let now = self.now();
-        let guard = Guard {
-            states: &[
-                DeliveryState::Accepted,
-                DeliveryState::Sent,
-                DeliveryState::Unknown,
-            ],
-            attempt_no: d.attempt_no,
-            lease_owner: None,
-        };
-        if d.hold.is_some() {
+        // What is unknown is looked for at times of its own, which nobody's word may bring closer.
+        if !matches!(d.state, DeliveryState::Accepted | DeliveryState::Sent) {
             return Ok(());
         }
         let change = Change {
             reason: d.reason.clone(),
             due_at: Some(now - TimeDelta::milliseconds(1)),
-            ..Change::to(d.state, id, guard, now)
+            ..Change::to(d.state, id, Guard::unmoved(&d), now)
         };
         if store.change(change).await? {
             self.wake_deliveries(d.tenant, &[id]).await;

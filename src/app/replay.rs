@@ -13,13 +13,6 @@ use crate::store::{NewOrder, OrderResult};
 /// The longest nonce that is taken, in bytes.
 const LONGEST_NONCE: usize = 255;
 
-/// What is replayed.
-#[derive(Clone, Copy)]
-enum Target {
-    Event(EventId),
-    Delivery(DeliveryId),
-}
-
 /// A replay that was made.
 #[derive(Debug, Clone)]
 pub struct Replayed {
@@ -40,10 +33,14 @@ impl App {
         actor: &str,
     ) -> Result<Replayed, AppError> {
         let store = self.tenant(tenant);
-        if store.event(event).await?.is_none() {
+        let Some(decided) = store.event(event).await? else {
             return Err(AppError::NotFound("event"));
-        }
-        let order = self.order(tenant, Target::Event(event), nonce, actor)?;
+        };
+        let mut order = self.order(tenant, event, None, nonce, actor)?;
+        // While the event is still being decided, the wish is already being carried out: deciding it
+        // once more would send twice.
+        let joins = decided.routed_at.is_none();
+        order.routed_at = joins.then_some(order.requested_at);
         let order = self
             .make(
                 &store,
@@ -55,7 +52,7 @@ impl App {
             .await?;
         let now = self.now();
         let is_pending = match self.route_order(tenant, order.id).await {
-            Ok(Ordered::Done) => false,
+            Ok(Ordered::Done) => joins,
             Ok(Ordered::EventWaits) | Err(AppError::Busy) => true,
             Err(error) => return Err(error),
         };
@@ -96,7 +93,7 @@ impl App {
                 old.reason
             )));
         }
-        let order = self.order(tenant, Target::Delivery(id), nonce, actor)?;
+        let order = self.order(tenant, id.event, Some(id), nonce, actor)?;
         let send_within = self.send_within(&store, &old).await?;
         let delivery = NewDelivery {
             id: DeliveryId::new(id.event, order.requested_at),
@@ -145,7 +142,8 @@ impl App {
     fn order(
         &self,
         tenant: TenantId,
-        target: Target,
+        event: EventId,
+        delivery: Option<DeliveryId>,
         nonce: &str,
         actor: &str,
     ) -> Result<Order, AppError> {
@@ -154,9 +152,9 @@ impl App {
             return Err(AppError::field("Idempotency-Key", message));
         }
         let now = self.now();
-        let (kind, event, delivery) = match target {
-            Target::Event(event) => (OrderKind::ReplayEvent, event, None),
-            Target::Delivery(id) => (OrderKind::ReplayDelivery, id.event, Some(id)),
+        let kind = match delivery {
+            Some(_) => OrderKind::ReplayDelivery,
+            None => OrderKind::ReplayEvent,
         };
         // A nonce belongs to one wish: the same text for another target is another nonce.
         let target = delivery.map_or_else(|| event.to_string(), |d| d.to_string());
@@ -188,7 +186,7 @@ impl App {
     }
 
     /// The rule's own time if the rule is still there.
-    async fn send_within(
+    pub(super) async fn send_within(
         &self,
         store: &crate::store::TenantStore,
         old: &Delivery,

@@ -73,7 +73,14 @@ impl App {
             attempt_no: d.attempt_no,
             lease_owner: None,
         };
+        // A person's word is a new wish: its time begins now, or it would expire instead.
+        let expires_at = if resolution == Resolution::SendAgain {
+            Some(d.expires_at.max(now + self.send_within(&store, &d).await?))
+        } else {
+            None
+        };
         let change = Change {
+            expires_at,
             due_at: (state == DeliveryState::Queued).then_some(now),
             looks: Some(0),
             leaves_flight: true,

@@ -3,6 +3,7 @@
 use super::{App, AppError};
 use crate::domain::delivery::Hold;
 use crate::domain::ids::TenantId;
+use crate::store::RELEASE_AT_ONCE;
 
 impl App {
     /// Stops all sending of a tenant. What is due waits as *held*.
@@ -34,10 +35,11 @@ impl App {
             let released = store
                 .release_held(holds.clone(), sentence.to_owned(), self.now())
                 .await?;
-            if released.is_empty() {
+            self.wake_deliveries(tenant, &released).await;
+            // A last page; asking on would release for ever what a worker holds again at once.
+            if released.len() < RELEASE_AT_ONCE {
                 return Ok(());
             }
-            self.wake_deliveries(tenant, &released).await;
         }
     }
 }

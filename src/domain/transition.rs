@@ -130,7 +130,10 @@ pub fn settle(known: Option<&Known>, seen: &Observation<'_>) -> Settlement {
         known: known.map_or(&[][..], |k| &k.claims),
     };
     let (event_type, outcome, claims) = match seen.typed {
-        Some(typed) => settle_typed(typed, seen, &state, &shown, no_news, &ledger),
+        Some(typed) => {
+            let change = Change { known, is_newer };
+            settle_typed(typed, seen, change, (&state, &shown), no_news, &ledger)
+        }
         None if !is_newer => settle_older(seen, state.round),
         None => settle_untyped(known, seen, &shown, no_news, &ledger),
     };
@@ -179,11 +182,18 @@ struct Shown {
 
 type Settled = (Option<EventType>, Outcome, Vec<Claim>);
 
+/// Where a body stands in the story of its document.
+#[derive(Clone, Copy)]
+struct Change<'a> {
+    known: Option<&'a Known>,
+    is_newer: bool,
+}
+
 fn settle_typed(
     typed: EventType,
     seen: &Observation<'_>,
-    state: &Document,
-    shown: &[Shown],
+    Change { known, is_newer }: Change<'_>,
+    (state, shown): (&Document, &[Shown]),
     no_news: bool,
     ledger: &Ledger<'_>,
 ) -> Settled {
@@ -198,6 +208,9 @@ fn settle_typed(
     } else {
         Vec::new()
     };
+    if is_newer && paid_before(known, seen, ledger).is_some() {
+        claims.extend(ledger.claim(others(), Told::PassedOver));
+    }
     if let Some(by) = ledger.holder(&wanted) {
         let outcome = Outcome::AlreadyHandled {
             by: by.event,
@@ -284,17 +297,16 @@ fn paid_before(
     ledger: &Ledger<'_>,
 ) -> Option<EventId> {
     let before = &known?.document;
-    let is_owed = !matches!(
-        seen.reading.status.as_deref(),
-        Some("paid" | "draft" | "void")
-    );
-    let in_this_round = before.round == 0 || before.status.as_deref() == Some("paid");
+    let status = seen.reading.status.as_deref();
+    // A draft shows its creation only, which is of no round.
+    let in_this_round =
+        before.round == 0 || before.status.as_deref() == Some("paid") || status == Some("draft");
     let paid = Shown {
         event_type: EventType::InvoicePaid,
         discriminator: String::new(),
     };
     let by = ledger.holder(&paid)?;
-    (is_owed && in_this_round && by.told == Told::AsItself).then_some(by.event)
+    (status != Some("paid") && in_this_round && by.told == Told::AsItself).then_some(by.event)
 }
 
 /// The state after this body, and whether the body changed it: an older one does not.

@@ -87,7 +87,7 @@ impl TenantStore {
 }
 
 /// How many held deliveries one transaction releases; the caller asks again for the rest.
-const RELEASE_AT_ONCE: u64 = 500;
+pub const RELEASE_AT_ONCE: usize = 500;
 
 async fn release(
     tx: &Tx,
@@ -107,7 +107,7 @@ async fn release(
             hold.as_str(),
             sentence,
             micros(now),
-            RELEASE_AT_ONCE
+            i64::try_from(RELEASE_AT_ONCE).unwrap_or(i64::MAX)
         ];
         for row in sql::all(tx, query, bound).await? {
             let id = delivery_id(&row)?;

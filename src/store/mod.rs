@@ -33,7 +33,7 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use sea_orm_migration::MigratorTrait as _;
 
 pub use connections::{HookTarget, SaveConnection, StoredSecret};
-pub use deliveries::{Claim, ClaimResult, Due};
+pub use deliveries::{Claim, ClaimResult, Due, RELEASE_AT_ONCE};
 pub use documents::KnownDocument;
 pub use error::StoreError;
 pub use history::{DeliveryFilter, EventFilter, EventSearch, RejectedRequest, Story, Tally};

@@ -10,7 +10,7 @@ use super::batch::{Lane, Tx};
 use super::settings::suppress;
 use super::sql::{self, micros, micros_opt, placeholders, values};
 use super::{StoreError, TenantStore};
-use crate::domain::delivery::{Channel, DeliveryState, Hold, ProviderStatus, StepKind};
+use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, ProviderStatus, StepKind};
 use crate::domain::ids::{DeliveryId, StepId};
 
 /// A step to be appended.
@@ -29,6 +29,22 @@ pub struct Guard {
     pub attempt_no: i64,
     /// The lease that must still be ours, when it matters.
     pub lease_owner: Option<String>,
+}
+
+/// Every state, to borrow a single one from.
+static STATES: [DeliveryState; 13] = DeliveryState::ALL;
+
+impl Guard {
+    /// The delivery is still in the very state in which it was read: for changes that keep the
+    /// state, which must not take back what a report moved meanwhile.
+    pub fn unmoved(d: &Delivery) -> Self {
+        let place = STATES.iter().position(|s| *s == d.state);
+        Self {
+            states: place.and_then(|p| STATES.get(p..=p)).unwrap_or_default(),
+            attempt_no: d.attempt_no,
+            lease_owner: None,
+        }
+    }
 }
 
 /// A message that the provider is known to have.
@@ -52,6 +68,8 @@ pub struct Change {
     pub reason: String,
     pub hold: Option<Hold>,
     pub due_at: Option<DateTime<Utc>>,
+    /// A new end of its time; `None` leaves the stored one.
+    pub expires_at: Option<DateTime<Utc>>,
     pub tries: Option<i64>,
     pub absents: Option<i64>,
     pub looks: Option<i64>,
@@ -83,6 +101,7 @@ impl Change {
             reason: String::new(),
             hold: None,
             due_at: None,
+            expires_at: None,
             tries: None,
             absents: None,
             looks: None,
@@ -185,8 +204,13 @@ impl TenantStore {
 }
 
 async fn apply(tx: &Tx, tenant: Uuid, c: &Change) -> Result<bool, StoreError> {
-    if let Some(message) = &c.message {
-        know_message(tx, tenant, c.delivery, c.guard.attempt_no, message).await?;
+    if let Some(message) = &c.message
+        && !know_message(tx, tenant, c.delivery, c.guard.attempt_no, message).await?
+        && !c.is_outcome
+        && !is_ours(tx, c.delivery, message).await?
+    {
+        // A look found it while another delivery was faster to call it its own.
+        return Ok(false);
     }
     let changed = update(tx, tenant, c).await?;
     if let Some(step) = &c.step
@@ -210,14 +234,15 @@ async fn apply(tx: &Tx, tenant: Uuid, c: &Change) -> Result<bool, StoreError> {
 }
 
 async fn update(tx: &Tx, tenant: Uuid, c: &Change) -> Result<bool, StoreError> {
-    let states = placeholders(c.guard.states.len(), 19);
+    let states = placeholders(c.guard.states.len(), 20);
     let statement = format!(
         "UPDATE deliveries SET state = $4, reason = $5, hold = $6, due_at = $7, \
          tries = COALESCE($8, tries), absents = COALESCE($9, absents), looks = COALESCE($10, looks), \
          sid = CASE WHEN $11 = '' THEN sid ELSE $11 END, \
          provider_rank = CASE WHEN provider_rank < $12 THEN $12 ELSE provider_rank END, \
          error_code = CASE WHEN $13 = 0 THEN error_code ELSE $13 END, \
-         lease_owner = '', lease_until = $14, updated_at = $15 \
+         lease_owner = '', lease_until = $14, updated_at = $15, \
+         expires_at = COALESCE($19, expires_at) \
          WHERE event_id = $1 AND id = $2 AND tenant_id = $3 AND attempt_no = $16 \
          AND ($17 = '' OR lease_owner = $17) AND (sid = '' OR $11 = '' OR sid = $11) \
          AND provider_rank <= $18 AND state IN ({states})"
@@ -242,6 +267,7 @@ async fn update(tx: &Tx, tenant: Uuid, c: &Change) -> Result<bool, StoreError> {
         c.guard.attempt_no,
         c.guard.lease_owner.clone().unwrap_or_default(),
         if c.message.is_some() { rank } else { i16::MAX },
+        micros_opt(c.expires_at),
     ];
     bound.extend(c.guard.states.iter().map(|s| s.as_str().into()));
     Ok(sql::exec(tx, &statement, bound).await? == 1)
@@ -274,6 +300,13 @@ async fn tell_double(
         detail: serde_json::json!({ "sid": message.sid, "other": sid }).to_string(),
     };
     insert_step(tx, tenant, c.delivery, c.guard.attempt_no, &step, c.now).await
+}
+
+async fn is_ours(tx: &Tx, delivery: DeliveryId, m: &KnownMessage) -> Result<bool, StoreError> {
+    let query = "SELECT delivery_id FROM provider_messages \
+                 WHERE account = $1 AND sid = $2 AND delivery_id = $3";
+    let bound = values![m.account.clone(), m.sid.clone(), delivery.own];
+    Ok(sql::one(tx, query, bound).await?.is_some())
 }
 
 /// Remembers whose message a sid is; the first to say so wins.

@@ -9,7 +9,7 @@ use super::settings::suppress;
 use super::sql::{self, micros, micros_opt, values};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{Channel, DeliveryState, ProviderStatus, StepKind};
-use crate::domain::ids::{DeliveryId, EventId, ReceiptId};
+use crate::domain::ids::{DeliveryId, ReceiptId};
 
 /// Opted out (Twilio's error dictionary, 21610): the address must not be written to again.
 const OPTED_OUT: i64 = 21610;
@@ -111,17 +111,12 @@ async fn target(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<Option<Target>,
 
 /// Whose message a sid is, once an answer or an earlier report said so.
 async fn by_sid(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<Option<DeliveryId>, StoreError> {
-    let query = "SELECT event_id, delivery_id FROM provider_messages \
+    let query = "SELECT event_id, delivery_id AS id FROM provider_messages \
                  WHERE account = $1 AND sid = $2 AND tenant_id = $3";
     let bound = values![r.account.clone(), r.sid.clone(), tenant];
     let row = sql::one(tx, query, bound).await?;
-    row.map(|row| {
-        Ok(DeliveryId {
-            event: EventId::from_uuid(row.get("event_id")?),
-            own: row.get("delivery_id")?,
-        })
-    })
-    .transpose()
+    row.map(|row| super::deliveries::delivery_id(&row))
+        .transpose()
 }
 
 async fn keep_unmatched(tx: &Tx, r: &NewReceipt) -> Result<(), StoreError> {

@@ -79,8 +79,7 @@ impl House {
         }
     }
 
-    #[expect(clippy::unused_self, reason = "reads better as what a house wishes")]
-    fn wish(&self, event: EventId, body: &str) -> NewDelivery {
+    fn wish(event: EventId, body: &str) -> NewDelivery {
         NewDelivery {
             id: DeliveryId::new(event, now()),
             rule: RuleId::new(now()),
@@ -128,7 +127,7 @@ impl House {
     /// An event with one queued delivery.
     async fn queued(&self, digest: u8, body: &str) -> Delivery {
         let event = self.ingest(digest, now()).await.event;
-        let wish = self.wish(event, body);
+        let wish = Self::wish(event, body);
         let id = wish.id;
         let done = self
             .tenant
@@ -411,7 +410,7 @@ async fn an_event_is_routed_once_and_by_the_rules_in_force() {
     let route = || {
         house
             .tenant
-            .commit_route(house.commit(event, vec![house.wish(event, "Hi")]))
+            .commit_route(house.commit(event, vec![House::wish(event, "Hi")]))
     };
     let (one, two) = tokio::join!(route(), route());
     let ends = [one.unwrap(), two.unwrap()];
@@ -628,6 +627,32 @@ async fn a_late_201_settles_what_was_lost_and_shows_a_double_if_it_was_sent_agai
 }
 
 #[tokio::test]
+async fn a_message_is_found_by_one_delivery_only() {
+    let house = House::open().await;
+    for (n, text, found) in [(1, "Hi", true), (2, "Ho", false)] {
+        let d = house.queued(n, text).await;
+        house.claim(&d).await;
+        house.lose(&house.read(d.id).await).await;
+        let guard = Guard {
+            states: &[DeliveryState::Unknown],
+            attempt_no: 1,
+            lease_owner: None,
+        };
+        let change = Change {
+            message: Some(KnownMessage {
+                account: ACCOUNT.to_owned(),
+                sid: "SM1".to_owned(),
+                address: TO.to_owned(),
+                status: ProviderStatus::Accepted,
+                accepted_at: now(),
+            }),
+            ..Change::to(DeliveryState::Accepted, d.id, guard, now())
+        };
+        assert_eq!(house.tenant.change(change).await.unwrap(), found);
+    }
+}
+
+#[tokio::test]
 async fn a_callback_may_overtake_the_answer() {
     let house = House::open().await;
     let d = house.queued(1, "Hi").await;
@@ -839,7 +864,7 @@ async fn a_suppressed_address_is_refused() {
     let made = order(&house, OrderKind::ReplayDelivery, d.id.event, "a");
     let delivery = NewDelivery {
         order: made.id,
-        ..house.wish(d.id.event, "Hi")
+        ..House::wish(d.id.event, "Hi")
     };
     let result = house.tenant.create_order(NewOrder {
         order: made,

@@ -6,10 +6,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
 use futures::StreamExt as _;
 use futures::stream;
-use ml_connector::domain::clock::SystemClock;
+use ml_connector::domain::clock::{Clock as _, SystemClock};
 use ml_connector::sandbox::samples::{self, Generator, Standing, Wish};
 use ml_connector::sandbox::twilio::{
     Fault, FaultKind, FaultPlan, FaultShare, MessageFilter, NewAccount, On,
@@ -198,8 +197,8 @@ fn invoice(seed: u64) -> Vec<u8> {
         ..Wish::default()
     };
     samples::to_body(
-        &Generator::seeded(seed).invoice(&wish, Utc::now()),
-        seed % 2 == 0,
+        &Generator::seeded(seed).invoice(&wish, SystemClock.now()),
+        seed.is_multiple_of(2),
     )
 }
 

@@ -39,7 +39,7 @@ async fn the_schema_goes_up_down_and_up_on_sqlite() {
 /// `tests/run` starts the server and names it.
 #[tokio::test]
 async fn the_schema_goes_up_down_and_up_on_postgresql() {
-    let Ok(url) = std::env::var("TEST_POSTGRES_URL") else {
+    let Some(url) = ml_connector::config::environment("TEST_POSTGRES_URL") else {
         println!("no server was started: run ./tests/run");
         return;
     };

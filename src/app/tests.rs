@@ -1,0 +1,818 @@
+//! Whole stories against the sandbox, over real HTTP, on a clock that the story moves.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rand::SeedableRng as _;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::accounts::TenantInput;
+use super::connections::TwilioInput;
+use super::receipts::{StatusAnswer, StatusRequest};
+use super::resolve::Resolution;
+use super::rules::RuleSwitches;
+use super::*;
+use crate::brakes::Limits;
+use crate::crypto::master_key::MasterKey;
+use crate::domain::clock::FixedClock;
+use crate::domain::connection::{ConnectionState, Provider};
+use crate::domain::decision::DecisionKind;
+use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Hold, StepKind};
+use crate::domain::event::{Body, EventSource, EventType, NewEvent};
+use crate::domain::ids::{AttemptId, ConnectionId, DeliveryId, EventId, new_v7};
+use crate::queue::MemoryQueue;
+use crate::sandbox::twilio::{
+    CallbackPlan, CallbackRule, Fault, FaultKind, FaultOrder, MessageFilter, On, Settings,
+};
+use crate::sandbox::{DEMO_NUMBER, DemoCredentials, Sandbox, SandboxConfig, SandboxHandle};
+use crate::store::{Claim, ClaimResult, Due};
+use crate::twilio::messages::{CallTime, NewMessage};
+use crate::twilio::signature::{self, Signed};
+use crate::zoho::oauth::ZohoOAuth;
+
+const TO: &str = "+12025550187";
+const OTHER: &str = "+12025550188";
+
+struct Scene {
+    app: App,
+    clock: Arc<FixedClock>,
+    sandbox: SandboxHandle,
+    demo: DemoCredentials,
+    tenant: TenantId,
+    zoho: ConnectionId,
+    next: std::cell::Cell<u8>,
+    _folder: tempfile::TempDir,
+}
+
+impl Scene {
+    /// A tenant without Twilio.
+    async fn bare() -> Self {
+        let start: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
+        let clock = Arc::new(FixedClock::at(start));
+        let http = crate::http::client().unwrap();
+        let mut config = SandboxConfig::new(clock.clone(), http.clone());
+        config.workers = 1;
+        let sandbox = Sandbox::start(config).await.unwrap();
+        let plan = CallbackPlan::of(&[]);
+        let rule = CallbackRule {
+            to: None,
+            to_ends_with: None,
+            plan,
+        };
+        sandbox.twilio().plan(rule).unwrap();
+        let demo = sandbox.seed_demo().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/test.db", folder.path().display());
+        let store = Store::open(&url).await.unwrap();
+        store.migrate().await.unwrap();
+        let vault = Vault::new(MasterKey::generate(), &[]).unwrap();
+        vault
+            .admit(&vault.new_data_key(new_v7(start)).unwrap())
+            .unwrap();
+        let base: url::Url = sandbox.base_url().parse().unwrap();
+        let app = App::new(Parts {
+            store,
+            queue: Arc::new(MemoryQueue::new(clock.clone())),
+            vault,
+            passwords: Passwords::default(),
+            clock: clock.clone(),
+            twilio: Twilio::new(http.clone(), Some(&base)),
+            brakes: Brakes::new(
+                Limits::twilio(),
+                clock.clone(),
+                rand::rngs::StdRng::seed_from_u64(1),
+            ),
+            zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
+            zoho_sandbox: Some(base),
+            public_url: PublicUrl::parse("http://127.0.0.1:9/").unwrap(),
+            is_sandboxed: true,
+            lease_owner: "one".to_owned(),
+            runtime: Handle::current(),
+        });
+        let input = TenantInput {
+            name: "Bowman & Co".to_owned(),
+            owner_email: "owner@example.com".to_owned(),
+            password: SecretString::from("correct horse battery staple"),
+            country: "US".to_owned(),
+            zone: "America/New_York".to_owned(),
+            currency: "USD".to_owned(),
+        };
+        let tenant = app.create_tenant(input).await.unwrap().id;
+        let zoho = app
+            .connection(tenant, Provider::Zoho)
+            .await
+            .unwrap()
+            .unwrap()
+            .id;
+        let next = std::cell::Cell::new(0);
+        Self {
+            app,
+            clock,
+            sandbox,
+            demo,
+            tenant,
+            zoho,
+            next,
+            _folder: folder,
+        }
+    }
+
+    /// With Twilio connected.
+    async fn open() -> Self {
+        let scene = Self::bare().await;
+        let token = scene.demo.twilio.auth_token.clone();
+        scene.connect(&token).await;
+        scene
+    }
+
+    async fn connect(&self, token: &str) {
+        let input = TwilioInput {
+            account_sid: self.demo.twilio.account_sid.clone(),
+            auth_token: Some(SecretString::from(token)),
+            from: DEMO_NUMBER.to_owned(),
+            ..TwilioInput::default()
+        };
+        self.app
+            .connect_twilio(self.tenant, input, "me")
+            .await
+            .unwrap();
+    }
+
+    async fn rule(&self, change: Value) {
+        let mut rule = json!({
+            "name": "Thanks", "event_type": "invoice.paid", "channel": "sms",
+            "recipient": { "kind": "fixed", "address": TO },
+            "template": { "body": "Thank you for paying {{ invoice_number }}" },
+        });
+        for (key, value) in change.as_object().unwrap() {
+            rule[key] = value.clone();
+        }
+        let switches = RuleSwitches {
+            position: None,
+            enabled: None,
+        };
+        self.app
+            .create_rule(self.tenant, &rule, switches, "me")
+            .await
+            .unwrap();
+    }
+
+    /// A paid invoice of this number comes in.
+    async fn paid(&self, number: &str) -> EventId {
+        let now = self.app.now();
+        let n = self.next.get() + 1;
+        self.next.set(n);
+        let body = json!({ "invoice": {
+            "invoice_id": format!("98200000056711{n}"), "invoice_number": number,
+            "status": "paid", "balance": 0, "total": 10, "currency_code": "USD",
+            "customer_id": "1", "customer_name": "Bowman & Co",
+            "created_time": now.to_rfc3339(), "last_modified_time": now.to_rfc3339(),
+        }});
+        let event = NewEvent {
+            id: EventId::new(now),
+            tenant: self.tenant,
+            connection: self.zoho,
+            source: EventSource::Webhook,
+            path_type: Some(EventType::InvoicePaid),
+            label: String::new(),
+            body: Body {
+                content_type: "application/json".to_owned(),
+                query: String::new(),
+                bytes: body.to_string().into_bytes(),
+            },
+            digest: [n; 32],
+            day_digest: None,
+            received_at: now,
+        };
+        let kept = self.app.store().ingest(event).await.unwrap();
+        assert!(!kept.is_duplicate);
+        kept.event
+    }
+
+    /// Does what is due now, as workers would, until nothing moves any more.
+    async fn drain(&self) {
+        for _ in 0..8 {
+            let due = self
+                .app
+                .store()
+                .platform()
+                .due(self.app.now(), 100)
+                .await
+                .unwrap();
+            if due.is_empty() {
+                return;
+            }
+            for one in due {
+                match one {
+                    Due::Event(tenant, event) => self.app.route_event(tenant, event).await.unwrap(),
+                    Due::Order(tenant, order) => {
+                        self.app.route_order(tenant, order).await.unwrap();
+                    }
+                    Due::Delivery(tenant, delivery, _) => {
+                        self.app.advance(tenant, delivery).await.unwrap();
+                    }
+                }
+            }
+        }
+    }
+
+    async fn pass(&self, seconds: i64) {
+        self.clock.advance(TimeDelta::seconds(seconds));
+        self.drain().await;
+    }
+
+    /// A paid invoice, routed and handed on; its one delivery.
+    async fn tell(&self, number: &str) -> Delivery {
+        let event = self.paid(number).await;
+        self.drain().await;
+        self.only(event).await
+    }
+
+    async fn only(&self, event: EventId) -> Delivery {
+        let mut all = self
+            .app
+            .tenant(self.tenant)
+            .deliveries_of(event)
+            .await
+            .unwrap();
+        assert_eq!(all.len(), 1);
+        all.remove(0)
+    }
+
+    async fn read(&self, id: DeliveryId) -> Delivery {
+        self.app
+            .tenant(self.tenant)
+            .delivery(id)
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    async fn state(&self, id: DeliveryId) -> DeliveryState {
+        self.read(id).await.state
+    }
+
+    async fn steps(&self, id: DeliveryId) -> Vec<StepKind> {
+        let story = self
+            .app
+            .tenant(self.tenant)
+            .story(id.event)
+            .await
+            .unwrap()
+            .unwrap();
+        story
+            .steps
+            .iter()
+            .filter(|s| s.delivery == id)
+            .map(|s| s.kind)
+            .collect()
+    }
+
+    fn fault(&self, kind: FaultKind) {
+        self.sandbox
+            .twilio()
+            .next(FaultOrder::once(Fault::new(kind)))
+            .unwrap();
+    }
+
+    fn taken(&self) -> u64 {
+        self.sandbox.twilio().taken()
+    }
+
+    async fn twilio_state(&self) -> (ConnectionState, Option<DateTime<Utc>>) {
+        let twilio = self
+            .app
+            .connection(self.tenant, Provider::Twilio)
+            .await
+            .unwrap()
+            .unwrap();
+        (twilio.state, twilio.paused_until)
+    }
+
+    /// A message that nobody here wrote down.
+    async fn behind_our_back(&self, text: &str) {
+        let store = self.app.tenant(self.tenant);
+        let (_, access) = self.app.twilio_of(&store).await.unwrap().unwrap();
+        let sender = access.sender("").unwrap();
+        let message = NewMessage {
+            to: TO,
+            sender: sender.as_twilio(),
+            body: text,
+            status_callback: None,
+            validity_period: None,
+        };
+        let time = CallTime::of(Duration::from_secs(5));
+        self.app
+            .parts
+            .twilio
+            .create(&access.account, &message, time)
+            .await
+            .unwrap();
+    }
+
+    /// What a worker writes before its call.
+    async fn claim(&self, d: &Delivery) {
+        let now = self.app.now();
+        let twilio = self
+            .app
+            .connection(self.tenant, Provider::Twilio)
+            .await
+            .unwrap()
+            .unwrap();
+        let claim = Claim {
+            attempt: Attempt {
+                id: AttemptId::new(now),
+                delivery: d.id,
+                attempt_no: d.attempt_no + 1,
+                connection: twilio.id,
+                account: twilio.account,
+                request: "{}".to_owned(),
+                started_at: now,
+                lease_until: now + TimeDelta::seconds(30),
+            },
+            address: d.address.clone(),
+            text_hash: d.text_hash.clone(),
+            lease_owner: "dead".to_owned(),
+            now,
+        };
+        let claimed = self.app.tenant(self.tenant).claim(claim).await.unwrap();
+        assert_eq!(claimed, ClaimResult::Claimed);
+    }
+
+    async fn report(&self, d: &Delivery, word: &str, code: &str, token: &str) -> StatusAnswer {
+        let store = self.app.tenant(self.tenant);
+        let hook = store.hook_token(d.connection).await.unwrap().unwrap();
+        let path = format!("/hooks/twilio/{hook}/status?d={}&a=1", d.id);
+        let body = format!(
+            "MessageSid={}&MessageStatus={word}&ErrorCode={code}&AccountSid={}",
+            d.sid, d.account
+        );
+        let url = signature::full_url(&self.app.public_url().origin(), &path);
+        let signed = Signed::Form(body.as_bytes());
+        let request = StatusRequest {
+            signature: Some(signature::sign(&url, signed, &SecretString::from(token))),
+            path_and_query: path,
+            body: body.clone().into(),
+            delivery: Some(d.id),
+            attempt_no: Some(1),
+            client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        self.app.receive_status(&hook, request).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_is_found_and_nothing_is_sent_again() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    scene.fault(FaultKind::DropAfter);
+    let d = scene.tell("INV-1").await;
+    assert_eq!(d.state, DeliveryState::Unknown);
+    scene.pass(31).await;
+    let found = scene.read(d.id).await;
+    assert_eq!(found.state, DeliveryState::Accepted);
+    assert!(found.sid.starts_with("SM") && found.due_at.is_some());
+    assert_eq!(scene.taken(), 1);
+    assert_eq!(
+        scene.steps(d.id).await,
+        [StepKind::Unknown, StepKind::Found]
+    );
+}
+
+#[tokio::test]
+async fn without_a_trace_beside_a_witness_it_is_sent_once_more_and_only_once() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    scene.fault(FaultKind::DropBefore);
+    let d = scene.tell("INV-1").await;
+    scene.clock.advance(TimeDelta::seconds(5));
+    assert_eq!(
+        scene.tell("INV-2").await.state,
+        DeliveryState::Accepted,
+        "the witness"
+    );
+    scene.pass(26).await;
+    assert_eq!(scene.state(d.id).await, DeliveryState::Unknown);
+    scene.drain().await;
+    assert_eq!(scene.read(d.id).await.looks, 1, "looks are 15 s apart");
+    scene.pass(15).await;
+    assert_eq!(scene.taken(), 1);
+    scene.fault(FaultKind::DropBefore);
+    scene.pass(15).await;
+    assert_eq!(scene.read(d.id).await.attempt_no, 2);
+    scene.clock.advance(TimeDelta::seconds(5));
+    scene.tell("INV-3").await;
+    for _ in 0..8 {
+        scene.pass(15).await;
+    }
+    let end = scene.read(d.id).await;
+    assert_eq!(
+        (end.state, end.hold),
+        (DeliveryState::Unknown, Some(Hold::Person))
+    );
+    assert_eq!(
+        (end.attempt_no, scene.taken()),
+        (2, 2),
+        "the second absence waits for a person"
+    );
+}
+
+#[tokio::test]
+async fn without_a_witness_it_waits_for_a_person_who_may_send_it_however_late() {
+    let scene = Scene::open().await;
+    scene.rule(json!({ "send_within": 3600 })).await;
+    scene.fault(FaultKind::DropBefore);
+    let d = scene.tell("INV-1").await;
+    for _ in 0..20 {
+        scene.pass(120).await;
+        assert_eq!(scene.state(d.id).await, DeliveryState::Unknown);
+    }
+    assert_eq!(scene.read(d.id).await.hold, None);
+    for _ in 0..3 {
+        scene.pass(1000).await;
+    }
+    let waits = scene.read(d.id).await;
+    assert_eq!(
+        (waits.state, waits.hold),
+        (DeliveryState::Unknown, Some(Hold::Person))
+    );
+    scene
+        .app
+        .resolve(scene.tenant, d.id, Resolution::SendAgain, "me")
+        .await
+        .unwrap();
+    scene.drain().await;
+    assert_eq!(scene.state(d.id).await, DeliveryState::Accepted);
+    assert_eq!(scene.taken(), 1);
+}
+
+#[tokio::test]
+async fn two_that_could_be_it_are_for_a_person() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    scene.fault(FaultKind::DropAfter);
+    let d = scene.tell("INV-1").await;
+    scene.behind_our_back("Thank you for paying INV-1").await;
+    scene.pass(31).await;
+    let waits = scene.read(d.id).await;
+    assert_eq!(
+        (waits.state, waits.hold),
+        (DeliveryState::Unknown, Some(Hold::Person))
+    );
+    scene
+        .app
+        .resolve(scene.tenant, d.id, Resolution::Arrived, "me")
+        .await
+        .unwrap();
+    assert_eq!(
+        (scene.state(d.id).await, scene.taken()),
+        (DeliveryState::Accepted, 2)
+    );
+}
+
+#[tokio::test]
+async fn a_worker_that_died_leaves_a_message_that_is_looked_for() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    let event = scene.paid("INV-1").await;
+    scene.app.route_event(scene.tenant, event).await.unwrap();
+    let d = scene.only(event).await;
+    scene.claim(&d).await;
+    scene.behind_our_back("Thank you for paying INV-1").await;
+    scene.pass(29).await;
+    assert_eq!(scene.state(d.id).await, DeliveryState::Sending);
+    scene.pass(2).await;
+    assert_eq!(
+        (scene.state(d.id).await, scene.taken()),
+        (DeliveryState::Accepted, 1)
+    );
+    assert_eq!(
+        scene.steps(d.id).await,
+        [StepKind::LeaseExpired, StepKind::Found]
+    );
+}
+
+#[tokio::test]
+async fn a_slow_list_does_not_move_the_window_past_the_message() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    scene.fault(FaultKind::DropAfter);
+    let d = scene.tell("INV-1").await;
+    scene.clock.advance(TimeDelta::seconds(31));
+    let slow = Fault::new(FaultKind::Slow).with_delay_ms(700);
+    let order = FaultOrder {
+        on: On::List,
+        ..FaultOrder::once(slow)
+    };
+    scene.sandbox.twilio().next(order).unwrap();
+    let settings = scene.sandbox.twilio().settings();
+    scene.sandbox.twilio().set(Settings {
+        date_skew_s: 10,
+        ..settings
+    });
+    let look = scene.drain();
+    let wait = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        // Twilio's answer is dated ten seconds after we asked.
+        scene.clock.advance(TimeDelta::seconds(10));
+    };
+    tokio::join!(look, wait);
+    assert_eq!(
+        (scene.state(d.id).await, scene.taken()),
+        (DeliveryState::Accepted, 1)
+    );
+}
+
+#[tokio::test]
+async fn the_stop_switch_holds_and_resuming_releases() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    scene.app.stop_sending(scene.tenant, "me").await.unwrap();
+    let d = scene.tell("INV-1").await;
+    assert_eq!(
+        (d.state, d.hold),
+        (DeliveryState::Held, Some(Hold::Stopped))
+    );
+    assert_eq!(d.due_at, Some(d.expires_at), "somebody looks at it again");
+    scene.app.resume_sending(scene.tenant, "me").await.unwrap();
+    scene.drain().await;
+    assert_eq!(
+        (scene.state(d.id).await, scene.taken()),
+        (DeliveryState::Accepted, 1)
+    );
+}
+
+#[tokio::test]
+async fn a_hold_whose_cause_went_away_meanwhile_does_not_last() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    let event = scene.paid("INV-1").await;
+    scene.app.route_event(scene.tenant, event).await.unwrap();
+    let d = scene.only(event).await;
+    let store = scene.app.tenant(scene.tenant);
+    // The worker read "stopped" before sending was resumed, and writes only now.
+    scene
+        .app
+        .hold(&store, &d, Hold::Stopped, "Stopped")
+        .await
+        .unwrap();
+    assert_eq!(scene.state(d.id).await, DeliveryState::Queued);
+    scene.drain().await;
+    assert_eq!(scene.taken(), 1);
+}
+
+#[tokio::test]
+async fn without_twilio_it_is_held_until_somebody_connects_it() {
+    let scene = Scene::bare().await;
+    scene.rule(json!({})).await;
+    let d = scene.tell("INV-1").await;
+    assert_eq!(
+        (d.state, d.hold),
+        (DeliveryState::Held, Some(Hold::NoConnection))
+    );
+    scene.connect(&scene.demo.twilio.auth_token).await;
+    scene.drain().await;
+    assert_eq!(scene.state(d.id).await, DeliveryState::Accepted);
+}
+
+#[tokio::test]
+async fn refused_credentials_hold_and_new_ones_release() {
+    let scene = Scene::bare().await;
+    scene.connect(&"0".repeat(32)).await;
+    scene.rule(json!({})).await;
+    let (one, two) = (scene.tell("INV-1").await, scene.tell("INV-2").await);
+    for d in [&one, &two] {
+        assert_eq!((d.state, d.hold), (DeliveryState::Held, Some(Hold::Broken)));
+        assert_eq!(d.due_at, Some(d.expires_at));
+    }
+    assert_eq!(two.attempt_no, 0, "the second was not tried");
+    assert_eq!(scene.twilio_state().await.0, ConnectionState::Broken);
+    scene.connect(&scene.demo.twilio.auth_token).await;
+    scene.drain().await;
+    for id in [one.id, two.id] {
+        assert_eq!(scene.state(id).await, DeliveryState::Accepted);
+    }
+    assert_eq!(scene.taken(), 2);
+}
+
+#[tokio::test]
+async fn what_is_held_or_queued_expires_and_is_never_sent() {
+    let scene = Scene::open().await;
+    scene.rule(json!({ "send_within": 60 })).await;
+    scene.app.stop_sending(scene.tenant, "me").await.unwrap();
+    let held = scene.tell("INV-1").await;
+    scene.pass(61).await;
+    assert_eq!(scene.state(held.id).await, DeliveryState::Expired);
+    scene.app.resume_sending(scene.tenant, "me").await.unwrap();
+    let twilio = scene
+        .app
+        .connection(scene.tenant, Provider::Twilio)
+        .await
+        .unwrap()
+        .unwrap();
+    let until = scene.app.now() + TimeDelta::seconds(90);
+    scene
+        .app
+        .tenant(scene.tenant)
+        .pause_connection(twilio.id, until)
+        .await
+        .unwrap();
+    let queued = scene.tell("INV-2").await;
+    assert_eq!(queued.state, DeliveryState::Queued);
+    scene.pass(61).await;
+    assert_eq!(scene.state(queued.id).await, DeliveryState::Expired);
+    scene.pass(120).await;
+    assert_eq!(scene.taken(), 0);
+}
+
+#[tokio::test]
+async fn after_429_the_connection_rests_and_the_message_goes_once() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    let mut fault = Fault::new(FaultKind::TooMany);
+    fault.retry_after = Some(7);
+    scene
+        .sandbox
+        .twilio()
+        .next(FaultOrder::once(fault))
+        .unwrap();
+    let d = scene.tell("INV-1").await;
+    assert_eq!((d.state, d.tries), (DeliveryState::Queued, 1));
+    let until = scene.twilio_state().await.1.unwrap();
+    assert!(until >= scene.app.now() + TimeDelta::seconds(7));
+    let other = scene.tell("INV-2").await;
+    assert_eq!((other.state, other.attempt_no), (DeliveryState::Queued, 0));
+    for _ in 0..4 {
+        scene.pass(5).await;
+    }
+    assert_eq!(scene.state(d.id).await, DeliveryState::Accepted);
+    assert_eq!(scene.state(other.id).await, DeliveryState::Accepted);
+    assert_eq!(scene.taken(), 2);
+}
+
+#[tokio::test]
+async fn a_report_of_a_failure_explains_it_and_a_forged_one_does_nothing() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    let d = scene.tell("INV-1").await;
+    let forged = scene.report(&d, "undelivered", "30006", "wrong").await;
+    assert_eq!(forged, StatusAnswer::Forged);
+    assert_eq!(scene.state(d.id).await, DeliveryState::Accepted);
+    let kept = scene
+        .report(&d, "undelivered", "30006", &scene.demo.twilio.auth_token)
+        .await;
+    assert_eq!(kept, StatusAnswer::Kept);
+    let end = scene.read(d.id).await;
+    assert_eq!(
+        (end.state, end.error_code),
+        (DeliveryState::Undelivered, 30006)
+    );
+    assert!(
+        end.reason.contains("30006") && end.due_at.is_none(),
+        "{}",
+        end.reason
+    );
+}
+
+#[tokio::test]
+async fn a_poll_does_not_take_a_state_back_that_a_report_moved_meanwhile() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    let d = scene.tell("INV-1").await;
+    assert_eq!(d.state, DeliveryState::Accepted);
+    scene
+        .report(&d, "sent", "", &scene.demo.twilio.auth_token)
+        .await;
+    // A worker that read the delivery before that report polls it now.
+    let store = scene.app.tenant(scene.tenant);
+    scene.app.poll(&store, &d).await.unwrap();
+    scene.app.plan_poll(&store, &d).await.unwrap();
+    let end = scene.read(d.id).await;
+    assert_eq!(end.state, DeliveryState::Sent);
+    assert!(end.due_at.is_some());
+}
+
+#[tokio::test]
+async fn an_opted_out_number_ends_as_suppressed_and_so_do_later_ones() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    let stop = Fault::new(FaultKind::ErrorCode).with_code(21610);
+    scene.sandbox.twilio().next(FaultOrder::once(stop)).unwrap();
+    let (one, two) = (scene.tell("INV-1").await, scene.tell("INV-2").await);
+    assert_eq!(
+        (one.state, two.state),
+        (DeliveryState::Suppressed, DeliveryState::Suppressed)
+    );
+    assert_eq!((two.attempt_no, scene.taken()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_contact_without_a_number_is_a_failure_that_says_what_to_do() {
+    let scene = Scene::open().await;
+    scene
+        .rule(json!({ "recipient": { "kind": "contact" } }))
+        .await;
+    let d = scene.tell("INV-1").await;
+    assert_eq!((d.state, d.due_at), (DeliveryState::Failed, None));
+    assert!(
+        d.reason.contains("No mobile number known for Bowman & Co"),
+        "{}",
+        d.reason
+    );
+}
+
+#[tokio::test]
+async fn two_rules_with_equal_texts_are_one_message() {
+    let scene = Scene::open().await;
+    scene.rule(json!({ "name": "One" })).await;
+    scene.rule(json!({ "name": "Two" })).await;
+    scene
+        .rule(json!({ "name": "Elsewhere", "recipient": { "kind": "fixed", "address": OTHER } }))
+        .await;
+    let event = scene.paid("INV-1").await;
+    scene.drain().await;
+    let store = scene.app.tenant(scene.tenant);
+    assert_eq!(store.deliveries_of(event).await.unwrap().len(), 2);
+    let kinds: Vec<_> = store
+        .decisions_of(event)
+        .await
+        .unwrap()
+        .iter()
+        .map(|d| d.kind)
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            DecisionKind::Rule,
+            DecisionKind::AlreadyTold,
+            DecisionKind::Rule
+        ]
+    );
+    let all = scene.sandbox.twilio().messages(&MessageFilter::default());
+    assert_eq!(all.len(), 2);
+}
+
+#[tokio::test]
+async fn equal_texts_of_two_events_wait_for_one_another() {
+    let scene = Scene::open().await;
+    scene
+        .rule(json!({ "template": { "body": "Thank you" } }))
+        .await;
+    scene.fault(FaultKind::DropAfter);
+    let (one, two) = (scene.tell("INV-1").await, scene.tell("INV-2").await);
+    assert_eq!(
+        (one.state, two.state),
+        (DeliveryState::Unknown, DeliveryState::Queued)
+    );
+    assert!(two.due_at.is_some() && two.reason.contains(&one.id.to_string()));
+    scene.pass(31).await;
+    scene.pass(3).await;
+    assert_eq!(scene.state(one.id).await, DeliveryState::Accepted);
+    assert_eq!(scene.state(two.id).await, DeliveryState::Accepted);
+    assert_eq!(scene.taken(), 2);
+}
+
+#[tokio::test]
+async fn a_replay_sends_once_per_click_and_not_before_the_event_is_decided() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    let event = scene.paid("INV-1").await;
+    // Asked while it is still being decided: the decision under way is the answer.
+    let early = scene
+        .app
+        .replay_event(scene.tenant, event, "early", "me")
+        .await
+        .unwrap();
+    assert!(early.is_pending && early.deliveries.is_empty());
+    scene.drain().await;
+    assert_eq!(scene.taken(), 1);
+    let (one, two) = tokio::join!(
+        scene.app.replay_event(scene.tenant, event, "a", "me"),
+        scene.app.replay_event(scene.tenant, event, "a", "me"),
+    );
+    assert_eq!(one.unwrap().order, two.unwrap().order);
+    scene.drain().await;
+    assert_eq!(scene.taken(), 2);
+    let d = scene
+        .app
+        .tenant(scene.tenant)
+        .deliveries_of(event)
+        .await
+        .unwrap()
+        .remove(0);
+    scene
+        .app
+        .replay_delivery(scene.tenant, d.id, "b", "me")
+        .await
+        .unwrap();
+    let open = scene
+        .app
+        .replay_delivery(scene.tenant, d.id, "c", "me")
+        .await;
+    assert!(matches!(open, Err(AppError::Open(_))));
+    scene.drain().await;
+    assert_eq!(scene.taken(), 3);
+}
