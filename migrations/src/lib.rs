@@ -1,7 +1,7 @@
 //! The schema, step by step. A migration is frozen in time: it never imports today's entities.
 //!
 //! One schema serves both databases. What they spell differently (ids, bytes, partitions) goes
-//! through [`dialect`]; everything else is plain SQL that both read the same way.
+//! through `dialect`; everything else is plain SQL that both read the same way.
 
 mod dialect;
 mod m20261122_000001_first;

@@ -2,7 +2,7 @@
 //!
 //! [`Store::tenant`] yields the only handle with a tenant's rows in it, and every statement it
 //! builds is filtered by that tenant; [`Store::platform`] holds the few look-ups that must come
-//! before a tenant is known. Reads use a pool; every write goes through one writer (see [`batch`]).
+//! before a tenant is known. Reads use a pool; every write goes through one writer (see `batch`).
 
 mod batch;
 pub mod codec;
