@@ -14,6 +14,7 @@ mod architecture;
 mod crash;
 mod harness;
 mod hooks;
+mod hostile;
 mod schema;
 mod secrets;
 mod story;

@@ -61,22 +61,46 @@ impl Service {
 
     /// Starts it and waits until it says that it serves.
     pub(crate) fn start(&mut self) {
+        let command = self.command(&["serve"]);
+        self.launch(command);
+    }
+
+    fn launch(&mut self, mut command: Command) {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.folder.path().join("log"))
             .unwrap();
-        let mut child = self
-            .command(&["serve"])
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().expect("serve says where it listens").unwrap();
         assert!(first.contains("serves http://127.0.0.1"), "{first}");
         std::thread::spawn(move || lines.for_each(drop));
         self.child = Some(child);
+    }
+
+    /// The same with a limit on its address space, in KiB.
+    pub(crate) fn start_within(&mut self, kib: u64) {
+        let plain = self.command(&["serve"]);
+        let mut limited = Command::new("sh");
+        limited
+            .args(["-c", &format!("ulimit -v {kib}; exec {BINARY} serve")])
+            .env_clear();
+        for (name, value) in plain.get_envs() {
+            limited.env(name, value.unwrap_or_default());
+        }
+        self.launch(limited);
+    }
+
+    /// The most memory it has used, in KiB.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let id = self.child.as_ref().expect("it runs").id();
+        let status = read(Path::new(&format!("/proc/{id}/status")));
+        let line = status
+            .lines()
+            .find_map(|l| l.strip_prefix("VmHWM:"))
+            .expect("a peak");
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// `kill -9`.
@@ -176,15 +200,26 @@ pub(crate) struct Tenant {
 }
 
 impl Tenant {
-    pub(crate) async fn api(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+    /// A call of the JSON API, however it ends.
+    pub(crate) async fn try_api(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> reqwest::Response {
         let call = self
             .http
             .request(method, format!("{}/api/v1{path}", self.base));
         let call = call.bearer_auth(&self.token);
-        let answer = match body {
+        match body {
             Some(body) => call.json(&body).send().await.unwrap(),
             None => call.send().await.unwrap(),
-        };
+        }
+    }
+
+    /// A call of the JSON API that must succeed.
+    pub(crate) async fn api(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let answer = self.try_api(method, path, body).await;
         let status = answer.status();
         let text = answer.text().await.unwrap();
         assert!(status.is_success(), "{path}: {status} {text}");
