@@ -4,20 +4,18 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rand::RngExt as _;
 
 use super::connections::TwilioAccess;
+use super::outcome::{Sent, tell_brakes};
 use super::{App, AppError, job};
 use crate::brakes::{Admission, Permit};
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::ids::{AttemptId, DeliveryId, TenantId};
 use crate::domain::tenant::Tenant;
-use crate::store::{Change, Claim, ClaimResult, Guard, KnownMessage, TenantStore};
-use crate::twilio::codes;
-use crate::twilio::error::{Doubt, SendError, SendFailure, Unsent};
+use crate::store::{Change, Claim, ClaimResult, Guard, TenantStore};
 use crate::twilio::kept::KeptRequest;
-use crate::twilio::messages::{Accepted, CallTime, NewMessage};
+use crate::twilio::messages::{CallTime, NewMessage};
 
 /// How long a call may take.
 const CALL: Duration = Duration::from_secs(15);
@@ -229,102 +227,6 @@ impl App {
         Ok(Called::Done)
     }
 
-    /// Writes the outcome of a call. It is appended always; the state changes only while this
-    /// attempt is still the one that counts.
-    async fn settle(
-        &self,
-        store: &TenantStore,
-        sent: &Sent<'_>,
-        outcome: Result<Accepted, SendError>,
-    ) -> Result<(), AppError> {
-        let now = self.now();
-        let change = match &outcome {
-            Ok(accepted) => self.accepted(sent, accepted, now),
-            Err(error) => failed(sent, error, now),
-        };
-        store
-            .change(Change {
-                is_outcome: true,
-                ..change
-            })
-            .await?;
-        if let Err(SendError {
-            kind: SendFailure::Credentials(refusal),
-            ..
-        }) = &outcome
-        {
-            let reason = refusal.entry().what_with(refusal.code.unwrap_or_default());
-            self.break_connection(store, sent, reason).await?;
-        }
-        Ok(())
-    }
-
-    /// Marks the connection as broken, unless its credentials were replaced since this call began:
-    /// then what waits for new ones goes on.
-    async fn break_connection(
-        &self,
-        store: &TenantStore,
-        sent: &Sent<'_>,
-        reason: String,
-    ) -> Result<(), AppError> {
-        let id = sent.connection.id;
-        let mark = |state, reason| store.set_connection_state(id, state, reason, None, self.now());
-        if self.is_current(store, sent.access).await? {
-            mark(ConnectionState::Broken, reason).await?;
-            // Saved in between: the new credentials have not been refused.
-            if self.is_current(store, sent.access).await? {
-                return Ok(());
-            }
-            mark(ConnectionState::Ready, String::new()).await?;
-        }
-        let sentence = "Released: the credentials of Twilio were replaced meanwhile";
-        self.release(store.tenant_id(), vec![Hold::Broken], sentence)
-            .await
-    }
-
-    async fn is_current(&self, store: &TenantStore, used: &TwilioAccess) -> Result<bool, AppError> {
-        let now = self.twilio_of(store).await?;
-        Ok(now.is_some_and(|(_, now)| now.is_same_login(used)))
-    }
-
-    fn accepted(&self, sent: &Sent<'_>, accepted: &Accepted, now: DateTime<Utc>) -> Change {
-        let d = sent.delivery;
-        let state = accepted.status.state();
-        let first_poll = super::poll::first(self.takes_callbacks());
-        let guard = Guard {
-            states: &[
-                DeliveryState::Sending,
-                DeliveryState::Unknown,
-                DeliveryState::Queued,
-                DeliveryState::Held,
-            ],
-            attempt_no: sent.attempt_no,
-            lease_owner: None,
-        };
-        let mut sentence = format!("Twilio has it ({})", accepted.sid);
-        if let Some(segments) = accepted.num_segments {
-            sentence = format!(
-                "{sentence}, {segments} segment{}",
-                if segments == 1 { "" } else { "s" }
-            );
-        }
-        let detail = serde_json::json!({ "response": &accepted.response }).to_string();
-        Change {
-            due_at: (!state.is_final()).then(|| now + first_poll),
-            looks: Some(0),
-            error_code: accepted.error_code.unwrap_or_default().into(),
-            leaves_flight: true,
-            message: Some(KnownMessage {
-                account: sent.connection.account.clone(),
-                sid: accepted.sid.to_string(),
-                address: d.address.clone(),
-                status: accepted.status,
-                accepted_at: sent.started_at,
-            }),
-            ..Change::to(state, d.id, guard, now).because(StepKind::Accepted, sentence, detail)
-        }
-    }
-
     /// A worker died with the delivery in hand: Twilio may or may not have it.
     async fn lose_lease(&self, store: &TenantStore, d: &Delivery) -> Result<Next, AppError> {
         let now = self.now();
@@ -508,154 +410,6 @@ enum Called {
     Done,
     Equal(DeliveryId),
     Refused,
-}
-
-/// A call that was made.
-struct Sent<'a> {
-    delivery: &'a Delivery,
-    connection: &'a Connection,
-    access: &'a TwilioAccess,
-    attempt_no: i64,
-    started_at: DateTime<Utc>,
-    lease_until: DateTime<Utc>,
-}
-
-/// What a failed call means for the delivery.
-fn failed(sent: &Sent<'_>, error: &SendError, now: DateTime<Utc>) -> Change {
-    let d = sent.delivery;
-    let detail = serde_json::json!({ "response": &error.response }).to_string();
-    let code = error.code().unwrap_or_default();
-    let guard = |states| Guard {
-        states,
-        attempt_no: sent.attempt_no,
-        lease_owner: None,
-    };
-    // A definite "no" also settles a delivery whose lease ran out meanwhile.
-    let open = guard(&[DeliveryState::Sending, DeliveryState::Unknown]);
-    let to = |state, guard| Change::to(state, d.id, guard, now);
-    let change = match &error.kind {
-        SendFailure::Refused(_) if codes::explain(code).is_opt_out() => Change {
-            suppress: Some((
-                d.channel,
-                d.address.clone(),
-                "The recipient has opted out (21610)".to_owned(),
-            )),
-            ..to(DeliveryState::Suppressed, open).because(
-                StepKind::Suppressed,
-                refusal(code, d),
-                detail,
-            )
-        },
-        SendFailure::Refused(_) => {
-            to(DeliveryState::Failed, open).because(StepKind::Refused, refusal(code, d), detail)
-        }
-        SendFailure::NotSent(Unsent::Unbuildable) => {
-            let sentence = "The request to Twilio could not be built; nothing was sent";
-            to(DeliveryState::Failed, open).because(StepKind::Refused, sentence, detail)
-        }
-        SendFailure::Credentials(_) => Change {
-            hold: Some(Hold::Broken),
-            due_at: Some(d.expires_at),
-            ..to(DeliveryState::Held, open).because(
-                StepKind::Held,
-                format!(
-                    "Twilio refused the credentials ({code}). Enter them again under Connections"
-                ),
-                detail,
-            )
-        },
-        SendFailure::Ambiguous { why, .. } => {
-            let sentence = format!("{}: Twilio may or may not have it", doubt(*why));
-            let change = to(DeliveryState::Unknown, guard(&[DeliveryState::Sending])).because(
-                StepKind::Unknown,
-                sentence,
-                detail,
-            );
-            return Change {
-                due_at: Some(sent.lease_until),
-                looks: Some(0),
-                ..change
-            };
-        }
-        SendFailure::Throttled { retry_after, .. } | SendFailure::TryLater { retry_after, .. } => {
-            let least = if matches!(error.kind, SendFailure::TryLater { .. }) {
-                120
-            } else {
-                1
-            };
-            let wait = back_off(d.tries, least, *retry_after);
-            retry(
-                to(DeliveryState::Queued, open),
-                d,
-                wait,
-                &error.to_string(),
-                detail,
-            )
-        }
-        SendFailure::NotSent(_) => {
-            let wait = back_off(d.tries, 1, None);
-            retry(
-                to(DeliveryState::Queued, open),
-                d,
-                wait,
-                &error.to_string(),
-                detail,
-            )
-        }
-    };
-    Change {
-        error_code: code.into(),
-        leaves_flight: true,
-        ..change
-    }
-}
-
-fn retry(change: Change, d: &Delivery, wait: Duration, why: &str, detail: String) -> Change {
-    let due = change.now + TimeDelta::from_std(wait).unwrap_or_default();
-    let sentence = format!(
-        "{why}; nothing was sent. Next try in {} s",
-        wait.as_secs().max(1)
-    );
-    Change {
-        due_at: Some(due.min(d.expires_at)),
-        tries: Some(d.tries + 1),
-        ..change.because(StepKind::Retry, sentence, detail)
-    }
-}
-
-/// Doubles from `least` seconds up to ten minutes, with jitter; never sooner than asked.
-fn back_off(tries: i64, least: u64, retry_after: Option<Duration>) -> Duration {
-    let doublings = u32::try_from(tries.clamp(0, 10)).unwrap_or(10);
-    let step = Duration::from_secs((least << doublings).min(600));
-    let jittered = step.mul_f64(rand::rng().random_range(0.5..=1.0));
-    jittered.max(retry_after.unwrap_or_default())
-}
-
-fn refusal(code: i32, d: &Delivery) -> String {
-    codes::sentence(code, &d.address, Some(&d.recipient))
-}
-
-fn doubt(why: Doubt) -> String {
-    why.to_string()
-}
-
-/// Reports the outcome to the brakes; how long the connection must rest, if it must.
-fn tell_brakes(permit: Permit, outcome: &Result<Accepted, SendError>) -> Option<Duration> {
-    match outcome.as_ref().map_err(|e| &e.kind) {
-        Err(SendFailure::Throttled { retry_after, .. }) => Some(permit.throttled(*retry_after)),
-        Err(SendFailure::Ambiguous { .. } | SendFailure::NotSent(Unsent::Unreachable(_))) => {
-            permit.failed();
-            None
-        }
-        Ok(_)
-        | Err(
-            SendFailure::Refused(_) | SendFailure::TryLater { .. } | SendFailure::Credentials(_),
-        ) => {
-            permit.succeeded();
-            None
-        }
-        Err(SendFailure::NotSent(_)) => None,
-    }
 }
 
 /// What makes two messages equal.

@@ -15,6 +15,7 @@ pub mod ingest;
 pub mod job;
 pub mod keys;
 pub mod look;
+mod outcome;
 pub mod poll;
 pub mod receipts;
 pub mod replay;
@@ -80,6 +81,7 @@ struct Caches {
     templates: decide::TemplateCache,
     rejected: ingest::RejectedLimiter,
     equals: equals::Equals,
+    walk: requeue::Walk,
     consents: books::consent::ConsentCache,
 }
 
@@ -91,6 +93,7 @@ impl App {
             templates: decide::TemplateCache::new(),
             rejected: ingest::RejectedLimiter::default(),
             equals: equals::Equals::default(),
+            walk: requeue::Walk::default(),
             consents: books::consent::ConsentCache::default(),
         };
         Self {

@@ -28,7 +28,7 @@ use crate::sandbox::twilio::{
     CallbackPlan, CallbackRule, Fault, FaultKind, FaultOrder, MessageFilter, On, Settings,
 };
 use crate::sandbox::{DEMO_NUMBER, DemoCredentials, Sandbox, SandboxConfig, SandboxHandle};
-use crate::store::{Claim, ClaimResult, Due};
+use crate::store::{Claim, ClaimResult, Due, DueCursor};
 use crate::twilio::messages::{CallTime, NewMessage};
 use crate::twilio::signature::{self, Signed};
 use crate::zoho::oauth::ZohoOAuth;
@@ -199,7 +199,7 @@ impl Scene {
                 .app
                 .store()
                 .platform()
-                .due(self.app.now(), 100)
+                .due(self.app.now(), &mut DueCursor::default(), 100)
                 .await
                 .unwrap();
             if due.is_empty() {

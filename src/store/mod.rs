@@ -39,7 +39,9 @@ pub use error::StoreError;
 pub use history::{DeliveryFilter, EventFilter, EventSearch, RejectedRequest, Story, Tally};
 pub use orders::{NewOrder, OrderResult};
 pub use outcomes::{Change, Guard, KnownMessage, NewStep};
-pub use platform::{Member, NewTenant, Platform, Session, StoredDataKey, TokenGrant, User};
+pub use platform::{
+    DueCursor, Member, NewTenant, Platform, Session, StoredDataKey, TokenGrant, User,
+};
 pub use receipts::{NewReceipt, ReceiptResult};
 pub use route::{DocumentCommit, RouteCommit, RouteResult, SettledEvent};
 

@@ -342,7 +342,13 @@ async fn a_repeat_is_answered_with_the_first_event_also_within_one_batch() {
     assert_eq!(twin.event, other.event);
     assert_ne!(twin.is_duplicate, other.is_duplicate);
     assert_eq!(
-        house.store.platform().due(now(), 100).await.unwrap().len(),
+        house
+            .store
+            .platform()
+            .due(now(), &mut DueCursor::default(), 100)
+            .await
+            .unwrap()
+            .len(),
         2
     );
 }
@@ -390,7 +396,13 @@ async fn a_poisoned_command_in_a_batch_fails_alone() {
     // Nothing of the poisoned one stayed: its digest is free.
     assert!(!house.ingest(9, later(1)).await.is_duplicate);
     assert_eq!(
-        house.store.platform().due(now(), 100).await.unwrap().len(),
+        house
+            .store
+            .platform()
+            .due(now(), &mut DueCursor::default(), 100)
+            .await
+            .unwrap()
+            .len(),
         4
     );
 }
@@ -970,7 +982,13 @@ async fn leases_of_earlier_owners_end_at_a_takeover() {
             .unwrap(),
         0
     );
-    assert!(platform.due(later(1), 10).await.unwrap().is_empty());
+    assert!(
+        platform
+            .due(later(1), &mut DueCursor::default(), 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(
         platform
             .expire_foreign_leases("two".to_owned(), later(1))
@@ -979,7 +997,42 @@ async fn leases_of_earlier_owners_end_at_a_takeover() {
         1
     );
     assert_eq!(
-        platform.due(later(1), 10).await.unwrap(),
+        platform
+            .due(later(1), &mut DueCursor::default(), 10)
+            .await
+            .unwrap(),
         [Due::Delivery(house.tenant.tenant_id(), d.id, later(1))]
     );
+}
+
+#[tokio::test]
+async fn a_walk_over_what_is_due_sees_everything_once_and_begins_again() {
+    let house = House::open().await;
+    let mut queued = Vec::new();
+    for number in 0..5 {
+        queued.push(house.queued(number, &format!("Hi {number}")).await.id);
+    }
+    let mut cursor = DueCursor::default();
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.extend(
+            house
+                .store
+                .platform()
+                .due(now(), &mut cursor, 2)
+                .await
+                .unwrap(),
+        );
+    }
+    assert_eq!(cursor, DueCursor::default());
+    let mut seen: Vec<_> = seen
+        .into_iter()
+        .filter_map(|due| match due {
+            Due::Delivery(_, id, _) => Some(id),
+            _ => None,
+        })
+        .collect();
+    seen.sort_unstable();
+    queued.sort_unstable();
+    assert_eq!(seen, queued);
 }
