@@ -161,9 +161,9 @@ pub(super) fn twilio_health(of: &Connection, has_sent: bool, moment: Moment) -> 
 #[derive(Default)]
 pub(super) struct Said {
     /// The hook's secret, which was made just now.
-    new_secret: Option<String>,
+    pub(super) new_secret: Option<String>,
     /// The form of Twilio, sent back.
-    twilio: Option<FormState>,
+    pub(super) twilio: Option<FormState>,
     pub(super) books: books::Said,
 }
 

@@ -4,7 +4,9 @@ use serde_json::Map;
 
 use super::*;
 use crate::domain::connection::{Connection, ConnectionState};
-use crate::sandbox::zoho::{NewZohoAccount, ZohoCredentials};
+use crate::sandbox::zoho::{
+    NewZohoAccount, ZohoCredentials, ZohoFaultKind, ZohoFaultOrder, ZohoOn,
+};
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
 
 const PAGE: &str = "/t/acme/connections";
@@ -80,6 +82,16 @@ impl Scene {
         let app = &self.world.app;
         let connection = app.connection(self.acme.id, Provider::Zoho).await;
         connection.unwrap().unwrap()
+    }
+
+    /// What the next wish for a token meets.
+    fn token_fault(&self, kind: ZohoFaultKind, error: Option<&str>) {
+        let order = ZohoFaultOrder {
+            on: ZohoOn::Token,
+            error: error.map(str::to_owned),
+            ..ZohoFaultOrder::once(kind)
+        };
+        self.sandbox.zoho().next(order).unwrap();
     }
 
     /// Goes to Zoho by the link of the page, accepts, and gives the address that leads back.
@@ -215,10 +227,15 @@ async fn a_revoked_access_is_found_by_the_check_and_shown_with_the_way_out() {
         page.html
     );
 
-    let app = &scene.world.app;
-    let token = secret(app, &scene, "refresh_token").await;
-    assert!(scene.sandbox.zoho().revoke_refresh_token(&token));
     scene.sandbox.zoho().expire_access_tokens();
+    scene.token_fault(ZohoFaultKind::Drop, None);
+    let answer = ann.post(&page, &check, &[]).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    let said = text(&answer.html, "#books [role=alert]").concat();
+    assert!(said.contains("Try again in a minute."), "{said}");
+    assert_eq!(scene.zoho().await.state, ConnectionState::Ready);
+
+    scene.token_fault(ZohoFaultKind::TokenError, Some("invalid_code"));
     let answer = ann.post(&page, &check, &[]).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.html);
     let page = ann.get(PAGE).await;
@@ -233,13 +250,6 @@ async fn a_revoked_access_is_found_by_the_check_and_shown_with_the_way_out() {
     let fields = scene.fields("", "code-2");
     ann.post(&page, BOOKS, &fields).await;
     assert_eq!(scene.zoho().await.state, ConnectionState::Ready);
-}
-
-async fn secret(app: &App, scene: &Scene, name: &str) -> String {
-    use secrecy::ExposeSecret as _;
-    let secrets = app.secrets(scene.acme.id, scene.zoho().await.id).await;
-    let found = secrets.unwrap().into_iter().find(|(n, _)| n == name);
-    found.unwrap().1.expose_secret().to_owned()
 }
 
 #[actix_web::test]
