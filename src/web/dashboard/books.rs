@@ -343,6 +343,12 @@ async fn organisations(seat: &Seat) -> Result<Result<Vec<Choice>, String>, PageE
             .map(|o| Choice::new(o.id, o.name))
             .collect())),
         Err(PageError::App(AppError::Conflict(why))) => Ok(Err(sentence(&why))),
+        // The page must stay there: it is where another access is given.
+        Err(PageError::App(AppError::Vault(error))) => {
+            tracing::error!(%error, "The access to Zoho Books cannot be opened");
+            let why = "The stored access cannot be opened. Give read access again.";
+            Ok(Err(why.to_owned()))
+        }
         Err(error) => Err(error),
     }
 }

@@ -126,7 +126,7 @@ impl ConnectionsPage {
             .into()
     }
 
-    fn found(&self, checked: &Option<CheckResult>) -> Markup {
+    fn found(&self, checked: Option<&CheckResult>) -> Markup {
         html! {
             @if let Some(result) = checked {
                 div class="sheet-body" {
