@@ -7,9 +7,9 @@ use std::fmt;
 pub enum Role {
     /// Reads everything but secrets.
     Viewer,
-    /// Also rules and replays.
+    /// Also rules, replays and the stop switch.
     Editor,
-    /// Also connections, settings and the stop switch.
+    /// Also connections and settings.
     Admin,
     /// Also the team and the tenant itself.
     Owner,

@@ -138,12 +138,12 @@ impl Chrome {
         }
     }
 
-    /// Rules and replays.
+    /// Rules, replays and the stop switch.
     pub fn may_edit(&self) -> bool {
         self.role >= Role::Editor
     }
 
-    /// Connections, settings and the stop switch.
+    /// Connections and settings.
     pub fn may_administer(&self) -> bool {
         self.role >= Role::Admin
     }

@@ -1,9 +1,11 @@
-//! Connections: the web address for Zoho Books, and the Twilio account.
+//! Connections: the web address for Zoho Books, and the Twilio account. The third card, the access
+//! to Zoho Books' API, is in `books`.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use secrecy::ExposeSecret as _;
 
+use super::books;
 use super::error::PageError;
 use super::flash::Told;
 use super::rule_form::sentence;
@@ -16,18 +18,13 @@ use crate::web::chrome::{Chrome, Section};
 use crate::web::extract::csrf_form::Form;
 use crate::web::extract::tenant::{Seat, SeatForm};
 use crate::web::form::FormState;
-use crate::web::pages::connections::{
-    BooksCard, CheckResult, ConnectionsPage, Health, HookCard, TwilioCard,
-};
-use crate::web::ui::field::Choice;
+use crate::web::pages::connections::{CheckResult, ConnectionsPage, Health, HookCard, TwilioCard};
 use crate::web::ui::time::Moment;
 use crate::web::ui::tone::Tone;
-use crate::zoho::oauth::SCOPES;
-use crate::zoho::region::Region;
 
 /// `GET /t/{tenant}/connections`.
 pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
-    page(&seat, StatusCode::OK, None, None).await
+    page(&seat, StatusCode::OK, Said::default()).await
 }
 
 /// `POST /t/{tenant}/connections/hook`: every company is made with its web address, so this leads
@@ -49,12 +46,17 @@ pub(super) async fn secret(posted: SeatForm) -> Result<HttpResponse, PageError> 
     let (tenant, actor) = (seat.tenant(), seat.actor());
     let secret = seat
         .ask(|app| async move {
-            own(&app, tenant, id, Provider::Zoho).await?;
+            if provider(&app, tenant, id).await? != Provider::Zoho {
+                return Err(AppError::NotFound("connection"));
+            }
             app.rotate_hook_secret(tenant, &actor).await
         })
         .await?;
-    let secret = secret.expose_secret().to_owned();
-    page(&seat, StatusCode::OK, Some(secret), None).await
+    let said = Said {
+        new_secret: Some(secret.expose_secret().to_owned()),
+        ..Said::default()
+    };
+    page(&seat, StatusCode::OK, said).await
 }
 
 /// `POST /t/{tenant}/connections/{connection}/checks`.
@@ -63,11 +65,14 @@ pub(super) async fn check(posted: SeatForm) -> Result<HttpResponse, PageError> {
     seat.require(Role::Admin)?;
     let id: ConnectionId = seat.id("connection")?;
     let tenant = seat.tenant();
+    let provider = seat
+        .ask(|app| async move { provider(&app, tenant, id).await })
+        .await?;
+    if provider == Provider::Zoho {
+        return books::check(&seat).await;
+    }
     let checked = seat
-        .ask(|app| async move {
-            own(&app, tenant, id, Provider::Twilio).await?;
-            app.check_twilio(tenant).await
-        })
+        .ask(|app| async move { app.check_twilio(tenant).await })
         .await;
     let told = match checked {
         Ok(result) if result.is_good => Told::TwilioChecked,
@@ -92,23 +97,25 @@ pub(super) async fn twilio(posted: SeatForm) -> Result<HttpResponse, PageError> 
         Err(PageError::App(AppError::Invalid(problems))) => {
             let mut state = form.state(&["auth_token", "secret"]);
             refuse(&problems, &mut state);
-            page(&seat, StatusCode::UNPROCESSABLE_ENTITY, None, Some(state)).await
+            let said = Said {
+                twilio: Some(state),
+                ..Said::default()
+            };
+            page(&seat, StatusCode::UNPROCESSABLE_ENTITY, said).await
         }
         Err(error) => Err(error),
     }
 }
 
-/// Another tenant's connection, or another provider's, is not found.
-async fn own(
-    app: &App,
-    tenant: TenantId,
-    id: ConnectionId,
-    provider: Provider,
-) -> Result<(), AppError> {
-    match app.connection(tenant, provider).await? {
-        Some(connection) if connection.id == id => Ok(()),
-        _ => Err(AppError::NotFound("connection")),
+/// Whose connection it is; another tenant's is not found.
+async fn provider(app: &App, tenant: TenantId, id: ConnectionId) -> Result<Provider, AppError> {
+    for provider in [Provider::Twilio, Provider::Zoho] {
+        let connection = app.connection(tenant, provider).await?;
+        if connection.is_some_and(|c| c.id == id) {
+            return Ok(provider);
+        }
     }
+    Err(AppError::NotFound("connection"))
 }
 
 /// One field holds the default sender: a Messaging Service is told by its `MG`.
@@ -150,13 +157,24 @@ pub(super) fn twilio_health(of: &Connection, has_sent: bool, moment: Moment) -> 
     }
 }
 
-async fn page(
+/// What the page says beyond what is stored: the answer to a click.
+#[derive(Default)]
+pub(super) struct Said {
+    /// The hook's secret, which was made just now.
+    pub(super) new_secret: Option<String>,
+    /// The form of Twilio, sent back.
+    pub(super) twilio: Option<FormState>,
+    pub(super) books: books::Said,
+}
+
+/// The page Connections.
+pub(super) async fn page(
     seat: &Seat,
     status: StatusCode,
-    new_secret: Option<String>,
-    twilio_form: Option<FormState>,
+    said: Said,
 ) -> Result<HttpResponse, PageError> {
     let tenant = seat.tenant();
+    let books = books::card(seat, said.books).await?;
     let (hook, twilio, heard, has_sent) = seat
         .ask(|app| async move {
             let hook = match app.hook_details(tenant).await {
@@ -177,18 +195,18 @@ async fn page(
     let hook = hook.map(|hook: HookDetails| HookCard {
         connection: hook.connection,
         address: hook.url,
-        new_secret,
+        new_secret: said.new_secret,
         old_secret_until: hook.old_until,
         last_request: heard.0,
         rejected: heard.1,
         is_reachable: app.is_sandboxed() || app.public_url().is_public_https(),
     });
-    let twilio = twilio_card(&chrome, app, twilio, has_sent, twilio_form);
+    let twilio = twilio_card(&chrome, app, twilio, has_sent, said.twilio);
     let page = ConnectionsPage {
         chrome,
         hook,
         twilio,
-        books: not_connected(),
+        books,
     };
     seat.page(status, &page)
 }
@@ -235,20 +253,5 @@ fn twilio_card(
         }),
         form: form.unwrap_or(stored),
         callbacks,
-    }
-}
-
-/// Zoho Books' API before anybody gave access to it.
-fn not_connected() -> BooksCard {
-    BooksCard {
-        connection: None,
-        form: FormState::new().with("region", Region::UnitedStates.location()),
-        health: Health::Missing,
-        checked: None,
-        regions: Region::ALL
-            .map(|r| Choice::new(r.location(), r.words()))
-            .into(),
-        organizations: Vec::new(),
-        scopes: SCOPES.join(","),
     }
 }

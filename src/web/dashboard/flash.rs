@@ -32,12 +32,19 @@ pub enum Told {
     TwilioChecked,
     TwilioRefused,
     TwilioNotAsked,
+    BooksConnected,
+    BooksUnfinished,
+    BooksChosen,
+    BooksChecked,
+    BooksRefused,
+    BooksDisconnected,
+    BooksNotTold,
     SettingsSaved,
     HookExists,
 }
 
 impl Told {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 27] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -56,6 +63,13 @@ impl Told {
         Self::TwilioChecked,
         Self::TwilioRefused,
         Self::TwilioNotAsked,
+        Self::BooksConnected,
+        Self::BooksUnfinished,
+        Self::BooksChosen,
+        Self::BooksChecked,
+        Self::BooksRefused,
+        Self::BooksDisconnected,
+        Self::BooksNotTold,
         Self::SettingsSaved,
         Self::HookExists,
     ];
@@ -80,6 +94,13 @@ impl Told {
             Self::TwilioChecked => "twilio-checked",
             Self::TwilioRefused => "twilio-refused",
             Self::TwilioNotAsked => "twilio-not-asked",
+            Self::BooksConnected => "books-connected",
+            Self::BooksUnfinished => "books-unfinished",
+            Self::BooksChosen => "books-chosen",
+            Self::BooksChecked => "books-checked",
+            Self::BooksRefused => "books-refused",
+            Self::BooksDisconnected => "books-disconnected",
+            Self::BooksNotTold => "books-not-told",
             Self::SettingsSaved => "settings-saved",
             Self::HookExists => "hook-exists",
         }
@@ -107,6 +128,16 @@ impl Told {
             Self::TwilioChecked => "Twilio accepts the credentials.",
             Self::TwilioRefused => "Twilio does not accept this account. See below what it says.",
             Self::TwilioNotAsked => "Twilio could not be asked just now. Try again in a minute.",
+            Self::BooksConnected => "Zoho Books is connected, for reading.",
+            Self::BooksUnfinished => "Zoho gave access. Choose the organisation below to finish.",
+            Self::BooksChosen => "The organisation of Zoho Books is chosen.",
+            Self::BooksChecked => "Zoho Books lets us read.",
+            Self::BooksRefused => "Zoho Books does not let us read. See below what it says.",
+            Self::BooksDisconnected => "Zoho Books is disconnected. Webhooks go on as before.",
+            Self::BooksNotTold => {
+                "Our access is forgotten here, but Zoho could not be told. Remove it at Zoho too: \
+                 My Account, Sessions, Connected Apps."
+            }
             Self::SettingsSaved => "The settings are saved.",
             Self::HookExists => "The web address is there already.",
         }
@@ -115,7 +146,10 @@ impl Told {
     /// The note that a page shows.
     pub fn flash(self) -> Flash {
         let kind = match self {
-            Self::TwilioRefused | Self::TwilioNotAsked => FlashKind::Refused,
+            Self::TwilioRefused
+            | Self::TwilioNotAsked
+            | Self::BooksRefused
+            | Self::BooksNotTold => FlashKind::Refused,
             _ => FlashKind::Done,
         };
         Flash {

@@ -2,6 +2,7 @@
 //! ask the app, draw or lead on.
 
 mod attempts;
+mod books;
 mod connections;
 pub mod cookies;
 pub mod error;
@@ -24,6 +25,7 @@ use actix_web::web::{self, ServiceConfig, get, post};
 
 use self::attempts::Attempts;
 use self::error::PageError;
+use crate::app::books::consent::CALLBACK_PATH;
 use crate::app::{App, AppError};
 use crate::crypto::token::SetupCode;
 
@@ -85,6 +87,13 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/connections", get().to(connections::show))
         .route("/connections/hook", post().to(connections::hook))
         .route("/connections/twilio", post().to(connections::twilio))
+        .service(
+            web::scope("/connections/books")
+                .route("", post().to(books::connect))
+                .route("/consent", post().to(books::begin))
+                .route("/disconnection/new", get().to(books::ask_disconnection))
+                .route("/disconnection", post().to(books::disconnect)),
+        )
         .route(
             "/connections/{connection}/secret",
             post().to(connections::secret),
@@ -105,6 +114,7 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/setup", get().to(setup::show))
             .route("/setup", post().to(setup::make))
             .route("/tenants", get().to(session::tenants))
+            .route(CALLBACK_PATH, get().to(books::callback))
             .service(tenant)
             .default_service(web::to(nothing)),
     );

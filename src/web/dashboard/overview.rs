@@ -152,7 +152,7 @@ fn connections(found: &Overview, moment: Moment) -> Vec<ConnectionLine> {
     }
     if let Some(twilio) = &found.twilio {
         let (tone, word, sentence) = match twilio_health(twilio, found.has_sent, moment) {
-            Health::Missing | Health::Untried => (
+            Health::Missing | Health::Unfinished | Health::Untried => (
                 Tone::Queued,
                 "Not tried yet",
                 "The first message or a check will tell.".to_owned(),

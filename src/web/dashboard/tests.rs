@@ -1,5 +1,7 @@
 //! Visits: a person with cookies, pages and forms, against the real routes on a fresh database.
 
+mod books;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -42,6 +44,11 @@ struct World {
 
 impl World {
     async fn with_code(code: Option<SetupCode>) -> Self {
+        Self::build(code, None).await
+    }
+
+    /// With Zoho's stand-in at an address.
+    async fn build(code: Option<SetupCode>, zoho: Option<url::Url>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("test.db");
         let store = Store::open(&format!("sqlite://{}", file.display()))
@@ -62,7 +69,7 @@ impl World {
             twilio: Twilio::new(http.clone(), None),
             brakes: Brakes::new(Limits::twilio(), clock.clone(), StdRng::seed_from_u64(1)),
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
-            zoho_sandbox: None,
+            zoho_sandbox: zoho,
             public_url: PublicUrl::parse("http://127.0.0.1:8080").unwrap(),
             is_sandboxed: false,
             lease_owner: "test".to_owned(),

@@ -46,6 +46,15 @@ impl Seat {
         })
     }
 
+    /// A seat by a membership, at an address that names no tenant.
+    pub const fn by_membership(who: SignedIn, member: Member, request: HttpRequest) -> Self {
+        Self {
+            who,
+            member,
+            request,
+        }
+    }
+
     /// Whose rows are shown.
     pub const fn tenant(&self) -> TenantId {
         self.member.tenant.id

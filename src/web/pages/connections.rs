@@ -4,16 +4,17 @@
 
 use askama::Template;
 use chrono::{DateTime, Utc};
-use maud::Markup;
+use maud::{Markup, html};
 
 use crate::domain::event::EventType;
 use crate::domain::ids::ConnectionId;
 use crate::web::chrome::Chrome;
 use crate::web::form::FormState;
+use crate::web::pages::books::BooksCard;
 use crate::web::pages::words;
 use crate::web::ui::confirm::act;
 use crate::web::ui::copy::{copy_box, labelled};
-use crate::web::ui::field::{Choice, field};
+use crate::web::ui::field::field;
 use crate::web::ui::figure::counted;
 use crate::web::ui::tone::Tone;
 use crate::web::ui::{badge, filters, icon, notice, time};
@@ -50,6 +51,8 @@ pub struct HookCard {
 pub enum Health {
     /// Nothing is stored.
     Missing,
+    /// Access is stored, and a choice is left to a person.
+    Unfinished,
     /// Stored, and not used yet.
     Untried,
     Working,
@@ -64,6 +67,7 @@ impl Health {
     pub fn badge(&self) -> Markup {
         let (tone, word) = match self {
             Self::Missing => (Tone::Quiet, "Not connected"),
+            Self::Unfinished => (Tone::Needs, "Not finished"),
             Self::Untried => (Tone::Queued, "Not tried yet"),
             Self::Working => (Tone::Ok, "Working"),
             Self::Paused(_) => (Tone::Held, "Paused"),
@@ -101,21 +105,6 @@ pub struct TwilioCard {
     pub callbacks: bool,
 }
 
-/// Access to Zoho Books' API; posts `region`, `client_id`, `client_secret`, `code` and
-/// `organization` to `/connections/books`.
-#[derive(Debug, Clone)]
-pub struct BooksCard {
-    pub connection: Option<ConnectionId>,
-    pub form: FormState,
-    pub health: Health,
-    pub checked: Option<CheckResult>,
-    pub regions: Vec<Choice>,
-    /// The organisations the access reaches; empty before the first check.
-    pub organizations: Vec<Choice>,
-    /// The scopes to paste into Zoho's API console.
-    pub scopes: String,
-}
-
 /// A web address with its event type.
 struct TypedAddress {
     id: String,
@@ -135,6 +124,24 @@ impl ConnectionsPage {
                 address: format!("{}/{t}", hook.address),
             })
             .into()
+    }
+
+    fn found(&self, checked: Option<&CheckResult>) -> Markup {
+        html! {
+            @if let Some(result) = checked {
+                div class="sheet-body" {
+                    p class="label" { "Checked " (time::ago(self.chrome.moment(), result.at)) }
+                    ul class="plain" {
+                        @for (tone, sentence) in &result.findings {
+                            li class="finding" {
+                                span class={ "badge " (tone.class()) } { (tone.shape()) }
+                                (sentence)
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
 
     fn check(&self, connection: &ConnectionId) -> Markup {

@@ -4,6 +4,7 @@
 //! made-up values, so that tests and designers see each of them empty, full and under attack.
 
 pub mod account;
+pub mod books;
 pub mod connections;
 pub mod error;
 pub mod event;

@@ -7,16 +7,33 @@ use super::{HOSTILE, Sample, ago, chrome, form, hostile_chrome, now, push};
 use crate::domain::ids::ConnectionId;
 use crate::web::chrome::Section;
 use crate::web::form::FormState;
-use crate::web::pages::connections::{
-    BooksCard, CheckResult, ConnectionsPage, Health, HookCard, TwilioCard,
-};
+use crate::web::pages::books::{BooksCard, ConsentPage, DisconnectPage};
+use crate::web::pages::connections::{CheckResult, ConnectionsPage, Health, HookCard, TwilioCard};
 use crate::web::ui::field::Choice;
 use crate::web::ui::tone::Tone;
 
 pub(super) fn add(to: &mut Vec<Sample>) {
     push(to, "connections-empty", &connections_empty());
     push(to, "connections-many", &connections_many());
+    push(to, "connections-choose", &connections_choose());
     push(to, "connections-hostile", &connections_hostile());
+    push(
+        to,
+        "connections-disconnect",
+        &disconnect("Northwind Paper Ltd"),
+    );
+    push(to, "connections-disconnect-hostile", &disconnect(HOSTILE));
+    if let Ok(url) = "https://accounts.zoho.eu/oauth/v2/auth?client_id=1000.AB&state=x".parse() {
+        let chrome = chrome(Section::Connections);
+        push(to, "connections-consent", &ConsentPage { chrome, url });
+    }
+}
+
+fn disconnect(organisation: &str) -> DisconnectPage {
+    DisconnectPage {
+        chrome: chrome(Section::Connections),
+        organisation: organisation.into(),
+    }
 }
 
 fn connection(number: u128) -> ConnectionId {
@@ -36,13 +53,19 @@ fn connections_empty() -> ConnectionsPage {
         },
         books: BooksCard {
             connection: None,
+            is_connected: false,
+            organisation: String::new(),
+            data_centre: String::new(),
             form: form(&[("region", "eu")]),
             health: Health::Missing,
+            refusal: None,
             checked: None,
             regions: ["com", "eu", "in", "com.au", "jp", "ca", "sa"]
                 .map(|r| Choice::new(r, format!("zoho.{r}")))
                 .into(),
             organizations: Vec::new(),
+            choice: FormState::new(),
+            redirect: "https://ml.northwind.example/zoho/callback".into(),
             scopes: "ZohoBooks.contacts.READ,ZohoBooks.settings.READ,ZohoBooks.invoices.READ"
                 .into(),
         },
@@ -87,7 +110,18 @@ fn connections_many() -> ConnectionsPage {
         callbacks: true,
     };
     page.books.connection = Some(connection(3));
-    page.books.health = Health::Broken("Zoho refused the access (invalid_code): the code was used before or is older than three minutes. Make a new one and give access again.".into());
+    page.books.is_connected = true;
+    page.books.organisation = "Northwind Paper Ltd".into();
+    page.books.data_centre = "Europe".into();
+    page.books.health = Health::Broken("Zoho Books no longer accepts our access: it was revoked, replaced, or the user's password changed. Connect Zoho Books again.".into());
+    page
+}
+
+fn connections_choose() -> ConnectionsPage {
+    let mut page = connections_many();
+    page.books.connection = None;
+    page.books.organisation = String::new();
+    page.books.health = Health::Unfinished;
     page.books.organizations = vec![
         Choice::new("60001234", "Northwind Paper GmbH"),
         Choice::new("60005678", "Northwind Paper Ltd"),
@@ -118,6 +152,8 @@ fn connections_hostile() -> ConnectionsPage {
         findings: vec![(Tone::Failed, HOSTILE.into())],
     });
     page.books.health = Health::Broken(HOSTILE.into());
+    page.books.refusal = Some(HOSTILE.into());
+    page.books.organisation = HOSTILE.into();
     page.books.organizations = vec![Choice::new(HOSTILE, HOSTILE)];
     page
 }
