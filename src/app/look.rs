@@ -20,6 +20,7 @@ use super::deliver::Next;
 use super::{App, AppError};
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Hold, ProviderStatus, StepKind};
 use crate::store::{Change, Guard, KnownMessage, TenantStore};
+use crate::twilio::credentials::MessageSid;
 use crate::twilio::error::{CallError, CallFailure};
 use crate::twilio::list::{ListQuery, Listing};
 use crate::twilio::lookup::{self, Finding, Lost};
@@ -48,6 +49,8 @@ struct Sight {
     /// When the lost attempt began.
     began: DateTime<Utc>,
     witness: Option<Witness>,
+    /// Whether the list was read to the end of what matters.
+    is_complete: bool,
     proof: serde_json::Value,
 }
 
@@ -77,6 +80,12 @@ impl App {
                 .ask_person(store, d, why, serde_json::Value::Null)
                 .await;
         }
+        if let Some(sid) = self.hinted(store, d, &attempt, &access).await? {
+            let proof = serde_json::json!({ "hint": sid.as_str() }).to_string();
+            return self
+                .found(store, d, sid.as_str(), attempt.started_at, proof)
+                .await;
+        }
         let next = match self.see(store, d, &attempt, &access).await {
             Ok(sight) => self.judge(store, d, &sight).await,
             Err(Unseen::Store(error)) => Err(error),
@@ -84,6 +93,40 @@ impl App {
         };
         self.wake_equal(&d.account, d).await;
         next
+    }
+
+    /// A status report that nobody signed may still name the message: Twilio itself says whether it
+    /// is ours.
+    async fn hinted(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        attempt: &Attempt,
+        access: &TwilioAccess,
+    ) -> Result<Option<MessageSid>, AppError> {
+        let hints = store.unsigned_sids(d.id).await?;
+        let taken = store.taken_sids(&d.account, &hints, d.id).await?;
+        for hint in hints.iter().filter(|h| !taken.contains(h)) {
+            let Ok(sid) = MessageSid::parse(hint) else {
+                continue;
+            };
+            let asked = self
+                .parts
+                .twilio
+                .get(&access.account, &sid, CallTime::of(CALL))
+                .await;
+            let Ok(message) = asked else { continue };
+            let hour = TimeDelta::hours(1);
+            let lost = Lost {
+                window: attempt.started_at - hour..=self.now() + hour,
+                to: &d.address,
+                body: &d.body,
+            };
+            if let Finding::Found(sid) = lookup::find([&message], &lost, |_| false) {
+                return Ok(Some(sid));
+            }
+        }
+        Ok(None)
     }
 
     async fn see(
@@ -109,12 +152,8 @@ impl App {
             to: &d.address,
             body: &d.body,
         };
-        let is_held =
-            |sid: &crate::twilio::credentials::MessageSid| taken.iter().any(|t| t == sid.as_str());
-        let finding = match lookup::find(&listing.messages, &lost, is_held) {
-            Finding::Missing if !listing.complete => Finding::Unclear,
-            finding => finding,
-        };
+        let is_held = |sid: &MessageSid| taken.iter().any(|t| t == sid.as_str());
+        let finding = lookup::find(&listing.messages, &lost, is_held);
         let witness = witness.map(|w| Witness {
             is_shown: w.is_shown || sids.contains(&w.sid),
             ..w
@@ -130,6 +169,7 @@ impl App {
             finding,
             began: attempt.started_at,
             witness,
+            is_complete: listing.complete,
             proof,
         })
     }
@@ -192,11 +232,12 @@ impl App {
                 let why = "Several messages at Twilio could be this one";
                 self.ask_person(store, d, why, sight.proof.clone()).await
             }
-            (Finding::Missing, Some(witness)) if witness.is_shown => {
+            (Finding::Missing, Some(witness)) if witness.is_shown && sight.is_complete => {
                 self.not_there(store, d, proof).await
             }
             (Finding::Missing, witness) => {
                 let why = match witness {
+                    _ if !sight.is_complete => "Twilio's list was too long to be read to its end",
                     Some(_) => "Twilio's list is not yet recent enough to tell",
                     None => "nothing newer of this account proves that Twilio's list is complete",
                 };

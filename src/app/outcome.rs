@@ -94,6 +94,9 @@ impl App {
                 DeliveryState::Unknown,
                 DeliveryState::Queued,
                 DeliveryState::Held,
+                // Ended while the answer was lost: what Twilio has is what happened.
+                DeliveryState::Expired,
+                DeliveryState::Canceled,
             ],
             attempt_no: sent.attempt_no,
             lease_owner: None,

@@ -141,6 +141,22 @@ impl Scene {
             .unwrap();
     }
 
+    /// With an API key alone: nobody can check who signed a report.
+    async fn connect_with_key(&self) {
+        let (key, secret) = self.demo.twilio.api_keys[0].clone();
+        let input = TwilioInput {
+            account_sid: self.demo.twilio.account_sid.clone(),
+            api_key_sid: key,
+            api_key_secret: Some(SecretString::from(secret)),
+            from: DEMO_NUMBER.to_owned(),
+            ..TwilioInput::default()
+        };
+        self.app
+            .connect_twilio(self.tenant, input, "me")
+            .await
+            .unwrap();
+    }
+
     async fn rule(&self, change: Value) {
         let mut rule = json!({
             "name": "Thanks", "event_type": "invoice.paid", "channel": "sms",
@@ -815,4 +831,43 @@ async fn a_replay_sends_once_per_click_and_not_before_the_event_is_decided() {
     assert!(matches!(open, Err(AppError::Open(_))));
     scene.drain().await;
     assert_eq!(scene.taken(), 3);
+}
+
+#[tokio::test]
+async fn an_unsigned_report_of_a_lost_message_is_a_hint_that_twilio_itself_confirms() {
+    let scene = Scene::bare().await;
+    scene.connect_with_key().await;
+    scene.rule(json!({})).await;
+    scene.fault(FaultKind::DropAfter);
+    let d = scene.tell("INV-1").await;
+    assert_eq!(d.state, DeliveryState::Unknown);
+    let message = scene
+        .sandbox
+        .twilio()
+        .messages(&MessageFilter::default())
+        .remove(0);
+    let named = Delivery {
+        sid: message.sid,
+        ..d.clone()
+    };
+    let answer = scene.report(&named, "sent", "", "anything").await;
+    assert_eq!(answer, StatusAnswer::Kept);
+    assert_eq!(
+        scene.state(d.id).await,
+        DeliveryState::Unknown,
+        "nobody signed it"
+    );
+    scene
+        .sandbox
+        .twilio()
+        .next(FaultOrder {
+            count: 5,
+            on: On::List,
+            ..FaultOrder::once(Fault::new(FaultKind::InternalError))
+        })
+        .unwrap();
+    scene.pass(31).await;
+    let found = scene.read(d.id).await;
+    assert_eq!(found.state, DeliveryState::Accepted, "{}", found.reason);
+    assert_eq!(scene.taken(), 1);
 }

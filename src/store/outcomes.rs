@@ -178,6 +178,18 @@ impl TenantStore {
             .transpose()
     }
 
+    /// Messages that unsigned status reports named for a delivery; a few at most.
+    pub async fn unsigned_sids(&self, delivery: DeliveryId) -> Result<Vec<String>, StoreError> {
+        let query = "SELECT DISTINCT sid FROM receipts WHERE event_id = $1 AND tenant_id = $2 \
+                     AND delivery_id = $3 AND verified = FALSE LIMIT 3";
+        let bound = values![delivery.event.uuid(), self.id.uuid(), delivery.own];
+        sql::all(self.db(), query, bound)
+            .await?
+            .iter()
+            .map(|r| r.get("sid"))
+            .collect()
+    }
+
     /// Which of these messages already belong to another delivery.
     pub async fn taken_sids(
         &self,
