@@ -10,7 +10,7 @@ use super::{App, AppError};
 use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::delivery::{Channel, DeliveryState, NewDelivery};
 use crate::domain::document::{DocumentKind, Person, Reading};
-use crate::domain::event::EventType;
+use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{DecisionId, DeliveryId, EventId, OrderId, RuleId};
 use crate::domain::phone::{CountryCode, E164, country_from_text, to_e164};
 use crate::domain::rule::{Facts, Recipient, Rule, evaluate};
@@ -23,12 +23,11 @@ const LONGEST_TEXT: usize = 1600;
 /// What is decided about.
 pub(super) struct Matter<'a> {
     pub(super) tenant: &'a Tenant,
-    pub(super) event: EventId,
+    pub(super) event: &'a Event,
     /// The replay that asks, or the nil id.
     pub(super) order: OrderId,
     pub(super) event_type: EventType,
     pub(super) reading: &'a Reading,
-    pub(super) label: &'a str,
     /// People remembered for the customer or vendor.
     pub(super) remembered: &'a [Person],
     /// From when `send_within` runs.
@@ -43,6 +42,16 @@ pub(super) struct Verdicts {
     pub(super) deliveries: Vec<NewDelivery>,
     /// Active rules of other types.
     pub(super) not_asked: i64,
+}
+
+impl Verdicts {
+    /// No rule was asked: one decision about the event as a whole.
+    pub(super) fn whole(decision: Decision) -> Self {
+        Self {
+            decisions: vec![decision],
+            ..Self::default()
+        }
+    }
 }
 
 /// Compiled templates; a version of a rule never changes.
@@ -84,7 +93,7 @@ impl App {
 
     fn ask(&self, rule: &Rule, matter: &Matter<'_>, verdicts: &mut Verdicts) {
         let reached = reach(&rule.definition.recipient, matter);
-        let label = (!matter.label.is_empty()).then_some(matter.label);
+        let label = Some(matter.event.label.as_str()).filter(|l| !l.is_empty());
         let today = matter
             .wished_at
             .with_timezone(&matter.tenant.zone)
@@ -137,7 +146,7 @@ impl App {
         let expires_at =
             matter.wished_at + TimeDelta::seconds(i64::from(rule.definition.send_within));
         NewDelivery {
-            id: DeliveryId::new(matter.event, matter.now),
+            id: DeliveryId::new(matter.event.id, matter.now),
             rule: rule.id,
             rule_version: rule.version,
             rule_name: rule.definition.name.clone(),
@@ -205,7 +214,7 @@ impl App {
 impl Matter<'_> {
     /// A decision about the event as a whole.
     fn whole(&self, kind: DecisionKind, reason: String) -> Decision {
-        whole(self.event, self.order, kind, reason, self.now)
+        whole(self.event.id, self.order, kind, reason, self.now)
     }
 }
 

@@ -171,7 +171,7 @@ fn failed(sent: &Sent<'_>, error: &SendError, now: DateTime<Utc>) -> Change {
             )
         },
         SendFailure::Ambiguous { why, .. } => {
-            let sentence = format!("{}: Twilio may or may not have it", why);
+            let sentence = format!("{why}: Twilio may or may not have it");
             let change = to(DeliveryState::Unknown, guard(&[DeliveryState::Sending])).because(
                 StepKind::Unknown,
                 sentence,

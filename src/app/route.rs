@@ -136,15 +136,13 @@ impl App {
         let settlement = settle(known.as_ref().map(|k| &k.known), &seen);
         let verdicts = match (&settlement.outcome, settlement.event_type) {
             (Outcome::Tell, Some(event_type)) => {
-                let remembered = remembered(store, event, &reading).await?;
                 let matter = Matter {
                     tenant: &tenant,
-                    event: event.id,
+                    event,
                     order,
                     event_type,
                     reading: &reading,
-                    label: &event.label,
-                    remembered: &remembered,
+                    remembered: &remembered(store, event, &reading).await?,
                     wished_at,
                     now,
                 };
@@ -152,11 +150,7 @@ impl App {
             }
             (outcome, _) => {
                 let (kind, reason) = words(outcome, &reading);
-                let decision = whole(event.id, order, kind, reason, now);
-                Verdicts {
-                    decisions: vec![decision],
-                    ..Verdicts::default()
-                }
+                Verdicts::whole(whole(event.id, order, kind, reason, now))
             }
         };
         Ok(RouteCommit {
@@ -186,15 +180,13 @@ impl App {
         let body = store.body(event.id).await?;
         let verdicts = match (read(event, body.as_ref()), event.event_type) {
             (Ok(reading), Some(event_type)) if event_type.document() == reading.kind => {
-                let remembered = remembered(store, event, &reading).await?;
                 let matter = Matter {
                     tenant: &tenant,
-                    event: event.id,
+                    event,
                     order,
                     event_type,
                     reading: &reading,
-                    label: &event.label,
-                    remembered: &remembered,
+                    remembered: &remembered(store, event, &reading).await?,
                     wished_at,
                     now,
                 };
@@ -208,11 +200,7 @@ impl App {
                     ),
                     Err(why) => (DecisionKind::Unrecognised, why),
                 };
-                let decision = whole(event.id, order, kind, reason, now);
-                Verdicts {
-                    decisions: vec![decision],
-                    ..Verdicts::default()
-                }
+                Verdicts::whole(whole(event.id, order, kind, reason, now))
             }
         };
         Ok(RouteCommit {

@@ -4,17 +4,16 @@ use chrono::{DateTime, Utc};
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::batch::Lane;
 use super::deliveries::delivery;
 use super::events::event;
-use super::sql::{self, Row, from_micros, micros, placeholders, values};
+use super::sql::{self, Row, from_micros, placeholders, values};
 use super::{StoreError, TenantStore};
 use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Receipt, Step, StepKind};
 use crate::domain::event::{Event, EventState, EventType};
 use crate::domain::ids::{
-    AttemptId, ConnectionId, DecisionId, DeliveryId, EventId, OrderId, ReceiptId, RejectedId,
-    RuleId, StepId, TenantId, floor_v7,
+    AttemptId, ConnectionId, DecisionId, DeliveryId, EventId, OrderId, ReceiptId, RuleId, StepId,
+    TenantId, floor_v7,
 };
 use crate::domain::order::Order;
 use crate::domain::page::{Cursor, Page};
@@ -79,26 +78,6 @@ pub struct Tally {
     pub by_hour: Vec<(DateTime<Utc>, DeliveryState, i64)>,
     pub last_event_at: Option<DateTime<Utc>>,
 }
-
-/// A request that could not be verified.
-#[derive(Debug, Clone)]
-pub struct RejectedRequest {
-    pub id: RejectedId,
-    pub tenant: TenantId,
-    pub connection: ConnectionId,
-    pub path: String,
-    /// The client's address.
-    pub address: String,
-    pub reason: String,
-    /// JSON: lengths, content type, whether a query was present, first digits of the digests.
-    pub compared: String,
-    /// How many requests like it were counted and not kept.
-    pub like_it: i64,
-    pub at: DateTime<Utc>,
-}
-
-/// How many rejected requests of a tenant are kept.
-const REJECTED_KEPT: i64 = 200;
 
 impl TenantStore {
     /// A page of events, newest first.
@@ -327,52 +306,6 @@ impl TenantStore {
         }
         tally.last_event_at = self.last_event_at().await?;
         Ok(tally)
-    }
-
-    /// Keeps a rejected request, and only the newest few hundred of them.
-    pub async fn reject(&self, rejected: RejectedRequest) -> Result<(), StoreError> {
-        let tenant = self.id.uuid();
-        self.writer()
-            .write(Lane::Receipt, move |tx| {
-                let r = rejected.clone();
-                Box::pin(async move {
-                    sql::exec(
-                        tx,
-                        "INSERT INTO rejected_requests (id, tenant_id, connection_id, path, address, \
-                         reason, compared, like_it, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                        values![r.id.uuid(), tenant, r.connection.uuid(), r.path, r.address, r.reason,
-                            r.compared, r.like_it, micros(r.at)],
-                    )
-                    .await?;
-                    let trim = "DELETE FROM rejected_requests WHERE tenant_id = $1 AND id < \
-                                (SELECT id FROM rejected_requests WHERE tenant_id = $1 \
-                                 ORDER BY id DESC LIMIT 1 OFFSET $2)";
-                    sql::exec(tx, trim, values![tenant, REJECTED_KEPT]).await.map(drop)
-                })
-            })
-            .await
-    }
-
-    /// The rejected requests that are kept, newest first.
-    pub async fn rejected(&self, limit: u64) -> Result<Vec<RejectedRequest>, StoreError> {
-        let query =
-            "SELECT * FROM rejected_requests WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2";
-        let rows = sql::all(self.db(), query, values![self.id.uuid(), limit]).await?;
-        rows.iter()
-            .map(|r| {
-                Ok(RejectedRequest {
-                    id: RejectedId::from_uuid(r.get("id")?),
-                    tenant: self.id,
-                    connection: ConnectionId::from_uuid(r.get("connection_id")?),
-                    path: r.get("path")?,
-                    address: r.get("address")?,
-                    reason: r.get("reason")?,
-                    compared: r.get("compared")?,
-                    like_it: r.get("like_it")?,
-                    at: r.time("at")?,
-                })
-            })
-            .collect()
     }
 }
 

@@ -9,6 +9,7 @@ pub mod codec;
 mod connections;
 mod deliveries;
 mod documents;
+mod due;
 mod error;
 mod events;
 mod history;
@@ -18,6 +19,7 @@ mod orders;
 mod outcomes;
 mod platform;
 mod receipts;
+mod rejected;
 mod route;
 mod rules;
 mod settings;
@@ -35,14 +37,14 @@ use sea_orm_migration::MigratorTrait as _;
 pub use connections::{HookTarget, SaveConnection, StoredSecret};
 pub use deliveries::{Claim, ClaimResult, Due, RELEASE_AT_ONCE};
 pub use documents::KnownDocument;
+pub use due::DueCursor;
 pub use error::StoreError;
-pub use history::{DeliveryFilter, EventFilter, EventSearch, RejectedRequest, Story, Tally};
+pub use history::{DeliveryFilter, EventFilter, EventSearch, Story, Tally};
 pub use orders::{NewOrder, OrderResult};
 pub use outcomes::{Change, Guard, KnownMessage, NewStep};
-pub use platform::{
-    DueCursor, Member, NewTenant, Platform, Session, StoredDataKey, TokenGrant, User,
-};
+pub use platform::{Member, NewTenant, Platform, Session, StoredDataKey, TokenGrant, User};
 pub use receipts::{NewReceipt, ReceiptResult};
+pub use rejected::RejectedRequest;
 pub use route::{DocumentCommit, RouteCommit, RouteResult, SettledEvent};
 
 use crate::domain::ids::TenantId;

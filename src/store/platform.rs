@@ -6,11 +6,10 @@ use uuid::Uuid;
 
 use super::batch::Lane;
 use super::connections::HookTarget;
-use super::deliveries::Due;
 use super::sql::{self, Row, micros, values};
 use super::{Store, StoreError};
 use crate::domain::connection::Provider;
-use crate::domain::ids::{ApiTokenId, ConnectionId, EventId, OrderId, TenantId, UserId};
+use crate::domain::ids::{ApiTokenId, ConnectionId, TenantId, UserId};
 use crate::domain::tenant::Tenant;
 use crate::domain::user::Role;
 
@@ -67,24 +66,6 @@ pub struct NewTenant {
     pub hook_secret_sealed: Vec<u8>,
 }
 
-/// How far a walk over everything that is due has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DueCursor {
-    event: Uuid,
-    order: Uuid,
-    delivery: (i64, Uuid),
-}
-
-impl Default for DueCursor {
-    fn default() -> Self {
-        Self {
-            event: Uuid::nil(),
-            order: Uuid::nil(),
-            delivery: (i64::MIN, Uuid::nil()),
-        }
-    }
-}
-
 /// A wrapped data key.
 #[derive(Debug, Clone)]
 pub struct StoredDataKey {
@@ -94,7 +75,7 @@ pub struct StoredDataKey {
 }
 
 impl Platform {
-    fn db(&self) -> &DatabaseConnection {
+    pub(super) fn db(&self) -> &DatabaseConnection {
         &self.store.read
     }
 
@@ -346,77 +327,6 @@ impl Platform {
             })
         })
         .transpose()
-    }
-
-    /// Events, orders and deliveries that wait for a worker: the next of each behind the cursor,
-    /// which then stands behind them, or at the beginning again where there were no more.
-    pub async fn due(
-        &self,
-        now: DateTime<Utc>,
-        cursor: &mut DueCursor,
-        limit: u64,
-    ) -> Result<Vec<Due>, StoreError> {
-        let is_last = |rows: &[Row]| (rows.len() as u64) < limit;
-        let events = "SELECT tenant_id, id FROM events WHERE routed_at IS NULL AND id > $1 \
-                      ORDER BY id LIMIT $2";
-        let events = sql::all(self.db(), events, values![cursor.event, limit]).await?;
-        let orders = "SELECT tenant_id, id FROM orders WHERE routed_at IS NULL AND id > $1 \
-                      ORDER BY id LIMIT $2";
-        let orders = sql::all(self.db(), orders, values![cursor.order, limit]).await?;
-        let deliveries = "SELECT tenant_id, event_id, id, due_at FROM deliveries \
-                          WHERE due_at IS NOT NULL AND due_at <= $1 \
-                          AND (due_at > $2 OR (due_at = $2 AND id > $3)) \
-                          ORDER BY due_at, id LIMIT $4";
-        let (due_at, id) = cursor.delivery;
-        let bound = values![micros(now), due_at, id, limit];
-        let deliveries = sql::all(self.db(), deliveries, bound).await?;
-
-        let mut due = Vec::with_capacity(events.len() + orders.len() + deliveries.len());
-        let mut next = DueCursor::default();
-        for row in &events {
-            next.event = row.get("id")?;
-            let tenant = TenantId::from_uuid(row.get("tenant_id")?);
-            due.push(Due::Event(tenant, EventId::from_uuid(next.event)));
-        }
-        for row in &orders {
-            next.order = row.get("id")?;
-            let tenant = TenantId::from_uuid(row.get("tenant_id")?);
-            due.push(Due::Order(tenant, OrderId::from_uuid(next.order)));
-        }
-        for row in &deliveries {
-            next.delivery = (row.get("due_at")?, row.get("id")?);
-            due.push(super::deliveries::due(row)?);
-        }
-        if is_last(&events) {
-            next.event = Uuid::nil();
-        }
-        if is_last(&orders) {
-            next.order = Uuid::nil();
-        }
-        if is_last(&deliveries) {
-            next.delivery = (i64::MIN, Uuid::nil());
-        }
-        *cursor = next;
-        Ok(due)
-    }
-
-    /// On a database that only this process serves, earlier owners are dead: their leases end now.
-    pub async fn expire_foreign_leases(
-        &self,
-        owner: String,
-        now: DateTime<Utc>,
-    ) -> Result<u64, StoreError> {
-        self.store
-            .writer
-            .write(Lane::Edit, move |tx| {
-                let owner = owner.clone();
-                Box::pin(async move {
-                    let end = "UPDATE deliveries SET lease_until = $1, due_at = $1 \
-                               WHERE due_at IS NOT NULL AND state = 'sending' AND lease_owner <> $2";
-                    sql::exec(tx, end, values![micros(now), owner]).await
-                })
-            })
-            .await
     }
 
     /// Every data key, newest last.
