@@ -23,7 +23,8 @@
     }
   };
 
-  // The newest page of the history is fetched again and replaced where it changed.
+  // A part of a page that moves by itself is fetched again and replaced where it changed, until the
+  // server no longer marks it.
   const LIVE_EVERY_MS = 5000;
   const followLive = () => {
     const live = document.querySelector("[data-live]");
@@ -41,7 +42,12 @@
         if (!answer.ok) return;
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const fresh = page.getElementById(live.id);
-        if (fresh && fresh.innerHTML !== live.innerHTML) live.replaceChildren(...fresh.childNodes);
+        if (!fresh) return;
+        stopped = !("live" in fresh.dataset);
+        // What the reader opened stays open.
+        const opened = [...live.querySelectorAll("details")].map((d) => d.open);
+        fresh.querySelectorAll("details").forEach((d, at) => { d.open = opened[at] ?? d.open; });
+        if (fresh.innerHTML !== live.innerHTML) live.replaceChildren(...fresh.childNodes);
       } catch {
         // The next round tries again.
       } finally {

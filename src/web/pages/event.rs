@@ -90,6 +90,8 @@ pub struct DeliveryView {
     /// The number, service, or "the default sender" where it is not yet bound.
     pub sender: String,
     pub rule: Option<RuleRef>,
+    /// The message that this one sends again.
+    pub again: Option<Again>,
     pub text: String,
     pub length: Length,
     /// What it waits for, or why it ended, and what to do.
@@ -100,6 +102,15 @@ pub struct DeliveryView {
     pub proof: Vec<String>,
     /// What may be done with it now.
     pub actions: DeliveryActions,
+}
+
+/// An earlier message of the same event.
+#[derive(Debug, Clone)]
+pub struct Again {
+    pub id: DeliveryId,
+    pub at: DateTime<Utc>,
+    /// "Sent again by Ada".
+    pub order: String,
 }
 
 /// One thing that happened to a delivery.
@@ -188,11 +199,24 @@ impl EventPage {
         )
     }
 
-    /// Steps that have something to open.
-    fn exchanges(of: &DeliveryView) -> impl Iterator<Item = (&StepView, &Exchange)> {
-        of.steps
-            .iter()
-            .filter_map(|s| s.exchange.as_ref().map(|e| (s, e)))
+    /// The name of a message in the address of the page.
+    fn anchor(id: &DeliveryId) -> String {
+        format!("message-{}", id.own.simple())
+    }
+
+    /// Whether something may still happen by itself, so that the page follows it.
+    fn is_moving(&self) -> bool {
+        self.view.state == EventState::Received
+            || self.view.deliveries.iter().any(|d| {
+                matches!(
+                    d.state,
+                    DeliveryState::Queued
+                        | DeliveryState::Sending
+                        | DeliveryState::Accepted
+                        | DeliveryState::Sent
+                        | DeliveryState::Unknown
+                )
+            })
     }
 }
 

@@ -181,7 +181,7 @@ impl HistoryPage {
                     }
                 }
                 (field("document", "Document").kind("search").placeholder("INV-00003").unmarked().render(&form))
-                (field("customer", "Customer").kind("search").placeholder("Bowman & Co").unmarked().render(&form))
+                (field("customer", "Customer or vendor").kind("search").placeholder("Bowman & Co").unmarked().render(&form))
                 button class="button" { "Search" }
                 @if query.is_filtered() { a class="button quiet" href=(query.path()) { "Clear" } }
             }
