@@ -133,8 +133,13 @@ pub async fn show<B: MessageBody + 'static>(
         .response()
         .error()
         .and_then(Error::as_error::<PageError>);
-    let is_bare = matches!(answer.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
-        && matches!(answer.response().body().size(), BodySize::None | BodySize::Sized(0));
+    let is_bare = matches!(
+        answer.status(),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+    ) && matches!(
+        answer.response().body().size(),
+        BodySize::None | BodySize::Sized(0)
+    );
     let page = match failed {
         Some(error) => {
             error.log();

@@ -159,7 +159,10 @@ fn bound_sender(of: &Attempt) -> Option<String> {
 }
 
 fn again(story: &Story, of: &Delivery) -> Option<Again> {
-    let first = story.deliveries.iter().find(|d| Some(d.id) == of.replay_of)?;
+    let first = story
+        .deliveries
+        .iter()
+        .find(|d| Some(d.id) == of.replay_of)?;
     Some(Again {
         id: first.id,
         at: first.created_at,

@@ -193,7 +193,10 @@ impl Typed {
 
 /// A phone number's problem with its subject: "The number has too few digits for its country."
 fn number_sentence(message: &str) -> String {
-    if ["has ", "is ", "begins "].iter().any(|verb| message.starts_with(verb)) {
+    if ["has ", "is ", "begins "]
+        .iter()
+        .any(|verb| message.starts_with(verb))
+    {
         sentence(&format!("the number {message}"))
     } else {
         sentence(message)

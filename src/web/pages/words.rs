@@ -65,7 +65,10 @@ mod tests {
         let to = |name, number| message_to(Channel::Sms, name, number);
         assert_eq!(to(Some("Ada"), "+1202 … 0199"), "SMS to Ada (+1202 … 0199)");
         assert_eq!(to(Some("Bauer & Sons"), ""), "SMS to Bauer & Sons");
-        assert_eq!(to(Some("+1 202-555-0199"), "+1202 … 0199"), "SMS to +1202 … 0199");
+        assert_eq!(
+            to(Some("+1 202-555-0199"), "+1202 … 0199"),
+            "SMS to +1202 … 0199"
+        );
         assert_eq!(to(None, "+1202 … 0199"), "SMS to +1202 … 0199");
     }
 

@@ -11,8 +11,8 @@ use crate::domain::money::Amount;
 use crate::domain::user::Role;
 use crate::web::chrome::{Banner, Chrome, Flash, FlashKind, Section};
 use crate::web::pages::event::{
-    Again, DecisionView, DeliveryActions, DeliveryView, EventPage, EventView, Exchange, Question, RuleRef,
-    SendAgainPage, StepView,
+    Again, DecisionView, DeliveryActions, DeliveryView, EventPage, EventView, Exchange, Question,
+    RuleRef, SendAgainPage, StepView,
 };
 use crate::web::ui::phone::Length;
 use crate::web::ui::tone::Tone;
