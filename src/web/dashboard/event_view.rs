@@ -17,6 +17,7 @@ use crate::store::Story;
 use crate::web::pages::event::{
     Again, DecisionView, DeliveryActions, DeliveryView, EventView, Exchange, RuleRef, StepView,
 };
+use crate::web::pages::words;
 use crate::web::ui::phone::Length;
 use crate::web::ui::time::Moment;
 use crate::web::ui::tone::Tone;
@@ -158,15 +159,17 @@ fn bound_sender(of: &Attempt) -> Option<String> {
     Some(sender.to_owned())
 }
 
+/// A replay of the message names it; a replay of the event follows what the same rule told the same
+/// address before.
 fn again(story: &Story, of: &Delivery) -> Option<Again> {
-    let first = story
-        .deliveries
-        .iter()
-        .find(|d| Some(d.id) == of.replay_of)?;
+    let earlier = |d: &&Delivery| match of.replay_of {
+        Some(first) => d.id == first,
+        None => d.rule == of.rule && d.address == of.address && d.created_at < of.created_at,
+    };
+    let after = story.deliveries.iter().rfind(earlier);
     Some(Again {
-        id: first.id,
-        at: first.created_at,
-        order: ordered(story, of.order).unwrap_or_else(|| "Sent again".to_owned()),
+        order: ordered(story, of.order)?,
+        after: after.map(|d| (d.id, d.created_at)),
     })
 }
 
@@ -298,7 +301,7 @@ fn step_view(of: &Step, attempts: &[&Attempt]) -> StepView {
     StepView {
         at: of.at,
         tone: tone(of.kind),
-        sentence: ended(&of.sentence),
+        sentence: words::capital(&ended(&of.sentence)),
         exchange,
     }
 }

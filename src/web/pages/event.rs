@@ -90,7 +90,7 @@ pub struct DeliveryView {
     /// The number, service, or "the default sender" where it is not yet bound.
     pub sender: String,
     pub rule: Option<RuleRef>,
-    /// The message that this one sends again.
+    /// Why it is not the first.
     pub again: Option<Again>,
     pub text: String,
     pub length: Length,
@@ -104,13 +104,13 @@ pub struct DeliveryView {
     pub actions: DeliveryActions,
 }
 
-/// An earlier message of the same event.
+/// A person's wish to send once more.
 #[derive(Debug, Clone)]
 pub struct Again {
-    pub id: DeliveryId,
-    pub at: DateTime<Utc>,
     /// "Sent again by Ada".
     pub order: String,
+    /// The message of the same event that it follows, and when that was wanted.
+    pub after: Option<(DeliveryId, DateTime<Utc>)>,
 }
 
 /// One thing that happened to a delivery.
@@ -178,8 +178,7 @@ impl EventPage {
                         a class="button" href={ (base) "/replays/new" } { "Send again" }
                     }
                     @if actions.call_off {
-                        (act(&format!("{base}/cancellation"), csrf, "Call it off")
-                            .class("button quiet").render())
+                        (act(&format!("{base}/cancellation"), csrf, "Call it off").render())
                     }
                 }
             }

@@ -276,9 +276,8 @@ fn hostile_event() -> EventView {
         }
         delivery.recipient = Some(HOSTILE.into());
         delivery.again = Some(Again {
-            id: delivery.id,
-            at: delivery.at,
             order: HOSTILE.into(),
+            after: Some((delivery.id, delivery.at)),
         });
         delivery.reason = Some(HOSTILE.into());
         delivery.rule = Some(rule(HOSTILE));
