@@ -87,9 +87,11 @@
     }
     return { size, segments };
   };
-  // Fields are shown by their sample values, so the count is near what will be sent.
+  // Fields are shown by their sample values, so the count is near what will be sent. What has no
+  // sample, such as a rarer filter, stays as typed.
   const fill = (source, values) =>
-    source.replace(/\{\{\s*([A-Za-z_][\w.]*)[^}]*\}\}/g, (whole, name) => values[name] ?? whole);
+    source.replace(/\{\{\s*([A-Za-z_][\w.]*)\s*(\|\s*[a-z_]+)?\s*\}\}/g, (whole, name, filter) =>
+      values[name + (filter ?? "").replace(/\s/g, "")] ?? whole);
   const followText = () => {
     for (const area of document.querySelectorAll("textarea[data-segments]")) {
       const bubble = document.getElementById(area.dataset.segments);

@@ -221,6 +221,17 @@ async fn stream(app: App, client: reqwest::Client, tenant: CreatedTenant, life: 
         return;
     };
     let mut samples = Generator::seeded(app.now().timestamp().unsigned_abs());
+    // One that is not from Zoho Books, for the page of rejected requests.
+    let forged = client
+        .post(&tenant.hook_url)
+        .header("content-type", "application/json")
+        .header(webhook::SIGNATURE_HEADER, "0".repeat(64))
+        .body("{}")
+        .send()
+        .await;
+    if let Err(error) = forged {
+        tracing::warn!(%error, "The forged webhook could not be posted");
+    }
     for number in 0_usize.. {
         let happening = &ROUND[number % ROUND.len()];
         let document = sample(&mut samples, happening, number / ROUND.len(), app.now());
