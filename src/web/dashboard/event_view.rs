@@ -108,8 +108,8 @@ fn ordered(story: &Story, id: OrderId) -> Option<String> {
 
 /// The view of one message.
 pub(super) fn delivery_view(story: &Story, of: &Delivery, moment: Moment) -> DeliveryView {
-    let attempts = story.attempts.iter().filter(|a| a.delivery == of.id);
-    let sender = attempts.last().and_then(bound_sender).unwrap_or_else(|| {
+    let attempt = story.attempts.iter().rfind(|a| a.delivery == of.id);
+    let sender = attempt.and_then(bound_sender).unwrap_or_else(|| {
         let asked: Option<Sender> = serde_json::from_str(&of.sender).ok();
         sender_words(asked.as_ref())
     });
