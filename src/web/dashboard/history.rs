@@ -130,10 +130,11 @@ pub(super) async fn rejected(seat: Seat) -> Result<HttpResponse, PageError> {
     seat.page(StatusCode::OK, &page)
 }
 
-/// What follows the hook's own address, which is not kept: "…/invoice.overdue/14d".
+/// What follows the hook's own address, which is not kept: "…/invoice.overdue/14d"; empty for the
+/// plain address.
 fn below_the_hook(path: &str) -> String {
     match path.trim_matches('/') {
-        "" => "\u{2026}".to_owned(),
+        "" => String::new(),
         below => format!("\u{2026}/{below}"),
     }
 }

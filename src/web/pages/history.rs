@@ -269,7 +269,7 @@ pub struct RejectedRow {
     pub reason: String,
     /// What was compared with what, and what to check; never a secret.
     pub compared: String,
-    /// The path it came to, the token shortened.
+    /// The path it came to, the token shortened; empty for the plain address.
     pub path: String,
     pub size_bytes: u64,
 }
