@@ -23,7 +23,8 @@
     }
   };
 
-  // The newest page of the history is fetched again and replaced where it changed.
+  // A part of a page that moves by itself is fetched again and replaced where it changed, until the
+  // server no longer marks it.
   const LIVE_EVERY_MS = 5000;
   const followLive = () => {
     const live = document.querySelector("[data-live]");
@@ -41,7 +42,12 @@
         if (!answer.ok) return;
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const fresh = page.getElementById(live.id);
-        if (fresh && fresh.innerHTML !== live.innerHTML) live.replaceChildren(...fresh.childNodes);
+        if (!fresh) return;
+        stopped = !("live" in fresh.dataset);
+        // What the reader opened stays open.
+        const opened = [...live.querySelectorAll("details")].map((d) => d.open);
+        fresh.querySelectorAll("details").forEach((d, at) => { d.open = opened[at] ?? d.open; });
+        if (fresh.innerHTML !== live.innerHTML) live.replaceChildren(...fresh.childNodes);
       } catch {
         // The next round tries again.
       } finally {
@@ -81,9 +87,11 @@
     }
     return { size, segments };
   };
-  // Fields are shown by their sample values, so the count is near what will be sent.
+  // Fields are shown by their sample values, so the count is near what will be sent. What has no
+  // sample, such as a rarer filter, stays as typed.
   const fill = (source, values) =>
-    source.replace(/\{\{\s*([A-Za-z_][\w.]*)[^}]*\}\}/g, (whole, name) => values[name] ?? whole);
+    source.replace(/\{\{\s*([A-Za-z_][\w.]*)\s*(\|\s*[a-z_]+)?\s*\}\}/g, (whole, name, filter) =>
+      values[name + (filter ?? "").replace(/\s/g, "")] ?? whole);
   const followText = () => {
     for (const area of document.querySelectorAll("textarea[data-segments]")) {
       const bubble = document.getElementById(area.dataset.segments);

@@ -20,7 +20,7 @@ use crate::domain::document::DocumentKind;
 use crate::http;
 use crate::lifecycle::Lifecycle;
 use crate::sandbox::samples::{self, Generator, Standing, Wish};
-use crate::sandbox::twilio::{CallbackPlan, CallbackRule};
+use crate::sandbox::twilio::{CallbackPlan, CallbackRule, Fault, FaultKind, FaultOrder};
 use crate::sandbox::{DEMO_NUMBER, Sandbox, SandboxConfig, SandboxHandle};
 use crate::startup::{self, Options};
 use crate::telemetry::{self, Metrics};
@@ -42,14 +42,15 @@ pub struct DemoArgs {
 const COMPANY: &str = "Northwind Paper";
 const OWNER: &str = "demo@example.com";
 
-/// How many events arrive at once at the start, so that the pages are not empty.
-const AT_START: usize = 14;
+/// The answer to the first message to this customer is lost on the way, after Twilio took it: its page
+/// shows how such a message is looked for and found.
+const LOST_ANSWER: &str = "+447700900003";
 
 /// The wait between two events afterwards.
 const BETWEEN: Duration = Duration::from_secs(5);
 
 /// Recipients whose number ends so cannot be reached: a landline, a filter, a phone without signal.
-const UNREACHABLE: [(&str, u32); 3] = [("07", 30006), ("23", 30007), ("41", 30003)];
+const UNREACHABLE: [(&str, u32); 3] = [("5550107", 30006), ("23", 30007), ("41", 30003)];
 
 /// Runs the demo until told to stop; its folder is removed afterwards.
 pub async fn run(args: DemoArgs, clock: SharedClock) -> anyhow::Result<()> {
@@ -138,6 +139,9 @@ async fn furnish(
         };
         sandbox.twilio().plan(rule)?;
     }
+    let mut lost = FaultOrder::once(Fault::new(FaultKind::DropAfter));
+    lost.to = Some(LOST_ANSWER.to_owned());
+    sandbox.twilio().next(lost)?;
     let tenant = app
         .create_tenant(TenantInput {
             name: COMPANY.to_owned(),
@@ -162,7 +166,7 @@ async fn furnish(
     Ok(tenant)
 }
 
-fn rules() -> [Value; 6] {
+fn rules() -> [Value; 7] {
     let contact = json!({ "kind": "contact" });
     let fixed = json!({ "kind": "fixed", "address": "+12025550199" });
     [
@@ -171,6 +175,13 @@ fn rules() -> [Value; 6] {
             "recipient": contact,
             "template": { "body": "Hello {{ contact.first_name }}, invoice {{ invoice_number }} over \
                 {{ total|money }} is due on {{ due_date|date }}. See and pay it here: {{ payment_link }}" },
+        }),
+        json!({
+            "name": "Overdue for a week", "event_type": "invoice.overdue", "channel": "sms",
+            "conditions": { "all": [{ "field": "balance", "op": "gt", "value": "0" }] },
+            "recipient": contact,
+            "template": { "body": "Hello {{ contact.first_name }}, invoice {{ invoice_number }} was due on \
+                {{ due_date|date }} and {{ balance|money }} are still open. Did we miss your payment?" },
         }),
         json!({
             "name": "Big invoices to sales", "event_type": "invoice.sent", "channel": "sms",
@@ -203,18 +214,31 @@ fn rules() -> [Value; 6] {
     ]
 }
 
-/// Signed sample webhooks, over HTTP like Zoho's own, until the demo stops.
+/// Signed sample webhooks, over HTTP like Zoho's own, until the demo stops. The first round comes at
+/// once, so that the pages are not empty.
 async fn stream(app: App, client: reqwest::Client, tenant: CreatedTenant, life: Lifecycle) {
     let Ok(secret) = WebhookSecret::parse(tenant.hook_secret.expose_secret()) else {
         return;
     };
     let mut samples = Generator::seeded(app.now().timestamp().unsigned_abs());
+    // One that is not from Zoho Books, for the page of rejected requests.
+    let forged = client
+        .post(&tenant.hook_url)
+        .header("content-type", "application/json")
+        .header(webhook::SIGNATURE_HEADER, "0".repeat(64))
+        .body("{}")
+        .send()
+        .await;
+    if let Err(error) = forged {
+        tracing::warn!(%error, "The forged webhook could not be posted");
+    }
     for number in 0_usize.. {
-        let document = sample(&mut samples, number, app.now());
+        let happening = &ROUND[number % ROUND.len()];
+        let document = sample(&mut samples, happening, number / ROUND.len(), app.now());
         let body = samples::to_body(&document, number % 2 == 0);
         let signature = webhook::sign(&secret, "", Some("application/json"), &body);
         let sent = client
-            .post(&tenant.hook_url)
+            .post(format!("{}{}", tenant.hook_url, happening.path))
             .header("content-type", "application/json")
             .header(webhook::SIGNATURE_HEADER, signature)
             .body(body)
@@ -223,7 +247,7 @@ async fn stream(app: App, client: reqwest::Client, tenant: CreatedTenant, life: 
         if let Err(error) = sent {
             tracing::warn!(%error, "A sample webhook could not be posted");
         }
-        let wait = if number < AT_START {
+        let wait = if number < ROUND.len() {
             Duration::from_millis(120)
         } else {
             BETWEEN
@@ -235,30 +259,60 @@ async fn stream(app: App, client: reqwest::Client, tenant: CreatedTenant, life: 
     }
 }
 
-/// What happens next in the demo's books. A dozen traders take turns, so that their people, known from
-/// invoices and orders, also serve the payments and bills that name none.
-fn sample(samples: &mut Generator, number: usize, now: DateTime<Utc>) -> Value {
+/// One thing that happens in the demo's books.
+struct Happening {
+    kind: DocumentKind,
+    standing: Standing,
+    /// Which customer or vendor, in the first round.
+    trader: usize,
+    /// Below the hook: an event type and a label where Zoho would be told to say them.
+    path: &'static str,
+}
+
+const fn happens(kind: DocumentKind, standing: Standing, trader: usize) -> Happening {
+    Happening {
+        kind,
+        standing,
+        trader,
+        path: "",
+    }
+}
+
+/// A round of happenings. Payments and bills name nobody: they are told to the people whom an earlier
+/// document of the same trader named, so most of them follow one. Customer 6 has a landline.
+const ROUND: [Happening; 14] = {
     use DocumentKind::{Bill, CustomerPayment, Expense, Invoice, PurchaseOrder, VendorPayment};
-    let kinds = [
-        (Invoice, Standing::Sent),
-        (PurchaseOrder, Standing::Sent),
-        (Invoice, Standing::Paid),
-        (CustomerPayment, Standing::Paid),
-        (Invoice, Standing::Sent),
-        (Bill, Standing::Sent),
-        (Invoice, Standing::Draft),
-        (VendorPayment, Standing::Paid),
-        (CustomerPayment, Standing::Paid),
-        (Expense, Standing::Sent),
-        (Invoice, Standing::Overdue),
-    ];
-    let (kind, standing) = kinds[number % kinds.len()];
+    [
+        happens(Invoice, Standing::Sent, 0),
+        happens(PurchaseOrder, Standing::Sent, 0),
+        happens(Invoice, Standing::Sent, 1),
+        happens(Expense, Standing::Sent, 2),
+        happens(CustomerPayment, Standing::Paid, 0),
+        happens(Invoice, Standing::Sent, 6),
+        happens(Invoice, Standing::Paid, 2),
+        happens(Bill, Standing::Sent, 0),
+        Happening {
+            path: "/invoice.overdue/7d",
+            ..happens(Invoice, Standing::Overdue, 4)
+        },
+        happens(CustomerPayment, Standing::Paid, 5),
+        happens(Invoice, Standing::Draft, 5),
+        happens(VendorPayment, Standing::Paid, 0),
+        happens(Invoice, Standing::Sent, 3),
+        happens(CustomerPayment, Standing::Paid, 1),
+    ]
+};
+
+/// A dozen traders take turns over the rounds, backwards: those that have been written to come where
+/// they only pay.
+fn sample(samples: &mut Generator, of: &Happening, round: usize, now: DateTime<Utc>) -> Value {
     let wish = Wish {
-        standing: Some(standing),
-        trader: Some(number % 7),
+        standing: Some(of.standing),
+        trader: Some((of.trader + 10 * round) % 12),
+        due_in_days: (of.standing == Standing::Overdue).then_some(-7),
         ..Wish::default()
     };
-    samples.document(kind, &wish, now)
+    samples.document(of.kind, &wish, now)
 }
 
 fn announcement(app: &App, tenant: &CreatedTenant, password: &str) -> String {

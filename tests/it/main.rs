@@ -11,6 +11,7 @@
 )]
 
 mod architecture;
+mod browser;
 mod crash;
 mod harness;
 mod hooks;

@@ -3,7 +3,7 @@
 //! Handlers and extractors answer with a bare error page; the middleware [`show`] draws it once
 //! more with the number of the request, which only it knows for both.
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
@@ -121,7 +121,8 @@ fn sign_in_path(wanted: &str) -> String {
     format!("/sign-in?next={next}")
 }
 
-/// The middleware around every page: logs what failed and puts the request's number on it.
+/// The middleware around every page: logs what failed and puts the request's number on it. An address
+/// below a tenant that no route knows, or one that only takes forms, gets the page of what is not found.
 pub async fn show<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -132,10 +133,20 @@ pub async fn show<B: MessageBody + 'static>(
         .response()
         .error()
         .and_then(Error::as_error::<PageError>);
-    let page = failed.map(|error| {
-        error.log();
-        error.answer(id)
-    });
+    let is_bare = matches!(
+        answer.status(),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+    ) && matches!(
+        answer.response().body().size(),
+        BodySize::None | BodySize::Sized(0)
+    );
+    let page = match failed {
+        Some(error) => {
+            error.log();
+            Some(error.answer(id))
+        }
+        None => is_bare.then(|| PageError::NotFound.answer(id)),
+    };
     Ok(match page {
         Some(page) => answer.into_response(page),
         None => answer.map_into_boxed_body(),

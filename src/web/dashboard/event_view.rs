@@ -15,8 +15,9 @@ use crate::domain::rule::{MetValue, Op, Sender};
 use crate::render::{Encoding, Segments};
 use crate::store::Story;
 use crate::web::pages::event::{
-    DecisionView, DeliveryActions, DeliveryView, EventView, Exchange, RuleRef, StepView,
+    Again, DecisionView, DeliveryActions, DeliveryView, EventView, Exchange, RuleRef, StepView,
 };
+use crate::web::pages::words;
 use crate::web::ui::phone::Length;
 use crate::web::ui::time::Moment;
 use crate::web::ui::tone::Tone;
@@ -107,7 +108,11 @@ fn ordered(story: &Story, id: OrderId) -> Option<String> {
 
 /// The view of one message.
 pub(super) fn delivery_view(story: &Story, of: &Delivery, moment: Moment) -> DeliveryView {
-    let sender: Option<Sender> = serde_json::from_str(&of.sender).ok();
+    let attempt = story.attempts.iter().rfind(|a| a.delivery == of.id);
+    let sender = attempt.and_then(bound_sender).unwrap_or_else(|| {
+        let asked: Option<Sender> = serde_json::from_str(&of.sender).ok();
+        sender_words(asked.as_ref())
+    });
     DeliveryView {
         id: of.id,
         state: of.state,
@@ -115,19 +120,57 @@ pub(super) fn delivery_view(story: &Story, of: &Delivery, moment: Moment) -> Del
         at: of.created_at,
         recipient: given(of.recipient.clone()),
         address: of.address.clone(),
-        sender: sender_words(sender.as_ref()),
+        sender,
         rule: (!of.rule.is_nil()).then(|| RuleRef {
             id: of.rule,
             name: of.rule_name.clone(),
             version: u32::try_from(of.rule_version).unwrap_or(0),
         }),
+        again: again(story, of),
         text: of.body.clone(),
         length: length(&of.body),
-        reason: (!of.reason.is_empty()).then(|| ended(&of.reason)),
+        reason: reason(of),
         steps: steps(story, of),
         proof: proof(story, of, moment),
         actions: actions(story, of),
     }
+}
+
+/// Why it is where it is, and what to do about a number that is missing.
+fn reason(of: &Delivery) -> Option<String> {
+    let why = (!of.reason.is_empty()).then(|| ended(&of.reason))?;
+    let is_unaddressed = of.address.is_empty() && of.state == DeliveryState::Failed;
+    Some(if is_unaddressed {
+        format!("{why} Then replay this event.")
+    } else {
+        why
+    })
+}
+
+/// The number or service that an attempt was made from.
+fn bound_sender(of: &Attempt) -> Option<String> {
+    let kept: Value = serde_json::from_str(&of.request).ok()?;
+    let pairs = kept.get("form")?.as_array()?;
+    let named = |pair: &&Value| {
+        let name = pair.get(0).and_then(Value::as_str);
+        matches!(name, Some("From" | "MessagingServiceSid"))
+    };
+    let sender = pairs.iter().find(named)?.get(1)?.as_str()?;
+    Some(sender.to_owned())
+}
+
+/// A replay of the message names it; a replay of the event follows what the same rule told the same
+/// address before.
+fn again(story: &Story, of: &Delivery) -> Option<Again> {
+    let earlier = |d: &&Delivery| match of.replay_of {
+        Some(first) => d.id == first,
+        None => d.rule == of.rule && d.address == of.address && d.created_at < of.created_at,
+    };
+    let after = story.deliveries.iter().rfind(earlier);
+    Some(Again {
+        order: ordered(story, of.order)?,
+        after: after.map(|d| (d.id, d.created_at)),
+    })
 }
 
 /// What a text costs as an SMS.
@@ -209,6 +252,18 @@ fn steps(story: &Story, of: &Delivery) -> Vec<StepView> {
             exchange: None,
         });
     }
+    // What could not even be tried has no step of its own.
+    if steps.is_empty()
+        && of.state == DeliveryState::Failed
+        && let Some(sentence) = reason(of)
+    {
+        steps.push(StepView {
+            at: of.created_at,
+            tone: Tone::Failed,
+            sentence,
+            exchange: None,
+        });
+    }
     steps.sort_by_key(|s| s.at);
     steps
 }
@@ -246,7 +301,7 @@ fn step_view(of: &Step, attempts: &[&Attempt]) -> StepView {
     StepView {
         at: of.at,
         tone: tone(of.kind),
-        sentence: ended(&of.sentence),
+        sentence: words::capital(&ended(&of.sentence)),
         exchange,
     }
 }
@@ -317,6 +372,7 @@ fn receipt_view(of: &Receipt, delivery: &Delivery, attempts: &[&Attempt]) -> Ste
             format!("The carrier could not deliver it{code}."),
         ),
         Some(ProviderStatus::Canceled) => (Tone::Quiet, "Canceled at Twilio.".to_owned()),
+        Some(ProviderStatus::Sending) => (Tone::Waiting, "Twilio is sending it.".to_owned()),
         Some(_) => (Tone::Waiting, "Twilio has it in its queue.".to_owned()),
         None => (Tone::Quiet, format!("Twilio says “{}”{code}.", of.status)),
     };

@@ -130,6 +130,15 @@ pub(super) async fn rejected(seat: Seat) -> Result<HttpResponse, PageError> {
     seat.page(StatusCode::OK, &page)
 }
 
+/// What follows the hook's own address, which is not kept: "…/invoice.overdue/14d"; empty for the
+/// plain address.
+fn below_the_hook(path: &str) -> String {
+    match path.trim_matches('/') {
+        "" => String::new(),
+        below => format!("\u{2026}/{below}"),
+    }
+}
+
 fn rejected_row(of: RejectedRequest) -> RejectedRow {
     let compared: serde_json::Value = serde_json::from_str(&of.compared).unwrap_or_default();
     let mut facts = Vec::new();
@@ -166,7 +175,7 @@ fn rejected_row(of: RejectedRequest) -> RejectedRow {
         at: of.at,
         reason: of.reason,
         compared: facts.join("; "),
-        path: of.path,
+        path: below_the_hook(&of.path),
         size_bytes: compared
             .get("body_bytes")
             .and_then(serde_json::Value::as_u64)

@@ -162,7 +162,10 @@ impl Typed {
     /// Puts each problem at the field that it is about.
     pub(super) fn refuse(&self, problems: &[FieldProblem], form: &mut FormState) {
         for problem in problems {
-            let why = sentence(&problem.message);
+            let why = match problem.field.as_str() {
+                "recipient.address" => number_sentence(&problem.message),
+                _ => sentence(&problem.message),
+            };
             match self.field(&problem.field) {
                 Some(field) => form.refuse(field, why),
                 None => form.refuse_all(why),
@@ -185,6 +188,18 @@ impl Typed {
             _ => return None,
         };
         Some(field.to_owned())
+    }
+}
+
+/// A phone number's problem with its subject: "The number has too few digits for its country."
+fn number_sentence(message: &str) -> String {
+    if ["has ", "is ", "begins "]
+        .iter()
+        .any(|verb| message.starts_with(verb))
+    {
+        sentence(&format!("the number {message}"))
+    } else {
+        sentence(message)
     }
 }
 
@@ -273,7 +288,11 @@ mod tests {
                 .unwrap()
                 .starts_with("Type a number")
         );
-        assert!(form.error("recipient_number").is_some());
+        assert!(
+            form.error("recipient_number")
+                .unwrap()
+                .starts_with("The number has no country code;")
+        );
         assert_eq!(form.error("name"), None);
     }
 

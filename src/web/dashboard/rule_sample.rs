@@ -115,27 +115,37 @@ impl Sample {
 
     /// The text filled in; where it does not compile yet, as it was typed.
     pub(super) fn preview(&self, source: &str) -> (String, Length) {
-        let filled = Template::parse(source, self.kind)
-            .ok()
-            .and_then(|template| template.render(&self.facts()).ok());
-        let text = filled.unwrap_or_else(|| source.to_owned());
+        let text = self.filled(source).unwrap_or_else(|| source.to_owned());
         let length = length(&text);
         (text, length)
     }
 
-    /// The names that a text may use, with their values here.
+    /// The names that a text may use, with their values here. An amount and a date also stand with the
+    /// filter that writes them as people do.
     pub(super) fn names(&self) -> Vec<TemplateName> {
-        let facts = self.facts();
-        let own = self.fields.keys().map(String::as_str);
-        let names = own.chain(OWN_FIELDS.iter().copied());
+        let own = self.fields.iter().flat_map(|(name, value)| {
+            let filter = match value {
+                Value::Number(_) => Some("money"),
+                _ if name.ends_with("date") => Some("date"),
+                _ => None,
+            };
+            let written = filter.map(|filter| format!("{name}|{filter}"));
+            [Some(name.clone()), written].into_iter().flatten()
+        });
+        let names = own.chain(OWN_FIELDS.iter().map(|name| (*name).to_owned()));
         names
             .map(|name| TemplateName {
-                name: name.to_owned(),
-                sample: facts
-                    .get(name)
-                    .map_or_else(String::new, |f| f.words().into_owned()),
+                sample: self
+                    .filled(&format!("{{{{ {name} }}}}"))
+                    .unwrap_or_default(),
+                name,
             })
             .collect()
+    }
+
+    fn filled(&self, source: &str) -> Option<String> {
+        let template = Template::parse(source, self.kind).ok()?;
+        template.render(&self.facts()).ok()
     }
 
     fn facts(&self) -> Facts<'_> {
@@ -170,6 +180,21 @@ mod tests {
             assert!(given("total") || given("amount"), "{kind}: {names:?}");
             assert!(given("contact.name"), "{kind}");
         }
+    }
+
+    #[test]
+    fn amounts_and_dates_also_stand_as_people_write_them() {
+        let names = sample(DocumentKind::Invoice).names();
+        let of = |name: &str| {
+            names
+                .iter()
+                .find(|t| t.name == name)
+                .map(|t| t.sample.as_str())
+        };
+        assert_eq!(of("total|money"), Some("€1,350.00"));
+        assert_eq!(of("due_date|date"), Some("15 Jun 2026"));
+        assert_eq!(of("customer_name"), Some("Bowman & Co"));
+        assert_eq!(of("customer_name|money"), None);
     }
 
     #[test]

@@ -32,11 +32,11 @@ impl ErrorPage {
             ),
             403 => (
                 "Your role does not allow this",
-                "Nothing was changed. An owner or admin of your team can do it, or give you the role.",
+                "Nothing was changed. An owner or admin of your company can do it, or give you the role.",
             ),
             404 => (
                 "There is nothing at this address",
-                "It may have been deleted, or it belongs to a team that you are not in.",
+                "It may have been deleted, or it belongs to a company that you are not in.",
             ),
             409 => (
                 "Something changed meanwhile",

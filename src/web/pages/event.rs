@@ -90,6 +90,8 @@ pub struct DeliveryView {
     /// The number, service, or "the default sender" where it is not yet bound.
     pub sender: String,
     pub rule: Option<RuleRef>,
+    /// Why it is not the first.
+    pub again: Option<Again>,
     pub text: String,
     pub length: Length,
     /// What it waits for, or why it ended, and what to do.
@@ -100,6 +102,15 @@ pub struct DeliveryView {
     pub proof: Vec<String>,
     /// What may be done with it now.
     pub actions: DeliveryActions,
+}
+
+/// A person's wish to send once more.
+#[derive(Debug, Clone)]
+pub struct Again {
+    /// "Sent again by Ada".
+    pub order: String,
+    /// The message of the same event that it follows, and when that was wanted.
+    pub after: Option<(DeliveryId, DateTime<Utc>)>,
 }
 
 /// One thing that happened to a delivery.
@@ -167,8 +178,7 @@ impl EventPage {
                         a class="button" href={ (base) "/replays/new" } { "Send again" }
                     }
                     @if actions.call_off {
-                        (act(&format!("{base}/cancellation"), csrf, "Call it off")
-                            .class("button quiet").render())
+                        (act(&format!("{base}/cancellation"), csrf, "Call it off").render())
                     }
                 }
             }
@@ -188,11 +198,24 @@ impl EventPage {
         )
     }
 
-    /// Steps that have something to open.
-    fn exchanges(of: &DeliveryView) -> impl Iterator<Item = (&StepView, &Exchange)> {
-        of.steps
-            .iter()
-            .filter_map(|s| s.exchange.as_ref().map(|e| (s, e)))
+    /// The name of a message in the address of the page.
+    fn anchor(id: &DeliveryId) -> String {
+        format!("message-{}", id.own.simple())
+    }
+
+    /// Whether something may still happen by itself, so that the page follows it.
+    fn is_moving(&self) -> bool {
+        self.view.state == EventState::Received
+            || self.view.deliveries.iter().any(|d| {
+                matches!(
+                    d.state,
+                    DeliveryState::Queued
+                        | DeliveryState::Sending
+                        | DeliveryState::Accepted
+                        | DeliveryState::Sent
+                        | DeliveryState::Unknown
+                )
+            })
     }
 }
 

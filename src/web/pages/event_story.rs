@@ -30,7 +30,10 @@ pub fn steps(of: &EventView) -> Vec<Step> {
     let several = of.deliveries.len() > 1;
     for delivery in &of.deliveries {
         let short = address::short(&delivery.address);
-        let whose = several.then(|| delivery.recipient.as_deref().unwrap_or(&short));
+        // A number that a rule names is called as in the step that wants the message.
+        let name = delivery.recipient.as_deref();
+        let name = name.filter(|name| !name.starts_with('+'));
+        let whose = several.then(|| name.unwrap_or(&short));
         steps.push(wanted(delivery));
         steps.extend(delivery.steps.iter().map(|step| Step {
             at: step.at,

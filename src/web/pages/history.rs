@@ -181,7 +181,7 @@ impl HistoryPage {
                     }
                 }
                 (field("document", "Document").kind("search").placeholder("INV-00003").unmarked().render(&form))
-                (field("customer", "Customer").kind("search").placeholder("Bowman & Co").unmarked().render(&form))
+                (field("customer", "Customer or vendor").kind("search").placeholder("Bowman & Co").unmarked().render(&form))
                 button class="button" { "Search" }
                 @if query.is_filtered() { a class="button quiet" href=(query.path()) { "Clear" } }
             }
@@ -269,7 +269,7 @@ pub struct RejectedRow {
     pub reason: String,
     /// What was compared with what, and what to check; never a secret.
     pub compared: String,
-    /// The path it came to, the token shortened.
+    /// The path it came to, the token shortened; empty for the plain address.
     pub path: String,
     pub size_bytes: u64,
 }

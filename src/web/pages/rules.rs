@@ -209,12 +209,17 @@ impl RuleEditPage {
         let row = *row.borrow();
         let form = &self.view.form;
         let name = |part: &str| format!("condition.{row}.{part}");
+        let invalid = |name: &str| form.error(name).map(|_| "true");
+        let described = |name: &str| {
+            form.error(name)
+                .map(|_| format!("{}-error", field::id(name)))
+        };
         let control = |part: &str, choices: &[Choice], label: &str| {
             let name = name(part);
             html! {
                 select class="control" name=(name) id=(field::id(&name))
                     aria-label={ "Condition " (row + 1) ": " (label) }
-                    aria-invalid=[form.error(&name).map(|_| "true")] {
+                    aria-invalid=[invalid(&name)] aria-describedby=[described(&name)] {
                     (field::options(choices, form.value(&name)))
                 }
             }
@@ -227,7 +232,8 @@ impl RuleEditPage {
                 (control("field", &fields, "field"))
                 (control("op", &self.view.operators, "comparison"))
                 input class="control" name=(value) id=(field::id(&value)) value=(form.value(&value))
-                    autocomplete="off" aria-label={ "Condition " (row + 1) ": value" };
+                    autocomplete="off" aria-label={ "Condition " (row + 1) ": value" }
+                    aria-invalid=[invalid(&value)] aria-describedby=[described(&value)];
                 @for part in ["field", "op", "value"] {
                     @if let Some(why) = form.error(&name(part)) { (field::error(&field::id(&name(part)), why)) }
                 }

@@ -30,18 +30,15 @@ pub const fn teller(source: EventSource) -> &'static str {
     }
 }
 
-/// "SMS to Benjamin George" or, without a name, "SMS to +1617 … 0123".
+/// "SMS to Benjamin George (+1617 … 0123)"; without a name "SMS to +1617 … 0123"; without a number
+/// "SMS to Bowman & Co".
 pub fn message_to(channel: Channel, name: Option<&str>, short_address: &str) -> String {
-    let short_address = straight(short_address);
-    match name {
-        Some(name) => {
-            format!(
-                "{} to {} ({short_address})",
-                channel.words(),
-                straight(name)
-            )
-        }
-        None => format!("{} to {short_address}", channel.words()),
+    let (short_address, channel) = (straight(short_address), channel.words());
+    match name.map(straight) {
+        Some(name) if short_address.is_empty() => format!("{channel} to {name}"),
+        // A number that a rule names is called by itself.
+        Some(name) if !name.starts_with('+') => format!("{channel} to {name} ({short_address})"),
+        _ => format!("{channel} to {short_address}"),
     }
 }
 
@@ -61,6 +58,18 @@ mod tests {
     fn a_mark_of_direction_does_not_turn_the_sentence() {
         let told = message_to(Channel::Sms, Some("Ann\u{202e}a"), "+1617");
         assert_eq!(told, "SMS to Anna (+1617)");
+    }
+
+    #[test]
+    fn a_message_is_named_by_what_is_known() {
+        let to = |name, number| message_to(Channel::Sms, name, number);
+        assert_eq!(to(Some("Ada"), "+1202 … 0199"), "SMS to Ada (+1202 … 0199)");
+        assert_eq!(to(Some("Bauer & Sons"), ""), "SMS to Bauer & Sons");
+        assert_eq!(
+            to(Some("+1 202-555-0199"), "+1202 … 0199"),
+            "SMS to +1202 … 0199"
+        );
+        assert_eq!(to(None, "+1202 … 0199"), "SMS to +1202 … 0199");
     }
 
     #[test]

@@ -41,13 +41,13 @@ impl Moment {
         there.format(format).to_string()
     }
 
-    /// "today at 10:42:07", "12 May at 10:42:07".
+    /// "today at 10:42:07 CEST", "12 May at 10:42:07 CEST".
     pub fn long(self, at: DateTime<Utc>) -> String {
         let (there, here) = (
             at.with_timezone(&self.zone),
             self.now.with_timezone(&self.zone),
         );
-        let clock = there.format("%H:%M:%S");
+        let clock = there.format("%H:%M:%S %Z");
         if there.date_naive() == here.date_naive() {
             format!("today at {clock}")
         } else {

@@ -1,8 +1,11 @@
 //! A service of its own for each test: a fresh database, its own sandbox, port 0, a clock to move.
 
+pub(crate) mod browser;
 pub(crate) mod company;
+pub(crate) mod demo;
 pub(crate) mod page;
 pub(crate) mod process;
+pub(crate) mod visitor;
 
 use std::sync::Arc;
 
@@ -23,7 +26,7 @@ pub(crate) struct TestApp {
     pub(crate) sandbox: SandboxHandle,
     pub(crate) http: reqwest::Client,
     clock: Option<Arc<FixedClock>>,
-    pub(crate) folder: TempDir,
+    _folder: TempDir,
 }
 
 impl TestApp {
@@ -59,7 +62,7 @@ impl TestApp {
             sandbox,
             http,
             clock: fixed,
-            folder,
+            _folder: folder,
         }
     }
 
@@ -100,18 +103,6 @@ impl TestApp {
     /// A company connected to the sandbox.
     pub(crate) async fn company(&self, name: &str) -> Company<'_> {
         Company::new(self, name).await
-    }
-
-    /// Everything in the database files, as bytes.
-    pub(crate) fn database_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for file in std::fs::read_dir(self.folder.path()).unwrap() {
-            let path = file.unwrap().path();
-            if path.extension().is_none_or(|e| e != "key" && e != "lock") {
-                bytes.extend(std::fs::read(path).unwrap());
-            }
-        }
-        bytes
     }
 }
 

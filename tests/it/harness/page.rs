@@ -5,16 +5,17 @@ use scraper::{Html, Selector};
 /// A page that was fetched.
 pub(crate) struct Page {
     pub(crate) status: reqwest::StatusCode,
-    pub(crate) url: String,
+    /// Where the visit ended, after redirects.
+    pub(crate) path: String,
     html: Html,
 }
 
 impl Page {
     pub(crate) async fn of(answer: reqwest::Response) -> Self {
-        let (status, url) = (answer.status(), answer.url().to_string());
+        let (status, path) = (answer.status(), answer.url().path().to_owned());
         Self {
             status,
-            url,
+            path,
             html: Html::parse_document(&answer.text().await.unwrap()),
         }
     }
@@ -37,6 +38,28 @@ impl Page {
     /// Everything that can be read on the page.
     pub(crate) fn text(&self) -> String {
         self.texts("body").join(" ")
+    }
+
+    /// The hidden fields of the form that goes to `action`.
+    pub(crate) fn hidden(&self, action: &str) -> Vec<(String, String)> {
+        let form = Selector::parse(&format!("form[action='{action}']")).unwrap();
+        let field = Selector::parse("input[type=hidden]").unwrap();
+        let form = self.html.select(&form).next();
+        let form = form.unwrap_or_else(|| panic!("no form to {action}: {}", self.text()));
+        form.select(&field)
+            .map(|f| {
+                let part = |name| f.attr(name).unwrap_or_default().to_owned();
+                (part("name"), part("value"))
+            })
+            .collect()
+    }
+
+    /// What is said beneath a field.
+    pub(crate) fn error(&self, field: &str) -> Option<String> {
+        let described = self.attribute(&format!("[name='{field}']"), "aria-describedby")?;
+        let errors = described.split(' ').filter(|id| id.ends_with("-error"));
+        let texts = errors.flat_map(|id| self.texts(&format!("[id='{id}']")));
+        texts.last()
     }
 
     /// An attribute of the first element that a selector finds.

@@ -13,6 +13,13 @@ use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_ml-connector");
 
+/// A command of the binary with nothing of this process's environment.
+pub(crate) fn bare(args: &[&str]) -> Command {
+    let mut command = Command::new(BINARY);
+    command.args(args).env_clear();
+    command
+}
+
 /// A `serve` on a folder and a port that stay the same over its lives.
 pub(crate) struct Service {
     pub(crate) folder: tempfile::TempDir,
@@ -38,12 +45,10 @@ impl Service {
         }
     }
 
-    /// A command of the binary with nothing of this process's environment.
+    /// A command on its database and providers.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
+        let mut command = bare(args);
         command
-            .args(args)
-            .env_clear()
             .env(
                 "DATABASE_URL",
                 format!("sqlite://{}", self.database().display()),

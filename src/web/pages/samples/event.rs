@@ -11,8 +11,8 @@ use crate::domain::money::Amount;
 use crate::domain::user::Role;
 use crate::web::chrome::{Banner, Chrome, Flash, FlashKind, Section};
 use crate::web::pages::event::{
-    DecisionView, DeliveryActions, DeliveryView, EventPage, EventView, Exchange, Question, RuleRef,
-    SendAgainPage, StepView,
+    Again, DecisionView, DeliveryActions, DeliveryView, EventPage, EventView, Exchange, Question,
+    RuleRef, SendAgainPage, StepView,
 };
 use crate::web::ui::phone::Length;
 use crate::web::ui::tone::Tone;
@@ -144,6 +144,7 @@ fn delivery(state: DeliveryState) -> DeliveryView {
         address: "+16175550123".into(),
         sender: "+44 7700 900123".into(),
         rule: Some(rule("Big invoices")),
+        again: None,
         text: "Hello Benjamin, your invoice INV-00003 over 1,350.00 EUR is due on 30 May. Pay here: https://pay.example/3f2a\nNorthwind Paper".into(),
         length: Length { segments: 1, characters: 126, unicode: false },
         reason: None,
@@ -274,6 +275,10 @@ fn hostile_event() -> EventView {
             *text = HOSTILE.into();
         }
         delivery.recipient = Some(HOSTILE.into());
+        delivery.again = Some(Again {
+            order: HOSTILE.into(),
+            after: Some((delivery.id, delivery.at)),
+        });
         delivery.reason = Some(HOSTILE.into());
         delivery.rule = Some(rule(HOSTILE));
         delivery.proof = vec![HOSTILE.into()];

@@ -1,0 +1,101 @@
+//! A person with cookies and forms and without scripts.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use reqwest::{Method, StatusCode, header};
+
+use super::TestApp;
+use super::page::Page;
+
+/// Somebody at the dashboard.
+pub(crate) struct Visitor<'a> {
+    app: &'a TestApp,
+    cookies: RefCell<BTreeMap<String, String>>,
+}
+
+impl<'a> Visitor<'a> {
+    /// A person at the door.
+    pub(crate) fn stranger(app: &'a TestApp) -> Self {
+        Self {
+            app,
+            cookies: RefCell::default(),
+        }
+    }
+
+    /// A person who has signed in by the form.
+    pub(crate) async fn signed_in(app: &'a TestApp, email: &str, password: &str) -> Self {
+        let visitor = Self::stranger(app);
+        let door = visitor.get("/sign-in").await;
+        let fields = [("email", email), ("password", password)];
+        let inside = visitor.submit(&door, "/sign-in", &fields).await;
+        assert_eq!(inside.status, StatusCode::OK, "{}", inside.text());
+        assert!(!inside.path.starts_with("/sign-in"), "{}", inside.text());
+        visitor
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Page {
+        self.go(Method::GET, path, None).await
+    }
+
+    /// Sends the form of a page: its hidden fields, and what is typed. The form is found by where it
+    /// goes to.
+    pub(crate) async fn submit(&self, page: &Page, action: &str, typed: &[(&str, &str)]) -> Page {
+        let hidden = page.hidden(action);
+        let hidden = hidden.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+        let fields: Vec<_> = hidden.chain(typed.iter().copied()).collect();
+        self.post(action, &fields).await
+    }
+
+    /// Sends fields that no form holds together.
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let fields = fields
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        self.go(Method::POST, path, Some(fields.collect())).await
+    }
+
+    /// Follows redirects as browsers do: with what the first answer set, and by GET.
+    async fn go(
+        &self,
+        mut method: Method,
+        path: &str,
+        mut fields: Option<Vec<(String, String)>>,
+    ) -> Page {
+        let mut path = path.to_owned();
+        for _ in 0..5 {
+            let mut call = self.app.http.request(method, self.app.url(&path));
+            call = call.header(header::COOKIE, self.kept());
+            if let Some(fields) = fields.take() {
+                call = call.form(&fields);
+            }
+            let answer = call.send().await.unwrap();
+            self.keep(&answer);
+            let to = answer.headers().get(header::LOCATION);
+            let Some(to) = to.map(|to| to.to_str().unwrap().to_owned()) else {
+                return Page::of(answer).await;
+            };
+            (method, path) = (Method::GET, to);
+        }
+        panic!("the redirects never end: {path}");
+    }
+
+    fn kept(&self) -> String {
+        let cookies = self.cookies.borrow();
+        let pairs: Vec<_> = cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        pairs.join("; ")
+    }
+
+    fn keep(&self, answer: &reqwest::Response) {
+        let mut cookies = self.cookies.borrow_mut();
+        for set in answer.headers().get_all(header::SET_COOKIE) {
+            let pair = set.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            if value.is_empty() {
+                cookies.remove(name);
+            } else {
+                cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+}
