@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 
 use super::ids::TenantId;
 
@@ -29,7 +31,8 @@ pub struct Tenant {
 /// A web-safe short name made from a company's name: `Bowman & Co` gives `bowman-co`.
 pub fn slug_from_name(name: &str) -> String {
     let mut slug = String::new();
-    for c in name.chars().flat_map(char::to_lowercase) {
+    let plain = name.nfd().filter(|c| !is_combining_mark(*c));
+    for c in plain.flat_map(char::to_lowercase) {
         if c.is_ascii_alphanumeric() {
             slug.push(c);
         } else if !slug.is_empty() && !slug.ends_with('-') {
@@ -44,5 +47,17 @@ pub fn slug_from_name(name: &str) -> String {
         "company".to_owned()
     } else {
         slug.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_becomes_a_plain_slug() {
+        assert_eq!(slug_from_name("Bowman & Co"), "bowman-co");
+        assert_eq!(slug_from_name("Müller & Söhne"), "muller-sohne");
+        assert_eq!(slug_from_name("株式会社"), "company");
     }
 }

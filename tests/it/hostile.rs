@@ -19,7 +19,11 @@ const PEAK_KIB: u64 = 250 * 1024;
 
 fn hostile() -> Vec<String> {
     let doubling = "{% set a = a ~ a %}".repeat(60);
-    let loops = "{% for x in line_items %}".repeat(12) + &"{% endfor %}".repeat(12);
+    let loops = [
+        "{% for x in line_items %}".repeat(12),
+        "{% endfor %}".repeat(12),
+    ]
+    .concat();
     vec![
         "{% for x in range(1000000000) %}x{% endfor %}".to_owned(),
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}".to_owned(),
@@ -36,7 +40,7 @@ fn hostile() -> Vec<String> {
         "{{ ".repeat(5000),
         "x".repeat(20_000),
         "{{ total ** 99999 ** 99999 }}".to_owned(),
-        "{{ not ".to_owned() + &"not ".repeat(4000) + "total }}",
+        format!("{{{{ {}total }}}}", "not ".repeat(4000)),
     ]
 }
 

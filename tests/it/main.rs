@@ -5,10 +5,6 @@
     clippy::expect_used,
     reason = "a test that cannot go on should say where"
 )]
-#![expect(
-    clippy::print_stdout,
-    reason = "figures for whoever runs a test by hand"
-)]
 
 mod architecture;
 mod browser;

@@ -44,7 +44,7 @@ pub fn evaluate(conditions: &Conditions, facts: &Facts<'_>) -> Verdict {
     if list.is_empty() {
         return Verdict {
             matched: true,
-            reason: "no conditions".to_owned(),
+            reason: "it has no conditions".to_owned(),
             values: Vec::new(),
         };
     }
@@ -89,11 +89,18 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
             let Some(number) = fact.decimal() else {
                 return (false, format!("{field} {met} is not a number"));
             };
-            let wanted = expected
-                .texts()
-                .first()
-                .and_then(|text| Decimal::parse(text));
-            wanted.is_some_and(|wanted| holds_for(op, number.cmp(&wanted)))
+            let text = expected.texts().first().map_or("", String::as_str);
+            let Some(wanted) = Decimal::parse(text) else {
+                return (
+                    false,
+                    format!("{field} is compared with {}, no number", quoted(text)),
+                );
+            };
+            let holds = holds_for(op, number.cmp(&wanted));
+            let words = if holds { op.words() } else { op.words_for_no() };
+            let places = places(&met).max(places(text));
+            let [met, wanted] = [&number, &wanted].map(|n| n.to_fixed(places, None));
+            return (holds, format!("{field} {met} {words} {wanted}"));
         }
         Op::Before | Op::After => {
             let Some(day) = fact.date() else {
@@ -150,6 +157,15 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
             cut(&texts.join(", "), MAX_VALUE_CHARS)
         ),
     )
+}
+
+/// How many decimals to show: cents where there are any at all.
+fn places(number: &str) -> u32 {
+    let decimals = number.split_once('.').map_or(0, |(_, after)| after.len());
+    match decimals {
+        0 => 0,
+        n => u32::try_from(n).unwrap_or(2).clamp(2, 6),
+    }
 }
 
 fn holds_for(op: Op, order: Ordering) -> bool {
@@ -281,16 +297,16 @@ mod tests {
         );
         assert_eq!(
             said("total", "gte", json!("950")),
-            yes("total 950.00 is at least 950")
+            yes("total 950.00 is at least 950.00")
         );
         assert_eq!(said("total", "eq", json!("950")), yes("total is 950.00"));
         assert_eq!(
             said("balance", "gt", json!("1350.49")),
-            yes("balance 1350.5 is more than 1350.49")
+            yes("balance 1350.50 is more than 1350.49")
         );
         assert_eq!(
             said("total", "lt", json!("-1")),
-            no("total 950.00 is not less than -1")
+            no("total 950.00 is not less than -1.00")
         );
         assert_eq!(
             said("status", "lte", json!("5")),
@@ -405,7 +421,7 @@ mod tests {
         assert!(!none.matched);
         assert_eq!(
             ask_all(&Conditions::Any(Vec::new())).reason,
-            "no conditions"
+            "it has no conditions"
         );
     }
 
