@@ -89,7 +89,15 @@ fn parse_role(text: &str) -> Result<Role, String> {
 /// Runs one administrative command. It takes no lock and waits for the writer of a running `serve`.
 pub async fn run(command: AdminCommand, clock: SharedClock) -> anyhow::Result<()> {
     let config = Config::from_env()?;
-    startup::migrate(&config, clock.now()).await?;
+    // A database that exists belongs to a `serve`, which brings it up to date by itself.
+    if config
+        .database
+        .url
+        .file()
+        .is_some_and(|file| !file.exists())
+    {
+        startup::migrate(&config, clock.now()).await?;
+    }
     let public_url = config
         .web
         .public_url

@@ -412,7 +412,7 @@ mod tests {
         let sent = one("status", "eq", &json!("sent"));
         let all = ask_all(&Conditions::All(vec![dear.clone(), sent.clone()]));
         assert!(!all.matched);
-        assert_eq!(all.reason, "total 950.00 is not at least 1000");
+        assert_eq!(all.reason, "total 950.00 is not at least 1000.00");
         assert_eq!(all.values.len(), 2);
         assert_eq!(all.values[0].met.as_deref(), Some("950.00"));
         let any = ask_all(&Conditions::Any(vec![dear.clone(), sent]));
