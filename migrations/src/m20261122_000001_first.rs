@@ -294,7 +294,7 @@ CREATE TABLE receipts (
     detail text NOT NULL,
     at bigint NOT NULL,
     PRIMARY KEY (event_id, id),
-    UNIQUE (event_id, account, sid, status, error_code)
+    UNIQUE (event_id, account, sid, status, error_code, verified)
 ) {by_event};
 ";
 

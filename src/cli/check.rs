@@ -51,16 +51,16 @@ pub async fn run(args: CheckArgs, clock: SharedClock) -> anyhow::Result<()> {
 
 fn key_finding(origin: &KeyOrigin) -> Finding {
     let (says, advice) = match origin {
-        KeyOrigin::Given => ("given by the environment".to_owned(), String::new()),
+        KeyOrigin::Given => ("Given by the environment.".to_owned(), String::new()),
         KeyOrigin::FoundBeside(path) | KeyOrigin::Generated(path) => (
-            format!("lies beside the database ({})", path.display()),
-            "whoever copies that folder can read the credentials: move the key elsewhere and name \
+            format!("Beside the database: {}.", path.display()),
+            "Whoever copies that folder can read the credentials: move the key elsewhere and name \
              it in MASTER_KEY_FILE"
                 .to_owned(),
         ),
     };
     Finding {
-        subject: "master key".to_owned(),
+        subject: "Place of the master key".to_owned(),
         is_good: true,
         says,
         advice,

@@ -159,7 +159,7 @@ async fn fold(
         ],
     )
     .await?;
-    // The same words may have come before without a signature: what is proven counts even then.
+    // An unsigned hint and its confirmation are two rows; only what is proven moves the state.
     let seen = if kept == 1 {
         ReceiptResult::Kept(id)
     } else {
