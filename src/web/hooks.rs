@@ -47,8 +47,8 @@ impl Default for IntakeBudget {
 }
 
 impl IntakeBudget {
-    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let kib = u32::try_from(bytes.div_ceil(1024).max(1)).ok()?;
+    fn take(&self, kib: usize) -> Option<OwnedSemaphorePermit> {
+        let kib = u32::try_from(kib).ok()?;
         self.0.clone().try_acquire_many_owned(kib).ok()
     }
 }
@@ -158,7 +158,7 @@ async fn read_request(
     path: &HookPath,
     payload: Payload,
     budget: &IntakeBudget,
-) -> Result<(HookRequest, OwnedSemaphorePermit), Box<Refusal>> {
+) -> Result<(HookRequest, Option<OwnedSemaphorePermit>), Box<Refusal>> {
     let path_type = match path.event_type.as_str() {
         "" => None,
         text => Some(text.parse::<EventType>().map_err(|e| {
@@ -183,18 +183,19 @@ async fn read_request(
     if announced.is_some_and(|length| length > LARGEST_BODY) {
         return Err(too_large(announced));
     }
-    let Some(permit) = budget.take(announced.unwrap_or(LARGEST_BODY)) else {
-        let mut refusal = Refusal::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "busy",
-            "Too many requests at once",
-            "More webhooks arrive than can be stored at the moment; send this one again",
-        );
-        refusal.retry_after = Some(Duration::from_secs(5));
-        return Err(refusal);
-    };
-    let body = match tokio::time::timeout(BODY_WITHIN, collect(payload, LARGEST_BODY)).await {
-        Ok(Ok(body)) => body,
+    let collected = collect(payload, LARGEST_BODY, Some(budget));
+    let (body, permit) = match tokio::time::timeout(BODY_WITHIN, collected).await {
+        Ok(Ok(read)) => read,
+        Ok(Err(Broken::NoRoom)) => {
+            let mut refusal = Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "Too many requests at once",
+                "More webhooks arrive than can be stored at the moment; send this one again",
+            );
+            refusal.retry_after = Some(Duration::from_secs(5));
+            return Err(refusal);
+        }
         Ok(Err(Broken::TooLarge)) => return Err(too_large(None)),
         Ok(Err(Broken::Off)) => {
             let detail = "The connection ended before the whole body had arrived";
@@ -279,19 +280,39 @@ fn too_large(announced: Option<usize>) -> Box<Refusal> {
 /// Why a body could not be read.
 enum Broken {
     TooLarge,
+    NoRoom,
     Off,
 }
 
-async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes, Broken> {
+/// Reads a body. Room in the budget is taken as its bytes arrive, not as they are announced: whoever
+/// announces and then trickles would otherwise keep everybody out.
+async fn collect(
+    mut payload: Payload,
+    limit: usize,
+    budget: Option<&IntakeBudget>,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Broken> {
     let mut body = BytesMut::new();
+    let mut room: Option<OwnedSemaphorePermit> = None;
+    let mut kib = 0;
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Broken::Off)?;
         if body.len() + chunk.len() > limit {
             return Err(Broken::TooLarge);
         }
         body.extend_from_slice(&chunk);
+        let needed = body.len().div_ceil(1024);
+        if let Some(budget) = budget
+            && needed > kib
+        {
+            let more = budget.take(needed - kib).ok_or(Broken::NoRoom)?;
+            match &mut room {
+                Some(room) => room.merge(more),
+                None => room = Some(more),
+            }
+            kib = needed;
+        }
     }
-    Ok(body.freeze())
+    Ok((body.freeze(), room))
 }
 
 /// Answers a refusal and leaves a line under *rejected requests*.
@@ -341,8 +362,8 @@ async fn twilio_status(
     payload: Payload,
     app: Data<App>,
 ) -> HttpResponse {
-    let Ok(Ok(body)) = tokio::time::timeout(BODY_WITHIN, collect(payload, LARGEST_REPORT)).await
-    else {
+    let collected = collect(payload, LARGEST_REPORT, None);
+    let Ok(Ok((body, _))) = tokio::time::timeout(BODY_WITHIN, collected).await else {
         let detail = "A status report has at most 64 KiB and arrives within 10 s";
         return Problem::new(StatusCode::BAD_REQUEST, "body", "Unreadable body", detail)
             .into_response();

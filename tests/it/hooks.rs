@@ -390,6 +390,26 @@ async fn a_body_that_trickles_is_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_are_announced_and_do_not_come_keep_nobody_out() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let path = acme.hook_url.strip_prefix(&app.url("")).unwrap().to_owned();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n{{");
+    let mut lines = Vec::new();
+    for _ in 0..70 {
+        let mut line = tokio::net::TcpStream::connect(app.running.address)
+            .await
+            .unwrap();
+        line.write_all(head.as_bytes()).await.unwrap();
+        lines.push(line);
+    }
+    // All 70 are being read by now, or this one would come before them.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let body = invoice(1, Standing::Sent, app.now());
+    assert_eq!(acme.post("", &body).await.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn numbers_that_are_none_say_so() {
     let app = TestApp::spawn().await;
     let acme = app.company("Acme").await;
