@@ -141,25 +141,6 @@ impl TenantStore {
             .await
     }
 
-    /// Appends a step that changes nothing.
-    pub async fn add_step(
-        &self,
-        delivery: DeliveryId,
-        attempt_no: i64,
-        step: NewStep,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let tenant = self.id.uuid();
-        self.writer()
-            .write(Lane::Outcome, move |tx| {
-                let step = step.clone();
-                Box::pin(
-                    async move { insert_step(tx, tenant, delivery, attempt_no, &step, now).await },
-                )
-            })
-            .await
-    }
-
     /// A message of the account that is known to have been accepted since `since`: a listing that
     /// shows it is recent enough to prove that another one is missing. Only of this tenant, since
     /// anybody may enter any account.

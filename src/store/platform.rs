@@ -362,15 +362,6 @@ impl Platform {
             })
             .await
     }
-
-    /// Whether any secret is sealed in this database.
-    pub async fn sealed_values(&self) -> Result<bool, StoreError> {
-        Ok(
-            sql::one(self.db(), "SELECT id FROM secrets LIMIT 1", vec![])
-                .await?
-                .is_some(),
-        )
-    }
 }
 
 async fn insert_user(

@@ -109,8 +109,6 @@ pub enum FlashKind {
 pub enum Banner {
     /// The providers are the sandbox: nobody is written to.
     Sandbox,
-    /// Rules decide, but messages are not handed to Twilio.
-    Rehearsal,
     /// The stop switch is thrown.
     Stopped {
         /// Who threw it, when known.

@@ -44,15 +44,6 @@ pub fn banner(of: &Banner, chrome: &Chrome) -> Markup {
                 }
             }
         },
-        Banner::Rehearsal => html! {
-            div class="banner" role="note" {
-                span class="banner-shape" { (Tone::Held.shape()) }
-                span class="banner-text" {
-                    b { "Rehearsal." } " Rules decide, and nothing is handed to Twilio."
-                }
-                a href=(chrome.path("/settings")) { "End the rehearsal" }
-            }
-        },
         Banner::Stopped { by, at } => html! {
             div class="banner stopped" role="note" {
                 span class="banner-shape" { (Tone::Held.shape()) }

@@ -85,7 +85,6 @@ fn hostile_chrome(section: Section) -> Chrome {
         user_name: HOSTILE.into(),
         banners: vec![
             Banner::Sandbox,
-            Banner::Rehearsal,
             Banner::Stopped {
                 by: Some(HOSTILE.into()),
                 at: ago(30),

@@ -245,13 +245,10 @@ fn overview_many() -> OverviewPage {
 
 fn overview_stopped() -> OverviewPage {
     let mut page = overview_many();
-    page.chrome.banners = vec![
-        Banner::Stopped {
-            by: Some("Ada Lindqvist".into()),
-            at: ago(12),
-        },
-        Banner::Rehearsal,
-    ];
+    page.chrome.banners = vec![Banner::Stopped {
+        by: Some("Ada Lindqvist".into()),
+        at: ago(12),
+    }];
     page.chrome.flash = Some(Flash {
         kind: FlashKind::Done,
         sentence: "All sending is stopped. 6 messages are held.".into(),
