@@ -24,6 +24,7 @@ pub mod domain;
 pub mod http;
 pub mod lifecycle;
 pub mod queue;
+pub mod redis;
 pub mod render;
 pub mod sandbox;
 pub mod startup;
