@@ -8,6 +8,7 @@
 
 mod architecture;
 mod browser;
+mod chaos_verdict;
 mod crash;
 mod harness;
 mod hooks;
@@ -15,3 +16,5 @@ mod hostile;
 mod schema;
 mod secrets;
 mod story;
+#[path = "../chaos/verdict.rs"]
+mod verdict;
