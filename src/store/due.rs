@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::batch::Lane;
+use super::writer::{Lane, Order};
 use super::deliveries::Due;
 use super::platform::Platform;
 use super::sql::{self, Row, micros, values};
@@ -89,7 +89,7 @@ impl Platform {
     ) -> Result<u64, StoreError> {
         self.store
             .writer
-            .write(Lane::Edit, move |tx| {
+            .write(Lane::Edit, Order::Free, move |tx| {
                 let owner = owner.clone();
                 Box::pin(async move {
                     let end = "UPDATE deliveries SET lease_until = $1, due_at = $1 \

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::batch::{Lane, Tx};
+use super::writer::{Lane, Tx};
 use super::route::insert_delivery;
 use super::settings::{AuditLine, audit};
 use super::sql::{self, Row, micros, values};

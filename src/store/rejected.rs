@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::batch::Lane;
+use super::writer::Lane;
 use super::sql::{self, micros, values};
 use super::{StoreError, TenantStore};
 use crate::domain::ids::{ConnectionId, RejectedId, TenantId};

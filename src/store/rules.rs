@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::batch::{Lane, Tx};
+use super::writer::{Lane, Tx};
 use super::settings::{AuditLine, audit};
 use super::sql::{self, Row, micros, values};
 use super::{StoreError, TenantStore};

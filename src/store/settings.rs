@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::batch::{Lane, Tx};
+use super::writer::{Lane, Tx};
 use super::sql::{self, micros, values};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::Channel;
