@@ -10,7 +10,7 @@ use clap::Parser;
 ///
 /// Ends with 0 only if nothing was lost or doubled and everything came to rest.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "tests/chaos/run", no_binary_name = false)]
+#[command(name = "tests/chaos/run")]
 pub(crate) struct Args {
     /// Which scenarios, in this order; all unless given
     pub(crate) scenarios: Vec<String>,
@@ -44,18 +44,25 @@ pub(crate) struct Args {
     /// How long everything may take to come to rest after the load and the last fault, in seconds
     #[arg(long, default_value_t = 280)]
     pub(crate) settle_within: u64,
-    /// One `serve` on SQLite instead of many processes; no other server
-    #[arg(long)]
-    pub(crate) embedded: bool,
-    /// PostgreSQL without Redis
-    #[arg(long)]
-    pub(crate) no_redis: bool,
     /// One JSON object per scenario on standard output instead of tables
     #[arg(long)]
     pub(crate) json: bool,
     /// Keep the folder with the logs, also when all is well
     #[arg(long)]
     pub(crate) keep: bool,
+    #[command(flatten)]
+    pub(crate) servers: Servers,
+}
+
+/// Which servers run beside the service, and where their programs are.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Servers {
+    /// One `serve` on SQLite instead of many processes; no other server
+    #[arg(long)]
+    pub(crate) embedded: bool,
+    /// PostgreSQL without Redis
+    #[arg(long)]
+    pub(crate) no_redis: bool,
     /// The folder of initdb and `pg_ctl`
     #[arg(long, hide = true)]
     pub(crate) postgres_bin: Option<PathBuf>,
@@ -68,6 +75,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// Whether a Redis runs.
+    pub(crate) const fn has_redis(&self) -> bool {
+        !self.servers.embedded && !self.servers.no_redis
+    }
+
     /// Webhooks a second.
     pub(crate) fn rate(&self) -> f64 {
         let events = u32::try_from(self.events).map_or(f64::MAX, f64::from);

@@ -20,7 +20,7 @@ use crate::tenants::Tenant;
 /// How long one post waits for its answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// How long a webhook is posted again and again.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// The pause before the second post; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);

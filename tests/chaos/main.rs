@@ -91,8 +91,8 @@ async fn all(args: &Args) -> anyhow::Result<bool> {
 fn chosen(args: &Args) -> anyhow::Result<Vec<&'static Scenario>> {
     let can = |scenario: &Scenario| match scenario.needs {
         Needs::Nothing => true,
-        Needs::Processes => !args.embedded,
-        Needs::Redis => !args.embedded && !args.no_redis,
+        Needs::Processes => !args.servers.embedded,
+        Needs::Redis => args.has_redis(),
     };
     if args.scenarios.is_empty() {
         return Ok(ALL.iter().filter(|scenario| can(scenario)).collect());

@@ -56,6 +56,8 @@ pub(crate) struct Process {
     pub(crate) name: String,
     launch: Launch,
     log: PathBuf,
+    /// Where the log of this life begins, in bytes.
+    life: usize,
     child: Option<Child>,
 }
 
@@ -66,6 +68,7 @@ impl Process {
             name: name.to_owned(),
             launch,
             log: logs.join(format!("{name}.log")),
+            life: 0,
             child: None,
         }
     }
@@ -79,6 +82,7 @@ impl Process {
             .create(true)
             .append(true)
             .open(&self.log)?;
+        self.life = self.log().len();
         let child = self
             .launch
             .command()
@@ -146,10 +150,16 @@ impl Process {
         Ok(())
     }
 
+    /// Whether it has said so since it was started.
+    pub(crate) fn has_said(&self, words: &str) -> bool {
+        self.log()
+            .get(self.life..)
+            .is_some_and(|life| life.contains(words))
+    }
+
     /// Lines of its log that no good run has: panics.
     pub(crate) fn panics(&self) -> Vec<String> {
-        let text = std::fs::read(&self.log).unwrap_or_default();
-        String::from_utf8_lossy(&text)
+        self.log()
             .lines()
             .filter(|line| line.contains("panicked at"))
             .map(|line| format!("{}: {line}", self.name))
@@ -158,9 +168,13 @@ impl Process {
 
     /// The last lines of its log.
     pub(crate) fn last_words(&self) -> String {
-        let text = std::fs::read(&self.log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
+        let text = self.log();
         let lines: Vec<&str> = text.lines().rev().take(10).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
+    fn log(&self) -> String {
+        let bytes = std::fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }

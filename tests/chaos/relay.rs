@@ -66,7 +66,9 @@ async fn relay(mut client: TcpStream, behind: &[SocketAddr], first: usize) {
 /// answer with it.
 async fn refuse(mut client: TcpStream) -> std::io::Result<()> {
     let mut unread = vec![0; 64 * 1024];
-    client.read(&mut unread).await?;
+    if client.read(&mut unread).await? == 0 {
+        return Ok(());
+    }
     client.write_all(NOBODY).await?;
     client.shutdown().await?;
     let rest = async {

@@ -59,7 +59,7 @@ impl Stage {
         let http = ml_connector::http::client()?;
         let sandbox = Sandbox::start(Path::new(BINARY), &http, &logs).await?;
         let (mut postgres, mut redis) = (None, None);
-        let database = if args.embedded {
+        let database = if args.servers.embedded {
             std::fs::create_dir(folder.join("data"))?;
             format!(
                 "sqlite://{}",
@@ -67,19 +67,20 @@ impl Stage {
             )
         } else {
             let tools = args
+                .servers
                 .postgres_bin
                 .clone()
                 .context("--postgres-bin is missing")?;
-            let user = args.postgres_user.as_deref();
+            let user = args.servers.postgres_user.as_deref();
             let server = Postgres::start(&tools, user, folder).await?;
             let url = server.url();
             postgres = Some(server);
             url
         };
-        if !args.embedded && !args.no_redis {
-            redis = Some(Redis::start(&args.redis_server, folder, &logs).await?);
+        if args.has_redis() {
+            redis = Some(Redis::start(&args.servers.redis_server, folder, &logs).await?);
         }
-        let webs = if args.embedded { 1 } else { args.web };
+        let webs = if args.servers.embedded { 1 } else { args.web };
         let addresses = (0..webs).map(|_| free_address());
         let addresses: Vec<SocketAddr> = addresses.collect::<Result<_, _>>()?;
         let relay = Relay::start(addresses.clone()).await?;
@@ -137,7 +138,7 @@ impl Stage {
         logs: &Path,
     ) -> anyhow::Result<()> {
         for (number, address) in addresses.into_iter().enumerate() {
-            let words: &[&str] = if args.embedded {
+            let words: &[&str] = if args.servers.embedded {
                 &["serve"]
             } else {
                 &["serve", "--no-worker"]
@@ -148,14 +149,14 @@ impl Stage {
                 ..member
             });
         }
-        for number in 0..if args.embedded { 0 } else { args.work } {
+        for number in 0..if args.servers.embedded { 0 } else { args.work } {
             let member = self.member(&format!("work-{number}"), &["work"], free_address()?, logs);
             self.work.push(member);
         }
         for member in self.web.iter_mut().chain(&mut self.work) {
             member.process.start()?;
         }
-        for member in &mut self.web {
+        for member in self.web.iter_mut().chain(&mut self.work) {
             ready(member, &self.http).await?;
         }
         Ok(())
@@ -251,24 +252,24 @@ impl Stage {
     }
 }
 
-/// Waits until a process that has a web serves.
+/// Waits until a process serves or, without a web, says that it works.
 async fn ready(member: &mut Member, http: &reqwest::Client) -> anyhow::Result<()> {
-    let Some(address) = member.web else {
-        return Ok(());
-    };
     let end = Instant::now() + STARTS_WITHIN;
     loop {
-        let asked = http.get(format!("http://{address}/readyz")).send().await;
-        if asked.is_ok_and(|answer| answer.status().is_success()) {
+        let is_ready = match member.web {
+            Some(address) => {
+                let asked = http.get(format!("http://{address}/readyz")).send().await;
+                asked.is_ok_and(|answer| answer.status().is_success())
+            }
+            None => member.process.has_said("ml-connector works"),
+        };
+        if is_ready {
             return Ok(());
         }
         let ended = member.process.ended();
         if ended.is_some() || Instant::now() > end {
-            bail!(
-                "{} does not serve:\n{}",
-                member.process.name,
-                member.process.last_words()
-            );
+            let (name, words) = (&member.process.name, member.process.last_words());
+            bail!("{name} is not ready:\n{words}");
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
