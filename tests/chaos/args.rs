@@ -38,6 +38,10 @@ pub(crate) struct Args {
     /// Webhooks at once
     #[arg(long, default_value_t = 32)]
     pub(crate) at_once: usize,
+    /// How long each answer of Twilio's stand-in takes, in milliseconds: as long as Twilio's own, so
+    /// that there is always something under way to be cut in two
+    #[arg(long, default_value_t = 150)]
+    pub(crate) latency_ms: u32,
     /// What chance starts from
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,

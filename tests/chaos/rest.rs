@@ -1,6 +1,6 @@
 //! Waiting until everything has come to rest, and reading what the service says of itself then.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -72,6 +72,8 @@ async fn first_row(tenant: &Tenant, path: &str) -> anyhow::Result<Vec<Value>> {
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) deliveries: Vec<Delivery>,
+    /// How often each kind of step was taken: what the faults really hit.
+    pub(crate) steps: BTreeMap<String, usize>,
     pub(crate) troubles: Vec<String>,
 }
 
@@ -98,12 +100,19 @@ pub(crate) async fn read(tenants: &[Tenant], posted: &[Posted]) -> anyhow::Resul
                 tenant.name, a.event
             )
         }));
-        let undecided: Vec<Option<String>> = stream::iter(&events)
-            .map(|event| undecided(tenant, event))
+        let stories: Vec<Value> = stream::iter(&events)
+            .map(|event| story(tenant, event))
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await?;
-        told.troubles.extend(undecided.into_iter().flatten());
+        for story in &stories {
+            told.troubles.extend(undecided(tenant, story));
+            for delivery in array(&story["deliveries"]) {
+                for step in array(&delivery["steps"]) {
+                    *told.steps.entry(text(step, "kind")).or_default() += 1;
+                }
+            }
+        }
     }
     let silent = told.deliveries.iter().filter(|d| {
         let is_at_rest = matches!(&*d.state, "held" | "failed" | "suppressed" | "expired");
@@ -126,16 +135,23 @@ pub(crate) async fn read(tenants: &[Tenant], posted: &[Posted]) -> anyhow::Resul
     Ok(told)
 }
 
+async fn story(tenant: &Tenant, event: &str) -> anyhow::Result<Value> {
+    tenant.api.get(&format!("/events/{event}")).await
+}
+
 /// What is wrong with an event: not decided, or without a decision that says why.
-async fn undecided(tenant: &Tenant, event: &str) -> anyhow::Result<Option<String>> {
-    let story = tenant.api.get(&format!("/events/{event}")).await?;
-    let decisions = story["decisions"].as_array().map_or(0, Vec::len);
-    let state = text(&story, "state");
+fn undecided(tenant: &Tenant, story: &Value) -> Option<String> {
+    let decisions = array(&story["decisions"]).len();
+    let (event, state) = (text(story, "id"), text(story, "state"));
     let is_well = decisions > 0 && state != "received";
-    Ok((!is_well).then(|| {
+    (!is_well).then(|| {
         let name = &tenant.name;
         format!("{name}: /api/v1/events/{event} is {state} with {decisions} decisions")
-    }))
+    })
+}
+
+fn array(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
 }
 
 fn delivery(number: usize, tenant: &Tenant, row: &Value) -> Delivery {

@@ -134,7 +134,11 @@ fn report(tenants: &[Tenant], seen: Seen, told: Told, messages: &[Message]) -> R
             }
         }
     }
+    // The service itself has found out that it sent something twice.
     let mut troubles = seen.troubles;
+    if let Some(count) = told.steps.get("double") {
+        troubles.push(format!("the service tells of {count} doubles"));
+    }
     troubles.extend(told.troubles);
     Report {
         tenants: lines,
@@ -143,6 +147,7 @@ fn report(tenants: &[Tenant], seen: Seen, told: Told, messages: &[Message]) -> R
         troubles,
         refusals: seen.refusals.into_iter().collect(),
         repeats: seen.repeats,
+        steps: told.steps.into_iter().collect(),
         ..Report::default()
     }
 }

@@ -39,12 +39,14 @@ impl Sandbox {
         binary: &Path,
         http: &reqwest::Client,
         logs: &Path,
+        latency_ms: u32,
     ) -> anyhow::Result<Self> {
         let address = free_address()?;
         let launch = Launch::new(binary)
             .args(["sandbox", "--control-token", CONTROL_TOKEN])
             .args(["--bind", &address.to_string()])
-            .args(["--latency-ms", "20", "--messages", "1000000"]);
+            .args(["--latency-ms", &latency_ms.to_string()])
+            .args(["--messages", "1000000"]);
         let mut sandbox = Self {
             process: Process::new("sandbox", launch, logs),
             address,

@@ -86,17 +86,17 @@ pub(crate) const ALL: [Scenario; 11] = [
     },
     Scenario {
         name: "kill-worker",
-        about: "kill -9 of a worker, four times, each started again two seconds later",
+        about: "kill -9 of a worker every six seconds, each started again two seconds later",
         needs: Needs::Processes,
         is_smooth: true,
-        timeline: |faults| kills(faults, Work, &[8, 20, 32, 44]),
+        timeline: |faults| kills(faults, Work, (5..60).step_by(6)),
     },
     Scenario {
         name: "kill-web",
-        about: "kill -9 of a web process, four times, each started again two seconds later",
+        about: "kill -9 of a web process every four seconds, each started again two seconds later",
         needs: Needs::Nothing,
         is_smooth: false,
-        timeline: |faults| kills(faults, Web, &[8, 20, 32, 44]),
+        timeline: |faults| kills(faults, Web, (5..60).step_by(4)),
     },
     Scenario {
         name: "redis-restart-empty",
@@ -174,8 +174,8 @@ pub(crate) const ALL: [Scenario; 11] = [
         is_smooth: false,
         timeline: |faults| {
             let mut faults = provider(faults, 55);
-            faults = kills(faults, Work, &[7, 27, 47]);
-            faults = kills(faults, Web, &[12, 41]);
+            faults = kills(faults, Work, [7, 27, 47]);
+            faults = kills(faults, Web, [12, 41]);
             faults = flushes(faults, 9, 54);
             let crash = RestartPostgres(Shutdown::Immediate);
             faults.extend([(22, KillRedis), (24, StartRedis), (33, crash)]);
@@ -185,10 +185,10 @@ pub(crate) const ALL: [Scenario; 11] = [
 ];
 
 /// Kills of the processes in turn, each started again two seconds later.
-fn kills(mut faults: Vec<At>, role: Role, seconds: &[u64]) -> Vec<At> {
-    for (number, second) in seconds.iter().enumerate() {
+fn kills(mut faults: Vec<At>, role: Role, seconds: impl IntoIterator<Item = u64>) -> Vec<At> {
+    for (number, second) in seconds.into_iter().enumerate() {
         faults.extend([
-            (*second, Kill(role, number)),
+            (second, Kill(role, number)),
             (second + 2, Start(role, number)),
         ]);
     }

@@ -57,7 +57,7 @@ impl Stage {
         let logs = folder.join("logs");
         std::fs::create_dir(&logs)?;
         let http = ml_connector::http::client()?;
-        let sandbox = Sandbox::start(Path::new(BINARY), &http, &logs).await?;
+        let sandbox = Sandbox::start(Path::new(BINARY), &http, &logs, args.latency_ms).await?;
         let (mut postgres, mut redis) = (None, None);
         let database = if args.servers.embedded {
             std::fs::create_dir(folder.join("data"))?;

@@ -51,6 +51,8 @@ pub(crate) struct Report {
     /// Posts without a 200, by what came instead, in the order of the alphabet.
     pub(crate) refusals: Vec<(String, usize)>,
     pub(crate) repeats: usize,
+    /// How often each kind of step was taken by deliveries.
+    pub(crate) steps: Vec<(String, usize)>,
 }
 
 impl Report {
@@ -67,21 +69,13 @@ impl Report {
             self.took.as_secs()
         );
         text.push_str(&lines(self.tenants.iter().chain([&self.all])));
-        let refusals: Vec<_> = self
-            .refusals
-            .iter()
-            .map(|(what, n)| format!("{n} {what}"))
-            .collect();
-        let refusals = if refusals.is_empty() {
-            "none".to_owned()
-        } else {
-            refusals.join(", ")
-        };
+        let (refusals, steps) = (list(&self.refusals), list(&self.steps));
         let _ = writeln!(
             text,
             "posts without a 200: {refusals}; repeats known: {}",
             self.repeats
         );
+        let _ = writeln!(text, "steps of deliveries: {steps}");
         for kind in ["lost", "doubled", "open", "undecided", "explained"] {
             let all: Vec<_> = self.findings.iter().filter(|f| f.kind == kind).collect();
             for finding in all.iter().take(TOLD) {
@@ -115,6 +109,8 @@ impl Report {
             "tenants": self.tenants.iter().map(Line::json).collect::<Vec<_>>(),
             "posts_without_200": self.refusals.iter().cloned()
                 .map(|(what, count)| (what, json!(count))).collect::<serde_json::Map<_, _>>(),
+            "steps": self.steps.iter().cloned()
+                .map(|(kind, count)| (kind, json!(count))).collect::<serde_json::Map<_, _>>(),
             "repeats_known": self.repeats,
             "findings": findings.collect::<Vec<_>>(),
             "troubles": self.troubles,
@@ -196,6 +192,18 @@ pub(crate) fn lines<'a>(lines: impl IntoIterator<Item = &'a Line>) -> String {
         text.push('\n');
     }
     text
+}
+
+fn list(counts: &[(String, usize)]) -> String {
+    let words: Vec<_> = counts
+        .iter()
+        .map(|(what, count)| format!("{count} {what}"))
+        .collect();
+    if words.is_empty() {
+        "none".to_owned()
+    } else {
+        words.join(", ")
+    }
 }
 
 /// The span that so many per cent do not exceed.
