@@ -90,6 +90,12 @@ impl Sandbox {
         self.order("next", &order).await.map(drop)
     }
 
+    /// Posts no states any more; they can still be asked for.
+    pub(crate) async fn mute(&self) -> anyhow::Result<()> {
+        let order = json!({ "plan": { "post": false, "delay_ms": 500 } });
+        self.order("callbacks", &order).await.map(drop)
+    }
+
     /// How many messages it has taken.
     pub(crate) async fn taken(&self) -> anyhow::Result<u64> {
         let told = self.read("messages?limit=0").await?;

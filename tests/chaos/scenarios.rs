@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     RestartPostgres(Shutdown),
     /// Twilio's stand-in takes 5 % of the messages without answering, and refuses 2 % with 503.
     ProviderBad,
+    /// It reports no states: doubts are settled by looking, not by a callback that comes first.
+    Mute,
     /// Twilio's stand-in answers as it should again.
     ProviderGood,
     /// It answers the next so many wishes with 429.
@@ -70,13 +72,13 @@ impl Scenario {
 }
 
 use Fault::{
-    FlushRedis, Freeze, Kill, KillRedis, ProviderBad, ProviderGood, RestartPostgres, RollAll,
+    FlushRedis, Freeze, Kill, KillRedis, Mute, ProviderBad, ProviderGood, RestartPostgres, RollAll,
     Start, StartRedis, Thaw, TooMany,
 };
 use Role::{Web, Work};
 
 /// All of them, in the order in which they run.
-pub(crate) const ALL: [Scenario; 11] = [
+pub(crate) const ALL: [Scenario; 12] = [
     Scenario {
         name: "calm",
         about: "nothing breaks: what the figures of the others are compared with",
@@ -90,6 +92,16 @@ pub(crate) const ALL: [Scenario; 11] = [
         needs: Needs::Processes,
         is_smooth: true,
         timeline: |faults| kills(faults, Work, (5..60).step_by(6)),
+    },
+    Scenario {
+        name: "kill-worker-mute",
+        about: "the same, while Twilio reports nothing: every doubt has to be looked up",
+        needs: Needs::Processes,
+        is_smooth: true,
+        timeline: |mut faults| {
+            faults.push((0, Mute));
+            kills(faults, Work, (5..60).step_by(6))
+        },
     },
     Scenario {
         name: "kill-web",
@@ -178,7 +190,7 @@ pub(crate) const ALL: [Scenario; 11] = [
             faults = kills(faults, Web, [12, 41]);
             faults = flushes(faults, 9, 54);
             let crash = RestartPostgres(Shutdown::Immediate);
-            faults.extend([(22, KillRedis), (24, StartRedis), (33, crash)]);
+            faults.extend([(25, KillRedis), (27, StartRedis), (35, crash)]);
             faults
         },
     },

@@ -194,6 +194,7 @@ impl Stage {
                 ]);
                 self.sandbox.fault_plan(self.seed, &shares).await
             }
+            Fault::Mute => self.sandbox.mute().await,
             Fault::ProviderGood => self.sandbox.fault_plan(self.seed, &json!([])).await,
             Fault::TooMany(count) => self.sandbox.too_many(count).await,
         }
