@@ -77,8 +77,8 @@ impl Limits {
                 probes: 1,
             },
             forget_after: Duration::from_mins(10),
-            // A delivery's lease is 30 seconds, after which its call is not begun any more.
-            permit_life: Duration::from_mins(1),
+            // A call ends within the 30 seconds of its delivery's lease, or is not begun.
+            permit_life: Duration::from_secs(45),
         }
     }
 

@@ -147,8 +147,8 @@ impl Link {
         }
     }
 
-    /// A connection over which something could be written: a server that is full, loading or a mere
-    /// copy answers, but is of no use.
+    /// A connection over which something could be written: a server that is loading, or a mere copy,
+    /// answers but is of no use.
     async fn open(&self) -> Result<MultiplexedConnection, Fault> {
         let mut connection = self.redis.dedicated().await?;
         cmd("SET")
