@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::connections::TwilioAccess;
 use super::outcome::{Sent, Verdict};
 use super::{App, AppError, job};
-use crate::brakes::{Admission, Permit};
+use crate::brakes::{Admission, Limits, Permit};
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::ids::{AttemptId, DeliveryId, TenantId};
@@ -22,6 +22,9 @@ const CALL: Duration = Duration::from_secs(15);
 
 /// How long a worker has a delivery: the call, its margin, and both commits.
 const LEASE: Duration = Duration::from_secs(30);
+
+// A permit that is thought lost while its call still runs would let one more go.
+const _: () = assert!(LEASE.as_secs() < Limits::twilio().permit_life.as_secs());
 
 /// How often a claim is tried again at once after something moved.
 const CLAIMS: usize = 4;

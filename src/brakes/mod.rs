@@ -31,12 +31,14 @@
 //! # When Redis is gone
 //!
 //! Redis never stops a call and its absence never lets one go unbraked. A call waits for Redis at the
-//! most 250 ms; after a failure Redis is not asked for a second, then one caller tries. Meanwhile each
-//! process keeps to [`SHARE`] of the limits by itself. What it knows then is not nothing: all its calls
-//! were counted in the process as well, so its own pauses, its breaker and what it has in flight hold
-//! on. Right after such a change more may be in flight than allowed, at the most as many again; a 429
-//! corrects that. What Redis did not hear (permits given back, pauses, releases) is told when it is
-//! back. A Redis that comes back empty begins to count anew, and ends of calls from before are welcome.
+//! most 250 ms; after a failure Redis is not asked for a second, then one caller tries. Meanwhile (and
+//! while the first connection is being made) each process keeps to one part in [`SHARE`] of the
+//! limits by itself. What it knows then is not nothing: all its calls were counted in the process as
+//! well, so its own pauses, its breaker and what it has in flight hold on. Calls let go by the one are
+//! unknown to the other, so for the length of a call after each change the processes' shares may be in
+//! flight on top of the limit; a 429 corrects that. What Redis did not hear (permits given back, pauses,
+//! releases) is told when it is back. A Redis that comes back empty counts anew, and the ends of calls
+//! from before still teach it what they met.
 
 mod brake;
 mod breaker;
