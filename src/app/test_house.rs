@@ -17,7 +17,7 @@ use crate::crypto::password::Passwords;
 use crate::crypto::vault::Vault;
 use crate::domain::clock::FixedClock;
 use crate::domain::ids::{TenantId, new_v7};
-use crate::queue::MemoryQueue;
+use crate::queue::test_queue::test_queue;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
 use crate::store::Store;
 use crate::store::test_database::TestDatabase;
@@ -51,7 +51,7 @@ impl House {
             .unwrap();
         let app = App::new(Parts {
             store,
-            queue: Arc::new(MemoryQueue::new(clock.clone())),
+            queue: test_queue(clock.clone()),
             vault,
             passwords: Passwords::default(),
             clock: clock.clone(),

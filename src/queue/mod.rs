@@ -9,6 +9,8 @@ mod nowhere;
 mod retry;
 mod ring;
 mod runner;
+#[cfg(test)]
+pub(crate) mod test_queue;
 
 use std::error::Error;
 use std::time::Duration;

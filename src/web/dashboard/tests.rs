@@ -27,7 +27,7 @@ use crate::domain::clock::{FixedClock, SharedClock};
 use crate::domain::connection::Provider;
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::ids::{EventId, new_v7};
-use crate::queue::MemoryQueue;
+use crate::queue::test_queue::test_queue;
 use crate::store::Store;
 use crate::store::test_database::TestDatabase;
 use crate::twilio::Twilio;
@@ -59,7 +59,7 @@ impl World {
         let http = crate::http::client().unwrap();
         let parts = Parts {
             store,
-            queue: Arc::new(MemoryQueue::new(clock.clone())),
+            queue: test_queue(clock.clone()),
             vault,
             passwords: Passwords::default(),
             twilio: Twilio::new(http.clone(), None),
