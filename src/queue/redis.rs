@@ -361,7 +361,7 @@ impl JobQueue for RedisQueue {
     }
 
     async fn ping(&self) -> Result<(), QueueError> {
-        const NAME: &str = "ping";
+        const NAME: &str = "get a PING answered";
         match timeout(ANSWER, self.redis.ping()).await {
             Ok(answer) => answer.map_err(|trouble| self.failed(NAME, trouble.into()))?,
             Err(_) => return Err(self.failed(NAME, Why::Late(ANSWER)).into()),

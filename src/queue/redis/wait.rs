@@ -62,8 +62,10 @@ impl RedisQueue {
             }
         }
         let mut fresh = match timeout(ANSWER, self.redis.dedicated()).await {
-            Ok(connected) => connected.map_err(|trouble| self.failed("wait", trouble.into()))?,
-            Err(_) => return Err(self.failed("wait", Why::Late(ANSWER))),
+            Ok(connected) => {
+                connected.map_err(|trouble| self.failed("wait for jobs", trouble.into()))?
+            }
+            Err(_) => return Err(self.failed("wait for jobs", Why::Late(ANSWER))),
         };
         let began = Instant::now();
         match self.sleep_on(&mut fresh).await {
@@ -72,7 +74,7 @@ impl RedisQueue {
                 Ok(())
             }
             Err(Why::Trouble(_)) if began.elapsed() >= GOOD => Ok(()),
-            Err(why) => Err(self.failed("wait", why)),
+            Err(why) => Err(self.failed("wait for jobs", why)),
         }
     }
 
