@@ -121,8 +121,8 @@ async fn a_sleeper_that_gave_up_swallows_no_push() {
     for gives_up in sleepers {
         gives_up.abort();
     }
-    // The server has seen that nobody reads there any more.
-    blocked(&server, 1).await;
+    // The server has seen that nobody reads there any more, before the read was over by itself.
+    timeout(SOON, blocked(&server, 1)).await.unwrap();
     let queue = server.queue();
     push_one(&queue, AT_ONCE).await;
     wakes(other).await;
