@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use secrecy::SecretString;
-use tempfile::TempDir;
 use url::Url;
 
 use super::accounts::TenantInput;
@@ -21,6 +20,7 @@ use crate::domain::ids::{TenantId, new_v7};
 use crate::queue::MemoryQueue;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
 use crate::store::Store;
+use crate::store::test_database::TestDatabase;
 use crate::twilio::Twilio;
 use crate::zoho::oauth::ZohoOAuth;
 use crate::zoho::tokens::AccessTokens;
@@ -31,8 +31,7 @@ pub(super) struct House {
     pub(super) clock: Arc<FixedClock>,
     pub(super) sandbox: SandboxHandle,
     pub(super) tenant: TenantId,
-    /// Where the database lies.
-    pub(super) folder: TempDir,
+    pub(super) database: TestDatabase,
 }
 
 impl House {
@@ -44,11 +43,8 @@ impl House {
             .await
             .unwrap();
         let base = Url::parse(sandbox.base_url()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&format!("sqlite://{}/test.db", folder.path().display()))
-            .await
-            .unwrap();
-        store.migrate().await.unwrap();
+        let database = TestDatabase::migrated().await;
+        let store = Store::open(&database.url()).await.unwrap();
         let vault = Vault::new(MasterKey::generate(), &[]).unwrap();
         vault
             .admit(&vault.new_data_key(new_v7(start)).unwrap())
@@ -84,7 +80,7 @@ impl House {
             clock,
             sandbox,
             tenant: created.id,
-            folder,
+            database,
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::sandbox::twilio::{
     CallbackPlan, CallbackRule, Fault, FaultKind, FaultOrder, MessageFilter, On, Settings,
 };
 use crate::sandbox::{DEMO_NUMBER, DemoCredentials, Sandbox, SandboxConfig, SandboxHandle};
+use crate::store::test_database::TestDatabase;
 use crate::store::{Claim, ClaimResult, Due, DueCursor};
 use crate::twilio::messages::{CallTime, NewMessage};
 use crate::twilio::signature::{self, Signed};
@@ -44,7 +45,7 @@ struct Scene {
     tenant: TenantId,
     zoho: ConnectionId,
     next: std::cell::Cell<u8>,
-    _folder: tempfile::TempDir,
+    _database: TestDatabase,
 }
 
 impl Scene {
@@ -64,10 +65,8 @@ impl Scene {
         };
         sandbox.twilio().plan(rule).unwrap();
         let demo = sandbox.seed_demo().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}/test.db", folder.path().display());
-        let store = Store::open(&url).await.unwrap();
-        store.migrate().await.unwrap();
+        let database = TestDatabase::migrated().await;
+        let store = Store::open(&database.url()).await.unwrap();
         let vault = Vault::new(MasterKey::generate(), &[]).unwrap();
         vault
             .admit(&vault.new_data_key(new_v7(start)).unwrap())
@@ -116,7 +115,7 @@ impl Scene {
             tenant,
             zoho,
             next,
-            _folder: folder,
+            _database: database,
         }
     }
 

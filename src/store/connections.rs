@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-use super::batch::Lane;
 use super::settings::{AuditLine, audit};
 use super::sql::{self, Row, micros, micros_opt, values};
+use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
 use crate::domain::ids::{ConnectionId, TenantId};
@@ -249,7 +249,7 @@ impl TenantStore {
     ) -> Result<(), StoreError> {
         let tenant = self.id.uuid();
         self.writer()
-            .write(Lane::Outcome, move |tx| {
+            .write(Lane::Edit, move |tx| {
                 Box::pin(async move {
                     let pause = "UPDATE connections SET paused_until = $3 \
                                  WHERE tenant_id = $1 AND id = $2 \
@@ -264,7 +264,7 @@ impl TenantStore {
 }
 
 async fn insert_secret(
-    tx: &super::batch::Tx,
+    tx: &super::writer::Tx,
     tenant: Uuid,
     connection: Uuid,
     s: &StoredSecret,

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::batch::{Lane, Tx};
 use super::sql::{self, Row, micros, values};
+use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold};
 use crate::domain::ids::{ConnectionId, DeliveryId, EventId, OrderId, RuleId, TenantId};
@@ -127,6 +127,11 @@ async fn release(
 async fn run(tx: &Tx, tenant: Uuid, c: &Claim) -> Result<ClaimResult, StoreError> {
     let a = &c.attempt;
     let (event, own) = (a.delivery.event.uuid(), a.delivery.own);
+    if sql::is_postgres(tx) {
+        // The statement below reads what was committed when it began, not when it got the row.
+        let query = "SELECT id FROM deliveries WHERE event_id = $1 AND id = $2 FOR UPDATE";
+        sql::one(tx, query, values![event, own]).await?;
+    }
     let lock = || values![a.account.clone(), c.address.clone(), c.text_hash.clone()];
     let mut bound = lock();
     bound.extend(values![event, own, micros(c.now)]);

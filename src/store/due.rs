@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::batch::Lane;
 use super::deliveries::Due;
 use super::platform::Platform;
 use super::sql::{self, Row, micros, values};
+use super::writer::{Lane, Order};
 use crate::domain::ids::{EventId, OrderId, TenantId};
 
 /// How far a walk over everything that is due has come.
@@ -89,7 +89,7 @@ impl Platform {
     ) -> Result<u64, StoreError> {
         self.store
             .writer
-            .write(Lane::Edit, move |tx| {
+            .write(Lane::Edit, Order::Free, move |tx| {
                 let owner = owner.clone();
                 Box::pin(async move {
                     let end = "UPDATE deliveries SET lease_until = $1, due_at = $1 \

@@ -28,6 +28,11 @@ pub enum StoreError {
     /// One write failed in a way that its own code did not expect.
     #[error("a write panicked; nothing of it was kept")]
     Panicked,
+    /// The server acknowledges commits before they are on disk.
+    #[error(
+        "PostgreSQL has synchronous_commit = off, so it says that an event is kept before it is"
+    )]
+    Forgetful,
     /// A name that must be unique is taken.
     #[error("{0} is taken")]
     Taken(&'static str),

@@ -1,14 +1,14 @@
-//! Keeping events: digests, event rows and bodies of a whole batch in three statements.
+//! Keeping events: digests, event rows and bodies of a whole batch, one statement each.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::TimeDelta;
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::batch::Tx;
 use super::error::StoreError;
 use super::sql::{self, micros, placeholders, tuples};
+use super::writer::Tx;
 use crate::domain::event::{EventState, EventType, Ingested, NewEvent};
 use crate::domain::ids::EventId;
 
@@ -30,7 +30,7 @@ pub(super) async fn insert(
     if events.is_empty() {
         return Ok(Vec::new());
     }
-    let mut seen = known_digests(tx, events).await?;
+    let mut seen = claim_digests(tx, events).await?;
     let mut answers = Vec::with_capacity(events.len());
     let mut new = Vec::with_capacity(events.len());
     for prepared in events {
@@ -53,7 +53,7 @@ pub(super) async fn insert(
         new.push(*prepared);
     }
     if !new.is_empty() {
-        insert_digests(tx, &new).await?;
+        update_digests(tx, &new).await?;
         insert_events(tx, &new).await?;
         insert_bodies(tx, &new).await?;
     }
@@ -75,31 +75,75 @@ fn repeat_of(event: &NewEvent, seen: &Digests) -> Option<EventId> {
     (since < window).then_some(*id)
 }
 
-async fn known_digests(tx: &Tx, events: &[&PreparedEvent]) -> Result<Digests, StoreError> {
+/// What was known of these bodies before. Their digests are ours from here to the commit: where
+/// others write at the same time, whoever brings the same body waits here, and then finds it.
+async fn claim_digests(tx: &Tx, events: &[&PreparedEvent]) -> Result<Digests, StoreError> {
+    // In one order everywhere, or two batches could wait for each other.
+    let firsts: BTreeMap<[u8; 32], &NewEvent> = events
+        .iter()
+        .rev()
+        .map(|p| (p.event.digest, &p.event))
+        .collect();
+    let statement = format!(
+        "INSERT INTO digests (digest, event_id, received_at) VALUES {} \
+         ON CONFLICT (digest) DO UPDATE SET event_id = digests.event_id \
+         RETURNING digest, event_id, received_at",
+        tuples(firsts.len(), 3, 1)
+    );
+    let rows = firsts
+        .iter()
+        .flat_map(|(digest, e)| sql::values![digest.to_vec(), e.id.uuid(), micros(e.received_at)])
+        .collect();
+    let mut known = HashMap::with_capacity(firsts.len());
+    for row in sql::all(tx, &statement, rows).await? {
+        let digest: Vec<u8> = row.get("digest")?;
+        let holder: Uuid = row.get("event_id")?;
+        let ours = firsts.get(&digest[..]).map(|e| e.id.uuid());
+        if ours != Some(holder) {
+            let at = row.get("received_at")?;
+            known.insert(digest, (EventId::from_uuid(holder), at));
+        }
+    }
+    known.extend(known_days(tx, events).await?);
+    Ok(known)
+}
+
+/// Bodies that count once a day have a digest of the day as well; it follows that of the body.
+async fn known_days(tx: &Tx, events: &[&PreparedEvent]) -> Result<Digests, StoreError> {
     let wanted: Vec<Value> = events
         .iter()
-        .flat_map(|p| std::iter::once(p.event.digest).chain(p.event.day_digest))
+        .filter_map(|p| p.event.day_digest)
         .map(|d| Value::from(d.to_vec()))
         .collect();
+    if wanted.is_empty() {
+        return Ok(Digests::new());
+    }
     let query = format!(
         "SELECT digest, event_id, received_at FROM digests WHERE digest IN ({})",
         placeholders(wanted.len(), 1)
     );
-    let mut known = HashMap::with_capacity(wanted.len());
-    for row in sql::all(tx, &query, wanted).await? {
-        let id = EventId::from_uuid(row.get::<Uuid>("event_id")?);
-        known.insert(row.get("digest")?, (id, row.get("received_at")?));
-    }
-    Ok(known)
+    sql::all(tx, &query, wanted)
+        .await?
+        .iter()
+        .map(|row| {
+            let id = EventId::from_uuid(row.get("event_id")?);
+            Ok((row.get("digest")?, (id, row.get("received_at")?)))
+        })
+        .collect()
 }
 
-async fn insert_digests(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreError> {
-    let mut rows: HashMap<[u8; 32], (Uuid, i64)> = HashMap::new();
-    for prepared in new {
-        let event = &prepared.event;
-        for digest in std::iter::once(event.digest).chain(event.day_digest) {
-            rows.insert(digest, (event.id.uuid(), micros(event.received_at)));
+/// Digests of a day, and bodies that became an event once more on another day.
+async fn update_digests(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreError> {
+    let mut rows: BTreeMap<[u8; 32], (Uuid, i64)> = BTreeMap::new();
+    for event in new.iter().map(|p| &p.event) {
+        if let Some(day) = event.day_digest {
+            for digest in [event.digest, day] {
+                rows.insert(digest, (event.id.uuid(), micros(event.received_at)));
+            }
         }
+    }
+    if rows.is_empty() {
+        return Ok(());
     }
     let count = rows.len();
     let values = rows

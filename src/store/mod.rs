@@ -2,9 +2,8 @@
 //!
 //! [`Store::tenant`] yields the only handle with a tenant's rows in it, and every statement it
 //! builds is filtered by that tenant; [`Store::platform`] holds the few look-ups that must come
-//! before a tenant is known. Reads use a pool; every write goes through one writer (see `batch`).
+//! before a tenant is known. Reads use a pool; every write goes through one writer (see `writer`).
 
-mod batch;
 pub mod codec;
 mod connections;
 mod deliveries;
@@ -17,6 +16,7 @@ mod ingest;
 pub mod lock;
 mod orders;
 mod outcomes;
+mod partitions;
 mod platform;
 mod receipts;
 mod rejected;
@@ -25,13 +25,17 @@ mod rules;
 mod settings;
 mod sql;
 #[cfg(test)]
+#[expect(dead_code, reason = "tests/it uses all of it")]
+pub(crate) mod test_database;
+#[cfg(test)]
 mod tests;
+mod writer;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
 use sea_orm_migration::MigratorTrait as _;
 
 pub use connections::{HookTarget, SaveConnection, StoredSecret};
@@ -48,8 +52,8 @@ pub use rejected::RejectedRequest;
 pub use route::{DocumentCommit, RouteCommit, RouteResult, SettledEvent};
 
 use crate::domain::ids::TenantId;
-use batch::Writer;
 use codec::BodyCodec;
+use writer::{TenantWriter, Writer};
 
 /// A cheap-to-clone handle to the database.
 #[derive(Clone)]
@@ -73,9 +77,17 @@ impl Store {
             std::fs::create_dir_all(folder)
                 .map_err(|e| sea_orm::DbErr::Custom(format!("cannot make the folder: {e}")))?;
         }
-        // One connection writes; it is opened first, so that readers find a file in WAL mode.
-        let write = connect(url, 1).await?;
-        let read = connect(url, READERS).await?;
+        let backend = if sqlite_path(url).is_some() {
+            DbBackend::Sqlite
+        } else {
+            DbBackend::Postgres
+        };
+        // Who writes is opened first, so that readers find a file in WAL mode.
+        let write = connect(url, writer::connections(backend), Use::Write).await?;
+        let read = connect(url, READERS, Use::Read).await?;
+        if backend == DbBackend::Postgres {
+            refuse_forgetful(&read).await?;
+        }
         Ok(Self {
             read,
             writer: Writer::start(write),
@@ -137,8 +149,11 @@ impl TenantStore {
         &self.store.read
     }
 
-    fn writer(&self) -> &Writer {
-        &self.store.writer
+    fn writer(&self) -> TenantWriter<'_> {
+        TenantWriter {
+            writer: &self.store.writer,
+            tenant: self.id,
+        }
     }
 }
 
@@ -151,11 +166,39 @@ pub fn sqlite_path(url: &str) -> Option<PathBuf> {
     Some(PathBuf::from(path))
 }
 
-async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, StoreError> {
+/// What connections are for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Read,
+    Write,
+}
+
+/// An answer of 200 means that the event is on disk, so a server that answers before is refused.
+async fn refuse_forgetful(db: &DatabaseConnection) -> Result<(), StoreError> {
+    let row = sql::one(db, "SHOW synchronous_commit", vec![]).await?;
+    let setting: String = row.map_or(Ok(String::new()), |r| r.get("synchronous_commit"))?;
+    if setting == "off" {
+        return Err(StoreError::Forgetful);
+    }
+    Ok(())
+}
+
+async fn connect(
+    url: &str,
+    connections: u32,
+    r#use: Use,
+) -> Result<DatabaseConnection, StoreError> {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(10))
+        .acquire_timeout(Duration::from_secs(if r#use == Use::Write {
+            3
+        } else {
+            10
+        }))
+        // A writer that finds its connection broken runs again; asking first would cost each
+        // transaction one more way to the server and back.
+        .test_before_acquire(r#use == Use::Read)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite

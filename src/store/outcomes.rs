@@ -6,9 +6,9 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::batch::{Lane, Tx};
 use super::settings::suppress;
 use super::sql::{self, micros, micros_opt, placeholders, values};
+use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, ProviderStatus, StepKind};
 use crate::domain::ids::{DeliveryId, StepId};
@@ -133,8 +133,10 @@ impl TenantStore {
     /// Applies a change; whether the state changed.
     pub async fn change(&self, change: Change) -> Result<bool, StoreError> {
         let tenant = self.id.uuid();
+        // An address that opts out is not written to by a claim that began before.
+        let is_alone = change.suppress.is_some();
         self.writer()
-            .write(Lane::Outcome, move |tx| {
+            .write_alone_if(is_alone, Lane::Outcome, move |tx| {
                 let change = change.clone();
                 Box::pin(async move { apply(tx, tenant, &change).await })
             })
@@ -197,6 +199,9 @@ impl TenantStore {
 }
 
 async fn apply(tx: &Tx, tenant: Uuid, c: &Change) -> Result<bool, StoreError> {
+    if let Some(message) = &c.message {
+        sql::hold_message(tx, &message.account, &message.sid).await?;
+    }
     if let Some(message) = &c.message
         && !know_message(tx, tenant, c.delivery, c.guard.attempt_no, message).await?
         && !c.is_outcome

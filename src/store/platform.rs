@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
-use super::batch::Lane;
 use super::connections::HookTarget;
 use super::sql::{self, Row, micros, values};
+use super::writer::{Lane, Order};
 use super::{Store, StoreError};
 use crate::domain::connection::Provider;
 use crate::domain::ids::{ApiTokenId, ConnectionId, TenantId, UserId};
@@ -139,7 +139,7 @@ impl Platform {
 
     /// Makes a user; an address that exists is refused.
     pub async fn create_user(&self, user: User, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, move |tx| {
+        let done = self.store.writer.write(Lane::Edit, Order::Free, move |tx| {
             let user = user.clone();
             Box::pin(async move { insert_user(tx, &user, now).await })
         });
@@ -152,7 +152,7 @@ impl Platform {
 
     /// Makes a tenant with its owner (who may exist already), Zoho connection and hook.
     pub async fn create_tenant(&self, new: NewTenant) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, move |tx| {
+        let done = self.store.writer.write(Lane::Edit, Order::Free, move |tx| {
             let new = new.clone();
             Box::pin(async move {
                 let t = &new.tenant;
@@ -197,7 +197,7 @@ impl Platform {
     ) -> Result<(), StoreError> {
         self.store
             .writer
-            .write(Lane::Edit, move |tx| {
+            .write(Lane::Edit, Order::Free, move |tx| {
                 let (s, address, agent) = (session.clone(), address.clone(), agent.clone());
                 Box::pin(async move {
                     sql::exec(
@@ -249,7 +249,7 @@ impl Platform {
     ) -> Result<(), StoreError> {
         self.store
             .writer
-            .write(Lane::Edit, move |tx| {
+            .write(Lane::Edit, Order::Free, move |tx| {
                 Box::pin(async move {
                     let end = "DELETE FROM sessions WHERE token_hash = $1 OR expires_at <= $2";
                     sql::exec(tx, end, values![token_hash.to_vec(), micros(now)])
@@ -290,7 +290,7 @@ impl Platform {
     ) -> Result<(), StoreError> {
         self.store
             .writer
-            .write(Lane::Edit, move |tx| {
+            .write(Lane::Edit, Order::Free, move |tx| {
                 let g = grant.clone();
                 Box::pin(async move {
                     sql::exec(
@@ -351,9 +351,13 @@ impl Platform {
     ) -> Result<bool, StoreError> {
         self.store
             .writer
-            .write(Lane::Edit, move |tx| {
+            .write(Lane::Edit, Order::Free, move |tx| {
                 let key = key.clone();
                 Box::pin(async move {
+                    if sql::is_postgres(tx) {
+                        // Two processes on an empty database would both find no key.
+                        sql::exec(tx, "LOCK TABLE data_keys IN EXCLUSIVE MODE", vec![]).await?;
+                    }
                     let insert = "INSERT INTO data_keys (id, master_key_id, wrapped, created_at) \
                                   SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM data_keys)";
                     let made = values![key.id, key.master_key_id, key.wrapped, micros(now)];
@@ -365,7 +369,7 @@ impl Platform {
 }
 
 async fn insert_user(
-    tx: &super::batch::Tx,
+    tx: &super::writer::Tx,
     u: &User,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
@@ -386,7 +390,7 @@ async fn insert_user(
     Ok(made == 1)
 }
 
-async fn insert_zoho(tx: &super::batch::Tx, new: &NewTenant, now: i64) -> Result<(), StoreError> {
+async fn insert_zoho(tx: &super::writer::Tx, new: &NewTenant, now: i64) -> Result<(), StoreError> {
     let tenant = new.tenant.id.uuid();
     sql::exec(
         tx,

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::batch::{Lane, Tx};
 use super::outcomes::{KnownMessage, NewStep, insert_step, know_message, leave_in_flight};
 use super::settings::suppress;
 use super::sql::{self, micros, micros_opt, values};
+use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{Channel, DeliveryState, ProviderStatus, StepKind};
 use crate::domain::ids::{DeliveryId, ReceiptId};
@@ -56,8 +56,9 @@ impl TenantStore {
     /// Keeps a receipt and folds it into the delivery's state.
     pub async fn receive(&self, receipt: NewReceipt) -> Result<ReceiptResult, StoreError> {
         let tenant = self.id.uuid();
+        let is_alone = receipt.error_code == OPTED_OUT;
         self.writer()
-            .write(Lane::Receipt, move |tx| {
+            .write_alone_if(is_alone, Lane::Receipt, move |tx| {
                 let receipt = receipt.clone();
                 Box::pin(async move { run(tx, tenant, &receipt).await })
             })
@@ -66,6 +67,7 @@ impl TenantStore {
 }
 
 async fn run(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<ReceiptResult, StoreError> {
+    sql::hold_message(tx, &r.account, &r.sid).await?;
     let Some(target) = target(tx, tenant, r).await? else {
         keep_unmatched(tx, r).await?;
         return Ok(ReceiptResult::Unmatched);
@@ -89,10 +91,13 @@ async fn target(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<Option<Target>,
         known => known,
     };
     let Some(id) = id else { return Ok(None) };
-    let query = "SELECT state, sid, attempt_no, channel, address, account FROM deliveries \
-                 WHERE event_id = $1 AND id = $2 AND tenant_id = $3";
+    let query = format!(
+        "SELECT state, sid, attempt_no, channel, address, account FROM deliveries \
+         WHERE event_id = $1 AND id = $2 AND tenant_id = $3{}",
+        sql::for_update(tx)
+    );
     let bound = values![id.event.uuid(), id.own, tenant];
-    let Some(row) = sql::one(tx, query, bound).await? else {
+    let Some(row) = sql::one(tx, &query, bound).await? else {
         return Ok(None);
     };
     let account: String = row.get("account")?;

@@ -1,11 +1,12 @@
 //! The route transaction: claim the event, check that nothing moved, write everything, once.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use sea_orm::DbBackend;
 use uuid::Uuid;
 
-use super::batch::{Lane, Tx};
 use super::sql::{self, micros, micros_opt, values};
+use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::decision::Decision;
 use crate::domain::delivery::NewDelivery;
@@ -87,11 +88,7 @@ impl TenantStore {
 
 /// Every check comes before the first change, so that a refusal needs no roll-back.
 async fn run(tx: &Tx, tenant: Uuid, c: &RouteCommit) -> Result<RouteResult, StoreError> {
-    let lock = if sea_orm::ConnectionTrait::get_database_backend(tx) == DbBackend::Postgres {
-        " FOR UPDATE"
-    } else {
-        ""
-    };
+    let lock = sql::for_update(tx);
     let waiting = if c.order.is_nil() {
         let query = format!(
             "SELECT id FROM events WHERE id = $1 AND tenant_id = $2 AND routed_at IS NULL{lock}"
@@ -106,9 +103,9 @@ async fn run(tx: &Tx, tenant: Uuid, c: &RouteCommit) -> Result<RouteResult, Stor
     if waiting.is_none() {
         return Ok(RouteResult::Gone);
     }
-    let share = if lock.is_empty() { "" } else { " FOR SHARE" };
-    let query = format!("SELECT id FROM tenants WHERE id = $1 AND rule_set = $2{share}");
-    if sql::one(tx, &query, values![tenant, c.rule_set])
+    // Edits of rules run alone, so this number stays until we have committed.
+    let query = "SELECT id FROM tenants WHERE id = $1 AND rule_set = $2";
+    if sql::one(tx, query, values![tenant, c.rule_set])
         .await?
         .is_none()
     {
@@ -216,7 +213,9 @@ async fn write_claims_and_people(tx: &Tx, tenant: Uuid, c: &RouteCommit) -> Resu
     let Some(party) = &d.party else {
         return Ok(());
     };
-    for person in &d.people {
+    // In one order everywhere: two documents of one customer are routed at the same time.
+    let people: BTreeMap<_, _> = d.people.iter().map(|p| (&p.id, p)).collect();
+    for person in people.into_values() {
         sql::exec(
             tx,
             "INSERT INTO people (connection_id, party_id, person_id, tenant_id, person, seen_at) \

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::batch::{Lane, Tx};
 use super::sql::{self, micros, values};
+use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::Channel;
 use crate::domain::ids::AuditId;

@@ -1,7 +1,7 @@
 //! The few helpers around hand-written SQL: `$1`-style statements that both databases read.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, QueryResult, Statement, TryGetable, Value};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, TryGetable, Value};
 use uuid::Uuid;
 
 use super::error::StoreError;
@@ -74,6 +74,32 @@ impl Row {
         let text: String = self.get(column)?;
         parse(&text).ok_or(StoreError::BadRow { table, column, row })
     }
+}
+
+/// Whether the other end is a `PostgreSQL` server, where others write at the same time.
+pub(super) fn is_postgres<C: ConnectionTrait>(db: &C) -> bool {
+    db.get_database_backend() == DbBackend::Postgres
+}
+
+/// What locks the rows of a `SELECT`; nothing where only one writes.
+pub(super) fn for_update<C: ConnectionTrait>(db: &C) -> &'static str {
+    if is_postgres(db) { " FOR UPDATE" } else { "" }
+}
+
+/// Keeps whoever else works on this message of the provider's waiting until our transaction ends: a
+/// report that comes while the answer to the call is written must find it, or be found by it.
+pub(super) async fn hold_message<C: ConnectionTrait>(
+    tx: &C,
+    account: &str,
+    sid: &str,
+) -> Result<(), StoreError> {
+    if !is_postgres(tx) {
+        return Ok(());
+    }
+    let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+    exec(tx, lock, values![format!("{account}/{sid}")])
+        .await
+        .map(drop)
 }
 
 /// An instant as stored: microseconds since 1970 in UTC.

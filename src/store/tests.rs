@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use super::test_database::TestDatabase;
 use super::*;
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
 use crate::domain::delivery::{
@@ -34,22 +35,20 @@ struct House {
     tenant: TenantStore,
     zoho: ConnectionId,
     twilio: ConnectionId,
-    _folder: tempfile::TempDir,
+    _database: TestDatabase,
 }
 
 impl House {
     async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}/test.db", folder.path().display());
-        let store = Store::open(&url).await.unwrap();
-        store.migrate().await.unwrap();
+        let database = TestDatabase::migrated().await;
+        let store = Store::open(&database.url()).await.unwrap();
         let (tenant, zoho, twilio) = add_tenant(&store, "bowman").await;
         Self {
             tenant: store.tenant(tenant),
             store,
             zoho,
             twilio,
-            _folder: folder,
+            _database: database,
         }
     }
 

@@ -33,6 +33,23 @@ pub async fn requeue_for_ever(app: App, life: Lifecycle) {
     }
 }
 
+/// Makes the next months of the history in time, until the process stops; several processes may.
+pub async fn keep_months(app: App, life: Lifecycle) {
+    loop {
+        match app.store().make_partitions(app.now()).await {
+            Ok(0) => {}
+            Ok(made) => tracing::info!("Made {made} partitions for the next months"),
+            Err(error) => {
+                tracing::warn!(%error, "The next months cannot be made; trying again in an hour");
+            }
+        }
+        tokio::select! {
+            () = life.soft().cancelled() => return,
+            () = tokio::time::sleep(Duration::from_hours(1)) => {}
+        }
+    }
+}
+
 struct RouteEvent(App);
 
 #[async_trait]

@@ -13,7 +13,6 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use scraper::{Html, Selector};
 use secrecy::SecretString;
-use tempfile::TempDir;
 
 use super::{Setup, cookies};
 use crate::app::accounts::{CreatedTenant, TenantInput};
@@ -30,6 +29,7 @@ use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::ids::{EventId, new_v7};
 use crate::queue::MemoryQueue;
 use crate::store::Store;
+use crate::store::test_database::TestDatabase;
 use crate::twilio::Twilio;
 use crate::zoho::oauth::ZohoOAuth;
 use crate::zoho::tokens::AccessTokens;
@@ -39,7 +39,7 @@ const PASSWORD: &str = "a sentence is good";
 struct World {
     app: App,
     setup: Data<Setup>,
-    _folder: TempDir,
+    _database: TestDatabase,
 }
 
 impl World {
@@ -49,12 +49,8 @@ impl World {
 
     /// With Zoho's stand-in at an address.
     async fn build(code: Option<SetupCode>, zoho: Option<url::Url>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("test.db");
-        let store = Store::open(&format!("sqlite://{}", file.display()))
-            .await
-            .unwrap();
-        store.migrate().await.unwrap();
+        let database = TestDatabase::migrated().await;
+        let store = Store::open(&database.url()).await.unwrap();
         let at: DateTime<Utc> = "2026-06-01T10:00:00Z".parse().unwrap();
         let clock: SharedClock = Arc::new(FixedClock::at(at));
         let vault = Vault::new(MasterKey::generate(), &[]).unwrap();
@@ -79,7 +75,7 @@ impl World {
         Self {
             app: App::new(parts),
             setup: Data::new(Setup::new(code)),
-            _folder: folder,
+            _database: database,
         }
     }
 

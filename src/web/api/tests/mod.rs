@@ -14,7 +14,6 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use crate::app::accounts::TenantInput;
@@ -31,6 +30,7 @@ use crate::domain::ids::{EventId, TenantId, new_v7};
 use crate::domain::user::Role;
 use crate::queue::MemoryQueue;
 use crate::store::Store;
+use crate::store::test_database::TestDatabase;
 use crate::twilio::Twilio;
 use crate::zoho::oauth::ZohoOAuth;
 use crate::zoho::tokens::AccessTokens;
@@ -38,7 +38,7 @@ use crate::zoho::tokens::AccessTokens;
 /// An app over a database that is thrown away.
 struct House {
     app: App,
-    _folder: TempDir,
+    _database: TestDatabase,
 }
 
 /// A tenant with a token of each role.
@@ -83,10 +83,8 @@ impl Answer {
 
 impl House {
     async fn build() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}/test.db", folder.path().display());
-        let store = Store::open(&url).await.unwrap();
-        store.migrate().await.unwrap();
+        let database = TestDatabase::migrated().await;
+        let store = Store::open(&database.url()).await.unwrap();
         let noon = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
         let clock: SharedClock = Arc::new(FixedClock::at(noon));
         let vault = Vault::new(MasterKey::generate(), &[]).unwrap();
@@ -111,7 +109,7 @@ impl House {
         });
         Self {
             app,
-            _folder: folder,
+            _database: database,
         }
     }
 

@@ -1,0 +1,204 @@
+//! Every write goes through here, as a command: a piece of work that can be run again.
+//!
+//! ```text
+//!                       SQLite (`sqlite`): one writer           PostgreSQL (`postgres`): many
+//!  ingest  ─┐   at most QUOTA of each lane per batch,      ingest ──► BEGIN … COMMIT per batch
+//!  route   ─┤   in this order; so none starves             the rest ─► each its own BEGIN … COMMIT,
+//!  attempt ─┼──► BEGIN IMMEDIATE … COMMIT per batch                   several at a time; the
+//!  outcome ─┤                                                         server shares their flushes
+//!  receipt ─┤
+//!  edit    ─┘          every caller gets its answer once its command is committed
+//! ```
+//!
+//! On `SQLite` commands run one after the other, so none sees another half done. On `PostgreSQL` they
+//! run side by side, in other processes as well; what must not is kept apart by [`Order`].
+
+mod postgres;
+mod sqlite;
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait as _,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::StoreError;
+use super::ingest::PreparedEvent;
+use crate::domain::event::Ingested;
+use crate::domain::ids::TenantId;
+
+/// What a command is about; earlier lanes go first within a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    Route,
+    Attempt,
+    Outcome,
+    Receipt,
+    Edit,
+}
+
+const LANES: usize = 5;
+
+/// What a command must not run beside. A person who stops all sending, pauses a rule or replaces a
+/// secret must be sure that nothing goes by the old word once the page says that it is done: so
+/// whatever decides or claims runs *beside* others, and whatever changes what they go by runs *alone*.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// It touches nothing that others go by.
+    Free,
+    /// Together with others of the tenant, but with none that runs alone.
+    Beside(TenantId),
+    /// With no other of the tenant that is not free.
+    Alone(TenantId),
+}
+
+/// The transaction that a command works in.
+pub(super) type Tx = DatabaseTransaction;
+
+type Answer = Result<Box<dyn Any + Send>, StoreError>;
+type Work = Box<dyn for<'t> Fn(&'t Tx) -> BoxFuture<'t, Answer> + Send + Sync>;
+
+struct Edit {
+    lane: Lane,
+    order: Order,
+    work: Work,
+    reply: oneshot::Sender<Answer>,
+}
+
+struct Intake {
+    event: PreparedEvent,
+    reply: oneshot::Sender<Result<Ingested, StoreError>>,
+}
+
+/// A handle to whoever writes.
+#[derive(Clone)]
+pub(super) struct Writer {
+    intake: mpsc::Sender<Intake>,
+    edits: mpsc::Sender<Edit>,
+}
+
+/// How many commands may wait before callers do.
+const WAITING: usize = 4096;
+
+/// How many connections write at the same time.
+pub(super) const fn connections(backend: DbBackend) -> u32 {
+    match backend {
+        DbBackend::Postgres => postgres::CONNECTIONS,
+        _ => 1,
+    }
+}
+
+impl Writer {
+    /// Starts writing on a pool of its own.
+    pub(super) fn start(db: DatabaseConnection) -> Self {
+        let (intake, events) = mpsc::channel(WAITING);
+        let (edits, commands) = mpsc::channel(WAITING);
+        match db.get_database_backend() {
+            DbBackend::Postgres => postgres::start(&db, events, commands),
+            _ => drop(tokio::spawn(sqlite::run(db, events, commands))),
+        }
+        Self { intake, edits }
+    }
+
+    /// Runs `work` and answers once it is committed.
+    pub(super) async fn write<T, F>(
+        &self,
+        lane: Lane,
+        order: Order,
+        work: F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let work: Work = Box::new(move |tx| {
+            let done = work(tx);
+            async move { Ok(Box::new(done.await?) as Box<dyn Any + Send>) }.boxed()
+        });
+        let edit = Edit {
+            lane,
+            order,
+            work,
+            reply,
+        };
+        self.edits
+            .send(edit)
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        let value = answer.await.map_err(|_| StoreError::Closed)??;
+        value.downcast().map(|v| *v).map_err(|_| StoreError::Closed)
+    }
+
+    /// Keeps one event; answers once it is on disk.
+    pub(super) async fn ingest(&self, event: PreparedEvent) -> Result<Ingested, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.intake
+            .send(Intake { event, reply })
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// The writes of one tenant. What decides or claims goes beside others, what people change goes
+/// alone, and what only tells what happened is free.
+pub(super) struct TenantWriter<'a> {
+    pub(super) writer: &'a Writer,
+    pub(super) tenant: TenantId,
+}
+
+impl TenantWriter<'_> {
+    /// Runs `work` in the order that its lane asks for.
+    pub(super) async fn write<T, F>(&self, lane: Lane, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
+    {
+        let order = match lane {
+            Lane::Route | Lane::Attempt => Order::Beside(self.tenant),
+            Lane::Edit => Order::Alone(self.tenant),
+            Lane::Outcome | Lane::Receipt => Order::Free,
+        };
+        self.writer.write(lane, order, work).await
+    }
+
+    /// The same, but with no decision or claim of the tenant beside it if `is_alone`.
+    pub(super) async fn write_alone_if<T, F>(
+        &self,
+        is_alone: bool,
+        lane: Lane,
+        work: F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
+    {
+        if !is_alone {
+            return self.write(lane, work).await;
+        }
+        let order = Order::Alone(self.tenant);
+        self.writer.write(lane, order, work).await
+    }
+}
+
+async fn begin(db: &DatabaseConnection) -> Result<Tx, StoreError> {
+    let immediate = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    Ok(db.begin_with_options(immediate).await?)
+}
+
+/// A panic in one command must not take the writer down with it.
+async fn run_one(work: &Work, tx: &Tx) -> Answer {
+    AssertUnwindSafe(work(tx))
+        .catch_unwind()
+        .await
+        .unwrap_or(Err(StoreError::Panicked))
+}

@@ -1,0 +1,242 @@
+//! Writing to `PostgreSQL`: several transactions at a time, in each process.
+//!
+//! Events go in batches, since a hook's callers wait for nothing but the flush. Every other command
+//! has a transaction of its own: two that lock the same rows in another order would else stop each
+//! other for a second, and the server shares one flush among all that commit at the same time anyway.
+//!
+//! A transaction that the server has rolled back (a deadlock, a restart) is run again. One whose
+//! commit was not answered may be there or not: it is reported as failed, and whoever asked looks.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::RngExt as _;
+use sea_orm::sqlx;
+use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr, RuntimeErr};
+use tokio::sync::{Mutex, mpsc};
+
+use super::{Answer, Edit, Intake, Order, Tx, begin, run_one};
+use crate::domain::event::Ingested;
+use crate::domain::ids::TenantId;
+use crate::store::error::StoreError;
+use crate::store::ingest::{self, PreparedEvent};
+use crate::store::sql::{self, values};
+
+/// How many batches of events are written at the same time.
+const INTAKES: u32 = 2;
+
+/// How many other commands are.
+const EDITS: u32 = 6;
+
+/// All of them.
+pub(super) const CONNECTIONS: u32 = INTAKES + EDITS;
+
+/// How many events go into one batch.
+const INGEST_QUOTA: usize = 64;
+
+/// How long an event is tried while the server cannot be reached, since Zoho waits for the answer.
+const INTAKE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long anything else is: a server restarts in less, and the outcome of a call is dear.
+const EDIT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The class of our advisory locks, so that they meet nobody else's.
+const LOCK_CLASS: i32 = 0x6d6c_6301;
+
+type Inbox<T> = Arc<Mutex<mpsc::Receiver<T>>>;
+
+pub(super) fn start(
+    db: &DatabaseConnection,
+    events: mpsc::Receiver<Intake>,
+    commands: mpsc::Receiver<Edit>,
+) {
+    let (events, commands) = (Arc::new(Mutex::new(events)), Arc::new(Mutex::new(commands)));
+    for _ in 0..INTAKES {
+        drop(tokio::spawn(take_events(db.clone(), events.clone())));
+    }
+    for _ in 0..EDITS {
+        drop(tokio::spawn(take_edits(db.clone(), commands.clone())));
+    }
+}
+
+async fn take_events(db: DatabaseConnection, inbox: Inbox<Intake>) {
+    let mut batch = Vec::with_capacity(INGEST_QUOTA);
+    while inbox.lock().await.recv_many(&mut batch, INGEST_QUOTA).await > 0 {
+        let (events, replies): (Vec<_>, Vec<_>) =
+            batch.drain(..).map(|i| (i.event, i.reply)).unzip();
+        let whole: Vec<_> = events.iter().collect();
+        match keep(&db, &whole).await {
+            Ok(kept) => {
+                for (reply, kept) in replies.into_iter().zip(kept) {
+                    drop(reply.send(Ok(kept)));
+                }
+            }
+            // One bad row must not cost the others; alone, each is told its own fault.
+            Err(error) if events.len() > 1 && !is_away(&error) => {
+                let rows = events.len();
+                tracing::warn!(%error, "A batch of {rows} events failed; trying each alone");
+                for (event, reply) in events.iter().zip(replies) {
+                    let kept = keep(&db, &[event]).await;
+                    drop(
+                        reply.send(
+                            kept.and_then(|k| k.into_iter().next().ok_or(StoreError::Closed)),
+                        ),
+                    );
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "The database takes no events");
+                for reply in replies {
+                    drop(reply.send(Err(refused())));
+                }
+            }
+        }
+    }
+}
+
+async fn keep(
+    db: &DatabaseConnection,
+    events: &[&PreparedEvent],
+) -> Result<Vec<Ingested>, StoreError> {
+    let mut patience = Patience::of(INTAKE_PATIENCE);
+    loop {
+        let done = async {
+            let tx = begin(db).await?;
+            let kept = ingest::insert(&tx, events).await?;
+            Ok((tx, kept))
+        };
+        match done.await {
+            Ok((tx, kept)) => match tx.commit().await {
+                Ok(()) => return Ok(kept),
+                Err(error) => patience.after_commit(error.into()).await?,
+            },
+            Err(error) => patience.after(error).await?,
+        }
+    }
+}
+
+async fn take_edits(db: DatabaseConnection, inbox: Inbox<Edit>) {
+    loop {
+        let Some(edit) = inbox.lock().await.recv().await else {
+            return;
+        };
+        let answer = carry_out(&db, &edit).await;
+        drop(edit.reply.send(answer));
+    }
+}
+
+async fn carry_out(db: &DatabaseConnection, edit: &Edit) -> Answer {
+    let mut patience = Patience::of(EDIT_PATIENCE);
+    loop {
+        let done = async {
+            let tx = begin(db).await?;
+            keep_order(&tx, edit.order).await?;
+            let answer = run_one(&edit.work, &tx).await?;
+            Ok((tx, answer))
+        };
+        match done.await {
+            Ok((tx, answer)) => match tx.commit().await {
+                Ok(()) => return Ok(answer),
+                Err(error) => patience.after_commit(error.into()).await?,
+            },
+            Err(error) => patience.after(error).await?,
+        }
+    }
+}
+
+/// The lock ends with the transaction. Waiters stand in line, so that somebody who wants to be alone
+/// is not passed by for ever.
+async fn keep_order(tx: &Tx, order: Order) -> Result<(), StoreError> {
+    let (lock, tenant) = match order {
+        Order::Free => return Ok(()),
+        Order::Beside(tenant) => ("SELECT pg_advisory_xact_lock_shared($1, $2)", tenant),
+        Order::Alone(tenant) => ("SELECT pg_advisory_xact_lock($1, $2)", tenant),
+    };
+    sql::exec(tx, lock, values![LOCK_CLASS, fold(tenant)])
+        .await
+        .map(drop)
+}
+
+/// Two tenants with one number wait for each other now and then, and that is all.
+fn fold(tenant: TenantId) -> i32 {
+    let [.., a, b, c, d] = tenant.uuid().into_bytes();
+    i32::from_be_bytes([a, b, c, d])
+}
+
+/// How long and how often a command is run again.
+struct Patience {
+    until: Instant,
+    tries: u32,
+}
+
+impl Patience {
+    fn of(span: Duration) -> Self {
+        Self {
+            until: Instant::now() + span,
+            tries: 0,
+        }
+    }
+
+    /// After a failure before the commit: nothing was kept.
+    async fn after(&mut self, error: StoreError) -> Result<(), StoreError> {
+        self.tries += 1;
+        if !(is_away(&error) || is_rolled_back(&error)) || Instant::now() >= self.until {
+            return Err(error);
+        }
+        let longest = Duration::from_millis(20 << self.tries.min(5));
+        let wait = rand::rng().random_range(Duration::from_millis(1)..=longest);
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    /// After a failed commit: only where the server said that it rolled back is it sure.
+    async fn after_commit(&mut self, error: StoreError) -> Result<(), StoreError> {
+        if is_rolled_back(&error) {
+            self.after(error).await
+        } else {
+            Err(error)
+        }
+    }
+}
+
+/// Deadlock (40P01) or a serialization failure (40001).
+fn is_rolled_back(error: &StoreError) -> bool {
+    code(error).is_some_and(|code| matches!(code.as_str(), "40P01" | "40001"))
+}
+
+/// The server cannot be reached at the moment: it restarts (57P01 to 57P03), has no connection left
+/// (53300), or the connection broke.
+fn is_away(error: &StoreError) -> bool {
+    if let StoreError::Db(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) = error {
+        return true;
+    }
+    match sqlx_error(error) {
+        Some(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_)) => true,
+        Some(sqlx::Error::Database(_)) => code(error).is_some_and(|code| {
+            code.starts_with("57P0") || code.starts_with("08") || code == "53300"
+        }),
+        _ => false,
+    }
+}
+
+fn code(error: &StoreError) -> Option<String> {
+    match sqlx_error(error)? {
+        sqlx::Error::Database(error) => error.code().map(std::borrow::Cow::into_owned),
+        _ => None,
+    }
+}
+
+fn sqlx_error(error: &StoreError) -> Option<&sqlx::Error> {
+    match error {
+        StoreError::Db(
+            DbErr::Conn(RuntimeErr::SqlxError(error))
+            | DbErr::Exec(RuntimeErr::SqlxError(error))
+            | DbErr::Query(RuntimeErr::SqlxError(error)),
+        ) => Some(error),
+        _ => None,
+    }
+}
+
+fn refused() -> StoreError {
+    StoreError::Db(DbErr::Custom("the database takes no events".to_owned()))
+}
