@@ -30,9 +30,7 @@ use crate::crypto::vault::{Vault, WrappedKey};
 use crate::domain::clock::SharedClock;
 use crate::domain::ids::new_v7;
 use crate::lifecycle::Lifecycle;
-use crate::queue::{
-    JobQueue, MemoryQueue, Nowhere, RedisQueue, Runner, RunnerConfig, unforeseen,
-};
+use crate::queue::{JobQueue, MemoryQueue, Nowhere, RedisQueue, Runner, RunnerConfig, unforeseen};
 use crate::redis::Redis;
 use crate::store::lock::{DatabaseLock, LockError};
 use crate::store::{Store, StoredDataKey};
