@@ -33,7 +33,7 @@ use crate::lifecycle::Lifecycle;
 use crate::queue::{JobQueue, MemoryQueue, Nowhere, RedisQueue, Runner, RunnerConfig, unforeseen};
 use crate::redis::Redis;
 use crate::store::lock::{DatabaseLock, LockError};
-use crate::store::{Store, StoredDataKey};
+use crate::store::{Store, StoreError, StoredDataKey};
 use crate::telemetry::Metrics;
 use crate::twilio::Twilio;
 use crate::web::hooks::IntakeBudget;
@@ -101,9 +101,7 @@ pub async fn build(
     clock: SharedClock,
     jobs: Jobs,
 ) -> anyhow::Result<Built> {
-    let store = Store::open(&database_address(&config.database.url))
-        .await
-        .context("the database cannot be opened")?;
+    let store = open_store(config).await?;
     let pending = store
         .pending_migrations()
         .await
@@ -151,9 +149,7 @@ pub async fn build(
 pub async fn migrate(config: &Config, now: DateTime<Utc>) -> anyhow::Result<()> {
     let file = config.database.url.file();
     let existed = file.is_some_and(|f| f.metadata().is_ok_and(|m| m.len() > 0));
-    let store = Store::open(&database_address(&config.database.url))
-        .await
-        .context("the database cannot be opened")?;
+    let store = open_store(config).await?;
     let pending = store
         .pending_migrations()
         .await
@@ -439,6 +435,17 @@ fn wrapped(row: StoredDataKey) -> WrappedKey {
         id: row.id,
         master_key_id: MasterKeyId::from_stored(row.master_key_id),
         wrapped: row.wrapped,
+    }
+}
+
+async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    match Store::open(&database_address(&config.database.url)).await {
+        Err(forgetful @ StoreError::Forgetful) => {
+            let advice = "set it to on for this database, for example with \
+                          ALTER DATABASE … SET synchronous_commit = on";
+            Err(Advised::new(forgetful.to_string(), advice).into())
+        }
+        opened => opened.context("the database cannot be opened"),
     }
 }
 

@@ -13,6 +13,7 @@ mod deploy;
 mod harness;
 mod hooks;
 mod hostile;
+mod postgres;
 mod schema;
 mod secrets;
 mod story;
