@@ -27,3 +27,7 @@ ci:
 # look through changed snapshots
 snap:
     cargo insta review
+
+# break the real service under load; arguments name scenarios, `--list` shows them
+chaos *args:
+    ./tests/chaos/run {{args}}

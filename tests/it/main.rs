@@ -8,6 +8,7 @@
 
 mod architecture;
 mod browser;
+mod chaos_verdict;
 mod crash;
 mod deploy;
 mod harness;
@@ -17,3 +18,5 @@ mod postgres;
 mod schema;
 mod secrets;
 mod story;
+#[path = "../chaos/verdict.rs"]
+mod verdict;

@@ -1,0 +1,97 @@
+//! The command line. `tests/chaos/run` fills in where the servers' programs are.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+/// Starts the service with its servers on this machine, breaks things under load, and counts what
+/// was accepted, delivered, lost, doubled and left to a person.
+///
+/// Ends with 0 only if nothing was lost or doubled and everything came to rest.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "tests/chaos/run")]
+pub(crate) struct Args {
+    /// Which scenarios, in this order; all unless given
+    pub(crate) scenarios: Vec<String>,
+    /// Say what each scenario does, and end
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Webhooks of the main load; a few more follow until everything has come to rest
+    #[arg(long, default_value_t = 5000)]
+    pub(crate) events: usize,
+    /// Tenants: half with a Twilio account of their own, the others share two
+    #[arg(long, default_value_t = 20)]
+    pub(crate) tenants: usize,
+    /// Processes that serve the web
+    #[arg(long, default_value_t = 2)]
+    pub(crate) web: usize,
+    /// Processes that work
+    #[arg(long, default_value_t = 2)]
+    pub(crate) work: usize,
+    /// People who are written to, by all tenants alike
+    #[arg(long, default_value_t = 40)]
+    pub(crate) recipients: usize,
+    /// Webhooks a second; so many that the load lasts a minute unless given
+    #[arg(long)]
+    pub(crate) rate: Option<f64>,
+    /// Webhooks at once
+    #[arg(long, default_value_t = 32)]
+    pub(crate) at_once: usize,
+    /// How long each answer of Twilio's stand-in takes, in milliseconds: as long as Twilio's own, so
+    /// that there is always something under way to be cut in two
+    #[arg(long, default_value_t = 150)]
+    pub(crate) latency_ms: u32,
+    /// What chance starts from
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How long everything may take to come to rest after the load and the last fault, in seconds
+    #[arg(long, default_value_t = 280)]
+    pub(crate) settle_within: u64,
+    /// One JSON object per scenario on standard output instead of tables
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Keep the folder with the logs, also when all is well
+    #[arg(long)]
+    pub(crate) keep: bool,
+    #[command(flatten)]
+    pub(crate) servers: Servers,
+}
+
+/// Which servers run beside the service, and where their programs are.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Servers {
+    /// One `serve` on SQLite instead of many processes; no other server
+    #[arg(long)]
+    pub(crate) embedded: bool,
+    /// PostgreSQL without Redis
+    #[arg(long)]
+    pub(crate) no_redis: bool,
+    /// The folder of initdb and `pg_ctl`
+    #[arg(long, hide = true)]
+    pub(crate) postgres_bin: Option<PathBuf>,
+    /// The user who runs PostgreSQL, when we are root
+    #[arg(long, hide = true)]
+    pub(crate) postgres_user: Option<String>,
+    /// The Redis or Valkey server
+    #[arg(long, hide = true, default_value = "redis-server")]
+    pub(crate) redis_server: PathBuf,
+}
+
+impl Args {
+    /// Whether a Redis runs.
+    pub(crate) const fn has_redis(&self) -> bool {
+        !self.servers.embedded && !self.servers.no_redis
+    }
+
+    /// Webhooks a second.
+    pub(crate) fn rate(&self) -> f64 {
+        let events = u32::try_from(self.events).map_or(f64::MAX, f64::from);
+        self.rate.unwrap_or(events / 60.0).max(1.0)
+    }
+
+    /// How long everything may take to come to rest.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(self.settle_within)
+    }
+}

@@ -1,0 +1,307 @@
+//! Everything that runs: the servers, the sandbox, the service's processes, the relay before them.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use serde_json::json;
+
+use crate::args::Args;
+use crate::processes::{Launch, Process};
+use crate::relay::Relay;
+use crate::sandbox::Sandbox;
+use crate::scenarios::{Fault, Role};
+use crate::servers::free_address;
+use crate::servers::postgres::Postgres;
+use crate::servers::redis::Redis;
+
+/// The program under test.
+const BINARY: &str = env!("CARGO_BIN_EXE_ml-connector");
+
+/// How long a process may take to serve.
+const STARTS_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long a process may take to end after SIGTERM: supervisors kill after 30 s.
+const ENDS_WITHIN: Duration = Duration::from_secs(30);
+
+/// 32 bytes, as any installation with several processes has to share.
+const MASTER_KEY: &str = "Y2hhb3MgY2hhb3MgY2hhb3MgY2hhb3MgY2hhb3MgMTI=";
+
+/// A web process or a worker, and where its web answers, if it has one.
+#[derive(Debug)]
+struct Member {
+    process: Process,
+    web: Option<SocketAddr>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Stage {
+    // In this order they are let go: the service first, then what it needs.
+    web: Vec<Member>,
+    work: Vec<Member>,
+    relay: Relay,
+    pub(crate) sandbox: Sandbox,
+    redis: Option<Redis>,
+    postgres: Option<Postgres>,
+    pub(crate) http: reqwest::Client,
+    env: Vec<(String, String)>,
+    seed: u64,
+    /// What must not happen, whatever breaks: processes that end by themselves, panics.
+    pub(crate) troubles: Vec<String>,
+}
+
+impl Stage {
+    /// Starts everything and waits until it serves.
+    pub(crate) async fn start(args: &Args, folder: &Path) -> anyhow::Result<Self> {
+        let logs = folder.join("logs");
+        std::fs::create_dir(&logs)?;
+        let http = ml_connector::http::client()?;
+        let sandbox = Sandbox::start(Path::new(BINARY), &http, &logs, args.latency_ms).await?;
+        let (mut postgres, mut redis) = (None, None);
+        let database = if args.servers.embedded {
+            std::fs::create_dir(folder.join("data"))?;
+            format!(
+                "sqlite://{}",
+                folder.join("data").join("chaos.db").display()
+            )
+        } else {
+            let tools = args
+                .servers
+                .postgres_bin
+                .clone()
+                .context("--postgres-bin is missing")?;
+            let user = args.servers.postgres_user.as_deref();
+            let server = Postgres::start(&tools, user, folder).await?;
+            let url = server.url();
+            postgres = Some(server);
+            url
+        };
+        if args.has_redis() {
+            redis = Some(Redis::start(&args.servers.redis_server, folder, &logs).await?);
+        }
+        let webs = if args.servers.embedded { 1 } else { args.web };
+        let addresses = (0..webs).map(|_| free_address());
+        let addresses: Vec<SocketAddr> = addresses.collect::<Result<_, _>>()?;
+        let relay = Relay::start(addresses.clone()).await?;
+        let mut env = vec![
+            ("DATABASE_URL", database),
+            ("MASTER_KEY", MASTER_KEY.to_owned()),
+            ("PUBLIC_URL", format!("http://{}", relay.address)),
+            ("ZOHO_SANDBOX_URL", sandbox.url()),
+            ("TWILIO_SANDBOX_URL", sandbox.url()),
+            ("RUST_LOG", "info".to_owned()),
+        ];
+        env.extend(redis.as_ref().map(|r| ("REDIS_URL", r.url())));
+        let mut stage = Self {
+            web: Vec::new(),
+            work: Vec::new(),
+            relay,
+            sandbox,
+            redis,
+            postgres,
+            http,
+            env: env
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+            seed: args.seed,
+            troubles: Vec::new(),
+        };
+        stage.migrate().await?;
+        stage.populate(args, addresses, &logs).await?;
+        Ok(stage)
+    }
+
+    /// The address of the service.
+    pub(crate) fn base(&self) -> String {
+        format!("http://{}", self.relay.address)
+    }
+
+    /// The binary with the service's environment.
+    pub(crate) fn binary(&self) -> Launch {
+        Launch::new(BINARY).env(&self.env)
+    }
+
+    async fn migrate(&self) -> anyhow::Result<()> {
+        let output = self.binary().args(["migrate"]).command().output().await?;
+        if !output.status.success() {
+            bail!("migrate: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+
+    async fn populate(
+        &mut self,
+        args: &Args,
+        addresses: Vec<SocketAddr>,
+        logs: &Path,
+    ) -> anyhow::Result<()> {
+        for (number, address) in addresses.into_iter().enumerate() {
+            let words: &[&str] = if args.servers.embedded {
+                &["serve"]
+            } else {
+                &["serve", "--no-worker"]
+            };
+            let member = self.member(&format!("web-{number}"), words, address, logs);
+            self.web.push(Member {
+                web: Some(address),
+                ..member
+            });
+        }
+        for number in 0..if args.servers.embedded { 0 } else { args.work } {
+            let member = self.member(&format!("work-{number}"), &["work"], free_address()?, logs);
+            self.work.push(member);
+        }
+        for member in self.web.iter_mut().chain(&mut self.work) {
+            member.process.start()?;
+        }
+        for member in self.web.iter_mut().chain(&mut self.work) {
+            ready(member, &self.http).await?;
+        }
+        Ok(())
+    }
+
+    fn member(&self, name: &str, words: &[&str], bind: SocketAddr, logs: &Path) -> Member {
+        let bind = [("BIND".to_owned(), bind.to_string())];
+        let launch = self.binary().args(words).env(&bind);
+        Member {
+            process: Process::new(name, launch, logs),
+            web: None,
+        }
+    }
+
+    /// Breaks or mends one thing.
+    pub(crate) async fn bring(&mut self, fault: Fault) -> anyhow::Result<()> {
+        self.note_ends();
+        match fault {
+            Fault::Kill(role, number) => self.one(role, number)?.process.kill().await,
+            Fault::Start(role, number) => self.one(role, number)?.process.start(),
+            Fault::Freeze(role, number) => self.one(role, number)?.process.freeze().await,
+            Fault::Thaw(role, number) => self.one(role, number)?.process.thaw().await,
+            Fault::RollAll => self.roll().await,
+            Fault::KillRedis => self.redis()?.process.kill().await,
+            Fault::StartRedis => self.redis()?.start_again().await,
+            Fault::FlushRedis => self.redis()?.flush_all().await,
+            Fault::RestartPostgres(how) => {
+                let postgres = self.postgres.as_ref();
+                postgres.context("no PostgreSQL")?.restart(how).await
+            }
+            Fault::ProviderBad => {
+                let shares = json!([
+                    { "probability": 0.05, "fault": { "kind": "drop_after" } },
+                    { "probability": 0.02, "fault": { "kind": "unavailable" } },
+                ]);
+                self.sandbox.fault_plan(self.seed, &shares).await
+            }
+            Fault::ProviderGood => self.sandbox.fault_plan(self.seed, &json!([])).await,
+            Fault::TooMany(count) => self.sandbox.too_many(count).await,
+        }
+    }
+
+    async fn roll(&mut self) -> anyhow::Result<()> {
+        for member in self.web.iter_mut().chain(&mut self.work) {
+            if let Err(error) = member.process.terminate(ENDS_WITHIN).await {
+                self.troubles.push(error.to_string());
+            }
+            member.process.start()?;
+            ready(member, &self.http).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the service as a person would, and looks into the logs.
+    pub(crate) async fn end(&mut self) {
+        self.note_ends();
+        let members = self.web.iter_mut().chain(&mut self.work);
+        let endings = members.map(|member| member.process.terminate(ENDS_WITHIN));
+        for ending in futures::future::join_all(endings).await {
+            if let Err(error) = ending {
+                self.troubles.push(error.to_string());
+            }
+        }
+        for member in self.web.iter().chain(&self.work) {
+            self.troubles.extend(member.process.panics());
+        }
+        self.troubles.extend(self.sandbox.process.panics());
+    }
+
+    /// A process that ends without having been asked to is a trouble of its own.
+    fn note_ends(&mut self) {
+        for member in self.web.iter_mut().chain(&mut self.work) {
+            if let Some(status) = member.process.ended() {
+                let (name, words) = (&member.process.name, member.process.last_words());
+                self.troubles
+                    .push(format!("{name} ended by itself with {status}:\n{words}"));
+            }
+        }
+    }
+
+    /// The process of that role and number, counted round. One process alone has both roles.
+    fn one(&mut self, role: Role, number: usize) -> anyhow::Result<&mut Member> {
+        let members = match role {
+            Role::Work if !self.work.is_empty() => &mut self.work,
+            Role::Web | Role::Work => &mut self.web,
+        };
+        let count = members.len().max(1);
+        members.get_mut(number % count).context("no such process")
+    }
+
+    fn redis(&mut self) -> anyhow::Result<&mut Redis> {
+        self.redis.as_mut().context("no Redis")
+    }
+}
+
+/// Waits until a process serves or, without a web, says that it works.
+async fn ready(member: &mut Member, http: &reqwest::Client) -> anyhow::Result<()> {
+    let end = Instant::now() + STARTS_WITHIN;
+    loop {
+        let is_ready = match member.web {
+            Some(address) => {
+                let asked = http.get(format!("http://{address}/readyz")).send().await;
+                asked.is_ok_and(|answer| answer.status().is_success())
+            }
+            None => member.process.has_said("ml-connector works"),
+        };
+        if is_ready {
+            return Ok(());
+        }
+        let ended = member.process.ended();
+        if ended.is_some() || Instant::now() > end {
+            let (name, words) = (&member.process.name, member.process.last_words());
+            bail!("{name} is not ready:\n{words}");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Where a run keeps its data and logs; removed in the end unless something went wrong.
+#[derive(Debug)]
+pub(crate) struct Folder(Option<tempfile::TempDir>);
+
+impl Folder {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::Builder::new()
+            .prefix("ml-connector-chaos.")
+            .tempdir()?;
+        // PostgreSQL may run as another user.
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
+        Ok(Self(Some(folder)))
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0
+            .as_ref()
+            .map(|f| f.path().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// Leaves it where it is.
+    pub(crate) fn keep(mut self) -> PathBuf {
+        self.0
+            .take()
+            .map(tempfile::TempDir::keep)
+            .unwrap_or_default()
+    }
+}
