@@ -82,7 +82,6 @@ struct Caches {
     rejected: ingest::RejectedLimiter,
     equals: equals::Equals,
     walk: requeue::Walk,
-    consents: books::consent::ConsentCache,
 }
 
 impl App {
@@ -94,7 +93,6 @@ impl App {
             rejected: ingest::RejectedLimiter::default(),
             equals: equals::Equals::default(),
             walk: requeue::Walk::default(),
-            consents: books::consent::ConsentCache::default(),
         };
         Self {
             parts: Arc::new(parts),

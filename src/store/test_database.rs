@@ -10,8 +10,12 @@ use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection
 use sea_orm_migration::MigratorTrait as _;
 use tempfile::TempDir;
 
-/// The server's database with our schema in it, from which the others are copied.
-const TEMPLATE: &str = "mlc_template";
+/// The server's database with our schema in it, from which the others are copied. A later schema has
+/// another one, so that a server may outlive a step of it.
+fn template() -> String {
+    let last = Migrator::migrations().pop().expect("a schema");
+    format!("mlc_template_{}", last.name())
+}
 
 /// Gone when dropped.
 pub(crate) struct TestDatabase {
@@ -86,7 +90,8 @@ impl Server {
         let db = one_connection(&url).await;
         if with_schema {
             make_template(&db, &url).await;
-            run(&db, &format!("CREATE DATABASE {database} TEMPLATE {TEMPLATE}")).await;
+            let template = template();
+            run(&db, &format!("CREATE DATABASE {database} TEMPLATE {template}")).await;
         } else {
             run(&db, &format!("CREATE DATABASE {database} TEMPLATE template0")).await;
         }
@@ -123,7 +128,8 @@ async fn every_row(url: &str) -> Vec<u8> {
 /// Made by whichever test comes first; the others wait for it.
 async fn make_template(db: &DatabaseConnection, url: &str) {
     run(db, "SELECT pg_advisory_lock(4711)").await;
-    let query = format!("SELECT 1 FROM pg_database WHERE datname = '{TEMPLATE}'");
+    let template = template();
+    let query = format!("SELECT 1 FROM pg_database WHERE datname = '{template}'");
     let statement = sea_orm::Statement::from_string(db.get_database_backend(), query);
     if db.query_one_raw(statement).await.unwrap().is_none() {
         run(db, "DROP DATABASE IF EXISTS mlc_half_made").await;
@@ -131,7 +137,7 @@ async fn make_template(db: &DatabaseConnection, url: &str) {
         let made = one_connection(&on(url, "mlc_half_made")).await;
         Migrator::up(&made, None).await.unwrap();
         made.close().await.unwrap();
-        run(db, &format!("ALTER DATABASE mlc_half_made RENAME TO {TEMPLATE}")).await;
+        run(db, &format!("ALTER DATABASE mlc_half_made RENAME TO {template}")).await;
     }
     run(db, "SELECT pg_advisory_unlock(4711)").await;
 }

@@ -45,8 +45,8 @@ async fn consent_in_the_browser_connects_the_data_centre_that_the_callback_names
     let house = House::build().await;
     let who = account(&house, &["11"]);
     let callback = house.consent(&who).await;
-    let began = house.app.consent_tenant(SESSION, &callback.state);
-    assert_eq!(began, Some(house.tenant));
+    let began = house.app.consent_tenant(SESSION, &callback.state).await;
+    assert_eq!(began.unwrap(), Some(house.tenant));
     let done = house
         .app
         .finish_books(SESSION, callback.clone())
@@ -72,12 +72,14 @@ async fn a_consent_belongs_to_its_session_and_ends_after_ten_minutes() {
         ..callback.clone()
     };
     for (session, callback) in [("another browser", callback.clone()), (SESSION, forged)] {
-        assert_eq!(house.app.consent_tenant(session, &callback.state), None);
+        let began = house.app.consent_tenant(session, &callback.state).await;
+        assert_eq!(began.unwrap(), None);
         let says = conflict(house.app.finish_books(session, callback).await);
         assert!(says.contains("Start again"), "{says}");
     }
     // Neither used it up; time does.
-    assert!(house.app.consent_tenant(SESSION, &callback.state).is_some());
+    let began = house.app.consent_tenant(SESSION, &callback.state).await;
+    assert_eq!(began.unwrap(), Some(house.tenant));
     house.clock.advance(TimeDelta::minutes(10));
     conflict(house.app.finish_books(SESSION, callback).await);
     assert_eq!(house.calls_to("/oauth/v2/token"), 0);
