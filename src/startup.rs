@@ -188,6 +188,7 @@ pub async fn serve(
             "requeue",
             worker::requeue_for_ever(app.clone(), life.clone()),
         ));
+        drop(life.spawn("sweep", worker::sweep_for_ever(app.clone(), life.clone())));
         drop(life.spawn("runner", runner.clone().run(life.clone())));
     }
     if let Some(metrics) = options.metrics.clone() {

@@ -24,15 +24,18 @@ pub mod resolve;
 pub mod route;
 pub mod rules;
 pub mod stop;
+pub mod suspend;
 #[cfg(test)]
 mod test_house;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 pub use error::{AppError, FieldProblem};
 
@@ -46,6 +49,9 @@ use crate::queue::{JobQueue, Push};
 use crate::store::{Store, TenantStore};
 use crate::twilio::Twilio;
 use crate::zoho::tokens::AccessTokens;
+
+/// How long anybody waits for the queue's answer: it only wakes workers.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the app is made of; `startup` fills it in.
 pub struct Parts {
@@ -145,14 +151,34 @@ impl App {
         self.parts.store.tenant(id)
     }
 
+    /// Whether the queue answers within a second. While it does not, events are kept all the same,
+    /// and what they ask for is done once it is back.
+    pub async fn queue_answers(&self) -> bool {
+        match timeout(QUEUE_PATIENCE, self.parts.queue.ping()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "The queue does not answer");
+                false
+            }
+            Err(_) => {
+                tracing::warn!("The queue has not answered within a second");
+                false
+            }
+        }
+    }
+
     /// Wakes workers. A push that fails costs nothing but time: the rows wait in the database, and
-    /// `requeue` pushes them again.
+    /// `requeue` pushes them again. So nobody waits long for a queue that hangs.
     async fn wake(&self, jobs: Vec<Push>) {
         if jobs.is_empty() {
             return;
         }
-        if let Err(error) = self.parts.queue.push(jobs).await {
-            tracing::warn!(%error, "The queue took no jobs; requeue will push them");
+        match timeout(QUEUE_PATIENCE, self.parts.queue.push(jobs)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "The queue took no jobs; requeue will push them");
+            }
+            Err(_) => tracing::warn!("The queue hangs; requeue will push its jobs"),
         }
     }
 }

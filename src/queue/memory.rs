@@ -141,6 +141,10 @@ impl JobQueue for MemoryQueue {
         }
     }
 
+    async fn ping(&self) -> Result<(), QueueError> {
+        Ok(())
+    }
+
     async fn depths(&self) -> Result<Vec<TenantDepth>, QueueError> {
         Ok(self
             .state_at(self.clock.now())

@@ -115,6 +115,9 @@ pub trait JobQueue: Send + Sync + std::fmt::Debug {
     /// Returns when a job may be ready, early rather than late; holds nothing, so may be dropped.
     async fn wait_ready(&self) -> Result<(), QueueError>;
 
+    /// Whether the back end answers.
+    async fn ping(&self) -> Result<(), QueueError>;
+
     /// Tenants that have jobs, in no order, with their numbers.
     async fn depths(&self) -> Result<Vec<TenantDepth>, QueueError>;
 }
