@@ -15,6 +15,10 @@
 //!
 //! `startup` is the only place where the parts are joined; `cli` holds one file per command.
 
+/// Lets the unit tests share files with `tests/it`.
+#[cfg(test)]
+extern crate self as ml_connector;
+
 pub mod app;
 pub mod brakes;
 pub mod cli;

@@ -29,8 +29,8 @@ use crate::crypto::vault::{Vault, WrappedKey};
 use crate::domain::clock::SharedClock;
 use crate::domain::ids::new_v7;
 use crate::lifecycle::Lifecycle;
-use crate::queue::{MemoryQueue, Runner, RunnerConfig, unforeseen};
-use crate::store::lock::DatabaseLock;
+use crate::queue::{JobQueue, MemoryQueue, Nowhere, Runner, RunnerConfig, unforeseen};
+use crate::store::lock::{DatabaseLock, LockError};
 use crate::store::{Store, StoredDataKey};
 use crate::telemetry::Metrics;
 use crate::twilio::Twilio;
@@ -44,6 +44,15 @@ use crate::{http, web, worker};
 pub struct Built {
     pub app: App,
     pub key_origin: KeyOrigin,
+}
+
+/// Running workers.
+pub struct Working {
+    pub app: App,
+    pub life: Lifecycle,
+    pub key_origin: KeyOrigin,
+    /// Does the jobs; tests run what is due by hand.
+    pub runner: Arc<Runner>,
 }
 
 /// A running service.
@@ -61,11 +70,22 @@ pub struct Running {
     _lock: Option<DatabaseLock>,
 }
 
+/// Who does the jobs of a service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Jobs {
+    /// Workers in this process.
+    #[default]
+    Here,
+    /// Processes that run `work`.
+    Elsewhere,
+    /// Tests, by hand, in this process.
+    ByHand,
+}
+
 /// How a service is started.
 #[derive(Default)]
 pub struct Options {
-    /// Jobs are run by hand (tests).
-    pub without_workers: bool,
+    pub jobs: Jobs,
     pub metrics: Option<Metrics>,
 }
 
@@ -74,8 +94,8 @@ pub async fn build(
     config: &Config,
     public_url: PublicUrl,
     clock: SharedClock,
+    jobs: Jobs,
 ) -> anyhow::Result<Built> {
-    refuse_what_is_not_here(config)?;
     let store = Store::open(&database_address(&config.database.url))
         .await
         .context("the database cannot be opened")?;
@@ -92,8 +112,12 @@ pub async fn build(
     }
     let (vault, key_origin) = open_vault(config, &store, clock.now()).await?;
     let client = http::client().context("the HTTP client cannot be built")?;
+    let queue: Arc<dyn JobQueue> = match jobs {
+        Jobs::Elsewhere => Arc::new(Nowhere),
+        Jobs::Here | Jobs::ByHand => Arc::new(MemoryQueue::new(clock.clone())),
+    };
     let app = App::new(Parts {
-        queue: Arc::new(MemoryQueue::new(clock.clone())),
+        queue,
         vault,
         passwords: Passwords::default(),
         twilio: Twilio::new(client.clone(), config.twilio.sandbox.as_ref()),
@@ -110,9 +134,9 @@ pub async fn build(
     Ok(Built { app, key_origin })
 }
 
-/// Brings the schema up to date; an existing `SQLite` file is copied first.
+/// Brings the schema up to date; an existing `SQLite` file is copied first, and a `PostgreSQL` server
+/// gets the months of the history that come next.
 pub async fn migrate(config: &Config, now: DateTime<Utc>) -> anyhow::Result<()> {
-    refuse_what_is_not_here(config)?;
     let file = config.database.url.file();
     let existed = file.is_some_and(|f| f.metadata().is_ok_and(|m| m.len() > 0));
     let store = Store::open(&database_address(&config.database.url))
@@ -122,10 +146,27 @@ pub async fn migrate(config: &Config, now: DateTime<Utc>) -> anyhow::Result<()> 
         .pending_migrations()
         .await
         .context("the schema cannot be read")?;
-    if pending == 0 {
-        return Ok(());
+    if pending > 0 {
+        let copied = file.filter(|_| existed);
+        migrate_now(&store, copied, pending, now).await?;
     }
-    if let Some(file) = file.filter(|_| existed) {
+    let made = store
+        .make_partitions(now)
+        .await
+        .context("the months of the history cannot be made")?;
+    if made > 0 {
+        tracing::info!("Made {made} partitions for this month and the next ones");
+    }
+    Ok(())
+}
+
+async fn migrate_now(
+    store: &Store,
+    copied: Option<&Path>,
+    pending: usize,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    if let Some(file) = copied {
         let copy = format!("{}.before-{}", file.display(), now.format("%Y%m%dT%H%M%SZ"));
         store
             .copy_to(Path::new(&copy))
@@ -141,18 +182,22 @@ pub async fn migrate(config: &Config, now: DateTime<Utc>) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Starts web and workers in this process.
+/// Starts the web server, and workers unless they are elsewhere.
 pub async fn serve(
     config: &Config,
     clock: SharedClock,
     options: Options,
 ) -> anyhow::Result<Running> {
-    refuse_what_is_not_here(config)?;
+    if options.jobs == Jobs::Elsewhere {
+        refuse_on_a_file(config, "serve --no-worker", clock.now())?;
+    }
     let lock = match config.database.url.file() {
         Some(file) => Some(DatabaseLock::take(file, clock.now())?),
         None => None,
     };
-    migrate(config, clock.now()).await?;
+    if lock.is_some() {
+        migrate(config, clock.now()).await?;
+    }
     let listener = TcpListener::bind(config.web.bind).map_err(|source| {
         let what = format!("cannot listen on {}", config.web.bind);
         Advised::new(what, "stop what listens there, or set BIND or PORT").because(source)
@@ -165,7 +210,8 @@ pub async fn serve(
         .public_url
         .clone()
         .unwrap_or_else(|| PublicUrl::of_bound(address));
-    let Built { app, key_origin } = build(config, public_url, clock.clone()).await?;
+    let built = build(config, public_url, clock.clone(), options.jobs).await?;
+    let Built { app, key_origin } = built;
     if lock.is_some() {
         let taken = app.take_over().await?;
         if taken > 0 {
@@ -173,23 +219,9 @@ pub async fn serve(
         }
     }
     let life = Lifecycle::new();
-    let runner = Arc::new(Runner::new(
-        app.queue().clone(),
-        worker::handlers(&app),
-        clock,
-        RunnerConfig {
-            concurrency: config.worker.jobs_at_once,
-            ..RunnerConfig::default()
-        },
-        unforeseen(),
-    ));
-    if !options.without_workers {
-        drop(life.spawn(
-            "requeue",
-            worker::requeue_for_ever(app.clone(), life.clone()),
-        ));
-        drop(life.spawn("sweep", worker::sweep_for_ever(app.clone(), life.clone())));
-        drop(life.spawn("runner", runner.clone().run(life.clone())));
+    let runner = runner(config, &app, clock);
+    if options.jobs == Jobs::Here {
+        start_workers(&app, &runner, &life);
     }
     if let Some(metrics) = options.metrics.clone() {
         drop(life.spawn("metrics", keep_metrics(metrics, life.clone())));
@@ -206,6 +238,67 @@ pub async fn serve(
         setup_code,
         _lock: lock,
     })
+}
+
+/// Starts workers without a web server.
+pub async fn work(config: &Config, clock: SharedClock) -> anyhow::Result<Working> {
+    refuse_on_a_file(config, "work", clock.now())?;
+    let public_url = config
+        .web
+        .public_url
+        .clone()
+        .unwrap_or_else(|| PublicUrl::of_bound(config.web.bind));
+    let built = build(config, public_url, clock.clone(), Jobs::Here).await?;
+    let Built { app, key_origin } = built;
+    let life = Lifecycle::new();
+    let runner = runner(config, &app, clock);
+    start_workers(&app, &runner, &life);
+    Ok(Working {
+        app,
+        life,
+        key_origin,
+        runner,
+    })
+}
+
+fn runner(config: &Config, app: &App, clock: SharedClock) -> Arc<Runner> {
+    Arc::new(Runner::new(
+        app.queue().clone(),
+        worker::handlers(app),
+        clock,
+        RunnerConfig {
+            concurrency: config.worker.jobs_at_once,
+            ..RunnerConfig::default()
+        },
+        unforeseen(),
+    ))
+}
+
+fn start_workers(app: &App, runner: &Arc<Runner>, life: &Lifecycle) {
+    let (app, here) = (app.clone(), life.clone());
+    drop(life.spawn(
+        "requeue",
+        worker::requeue_for_ever(app.clone(), here.clone()),
+    ));
+    drop(life.spawn("sweep", worker::sweep_for_ever(app.clone(), here.clone())));
+    drop(life.spawn("months", worker::keep_months(app, here)));
+    drop(life.spawn("runner", runner.clone().run(life.clone())));
+}
+
+/// One process has a `SQLite` file: its web server and its workers are one.
+fn refuse_on_a_file(config: &Config, command: &str, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let Some(file) = config.database.url.file() else {
+        return Ok(());
+    };
+    let what = match DatabaseLock::take(file, now) {
+        Err(held @ LockError::Held { .. }) => format!(
+            "`{command}` cannot run on a SQLite file, which one process has to itself: {held}"
+        ),
+        _ => format!("`{command}` cannot run on a SQLite file, which one process has to itself"),
+    };
+    let advice =
+        "run `serve`, which has workers of its own, or set DATABASE_URL to a PostgreSQL server";
+    Err(Advised::new(what, advice).into())
 }
 
 fn start_server(
@@ -323,18 +416,6 @@ fn database_address(url: &DatabaseUrl) -> String {
         DatabaseUrl::Sqlite(file) => format!("sqlite://{}", file.display()),
         DatabaseUrl::Postgres(address) => address.expose_secret().to_owned(),
     }
-}
-
-fn refuse_what_is_not_here(config: &Config) -> anyhow::Result<()> {
-    if config.database.url.file().is_none() {
-        let what = "DATABASE_URL names a PostgreSQL server, which this version cannot serve from";
-        return Err(Advised::new(what, "write sqlite://data/ml-connector.db, or unset it").into());
-    }
-    if config.queue.redis_url.is_some() {
-        let what = "REDIS_URL is set, but this version keeps its queue in the process";
-        return Err(Advised::new(what, "unset REDIS_URL").into());
-    }
-    Ok(())
 }
 
 /// Names this process in leases: unlike that of any process before it.

@@ -243,13 +243,7 @@ impl HookCache {
     }
 
     /// Keeps what was read at `since`, unless something was changed here after `change` was noted.
-    async fn keep(
-        &self,
-        token: &str,
-        hook: Option<Arc<Hook>>,
-        since: DateTime<Utc>,
-        change: u64,
-    ) {
+    async fn keep(&self, token: &str, hook: Option<Arc<Hook>>, since: DateTime<Utc>, change: u64) {
         let key = token.to_owned();
         match hook {
             Some(hook) => self.known.insert(key, (since, hook)).await,

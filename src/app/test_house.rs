@@ -88,11 +88,7 @@ async fn app(database: &TestDatabase, vault: &Vault, clock: &Arc<FixedClock>, ba
         passwords: Passwords::default(),
         clock: clock.clone(),
         twilio: Twilio::new(http.clone(), Some(base)),
-        brakes: Brakes::new(
-            Limits::twilio(),
-            clock.clone(),
-            StdRng::seed_from_u64(7),
-        ),
+        brakes: Brakes::new(Limits::twilio(), clock.clone(), StdRng::seed_from_u64(7)),
         zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
         zoho_sandbox: Some(base.clone()),
         public_url: PublicUrl::parse("http://127.0.0.1:8080").unwrap(),

@@ -15,7 +15,7 @@ use crate::config::web::PublicUrl;
 use crate::domain::clock::SharedClock;
 use crate::domain::ids::TenantId;
 use crate::domain::user::Role;
-use crate::startup;
+use crate::startup::{self, Jobs};
 
 /// Make operators, tenants and API tokens; suspend tenants. May run beside `serve`.
 #[derive(Debug, Subcommand)]
@@ -133,7 +133,9 @@ pub async fn run(command: AdminCommand, clock: SharedClock) -> anyhow::Result<()
         .public_url
         .clone()
         .unwrap_or_else(|| PublicUrl::of_bound(config.web.bind));
-    let app = startup::build(&config, public_url, clock).await?.app;
+    let app = startup::build(&config, public_url, clock, Jobs::Elsewhere)
+        .await?
+        .app;
     let text = match command {
         AdminCommand::CreateOperator(args) => create_operator(&app, args).await?,
         AdminCommand::CreateTenant(args) => create_tenant(&app, args).await?,

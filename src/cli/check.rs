@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::config::web::PublicUrl;
 use crate::crypto::master_key::KeyOrigin;
 use crate::domain::clock::SharedClock;
-use crate::startup;
+use crate::startup::{self, Jobs};
 
 /// Say what is wrong with the set-up and how to mend it.
 ///
@@ -30,7 +30,7 @@ pub async fn run(args: CheckArgs, clock: SharedClock) -> anyhow::Result<()> {
         .public_url
         .clone()
         .unwrap_or_else(|| PublicUrl::of_bound(config.web.bind));
-    let built = startup::build(&config, public_url, clock).await?;
+    let built = startup::build(&config, public_url, clock, Jobs::Elsewhere).await?;
     let mut findings = built.app.report().await;
     findings.insert(0, key_finding(&built.key_origin));
     let is_good = findings.iter().all(|f| f.is_good);

@@ -10,6 +10,7 @@ pub mod migrate;
 pub mod report;
 pub mod sandbox;
 pub mod serve;
+pub mod work;
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Serve(serve::ServeArgs),
+    Work(work::WorkArgs),
     Migrate(migrate::MigrateArgs),
     Demo(demo::DemoArgs),
     /// Run only the stand-ins for Zoho Books and Twilio, for development and load tests.
@@ -52,6 +54,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     runtime.block_on(async {
         match cli.command {
             Command::Serve(args) => serve::run(args, clock).await,
+            Command::Work(args) => work::run(args, clock).await,
             Command::Migrate(args) => migrate::run(args, clock).await,
             Command::Demo(args) => demo::run(args, clock).await,
             Command::Sandbox(args) => {

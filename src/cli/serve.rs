@@ -7,30 +7,31 @@ use clap::Args;
 use crate::config::Config;
 use crate::crypto::master_key::KeyOrigin;
 use crate::domain::clock::SharedClock;
-use crate::startup::{self, Options, Running};
+use crate::startup::{self, Jobs, Options, Running};
 use crate::telemetry::{self, Metrics};
 
 /// Run the web server and the workers in one process.
 ///
-/// On SQLite the database is made or brought up to date first, after keeping a copy. Stop with
-/// Ctrl-C: running jobs finish; a second Ctrl-C ends them.
+/// On SQLite the database is made or brought up to date first, after keeping a copy; on PostgreSQL
+/// `migrate` does it. Stop with Ctrl-C: running jobs finish; a second Ctrl-C ends them.
 #[derive(Debug, Args)]
-pub struct ServeArgs {}
+pub struct ServeArgs {
+    /// Only the web server; processes that run `work` do the jobs (PostgreSQL only)
+    #[arg(long)]
+    pub no_worker: bool,
+}
 
 /// Serves until told to stop.
-pub async fn run(_args: ServeArgs, clock: SharedClock) -> anyhow::Result<()> {
+pub async fn run(args: ServeArgs, clock: SharedClock) -> anyhow::Result<()> {
     let config = Config::from_env()?;
     telemetry::init_logs(&config.log)?;
     let metrics = Some(Metrics::install()?);
-    let running = startup::serve(
-        &config,
-        clock,
-        Options {
-            metrics,
-            ..Options::default()
-        },
-    )
-    .await?;
+    let jobs = if args.no_worker {
+        Jobs::Elsewhere
+    } else {
+        Jobs::Here
+    };
+    let running = startup::serve(&config, clock, Options { jobs, metrics }).await?;
     super::say(&announcement(&running))?;
     let ending = running.life.until_signal(config.worker.grace).await?;
     tracing::info!(?ending, "Stopped");

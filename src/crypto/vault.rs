@@ -196,8 +196,8 @@ impl Vault {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let (id, key) = keys.first_key_value().ok_or(VaultError::NoDataKey)?;
         let key: &[u8; 32] = key;
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key)
-            .map_err(|_| VaultError::NoDataKey)?;
+        let mut mac =
+            <Hmac<Sha256> as KeyInit>::new_from_slice(key).map_err(|_| VaultError::NoDataKey)?;
         mac.update(&length_prefixed(&[
             DERIVE_LABEL.as_bytes(),
             label.as_bytes(),

@@ -5,6 +5,7 @@ mod contract;
 mod handler;
 mod job;
 mod memory;
+mod nowhere;
 mod retry;
 mod ring;
 mod runner;
@@ -19,6 +20,7 @@ use uuid::Uuid;
 pub use self::handler::{Handler, Handlers, JobContext};
 pub use self::job::{Job, JobError, Kind, Lane};
 pub use self::memory::MemoryQueue;
+pub use self::nowhere::Nowhere;
 pub use self::retry::{Jitter, RetryPolicy};
 pub use self::runner::{Runner, RunnerConfig, unforeseen};
 

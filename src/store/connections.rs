@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-use super::writer::Lane;
 use super::settings::{AuditLine, audit};
 use super::sql::{self, Row, micros, micros_opt, values};
+use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
 use crate::domain::ids::{ConnectionId, TenantId};

@@ -116,7 +116,10 @@ impl Platform {
     /// Sweeps out consents that are over; how many there were. Writes nothing when there are none.
     pub async fn sweep_consents(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
         let any = "SELECT id FROM consents WHERE expires_at <= $1 LIMIT 1";
-        if sql::one(self.db(), any, values![micros(now)]).await?.is_none() {
+        if sql::one(self.db(), any, values![micros(now)])
+            .await?
+            .is_none()
+        {
             return Ok(0);
         }
         let writer = &self.store.writer;

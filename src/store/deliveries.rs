@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::writer::{Lane, Tx};
 use super::sql::{self, Row, micros, values};
+use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold};
 use crate::domain::ids::{ConnectionId, DeliveryId, EventId, OrderId, RuleId, TenantId};

@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::writer::{Lane, Order};
 use super::deliveries::Due;
 use super::platform::Platform;
 use super::sql::{self, Row, micros, values};
+use super::writer::{Lane, Order};
 use crate::domain::ids::{EventId, OrderId, TenantId};
 
 /// How far a walk over everything that is due has come.

@@ -6,9 +6,9 @@ use chrono::TimeDelta;
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::writer::Tx;
 use super::error::StoreError;
 use super::sql::{self, micros, placeholders, tuples};
+use super::writer::Tx;
 use crate::domain::event::{EventState, EventType, Ingested, NewEvent};
 use crate::domain::ids::EventId;
 

@@ -17,6 +17,7 @@ mod ingest;
 pub mod lock;
 mod orders;
 mod outcomes;
+mod partitions;
 mod platform;
 mod receipts;
 mod rejected;
@@ -25,6 +26,7 @@ mod rules;
 mod settings;
 mod sql;
 #[cfg(test)]
+#[expect(dead_code, reason = "tests/it uses all of it")]
 pub(crate) mod test_database;
 #[cfg(test)]
 mod tests;
@@ -52,8 +54,8 @@ pub use rejected::RejectedRequest;
 pub use route::{DocumentCommit, RouteCommit, RouteResult, SettledEvent};
 
 use crate::domain::ids::TenantId;
-use writer::{TenantWriter, Writer};
 use codec::BodyCodec;
+use writer::{TenantWriter, Writer};
 
 /// A cheap-to-clone handle to the database.
 #[derive(Clone)]
@@ -183,11 +185,19 @@ async fn refuse_forgetful(db: &DatabaseConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn connect(url: &str, connections: u32, r#use: Use) -> Result<DatabaseConnection, StoreError> {
+async fn connect(
+    url: &str,
+    connections: u32,
+    r#use: Use,
+) -> Result<DatabaseConnection, StoreError> {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(if r#use == Use::Write { 3 } else { 10 }))
+        .acquire_timeout(Duration::from_secs(if r#use == Use::Write {
+            3
+        } else {
+            10
+        }))
         // A writer that finds its connection broken runs again; asking first would cost each
         // transaction one more way to the server and back.
         .test_before_acquire(r#use == Use::Read)

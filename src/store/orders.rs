@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
-use super::writer::{Lane, Tx};
 use super::route::insert_delivery;
 use super::settings::{AuditLine, audit};
 use super::sql::{self, Row, micros, values};
+use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{DeliveryState, NewDelivery};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};

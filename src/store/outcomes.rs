@@ -6,9 +6,9 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::writer::{Lane, Tx};
 use super::settings::suppress;
 use super::sql::{self, micros, micros_opt, placeholders, values};
+use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, ProviderStatus, StepKind};
 use crate::domain::ids::{DeliveryId, StepId};

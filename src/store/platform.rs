@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
-use super::writer::{Lane, Order};
 use super::connections::HookTarget;
 use super::sql::{self, Row, micros, values};
+use super::writer::{Lane, Order};
 use super::{Store, StoreError};
 use crate::domain::connection::Provider;
 use crate::domain::ids::{ApiTokenId, ConnectionId, TenantId, UserId};

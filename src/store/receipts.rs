@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::writer::{Lane, Tx};
 use super::outcomes::{KnownMessage, NewStep, insert_step, know_message, leave_in_flight};
 use super::settings::suppress;
 use super::sql::{self, micros, micros_opt, values};
+use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{Channel, DeliveryState, ProviderStatus, StepKind};
 use crate::domain::ids::{DeliveryId, ReceiptId};

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::writer::Lane;
 use super::sql::{self, micros, values};
+use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::ids::{ConnectionId, RejectedId, TenantId};
 

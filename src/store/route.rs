@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::writer::{Lane, Tx};
 use super::sql::{self, micros, micros_opt, values};
+use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::decision::Decision;
 use crate::domain::delivery::NewDelivery;

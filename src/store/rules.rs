@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::writer::{Lane, Tx};
 use super::settings::{AuditLine, audit};
 use super::sql::{self, Row, micros, values};
+use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::ids::RuleId;
 use crate::domain::rule::{Rule, RuleDefinition};

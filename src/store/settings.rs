@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::writer::{Lane, Tx};
 use super::sql::{self, micros, values};
+use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::Channel;
 use crate::domain::ids::AuditId;
@@ -127,8 +127,7 @@ impl TenantStore {
                 Box::pin(async move {
                     let suspend = "UPDATE tenants SET status = 'suspended', suspended_for = $2 \
                                    WHERE id = $1 AND status = 'active'";
-                    let changed =
-                        sql::exec(tx, suspend, values![id, reason.clone()]).await? == 1;
+                    let changed = sql::exec(tx, suspend, values![id, reason.clone()]).await? == 1;
                     if changed {
                         let line = AuditLine {
                             actor,

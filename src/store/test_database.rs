@@ -1,11 +1,10 @@
 //! A database of its own for each test: a file, or a database on the PostgreSQL server that
 //! `tests/run` starts, as `TEST_DATABASE` says. Both the unit tests and `tests/it` use this file.
 
-#![expect(dead_code, reason = "each side uses its part")]
-
 use std::time::Duration;
 
 use migrations::Migrator;
+use ml_connector::config::environment as setting;
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection};
 use sea_orm_migration::MigratorTrait as _;
 use tempfile::TempDir;
@@ -91,9 +90,17 @@ impl Server {
         if with_schema {
             make_template(&db, &url).await;
             let template = template();
-            run(&db, &format!("CREATE DATABASE {database} TEMPLATE {template}")).await;
+            run(
+                &db,
+                &format!("CREATE DATABASE {database} TEMPLATE {template}"),
+            )
+            .await;
         } else {
-            run(&db, &format!("CREATE DATABASE {database} TEMPLATE template0")).await;
+            run(
+                &db,
+                &format!("CREATE DATABASE {database} TEMPLATE template0"),
+            )
+            .await;
         }
         db.close().await.unwrap();
         Self { url, database }
@@ -137,7 +144,11 @@ async fn make_template(db: &DatabaseConnection, url: &str) {
         let made = one_connection(&on(url, "mlc_half_made")).await;
         Migrator::up(&made, None).await.unwrap();
         made.close().await.unwrap();
-        run(db, &format!("ALTER DATABASE mlc_half_made RENAME TO {template}")).await;
+        run(
+            db,
+            &format!("ALTER DATABASE mlc_half_made RENAME TO {template}"),
+        )
+        .await;
     }
     run(db, "SELECT pg_advisory_unlock(4711)").await;
 }
@@ -179,8 +190,4 @@ async fn run(db: &DatabaseConnection, sql: &str) {
 fn on(url: &str, database: &str) -> String {
     let (server, _) = url.rsplit_once('/').expect("an address with a database");
     format!("{server}/{database}")
-}
-
-fn setting(name: &str) -> Option<String> {
-    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }

@@ -20,6 +20,36 @@ pub fn handlers(app: &App) -> Handlers {
         .with(job::DELIVER, Arc::new(Deliver(app.clone())))
 }
 
+/// Pushes again what waits in the database, until the process stops.
+pub async fn requeue_for_ever(app: App, life: Lifecycle) {
+    loop {
+        if let Err(error) = app.requeue().await {
+            tracing::warn!(%error, "What waits could not be read; trying again");
+        }
+        tokio::select! {
+            () = life.soft().cancelled() => return,
+            () = tokio::time::sleep(requeue::EVERY) => {}
+        }
+    }
+}
+
+/// Makes the next months of the history in time, until the process stops; several processes may.
+pub async fn keep_months(app: App, life: Lifecycle) {
+    loop {
+        match app.store().make_partitions(app.now()).await {
+            Ok(0) => {}
+            Ok(made) => tracing::info!("Made {made} partitions for the next months"),
+            Err(error) => {
+                tracing::warn!(%error, "The next months cannot be made; trying again in an hour");
+            }
+        }
+        tokio::select! {
+            () = life.soft().cancelled() => return,
+            () = tokio::time::sleep(Duration::from_hours(1)) => {}
+        }
+    }
+}
+
 /// How often what is over is swept out.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
@@ -33,19 +63,6 @@ pub async fn sweep_for_ever(app: App, life: Lifecycle) {
         tokio::select! {
             () = life.soft().cancelled() => return,
             () = tokio::time::sleep(SWEEP_EVERY) => {}
-        }
-    }
-}
-
-/// Pushes again what waits in the database, until the process stops.
-pub async fn requeue_for_ever(app: App, life: Lifecycle) {
-    loop {
-        if let Err(error) = app.requeue().await {
-            tracing::warn!(%error, "What waits could not be read; trying again");
-        }
-        tokio::select! {
-            () = life.soft().cancelled() => return,
-            () = tokio::time::sleep(requeue::EVERY) => {}
         }
     }
 }

@@ -25,7 +25,7 @@ const EVENTS: u64 = 500;
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_twice_in_the_middle_of_500_webhooks_each_ends_in_one_message() {
     let sandbox = sandbox().await;
-    let mut service = Service::new(sandbox.base_url());
+    let mut service = Service::new(sandbox.base_url()).await;
     service.start();
     let acme = service.tenant("acme");
     let account = register(&sandbox);
@@ -81,7 +81,7 @@ async fn killed_twice_in_the_middle_of_500_webhooks_each_ends_in_one_message() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_answers_are_lost_and_texts_are_equal_nothing_is_lost_or_doubled() {
     let sandbox = sandbox().await;
-    let mut service = Service::new(sandbox.base_url());
+    let mut service = Service::new(sandbox.base_url()).await;
     service.start();
     // Two tenants share one account, and all three write the same text to the same number.
     let (shared, own) = (register(&sandbox), register(&sandbox));

@@ -52,7 +52,7 @@ async fn hostile_templates_are_refused_or_end_within_bounds() {
         ..NewAccount::default()
     };
     let account = app.sandbox.twilio().register(account).unwrap();
-    let mut service = Service::new(app.sandbox.base_url());
+    let mut service = Service::new(app.sandbox.base_url()).await;
     service.start_within(LIMIT_KIB);
     let acme = service.tenant("acme");
     acme.connect(&account.account_sid, &account.auth_token, NUMBER)

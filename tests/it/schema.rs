@@ -4,6 +4,8 @@ use migrations::Migrator;
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use sea_orm_migration::MigratorTrait as _;
 
+use crate::harness::database::TestDatabase;
+
 async fn tables(db: &sea_orm::DatabaseConnection) -> Vec<String> {
     let query = match db.get_database_backend() {
         DbBackend::Postgres => {
@@ -30,18 +32,8 @@ async fn up_down_up(url: &str) {
 }
 
 #[tokio::test]
-async fn the_schema_goes_up_down_and_up_on_sqlite() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("schema.db");
-    up_down_up(&format!("sqlite://{}?mode=rwc", file.display())).await;
-}
-
-/// `tests/run` starts the server and names it.
-#[tokio::test]
-async fn the_schema_goes_up_down_and_up_on_postgresql() {
-    let Some(url) = ml_connector::config::environment("TEST_POSTGRES_URL") else {
-        println!("no server was started: run ./tests/run");
-        return;
-    };
-    up_down_up(&url).await;
+async fn the_schema_goes_up_down_and_up() {
+    let database = TestDatabase::empty().await;
+    let mode = if database.is_file() { "?mode=rwc" } else { "" };
+    up_down_up(&(database.url() + mode)).await;
 }

@@ -137,10 +137,7 @@ impl App {
                     .to_owned(),
             )
         };
-        let (state, session) = (
-            TokenDigest::of(&callback.state),
-            TokenDigest::of(session),
-        );
+        let (state, session) = (TokenDigest::of(&callback.state), TokenDigest::of(session));
         let platform = self.store().platform();
         // Of two callbacks at once, in whichever processes, one takes it.
         let consent = platform

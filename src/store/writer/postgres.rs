@@ -77,9 +77,11 @@ async fn take_events(db: DatabaseConnection, inbox: Inbox<Intake>) {
                 tracing::warn!(%error, "A batch of {rows} events failed; trying each alone");
                 for (event, reply) in events.iter().zip(replies) {
                     let kept = keep(&db, &[event]).await;
-                    drop(reply.send(kept.and_then(|k| {
-                        k.into_iter().next().ok_or(StoreError::Closed)
-                    })));
+                    drop(
+                        reply.send(
+                            kept.and_then(|k| k.into_iter().next().ok_or(StoreError::Closed)),
+                        ),
+                    );
                 }
             }
             Err(error) => {
@@ -210,8 +212,9 @@ fn is_away(error: &StoreError) -> bool {
     }
     match sqlx_error(error) {
         Some(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_)) => true,
-        Some(sqlx::Error::Database(_)) => code(error)
-            .is_some_and(|code| code.starts_with("57P0") || code.starts_with("08") || code == "53300"),
+        Some(sqlx::Error::Database(_)) => code(error).is_some_and(|code| {
+            code.starts_with("57P0") || code.starts_with("08") || code == "53300"
+        }),
         _ => false,
     }
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod browser;
 pub(crate) mod company;
+#[path = "../../../src/store/test_database.rs"]
+pub(crate) mod database;
 pub(crate) mod demo;
 pub(crate) mod page;
 pub(crate) mod process;
@@ -9,16 +11,17 @@ pub(crate) mod visitor;
 
 use std::sync::Arc;
 
+use base64::Engine as _;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use ml_connector::app::App;
 use ml_connector::config::Config;
 use ml_connector::domain::clock::{FixedClock, SharedClock, SystemClock};
 use ml_connector::http;
 use ml_connector::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
-use ml_connector::startup::{self, Options, Running};
-use tempfile::TempDir;
+use ml_connector::startup::{self, Jobs, Options, Running};
 
 pub(crate) use company::Company;
+use database::TestDatabase;
 
 /// A running service that does its jobs only when told.
 pub(crate) struct TestApp {
@@ -26,7 +29,7 @@ pub(crate) struct TestApp {
     pub(crate) sandbox: SandboxHandle,
     pub(crate) http: reqwest::Client,
     clock: Option<Arc<FixedClock>>,
-    _folder: TempDir,
+    _database: TestDatabase,
 }
 
 impl TestApp {
@@ -50,10 +53,10 @@ impl TestApp {
         let http = http::client().unwrap();
         let sandbox = SandboxConfig::new(clock.clone(), http.clone());
         let sandbox = Sandbox::start(sandbox).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let config = config(&folder, sandbox.base_url());
+        let database = TestDatabase::migrated().await;
+        let config = config(&database, sandbox.base_url());
         let options = Options {
-            without_workers: true,
+            jobs: Jobs::ByHand,
             metrics: None,
         };
         let running = startup::serve(&config, clock, options).await.unwrap();
@@ -62,7 +65,7 @@ impl TestApp {
             sandbox,
             http,
             clock: fixed,
-            _folder: folder,
+            _database: database,
         }
     }
 
@@ -106,14 +109,20 @@ impl TestApp {
     }
 }
 
-/// Nothing of the environment: a file, a free port, the sandbox.
-fn config(folder: &TempDir, sandbox: &str) -> Config {
-    let database = format!("sqlite://{}", folder.path().join("test.db").display());
+/// Nothing of the environment: a database, a free port, the sandbox.
+fn config(database: &TestDatabase, sandbox: &str) -> Config {
+    let key = master_key();
     Config::from_lookup(&|name| match name {
-        "DATABASE_URL" => Some(database.clone()),
+        "DATABASE_URL" => Some(database.url()),
+        "MASTER_KEY" if !database.is_file() => Some(key.clone()),
         "BIND" => Some("127.0.0.1:0".to_owned()),
         "ZOHO_SANDBOX_URL" | "TWILIO_SANDBOX_URL" => Some(sandbox.to_owned()),
         _ => None,
     })
     .unwrap()
+}
+
+/// A key of this run, for databases beside which none can lie.
+pub(crate) fn master_key() -> String {
+    base64::engine::general_purpose::STANDARD.encode(rand::random::<[u8; 32]>())
 }

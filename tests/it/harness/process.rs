@@ -11,6 +11,9 @@ use ml_connector::zoho::webhook;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::database::TestDatabase;
+use super::master_key;
+
 const BINARY: &str = env!("CARGO_BIN_EXE_ml-connector");
 
 /// A command of the binary with nothing of this process's environment.
@@ -22,46 +25,52 @@ pub(crate) fn bare(args: &[&str]) -> Command {
 
 /// A `serve` on a folder and a port that stay the same over its lives.
 pub(crate) struct Service {
-    pub(crate) folder: tempfile::TempDir,
+    pub(crate) database: TestDatabase,
+    key: String,
     pub(crate) port: u16,
     sandbox: String,
     child: Option<Child>,
+    logs: tempfile::TempDir,
     pub(crate) http: reqwest::Client,
 }
 
 impl Service {
-    pub(crate) fn new(sandbox: &str) -> Self {
+    pub(crate) async fn new(sandbox: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
             .unwrap()
             .port();
-        Self {
-            folder: tempfile::tempdir().unwrap(),
+        let service = Self {
+            database: TestDatabase::empty().await,
+            key: master_key(),
             port,
             sandbox: sandbox.to_owned(),
             child: None,
+            logs: tempfile::tempdir().unwrap(),
             http: ml_connector::http::client().unwrap(),
+        };
+        if !service.database.is_file() {
+            let done = service.run(&["migrate"], "");
+            let said = String::from_utf8_lossy(&done.stderr).into_owned();
+            assert!(done.status.success(), "{said}");
         }
+        service
     }
 
     /// A command on its database and providers.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = bare(args);
         command
-            .env(
-                "DATABASE_URL",
-                format!("sqlite://{}", self.database().display()),
-            )
+            .env("DATABASE_URL", self.database.url())
             .env("BIND", format!("127.0.0.1:{}", self.port))
             .env("ZOHO_SANDBOX_URL", &self.sandbox)
             .env("TWILIO_SANDBOX_URL", &self.sandbox)
             .env("RUST_LOG", "info");
+        if !self.database.is_file() {
+            command.env("MASTER_KEY", &self.key);
+        }
         command
-    }
-
-    pub(crate) fn database(&self) -> std::path::PathBuf {
-        self.folder.path().join("data").join("crash.db")
     }
 
     /// Starts it and waits until it says that it serves.
@@ -74,7 +83,7 @@ impl Service {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
-            .open(self.folder.path().join("log"))
+            .open(self.log_file())
             .unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -149,7 +158,11 @@ impl Service {
 
     /// Everything it logged over all its lives.
     pub(crate) fn log(&self) -> String {
-        read(&self.folder.path().join("log"))
+        read(&self.log_file())
+    }
+
+    fn log_file(&self) -> std::path::PathBuf {
+        self.logs.path().join("log")
     }
 
     /// A tenant made on the command line, with a token for the API.
