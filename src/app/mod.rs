@@ -15,6 +15,8 @@ pub mod ingest;
 pub mod job;
 pub mod keys;
 pub mod look;
+#[cfg(test)]
+mod neighbour_tests;
 mod outcome;
 pub mod poll;
 pub mod receipts;

@@ -74,8 +74,18 @@ impl House {
 
     /// Another process on the same database, with a memory of its own.
     pub(super) async fn neighbour(&self) -> App {
+        self.process_on(&self.database).await
+    }
+
+    /// A process with the same keys on some database.
+    pub(super) async fn process_on(&self, database: &TestDatabase) -> App {
+        self.process(database, &self.vault).await
+    }
+
+    /// A process on some database.
+    pub(super) async fn process(&self, database: &TestDatabase, vault: &Vault) -> App {
         let base = Url::parse(self.sandbox.base_url()).unwrap();
-        app(&self.database, &self.vault, &self.clock, &base).await
+        app(database, vault, &self.clock, &base).await
     }
 }
 

@@ -69,6 +69,24 @@ impl TestDatabase {
         self.server.is_none()
     }
 
+    /// Runs a statement that no use case does.
+    pub(crate) async fn run(&self, sql: &str) {
+        let db = one_connection(&self.url()).await;
+        run(&db, sql).await;
+        db.close().await.unwrap();
+    }
+
+    /// How many rows of a table there are, `such` as have to be.
+    pub(crate) async fn count(&self, such: &str) -> i64 {
+        let db = one_connection(&self.url()).await;
+        let query = format!("SELECT COUNT(*) AS n FROM {such}");
+        let statement = sea_orm::Statement::from_string(db.get_database_backend(), query);
+        let row = db.query_one_raw(statement).await.unwrap().unwrap();
+        let count = row.try_get("", "n").unwrap();
+        db.close().await.unwrap();
+        count
+    }
+
     /// Everything that is in it, for whoever looks for what must not be there.
     pub(crate) async fn contents(&self) -> Vec<u8> {
         if let Some(server) = &self.server {
