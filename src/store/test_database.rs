@@ -87,6 +87,19 @@ impl TestDatabase {
         count
     }
 
+    /// Ends every connection to it and lets nobody in; only a server can.
+    pub(crate) async fn lock_out(&self) {
+        let Server { url, database } = self.server.as_ref().expect("a server");
+        let db = one_connection(url).await;
+        let close = format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false");
+        run(&db, &close).await;
+        let end = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+        );
+        run(&db, &end).await;
+        db.close().await.unwrap();
+    }
+
     /// Everything that is in it, for whoever looks for what must not be there.
     pub(crate) async fn contents(&self) -> Vec<u8> {
         if let Some(server) = &self.server {

@@ -12,6 +12,8 @@ mod crash;
 mod harness;
 mod hooks;
 mod hostile;
+mod many;
 mod schema;
 mod secrets;
 mod story;
+mod suspension;

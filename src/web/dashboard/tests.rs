@@ -671,7 +671,11 @@ async fn a_queue_that_is_away_is_told_while_events_are_kept() {
         let began = Instant::now();
         let ready = ann.get("/readyz").await;
         assert_eq!(ready.status, StatusCode::OK);
-        assert!(ready.html.starts_with("ready, but the queue does not answer"));
+        assert!(
+            ready
+                .html
+                .starts_with("ready, but the queue does not answer")
+        );
         assert!(ready.html.contains("events are kept"), "{}", ready.html);
         assert!(began.elapsed() < Duration::from_secs(3), "{absent:?}");
 
