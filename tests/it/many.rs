@@ -45,11 +45,6 @@ impl Company<'_> {
         let answer = answer.unwrap();
         (answer.status(), answer.json().await.unwrap())
     }
-
-    async fn stop(&self, method: Method) {
-        let answer = self.api(method, "/stop", None).await;
-        assert!(answer.status().is_success(), "{}", answer.status());
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -220,56 +215,80 @@ async fn a_tenant_suspended_in_one_is_shut_out_of_the_other() {
     here.no_doubles();
 }
 
+/// Between what a claim reads and its commit, so that a change gets a chance to come between.
+const SLOW_CLAIMS: &str = "
+CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_sleep(0.04); RETURN NEW; END';
+CREATE TRIGGER be_slow BEFORE INSERT ON attempts FOR EACH ROW EXECUTE FUNCTION be_slow();
+";
+
 #[tokio::test(flavor = "multi_thread")]
-async fn once_one_says_stopped_no_other_begins_a_call() {
+async fn once_one_says_stopped_or_suspended_no_other_claims() {
     let Some([a, b]) = TestApp::pair().await else {
         return;
     };
+    a.database.run(SLOW_CLAIMS).await;
     let here = a.company("Acme").await;
-    let there = here.at(&b);
     here.rule("invoice.sent", TEXT).await;
-    let mut all = 0;
-    let mut were_stopped = 0;
+    let (mut all, mut were_held) = (0, 0);
     for round in 0..4_u64 {
+        let is_stop = round % 2 == 0;
         let mut waiting = Vec::new();
-        for n in 0..40 {
+        for n in 0..30 {
             let event = here.told("", &sent(100 * round + n, a.now())).await;
             waiting.extend(here.routed(&event).await);
         }
         all += waiting.len();
         let before = a.rows("attempts").await;
-        let sending = async {
-            // Both send, the other process most.
-            stream::iter(waiting.iter().enumerate())
-                .for_each_concurrent(6, |(n, id)| {
-                    let app = if n % 4 == 0 { &a } else { &b };
-                    async move {
-                        app.app().advance(here.id, *id).await.unwrap();
-                    }
-                })
-                .await;
-        };
-        let stopping = async {
+        // Both send, the other process most.
+        let sending = stream::iter(waiting.iter().enumerate()).for_each_concurrent(6, |(n, id)| {
+            let app = if n % 4 == 0 { &a } else { &b };
+            async move {
+                app.app().advance(here.id, *id).await.unwrap();
+            }
+        });
+        let shutting = async {
             while a.rows("attempts").await < before + 3 {
                 tokio::task::yield_now().await;
             }
-            here.stop(Method::PUT).await;
+            shut(&here, is_stop).await;
             a.rows("attempts").await
         };
-        let ((), at_the_stop) = tokio::join!(sending, stopping);
-        assert_eq!(a.rows("attempts").await, at_the_stop, "one began after it");
+        let ((), once_shut) = tokio::join!(sending, shutting);
+        assert_eq!(a.rows("attempts").await, once_shut, "one was claimed later");
         let sent: i64 = here.messages().len().try_into().unwrap();
-        assert_eq!(sent, at_the_stop, "each attempt is one message");
-        were_stopped += a.rows("deliveries WHERE hold = 'stopped'").await;
-        there.stop(Method::DELETE).await;
-        for app in [&b, &a] {
+        assert_eq!(sent, once_shut, "each attempt is one message");
+        were_held += a.rows("deliveries WHERE state = 'held'").await;
+        open(&here.at(&b), is_stop).await;
+        // Past the five seconds for which a hook is believed.
+        for app in [&b, &a, &b] {
             app.advance(TimeDelta::seconds(3));
             app.run_due_jobs().await;
         }
     }
-    assert!(were_stopped > 0, "the stop came in the middle");
+    assert!(were_held > 0, "it came in the middle");
     assert_eq!(here.messages().len(), all);
     here.no_doubles();
+}
+
+async fn shut(company: &Company<'_>, is_stop: bool) {
+    let app = company.app.app();
+    if is_stop {
+        app.stop_sending(company.id, "ann").await.unwrap();
+    } else {
+        let suspended = app.suspend_tenant(company.id, "Not paid", "the operator");
+        assert!(suspended.await.unwrap());
+    }
+}
+
+async fn open(company: &Company<'_>, is_stop: bool) {
+    let app = company.app.app();
+    if is_stop {
+        app.resume_sending(company.id, "ann").await.unwrap();
+    } else {
+        let reinstated = app.reinstate_tenant(company.id, "the operator");
+        assert!(reinstated.await.unwrap());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
