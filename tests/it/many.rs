@@ -332,7 +332,8 @@ async fn what_two_begin_at_once_one_does() {
         assert!(one == other && one.len() == 1, "{one:?} {other:?}");
         let id = one[0];
         let (one, other) = tokio::join!(a.app().advance(here.id, id), b.app().advance(here.id, id));
-        (one.unwrap(), other.unwrap());
+        one.unwrap();
+        other.unwrap();
         let story = here.event(&event).await;
         assert_eq!(story["decisions"].as_array().unwrap().len(), 1);
         let attempts = story["deliveries"][0]["attempts"].as_array().unwrap();

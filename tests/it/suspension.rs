@@ -102,7 +102,7 @@ async fn the_commands_suspend_and_reinstate_beside_a_running_service() {
     assert_eq!(service.admin(&suspend, "")["changed"], false);
     assert_eq!(acme.post("", b"{}".to_vec()).await, None);
 
-    let said = service.admin(&["reinstate-tenant", "--tenant", &id], "");
+    let said = service.admin(&["reinstate-tenant", "--tenant", id], "");
     assert_eq!(said["status"], "active");
     assert_eq!(said["changed"], true);
     let nobody = format!("ten_{}", "0".repeat(32));

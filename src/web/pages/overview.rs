@@ -90,8 +90,8 @@ impl OverviewPage {
             @if !self.view.queue_answers {
                 (notice::notice(Tone::Needs, &html! {
                     b { "Messages are late." }
-                    " What hands out the work here does not answer at the moment. Everything that "
-                    "Zoho Books tells us is kept, and goes on by itself when it is back. If this "
+                    " The queue of this service does not answer at the moment. Everything that Zoho "
+                    "Books tells us is kept, and sending goes on by itself when it is back. If this "
                     "lasts, tell the operator of this service."
                 }))
             }

@@ -48,6 +48,10 @@ impl TestApp {
 
     /// Two of them, begun at the same moment on a database that has only its schema. None where
     /// tests run on files, which one process has to itself.
+    #[expect(
+        clippy::print_stdout,
+        reason = "whoever reads the run sees what it left out"
+    )]
     pub(crate) async fn pair() -> Option<[Self; 2]> {
         let database = TestDatabase::migrated().await;
         if database.is_file() {
