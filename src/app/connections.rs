@@ -147,7 +147,7 @@ impl App {
             now,
         };
         store.save_connection(save).await?;
-        self.parts.brakes.release(connection.id.uuid());
+        self.parts.brakes.release(connection.id.uuid()).await;
         let holds = vec![Hold::NoConnection, Hold::Broken];
         self.release(
             tenant,

@@ -18,7 +18,7 @@ use crate::crypto::token;
 use crate::crypto::vault::Vault;
 use crate::domain::clock::FixedClock;
 use crate::domain::ids::{TenantId, new_v7};
-use crate::queue::MemoryQueue;
+use crate::queue::test_queue::test_queue;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
 use crate::store::Store;
 use crate::store::test_database::TestDatabase;
@@ -93,7 +93,7 @@ async fn app(database: &TestDatabase, vault: &Vault, clock: &Arc<FixedClock>, ba
     let http = crate::http::client().unwrap();
     App::new(Parts {
         store: Store::open(&database.url()).await.unwrap(),
-        queue: Arc::new(MemoryQueue::new(clock.clone())),
+        queue: test_queue(clock.clone()),
         vault: vault.clone(),
         passwords: Passwords::default(),
         clock: clock.clone(),

@@ -23,7 +23,7 @@ use crate::domain::decision::DecisionKind;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::ids::{AttemptId, ConnectionId, DeliveryId, EventId, new_v7};
-use crate::queue::MemoryQueue;
+use crate::queue::test_queue::test_queue;
 use crate::sandbox::twilio::{
     CallbackPlan, CallbackRule, Fault, FaultKind, FaultOrder, MessageFilter, On, Settings,
 };
@@ -74,7 +74,7 @@ impl Scene {
         let base: url::Url = sandbox.base_url().parse().unwrap();
         let app = App::new(Parts {
             store,
-            queue: Arc::new(MemoryQueue::new(clock.clone())),
+            queue: test_queue(clock.clone()),
             vault,
             passwords: Passwords::default(),
             clock: clock.clone(),

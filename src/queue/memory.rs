@@ -141,10 +141,6 @@ impl JobQueue for MemoryQueue {
         }
     }
 
-    async fn ping(&self) -> Result<(), QueueError> {
-        Ok(())
-    }
-
     async fn depths(&self) -> Result<Vec<TenantDepth>, QueueError> {
         Ok(self
             .state_at(self.clock.now())
@@ -152,6 +148,10 @@ impl JobQueue for MemoryQueue {
             .values()
             .copied()
             .collect())
+    }
+
+    async fn ping(&self) -> Result<(), QueueError> {
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@
 mod architecture;
 mod browser;
 mod crash;
+mod deploy;
 mod harness;
 mod hooks;
 mod hostile;

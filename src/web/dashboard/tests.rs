@@ -29,8 +29,9 @@ use crate::domain::clock::{FixedClock, SharedClock};
 use crate::domain::connection::Provider;
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::ids::{EventId, new_v7};
+use crate::queue::JobQueue;
 use crate::queue::absent::Absent;
-use crate::queue::{JobQueue, MemoryQueue};
+use crate::queue::test_queue::test_queue;
 use crate::store::Store;
 use crate::store::test_database::TestDatabase;
 use crate::twilio::Twilio;
@@ -59,7 +60,7 @@ impl World {
 
     /// With Zoho's stand-in at an address.
     async fn build(code: Option<SetupCode>, zoho: Option<url::Url>) -> Self {
-        Self::on_queue(code, zoho, |clock| Arc::new(MemoryQueue::new(clock))).await
+        Self::on_queue(code, zoho, test_queue).await
     }
 
     async fn on_queue(

@@ -15,7 +15,7 @@ use base64::Engine as _;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use futures::future::join_all;
 use ml_connector::app::App;
-use ml_connector::config::Config;
+use ml_connector::config::{Config, environment};
 use ml_connector::domain::clock::{FixedClock, SharedClock, SystemClock};
 use ml_connector::http;
 use ml_connector::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
@@ -147,11 +147,21 @@ fn config(database: &TestDatabase, sandbox: &str) -> Config {
     Config::from_lookup(&|name| match name {
         "DATABASE_URL" => Some(database.url()),
         "MASTER_KEY" if !database.is_file() => Some(key.clone()),
+        "REDIS_URL" => redis_url(),
         "BIND" => Some("127.0.0.1:0".to_owned()),
         "ZOHO_SANDBOX_URL" | "TWILIO_SANDBOX_URL" => Some(sandbox.to_owned()),
         _ => None,
     })
     .unwrap()
+}
+
+/// The queue of a service under test, as `TEST_QUEUE` says; each database has a name space of its own.
+pub(crate) fn redis_url() -> Option<String> {
+    match environment("TEST_QUEUE").as_deref() {
+        None | Some("memory") => None,
+        Some("redis") => Some(environment("TEST_REDIS_URL").expect("run ./tests/run")),
+        Some(other) => panic!("TEST_QUEUE is {other}, neither memory nor redis"),
+    }
 }
 
 /// A key of this run, for databases beside which none can lie.

@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::database::TestDatabase;
-use super::master_key;
+use super::{master_key, redis_url};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_ml-connector");
 
@@ -69,6 +69,9 @@ impl Service {
             .env("RUST_LOG", "info");
         if !self.database.is_file() {
             command.env("MASTER_KEY", &self.key);
+        }
+        if let Some(redis) = redis_url() {
+            command.env("REDIS_URL", redis);
         }
         command
     }
