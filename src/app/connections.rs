@@ -196,6 +196,11 @@ impl App {
                 }
             },
         };
+        if !self.is_current(&store, &access).await? {
+            return Err(AppError::Conflict(
+                "Twilio was connected anew meanwhile; try again".to_owned(),
+            ));
+        }
         let state = if result.is_good {
             ConnectionState::Ready
         } else {

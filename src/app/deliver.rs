@@ -120,9 +120,12 @@ impl App {
             return Ok(Ready::No(self.expire(store, d).await?));
         }
         if tenant.is_suspended {
-            let why = "This account is suspended. Ask the operator of this service";
+            let why = format!(
+                "This account is suspended ({}). Ask the operator of this service",
+                tenant.suspended_for
+            );
             return self
-                .hold(store, d, Hold::Suspended, why)
+                .hold(store, d, Hold::Suspended, &why)
                 .await
                 .map(Ready::No);
         }

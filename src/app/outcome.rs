@@ -79,7 +79,12 @@ impl App {
             .await
     }
 
-    async fn is_current(&self, store: &TenantStore, used: &TwilioAccess) -> Result<bool, AppError> {
+    /// Whether a call with these credentials still says something about the connection.
+    pub(super) async fn is_current(
+        &self,
+        store: &TenantStore,
+        used: &TwilioAccess,
+    ) -> Result<bool, AppError> {
         let now = self.twilio_of(store).await?;
         Ok(now.is_some_and(|(_, now)| now.is_same_login(used)))
     }

@@ -1,6 +1,8 @@
 #![doc = include_str!("README.md")]
 
 #[cfg(test)]
+pub(crate) mod absent;
+#[cfg(test)]
 mod contract;
 mod handler;
 mod job;

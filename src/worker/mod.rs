@@ -50,6 +50,23 @@ pub async fn keep_months(app: App, life: Lifecycle) {
     }
 }
 
+/// How often what is over is swept out.
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
+
+/// Sweeps out what is over and would otherwise lie there until somebody begins another, until the
+/// process stops.
+pub async fn sweep_for_ever(app: App, life: Lifecycle) {
+    loop {
+        if let Err(error) = app.sweep_consents().await {
+            tracing::warn!(%error, "What is over could not be swept out; trying again");
+        }
+        tokio::select! {
+            () = life.soft().cancelled() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+    }
+}
+
 struct RouteEvent(App);
 
 #[async_trait]

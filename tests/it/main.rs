@@ -14,9 +14,11 @@ mod deploy;
 mod harness;
 mod hooks;
 mod hostile;
+mod many;
 mod postgres;
 mod schema;
 mod secrets;
 mod story;
+mod suspension;
 #[path = "../chaos/verdict.rs"]
 mod verdict;

@@ -190,6 +190,7 @@ impl Service {
             hook_url: made["hook_url"].as_str().unwrap().to_owned(),
             hook_secret: WebhookSecret::parse(made["hook_secret"].as_str().unwrap()).unwrap(),
             token: token["token"].as_str().unwrap().to_owned(),
+            id,
         }
     }
 }
@@ -215,6 +216,7 @@ fn read(path: &Path) -> String {
 pub(crate) struct Tenant {
     base: String,
     http: reqwest::Client,
+    pub(crate) id: String,
     pub(crate) hook_url: String,
     pub(crate) hook_secret: WebhookSecret,
     pub(crate) token: String,
