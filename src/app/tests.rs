@@ -580,6 +580,30 @@ async fn a_hold_whose_cause_went_away_meanwhile_does_not_last() {
 }
 
 #[tokio::test]
+async fn a_release_that_a_crash_cut_short_is_ended_later() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    scene.app.stop_sending(scene.tenant, "me").await.unwrap();
+    let d = scene.tell("INV-1").await;
+    scene.app.release_forgotten().await.unwrap();
+    assert_eq!(scene.state(d.id).await, DeliveryState::Held);
+    // The switch was lifted, and the process ended before it released anything.
+    let store = scene.app.tenant(scene.tenant);
+    store
+        .lift_stop("me".to_owned(), scene.app.now())
+        .await
+        .unwrap();
+    scene.drain().await;
+    assert_eq!(scene.state(d.id).await, DeliveryState::Held);
+    scene.app.release_forgotten().await.unwrap();
+    scene.drain().await;
+    assert_eq!(
+        (scene.state(d.id).await, scene.taken()),
+        (DeliveryState::Accepted, 1)
+    );
+}
+
+#[tokio::test]
 async fn without_twilio_it_is_held_until_somebody_connects_it() {
     let scene = Scene::bare().await;
     scene.rule(json!({})).await;
