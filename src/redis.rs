@@ -88,6 +88,11 @@ impl Redis {
         format!("mlc:{}:{{{shard}}}:{name}", self.namespace)
     }
 
+    /// Host and port, for people who look for what is wrong; no name, no password.
+    pub fn address(&self) -> String {
+        self.client.get_connection_info().addr().to_string()
+    }
+
     /// Whether it answers.
     pub async fn ping(&self) -> Result<(), Trouble> {
         let mut connection = self.connection().await?;

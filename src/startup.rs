@@ -15,8 +15,9 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret as _;
 use tokio::runtime::Handle;
+use uuid::Uuid;
 
-use crate::app::{App, Parts};
+use crate::app::{App, Parts, requeue};
 use crate::brakes::{Brakes, Limits};
 use crate::cli::report::Advised;
 use crate::config::Config;
@@ -29,9 +30,10 @@ use crate::crypto::vault::{Vault, WrappedKey};
 use crate::domain::clock::SharedClock;
 use crate::domain::ids::new_v7;
 use crate::lifecycle::Lifecycle;
-use crate::queue::{JobQueue, MemoryQueue, Nowhere, Runner, RunnerConfig, unforeseen};
+use crate::queue::{JobQueue, MemoryQueue, Nowhere, RedisQueue, Runner, RunnerConfig, unforeseen};
+use crate::redis::Redis;
 use crate::store::lock::{DatabaseLock, LockError};
-use crate::store::{Store, StoredDataKey};
+use crate::store::{Store, StoreError, StoredDataKey};
 use crate::telemetry::Metrics;
 use crate::twilio::Twilio;
 use crate::web::hooks::IntakeBudget;
@@ -82,6 +84,9 @@ pub enum Jobs {
     ByHand,
 }
 
+/// Parts of the queue in Redis; more are of use only on a cluster.
+const SHARDS: u16 = 1;
+
 /// How a service is started.
 #[derive(Default)]
 pub struct Options {
@@ -96,9 +101,7 @@ pub async fn build(
     clock: SharedClock,
     jobs: Jobs,
 ) -> anyhow::Result<Built> {
-    let store = Store::open(&database_address(&config.database.url))
-        .await
-        .context("the database cannot be opened")?;
+    let store = open_store(config).await?;
     let pending = store
         .pending_migrations()
         .await
@@ -111,17 +114,24 @@ pub async fn build(
         return Err(Advised::new(what, advice).into());
     }
     let (vault, key_origin) = open_vault(config, &store, clock.now()).await?;
+    let redis = open_redis(config, &store).await?;
     let client = http::client().context("the HTTP client cannot be built")?;
-    let queue: Arc<dyn JobQueue> = match jobs {
-        Jobs::Elsewhere => Arc::new(Nowhere),
-        Jobs::Here | Jobs::ByHand => Arc::new(MemoryQueue::new(clock.clone())),
+    let queue: Arc<dyn JobQueue> = match (&redis, jobs) {
+        (Some(redis), _) => Arc::new(RedisQueue::new(redis.clone(), clock.clone(), SHARDS)),
+        (None, Jobs::Elsewhere) => Arc::new(Nowhere),
+        (None, Jobs::Here | Jobs::ByHand) => Arc::new(MemoryQueue::new(clock.clone())),
+    };
+    let limits = Limits::twilio();
+    let brakes = match redis {
+        Some(redis) => Brakes::shared(limits, clock.clone(), unforeseen(), redis, "twilio"),
+        None => Brakes::new(limits, clock.clone(), unforeseen()),
     };
     let app = App::new(Parts {
         queue,
         vault,
         passwords: Passwords::default(),
         twilio: Twilio::new(client.clone(), config.twilio.sandbox.as_ref()),
-        brakes: Brakes::new(Limits::twilio(), clock.clone(), unforeseen()),
+        brakes,
         zoho_tokens: AccessTokens::new(ZohoOAuth::new(client), clock.clone()),
         zoho_sandbox: config.zoho.sandbox.clone(),
         public_url,
@@ -139,9 +149,7 @@ pub async fn build(
 pub async fn migrate(config: &Config, now: DateTime<Utc>) -> anyhow::Result<()> {
     let file = config.database.url.file();
     let existed = file.is_some_and(|f| f.metadata().is_ok_and(|m| m.len() > 0));
-    let store = Store::open(&database_address(&config.database.url))
-        .await
-        .context("the database cannot be opened")?;
+    let store = open_store(config).await?;
     let pending = store
         .pending_migrations()
         .await
@@ -221,7 +229,7 @@ pub async fn serve(
     let life = Lifecycle::new();
     let runner = runner(config, &app, clock);
     if options.jobs == Jobs::Here {
-        start_workers(&app, &runner, &life);
+        start_workers(config, &app, &runner, &life);
     }
     if let Some(metrics) = options.metrics.clone() {
         drop(life.spawn("metrics", keep_metrics(metrics, life.clone())));
@@ -252,7 +260,7 @@ pub async fn work(config: &Config, clock: SharedClock) -> anyhow::Result<Working
     let Built { app, key_origin } = built;
     let life = Lifecycle::new();
     let runner = runner(config, &app, clock);
-    start_workers(&app, &runner, &life);
+    start_workers(config, &app, &runner, &life);
     Ok(Working {
         app,
         life,
@@ -274,12 +282,19 @@ fn runner(config: &Config, app: &App, clock: SharedClock) -> Arc<Runner> {
     ))
 }
 
-fn start_workers(app: &App, runner: &Arc<Runner>, life: &Lifecycle) {
+fn start_workers(config: &Config, app: &App, runner: &Arc<Runner>, life: &Lifecycle) {
     let (app, here) = (app.clone(), life.clone());
+    let hears_pushes = config.queue.redis_url.is_some() || config.database.url.file().is_some();
+    let every = if hears_pushes {
+        requeue::EVERY
+    } else {
+        requeue::EVERY_ALONE
+    };
     drop(life.spawn(
         "requeue",
-        worker::requeue_for_ever(app.clone(), here.clone()),
+        worker::requeue_for_ever(app.clone(), here.clone(), every),
     ));
+    drop(life.spawn("sweep", worker::sweep_for_ever(app.clone(), here.clone())));
     drop(life.spawn("months", worker::keep_months(app, here)));
     drop(life.spawn("runner", runner.clone().run(life.clone())));
 }
@@ -365,6 +380,20 @@ async fn keep_metrics(metrics: Metrics, life: Lifecycle) {
     }
 }
 
+/// Prepares the way to Redis, if there is one; it need not answer yet. Installations that share a
+/// server are kept apart by the first data key, which no two databases have in common.
+async fn open_redis(config: &Config, store: &Store) -> anyhow::Result<Option<Redis>> {
+    let Some(url) = &config.queue.redis_url else {
+        return Ok(None);
+    };
+    let keys = store.platform().data_keys().await;
+    let keys = keys.context("the data keys cannot be read")?;
+    let installation = keys.first().map_or(Uuid::nil(), |key| key.id);
+    let redis = Redis::open(url, &installation.simple().to_string());
+    let redis = redis.context("REDIS_URL cannot be used")?;
+    Ok(Some(redis))
+}
+
 /// Finds the master key and unwraps the data keys; on an empty database both are made.
 async fn open_vault(
     config: &Config,
@@ -407,6 +436,17 @@ fn wrapped(row: StoredDataKey) -> WrappedKey {
         id: row.id,
         master_key_id: MasterKeyId::from_stored(row.master_key_id),
         wrapped: row.wrapped,
+    }
+}
+
+async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    match Store::open(&database_address(&config.database.url)).await {
+        Err(forgetful @ StoreError::Forgetful) => {
+            let advice = "set it to on for this database, for example with \
+                          ALTER DATABASE … SET synchronous_commit = on";
+            Err(Advised::new(forgetful.to_string(), advice).into())
+        }
+        opened => opened.context("the database cannot be opened"),
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod dialect;
 mod m20261122_000001_first;
+mod m20261122_000002_consents;
+mod m20261122_000003_suspension;
 
 use sea_orm_migration::prelude::*;
 
@@ -15,6 +17,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_first::Migration)]
+        vec![
+            Box::new(m20261122_000001_first::Migration),
+            Box::new(m20261122_000002_consents::Migration),
+            Box::new(m20261122_000003_suspension::Migration),
+        ]
     }
 }

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::keys::HOOK_SECRET;
 use super::{App, AppError, FieldProblem};
 use crate::crypto::password::NewPassword;
-use crate::crypto::token::{self, NewToken, TokenDigest};
+use crate::crypto::token::{self, NewToken, SetupCode, TokenDigest};
 use crate::domain::ids::{ApiTokenId, ConnectionId, TenantId, UserId};
 use crate::domain::money::Currency;
 use crate::domain::phone::CountryCode;
@@ -47,6 +47,28 @@ pub struct SettingsInput {
 }
 
 impl App {
+    /// The code that opens the set-up page while nobody can sign in: the same in every process on
+    /// one database, and kept nowhere.
+    pub fn setup_code(&self) -> Result<SetupCode, AppError> {
+        let secret = self.parts.vault.derive("set-up code")?;
+        Ok(SetupCode::derived(&secret))
+    }
+
+    /// Makes the first person of an empty instance, as an operator; `None` when somebody was faster,
+    /// here or in another process.
+    pub async fn create_first_operator(
+        &self,
+        email: &str,
+        password: SecretString,
+    ) -> Result<Option<UserId>, AppError> {
+        let email = parse_email(email).map_err(|p| AppError::Invalid(vec![p]))?;
+        let user = self.new_user(email, password, true).await?;
+        let id = user.id;
+        let platform = self.store().platform();
+        let is_first = platform.create_first_user(user, self.now()).await?;
+        Ok(is_first.then_some(id))
+    }
+
     /// Makes a person who may see every tenant of this service.
     pub async fn create_operator(
         &self,
@@ -97,6 +119,7 @@ impl App {
                 slug: slug_from_name(&typed.name),
                 name: typed.name,
                 is_suspended: false,
+                suspended_for: String::new(),
                 country: typed.country,
                 zone: typed.zone,
                 currency: typed.currency,

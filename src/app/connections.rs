@@ -147,7 +147,7 @@ impl App {
             now,
         };
         store.save_connection(save).await?;
-        self.parts.brakes.release(connection.id.uuid());
+        self.parts.brakes.release(connection.id.uuid()).await;
         let holds = vec![Hold::NoConnection, Hold::Broken];
         self.release(
             tenant,
@@ -196,6 +196,11 @@ impl App {
                 }
             },
         };
+        if !self.is_current(&store, &access).await? {
+            return Err(AppError::Conflict(
+                "Twilio was connected anew meanwhile; try again".to_owned(),
+            ));
+        }
         let state = if result.is_good {
             ConnectionState::Ready
         } else {

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::connections::TwilioAccess;
-use super::outcome::{Sent, tell_brakes};
+use super::outcome::{Sent, Verdict};
 use super::{App, AppError, job};
-use crate::brakes::{Admission, Permit};
+use crate::brakes::{Admission, Limits, Permit};
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::ids::{AttemptId, DeliveryId, TenantId};
@@ -22,6 +22,9 @@ const CALL: Duration = Duration::from_secs(15);
 
 /// How long a worker has a delivery: the call, its margin, and both commits.
 const LEASE: Duration = Duration::from_secs(30);
+
+// A permit that is thought lost while its call still runs would let one more go.
+const _: () = assert!(LEASE.as_secs() < Limits::twilio().permit_life.as_secs());
 
 /// How often a claim is tried again at once after something moved.
 const CLAIMS: usize = 4;
@@ -72,7 +75,7 @@ impl App {
                 Ready::Yes(connection, access) => (connection, access),
                 Ready::No(next) => return Ok(next),
             };
-            let permit = match self.parts.brakes.admit(connection.id.uuid()) {
+            let permit = match self.parts.brakes.admit(connection.id.uuid()).await {
                 Admission::Go(permit) => permit,
                 Admission::Wait(span, _) => return Ok(Next::In(span)),
             };
@@ -117,9 +120,12 @@ impl App {
             return Ok(Ready::No(self.expire(store, d).await?));
         }
         if tenant.is_suspended {
-            let why = "This account is suspended. Ask the operator of this service";
+            let why = format!(
+                "This account is suspended ({}). Ask the operator of this service",
+                tenant.suspended_for
+            );
             return self
-                .hold(store, d, Hold::Suspended, why)
+                .hold(store, d, Hold::Suspended, &why)
                 .await
                 .map(Ready::No);
         }
@@ -208,7 +214,7 @@ impl App {
             .twilio
             .create(&access.account, &message, time)
             .await;
-        let wait = tell_brakes(permit, &outcome);
+        let verdict = Verdict::of(&outcome);
         let sent = Sent {
             delivery: d,
             connection,
@@ -217,8 +223,11 @@ impl App {
             started_at: now,
             lease_until,
         };
-        // The outcome first: nothing that fails beside it may lose it.
-        self.settle(store, &sent, outcome).await?;
+        // The outcome before all else, and beside the brakes, which may have to wait for Redis:
+        // nothing may lose it.
+        let (settled, wait) =
+            tokio::join!(self.settle(store, &sent, outcome), verdict.tell(permit));
+        settled?;
         if let Some(wait) = wait {
             let until_then = self.now() + TimeDelta::from_std(wait).unwrap_or_default();
             store.pause_connection(connection.id, until_then).await?;

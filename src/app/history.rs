@@ -46,6 +46,8 @@ pub struct Overview {
     /// Whether Twilio ever took a message.
     pub has_sent: bool,
     pub has_rules: bool,
+    /// Whether what hands out work to the workers answers.
+    pub queue_answers: bool,
 }
 
 /// A page of the history.
@@ -102,6 +104,7 @@ impl App {
             twilio: store.connection(Provider::Twilio).await?,
             has_sent: store.count_deliveries(&TAKEN, 1).await? > 0,
             has_rules: !store.rules().await?.is_empty(),
+            queue_answers: self.queue_answers().await,
         })
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -53,14 +53,14 @@ pub enum Received {
 impl App {
     /// The hook behind a token; what is known may be five seconds old, what is unknown one.
     pub async fn hook(&self, token: &str) -> Result<Option<Arc<Hook>>, AppError> {
-        if let Some(hook) = self.caches.hooks.known.get(token).await {
-            return Ok(Some(hook));
-        }
-        if self.caches.hooks.unknown.contains_key(token) {
-            return Ok(None);
+        let cache = &self.caches.hooks;
+        // Before the first look: an entry is as old as what was read for it.
+        let (since, change) = (self.now(), cache.change());
+        if let Some(hook) = cache.get(token, since).await {
+            return Ok(hook);
         }
         let Some(target) = self.store().platform().hook(Provider::Zoho, token).await? else {
-            self.caches.hooks.unknown.insert(token.to_owned(), ()).await;
+            cache.keep(token, None, since, change).await;
             return Ok(None);
         };
         let secrets = self
@@ -71,11 +71,7 @@ impl App {
             .filter_map(|(_, secret)| WebhookSecret::parse(secret.expose_secret()).ok())
             .collect();
         let hook = Arc::new(Hook { target, secrets });
-        self.caches
-            .hooks
-            .known
-            .insert(token.to_owned(), hook.clone())
-            .await;
+        cache.keep(token, Some(hook.clone()), since, change).await;
         Ok(Some(hook))
     }
 
@@ -146,8 +142,7 @@ impl App {
 
     /// A rotated secret or hook takes effect here at once; elsewhere within five seconds.
     pub(super) fn forget_hooks(&self) {
-        self.caches.hooks.known.invalidate_all();
-        self.caches.hooks.unknown.invalidate_all();
+        self.caches.hooks.forget();
     }
 }
 
@@ -203,24 +198,72 @@ fn path_text(path_type: Option<EventType>, label: &str) -> String {
     }
 }
 
-/// Hooks for five seconds, unknown tokens for one.
+/// How long a hook, its secrets and its tenant's status are believed: what another process changes
+/// takes effect here that much later at most.
+const BELIEVED: TimeDelta = TimeDelta::seconds(5);
+
+/// How long a token is believed to be nobody's.
+const DISBELIEVED: TimeDelta = TimeDelta::seconds(1);
+
+/// What was read of a token, and when. The age is told by the app's clock; should that be set back,
+/// the cache's own time to live, by the machine's, is the bound.
 pub(super) struct HookCache {
-    known: Cache<String, Arc<Hook>>,
-    unknown: Cache<String, ()>,
+    known: Cache<String, (DateTime<Utc>, Arc<Hook>)>,
+    unknown: Cache<String, DateTime<Utc>>,
+    /// How many changes were made in this process: what was read before one is not kept after it.
+    changes: AtomicU64,
 }
 
 impl HookCache {
     pub(super) fn new() -> Self {
+        let life = |span: TimeDelta| span.to_std().unwrap_or_default();
         Self {
             known: Cache::builder()
                 .max_capacity(10_000)
-                .time_to_live(Duration::from_secs(5))
+                .time_to_live(life(BELIEVED))
                 .build(),
             unknown: Cache::builder()
                 .max_capacity(10_000)
-                .time_to_live(Duration::from_secs(1))
+                .time_to_live(life(DISBELIEVED))
                 .build(),
+            changes: AtomicU64::new(0),
         }
+    }
+
+    /// What is known of a token: its hook, that there is none, or nothing.
+    async fn get(&self, token: &str, now: DateTime<Utc>) -> Option<Option<Arc<Hook>>> {
+        let is_young = |since: DateTime<Utc>, most| now - since < most;
+        if let Some((since, hook)) = self.known.get(token).await
+            && is_young(since, BELIEVED)
+        {
+            return Some(Some(hook));
+        }
+        let since = self.unknown.get(token).await?;
+        is_young(since, DISBELIEVED).then_some(None)
+    }
+
+    /// Keeps what was read at `since`, unless something was changed here after `change` was noted.
+    async fn keep(&self, token: &str, hook: Option<Arc<Hook>>, since: DateTime<Utc>, change: u64) {
+        let key = token.to_owned();
+        match hook {
+            Some(hook) => self.known.insert(key, (since, hook)).await,
+            None => self.unknown.insert(key, since).await,
+        }
+        // Only now: a change that comes later than this look forgets the entry itself.
+        if self.change() != change {
+            self.known.invalidate(token).await;
+            self.unknown.invalidate(token).await;
+        }
+    }
+
+    fn change(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    fn forget(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.known.invalidate_all();
+        self.unknown.invalidate_all();
     }
 }
 

@@ -4,7 +4,8 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::{App, AppError};
-use crate::crypto::vault::Place;
+use crate::crypto::master_key::MasterKeyId;
+use crate::crypto::vault::{Place, VaultError, WrappedKey};
 use crate::domain::ids::{ConnectionId, TenantId, new_v7};
 use crate::store::StoredSecret;
 
@@ -46,14 +47,36 @@ impl App {
         connection: ConnectionId,
     ) -> Result<Vec<(String, SecretString)>, AppError> {
         let rows = self.tenant(tenant).secrets(connection, self.now()).await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok((
-                    row.name,
-                    self.parts.vault.open(&place(tenant, row.id), &row.sealed)?,
-                ))
-            })
-            .collect()
+        let mut opened = Vec::with_capacity(rows.len());
+        for row in rows {
+            let secret = self.open(&place(tenant, row.id), &row.sealed).await?;
+            opened.push((row.name, secret));
+        }
+        Ok(opened)
+    }
+
+    /// Opens a sealed text. What another process sealed under a data key that came after our start
+    /// opens as well: the key is fetched then.
+    pub(super) async fn open(
+        &self,
+        place: &Place<'_>,
+        sealed: &[u8],
+    ) -> Result<SecretString, AppError> {
+        let vault = &self.parts.vault;
+        match vault.open(place, sealed) {
+            Err(VaultError::UnknownDataKey { id, .. }) => {
+                let rows = self.store().platform().data_keys().await?;
+                if let Some(row) = rows.into_iter().find(|row| row.id == id) {
+                    vault.admit(&WrappedKey {
+                        id,
+                        master_key_id: MasterKeyId::from_stored(row.master_key_id),
+                        wrapped: row.wrapped,
+                    })?;
+                }
+                Ok(vault.open(place, sealed)?)
+            }
+            opened => Ok(opened?),
+        }
     }
 }
 

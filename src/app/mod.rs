@@ -15,6 +15,8 @@ pub mod ingest;
 pub mod job;
 pub mod keys;
 pub mod look;
+#[cfg(test)]
+mod neighbour_tests;
 mod outcome;
 pub mod poll;
 pub mod receipts;
@@ -24,15 +26,18 @@ pub mod resolve;
 pub mod route;
 pub mod rules;
 pub mod stop;
+pub mod suspend;
 #[cfg(test)]
 mod test_house;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 pub use error::{AppError, FieldProblem};
 
@@ -46,6 +51,9 @@ use crate::queue::{JobQueue, Push};
 use crate::store::{Store, TenantStore};
 use crate::twilio::Twilio;
 use crate::zoho::tokens::AccessTokens;
+
+/// How long anybody waits for the queue's answer: it only wakes workers.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the app is made of; `startup` fills it in.
 pub struct Parts {
@@ -82,7 +90,6 @@ struct Caches {
     rejected: ingest::RejectedLimiter,
     equals: equals::Equals,
     walk: requeue::Walk,
-    consents: books::consent::ConsentCache,
 }
 
 impl App {
@@ -94,7 +101,6 @@ impl App {
             rejected: ingest::RejectedLimiter::default(),
             equals: equals::Equals::default(),
             walk: requeue::Walk::default(),
-            consents: books::consent::ConsentCache::default(),
         };
         Self {
             parts: Arc::new(parts),
@@ -147,14 +153,34 @@ impl App {
         self.parts.store.tenant(id)
     }
 
+    /// Whether the queue answers within a second. While it does not, events are kept all the same,
+    /// and what they ask for is done once it is back.
+    pub async fn queue_answers(&self) -> bool {
+        match timeout(QUEUE_PATIENCE, self.parts.queue.ping()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "The queue does not answer");
+                false
+            }
+            Err(_) => {
+                tracing::warn!("The queue has not answered within a second");
+                false
+            }
+        }
+    }
+
     /// Wakes workers. A push that fails costs nothing but time: the rows wait in the database, and
-    /// `requeue` pushes them again.
+    /// `requeue` pushes them again. So nobody waits long for a queue that hangs.
     async fn wake(&self, jobs: Vec<Push>) {
         if jobs.is_empty() {
             return;
         }
-        if let Err(error) = self.parts.queue.push(jobs).await {
-            tracing::warn!(%error, "The queue took no jobs; requeue will push them");
+        match timeout(QUEUE_PATIENCE, self.parts.queue.push(jobs)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "The queue took no jobs; requeue will push them");
+            }
+            Err(_) => tracing::warn!("The queue hangs; requeue will push its jobs"),
         }
     }
 }

@@ -79,7 +79,12 @@ impl App {
             .await
     }
 
-    async fn is_current(&self, store: &TenantStore, used: &TwilioAccess) -> Result<bool, AppError> {
+    /// Whether a call with these credentials still says something about the connection.
+    pub(super) async fn is_current(
+        &self,
+        store: &TenantStore,
+        used: &TwilioAccess,
+    ) -> Result<bool, AppError> {
         let now = self.twilio_of(store).await?;
         Ok(now.is_some_and(|(_, now)| now.is_same_login(used)))
     }
@@ -241,24 +246,44 @@ fn refusal(code: i32, d: &Delivery) -> String {
     codes::sentence(code, &d.address, Some(&d.recipient))
 }
 
-/// Reports the outcome to the brakes; how long the connection must rest, if it must.
-pub(super) fn tell_brakes(
-    permit: Permit,
-    outcome: &Result<Accepted, SendError>,
-) -> Option<Duration> {
-    match outcome.as_ref().map_err(|e| &e.kind) {
-        Err(SendFailure::Throttled { retry_after, .. }) => Some(permit.throttled(*retry_after)),
-        Err(SendFailure::Ambiguous { .. } | SendFailure::NotSent(Unsent::Unreachable(_))) => {
-            permit.failed();
-            None
+/// What an outcome says about the provider, for the brakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It answers.
+    Answers,
+    /// It wants fewer calls; perhaps after this long.
+    Throttles(Option<Duration>),
+    /// It fails, or nobody knows.
+    Fails,
+    /// Nothing: it was not called.
+    Nothing,
+}
+
+impl Verdict {
+    pub(super) fn of(outcome: &Result<Accepted, SendError>) -> Self {
+        match outcome.as_ref().map_err(|e| &e.kind) {
+            Err(SendFailure::Throttled { retry_after, .. }) => Self::Throttles(*retry_after),
+            Err(SendFailure::Ambiguous { .. } | SendFailure::NotSent(Unsent::Unreachable(_))) => {
+                Self::Fails
+            }
+            Ok(_)
+            | Err(
+                SendFailure::Refused(_)
+                | SendFailure::TryLater { .. }
+                | SendFailure::Credentials(_),
+            ) => Self::Answers,
+            Err(SendFailure::NotSent(_)) => Self::Nothing,
         }
-        Ok(_)
-        | Err(
-            SendFailure::Refused(_) | SendFailure::TryLater { .. } | SendFailure::Credentials(_),
-        ) => {
-            permit.succeeded();
-            None
+    }
+
+    /// Tells the brakes; how long the connection must rest, if it must.
+    pub(super) async fn tell(self, permit: Permit) -> Option<Duration> {
+        match self {
+            Self::Throttles(retry_after) => return Some(permit.throttled(retry_after).await),
+            Self::Fails => permit.failed().await,
+            Self::Answers => permit.succeeded().await,
+            Self::Nothing => drop(permit),
         }
-        Err(SendFailure::NotSent(_)) => None,
+        None
     }
 }

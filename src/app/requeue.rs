@@ -5,8 +5,12 @@ use std::time::Duration;
 use super::{App, AppError, job};
 use crate::store::DueCursor;
 
-/// How often the database is asked for what waits.
+/// How often the database is asked for what waits, where pushes wake workers and only what the queue
+/// lost is to be found.
 pub const EVERY: Duration = Duration::from_secs(5);
+
+/// How often it is asked where nobody hears of what other processes push.
+pub const EVERY_ALONE: Duration = Duration::from_secs(1);
 
 /// How many rows of each kind one look takes.
 const AT_ONCE: u64 = 2000;

@@ -66,13 +66,12 @@ impl App {
         let old = self.rule(tenant, id).await?;
         let rule = Rule {
             definition: self.definition(tenant, definition).await?,
-            enabled: switches.enabled.unwrap_or(old.enabled),
-            position: switches.position.unwrap_or(old.position),
             ..old
         };
+        let given = (switches.enabled, switches.position);
         let store = self.tenant(tenant);
         if !store
-            .update_rule(rule, actor.to_owned(), self.now())
+            .update_rule(rule, given, actor.to_owned(), self.now())
             .await?
         {
             return Err(AppError::NotFound("rule"));

@@ -23,6 +23,15 @@ impl App {
         self.release(tenant, vec![Hold::Stopped], &sentence).await
     }
 
+    /// Ends what a process left undone that ended while it released deliveries.
+    pub async fn release_forgotten(&self) -> Result<(), AppError> {
+        for (tenant, hold) in self.store().platform().forgotten_holds().await? {
+            let sentence = "Released: what it waited for is over";
+            self.release(tenant, vec![hold], sentence).await?;
+        }
+        Ok(())
+    }
+
     /// Puts held deliveries back into the queue, a few hundred at a time.
     pub(super) async fn release(
         &self,

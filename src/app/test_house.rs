@@ -14,10 +14,11 @@ use crate::brakes::{Brakes, Limits};
 use crate::config::web::PublicUrl;
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::Passwords;
+use crate::crypto::token;
 use crate::crypto::vault::Vault;
 use crate::domain::clock::FixedClock;
 use crate::domain::ids::{TenantId, new_v7};
-use crate::queue::MemoryQueue;
+use crate::queue::test_queue::test_queue;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
 use crate::store::Store;
 use crate::store::test_database::TestDatabase;
@@ -32,6 +33,7 @@ pub(super) struct House {
     pub(super) sandbox: SandboxHandle,
     pub(super) tenant: TenantId,
     pub(super) database: TestDatabase,
+    vault: Vault,
 }
 
 impl House {
@@ -44,26 +46,11 @@ impl House {
             .unwrap();
         let base = Url::parse(sandbox.base_url()).unwrap();
         let database = TestDatabase::migrated().await;
-        let store = Store::open(&database.url()).await.unwrap();
         let vault = Vault::new(MasterKey::generate(), &[]).unwrap();
         vault
             .admit(&vault.new_data_key(new_v7(start)).unwrap())
             .unwrap();
-        let app = App::new(Parts {
-            store,
-            queue: Arc::new(MemoryQueue::new(clock.clone())),
-            vault,
-            passwords: Passwords::default(),
-            clock: clock.clone(),
-            twilio: Twilio::new(http.clone(), Some(&base)),
-            brakes: Brakes::new(Limits::twilio(), clock.clone(), StdRng::seed_from_u64(7)),
-            zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
-            zoho_sandbox: Some(base),
-            public_url: PublicUrl::parse("http://127.0.0.1:8080").unwrap(),
-            is_sandboxed: true,
-            lease_owner: "test".to_owned(),
-            runtime: tokio::runtime::Handle::current(),
-        });
+        let app = app(&database, &vault, &clock, &base).await;
         let created = app
             .create_tenant(TenantInput {
                 name: "Zillum".to_owned(),
@@ -81,6 +68,42 @@ impl House {
             sandbox,
             tenant: created.id,
             database,
+            vault,
         }
     }
+
+    /// Another process on the same database, with a memory of its own.
+    pub(super) async fn neighbour(&self) -> App {
+        self.process_on(&self.database).await
+    }
+
+    /// A process with the same keys on some database.
+    pub(super) async fn process_on(&self, database: &TestDatabase) -> App {
+        self.process(database, &self.vault).await
+    }
+
+    /// A process on some database.
+    pub(super) async fn process(&self, database: &TestDatabase, vault: &Vault) -> App {
+        let base = Url::parse(self.sandbox.base_url()).unwrap();
+        app(database, vault, &self.clock, &base).await
+    }
+}
+
+async fn app(database: &TestDatabase, vault: &Vault, clock: &Arc<FixedClock>, base: &Url) -> App {
+    let http = crate::http::client().unwrap();
+    App::new(Parts {
+        store: Store::open(&database.url()).await.unwrap(),
+        queue: test_queue(clock.clone()),
+        vault: vault.clone(),
+        passwords: Passwords::default(),
+        clock: clock.clone(),
+        twilio: Twilio::new(http.clone(), Some(base)),
+        brakes: Brakes::new(Limits::twilio(), clock.clone(), StdRng::seed_from_u64(7)),
+        zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
+        zoho_sandbox: Some(base.clone()),
+        public_url: PublicUrl::parse("http://127.0.0.1:8080").unwrap(),
+        is_sandboxed: true,
+        lease_owner: token::hook(),
+        runtime: tokio::runtime::Handle::current(),
+    })
 }

@@ -23,7 +23,7 @@ use crate::domain::decision::DecisionKind;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::ids::{AttemptId, ConnectionId, DeliveryId, EventId, new_v7};
-use crate::queue::MemoryQueue;
+use crate::queue::test_queue::test_queue;
 use crate::sandbox::twilio::{
     CallbackPlan, CallbackRule, Fault, FaultKind, FaultOrder, MessageFilter, On, Settings,
 };
@@ -74,7 +74,7 @@ impl Scene {
         let base: url::Url = sandbox.base_url().parse().unwrap();
         let app = App::new(Parts {
             store,
-            queue: Arc::new(MemoryQueue::new(clock.clone())),
+            queue: test_queue(clock.clone()),
             vault,
             passwords: Passwords::default(),
             clock: clock.clone(),
@@ -577,6 +577,30 @@ async fn a_hold_whose_cause_went_away_meanwhile_does_not_last() {
     assert_eq!(scene.state(d.id).await, DeliveryState::Queued);
     scene.drain().await;
     assert_eq!(scene.taken(), 1);
+}
+
+#[tokio::test]
+async fn a_release_that_a_crash_cut_short_is_ended_later() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    scene.app.stop_sending(scene.tenant, "me").await.unwrap();
+    let d = scene.tell("INV-1").await;
+    scene.app.release_forgotten().await.unwrap();
+    assert_eq!(scene.state(d.id).await, DeliveryState::Held);
+    // The switch was lifted, and the process ended before it released anything.
+    let store = scene.app.tenant(scene.tenant);
+    store
+        .lift_stop("me".to_owned(), scene.app.now())
+        .await
+        .unwrap();
+    scene.drain().await;
+    assert_eq!(scene.state(d.id).await, DeliveryState::Held);
+    scene.app.release_forgotten().await.unwrap();
+    scene.drain().await;
+    assert_eq!(
+        (scene.state(d.id).await, scene.taken()),
+        (DeliveryState::Accepted, 1)
+    );
 }
 
 #[tokio::test]

@@ -1,13 +1,15 @@
 //! The brake of one connection: pause, breaker, concurrency and rate, asked in this order, since
 //! only the last one spends something by being asked.
+//!
+//! `lua/` reckons the same for all processes, step by step and to the microsecond: whoever changes
+//! one changes the other, and a test compares them.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rand::RngExt;
-use rand::rngs::StdRng;
 
 use super::breaker::{Breaker, BreakerState, Gate};
+use super::lot::{Lot, whole};
 use super::{Limits, Reason, Status, later, left, span};
 
 /// What a call is thought to take before one was seen.
@@ -76,25 +78,38 @@ impl Brake {
         &mut self,
         now: DateTime<Utc>,
         limits: &Limits,
-        rng: &mut StdRng,
+        lot: Lot,
     ) -> Result<Ticket, (Duration, Reason)> {
         self.touched = now;
         if let Some((from, reason)) = self.refusal(now, limits) {
-            return Err((self.place(from, now, limits, rng), reason));
+            return Err((self.place(from, now, limits, lot), reason));
         }
         let probe = self.breaker.gate(now, &limits.breaker) == Gate::Probe;
-        if probe {
-            self.breaker.probe_begins();
-        }
         if let Some(rate) = limits.rate {
             self.next_even = later(self.next_even.max(now), rate.interval());
         }
+        Ok(self.goes(now, probe))
+    }
+
+    /// Counts a call that all processes together let go. It is newer word of the provider than a
+    /// breaker that opened here, so its answer counts as a probe's. Of the rate here it spends
+    /// nothing: that is one process's share, which all together outrun.
+    pub(super) fn note(&mut self, now: DateTime<Utc>, limits: &Limits) -> Ticket {
+        self.touched = now;
+        let probe = self.breaker.gate(now, &limits.breaker) != Gate::Pass;
+        self.goes(now, probe)
+    }
+
+    const fn goes(&mut self, now: DateTime<Utc>, probe: bool) -> Ticket {
+        if probe {
+            self.breaker.probe_begins();
+        }
         self.in_flight += 1;
-        Ok(Ticket {
+        Ticket {
             began: now,
             pauses: self.pauses,
             probe,
-        })
+        }
     }
 
     /// From when on it is worth asking again, and why not now.
@@ -113,8 +128,7 @@ impl Brake {
             return Some((later(now, self.step(limits)), Reason::Concurrency));
         }
         let rate = limits.rate?;
-        let ahead = rate.interval().saturating_mul(rate.burst.saturating_sub(1));
-        let from = self.next_even.checked_sub_signed(span(ahead))?;
+        let from = self.next_even.checked_sub_signed(span(rate.ahead()))?;
         (now < from).then_some((from, Reason::Rate))
     }
 
@@ -124,13 +138,13 @@ impl Brake {
         from: DateTime<Utc>,
         now: DateTime<Utc>,
         limits: &Limits,
-        rng: &mut StdRng,
+        lot: Lot,
     ) -> Duration {
         let mut at = self.line_end.max(from);
         if at <= later(from, LINE) {
             self.line_end = later(at, self.step(limits));
         } else {
-            at = later(from, rng.random_range(Duration::ZERO..=LINE));
+            at = later(from, lot.of(LINE));
         }
         left(now, at).max(Duration::from_millis(1))
     }
@@ -139,7 +153,7 @@ impl Brake {
     /// worse when a free place waits than when somebody asks twice.
     fn step(&self, limits: &Limits) -> Duration {
         let width = u32::try_from(limits.concurrency.max(1)).unwrap_or(u32::MAX);
-        let served = self.call * 4 / 5 / width;
+        let served = whole(self.call * 4 / 5 / width);
         limits
             .rate
             .map_or(served, |rate| served.max(rate.interval()))
@@ -151,7 +165,7 @@ impl Brake {
         report: Report,
         now: DateTime<Utc>,
         limits: &Limits,
-        rng: &mut StdRng,
+        lot: Lot,
     ) {
         self.touched = now;
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -160,11 +174,11 @@ impl Brake {
         }
         if report != Report::Nothing {
             let took = left(ticket.began, now).clamp(SHORTEST_CALL, LONGEST_CALL);
-            self.call = self.call * 7 / 8 + took / 8;
+            self.call = whole(self.call * 7 / 8 + took / 8);
         }
         match report {
             Report::Nothing => {}
-            Report::Failed => self.breaker.failed(ticket.probe, now, &limits.breaker, rng),
+            Report::Failed => self.breaker.failed(ticket.probe, now, &limits.breaker, lot),
             Report::Succeeded => {
                 self.breaker.answered(ticket.probe);
                 if ticket.pauses == self.pauses {
@@ -174,7 +188,7 @@ impl Brake {
             Report::Throttled(retry_after) => {
                 // It refuses, but it answers.
                 self.breaker.answered(ticket.probe);
-                self.throttled(ticket, retry_after, now, limits, rng);
+                self.throttled(ticket, retry_after, now, limits, lot);
             }
         }
     }
@@ -185,15 +199,15 @@ impl Brake {
         retry_after: Option<Duration>,
         now: DateTime<Utc>,
         limits: &Limits,
-        rng: &mut StdRng,
+        lot: Lot,
     ) {
         if ticket.pauses == self.pauses {
             self.pauses += 1;
             self.throttles = self.throttles.saturating_add(1);
-            self.pause_until(later(now, limits.pause.time(self.throttles, rng)));
+            self.pause_until(later(now, limits.pause.time(self.throttles, lot)));
         }
         if let Some(asked) = retry_after {
-            self.pause_until(later(now, asked.min(limits.longest_retry_after)));
+            self.pause_until(later(now, whole(asked.min(limits.longest_retry_after))));
         }
     }
 
@@ -218,6 +232,7 @@ impl Brake {
             in_flight: self.in_flight,
             paused_until: self.paused_until.filter(|until| now < *until),
             breaker: self.breaker.state(now),
+            is_alone: false,
         }
     }
 

@@ -4,8 +4,8 @@
 //! for it, so no timer runs.
 
 use chrono::{DateTime, Utc};
-use rand::rngs::StdRng;
 
+use super::lot::Lot;
 use super::{BreakerLimits, later};
 
 /// How the breaker stands.
@@ -20,6 +20,17 @@ pub enum BreakerState {
     },
     /// Single calls try whether the provider is back.
     HalfOpen,
+}
+
+impl BreakerState {
+    /// The state of a breaker that opened until then, if it did.
+    pub(super) fn at(open_until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Self {
+        match open_until {
+            None => Self::Closed,
+            Some(until) if now < until => Self::Open { until },
+            Some(_) => Self::HalfOpen,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -46,11 +57,7 @@ pub(super) enum Gate {
 
 impl Breaker {
     pub(super) fn state(&self, now: DateTime<Utc>) -> BreakerState {
-        match self.open_until {
-            None => BreakerState::Closed,
-            Some(until) if now < until => BreakerState::Open { until },
-            Some(_) => BreakerState::HalfOpen,
-        }
+        BreakerState::at(self.open_until, now)
     }
 
     pub(super) fn gate(&self, now: DateTime<Utc>, limits: &BreakerLimits) -> Gate {
@@ -86,7 +93,7 @@ impl Breaker {
         probe: bool,
         now: DateTime<Utc>,
         limits: &BreakerLimits,
-        rng: &mut StdRng,
+        lot: Lot,
     ) {
         let opens = match self.state(now) {
             BreakerState::Closed => {
@@ -99,7 +106,7 @@ impl Breaker {
         if opens {
             self.failures = 0;
             self.openings = self.openings.saturating_add(1);
-            self.open_until = Some(later(now, limits.open.time(self.openings, rng)));
+            self.open_until = Some(later(now, limits.open.time(self.openings, lot)));
         }
     }
 

@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use rand::RngExt;
-use rand::rngs::StdRng;
+use super::lot::{Lot, whole};
 
 /// The limits of one connection.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +20,9 @@ pub struct Limits {
     pub breaker: BreakerLimits,
     /// Idle connections are forgotten after this long.
     pub forget_after: Duration,
+    /// A shared permit that nobody gave back for so long is thought lost with its process. Longer
+    /// than any call takes.
+    pub permit_life: Duration,
 }
 
 /// So many calls in so much time.
@@ -75,6 +77,8 @@ impl Limits {
                 probes: 1,
             },
             forget_after: Duration::from_mins(10),
+            // A call ends within the 30 seconds of its delivery's lease, or is not begun.
+            permit_life: Duration::from_secs(45),
         }
     }
 
@@ -97,20 +101,40 @@ impl Limits {
             ..Self::twilio()
         }
     }
+
+    /// What one process of `processes` may do when it cannot ask the others.
+    pub(super) fn share(&self, processes: u32) -> Self {
+        let part = |whole: u32| (whole / processes.max(1)).max(1);
+        let width = usize::try_from(processes.max(1)).unwrap_or(usize::MAX);
+        Self {
+            concurrency: (self.concurrency / width).max(1),
+            rate: self.rate.map(|rate| Rate {
+                calls: part(rate.calls),
+                per: rate.per,
+                burst: part(rate.burst),
+            }),
+            ..*self
+        }
+    }
 }
 
 impl Rate {
     /// The time between two calls that keep the rate evenly.
     pub(super) fn interval(&self) -> Duration {
-        self.per / self.calls.max(1)
+        whole(self.per / self.calls.max(1))
+    }
+
+    /// How far ahead of an even rate a burst may run.
+    pub(super) fn ahead(&self) -> Duration {
+        self.interval().saturating_mul(self.burst.saturating_sub(1))
     }
 }
 
 impl Growth {
     /// The time number `times`, counted from 1.
-    pub(super) fn time(&self, times: u32, rng: &mut StdRng) -> Duration {
+    pub(super) fn time(&self, times: u32, lot: Lot) -> Duration {
         let doublings = times.saturating_sub(1).min(31);
-        let half = self.first.saturating_mul(1 << doublings).min(self.cap) / 2;
-        half + rng.random_range(Duration::ZERO..=half)
+        let half = whole(self.first.saturating_mul(1 << doublings).min(self.cap) / 2);
+        half + lot.of(half)
     }
 }

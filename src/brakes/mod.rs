@@ -1,48 +1,86 @@
-//! Brakes per connection: concurrency, rate, pause and breaker, in the process.
+//! Brakes per connection: concurrency, rate, pause and breaker, in the process or shared.
 //!
 //! A call that may not go is told when to come back and never waits here: its job snoozes. The
 //! surprising part is that the waits are *places in a line*: callers who are refused together are told
 //! different times, or a backlog of 100,000 would knock again all at once, and again.
 //!
-//! Only counters live here. A pause that must outlive the process is kept in the database by
-//! whoever was told of it, and given back with [`Brakes::pause_until`].
+//! Only counters live here. A pause that must outlive them is kept in the database by whoever was
+//! told of it, and given back with [`Brakes::pause_until`].
+//!
+//! # Two back ends
+//!
+//! [`Brakes::new`] reckons in the process (`local.rs`, `brake.rs`, `breaker.rs`), [`Brakes::shared`] in
+//! Redis for all processes (`link.rs`, `shared.rs`, `lua/`). They reckon the same to the microsecond;
+//! time and chance always come from the caller. Processes on several machines should agree on the
+//! time to within seconds, since instants of one are read by another.
+//!
+//! ```text
+//!  mlc:<namespace>:{<connection>}:twilio:brake     hash: pause, breaker, rate, line, length of a call
+//!  mlc:<namespace>:{<connection>}:twilio:permits   sorted set: calls in flight, by when they are lost
+//!  mlc:<namespace>:{<connection>}:twilio:probes    sorted set: those of them that try a broken provider
+//!
+//!        admit.lua            the call            end.lua
+//!  ask ───────────► permit ─────────────► report ─────────► counters, pause, breaker
+//!        └────────► wait, reason                └─ process killed: lost after `permit_life`
+//! ```
+//!
+//! Asking and ending are one round trip each, over one connection that all callers share. Every key
+//! expires: the sets when their last permit is lost, the hash [`Limits::forget_after`] after nothing in
+//! it matters any more. Nothing is asked while nothing is sent.
+//!
+//! # When Redis is gone
+//!
+//! Redis never stops a call and its absence never lets one go unbraked. A call waits for Redis at the
+//! most 250 ms; after a failure Redis is not asked for a second, then one caller tries. Meanwhile (and
+//! while the first connection is being made) each process keeps to one part in [`SHARE`] of the
+//! limits by itself. What it knows then is not nothing: all its calls were counted in the process as
+//! well, so its own pauses, its breaker and what it has in flight hold on. Calls let go by the one are
+//! unknown to the other, so for the length of a call after each change the processes' shares may be in
+//! flight on top of the limit; a 429 corrects that. What Redis did not hear (permits given back, pauses,
+//! releases) is told when it is back. A Redis that comes back empty counts anew, and the ends of calls
+//! from before still teach it what they met.
 
 mod brake;
 mod breaker;
 mod limits;
+mod link;
+mod local;
+mod lot;
+mod shared;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use self::brake::{Brake, Report, Ticket};
+use self::brake::{Report, Ticket};
 pub use self::breaker::BreakerState;
 pub use self::limits::{BreakerLimits, Growth, Limits, Rate};
+use self::link::Link;
+use self::local::Local;
+use self::lot::{Lot, whole_instant};
+use self::shared::{Loan, Moment, Shared};
 use crate::domain::clock::SharedClock;
+use crate::redis::Redis;
 
-/// How often idle connections are looked for.
-const SWEEP_EVERY: Duration = Duration::from_mins(1);
+/// While Redis is gone a process keeps to one part in so many of each limit: few installations have
+/// more processes that send, and one alone still sends several messages at a time.
+pub const SHARE: u32 = 4;
 
 /// The brakes of all connections to one provider; clones share them.
 #[derive(Debug, Clone)]
-pub struct Brakes(Arc<Shared>);
+pub struct Brakes(Arc<House>);
 
 #[derive(Debug)]
-struct Shared {
-    limits: Limits,
+struct House {
     clock: SharedClock,
-    inner: Mutex<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    brakes: HashMap<Uuid, Brake>,
-    swept: DateTime<Utc>,
-    rng: StdRng,
+    rng: Mutex<StdRng>,
+    /// The brakes themselves, or what stands in for Redis.
+    local: Local,
+    shared: Option<Arc<Shared>>,
 }
 
 /// Whether a call may go.
@@ -72,10 +110,12 @@ pub enum Reason {
 #[derive(Debug)]
 #[must_use]
 pub struct Permit {
-    shared: Arc<Shared>,
+    house: Arc<House>,
     connection: Uuid,
     /// Gone when the call was reported on.
     ticket: Option<Ticket>,
+    /// What Redis gave out; it hears of the end.
+    loan: Option<Loan>,
 }
 
 /// How a connection stands, for a page.
@@ -87,130 +127,198 @@ pub struct Status {
     pub paused_until: Option<DateTime<Utc>>,
     /// How the breaker stands.
     pub breaker: BreakerState,
+    /// Redis is gone: this is what this process alone knows.
+    pub is_alone: bool,
 }
 
 impl Brakes {
     /// Open brakes for every connection, on the time of `clock` with jitter from `rng`.
     pub fn new(limits: Limits, clock: SharedClock, rng: StdRng) -> Self {
-        let inner = Inner {
-            brakes: HashMap::new(),
-            swept: clock.now(),
-            rng,
-        };
-        Self(Arc::new(Shared {
-            limits,
+        Self(Arc::new(House {
+            local: Local::new(limits, clock.now()),
+            rng: Mutex::new(rng),
             clock,
-            inner: Mutex::new(inner),
+            shared: None,
+        }))
+    }
+
+    /// Brakes that all processes share which name the same `provider` on the same `redis`, on the time
+    /// of `clock` with jitter from `rng`. Connections to Redis live on the runtime from which this is
+    /// called.
+    ///
+    /// # Panics
+    ///
+    /// When it is called outside a runtime.
+    pub fn shared(
+        limits: Limits,
+        clock: SharedClock,
+        rng: StdRng,
+        redis: Redis,
+        provider: &'static str,
+    ) -> Self {
+        let link = Link::new(redis, provider, clock.clone(), Handle::current());
+        Self(Arc::new(House {
+            local: Local::new(limits.share(SHARE), clock.now()),
+            rng: Mutex::new(rng),
+            clock,
+            shared: Some(Arc::new(Shared::new(link, provider, limits))),
         }))
     }
 
     /// Asks for one call over `connection`. Ask before the attempt is written down.
-    pub fn admit(&self, connection: Uuid) -> Admission {
-        let now = self.0.clock.now();
-        let limits = &self.0.limits;
-        let mut inner = self.0.lock();
-        inner.sweep(now, limits);
-        let Inner { brakes, rng, .. } = &mut *inner;
-        let brake = brakes.entry(connection).or_insert_with(|| Brake::new(now));
-        match brake.admit(now, limits, rng) {
-            Ok(ticket) => {
-                let shared = Arc::clone(&self.0);
-                Admission::Go(Permit {
-                    shared,
-                    connection,
-                    ticket: Some(ticket),
-                })
-            }
-            Err((wait, reason)) => Admission::Wait(wait, reason),
-        }
+    pub async fn admit(&self, connection: Uuid) -> Admission {
+        let moment = self.0.moment();
+        let local = &self.0.local;
+        let (ticket, loan) = match self.0.ask(connection, moment).await {
+            Some(Ok(loan)) => (local.note(connection, moment.now), Some(loan)),
+            Some(Err((wait, reason))) => return Admission::Wait(wait, reason),
+            None => match local.admit(connection, moment.now, moment.lot) {
+                Ok(ticket) => (ticket, None),
+                Err((wait, reason)) => return Admission::Wait(wait, reason),
+            },
+        };
+        Admission::Go(Permit {
+            house: Arc::clone(&self.0),
+            connection,
+            ticket: Some(ticket),
+            loan,
+        })
     }
 
     /// Lets no call go before `until`; an earlier instant does not shorten a pause.
-    pub fn pause_until(&self, connection: Uuid, until: DateTime<Utc>) {
-        let now = self.0.clock.now();
-        let mut inner = self.0.lock();
-        inner
-            .brakes
-            .entry(connection)
-            .or_insert_with(|| Brake::new(now))
-            .pause_until(until);
+    pub async fn pause_until(&self, connection: Uuid, until: DateTime<Utc>) {
+        let until = whole_instant(until);
+        self.0.local.pause_until(connection, until, self.0.now());
+        if let Some(shared) = &self.0.shared {
+            shared.pause_until(connection, until).await;
+        }
     }
 
     /// Forgets pause and breaker, since a person says that it is mended; calls in flight count on.
-    pub fn release(&self, connection: Uuid) {
-        let now = self.0.clock.now();
-        if let Some(brake) = self.0.lock().brakes.get_mut(&connection) {
-            brake.release(now);
+    pub async fn release(&self, connection: Uuid) {
+        self.0.local.release(connection, self.0.now());
+        if let Some(shared) = &self.0.shared {
+            shared.release(connection).await;
         }
     }
 
     /// How `connection` stands.
-    pub fn status(&self, connection: Uuid) -> Status {
-        let now = self.0.clock.now();
-        let inner = self.0.lock();
-        inner
-            .brakes
-            .get(&connection)
-            .map_or_else(|| Brake::new(now).status(now), |b| b.status(now))
+    pub async fn status(&self, connection: Uuid) -> Status {
+        let now = self.0.now();
+        let alone = || self.0.local.status(connection, now);
+        match &self.0.shared {
+            None => alone(),
+            Some(shared) => match shared.status(connection, now).await {
+                Some(status) => status,
+                None => Status {
+                    is_alone: true,
+                    ..alone()
+                },
+            },
+        }
     }
 
-    /// How many connections are remembered at the moment.
+    /// How many connections this process remembers at the moment.
     pub fn remembered(&self) -> usize {
-        self.0.lock().brakes.len()
+        self.0.local.remembered()
     }
 }
 
 impl Permit {
     /// The provider answered as it should, also when it refused this one request for good reasons.
-    pub fn succeeded(mut self) {
-        self.report(Report::Succeeded);
+    pub async fn succeeded(self) {
+        self.report(Report::Succeeded).await;
     }
 
     /// The provider said that these are too many (429); how long no call goes now.
-    pub fn throttled(mut self, retry_after: Option<Duration>) -> Duration {
-        self.report(Report::Throttled(retry_after))
+    pub async fn throttled(self, retry_after: Option<Duration>) -> Duration {
+        self.report(Report::Throttled(retry_after)).await
     }
 
     /// The provider failed, or nobody knows (5xx, time-out, reset).
-    pub fn failed(mut self) {
-        self.report(Report::Failed);
+    pub async fn failed(self) {
+        self.report(Report::Failed).await;
     }
 
-    /// Ends the call, once; the pause that is left then.
-    fn report(&mut self, report: Report) -> Duration {
+    /// Ends the call; the pause that is left then.
+    async fn report(mut self, report: Report) -> Duration {
+        let moment = self.house.moment();
+        let here = self.end_here(report, moment);
+        let Some(loan) = self.loan.take() else {
+            return here;
+        };
+        let Some(left) = loan.end(report, moment).await else {
+            if !here.is_zero() {
+                self.house
+                    .owe_pause(self.connection, later(moment.now, here));
+            }
+            return here;
+        };
+        self.house
+            .heed(self.connection, later(moment.now, left), moment.now);
+        left
+    }
+
+    /// Ends the call in this process, once.
+    fn end_here(&mut self, report: Report, moment: Moment) -> Duration {
         let Some(ticket) = self.ticket.take() else {
             return Duration::ZERO;
         };
-        let now = self.shared.clock.now();
-        let mut inner = self.shared.lock();
-        let Inner { brakes, rng, .. } = &mut *inner;
-        let Some(brake) = brakes.get_mut(&self.connection) else {
-            return Duration::ZERO;
-        };
-        brake.end(ticket, report, now, &self.shared.limits, rng);
-        brake.pause_left(now)
+        let Moment { now, lot } = moment;
+        self.house
+            .local
+            .end(self.connection, ticket, report, now, lot)
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.report(Report::Nothing);
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    /// Drops what has been idle for long, now and then. A permit's brake is never idle.
-    fn sweep(&mut self, now: DateTime<Utc>, limits: &Limits) {
-        if now - self.swept >= span(SWEEP_EVERY) {
-            self.swept = now;
-            self.brakes.retain(|_, brake| !brake.is_idle(now, limits));
+        if self.ticket.is_some() {
+            let moment = self.house.moment();
+            self.end_here(Report::Nothing, moment);
         }
+    }
+}
+
+impl House {
+    /// Asks Redis, if there is one that says something.
+    async fn ask(
+        &self,
+        connection: Uuid,
+        moment: Moment,
+    ) -> Option<Result<Loan, (Duration, Reason)>> {
+        let answer = self.shared.as_ref()?.admit(connection, moment).await?;
+        Some(answer.map_err(|refusal| {
+            if let Some(until) = refusal.paused_until {
+                self.heed(connection, until, moment.now);
+            }
+            (refusal.wait, refusal.reason)
+        }))
+    }
+
+    /// Keeps in mind what Redis said of a pause, for when it is gone.
+    fn heed(&self, connection: Uuid, until: DateTime<Utc>, now: DateTime<Utc>) {
+        if now < until {
+            self.local.pause_until(connection, until, now);
+        }
+    }
+
+    fn owe_pause(&self, connection: Uuid, until: DateTime<Utc>) {
+        if let Some(shared) = &self.shared {
+            shared.owe_pause(connection, until);
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        Moment {
+            now: self.now(),
+            lot: Lot::draw(&mut rng),
+        }
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        whole_instant(self.clock.now())
     }
 }
 

@@ -17,12 +17,14 @@ use crate::domain::ids::TenantId;
 use crate::domain::user::Role;
 use crate::startup::{self, Jobs};
 
-/// Make operators, tenants and API tokens. May run beside `serve`.
+/// Make operators, tenants and API tokens; suspend tenants. May run beside `serve`.
 #[derive(Debug, Subcommand)]
 pub enum AdminCommand {
     CreateOperator(CreateOperatorArgs),
     CreateTenant(CreateTenantArgs),
     CreateToken(CreateTokenArgs),
+    SuspendTenant(SuspendTenantArgs),
+    ReinstateTenant(ReinstateTenantArgs),
 }
 
 /// Make the user who sees all tenants, the queue and the workers.
@@ -82,6 +84,34 @@ pub struct CreateTokenArgs {
     pub json: bool,
 }
 
+/// Suspend a tenant: its webhooks are refused and nothing is sent until it is reinstated.
+#[derive(Debug, Args)]
+pub struct SuspendTenantArgs {
+    /// The tenant, as `create-tenant` printed it: `ten_…`
+    #[arg(long, value_name = "ID")]
+    pub tenant: TenantId,
+    /// Why, in one line; the tenant's people read it on every page
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Let a suspended tenant go on. Messages that waited for it are sent, unless their time is over.
+#[derive(Debug, Args)]
+pub struct ReinstateTenantArgs {
+    /// The tenant, as `create-tenant` printed it: `ten_…`
+    #[arg(long, value_name = "ID")]
+    pub tenant: TenantId,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Who did it, as the tenant's audit entries name them: a shell knows no user of the service.
+const OPERATOR: &str = "the operator";
+
 fn parse_role(text: &str) -> Result<Role, String> {
     Role::parse(text).ok_or_else(|| "write owner, admin, editor or viewer".to_owned())
 }
@@ -110,6 +140,8 @@ pub async fn run(command: AdminCommand, clock: SharedClock) -> anyhow::Result<()
         AdminCommand::CreateOperator(args) => create_operator(&app, args).await?,
         AdminCommand::CreateTenant(args) => create_tenant(&app, args).await?,
         AdminCommand::CreateToken(args) => create_token(&app, args).await?,
+        AdminCommand::SuspendTenant(args) => suspend_tenant(&app, args).await?,
+        AdminCommand::ReinstateTenant(args) => reinstate_tenant(&app, args).await?,
     };
     super::say(&text)
 }
@@ -162,6 +194,39 @@ async fn create_token(app: &App, args: CreateTokenArgs) -> anyhow::Result<String
         line(&serde_json::json!({ "token": token }))
     } else {
         format!("Bearer token, shown this once: {token}\n")
+    })
+}
+
+async fn suspend_tenant(app: &App, args: SuspendTenantArgs) -> anyhow::Result<String> {
+    let changed = app
+        .suspend_tenant(args.tenant, &args.reason, OPERATOR)
+        .await
+        .map_err(advised)?;
+    Ok(if args.json {
+        line(&serde_json::json!({
+            "tenant_id": args.tenant, "status": "suspended", "changed": changed,
+        }))
+    } else if changed {
+        "Suspended. Nothing is sent from now on; its webhooks are refused within 5 seconds.\n"
+            .to_owned()
+    } else {
+        "It was suspended already; the reason given then stays.\n".to_owned()
+    })
+}
+
+async fn reinstate_tenant(app: &App, args: ReinstateTenantArgs) -> anyhow::Result<String> {
+    let changed = app
+        .reinstate_tenant(args.tenant, OPERATOR)
+        .await
+        .map_err(advised)?;
+    Ok(if args.json {
+        line(&serde_json::json!({
+            "tenant_id": args.tenant, "status": "active", "changed": changed,
+        }))
+    } else if changed {
+        "Reinstated. Messages that waited go out within seconds.\n".to_owned()
+    } else {
+        "It was not suspended.\n".to_owned()
     })
 }
 

@@ -33,6 +33,9 @@ pub async fn run(args: CheckArgs, clock: SharedClock) -> anyhow::Result<()> {
     let built = startup::build(&config, public_url, clock, Jobs::Elsewhere).await?;
     let mut findings = built.app.report().await;
     findings.insert(0, key_finding(&built.key_origin));
+    if config.queue.redis_url.is_some() {
+        findings.push(redis_finding(built.app.queue_answers().await));
+    }
     let is_good = findings.iter().all(|f| f.is_good);
     super::say(&if args.json {
         json(&findings)
@@ -64,6 +67,23 @@ fn key_finding(origin: &KeyOrigin) -> Finding {
         is_good: true,
         says,
         advice,
+    }
+}
+
+fn redis_finding(answers: bool) -> Finding {
+    let (says, advice) = if answers {
+        ("It answers.", "")
+    } else {
+        (
+            "It does not answer. Events are still kept, and sent once it does.",
+            "See that the server of REDIS_URL runs and can be reached from here",
+        )
+    };
+    Finding {
+        subject: "Redis".to_owned(),
+        is_good: answers,
+        says: says.to_owned(),
+        advice: advice.to_owned(),
     }
 }
 

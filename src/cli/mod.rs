@@ -117,6 +117,18 @@ mod tests {
     }
 
     #[test]
+    fn a_tenant_is_suspended_for_a_reason() {
+        let line = format!(
+            "ml-connector admin suspend-tenant --tenant ten_{}",
+            "0".repeat(32)
+        );
+        assert!(parse(&line).is_err(), "a reason is missing");
+        assert!(parse(&format!("{line} --reason Unpaid --json")).is_ok());
+        let back = line.replace("suspend", "reinstate");
+        assert!(parse(&format!("{back} --json")).is_ok());
+    }
+
+    #[test]
     fn passwords_are_never_arguments() {
         for line in [
             "ml-connector admin create-operator --email a@b.example",

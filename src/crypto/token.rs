@@ -21,6 +21,8 @@ const HOOK_TOKEN_CHARACTERS: usize = 26;
 /// Zoho takes 12 to 50 alphanumeric characters (Books API, `secret` of a webhook).
 const SIGNING_SECRET_CHARACTERS: usize = 40;
 const LOWER_ALPHANUMERIC: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+/// 16 characters out of 32 are 80 bits.
+const SETUP_CODE_CHARACTERS: usize = 16;
 /// Crockford's base 32: no I, L, O or U, which people mistype.
 const TYPABLE: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -113,9 +115,14 @@ pub fn equal(a: &str, b: &str) -> bool {
 pub struct SetupCode(SecretString);
 
 impl SetupCode {
-    /// A new random code.
-    pub fn generate() -> Self {
-        Self(SecretString::from(pick(TYPABLE, 16)))
+    /// The code that 32 secret bytes stand for.
+    pub fn derived(secret: &[u8; 32]) -> Self {
+        // 32 characters: five bits of a byte choose each of them evenly.
+        let characters = secret.iter().take(SETUP_CODE_CHARACTERS);
+        let code: String = characters
+            .map(|byte| char::from(TYPABLE[usize::from(byte % 32)]))
+            .collect();
+        Self(SecretString::from(code))
     }
 
     /// The code in groups of four, to be printed.
@@ -215,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_set_up_code_forgives_how_it_is_typed() {
-        let code = SetupCode::generate();
+        let code = SetupCode::derived(&rand::random());
         let text = code.to_text();
         assert_eq!(
             text.split('-').map(str::len).collect::<Vec<_>>(),
@@ -227,7 +234,7 @@ mod tests {
         assert!(!code.matches(&text[..text.len() - 1]));
         assert!(!code.matches(&format!("{text}0")));
         assert!(!code.matches(""));
-        assert!(!SetupCode::generate().matches(&text));
+        assert!(!SetupCode::derived(&rand::random()).matches(&text));
     }
 
     #[test]

@@ -16,7 +16,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -29,6 +31,7 @@ const ID_BYTES: usize = 16;
 const NONCE_BYTES: usize = 24;
 const HEAD_BYTES: usize = 1 + ID_BYTES + NONCE_BYTES;
 const WRAP_LABEL: &str = "ml-connector data key";
+const DERIVE_LABEL: &str = "ml-connector derived";
 
 /// A data key as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,6 +188,22 @@ impl Vault {
             id,
             place: place.to_string(),
         })
+    }
+
+    /// 32 bytes that every process on this database derives alike and nobody else can: an HMAC under
+    /// the oldest data key, which no rotation changes. Another `label` gives others.
+    pub fn derive(&self, label: &str) -> Result<Zeroizing<[u8; 32]>, VaultError> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let (id, key) = keys.first_key_value().ok_or(VaultError::NoDataKey)?;
+        let key: &[u8; 32] = key;
+        let mut mac =
+            <Hmac<Sha256> as KeyInit>::new_from_slice(key).map_err(|_| VaultError::NoDataKey)?;
+        mac.update(&length_prefixed(&[
+            DERIVE_LABEL.as_bytes(),
+            label.as_bytes(),
+            id.as_bytes(),
+        ]));
+        Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
     }
 
     fn newest(&self) -> Option<(Uuid, Arc<DataKey>)> {

@@ -14,7 +14,10 @@ pub struct Tenant {
     /// What stands in dashboard addresses.
     pub slug: String,
     pub name: String,
+    /// Nothing is taken from its books and nothing is sent.
     pub is_suspended: bool,
+    /// Why, in the operator's words; empty otherwise.
+    pub suspended_for: String,
     /// ISO 3166 code, upper case: how national phone numbers are read.
     pub country: String,
     /// The zone in which days begin and times are shown.

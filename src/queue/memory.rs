@@ -149,6 +149,10 @@ impl JobQueue for MemoryQueue {
             .copied()
             .collect())
     }
+
+    async fn ping(&self) -> Result<(), QueueError> {
+        Ok(())
+    }
 }
 
 impl State {

@@ -1,14 +1,19 @@
 #![doc = include_str!("README.md")]
 
 #[cfg(test)]
+pub(crate) mod absent;
+#[cfg(test)]
 mod contract;
 mod handler;
 mod job;
 mod memory;
 mod nowhere;
+mod redis;
 mod retry;
 mod ring;
 mod runner;
+#[cfg(test)]
+pub(crate) mod test_queue;
 
 use std::error::Error;
 use std::time::Duration;
@@ -21,6 +26,7 @@ pub use self::handler::{Handler, Handlers, JobContext};
 pub use self::job::{Job, JobError, Kind, Lane};
 pub use self::memory::MemoryQueue;
 pub use self::nowhere::Nowhere;
+pub use self::redis::RedisQueue;
 pub use self::retry::{Jitter, RetryPolicy};
 pub use self::runner::{Runner, RunnerConfig, unforeseen};
 
@@ -98,8 +104,8 @@ pub struct TenantDepth {
 
 /// The back end did not answer, or not in a way we understand.
 #[derive(Debug, thiserror::Error)]
-#[error("the queue's back end failed")]
-pub struct QueueError(#[source] pub Box<dyn Error + Send + Sync>);
+#[error(transparent)]
+pub struct QueueError(pub Box<dyn Error + Send + Sync>);
 
 /// What every back end does; the suite in `contract.rs` says it in tests.
 #[async_trait]
@@ -119,6 +125,9 @@ pub trait JobQueue: Send + Sync + std::fmt::Debug {
 
     /// Tenants that have jobs, in no order, with their numbers.
     async fn depths(&self) -> Result<Vec<TenantDepth>, QueueError>;
+
+    /// Whether the back end answers.
+    async fn ping(&self) -> Result<(), QueueError>;
 }
 
 impl TenantDepth {

@@ -29,6 +29,10 @@ impl JobQueue for Nowhere {
         std::future::pending().await
     }
 
+    async fn ping(&self) -> Result<(), QueueError> {
+        Ok(())
+    }
+
     async fn depths(&self) -> Result<Vec<TenantDepth>, QueueError> {
         Ok(Vec::new())
     }

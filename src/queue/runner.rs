@@ -118,7 +118,10 @@ impl Runner {
             let idle = reserved.as_ref().is_ok_and(Vec::is_empty);
             match reserved {
                 Ok(leases) => {
-                    failures = 0;
+                    // An empty answer proves little: the wait that follows may still fail each time.
+                    if !idle {
+                        failures = 0;
+                    }
                     for lease in leases {
                         let slot = permits.split(1);
                         let (runner, ends, life_) = (Arc::clone(&self), ends.clone(), life.clone());
@@ -142,7 +145,7 @@ impl Runner {
                     Some(Err(error)) => {
                         failures = self.back_off(failures, &error, life.soft()).await;
                     }
-                    Some(Ok(())) => {}
+                    Some(Ok(())) => failures = 0,
                     None => break,
                 }
             }
@@ -280,7 +283,8 @@ impl Runner {
             for failures in 0..SETTLE_TRIES {
                 match self.queue.settle(batch.clone()).await {
                     Ok(settled) => {
-                        if settled < batch.len() {
+                        // After a failure, an earlier try may have been taken without our hearing of it.
+                        if settled < batch.len() && failures == 0 {
                             let late = batch.len() - settled;
                             tracing::warn!("{late} jobs outlived their lease and run once more");
                         }
@@ -333,3 +337,6 @@ fn words(panic: &(dyn Any + Send)) -> &str {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("it said nothing")
 }
+
+#[cfg(test)]
+mod tests;

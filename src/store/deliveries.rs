@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
-use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold};
+use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::ids::{ConnectionId, DeliveryId, EventId, OrderId, RuleId, TenantId};
 
 /// Something that waits for a worker.
@@ -109,17 +109,18 @@ async fn release(
             micros(now),
             i64::try_from(RELEASE_AT_ONCE).unwrap_or(i64::MAX)
         ];
+        let mut rows = Vec::with_capacity(RELEASE_AT_ONCE);
         for row in sql::all(tx, query, bound).await? {
             let id = delivery_id(&row)?;
-            let step = super::outcomes::NewStep {
-                kind: crate::domain::delivery::StepKind::Released,
-                sentence: sentence.to_owned(),
-                detail: "{}".to_owned(),
-            };
-            super::outcomes::insert_step(tx, tenant, id, row.get("attempt_no")?, &step, now)
-                .await?;
+            rows.push((id, row.get("attempt_no")?));
             released.push(id);
         }
+        let step = super::outcomes::NewStep {
+            kind: StepKind::Released,
+            sentence: sentence.to_owned(),
+            detail: "{}".to_owned(),
+        };
+        super::outcomes::insert_step_for_each(tx, tenant, &rows, &step, now).await?;
     }
     Ok(released)
 }

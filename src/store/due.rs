@@ -8,6 +8,7 @@ use super::deliveries::Due;
 use super::platform::Platform;
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Order};
+use crate::domain::delivery::Hold;
 use crate::domain::ids::{EventId, OrderId, TenantId};
 
 /// How far a walk over everything that is due has come.
@@ -79,6 +80,27 @@ impl Platform {
         }
         *cursor = next;
         Ok(due)
+    }
+
+    /// Tenants with deliveries that are held for a cause which is gone, since a process ended while it
+    /// released them.
+    pub async fn forgotten_holds(&self) -> Result<Vec<(TenantId, Hold)>, StoreError> {
+        let held = "EXISTS (SELECT 1 FROM deliveries d WHERE d.tenant_id = t.id \
+                    AND d.state = 'held' AND d.hold = $1)";
+        let ready = "EXISTS (SELECT 1 FROM connections k WHERE k.tenant_id = t.id \
+                     AND k.provider = 'twilio' AND k.state = 'ready')";
+        let mut forgotten = Vec::new();
+        for (hold, is_over) in [
+            (Hold::Stopped, "t.stopped_at IS NULL"),
+            (Hold::Suspended, "t.status = 'active'"),
+            (Hold::Broken, ready),
+        ] {
+            let query = format!("SELECT t.id FROM tenants t WHERE {is_over} AND {held} LIMIT 1000");
+            for row in sql::all(self.db(), &query, values![hold.as_str()]).await? {
+                forgotten.push((TenantId::from_uuid(row.get("id")?), hold));
+            }
+        }
+        Ok(forgotten)
     }
 
     /// On a database that only this process serves, earlier owners are dead: their leases end now.

@@ -22,6 +22,57 @@ pub(super) struct PreparedEvent {
     pub(super) compressed: Vec<u8>,
 }
 
+/// How much goes into one statement.
+#[derive(Clone, Copy)]
+struct Most {
+    /// Of values.
+    bytes: usize,
+    rows: usize,
+}
+
+impl Most {
+    /// Over TLS, sqlx 0.9.0 writes more than 16 KB to a server in two records without `TCP_NODELAY`, and
+    /// the second waits about 40 ms (`benches/README.md`). A file waits for nothing.
+    fn of(tx: &Tx) -> Self {
+        let (bytes, rows) = if sql::is_postgres(tx) {
+            (15_000, 64)
+        } else {
+            (usize::MAX, 256)
+        };
+        Self { bytes, rows }
+    }
+}
+
+/// What a row of `events` comes to beside nothing else, with room to spare.
+const EVENT_BYTES: usize = 400;
+
+/// What a row of `bodies` comes to beside the body.
+const BODY_BYTES: usize = 200;
+
+/// Rows by the size of their statement. Their number is a power of two, since each number is a text of
+/// its own that the server prepares and the client remembers.
+fn chunks<T>(rows: &[T], most: Most, size: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fitting = rest
+            .iter()
+            .take(most.rows)
+            .take_while(|row| {
+                bytes += size(row);
+                bytes <= most.bytes
+            })
+            .count();
+        let number = match fitting {
+            0 => rest.len().min(1),
+            n => 1 << n.ilog2(),
+        };
+        let (now, later) = rest.split_at_checked(number)?;
+        rest = later;
+        (!now.is_empty()).then_some(now)
+    })
+}
+
 /// Inserts what is new. Doubles find each other, also within the batch.
 pub(super) async fn insert(
     tx: &Tx,
@@ -54,8 +105,13 @@ pub(super) async fn insert(
     }
     if !new.is_empty() {
         update_digests(tx, &new).await?;
-        insert_events(tx, &new).await?;
-        insert_bodies(tx, &new).await?;
+        let most = Most::of(tx);
+        for rows in chunks(&new, most, |_| EVENT_BYTES) {
+            insert_events(tx, rows).await?;
+        }
+        for rows in chunks(&new, most, |p| p.compressed.len() + BODY_BYTES) {
+            insert_bodies(tx, rows).await?;
+        }
     }
     Ok(answers)
 }
@@ -221,4 +277,38 @@ async fn insert_bodies(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreError
     );
     sql::exec(tx, &statement, values).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOST: Most = Most {
+        bytes: 15_000,
+        rows: 64,
+    };
+
+    fn sizes(rows: &[usize]) -> Vec<usize> {
+        chunks(rows, MOST, |bytes| *bytes).map(<[_]>::len).collect()
+    }
+
+    #[test]
+    fn statements_are_small_and_of_few_texts() {
+        assert_eq!(sizes(&[]), [0; 0]);
+        assert_eq!(sizes(&[100; 7]), [4, 2, 1]);
+        assert_eq!(sizes(&[1; 200]), [64, 64, 64, 8]);
+        assert_eq!(sizes(&[5000; 5]), [2, 2, 1]);
+        assert_eq!(sizes(&[90_000, 10, 90_000]), [1, 1, 1]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_row_is_in_one_statement(rows in proptest::collection::vec(0_usize..40_000, 0..300)) {
+            let all: Vec<usize> = chunks(&rows, MOST, |b| *b).flatten().copied().collect();
+            proptest::prop_assert_eq!(&all, &rows);
+            for chunk in chunks(&rows, MOST, |b| *b) {
+                proptest::prop_assert!(chunk.len() == 1 || chunk.iter().sum::<usize>() <= MOST.bytes);
+            }
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 pub mod codec;
 mod connections;
+mod consents;
 mod deliveries;
 mod documents;
 mod due;
@@ -39,6 +40,7 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
 use sea_orm_migration::MigratorTrait as _;
 
 pub use connections::{HookTarget, SaveConnection, StoredSecret};
+pub use consents::StoredConsent;
 pub use deliveries::{Claim, ClaimResult, Due, RELEASE_AT_ONCE};
 pub use documents::KnownDocument;
 pub use due::DueCursor;

@@ -150,6 +150,30 @@ impl Platform {
         }
     }
 
+    /// Makes the first user; `false` when there is one already.
+    pub async fn create_first_user(
+        &self,
+        user: User,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let done = self.store.writer.write(Lane::Edit, Order::Free, move |tx| {
+            let user = user.clone();
+            Box::pin(async move {
+                if sql::is_postgres(tx) {
+                    // Two set-ups at once would both find nobody.
+                    let lock = "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE";
+                    sql::exec(tx, lock, vec![]).await?;
+                }
+                let any = "SELECT id FROM users LIMIT 1";
+                if sql::one(tx, any, vec![]).await?.is_some() {
+                    return Ok(false);
+                }
+                insert_user(tx, &user, now).await
+            })
+        });
+        done.await
+    }
+
     /// Makes a tenant with its owner (who may exist already), Zoho connection and hook.
     pub async fn create_tenant(&self, new: NewTenant) -> Result<(), StoreError> {
         let done = self.store.writer.write(Lane::Edit, Order::Free, move |tx| {
@@ -431,6 +455,7 @@ pub(super) fn tenant(row: &Row) -> Result<Tenant, StoreError> {
         slug: row.get("slug")?,
         name: row.get("name")?,
         is_suspended: row.get::<String>("status")? != "active",
+        suspended_for: row.get("suspended_for")?,
         country: row.get("country")?,
         zone: row.word("tenants", "zone", id, |z| z.parse().ok())?,
         currency: row.get("currency")?,

@@ -73,10 +73,12 @@ impl TenantStore {
             .await
     }
 
-    /// Replaces a rule's definition, switch and position; `false` when it is gone.
+    /// Replaces a rule's definition, and switch and position where they are given: what somebody
+    /// switches off meanwhile stays off. `false` when it is gone.
     pub async fn update_rule(
         &self,
         changed: Rule,
+        (enabled, position): (Option<bool>, Option<i64>),
         actor: String,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
@@ -86,11 +88,11 @@ impl TenantStore {
                 let (mut changed, actor) = (changed.clone(), actor.clone());
                 Box::pin(async move {
                     raise_rule_set(tx, tenant).await?;
-                    let update = "UPDATE rules SET position = $3, enabled = $4, version = version + 1 \
+                    let update = "UPDATE rules SET position = COALESCE($3, position), \
+                                  enabled = COALESCE($4, enabled), version = version + 1 \
                                   WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL \
                                   RETURNING version";
-                    let bound =
-                        values![tenant, changed.id.uuid(), changed.position, changed.enabled];
+                    let bound = values![tenant, changed.id.uuid(), position, enabled];
                     let Some(row) = sql::one(tx, update, bound).await? else {
                         return Ok(false);
                     };

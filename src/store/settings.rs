@@ -1,4 +1,4 @@
-//! A tenant's own row, its stop switch, suppressions, rejected requests and audit entries.
+//! A tenant's own row, its stop switch, suspension, suppressions, rejected requests and audit entries.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -102,6 +102,61 @@ impl TenantStore {
                         let line = AuditLine {
                             actor,
                             action: "sending.resumed",
+                            subject: String::new(),
+                            detail: "{}".to_owned(),
+                        };
+                        audit(tx, id, line, now).await?;
+                    }
+                    Ok(changed)
+                })
+            })
+            .await
+    }
+
+    /// Suspends the tenant; `false` when it was suspended already, or is not there.
+    pub async fn suspend(
+        &self,
+        reason: String,
+        actor: String,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let id = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let (reason, actor) = (reason.clone(), actor.clone());
+                Box::pin(async move {
+                    let suspend = "UPDATE tenants SET status = 'suspended', suspended_for = $2 \
+                                   WHERE id = $1 AND status = 'active'";
+                    let changed = sql::exec(tx, suspend, values![id, reason.clone()]).await? == 1;
+                    if changed {
+                        let line = AuditLine {
+                            actor,
+                            action: "tenant.suspended",
+                            subject: String::new(),
+                            detail: serde_json::json!({ "reason": reason }).to_string(),
+                        };
+                        audit(tx, id, line, now).await?;
+                    }
+                    Ok(changed)
+                })
+            })
+            .await
+    }
+
+    /// Lets the tenant go on; `false` when it was not suspended. Held deliveries are released apart.
+    pub async fn reinstate(&self, actor: String, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let id = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let actor = actor.clone();
+                Box::pin(async move {
+                    let reinstate = "UPDATE tenants SET status = 'active', suspended_for = '' \
+                                     WHERE id = $1 AND status = 'suspended'";
+                    let changed = sql::exec(tx, reinstate, values![id]).await? == 1;
+                    if changed {
+                        let line = AuditLine {
+                            actor,
+                            action: "tenant.reinstated",
                             subject: String::new(),
                             detail: "{}".to_owned(),
                         };

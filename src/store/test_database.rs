@@ -9,8 +9,12 @@ use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection
 use sea_orm_migration::MigratorTrait as _;
 use tempfile::TempDir;
 
-/// The server's database with our schema in it, from which the others are copied.
-const TEMPLATE: &str = "mlc_template";
+/// The server's database with our schema in it, from which the others are copied. A later schema has
+/// another one, so that a server may outlive a step of it.
+fn template() -> String {
+    let last = Migrator::migrations().pop().expect("a schema");
+    format!("mlc_template_{}", last.name())
+}
 
 /// Gone when dropped.
 pub(crate) struct TestDatabase {
@@ -65,6 +69,37 @@ impl TestDatabase {
         self.server.is_none()
     }
 
+    /// Runs a statement that no use case does.
+    pub(crate) async fn run(&self, sql: &str) {
+        let db = one_connection(&self.url()).await;
+        run(&db, sql).await;
+        db.close().await.unwrap();
+    }
+
+    /// How many rows of a table there are, `such` as have to be.
+    pub(crate) async fn count(&self, such: &str) -> i64 {
+        let db = one_connection(&self.url()).await;
+        let query = format!("SELECT COUNT(*) AS n FROM {such}");
+        let statement = sea_orm::Statement::from_string(db.get_database_backend(), query);
+        let row = db.query_one_raw(statement).await.unwrap().unwrap();
+        let count = row.try_get("", "n").unwrap();
+        db.close().await.unwrap();
+        count
+    }
+
+    /// Ends every connection to it and lets nobody in; only a server can.
+    pub(crate) async fn lock_out(&self) {
+        let Server { url, database } = self.server.as_ref().expect("a server");
+        let db = one_connection(url).await;
+        let close = format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false");
+        run(&db, &close).await;
+        let end = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+        );
+        run(&db, &end).await;
+        db.close().await.unwrap();
+    }
+
     /// Everything that is in it, for whoever looks for what must not be there.
     pub(crate) async fn contents(&self) -> Vec<u8> {
         if let Some(server) = &self.server {
@@ -85,9 +120,10 @@ impl Server {
         let db = one_connection(&url).await;
         if with_schema {
             make_template(&db, &url).await;
+            let template = template();
             run(
                 &db,
-                &format!("CREATE DATABASE {database} TEMPLATE {TEMPLATE}"),
+                &format!("CREATE DATABASE {database} TEMPLATE {template}"),
             )
             .await;
         } else {
@@ -130,7 +166,8 @@ async fn every_row(url: &str) -> Vec<u8> {
 /// Made by whichever test comes first; the others wait for it.
 async fn make_template(db: &DatabaseConnection, url: &str) {
     run(db, "SELECT pg_advisory_lock(4711)").await;
-    let query = format!("SELECT 1 FROM pg_database WHERE datname = '{TEMPLATE}'");
+    let template = template();
+    let query = format!("SELECT 1 FROM pg_database WHERE datname = '{template}'");
     let statement = sea_orm::Statement::from_string(db.get_database_backend(), query);
     if db.query_one_raw(statement).await.unwrap().is_none() {
         run(db, "DROP DATABASE IF EXISTS mlc_half_made").await;
@@ -140,7 +177,7 @@ async fn make_template(db: &DatabaseConnection, url: &str) {
         made.close().await.unwrap();
         run(
             db,
-            &format!("ALTER DATABASE mlc_half_made RENAME TO {TEMPLATE}"),
+            &format!("ALTER DATABASE mlc_half_made RENAME TO {template}"),
         )
         .await;
     }

@@ -252,6 +252,7 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
             slug: slug.to_owned(),
             name: slug.to_owned(),
             is_suspended: false,
+            suspended_for: String::new(),
             country: "GB".to_owned(),
             zone: "Europe/London".parse().unwrap(),
             currency: "GBP".to_owned(),

@@ -109,6 +109,11 @@ pub enum FlashKind {
 pub enum Banner {
     /// The providers are the sandbox: nobody is written to.
     Sandbox,
+    /// The operator suspended the tenant.
+    Suspended {
+        /// Why, in the operator's words.
+        why: String,
+    },
     /// The stop switch is thrown.
     Stopped {
         /// Who threw it, when known.

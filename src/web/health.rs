@@ -1,11 +1,17 @@
 //! `/healthz`, `/readyz` and `/metrics`.
 
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 
 use super::on_main;
 use crate::app::App;
 use crate::telemetry::Metrics;
+
+/// A probe gives up after a few seconds, and so do we.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The addresses for machines that watch us.
 pub fn routes(config: &mut ServiceConfig) {
@@ -16,28 +22,44 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 async fn alive() -> impl Responder {
-    HttpResponse::Ok()
-        .content_type("text/plain; charset=utf-8")
-        .body("alive\n")
+    text(StatusCode::OK, "alive\n")
 }
 
-/// Able to serve: the database answers.
+/// Able to serve: the database answers. A process whose queue does not answer can still keep events,
+/// so it stays in the load balancer and only says so.
 async fn ready(app: Data<App>) -> impl Responder {
     let asked = on_main(&app, |app| async move {
-        Ok(app.store().platform().ping().await?)
+        let platform = app.store().platform();
+        let ping = tokio::time::timeout(DATABASE_PATIENCE, platform.ping());
+        let (database, queue) = tokio::join!(ping, app.queue_answers());
+        let database = match database {
+            Ok(answer) => answer.map_err(|error| error.to_string()),
+            Err(_) => Err("no answer in time".to_owned()),
+        };
+        Ok(database.map(|()| queue))
     })
     .await;
-    match asked {
-        Ok(()) => HttpResponse::Ok()
-            .content_type("text/plain; charset=utf-8")
-            .body("ready\n"),
+    match asked.map_err(|error| error.to_string()).flatten() {
+        Ok(true) => text(StatusCode::OK, "ready\n"),
+        Ok(false) => text(
+            StatusCode::OK,
+            "ready, but the queue does not answer: events are kept, and work goes on when it \
+             returns\n",
+        ),
         Err(error) => {
-            tracing::warn!(%error, "Not ready: the database does not answer");
-            HttpResponse::ServiceUnavailable()
-                .content_type("text/plain; charset=utf-8")
-                .body("not ready: the database does not answer\n")
+            tracing::warn!(error, "Not ready: the database does not answer");
+            text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not ready: the database does not answer\n",
+            )
         }
     }
+}
+
+fn text(status: StatusCode, says: &'static str) -> HttpResponse {
+    HttpResponse::build(status)
+        .content_type("text/plain; charset=utf-8")
+        .body(says)
 }
 
 async fn metrics(metrics: Option<Data<Metrics>>) -> impl Responder {

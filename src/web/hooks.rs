@@ -30,6 +30,9 @@ const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// All bodies that are read but not yet committed, in KiB.
 const BUDGET_KIB: usize = 64 * 1024;
 
+/// When a suspended account's webhook is worth another try.
+const SUSPENDED_RETRY: Duration = Duration::from_hours(1);
+
 /// The longest label of a path.
 const LONGEST_LABEL: usize = 40;
 
@@ -98,6 +101,9 @@ async fn zoho(
         Ok(None) => return unknown_hook(),
         Err(error) => return not_stored(&error),
     };
+    if hook.target.is_suspended {
+        return refuse(&request, &path, &app, hook, suspended()).await;
+    }
     match read_request(&request, &path, payload, &budget).await {
         Ok((read, permit)) => {
             let received = on_main(&app, |app| async move {
@@ -230,6 +236,18 @@ async fn read_request(
         client: ClientAddr::of(request).0,
     };
     Ok((read, permit))
+}
+
+/// A body would only fill the disk of somebody whom the operator has shut out; Zoho may try again.
+fn suspended() -> Box<Refusal> {
+    let mut refusal = Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "suspended",
+        "This account is suspended",
+        "This account is suspended, so nothing was stored. Ask the operator of this service",
+    );
+    refusal.retry_after = Some(SUSPENDED_RETRY);
+    refusal
 }
 
 fn check_kind(request: &HttpRequest, content_type: Option<&str>) -> Result<(), Box<Refusal>> {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::app::deliver::Next;
 use crate::app::route::Ordered;
-use crate::app::{App, AppError, job, requeue};
+use crate::app::{App, AppError, job};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
 use crate::lifecycle::Lifecycle;
 use crate::queue::{Handler, Handlers, Job, JobContext, JobError};
@@ -21,14 +21,14 @@ pub fn handlers(app: &App) -> Handlers {
 }
 
 /// Pushes again what waits in the database, until the process stops.
-pub async fn requeue_for_ever(app: App, life: Lifecycle) {
+pub async fn requeue_for_ever(app: App, life: Lifecycle, every: Duration) {
     loop {
         if let Err(error) = app.requeue().await {
             tracing::warn!(%error, "What waits could not be read; trying again");
         }
         tokio::select! {
             () = life.soft().cancelled() => return,
-            () = tokio::time::sleep(requeue::EVERY) => {}
+            () = tokio::time::sleep(every) => {}
         }
     }
 }
@@ -46,6 +46,26 @@ pub async fn keep_months(app: App, life: Lifecycle) {
         tokio::select! {
             () = life.soft().cancelled() => return,
             () = tokio::time::sleep(Duration::from_hours(1)) => {}
+        }
+    }
+}
+
+/// How often what is over is swept out.
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
+
+/// Sweeps out what is over and would otherwise lie there until somebody begins another, until the
+/// process stops.
+pub async fn sweep_for_ever(app: App, life: Lifecycle) {
+    loop {
+        if let Err(error) = app.sweep_consents().await {
+            tracing::warn!(%error, "What is over could not be swept out; trying again");
+        }
+        if let Err(error) = app.release_forgotten().await {
+            tracing::warn!(%error, "What waits for nothing could not be released; trying again");
+        }
+        tokio::select! {
+            () = life.soft().cancelled() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
         }
     }
 }

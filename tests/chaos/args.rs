@@ -17,6 +17,10 @@ pub(crate) struct Args {
     /// Say what each scenario does, and end
     #[arg(long)]
     pub(crate) list: bool,
+    /// Instead of scenarios: so many messages of one tenant wait, and those of another, one now and
+    /// then, must leave within a second
+    #[arg(long, value_name = "MESSAGES", num_args = 0..=1, default_missing_value = "100000")]
+    pub(crate) backlog: Option<usize>,
     /// Webhooks of the main load; a few more follow until everything has come to rest
     #[arg(long, default_value_t = 5000)]
     pub(crate) events: usize,

@@ -9,6 +9,7 @@
 
 mod api;
 mod args;
+mod backlog;
 mod load;
 mod plan;
 mod processes;
@@ -59,6 +60,10 @@ async fn main() -> ExitCode {
 
 /// Runs what was asked for; whether all was good.
 async fn all(args: &Args) -> anyhow::Result<bool> {
+    if let Some(deliveries) = args.backlog {
+        say("== backlog: one tenant has many messages waiting, another sends one now and then");
+        return backlog::run(args, deliveries).await;
+    }
     let mut reports: Vec<Report> = Vec::new();
     for scenario in chosen(args)? {
         say(&format!("== {}: {}", scenario.name, scenario.about));

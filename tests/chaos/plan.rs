@@ -70,11 +70,16 @@ pub(crate) fn main_load(
 /// What follows the main load, tenant after tenant: later messages are the proof that a list is
 /// recent enough for a missing one to mean something.
 pub(crate) fn afterwards(number: usize, tenants: usize, recipients: usize) -> Planned {
+    sent(number, number % tenants, number % recipients)
+}
+
+/// One invoice that is sent.
+pub(crate) const fn sent(number: usize, tenant: usize, recipient: usize) -> Planned {
     Planned {
         number,
-        tenant: number % tenants,
+        tenant,
         kind: Kind::Sent { typed: false },
-        recipient: number % recipients,
+        recipient,
         again_after_ms: None,
     }
 }

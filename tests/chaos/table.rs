@@ -206,6 +206,19 @@ fn list(counts: &[(String, usize)]) -> String {
     }
 }
 
+/// How long single messages waited beside a backlog.
+pub(crate) fn waits(waits: &[Duration], left: usize, took: Duration) -> String {
+    let span = |percent| quantile(waits, percent).map_or("-".to_owned(), in_words);
+    format!(
+        "{} single messages: half left within {}, the slowest within {}; {left} messages of the \
+         other tenant still waited after {}\n",
+        waits.len(),
+        span(50),
+        span(100),
+        in_words(took),
+    )
+}
+
 /// The span that so many per cent do not exceed.
 fn quantile(spans: &[Duration], percent: usize) -> Option<Duration> {
     let mut sorted = spans.to_vec();

@@ -10,11 +10,15 @@ mod architecture;
 mod browser;
 mod chaos_verdict;
 mod crash;
+mod deploy;
 mod harness;
 mod hooks;
 mod hostile;
+mod many;
+mod postgres;
 mod schema;
 mod secrets;
 mod story;
+mod suspension;
 #[path = "../chaos/verdict.rs"]
 mod verdict;

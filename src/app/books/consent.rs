@@ -1,22 +1,21 @@
 //! Connecting Zoho Books by consent in the browser.
 //!
-//! What was begun waits in this process's memory for ten minutes, found by the digest of `state`; a
-//! restart, or a second web process that gets the callback, means to begin again.
+//! What was begun waits in the database for ten minutes, found by the digest of `state`: the browser
+//! may come back to another process than the one that sent it to Zoho.
 
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
-
-use chrono::{DateTime, TimeDelta, Utc};
-use moka::sync::Cache;
+use chrono::TimeDelta;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
+use uuid::Uuid;
 
 use super::access::consent_failed;
 use super::{BooksClient, BooksConnected};
 use crate::app::{App, AppError};
 use crate::crypto::token::{self, TokenDigest};
-use crate::domain::ids::TenantId;
+use crate::crypto::vault::Place;
+use crate::domain::ids::{TenantId, new_v7};
+use crate::store::StoredConsent;
+use crate::zoho::oauth::ClientCredentials;
 use crate::zoho::oauth::ZohoOAuth;
 use crate::zoho::oauth_error::OAuthError;
 use crate::zoho::region::{Region, UnknownRegion};
@@ -49,39 +48,6 @@ pub struct ConsentCallback {
     pub location: Option<String>,
     /// `accounts-server`.
     pub accounts_server: Option<String>,
-}
-
-/// What was begun.
-struct Consent {
-    tenant: TenantId,
-    /// The digest of the session that began.
-    session: TokenDigest,
-    client: BooksClient,
-    wished: Option<String>,
-    actor: String,
-    until: DateTime<Utc>,
-}
-
-/// Consents that were begun, by the digest of their `state`.
-pub(in crate::app) struct ConsentCache(Cache<[u8; 32], Arc<Consent>>);
-
-impl Default for ConsentCache {
-    fn default() -> Self {
-        let life = CONSENT.to_std().unwrap_or(Duration::ZERO);
-        // They hold a typed secret each: few, and not for long.
-        Self(
-            Cache::builder()
-                .max_capacity(1000)
-                .time_to_live(life)
-                .build(),
-        )
-    }
-}
-
-impl fmt::Debug for ConsentCache {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConsentCache").finish_non_exhaustive()
-    }
 }
 
 impl App {
@@ -121,23 +87,41 @@ impl App {
             state.text.expose_secret(),
         )
         .map_err(|error| AppError::Conflict(consent_failed(&error)))?;
-        let consent = Consent {
+        let now = self.now();
+        let id = new_v7(now);
+        let sealed = self
+            .parts
+            .vault
+            .seal(&place(tenant, id), &client.credentials.client_secret)?;
+        let consent = StoredConsent {
+            id,
             tenant,
-            session: TokenDigest::of(session),
-            client,
-            wished: input.organization_id,
+            state: *state.digest.as_bytes(),
+            session: *TokenDigest::of(session).as_bytes(),
+            region: client.region.location().to_owned(),
+            client_id: client.credentials.client_id,
+            client_secret: sealed,
+            organization_id: input.organization_id.unwrap_or_default(),
             actor: actor.to_owned(),
-            until: self.now() + CONSENT,
+            expires_at: now + CONSENT,
         };
-        let begun = &self.caches.consents.0;
-        begun.insert(*state.digest.as_bytes(), Arc::new(consent));
+        self.tenant(tenant).begin_consent(consent, now).await?;
         Ok(url)
     }
 
     /// The tenant for which this session began a consent, so that a handler can see whether the
     /// person still belongs to it; `None` when there is no such consent (any more).
-    pub fn consent_tenant(&self, session: &str, state: &str) -> Option<TenantId> {
-        self.consent(session, state).map(|consent| consent.tenant)
+    pub async fn consent_tenant(
+        &self,
+        session: &str,
+        state: &str,
+    ) -> Result<Option<TenantId>, AppError> {
+        let (state, session) = (TokenDigest::of(state), TokenDigest::of(session));
+        Ok(self
+            .store()
+            .platform()
+            .consent_tenant(*state.as_bytes(), *session.as_bytes(), self.now())
+            .await?)
     }
 
     /// Ends a consent with what Zoho sent back; a `state` is good once.
@@ -153,10 +137,13 @@ impl App {
                     .to_owned(),
             )
         };
-        self.consent(session, &callback.state).ok_or_else(again)?;
-        let key = *TokenDigest::of(&callback.state).as_bytes();
-        // Of two callbacks at once, one takes it.
-        let consent = self.caches.consents.0.remove(&key).ok_or_else(again)?;
+        let (state, session) = (TokenDigest::of(&callback.state), TokenDigest::of(session));
+        let platform = self.store().platform();
+        // Of two callbacks at once, in whichever processes, one takes it.
+        let consent = platform
+            .take_consent(*state.as_bytes(), *session.as_bytes(), self.now())
+            .await?
+            .ok_or_else(again)?;
         let failed = |error: OAuthError| AppError::Conflict(consent_failed(&error));
         if let Some(error) = &callback.error {
             return Err(failed(OAuthError::from_callback(error)));
@@ -164,16 +151,23 @@ impl App {
         let code = callback.code.ok_or_else(|| {
             AppError::Conflict("Zoho sent no code. Start again from this page".to_owned())
         })?;
+        let begun_at = Region::from_location(&consent.region).ok_or_else(again)?;
         let region = Region::of_callback(
             callback.accounts_server.as_deref(),
             callback.location.as_deref(),
-            consent.client.region,
+            begun_at,
             self.parts.zoho_sandbox.as_ref(),
         )
         .map_err(|error: UnknownRegion| failed(error.into()))?;
+        let client_secret = self
+            .open(&place(consent.tenant, consent.id), &consent.client_secret)
+            .await?;
         let client = BooksClient {
             region,
-            ..consent.client.clone()
+            credentials: ClientCredentials {
+                client_id: consent.client_id,
+                client_secret,
+            },
         };
         let oauth = self.parts.zoho_tokens.oauth();
         let redirect = self.redirect();
@@ -186,20 +180,18 @@ impl App {
             )
             .await
             .map_err(failed)?;
-        let wished = consent.wished.clone();
+        let wished = Some(consent.organization_id);
         let connected = self
             .adopt_grant(consent.tenant, client, grant, wished, &consent.actor)
             .await?;
         Ok((consent.tenant, connected))
     }
 
-    fn consent(&self, session: &str, state: &str) -> Option<Arc<Consent>> {
-        let begun = self
-            .caches
-            .consents
-            .0
-            .get(TokenDigest::of(state).as_bytes());
-        begun.filter(|c| c.session == TokenDigest::of(session) && self.now() < c.until)
+    /// Sweeps out the consents that nobody came back with: each holds a typed secret.
+    pub async fn sweep_consents(&self) -> Result<(), AppError> {
+        let platform = self.store().platform();
+        platform.sweep_consents(self.now()).await?;
+        Ok(())
     }
 
     fn redirect(&self) -> Url {
@@ -207,6 +199,11 @@ impl App {
         url.set_path(CALLBACK_PATH);
         url
     }
+}
+
+/// A typed secret opens only in the consent that it was typed for.
+fn place(tenant: TenantId, row: Uuid) -> Place<'static> {
+    Place::tenant(tenant, "consents", "client_secret", row)
 }
 
 #[cfg(test)]

@@ -45,8 +45,8 @@ async fn consent_in_the_browser_connects_the_data_centre_that_the_callback_names
     let house = House::build().await;
     let who = account(&house, &["11"]);
     let callback = house.consent(&who).await;
-    let began = house.app.consent_tenant(SESSION, &callback.state);
-    assert_eq!(began, Some(house.tenant));
+    let began = house.app.consent_tenant(SESSION, &callback.state).await;
+    assert_eq!(began.unwrap(), Some(house.tenant));
     let done = house
         .app
         .finish_books(SESSION, callback.clone())
@@ -72,12 +72,14 @@ async fn a_consent_belongs_to_its_session_and_ends_after_ten_minutes() {
         ..callback.clone()
     };
     for (session, callback) in [("another browser", callback.clone()), (SESSION, forged)] {
-        assert_eq!(house.app.consent_tenant(session, &callback.state), None);
+        let began = house.app.consent_tenant(session, &callback.state).await;
+        assert_eq!(began.unwrap(), None);
         let says = conflict(house.app.finish_books(session, callback).await);
         assert!(says.contains("Start again"), "{says}");
     }
     // Neither used it up; time does.
-    assert!(house.app.consent_tenant(SESSION, &callback.state).is_some());
+    let began = house.app.consent_tenant(SESSION, &callback.state).await;
+    assert_eq!(began.unwrap(), Some(house.tenant));
     house.clock.advance(TimeDelta::minutes(10));
     conflict(house.app.finish_books(SESSION, callback).await);
     assert_eq!(house.calls_to("/oauth/v2/token"), 0);
@@ -115,4 +117,51 @@ async fn a_refused_consent_and_an_unknown_server_send_nothing_anywhere() {
     assert!(says.contains("do not know"), "{says}");
     assert_eq!(house.calls_to("/oauth/v2/token"), 0);
     assert_eq!(house.zoho().await.state, ConnectionState::New);
+}
+
+#[tokio::test]
+async fn a_consent_begun_in_one_process_ends_once_in_whichever_gets_the_browser() {
+    let house = House::build().await;
+    let others = [house.neighbour().await, house.neighbour().await];
+    let who = account(&house, &["11"]);
+    let callback = house.consent(&who).await;
+    let stored = house.database.contents().await;
+    let shows = |text: &str| stored.windows(text.len()).any(|w| w == text.as_bytes());
+    assert!(shows(&who.client_id) && !shows(&who.client_secret));
+    assert!(!shows(&callback.state), "its digest is enough");
+
+    let [one, other] = &others;
+    let began = one.consent_tenant(SESSION, &callback.state).await;
+    assert_eq!(began.unwrap(), Some(house.tenant));
+    let (first, second) = tokio::join!(
+        one.finish_books(SESSION, callback.clone()),
+        other.finish_books(SESSION, callback.clone()),
+    );
+    let ended = [first, second];
+    assert_eq!(ended.iter().filter(|e| e.is_ok()).count(), 1, "{ended:?}");
+    assert_eq!(house.calls_to("/oauth/v2/token"), 1);
+    assert_eq!(house.database.count("consents").await, 0);
+}
+
+#[tokio::test]
+async fn consents_that_nobody_ends_are_swept_out_and_are_few() {
+    let house = House::build().await;
+    let who = account(&house, &["11"]);
+    let first = house.consent(&who).await;
+    for _ in 0..24 {
+        house.clock.advance(TimeDelta::seconds(1));
+        house.consent(&who).await;
+    }
+    assert_eq!(house.database.count("consents").await, 20);
+    let dropped = house.app.consent_tenant(SESSION, &first.state).await;
+    assert_eq!(dropped.unwrap(), None);
+    house
+        .clock
+        .advance(TimeDelta::minutes(10) - TimeDelta::seconds(10));
+    house.app.sweep_consents().await.unwrap();
+    assert_eq!(house.database.count("consents").await, 10);
+    house.clock.advance(TimeDelta::seconds(10));
+    let over = house.app.sweep_consents();
+    over.await.unwrap();
+    assert_eq!(house.database.count("consents").await, 0);
 }

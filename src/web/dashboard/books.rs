@@ -109,7 +109,11 @@ pub(super) async fn callback(
     let who = who.ok_or_else(|| PageError::SignIn(String::new()))?;
     let callback = read_callback(request.query_string());
     let token = who.token.clone();
-    let Some(tenant) = app.consent_tenant(token.expose_secret(), &callback.state) else {
+    let (session, state) = (token.clone(), callback.state.clone());
+    let began = on_main(&app, |app| async move {
+        app.consent_tenant(session.expose_secret(), &state).await
+    });
+    let Some(tenant) = began.await? else {
         return Err(PageError::App(AppError::Conflict(
             "This connection to Zoho Books was not begun in this browser, or more than ten \
              minutes ago. Begin again on the page Connections"

@@ -32,7 +32,8 @@ use crate::crypto::token::SetupCode;
 /// What the door of the dashboard remembers in this process: the code that opens the set-up page
 /// while nobody can sign in yet, and how often strangers tried to come in. Kept in `app_data`.
 pub struct Setup {
-    /// None for an instance that has a user.
+    /// None for an instance that had a user when the process started. That nobody can sign in *yet*
+    /// is asked of the database each time: another process may have set it up meanwhile.
     pub code: Option<SetupCode>,
     attempts: Attempts,
 }
@@ -46,10 +47,11 @@ impl Setup {
         }
     }
 
-    /// A code for an empty instance; none for one that has a user.
+    /// The code of an empty instance; none for one that has a user.
     pub async fn for_empty(app: &App) -> Result<Self, AppError> {
         let is_empty = app.store().platform().is_empty().await?;
-        Ok(Self::new(is_empty.then(SetupCode::generate)))
+        let code = is_empty.then(|| app.setup_code()).transpose()?;
+        Ok(Self::new(code))
     }
 }
 

@@ -77,6 +77,7 @@ fn view(found: &Overview, moment: Moment) -> OverviewView {
         rejected: found.rejected,
         needs_you: needs(&found.needing_person),
         checklist: checklist(found),
+        queue_answers: found.queue_answers,
     }
 }
 

@@ -86,12 +86,17 @@ pub(super) async fn make(
     };
     let made = on_main(&app, |app| async move {
         // The operator first: as a user who exists they become the owner of the company too.
-        app.create_operator(&input.owner_email, input.password.clone())
+        let operator = app
+            .create_first_operator(&input.owner_email, input.password.clone())
             .await?;
-        app.create_tenant(input).await
+        match operator {
+            Some(_) => app.create_tenant(input).await.map(Some),
+            None => Ok(None),
+        }
     });
     let made = match made.await {
-        Ok(made) => made,
+        Ok(Some(made)) => made,
+        Ok(None) => return Ok(redirect("/sign-in", None)),
         Err(AppError::Invalid(problems)) => {
             refuse(&problems, &mut state);
             return page(&request, &app, StatusCode::UNPROCESSABLE_ENTITY, state);
@@ -115,7 +120,7 @@ fn check(form: &Form, code: &SetupCode, state: &mut FormState) {
     if !code.matches(form.get("code")) {
         state.refuse(
             "code",
-            "This is not the code that serve printed last. It changes with each start.",
+            "This is not the code that serve printed when it started.",
         );
     }
     let company = form.get("company");

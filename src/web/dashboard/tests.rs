@@ -4,6 +4,7 @@ mod books;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::Data;
@@ -12,10 +13,11 @@ use chrono::{DateTime, Utc};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use scraper::{Html, Selector};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Setup, cookies};
 use crate::app::accounts::{CreatedTenant, TenantInput};
+use crate::app::ingest::{HookRequest, Received};
 use crate::app::{App, Parts};
 use crate::brakes::{Brakes, Limits};
 use crate::config::web::PublicUrl;
@@ -27,12 +29,16 @@ use crate::domain::clock::{FixedClock, SharedClock};
 use crate::domain::connection::Provider;
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::ids::{EventId, new_v7};
-use crate::queue::MemoryQueue;
+use crate::queue::JobQueue;
+use crate::queue::absent::Absent;
+use crate::queue::test_queue::test_queue;
 use crate::store::Store;
 use crate::store::test_database::TestDatabase;
 use crate::twilio::Twilio;
 use crate::zoho::oauth::ZohoOAuth;
+use crate::zoho::secret::WebhookSecret;
 use crate::zoho::tokens::AccessTokens;
+use crate::zoho::webhook::sign;
 
 const PASSWORD: &str = "a sentence is good";
 
@@ -47,8 +53,21 @@ impl World {
         Self::build(code, None).await
     }
 
+    /// With a queue that is away.
+    async fn without_queue(absent: Absent) -> Self {
+        Self::on_queue(None, None, |_| Arc::new(absent)).await
+    }
+
     /// With Zoho's stand-in at an address.
     async fn build(code: Option<SetupCode>, zoho: Option<url::Url>) -> Self {
+        Self::on_queue(code, zoho, test_queue).await
+    }
+
+    async fn on_queue(
+        code: Option<SetupCode>,
+        zoho: Option<url::Url>,
+        queue: impl FnOnce(SharedClock) -> Arc<dyn JobQueue>,
+    ) -> Self {
         let database = TestDatabase::migrated().await;
         let store = Store::open(&database.url()).await.unwrap();
         let at: DateTime<Utc> = "2026-06-01T10:00:00Z".parse().unwrap();
@@ -59,7 +78,7 @@ impl World {
         let http = crate::http::client().unwrap();
         let parts = Parts {
             store,
-            queue: Arc::new(MemoryQueue::new(clock.clone())),
+            queue: queue(clock.clone()),
             vault,
             passwords: Passwords::default(),
             twilio: Twilio::new(http.clone(), None),
@@ -190,7 +209,7 @@ impl Visitor<'_> {
             actix_web::App::new()
                 .app_data(Data::new(self.world.app.clone()))
                 .app_data(self.world.setup.clone())
-                .configure(super::routes),
+                .configure(crate::web::routes),
         )
         .await;
         let mut request = test::TestRequest::with_uri(path).method(method);
@@ -566,7 +585,7 @@ async fn a_new_hook_secret_is_shown_once_and_twilio_is_refused_field_by_field() 
 
 #[actix_web::test]
 async fn an_empty_instance_is_set_up_once_with_the_code() {
-    let code = SetupCode::generate();
+    let code = SetupCode::derived(&rand::random());
     let text = code.to_text();
     let world = World::with_code(Some(code)).await;
     let mut ann = world.visitor();
@@ -610,6 +629,112 @@ async fn an_empty_instance_is_set_up_once_with_the_code() {
     assert!(ann.get("/tenants").await.html.contains("operator"));
     let mut late = world.visitor();
     assert_eq!(late.get("/setup").await.to, "/sign-in");
+}
+
+#[actix_web::test]
+async fn a_set_up_in_another_process_closes_the_page_here() {
+    let code = SetupCode::derived(&rand::random());
+    let text = code.to_text();
+    let world = World::with_code(Some(code)).await;
+    let mut ann = world.visitor();
+    let page = ann.get("/setup").await;
+    assert_eq!(page.status, StatusCode::OK);
+    // Made by whoever else is on this database.
+    let password = SecretString::from(PASSWORD);
+    let made = world.app.create_first_operator("bob@example.com", password);
+    assert!(made.await.unwrap().is_some());
+    let fields = [
+        ("code", text.as_str()),
+        ("company", "Acme"),
+        ("country", "GB"),
+        ("zone", "Europe/London"),
+        ("currency", "GBP"),
+        ("email", "ann@example.com"),
+        ("password", PASSWORD),
+    ];
+    let answer = ann.post(&page, "/setup", &fields).await;
+    assert_eq!(
+        (answer.status, answer.to.as_str()),
+        (StatusCode::SEE_OTHER, "/sign-in")
+    );
+    assert_eq!(ann.get("/setup").await.to, "/sign-in");
+    let platform = world.app.store().platform();
+    let ann = platform.user_by_email("ann@example.com").await.unwrap();
+    assert!(ann.is_none());
+}
+
+#[actix_web::test]
+async fn a_queue_that_is_away_is_told_while_events_are_kept() {
+    for absent in [Absent::Refusing, Absent::Hanging] {
+        let world = World::without_queue(absent).await;
+        let acme = world.tenant("Acme", "ann@example.com").await;
+        let mut ann = world.signed_in("ann@example.com").await;
+        let began = Instant::now();
+        let ready = ann.get("/readyz").await;
+        assert_eq!(ready.status, StatusCode::OK);
+        assert!(
+            ready
+                .html
+                .starts_with("ready, but the queue does not answer")
+        );
+        assert!(ready.html.contains("events are kept"), "{}", ready.html);
+        assert!(began.elapsed() < Duration::from_secs(3), "{absent:?}");
+
+        let overview = ann.get("/t/acme/").await;
+        let page = Html::parse_document(&overview.html);
+        let notice = Selector::parse("#overview .notice").unwrap();
+        let told = page.select(&notice).next().expect("a notice");
+        let told = told.text().collect::<String>();
+        assert!(told.contains("Messages are late"), "{told}");
+        assert!(told.contains("is kept"), "{told}");
+
+        let secret = WebhookSecret::parse(acme.hook_secret.expose_secret()).unwrap();
+        let token = acme.hook_url.rsplit('/').next().unwrap();
+        let hook = world.app.hook(token).await.unwrap().unwrap();
+        let body = bytes::Bytes::from_static(b"{}");
+        let kind = "application/json".to_owned();
+        let request = HookRequest {
+            path_type: None,
+            label: String::new(),
+            query: String::new(),
+            signature: Some(sign(&secret, "", Some(&kind), &body).into_bytes()),
+            content_type: Some(kind),
+            body,
+            client: [127, 0, 0, 1].into(),
+        };
+        let kept = world.app.receive(&hook, request).await.unwrap();
+        assert!(matches!(kept, Received::Kept(kept) if !kept.is_duplicate));
+        assert!(began.elapsed() < Duration::from_secs(10), "{absent:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_queue_that_answers_is_not_mentioned() {
+    let world = World::new().await;
+    world.tenant("Acme", "ann@example.com").await;
+    let mut ann = world.signed_in("ann@example.com").await;
+    assert_eq!(ann.get("/readyz").await.html, "ready\n");
+    let overview = ann.get("/t/acme/").await;
+    assert!(!overview.html.contains("Messages are late"));
+}
+
+#[actix_web::test]
+async fn a_suspended_account_says_so_on_every_page() {
+    let world = World::new().await;
+    let acme = world.tenant("Acme", "ann@example.com").await;
+    let mut ann = world.signed_in("ann@example.com").await;
+    let why = "March is not paid <yet>.";
+    let suspended = world.app.suspend_tenant(acme.id, why, "the operator");
+    assert!(suspended.await.unwrap());
+    for path in ["/t/acme/", "/t/acme/history", "/t/acme/settings"] {
+        let html = ann.get(path).await.html;
+        assert!(html.contains("This account is suspended"), "{path}");
+        assert!(html.contains("March is not paid &lt;yet&gt;"), "{path}");
+    }
+    let lifted = world.app.reinstate_tenant(acme.id, "the operator");
+    assert!(lifted.await.unwrap());
+    let html = ann.get("/t/acme/").await.html;
+    assert!(!html.contains("This account is suspended"));
 }
 
 #[actix_web::test]

@@ -110,6 +110,11 @@ impl Seat {
         if self.who.app.is_sandboxed() {
             banners.push(Banner::Sandbox);
         }
+        if tenant.is_suspended {
+            banners.push(Banner::Suspended {
+                why: tenant.suspended_for.clone(),
+            });
+        }
         if let Some((at, by)) = &tenant.stopped {
             banners.push(Banner::Stopped {
                 by: (!by.is_empty()).then(|| by.clone()),

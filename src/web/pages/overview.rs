@@ -42,6 +42,8 @@ pub struct OverviewView {
     pub needs_you: Vec<NeedLine>,
     /// What is still to be set up; empty when all is done.
     pub checklist: Vec<SetUpStep>,
+    /// Whether work goes on; else messages are late.
+    pub queue_answers: bool,
 }
 
 /// How many messages left, and how many failed.
@@ -82,6 +84,20 @@ pub struct SetUpStep {
 }
 
 impl OverviewPage {
+    /// Told while nothing is handed out to the workers.
+    fn standstill(&self) -> Markup {
+        html! {
+            @if !self.view.queue_answers {
+                (notice::notice(Tone::Needs, &html! {
+                    b { "Messages are late." }
+                    " The queue of this service does not answer at the moment. Everything that Zoho "
+                    "Books tells us is kept, and sending goes on by itself when it is back. If this "
+                    "lasts, tell the operator of this service."
+                }))
+            }
+        }
+    }
+
     fn figures(&self) -> Markup {
         let path = |below: &str| self.chrome.path(below);
         let needs = self.chrome.needs_you;

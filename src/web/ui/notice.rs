@@ -44,6 +44,16 @@ pub fn banner(of: &Banner, chrome: &Chrome) -> Markup {
                 }
             }
         },
+        Banner::Suspended { why } => html! {
+            div class="banner stopped" role="note" {
+                span class="banner-shape" { (Tone::Held.shape()) }
+                span class="banner-text" {
+                    b { "This account is suspended" } ": " bdi { (why) } ". "
+                    "Webhooks are refused and messages are held. "
+                    "The operator of this service can lift it."
+                }
+            }
+        },
         Banner::Stopped { by, at } => html! {
             div class="banner stopped" role="note" {
                 span class="banner-shape" { (Tone::Held.shape()) }

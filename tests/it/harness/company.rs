@@ -76,6 +76,22 @@ impl<'a> Company<'a> {
         }
     }
 
+    /// The same company at another process.
+    pub(crate) fn at<'b>(&self, app: &'b TestApp) -> Company<'b> {
+        let token = self.hook_url.rsplit('/').next().unwrap();
+        Company {
+            app,
+            id: self.id,
+            slug: self.slug.clone(),
+            email: self.email.clone(),
+            hook_url: app.url(&format!("/hooks/zoho/{token}")),
+            hook_secret: self.hook_secret.clone(),
+            token: self.token.clone(),
+            account_sid: self.account_sid.clone(),
+            auth_token: self.auth_token.clone(),
+        }
+    }
+
     pub(crate) async fn connect_twilio(&self) {
         let input = TwilioInput {
             account_sid: self.account_sid.clone(),
@@ -166,6 +182,19 @@ impl<'a> Company<'a> {
     /// An event with its decisions and deliveries, as the API shows it.
     pub(crate) async fn event(&self, id: &str) -> Value {
         self.get(&format!("/events/{id}")).await
+    }
+
+    /// Nobody was told the same twice.
+    pub(crate) fn no_doubles(&self) {
+        let mut told: Vec<_> = self
+            .messages()
+            .into_iter()
+            .map(|m| (m.to, m.body))
+            .collect();
+        let all = told.len();
+        told.sort();
+        told.dedup();
+        assert_eq!(told.len(), all, "something was sent twice");
     }
 
     /// What the stand-in for Twilio received for this company.

@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
+use futures::future::join_all;
 use ml_connector::app::App;
-use ml_connector::config::Config;
+use ml_connector::config::{Config, environment};
 use ml_connector::domain::clock::{FixedClock, SharedClock, SystemClock};
 use ml_connector::http;
 use ml_connector::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
@@ -26,47 +27,73 @@ use database::TestDatabase;
 /// A running service that does its jobs only when told.
 pub(crate) struct TestApp {
     pub(crate) running: Running,
-    pub(crate) sandbox: SandboxHandle,
+    pub(crate) sandbox: Arc<SandboxHandle>,
     pub(crate) http: reqwest::Client,
     clock: Option<Arc<FixedClock>>,
-    _database: TestDatabase,
+    pub(crate) database: Arc<TestDatabase>,
 }
 
 impl TestApp {
     /// A Monday morning in November 2026.
     pub(crate) async fn spawn() -> Self {
-        let noon = Utc.with_ymd_and_hms(2026, 11, 23, 10, 0, 0).unwrap();
-        let clock = Arc::new(FixedClock::at(noon));
-        Self::spawn_at(Some(clock)).await
+        let [one] = Self::several(TestDatabase::migrated().await, Some(monday())).await;
+        one
     }
 
     /// The same on the machine's clock, for tests about real time.
     pub(crate) async fn spawn_in_real_time() -> Self {
-        Self::spawn_at(None).await
+        let [one] = Self::several(TestDatabase::migrated().await, None).await;
+        one
     }
 
-    async fn spawn_at(fixed: Option<Arc<FixedClock>>) -> Self {
+    /// Two of them, begun at the same moment on a database that has only its schema. None where
+    /// tests run on files, which one process has to itself.
+    #[expect(
+        clippy::print_stdout,
+        reason = "whoever reads the run sees what it left out"
+    )]
+    pub(crate) async fn pair() -> Option<[Self; 2]> {
+        let database = TestDatabase::migrated().await;
+        if database.is_file() {
+            println!("only on PostgreSQL: TEST_DATABASE is not postgres");
+            return None;
+        }
+        Some(Self::several(database, Some(monday())).await)
+    }
+
+    async fn several<const N: usize>(
+        database: TestDatabase,
+        fixed: Option<Arc<FixedClock>>,
+    ) -> [Self; N] {
         let clock: SharedClock = match &fixed {
             Some(clock) => clock.clone(),
             None => Arc::new(SystemClock),
         };
         let http = http::client().unwrap();
         let sandbox = SandboxConfig::new(clock.clone(), http.clone());
-        let sandbox = Sandbox::start(sandbox).await.unwrap();
-        let database = TestDatabase::migrated().await;
+        let sandbox = Arc::new(Sandbox::start(sandbox).await.unwrap());
         let config = config(&database, sandbox.base_url());
-        let options = Options {
-            jobs: Jobs::ByHand,
-            metrics: None,
-        };
-        let running = startup::serve(&config, clock, options).await.unwrap();
-        Self {
-            running,
-            sandbox,
-            http,
-            clock: fixed,
-            _database: database,
-        }
+        let database = Arc::new(database);
+        let begun = join_all((0..N).map(async |_| {
+            let options = Options {
+                jobs: Jobs::ByHand,
+                metrics: None,
+            };
+            let running = startup::serve(&config, clock.clone(), options);
+            Self {
+                running: running.await.unwrap(),
+                sandbox: sandbox.clone(),
+                http: http.clone(),
+                clock: fixed.clone(),
+                database: database.clone(),
+            }
+        }));
+        begun.await.try_into().ok().expect("as many as were begun")
+    }
+
+    /// How many rows of a table there are, `such` as have to be.
+    pub(crate) async fn rows(&self, such: &str) -> i64 {
+        self.database.count(such).await
     }
 
     pub(crate) fn app(&self) -> &App {
@@ -109,17 +136,32 @@ impl TestApp {
     }
 }
 
+fn monday() -> Arc<FixedClock> {
+    let morning = Utc.with_ymd_and_hms(2026, 11, 23, 10, 0, 0).unwrap();
+    Arc::new(FixedClock::at(morning))
+}
+
 /// Nothing of the environment: a database, a free port, the sandbox.
 fn config(database: &TestDatabase, sandbox: &str) -> Config {
     let key = master_key();
     Config::from_lookup(&|name| match name {
         "DATABASE_URL" => Some(database.url()),
         "MASTER_KEY" if !database.is_file() => Some(key.clone()),
+        "REDIS_URL" => redis_url(),
         "BIND" => Some("127.0.0.1:0".to_owned()),
         "ZOHO_SANDBOX_URL" | "TWILIO_SANDBOX_URL" => Some(sandbox.to_owned()),
         _ => None,
     })
     .unwrap()
+}
+
+/// The queue of a service under test, as `TEST_QUEUE` says; each database has a name space of its own.
+pub(crate) fn redis_url() -> Option<String> {
+    match environment("TEST_QUEUE").as_deref() {
+        None | Some("memory") => None,
+        Some("redis") => Some(environment("TEST_REDIS_URL").expect("run ./tests/run")),
+        Some(other) => panic!("TEST_QUEUE is {other}, neither memory nor redis"),
+    }
 }
 
 /// A key of this run, for databases beside which none can lie.

@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::database::TestDatabase;
-use super::master_key;
+use super::{master_key, redis_url};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_ml-connector");
 
@@ -69,6 +69,9 @@ impl Service {
             .env("RUST_LOG", "info");
         if !self.database.is_file() {
             command.env("MASTER_KEY", &self.key);
+        }
+        if let Some(redis) = redis_url() {
+            command.env("REDIS_URL", redis);
         }
         command
     }
@@ -187,6 +190,7 @@ impl Service {
             hook_url: made["hook_url"].as_str().unwrap().to_owned(),
             hook_secret: WebhookSecret::parse(made["hook_secret"].as_str().unwrap()).unwrap(),
             token: token["token"].as_str().unwrap().to_owned(),
+            id,
         }
     }
 }
@@ -212,6 +216,7 @@ fn read(path: &Path) -> String {
 pub(crate) struct Tenant {
     base: String,
     http: reqwest::Client,
+    pub(crate) id: String,
     pub(crate) hook_url: String,
     pub(crate) hook_secret: WebhookSecret,
     pub(crate) token: String,

@@ -34,6 +34,14 @@ impl<'a> Visitor<'a> {
         visitor
     }
 
+    /// The same browser, led to another process.
+    pub(crate) fn at<'b>(&self, app: &'b TestApp) -> Visitor<'b> {
+        Visitor {
+            app,
+            cookies: self.cookies.clone(),
+        }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Page {
         self.go(Method::GET, path, None).await
     }

@@ -28,7 +28,7 @@ use crate::domain::connection::Provider;
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::ids::{EventId, TenantId, new_v7};
 use crate::domain::user::Role;
-use crate::queue::MemoryQueue;
+use crate::queue::test_queue::test_queue;
 use crate::store::Store;
 use crate::store::test_database::TestDatabase;
 use crate::twilio::Twilio;
@@ -94,7 +94,7 @@ impl House {
         let rng = StdRng::seed_from_u64(7);
         let app = App::new(Parts {
             store,
-            queue: Arc::new(MemoryQueue::new(clock.clone())),
+            queue: test_queue(clock.clone()),
             vault,
             passwords: Passwords::default(),
             twilio: Twilio::new(http.clone(), None),

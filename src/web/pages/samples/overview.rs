@@ -21,6 +21,8 @@ pub(super) fn add(to: &mut Vec<Sample>) {
     push(to, "overview-empty", &overview_empty());
     push(to, "overview-many", &overview_many());
     push(to, "overview-stopped", &overview_stopped());
+    push(to, "overview-late", &overview_late());
+    push(to, "overview-suspended", &overview_suspended());
     push(to, "overview-hostile", &overview_hostile());
     push(
         to,
@@ -67,7 +69,7 @@ fn accounts(to: &mut Vec<Sample>) {
     let mut refused = form(&[("company", HOSTILE), ("country", "DE")]);
     refused.refuse(
         "code",
-        "This is not the code that serve printed last. It changes with each start.",
+        "This is not the code that serve printed when it started.",
     );
     refused.refuse("password", "Use at least 12 characters.");
     push(to, "set-up-hostile", &set_up(refused));
@@ -126,6 +128,7 @@ fn quiet() -> OverviewView {
         rejected: 0,
         needs_you: Vec::new(),
         checklist: Vec::new(),
+        queue_answers: true,
     }
 }
 
@@ -254,6 +257,21 @@ fn overview_stopped() -> OverviewPage {
         sentence: "All sending is stopped. 6 messages are held.".into(),
     });
     page.chrome.can_switch = false;
+    page
+}
+
+fn overview_late() -> OverviewPage {
+    let mut page = overview_many();
+    page.chrome.banners = Vec::new();
+    page.view.queue_answers = false;
+    page
+}
+
+fn overview_suspended() -> OverviewPage {
+    let mut page = overview_many();
+    page.chrome.banners = vec![Banner::Suspended {
+        why: "The invoices of March to May are not paid".into(),
+    }];
     page
 }
 

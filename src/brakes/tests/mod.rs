@@ -1,0 +1,8 @@
+//! Both back ends keep one contract; what only Redis does is shown beside it.
+
+mod alike;
+mod bench;
+mod contract;
+mod outage;
+mod server;
+mod together;

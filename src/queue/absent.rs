@@ -1,0 +1,52 @@
+//! Back ends that are away, for tests of what goes on without one.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{JobQueue, Lease, Push, QueueError, Settlement, TenantDepth};
+
+/// How a back end can be away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// It refuses at once.
+    Refusing,
+    /// It never answers.
+    Hanging,
+}
+
+impl Absent {
+    async fn answer<T>(self) -> Result<T, QueueError> {
+        match self {
+            Self::Refusing => Err(QueueError("nobody there".into())),
+            Self::Hanging => std::future::pending().await,
+        }
+    }
+}
+
+#[async_trait]
+impl JobQueue for Absent {
+    async fn push(&self, _: Vec<Push>) -> Result<(), QueueError> {
+        self.answer().await
+    }
+
+    async fn reserve(&self, _: usize, _: Duration) -> Result<Vec<Lease>, QueueError> {
+        self.answer().await
+    }
+
+    async fn settle(&self, _: Vec<Settlement>) -> Result<usize, QueueError> {
+        self.answer().await
+    }
+
+    async fn wait_ready(&self) -> Result<(), QueueError> {
+        self.answer().await
+    }
+
+    async fn ping(&self) -> Result<(), QueueError> {
+        self.answer().await
+    }
+
+    async fn depths(&self) -> Result<Vec<TenantDepth>, QueueError> {
+        self.answer().await
+    }
+}

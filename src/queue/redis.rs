@@ -1,0 +1,429 @@
+//! The back end on Redis or Valkey, for any number of processes.
+//!
+//! Every step is one script, so nothing is ever half done; `README.md` draws the keys. Nothing here
+//! is the truth: the server may forget everything between any two steps, and only wakes less well.
+
+mod failure;
+mod text;
+mod wait;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use deadpool_redis::redis::{FromRedisValue, cmd};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use self::failure::{Failed, Why};
+use self::wait::Beds;
+use super::{
+    Depth, JobQueue, Lane, Lease, LeaseToken, Outcome, Push, QueueError, Settlement, TenantDepth,
+    later,
+};
+use crate::domain::clock::SharedClock;
+use crate::redis::{Redis, Script, Trouble};
+
+/// How long a step may take, with getting a connection.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// How long pushing one chunk may take: a webhook waits for it, and its push is one chunk. A push
+/// that fails costs only time, since the database knows what is due.
+const PUSH_ANSWER: Duration = Duration::from_millis(500);
+
+/// How many jobs one step moves at most: the server does nothing else meanwhile, a few milliseconds.
+const CHUNK: usize = 250;
+
+/// How many further steps one reservation spends on a calendar that is far behind.
+const CATCH_UPS: usize = 20;
+
+/// How many reservations without an answer are remembered.
+const UNHEARD: usize = 16;
+
+/// How many numbers of depths are read at once.
+const SCAN: usize = 1000;
+
+/// The queue on Redis. Share it in an `Arc`.
+pub struct RedisQueue {
+    redis: Redis,
+    clock: SharedClock,
+    /// What the keys of each shard begin with.
+    shards: Vec<String>,
+    /// Which shard is reserved from first, so that none comes last for ever.
+    turn: AtomicUsize,
+    steps: Steps,
+    beds: Beds,
+    unheard: Mutex<Vec<Unheard>>,
+}
+
+/// A reservation whose answer never came: Redis may have lent the jobs to nobody.
+struct Unheard {
+    salt: String,
+    count: usize,
+}
+
+/// The scripts.
+struct Steps {
+    push: Script,
+    reserve: Script,
+    settle: Script,
+    catch_up: Script,
+}
+
+/// A script with what all of them share.
+macro_rules! step {
+    ($file:literal) => {
+        Script::new(concat!(
+            include_str!("redis/common.lua"),
+            include_str!($file)
+        ))
+    };
+}
+
+/// What is asked of Redis, by which script, and how long that may take.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    name: &'static str,
+    script: &'a Script,
+    answer: Duration,
+}
+
+/// A lease as the script says it: token, job, attempt, lane.
+type Lent = (String, String, u32, String);
+
+impl RedisQueue {
+    /// The queue in the name space of `redis`, on the time of `clock`. Tenants are spread over
+    /// `shards`, at least one; all processes must be given the same number, or they would not see
+    /// each other's jobs until somebody pushes them again.
+    pub fn new(redis: Redis, clock: SharedClock, shards: u16) -> Self {
+        let shards = (0..shards.max(1))
+            .map(|n| redis.key(&format!("q{n}"), ""))
+            .collect();
+        Self {
+            redis,
+            clock,
+            shards,
+            turn: AtomicUsize::new(0),
+            steps: Steps {
+                push: step!("redis/push.lua"),
+                reserve: step!("redis/reserve.lua"),
+                settle: step!("redis/settle.lua"),
+                catch_up: step!("redis/catch_up.lua"),
+            },
+            beds: Beds::default(),
+            unheard: Mutex::default(),
+        }
+    }
+
+    fn shard_of(&self, tenant: Uuid) -> usize {
+        // The last bits of an id are chance. The remainder is below a 16-bit number.
+        let shards = u128::try_from(self.shards.len()).unwrap_or(1);
+        usize::try_from(tenant.as_u128() % shards).unwrap_or(0)
+    }
+
+    fn failed(&self, step: &'static str, why: Why) -> Failed {
+        Failed {
+            step,
+            address: self.redis.address(),
+            why,
+        }
+    }
+
+    /// Runs one script on one shard.
+    async fn ask<T: FromRedisValue>(
+        &self,
+        step: Step<'_>,
+        shard: &str,
+        args: &[String],
+    ) -> Result<T, Failed> {
+        let mut call = step.script.key(shard);
+        call.arg(text::of_instant(self.clock.now())).arg(args);
+        let answer = async {
+            let mut connection = self.redis.connection().await?;
+            Ok::<T, Trouble>(call.invoke_async(&mut *connection).await?)
+        };
+        match timeout(step.answer, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(trouble)) => Err(self.failed(step.name, trouble.into())),
+            Err(_) => Err(self.failed(step.name, Why::Late(step.answer))),
+        }
+    }
+
+    /// Lends from one shard until `leases` are `max`, or nothing more is ready.
+    async fn lend(
+        &self,
+        shard: usize,
+        max: usize,
+        lease: Duration,
+        leases: &mut Vec<Lease>,
+    ) -> Result<(), Failed> {
+        let step = Step {
+            name: "reserve jobs",
+            script: &self.steps.reserve,
+            answer: ANSWER,
+        };
+        while leases.len() < max {
+            let want = (max - leases.len()).min(CHUNK);
+            let over = text::of_instant(later(self.clock.now(), lease));
+            let salt = text::new_salt(u16::try_from(shard).unwrap_or_default());
+            let args = [want.to_string(), over.to_string(), salt.clone()];
+            let answer = self.ask(step, &self.shards[shard], &args).await;
+            let (is_behind, lent): (bool, Vec<Lent>) = match answer {
+                Ok(answer) => answer,
+                Err(failed) => {
+                    self.remember(Unheard { salt, count: want });
+                    return Err(failed);
+                }
+            };
+            let served = lent.len();
+            for lent in lent {
+                match to_lease(&lent, over) {
+                    Some(lease) => leases.push(lease),
+                    None => self.throw_away(&lent).await?,
+                }
+            }
+            if is_behind {
+                self.catch_up(shard).await?;
+            }
+            if served < want {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Catches up with a calendar of which one step can do only a part, or a tenant with 100,000
+    /// jobs due at once would keep another's, due after them, from its turn.
+    async fn catch_up(&self, shard: usize) -> Result<(), Failed> {
+        let step = Step {
+            name: "catch up with due jobs",
+            script: &self.steps.catch_up,
+            answer: ANSWER,
+        };
+        for _ in 0..CATCH_UPS {
+            if !self.ask(step, &self.shards[shard], &[]).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Something else has written this job; it would come back for ever.
+    async fn throw_away(&self, (token, job, ..): &Lent) -> Result<(), Failed> {
+        tracing::error!("Threw a job away that cannot be read: {job:?}");
+        let Some(token) = text::to_token(token) else {
+            return Ok(());
+        };
+        let end = Settlement {
+            token,
+            outcome: Outcome::Cancel,
+        };
+        self.end(&[end]).await.map(drop)
+    }
+
+    fn remember(&self, unheard: Unheard) {
+        let mut all = self.unheard.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < UNHEARD {
+            all.push(unheard);
+        }
+    }
+
+    /// Gives back what may have been lent without our hearing of it; else it would wait for the end
+    /// of its lease. Tokens that were never made settle nothing.
+    async fn give_back(&self) -> Result<(), Failed> {
+        loop {
+            let last = {
+                let mut all = self.unheard.lock().unwrap_or_else(PoisonError::into_inner);
+                all.pop()
+            };
+            let Some(unheard) = last else {
+                return Ok(());
+            };
+            let outcome = Outcome::Snooze(self.clock.now());
+            let ends: Vec<_> = text::tokens(&unheard.salt, unheard.count)
+                .map(|token| Settlement { token, outcome })
+                .collect();
+            if let Err(failed) = self.end(&ends).await {
+                self.remember(unheard);
+                return Err(failed);
+            }
+        }
+    }
+
+    /// Ends leases, wherever they are.
+    async fn end(&self, batch: &[Settlement]) -> Result<usize, Failed> {
+        let step = Step {
+            name: "settle jobs",
+            script: &self.steps.settle,
+            answer: ANSWER,
+        };
+        let mut args = vec![Vec::new(); self.shards.len()];
+        for end in batch {
+            // A token of no shard of ours proves nothing.
+            if let Some(args) = args.get_mut(text::shard_of(end.token)) {
+                args.extend(settlement_args(end.token, end.outcome));
+            }
+        }
+        let mut settled = 0;
+        for (shard, args) in self.shards.iter().zip(args) {
+            for chunk in args.chunks(3 * CHUNK) {
+                settled += self.ask::<usize>(step, shard, chunk).await?;
+            }
+        }
+        Ok(settled)
+    }
+
+    /// Reads the depths of one shard into `tenants`.
+    async fn scan(
+        &self,
+        shard: &str,
+        tenants: &mut HashMap<Uuid, TenantDepth>,
+    ) -> Result<(), Trouble> {
+        let mut connection = self.redis.connection().await?;
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = cmd("HSCAN");
+            scan.arg(format!("{shard}depths")).arg(cursor);
+            scan.arg("COUNT").arg(SCAN);
+            let (next, found): (u64, Vec<(String, usize)>) =
+                scan.query_async(&mut *connection).await?;
+            for (field, count) in found {
+                note_depth(&field, count, tenants);
+            }
+            if next == 0 {
+                return Ok(());
+            }
+            cursor = next;
+        }
+    }
+}
+
+#[async_trait]
+impl JobQueue for RedisQueue {
+    async fn push(&self, batch: Vec<Push>) -> Result<(), QueueError> {
+        let step = Step {
+            name: "push jobs",
+            script: &self.steps.push,
+            answer: PUSH_ANSWER,
+        };
+        let mut args = vec![Vec::new(); self.shards.len()];
+        for push in &batch {
+            let shard = &mut args[self.shard_of(push.job.tenant)];
+            shard.push(text::of_job(&push.job));
+            shard.push(text::of_instant(push.due).to_string());
+        }
+        for (shard, args) in self.shards.iter().zip(args) {
+            for chunk in args.chunks(2 * CHUNK) {
+                self.ask::<()>(step, shard, chunk).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn reserve(&self, max: usize, lease: Duration) -> Result<Vec<Lease>, QueueError> {
+        self.give_back().await?;
+        let first = self.turn.fetch_add(1, Ordering::Relaxed);
+        let mut leases = Vec::new();
+        for n in 0..self.shards.len() {
+            let shard = first.wrapping_add(n) % self.shards.len();
+            if let Err(failed) = self.lend(shard, max, lease, &mut leases).await {
+                if leases.is_empty() {
+                    return Err(failed.into());
+                }
+                // What is lent is to be run; the next call will say it again.
+                tracing::warn!("Reserved only a part: {failed}");
+                break;
+            }
+        }
+        Ok(leases)
+    }
+
+    async fn settle(&self, batch: Vec<Settlement>) -> Result<usize, QueueError> {
+        Ok(self.end(&batch).await?)
+    }
+
+    async fn wait_ready(&self) -> Result<(), QueueError> {
+        Ok(self.sleep().await?)
+    }
+
+    async fn depths(&self) -> Result<Vec<TenantDepth>, QueueError> {
+        const NAME: &str = "read depths";
+        let mut tenants = HashMap::new();
+        for shard in &self.shards {
+            match timeout(ANSWER, self.scan(shard, &mut tenants)).await {
+                Ok(scanned) => scanned.map_err(|trouble| self.failed(NAME, trouble.into()))?,
+                Err(_) => return Err(self.failed(NAME, Why::Late(ANSWER)).into()),
+            }
+        }
+        Ok(tenants.into_values().collect())
+    }
+
+    async fn ping(&self) -> Result<(), QueueError> {
+        const NAME: &str = "get a PING answered";
+        match timeout(ANSWER, self.redis.ping()).await {
+            Ok(answer) => answer.map_err(|trouble| self.failed(NAME, trouble.into()))?,
+            Err(_) => return Err(self.failed(NAME, Why::Late(ANSWER)).into()),
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for RedisQueue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisQueue")
+            .field("redis", &self.redis)
+            .field("shards", &self.shards.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn to_lease((token, job, attempt, lane): &Lent, over: i64) -> Option<Lease> {
+    Some(Lease {
+        token: text::to_token(token)?,
+        job: text::to_job(job)?,
+        attempt: *attempt,
+        lane: if lane == "r" {
+            Lane::Retry
+        } else {
+            Lane::Fresh
+        },
+        until: text::to_instant(over),
+    })
+}
+
+fn settlement_args(token: LeaseToken, outcome: Outcome) -> [String; 3] {
+    let (how, due) = match outcome {
+        Outcome::Done | Outcome::Cancel => ("done", 0),
+        Outcome::Retry(due) => ("retry", text::of_instant(due)),
+        Outcome::Snooze(due) => ("snooze", text::of_instant(due)),
+    };
+    [text::of_token(token), how.to_owned(), due.to_string()]
+}
+
+/// One number: its field is the tenant's digits, the lane and the place.
+fn note_depth(field: &str, count: usize, tenants: &mut HashMap<Uuid, TenantDepth>) {
+    let Some((tenant, place)) = field.split_at_checked(32) else {
+        return;
+    };
+    let Ok(tenant) = Uuid::try_parse(tenant) else {
+        return;
+    };
+    let depth = tenants
+        .entry(tenant)
+        .or_insert_with(|| TenantDepth::none(tenant));
+    let depth_of = |lane: &mut Depth, place: &str| match place {
+        "r" => lane.ready = count,
+        "d" => lane.delayed = count,
+        _ => lane.leased = count,
+    };
+    match place.split_at_checked(1) {
+        Some(("f", place)) => depth_of(&mut depth.fresh, place),
+        Some((_, place)) => depth_of(&mut depth.retry, place),
+        None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

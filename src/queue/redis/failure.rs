@@ -1,0 +1,44 @@
+//! Why a step was not taken: what was asked, where, and what came of it.
+
+use std::time::Duration;
+
+use crate::queue::QueueError;
+use crate::redis::Trouble;
+
+/// A step that Redis did not take, or did not confirm. The address bears no password.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {step} at Redis on {address}: {why}")]
+pub(super) struct Failed {
+    pub(super) step: &'static str,
+    pub(super) address: String,
+    pub(super) why: Why,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Why {
+    #[error("no answer within {0:?}")]
+    Late(Duration),
+    #[error("{}", words(.0))]
+    Trouble(#[from] Trouble),
+}
+
+/// All that the error and its causes say.
+fn words(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        // Some errors repeat their cause.
+        if !said.contains(&more) {
+            said = format!("{said}: {more}");
+        }
+        cause = error.source();
+    }
+    said
+}
+
+impl From<Failed> for QueueError {
+    fn from(failed: Failed) -> Self {
+        Self(Box::new(failed))
+    }
+}

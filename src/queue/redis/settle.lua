@@ -1,0 +1,34 @@
+-- ARGV: now, then for each settlement: token, how (done, retry, snooze), the next due time.
+-- Answers how many were still held.
+
+catch_up()
+local settled, gone = 0, false
+for i = 2, #ARGV, 3 do
+  local how, due = ARGV[i + 1], tonumber(ARGV[i + 2])
+  local job, entry = take_back(ARGV[i])
+  if job then
+    settled = settled + 1
+    local again = entry.again
+    entry.again = nil
+    if how == 'done' and not again then
+      call('HDEL', JOBS, job)
+      gone = true
+    elseif how == 'done' then
+      place(job, { lane = 'f', attempt = 0 }, again)
+    else
+      if how == 'retry' then
+        entry.lane = 'r'
+      else
+        entry.attempt = math.max(entry.attempt - 1, 0)
+      end
+      place(job, entry, math.min(again or due, due))
+    end
+  end
+end
+note()
+if gone and call('EXISTS', JOBS) == 0 then
+  call('DEL', RING, ROW, DELAYED, LEASES, LENT, DEPTHS, LAST, WAKE)
+else
+  wake(readied)
+end
+return settled

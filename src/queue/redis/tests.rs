@@ -1,0 +1,16 @@
+//! The contract on a real server, and what holds for this back end whatever happens to the server.
+
+mod differences;
+mod faults;
+mod figures;
+mod keys;
+mod server;
+mod sleepers;
+
+use super::*;
+use crate::queue::contract::contract_suite;
+
+contract_suite!(match server::subject().await {
+    Some(subject) => subject,
+    None => return,
+});
