@@ -7,6 +7,7 @@ mod dialect;
 mod m20261122_000001_first;
 mod m20261122_000002_consents;
 mod m20261122_000003_suspension;
+mod m20261122_000004_in_flight;
 
 use sea_orm_migration::prelude::*;
 
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_first::Migration),
             Box::new(m20261122_000002_consents::Migration),
             Box::new(m20261122_000003_suspension::Migration),
+            Box::new(m20261122_000004_in_flight::Migration),
         ]
     }
 }

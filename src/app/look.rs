@@ -17,6 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::connections::TwilioAccess;
 use super::deliver::Next;
+use super::health_report::CLOCK_TOLERANCE;
 use super::{App, AppError};
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Hold, ProviderStatus, StepKind};
 use crate::store::{Change, Guard, KnownMessage, TenantStore};
@@ -38,8 +39,9 @@ const LONGEST_APART: i64 = 900;
 /// How far before the attempt a list is read, for clocks that differ.
 const READ_BACK: TimeDelta = TimeDelta::hours(1);
 
-/// Twilio's creation times are whole seconds.
-const SLACK: TimeDelta = TimeDelta::seconds(2);
+/// How far the clocks of two machines may differ, as `check` has it, and two seconds, since Twilio's
+/// creation times are whole.
+const SLACK: TimeDelta = TimeDelta::seconds(CLOCK_TOLERANCE.num_seconds() + 2);
 
 const CALL: Duration = Duration::from_secs(15);
 
@@ -427,14 +429,18 @@ enum Unseen {
 
 /// When Twilio may have made the message, by Twilio's own clock. The answer was dated at some moment
 /// of the call, so the window is as wide as that leaves open: too narrow a one hides the message.
+///
+/// The attempt bears the time of the machine that made it, the answer is held against the time of the
+/// one that looks; their clocks may differ, so the correction only ever widens the window.
 fn window(
     attempt: &Attempt,
     dated: Option<DateTime<Utc>>,
     call: RangeInclusive<DateTime<Utc>>,
 ) -> RangeInclusive<DateTime<Utc>> {
     let ahead_of = |ours| dated.map_or(TimeDelta::zero(), |date| date - ours);
-    let (least, most) = (ahead_of(*call.end()), ahead_of(*call.start()));
-    attempt.started_at + least - SLACK..=attempt.lease_until + most + SLACK
+    let least = ahead_of(*call.end()).min(TimeDelta::zero()) - SLACK;
+    let most = ahead_of(*call.start()).max(TimeDelta::zero()) + SLACK;
+    attempt.started_at + least..=attempt.lease_until + most
 }
 
 /// The longer it has been unknown, the rarer we look.
@@ -448,5 +454,44 @@ fn unknown(d: &Delivery) -> Guard {
         states: &[DeliveryState::Unknown],
         attempt_no: d.attempt_no,
         lease_owner: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::ids::{AttemptId, ConnectionId, DeliveryId, EventId};
+
+    fn attempt(started_at: DateTime<Utc>) -> Attempt {
+        Attempt {
+            id: AttemptId::new(started_at),
+            delivery: DeliveryId::new(EventId::new(started_at), started_at),
+            attempt_no: 1,
+            connection: ConnectionId::from_uuid(Uuid::nil()),
+            account: String::new(),
+            request: String::new(),
+            started_at,
+            lease_until: started_at + TimeDelta::seconds(30),
+        }
+    }
+
+    /// One machine sends and another looks; each clock is off by its own.
+    #[test]
+    fn the_window_holds_the_message_whoever_sent_and_whoever_looks() {
+        let truly: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
+        let seconds = TimeDelta::seconds;
+        for sender in -5..=5 {
+            for looker in -5..=5 {
+                let attempt = attempt(truly + seconds(sender));
+                let looks = truly + seconds(60);
+                let call = looks + seconds(looker)..=looks + seconds(looker + 1);
+                let window = window(&attempt, Some(looks), call);
+                for made in [truly, truly + seconds(15)] {
+                    assert!(window.contains(&made), "{sender} {looker} {made}");
+                }
+            }
+        }
     }
 }

@@ -29,7 +29,7 @@ use crate::sandbox::twilio::{
 };
 use crate::sandbox::{DEMO_NUMBER, DemoCredentials, Sandbox, SandboxConfig, SandboxHandle};
 use crate::store::test_database::TestDatabase;
-use crate::store::{Claim, ClaimResult, Due, DueCursor};
+use crate::store::{Change, Claim, ClaimResult, Due, DueCursor, Guard};
 use crate::twilio::messages::{CallTime, NewMessage};
 use crate::twilio::signature::{self, Signed};
 use crate::zoho::oauth::ZohoOAuth;
@@ -601,6 +601,52 @@ async fn a_release_that_a_crash_cut_short_is_ended_later() {
         (scene.state(d.id).await, scene.taken()),
         (DeliveryState::Accepted, 1)
     );
+}
+
+#[tokio::test]
+async fn what_waits_for_a_connection_is_released_though_the_release_was_cut_short() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    let event = scene.paid("INV-1").await;
+    scene.app.route_event(scene.tenant, event).await.unwrap();
+    let d = scene.only(event).await;
+    let store = scene.app.tenant(scene.tenant);
+    let hold = async |d: &Delivery| {
+        let guard = Guard::unmoved(&scene.read(d.id).await);
+        let change = Change {
+            hold: Some(Hold::NoConnection),
+            due_at: Some(d.expires_at),
+            ..Change::to(DeliveryState::Held, d.id, guard, scene.app.now())
+        };
+        assert!(store.change(change).await.unwrap());
+    };
+    // Held before the connection was saved: nobody released it.
+    hold(&d).await;
+    scene.clock.advance(chrono::TimeDelta::seconds(1));
+    let connection = store.connection(Provider::Twilio).await.unwrap().unwrap();
+    store
+        .set_connection_state(
+            connection.id,
+            ConnectionState::Ready,
+            String::new(),
+            None,
+            scene.app.now(),
+        )
+        .await
+        .unwrap();
+    scene.drain().await;
+    assert_eq!(scene.state(d.id).await, DeliveryState::Held);
+    scene.app.release_forgotten().await.unwrap();
+    scene.drain().await;
+    assert_eq!(scene.state(d.id).await, DeliveryState::Accepted);
+    // Held afterwards, as without a sender: there is nothing to release.
+    let other = scene.paid("INV-2").await;
+    scene.app.route_event(scene.tenant, other).await.unwrap();
+    let d = scene.only(other).await;
+    scene.clock.advance(chrono::TimeDelta::seconds(1));
+    hold(&d).await;
+    scene.app.release_forgotten().await.unwrap();
+    assert_eq!(scene.state(d.id).await, DeliveryState::Held);
 }
 
 #[tokio::test]

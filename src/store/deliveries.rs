@@ -7,7 +7,7 @@ use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold, StepKind};
-use crate::domain::ids::{ConnectionId, DeliveryId, EventId, OrderId, RuleId, TenantId};
+use crate::domain::ids::{ConnectionId, DeliveryId, EventId, OrderId, RuleId, StepId, TenantId};
 
 /// Something that waits for a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +112,7 @@ async fn release(
         let mut rows = Vec::with_capacity(RELEASE_AT_ONCE);
         for row in sql::all(tx, query, bound).await? {
             let id = delivery_id(&row)?;
-            rows.push((id, row.get("attempt_no")?));
+            rows.push((id, row.get("attempt_no")?, StepId::new(now)));
             released.push(id);
         }
         let step = super::outcomes::NewStep {
@@ -120,7 +120,7 @@ async fn release(
             sentence: sentence.to_owned(),
             detail: "{}".to_owned(),
         };
-        super::outcomes::insert_step_for_each(tx, tenant, &rows, &step, now).await?;
+        super::outcomes::insert_steps(tx, tenant, &rows, &step, now).await?;
     }
     Ok(released)
 }

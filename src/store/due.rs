@@ -89,11 +89,17 @@ impl Platform {
                     AND d.state = 'held' AND d.hold = $1)";
         let ready = "EXISTS (SELECT 1 FROM connections k WHERE k.tenant_id = t.id \
                      AND k.provider = 'twilio' AND k.state = 'ready')";
+        // A rule without a sender holds so as well: only what was held before the connection was saved.
+        let held_before = "EXISTS (SELECT 1 FROM deliveries d JOIN connections k \
+                           ON k.tenant_id = d.tenant_id AND k.provider = 'twilio' \
+                           AND k.state = 'ready' AND k.updated_at >= d.updated_at \
+                           WHERE d.tenant_id = t.id AND d.state = 'held' AND d.hold = $1)";
         let mut forgotten = Vec::new();
         for (hold, is_over) in [
             (Hold::Stopped, "t.stopped_at IS NULL"),
             (Hold::Suspended, "t.status = 'active'"),
             (Hold::Broken, ready),
+            (Hold::NoConnection, held_before),
         ] {
             let query = format!("SELECT t.id FROM tenants t WHERE {is_over} AND {held} LIMIT 1000");
             for row in sql::all(self.db(), &query, values![hold.as_str()]).await? {

@@ -202,6 +202,10 @@ async fn connect(
         // transaction one more way to the server and back.
         .test_before_acquire(r#use == Use::Read)
         .sqlx_logging(false)
+        .map_sqlx_postgres_opts(move |server| match r#use {
+            Use::Write => server.options(writer::SESSION),
+            Use::Read => server,
+        })
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite
                 .create_if_missing(true)

@@ -76,6 +76,9 @@ pub struct Change {
     /// The provider's error code; 0 leaves the stored one.
     pub error_code: i64,
     pub step: Option<NewStep>,
+    /// The step's id: the same when the change is applied once more, since nobody knows whether its
+    /// commit was lost or only the answer to it.
+    pub step_id: StepId,
     /// The step is kept even when the guard no longer holds: it is the outcome of a call.
     pub is_outcome: bool,
     /// The equal-text lock is given back.
@@ -107,6 +110,7 @@ impl Change {
             looks: None,
             error_code: 0,
             step: None,
+            step_id: StepId::new(now),
             is_outcome: false,
             leaves_flight: false,
             message: None,
@@ -214,7 +218,8 @@ async fn apply(tx: &Tx, tenant: Uuid, c: &Change) -> Result<bool, StoreError> {
     if let Some(step) = &c.step
         && (changed || c.is_outcome)
     {
-        insert_step(tx, tenant, c.delivery, c.guard.attempt_no, step, c.now).await?;
+        let row = (c.delivery, c.guard.attempt_no, c.step_id);
+        insert_steps(tx, tenant, &[row], step, c.now).await?;
     }
     if let Some((channel, address, reason)) = &c.suppress {
         suppress(tx, tenant, *channel, address, ("provider", reason), c.now).await?;
@@ -334,30 +339,32 @@ pub(super) async fn insert_step(
     step: &NewStep,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    insert_step_for_each(tx, tenant, &[(delivery, attempt_no)], step, now).await
+    let row = (delivery, attempt_no, StepId::new(now));
+    insert_steps(tx, tenant, &[row], step, now).await
 }
 
 /// How many rows of `delivery_steps` one statement writes: about 15 KB.
 const STEPS_AT_ONCE: usize = 64;
 
-/// The same step for many deliveries, each with the number of its attempt.
-pub(super) async fn insert_step_for_each(
+/// The same step for many deliveries, each with the number of its attempt and an id; a step that is
+/// there already stays as it is.
+pub(super) async fn insert_steps(
     tx: &Tx,
     tenant: Uuid,
-    deliveries: &[(DeliveryId, i64)],
+    deliveries: &[(DeliveryId, i64, StepId)],
     step: &NewStep,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     for some in deliveries.chunks(STEPS_AT_ONCE) {
         let statement = format!(
             "INSERT INTO delivery_steps (event_id, id, tenant_id, delivery_id, attempt_no, kind, \
-             sentence, detail, at) VALUES {}",
+             sentence, detail, at) VALUES {} ON CONFLICT DO NOTHING",
             tuples(some.len(), 9, 1)
         );
-        let rows = some.iter().flat_map(|(delivery, attempt_no)| {
+        let rows = some.iter().flat_map(|(delivery, attempt_no, id)| {
             values![
                 delivery.event.uuid(),
-                StepId::new(now).uuid(),
+                id.uuid(),
                 tenant,
                 delivery.own,
                 *attempt_no,

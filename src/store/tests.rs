@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::test_database::TestDatabase;
+use super::writer::{Lane, Order as InOrder};
 use super::*;
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
 use crate::domain::delivery::{
@@ -35,7 +36,7 @@ struct House {
     tenant: TenantStore,
     zoho: ConnectionId,
     twilio: ConnectionId,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 impl House {
@@ -48,7 +49,7 @@ impl House {
             store,
             zoho,
             twilio,
-            _database: database,
+            database,
         }
     }
 
@@ -1035,4 +1036,102 @@ async fn a_walk_over_what_is_due_sees_everything_once_and_begins_again() {
     seen.sort_unstable();
     queued.sort_unstable();
     assert_eq!(seen, queued);
+}
+
+#[tokio::test]
+async fn an_outcome_told_twice_is_one() {
+    let house = House::open().await;
+    let d = house.queued(1, "Hi").await;
+    house.claim(&d).await;
+    let change = Change {
+        is_outcome: true,
+        ..Change::to(
+            DeliveryState::Failed,
+            d.id,
+            Guard {
+                states: &[DeliveryState::Sending],
+                attempt_no: 1,
+                lease_owner: None,
+            },
+            now(),
+        )
+        .because(StepKind::Refused, "Refused", "{}".to_owned())
+    };
+    assert!(house.tenant.change(change.clone()).await.unwrap());
+    assert!(!house.tenant.change(change).await.unwrap());
+    let story = house.tenant.story(d.id.event).await.unwrap().unwrap();
+    assert_eq!(story.steps.len(), 1);
+}
+
+#[tokio::test]
+async fn a_claim_that_nobody_waits_for_is_not_made() {
+    let house = House::open().await;
+    let d = house.queued(1, "Hi").await;
+    {
+        let claim = house.tenant.claim(house.claim_of(&d, now()));
+        let mut claim = std::pin::pin!(claim);
+        assert!(futures::poll!(claim.as_mut()).is_pending());
+    }
+    // Whatever stood before this in the line has been looked at.
+    let other = house.queued(2, "Ho").await;
+    assert_eq!(house.claim(&other).await, ClaimResult::Claimed);
+    assert_eq!(house.read(d.id).await.state, DeliveryState::Queued);
+}
+
+#[tokio::test]
+async fn a_tenants_lock_that_somebody_holds_keeps_no_outcome_waiting() {
+    let house = House::open().await;
+    if house.database.is_file() {
+        return;
+    }
+    let d = house.queued(1, "Hi").await;
+    house.claim(&d).await;
+    let id = house.tenant.tenant_id().uuid().into_bytes();
+    let number = i32::from_be_bytes(*id.last_chunk().unwrap());
+    let stranger = sea_orm::Database::connect(house.database.url())
+        .await
+        .unwrap();
+    let held = sea_orm::TransactionTrait::begin(&stranger).await.unwrap();
+    let lock = format!("SELECT pg_advisory_xact_lock({}, {number})", 0x6d6c_6301);
+    sea_orm::ConnectionTrait::execute_unprepared(&held, &lock)
+        .await
+        .unwrap();
+    let waiting: Vec<_> = (0..20)
+        .map(|n| {
+            let (tenant, claim) = (house.tenant.clone(), house.claim_of(&d, later(n)));
+            tokio::spawn(async move { tenant.claim(claim).await })
+        })
+        .collect();
+    let told = tokio::time::timeout(
+        std::time::Duration::from_secs(5),
+        house.accepted(d.id, 1, "SM1"),
+    );
+    assert!(told.await.expect("outcomes wait for no lock of a tenant"));
+    held.commit().await.unwrap();
+    for claim in waiting {
+        assert_eq!(claim.await.unwrap().unwrap(), ClaimResult::Refused);
+    }
+}
+
+#[tokio::test]
+async fn a_writers_session_gives_up_what_it_holds() {
+    let house = House::open().await;
+    if house.database.is_file() {
+        return;
+    }
+    for (name, value) in writer::SESSION {
+        let shown = house
+            .store
+            .writer
+            .write(Lane::Edit, InOrder::Free, move |tx| {
+                Box::pin(async move {
+                    let row = sql::one(tx, &format!("SHOW {name}"), vec![]).await?;
+                    row.map_or(Ok(String::new()), |r| r.get::<String>(name))
+                })
+            })
+            .await
+            .unwrap();
+        // Over a Unix socket there is nothing to keep alive.
+        assert!(shown == value || shown == "0", "{name} = {shown}");
+    }
 }

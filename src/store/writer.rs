@@ -16,6 +16,8 @@
 mod postgres;
 mod sqlite;
 
+pub(super) use postgres::SESSION;
+
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 
@@ -79,7 +81,24 @@ struct Intake {
 #[derive(Clone)]
 pub(super) struct Writer {
     intake: mpsc::Sender<Intake>,
-    edits: mpsc::Sender<Edit>,
+    /// Commands that wait for nobody, apart from those that may: a lock that somebody holds for long
+    /// must not keep the outcomes of calls from being written.
+    free: mpsc::Sender<Edit>,
+    ordered: mpsc::Sender<Edit>,
+}
+
+/// The other ends.
+struct Inboxes {
+    intake: mpsc::Receiver<Intake>,
+    free: mpsc::Receiver<Edit>,
+    ordered: mpsc::Receiver<Edit>,
+}
+
+impl Edit {
+    /// Whether it would claim a delivery for a worker that has given up waiting, and would not call.
+    fn is_vain(&self) -> bool {
+        self.lane == Lane::Attempt && self.reply.is_closed()
+    }
 }
 
 /// How many commands may wait before callers do.
@@ -97,12 +116,22 @@ impl Writer {
     /// Starts writing on a pool of its own.
     pub(super) fn start(db: DatabaseConnection) -> Self {
         let (intake, events) = mpsc::channel(WAITING);
-        let (edits, commands) = mpsc::channel(WAITING);
+        let (free, frees) = mpsc::channel(WAITING);
+        let (ordered, ordereds) = mpsc::channel(WAITING);
+        let inboxes = Inboxes {
+            intake: events,
+            free: frees,
+            ordered: ordereds,
+        };
         match db.get_database_backend() {
-            DbBackend::Postgres => postgres::start(&db, events, commands),
-            _ => drop(tokio::spawn(sqlite::run(db, events, commands))),
+            DbBackend::Postgres => postgres::start(&db, inboxes),
+            _ => drop(tokio::spawn(sqlite::run(db, inboxes))),
         }
-        Self { intake, edits }
+        Self {
+            intake,
+            free,
+            ordered,
+        }
     }
 
     /// Runs `work` and answers once it is committed.
@@ -127,10 +156,12 @@ impl Writer {
             work,
             reply,
         };
-        self.edits
-            .send(edit)
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        let way = if order == Order::Free {
+            &self.free
+        } else {
+            &self.ordered
+        };
+        way.send(edit).await.map_err(|_| StoreError::Closed)?;
         let value = answer.await.map_err(|_| StoreError::Closed)??;
         value.downcast().map(|v| *v).map_err(|_| StoreError::Closed)
     }

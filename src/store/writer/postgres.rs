@@ -5,7 +5,8 @@
 //! other for a second, and the server shares one flush among all that commit at the same time anyway.
 //!
 //! A transaction that the server has rolled back (a deadlock, a restart) is run again. One whose
-//! commit was not answered may be there or not: it is reported as failed, and whoever asked looks.
+//! commit was not answered may be there or not: the outcome of a call is told again, which changes
+//! nothing if it is there; anything else is reported as failed, and whoever asked looks.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,8 +15,9 @@ use rand::RngExt as _;
 use sea_orm::sqlx;
 use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr, RuntimeErr};
 use tokio::sync::{Mutex, mpsc};
+use tokio::time::timeout;
 
-use super::{Answer, Edit, Intake, Order, Tx, begin, run_one};
+use super::{Answer, Edit, Inboxes, Intake, Lane, Order, Tx, begin, run_one};
 use crate::domain::event::Ingested;
 use crate::domain::ids::TenantId;
 use crate::store::error::StoreError;
@@ -25,17 +27,26 @@ use crate::store::sql::{self, values};
 /// How many batches of events are written at the same time.
 const INTAKES: u32 = 2;
 
-/// How many other commands are.
-const EDITS: u32 = 6;
+/// How many commands are that wait for nobody.
+const FREE: u32 = 3;
+
+/// How many are that keep an order within their tenant, and so may wait.
+const ORDERED: u32 = 4;
 
 /// All of them.
-pub(super) const CONNECTIONS: u32 = INTAKES + EDITS;
+pub(super) const CONNECTIONS: u32 = INTAKES + FREE + ORDERED;
 
 /// How many events go into one batch.
 const INGEST_QUOTA: usize = 64;
 
 /// How long an event is tried while the server cannot be reached, since Zoho waits for the answer.
 const INTAKE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long one try of an event may take, should the server say nothing at all.
+const INTAKE_TRY: Duration = Duration::from_secs(5);
+
+/// How long one try of anything else may.
+const EDIT_TRY: Duration = Duration::from_secs(20);
 
 /// How long anything else is: a server restarts in less, and the outcome of a call is dear.
 const EDIT_PATIENCE: Duration = Duration::from_secs(10);
@@ -45,17 +56,28 @@ const LOCK_CLASS: i32 = 0x6d6c_6301;
 
 type Inbox<T> = Arc<Mutex<mpsc::Receiver<T>>>;
 
-pub(super) fn start(
-    db: &DatabaseConnection,
-    events: mpsc::Receiver<Intake>,
-    commands: mpsc::Receiver<Edit>,
-) {
-    let (events, commands) = (Arc::new(Mutex::new(events)), Arc::new(Mutex::new(commands)));
+/// What a session of a writer goes by. A client that vanishes in the middle of a transaction would keep
+/// its locks for hours, and everybody who waits for them.
+pub(in crate::store) const SESSION: [(&str, &str); 7] = [
+    ("idle_in_transaction_session_timeout", "10s"),
+    ("lock_timeout", "8s"),
+    ("statement_timeout", "15s"),
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "30000"),
+];
+
+pub(super) fn start(db: &DatabaseConnection, inboxes: Inboxes) {
+    let events = Arc::new(Mutex::new(inboxes.intake));
     for _ in 0..INTAKES {
         drop(tokio::spawn(take_events(db.clone(), events.clone())));
     }
-    for _ in 0..EDITS {
-        drop(tokio::spawn(take_edits(db.clone(), commands.clone())));
+    for (inbox, takers) in [(inboxes.free, FREE), (inboxes.ordered, ORDERED)] {
+        let inbox = Arc::new(Mutex::new(inbox));
+        for _ in 0..takers {
+            drop(tokio::spawn(take_edits(db.clone(), inbox.clone())));
+        }
     }
 }
 
@@ -105,7 +127,7 @@ async fn keep(
             let kept = ingest::insert(&tx, events).await?;
             Ok((tx, kept))
         };
-        match done.await {
+        match within(INTAKE_TRY, done).await {
             Ok((tx, kept)) => match tx.commit().await {
                 Ok(()) => return Ok(kept),
                 Err(error) => patience.after_commit(error.into()).await?,
@@ -128,20 +150,34 @@ async fn take_edits(db: DatabaseConnection, inbox: Inbox<Edit>) {
 async fn carry_out(db: &DatabaseConnection, edit: &Edit) -> Answer {
     let mut patience = Patience::of(EDIT_PATIENCE);
     loop {
+        if edit.is_vain() {
+            return Err(StoreError::Closed);
+        }
         let done = async {
             let tx = begin(db).await?;
             keep_order(&tx, edit.order).await?;
             let answer = run_one(&edit.work, &tx).await?;
             Ok((tx, answer))
         };
-        match done.await {
+        match within(EDIT_TRY, done).await {
             Ok((tx, answer)) => match tx.commit().await {
                 Ok(()) => return Ok(answer),
+                // An outcome is dear, and telling it twice changes nothing.
+                Err(error) if edit.lane == Lane::Outcome => patience.after(error.into()).await?,
                 Err(error) => patience.after_commit(error.into()).await?,
             },
             Err(error) => patience.after(error).await?,
         }
     }
+}
+
+/// A server that is cut off says nothing for a quarter of an hour.
+async fn within<T>(
+    span: Duration,
+    done: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let silent = |_| DbErr::Custom(format!("the database has not answered for {span:?}"));
+    timeout(span, done).await.map_err(silent)?
 }
 
 /// The lock ends with the transaction. Waiters stand in line, so that somebody who wants to be alone
@@ -199,9 +235,11 @@ impl Patience {
     }
 }
 
-/// Deadlock (40P01) or a serialization failure (40001).
+/// Deadlock (40P01), a serialization failure (40001), or one of the time-outs of [`SESSION`]: of a lock
+/// (55P03), a statement (57014), a transaction (25P03).
 fn is_rolled_back(error: &StoreError) -> bool {
-    code(error).is_some_and(|code| matches!(code.as_str(), "40P01" | "40001"))
+    let codes = ["40P01", "40001", "55P03", "57014", "25P03"];
+    code(error).is_some_and(|code| codes.contains(&code.as_str()))
 }
 
 /// The server cannot be reached at the moment: it restarts (57P01 to 57P03), has no connection left

@@ -6,9 +6,8 @@ use std::any::Any;
 use std::collections::VecDeque;
 
 use sea_orm::{DatabaseConnection, TransactionTrait as _};
-use tokio::sync::mpsc;
 
-use super::{Edit, Intake, LANES, Tx, begin, run_one};
+use super::{Edit, Inboxes, Intake, LANES, Tx, begin, run_one};
 use crate::domain::event::Ingested;
 use crate::store::error::StoreError;
 use crate::store::ingest::{self, PreparedEvent};
@@ -32,12 +31,14 @@ impl Waiting {
         }
     }
 
-    fn take_all(&mut self, events: &mut mpsc::Receiver<Intake>, edits: &mut mpsc::Receiver<Edit>) {
-        while let Ok(intake) = events.try_recv() {
+    fn take_all(&mut self, inboxes: &mut Inboxes) {
+        while let Ok(intake) = inboxes.intake.try_recv() {
             self.intake.push_back(intake);
         }
-        while let Ok(edit) = edits.try_recv() {
-            self.add(edit);
+        for inbox in [&mut inboxes.free, &mut inboxes.ordered] {
+            while let Ok(edit) = inbox.try_recv() {
+                self.add(edit);
+            }
         }
     }
 
@@ -51,7 +52,7 @@ impl Waiting {
         let mut edits = Vec::new();
         for lane in &mut self.lanes {
             let take = lane.len().min(QUOTA);
-            edits.extend(lane.drain(..take));
+            edits.extend(lane.drain(..take).filter(|edit| !edit.is_vain()));
         }
         Batch { intake, edits }
     }
@@ -62,21 +63,18 @@ struct Batch {
     edits: Vec<Edit>,
 }
 
-pub(super) async fn run(
-    db: DatabaseConnection,
-    mut events: mpsc::Receiver<Intake>,
-    mut edits: mpsc::Receiver<Edit>,
-) {
+pub(super) async fn run(db: DatabaseConnection, mut inboxes: Inboxes) {
     let mut waiting = Waiting::default();
     loop {
         if waiting.is_empty() {
             tokio::select! {
-                Some(intake) = events.recv() => waiting.intake.push_back(intake),
-                Some(edit) = edits.recv() => waiting.add(edit),
+                Some(intake) = inboxes.intake.recv() => waiting.intake.push_back(intake),
+                Some(edit) = inboxes.free.recv() => waiting.add(edit),
+                Some(edit) = inboxes.ordered.recv() => waiting.add(edit),
                 else => return,
             }
         }
-        waiting.take_all(&mut events, &mut edits);
+        waiting.take_all(&mut inboxes);
         commit(&db, waiting.next_batch()).await;
     }
 }
