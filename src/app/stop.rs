@@ -6,7 +6,8 @@ use crate::domain::ids::TenantId;
 use crate::store::RELEASE_AT_ONCE;
 
 impl App {
-    /// Stops all sending of a tenant. What is due waits as *held*.
+    /// Stops all sending of a tenant. What is due waits as *held*; once this returns nothing more is
+    /// claimed, in any process. What was claimed before may be on its way still.
     pub async fn stop_sending(&self, tenant: TenantId, actor: &str) -> Result<(), AppError> {
         self.tenant(tenant)
             .stop(actor.to_owned(), self.now())

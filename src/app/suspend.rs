@@ -10,7 +10,8 @@ const LONGEST_REASON: usize = 200;
 
 impl App {
     /// Suspends a tenant, for a reason that its people read; `false` when it was suspended already.
-    /// Once this returns no process begins a call for it; hooks refuse within five seconds.
+    /// Once this returns no process claims another message of it; one claimed before may be on its way
+    /// still. Hooks refuse within five seconds.
     pub async fn suspend_tenant(
         &self,
         tenant: TenantId,
