@@ -1,7 +1,9 @@
 //! The few helpers around hand-written SQL: `$1`-style statements that both databases read.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, TryGetable, Value};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, QueryResult, RuntimeErr, Statement, TryGetable, Value,
+};
 use uuid::Uuid;
 
 use super::error::StoreError;
@@ -29,12 +31,11 @@ pub(super) async fn all<C: ConnectionTrait>(
     values: Vec<Value>,
 ) -> Result<Vec<Row>, StoreError> {
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
-    Ok(db
-        .query_all_raw(statement)
-        .await?
-        .into_iter()
-        .map(Row)
-        .collect())
+    let rows = match db.query_all_raw(statement.clone()).await {
+        Err(error) if is_outdated(&error) => db.query_all_raw(prepared_anew(statement)).await?,
+        rows => rows?,
+    };
+    Ok(rows.into_iter().map(Row).collect())
 }
 
 /// The first row of a query.
@@ -44,7 +45,30 @@ pub(super) async fn one<C: ConnectionTrait>(
     values: Vec<Value>,
 ) -> Result<Option<Row>, StoreError> {
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
-    Ok(db.query_one_raw(statement).await?.map(Row))
+    let row = match db.query_one_raw(statement.clone()).await {
+        Err(error) if is_outdated(&error) => db.query_one_raw(prepared_anew(statement)).await?,
+        row => row?,
+    };
+    Ok(row.map(Row))
+}
+
+/// A newer version has added a column to a table since this connection prepared its `SELECT *`;
+/// `PostgreSQL` then refuses the statement for as long as the connection lasts (0A000).
+fn is_outdated(error: &DbErr) -> bool {
+    let (DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Exec(RuntimeErr::SqlxError(error))) =
+        error
+    else {
+        return false;
+    };
+    error.as_database_error().is_some_and(|error| {
+        error.code().as_deref() == Some("0A000") && error.message().contains("cached plan")
+    })
+}
+
+/// Another text is another statement, which is prepared on the table as it is now.
+fn prepared_anew(mut statement: Statement) -> Statement {
+    statement.sql.push_str(" -- again");
+    statement
 }
 
 /// A row that names what it could not understand.

@@ -1135,3 +1135,23 @@ async fn a_writers_session_gives_up_what_it_holds() {
         assert!(shown == value || shown == "0", "{name} = {shown}");
     }
 }
+
+/// `migrate` runs while older processes still serve.
+#[tokio::test]
+async fn a_column_added_by_a_newer_version_disturbs_nobody() {
+    let house = House::open().await;
+    let read = async || {
+        let many = (0..12).map(|_| house.tenant.tenant());
+        futures::future::join_all(many).await
+    };
+    for known in read().await {
+        assert!(known.unwrap().is_some());
+    }
+    let newer = "ALTER TABLE tenants ADD COLUMN later text NOT NULL DEFAULT ''";
+    sql::exec(&house.store.read, newer, vec![]).await.unwrap();
+    for _ in 0..3 {
+        for known in read().await {
+            assert!(known.unwrap().is_some());
+        }
+    }
+}
