@@ -1140,6 +1140,10 @@ async fn a_writers_session_gives_up_what_it_holds() {
 #[tokio::test]
 async fn a_column_added_by_a_newer_version_disturbs_nobody() {
     let house = House::open().await;
+    if house.database.is_file() {
+        // Only the one process that has the file changes its schema, before it serves.
+        return;
+    }
     let read = async || {
         let many = (0..12).map(|_| house.tenant.tenant());
         futures::future::join_all(many).await
