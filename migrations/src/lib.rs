@@ -8,6 +8,7 @@ mod m20261122_000001_first;
 mod m20261122_000002_consents;
 mod m20261122_000003_suspension;
 mod m20261122_000004_in_flight;
+mod m20261122_000005_accounts;
 
 use sea_orm_migration::prelude::*;
 
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_consents::Migration),
             Box::new(m20261122_000003_suspension::Migration),
             Box::new(m20261122_000004_in_flight::Migration),
+            Box::new(m20261122_000005_accounts::Migration),
         ]
     }
 }

@@ -7,6 +7,8 @@ use super::keys::HOOK_SECRET;
 use super::{App, AppError, FieldProblem};
 use crate::crypto::password::NewPassword;
 use crate::crypto::token::{self, NewToken, SetupCode, TokenDigest};
+use crate::domain::actor::Actor;
+use crate::domain::hours::Hours;
 use crate::domain::ids::{ApiTokenId, ConnectionId, TenantId, UserId};
 use crate::domain::money::Currency;
 use crate::domain::phone::CountryCode;
@@ -27,6 +29,10 @@ pub struct TenantInput {
     pub country: String,
     pub zone: String,
     pub currency: String,
+    /// Whether messages go to the owner instead of to contacts, until somebody goes live.
+    pub is_rehearsal: bool,
+    /// When contacts may be written to; `None` is at any time.
+    pub hours: Option<Hours>,
 }
 
 /// A tenant that was made. The secret is shown this once.
@@ -125,6 +131,8 @@ impl App {
                 currency: typed.currency,
                 rule_set: 0,
                 stopped: None,
+                is_rehearsal: input.is_rehearsal,
+                hours: input.hours,
                 created_at: now,
             },
             owner: self.new_user(email, input.password, false).await?,
@@ -278,7 +286,7 @@ impl App {
         &self,
         tenant: TenantId,
         input: &SettingsInput,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), AppError> {
         let typed = read_settings(input).map_err(AppError::Invalid)?;
         let store = self.tenant(tenant);
@@ -291,7 +299,7 @@ impl App {
             ..row
         };
         store
-            .update_settings(changed, actor.to_owned(), self.now())
+            .update_settings(changed, actor.clone(), self.now())
             .await?;
         // The zone is part of what a hook needs.
         self.forget_hooks();
@@ -319,6 +327,7 @@ impl App {
             name,
             password_hash,
             is_operator,
+            phone: None,
         })
     }
 }

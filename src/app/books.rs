@@ -18,6 +18,7 @@ use super::connections::CheckResult;
 use super::keys::{CLIENT_SECRET, REFRESH_TOKEN};
 use super::{App, AppError, FieldProblem};
 use crate::crypto::token;
+use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Settings};
 use crate::domain::ids::TenantId;
 use crate::store::{SaveConnection, StoredSecret, TenantStore};
@@ -72,7 +73,7 @@ impl App {
         &self,
         tenant: TenantId,
         input: BooksInput,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<BooksConnected, AppError> {
         let mut problems = Vec::new();
         let secret = input.client_secret.as_ref();
@@ -120,7 +121,7 @@ impl App {
         &self,
         tenant: TenantId,
         organization_id: &str,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Organisation, AppError> {
         let store = self.tenant(tenant);
         let (_, login) = self.needed_books(&store).await?;
@@ -189,7 +190,7 @@ impl App {
     pub async fn disconnect_books(
         &self,
         tenant: TenantId,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<CheckResult, AppError> {
         let store = self.tenant(tenant);
         let connection = zoho(&store).await?;
@@ -284,7 +285,7 @@ impl App {
         client: BooksClient,
         grant: Grant,
         wished: Option<String>,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<BooksConnected, AppError> {
         let store = self.tenant(tenant);
         let old = zoho(&store).await?;
@@ -385,14 +386,14 @@ impl App {
         connection: Connection,
         secrets: Vec<StoredSecret>,
         removed: Vec<&'static str>,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), AppError> {
         let save = SaveConnection {
             connection,
             secrets,
             removed,
             hook_token: token::hook(),
-            actor: actor.to_owned(),
+            actor: actor.clone(),
             now: self.now(),
         };
         Ok(store.save_connection(save).await?)

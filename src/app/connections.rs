@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::keys::{API_KEY_SECRET, AUTH_TOKEN, HOOK_SECRET};
 use super::{App, AppError, FieldProblem};
 use crate::crypto::token;
+use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
 use crate::domain::delivery::Hold;
 use crate::domain::ids::{ConnectionId, TenantId};
@@ -108,7 +109,7 @@ impl App {
         &self,
         tenant: TenantId,
         input: TwilioInput,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Connection, AppError> {
         let store = self.tenant(tenant);
         let old = store.connection(Provider::Twilio).await?;
@@ -143,7 +144,7 @@ impl App {
             secrets,
             removed: typed.removed,
             hook_token: token::hook(),
-            actor: actor.to_owned(),
+            actor: actor.clone(),
             now,
         };
         store.save_connection(save).await?;
@@ -247,7 +248,7 @@ impl App {
     pub async fn rotate_hook_secret(
         &self,
         tenant: TenantId,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<SecretString, AppError> {
         let store = self.tenant(tenant);
         let connection = store
@@ -259,7 +260,7 @@ impl App {
         let now = self.now();
         let until = now + ROTATION;
         store
-            .rotate_secret(connection.id, sealed, until, actor.to_owned(), now)
+            .rotate_secret(connection.id, sealed, until, actor.clone(), now)
             .await?;
         self.forget_hooks();
         Ok(secret)

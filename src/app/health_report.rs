@@ -333,6 +333,7 @@ mod tests {
     use crate::app::books::{BooksInput, tests::account};
     use crate::app::connections::TwilioInput;
     use crate::app::test_house::House;
+    use crate::domain::actor::Actor;
     use crate::domain::connection::{ConnectionState, Provider};
     use crate::sandbox::twilio::Settings;
 
@@ -354,7 +355,7 @@ mod tests {
         };
         house
             .app
-            .connect_twilio(house.tenant, twilio, "owner")
+            .connect_twilio(house.tenant, twilio, &Actor::named("owner"))
             .await
             .unwrap();
         house
@@ -366,7 +367,11 @@ mod tests {
         let who = account(&house, &["1"]);
         house
             .app
-            .connect_books_self_client(house.tenant, BooksInput::of(&who, "code-1"), "owner")
+            .connect_books_self_client(
+                house.tenant,
+                BooksInput::of(&who, "code-1"),
+                &Actor::named("owner"),
+            )
             .await
             .unwrap();
         let report = house.app.report().await;
@@ -418,7 +423,11 @@ mod tests {
         let who = account(&house, &["1"]);
         house
             .app
-            .connect_books_self_client(house.tenant, BooksInput::of(&who, "code-1"), "owner")
+            .connect_books_self_client(
+                house.tenant,
+                BooksInput::of(&who, "code-1"),
+                &Actor::named("owner"),
+            )
             .await
             .unwrap();
         let (_, login) = house

@@ -15,6 +15,7 @@ pub mod ingest;
 pub mod job;
 pub mod keys;
 pub mod look;
+pub mod mail;
 #[cfg(test)]
 mod neighbour_tests;
 mod outcome;

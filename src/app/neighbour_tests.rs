@@ -13,6 +13,7 @@ use super::test_house::House;
 use super::{App, AppError};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::vault::{Place, Vault, VaultError, data_key_of};
+use crate::domain::actor::Actor;
 use crate::domain::ids::new_v7;
 use crate::store::StoredDataKey;
 use crate::store::test_database::TestDatabase;
@@ -51,10 +52,16 @@ async fn a_secret_replaced_elsewhere_is_known_within_five_seconds_and_the_old_on
     let house = House::build().await;
     let (here, there) = (house.neighbour().await, &house.app);
     let token = house.hook_token().await;
-    let old = there.rotate_hook_secret(house.tenant, "ann").await.unwrap();
+    let old = there
+        .rotate_hook_secret(house.tenant, &Actor::named("ann"))
+        .await
+        .unwrap();
     assert_eq!(knows(&here, &token, &old).await, Some(true));
 
-    let new = there.rotate_hook_secret(house.tenant, "ann").await.unwrap();
+    let new = there
+        .rotate_hook_secret(house.tenant, &Actor::named("ann"))
+        .await
+        .unwrap();
     assert_eq!(knows(there, &token, &new).await, Some(true), "at once");
     house.clock.advance(TimeDelta::milliseconds(4999));
     assert_eq!(knows(&here, &token, &new).await, Some(false), "remembered");
@@ -99,7 +106,11 @@ async fn a_hook_is_as_old_as_what_was_read_and_not_as_its_entry() {
     house.clock.advance(TimeDelta::hours(-1));
     let there = house.neighbour().await;
     there
-        .suspend_tenant(house.tenant, "It does not pay", "the operator")
+        .suspend_tenant(
+            house.tenant,
+            "It does not pay",
+            &Actor::named("the operator"),
+        )
         .await
         .unwrap();
     house
@@ -123,7 +134,10 @@ async fn a_change_made_here_is_known_here_at_once_however_many_read_beside_it() 
                 })
             })
             .collect();
-        let secret = house.app.rotate_hook_secret(house.tenant, "ann").await;
+        let secret = house
+            .app
+            .rotate_hook_secret(house.tenant, &Actor::named("ann"))
+            .await;
         assert_eq!(
             knows(&house.app, &token, &secret.unwrap()).await,
             Some(true)
@@ -221,15 +235,19 @@ async fn a_rule_switched_off_elsewhere_stays_off_when_its_text_is_edited() {
         "recipient": { "kind": "contact" }, "template": { "body": "one" },
     });
     let (tenant, any) = (house.tenant, RuleSwitches::default());
-    let made = house.app.create_rule(tenant, &rule, any, "ann");
+    let ann = Actor::named("ann");
+    let made = house.app.create_rule(tenant, &rule, any, &ann);
     let id = made.await.unwrap().id;
     // The one who edits has read it while it was on.
     let mut edited = house.app.rule(tenant, id).await.unwrap();
-    there.switch_rule(tenant, id, false, "bob").await.unwrap();
+    there
+        .switch_rule(tenant, id, false, &Actor::named("bob"))
+        .await
+        .unwrap();
     edited.definition.template.body = "two".to_owned();
     let store = house.app.store().tenant(tenant);
     let given = (any.enabled, any.position);
-    let kept = store.update_rule(edited, given, "ann".to_owned(), house.app.now());
+    let kept = store.update_rule(edited, given, Actor::named("ann"), house.app.now());
     assert!(kept.await.unwrap());
     let now = house.app.rule(tenant, id).await.unwrap();
     assert!(!now.enabled);

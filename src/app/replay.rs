@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use super::route::Ordered;
 use super::{App, AppError, job};
+use crate::domain::actor::Actor;
 use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
 use crate::domain::order::{Order, OrderKind};
@@ -30,7 +31,7 @@ impl App {
         tenant: TenantId,
         event: EventId,
         nonce: &str,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Replayed, AppError> {
         let store = self.tenant(tenant);
         let Some(decided) = store.event(event).await? else {
@@ -45,6 +46,7 @@ impl App {
             .make(
                 &store,
                 NewOrder {
+                    address: actor.address.clone(),
                     order,
                     delivery: None,
                 },
@@ -81,7 +83,7 @@ impl App {
         tenant: TenantId,
         id: DeliveryId,
         nonce: &str,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Replayed, AppError> {
         let store = self.tenant(tenant);
         let Some(old) = store.delivery(id).await? else {
@@ -117,6 +119,7 @@ impl App {
             .make(
                 &store,
                 NewOrder {
+                    address: actor.address.clone(),
                     order,
                     delivery: Some(delivery),
                 },
@@ -145,7 +148,7 @@ impl App {
         event: EventId,
         delivery: Option<DeliveryId>,
         nonce: &str,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Order, AppError> {
         if nonce.is_empty() || nonce.len() > LONGEST_NONCE {
             let message = format!("give 1 to {LONGEST_NONCE} characters of your own choice");
@@ -165,7 +168,7 @@ impl App {
             event,
             delivery,
             nonce: format!("{}:{target}:{nonce}", kind.as_str()),
-            requested_by: actor.to_owned(),
+            requested_by: actor.name.clone(),
             requested_at: now,
             routed_at: (kind == OrderKind::ReplayDelivery).then_some(now),
         })

@@ -1,6 +1,7 @@
 //! What a person says of a delivery that waits for one.
 
 use super::{App, AppError};
+use crate::domain::actor::Actor;
 use crate::domain::delivery::{DeliveryState, StepKind};
 use crate::domain::ids::{DeliveryId, TenantId};
 use crate::store::{Change, Guard};
@@ -35,7 +36,7 @@ impl App {
         tenant: TenantId,
         id: DeliveryId,
         resolution: Resolution,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), AppError> {
         let store = self.tenant(tenant);
         let Some(d) = store.delivery(id).await? else {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{App, AppError, FieldProblem};
+use crate::domain::actor::Actor;
 use crate::domain::ids::{RuleId, TenantId};
 use crate::domain::phone::CountryCode;
 use crate::domain::rule::{Rule, RuleDefinition};
@@ -35,7 +36,7 @@ impl App {
         tenant: TenantId,
         definition: &Value,
         switches: RuleSwitches,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Rule, AppError> {
         let definition = self.definition(tenant, definition).await?;
         let id = RuleId::new(self.now());
@@ -49,7 +50,7 @@ impl App {
         let at_end = switches.position.is_none();
         let store = self.tenant(tenant);
         store
-            .create_rule(rule, at_end, actor.to_owned(), self.now())
+            .create_rule(rule, at_end, actor.clone(), self.now())
             .await?;
         self.rule(tenant, id).await
     }
@@ -61,7 +62,7 @@ impl App {
         id: RuleId,
         definition: &Value,
         switches: RuleSwitches,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Rule, AppError> {
         let old = self.rule(tenant, id).await?;
         let rule = Rule {
@@ -71,7 +72,7 @@ impl App {
         let given = (switches.enabled, switches.position);
         let store = self.tenant(tenant);
         if !store
-            .update_rule(rule, given, actor.to_owned(), self.now())
+            .update_rule(rule, given, actor.clone(), self.now())
             .await?
         {
             return Err(AppError::NotFound("rule"));
@@ -85,11 +86,11 @@ impl App {
         tenant: TenantId,
         id: RuleId,
         enabled: bool,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), AppError> {
         let store = self.tenant(tenant);
         let done = store
-            .switch_rule(id, enabled, actor.to_owned(), self.now())
+            .switch_rule(id, enabled, actor.clone(), self.now())
             .await?;
         if done {
             Ok(())
@@ -119,10 +120,10 @@ impl App {
         &self,
         tenant: TenantId,
         id: RuleId,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), AppError> {
         let store = self.tenant(tenant);
-        let gone = store.delete_rule(id, actor.to_owned(), self.now()).await?;
+        let gone = store.delete_rule(id, actor.clone(), self.now()).await?;
         if gone {
             Ok(())
         } else {

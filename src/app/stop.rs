@@ -1,6 +1,7 @@
 //! The stop switch: everything waits, nothing is lost.
 
 use super::{App, AppError};
+use crate::domain::actor::Actor;
 use crate::domain::delivery::Hold;
 use crate::domain::ids::TenantId;
 use crate::store::RELEASE_AT_ONCE;
@@ -8,17 +9,15 @@ use crate::store::RELEASE_AT_ONCE;
 impl App {
     /// Stops all sending of a tenant. What is due waits as *held*; once this returns nothing more is
     /// claimed, in any process. What was claimed before may be on its way still.
-    pub async fn stop_sending(&self, tenant: TenantId, actor: &str) -> Result<(), AppError> {
-        self.tenant(tenant)
-            .stop(actor.to_owned(), self.now())
-            .await?;
+    pub async fn stop_sending(&self, tenant: TenantId, actor: &Actor) -> Result<(), AppError> {
+        self.tenant(tenant).stop(actor.clone(), self.now()).await?;
         Ok(())
     }
 
     /// Lets sending go on, with what waited.
-    pub async fn resume_sending(&self, tenant: TenantId, actor: &str) -> Result<(), AppError> {
+    pub async fn resume_sending(&self, tenant: TenantId, actor: &Actor) -> Result<(), AppError> {
         self.tenant(tenant)
-            .lift_stop(actor.to_owned(), self.now())
+            .lift_stop(actor.clone(), self.now())
             .await?;
         let sentence = format!("Released: sending was resumed by {actor}");
         self.release(tenant, vec![Hold::Stopped], &sentence).await

@@ -2,6 +2,7 @@
 //! reinstates it.
 
 use super::{App, AppError};
+use crate::domain::actor::Actor;
 use crate::domain::delivery::Hold;
 use crate::domain::ids::TenantId;
 
@@ -16,7 +17,7 @@ impl App {
         &self,
         tenant: TenantId,
         reason: &str,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<bool, AppError> {
         let reason = reason.trim().trim_end_matches('.');
         let length = reason.chars().count();
@@ -27,17 +28,21 @@ impl App {
         let store = self.tenant(tenant);
         store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
         let changed = store
-            .suspend(reason.to_owned(), actor.to_owned(), self.now())
+            .suspend(reason.to_owned(), actor.clone(), self.now())
             .await?;
         self.forget_hooks();
         Ok(changed)
     }
 
     /// Lets a tenant go on, with what waited for it; `false` when it was not suspended.
-    pub async fn reinstate_tenant(&self, tenant: TenantId, actor: &str) -> Result<bool, AppError> {
+    pub async fn reinstate_tenant(
+        &self,
+        tenant: TenantId,
+        actor: &Actor,
+    ) -> Result<bool, AppError> {
         let store = self.tenant(tenant);
         store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
-        let changed = store.reinstate(actor.to_owned(), self.now()).await?;
+        let changed = store.reinstate(actor.clone(), self.now()).await?;
         self.forget_hooks();
         // Also when it was reinstated before: an earlier release may have been cut short.
         let sentence = format!("Released: this account was reinstated by {actor}");

@@ -59,6 +59,8 @@ impl House {
                 country: "US".to_owned(),
                 zone: "America/Los_Angeles".to_owned(),
                 currency: "USD".to_owned(),
+                is_rehearsal: false,
+                hours: None,
             })
             .await
             .unwrap();

@@ -17,6 +17,7 @@ use super::rules::RuleSwitches;
 use super::*;
 use crate::brakes::Limits;
 use crate::crypto::master_key::MasterKey;
+use crate::domain::actor::Actor;
 use crate::domain::clock::FixedClock;
 use crate::domain::connection::{ConnectionState, Provider};
 use crate::domain::decision::DecisionKind;
@@ -98,6 +99,8 @@ impl Scene {
             country: "US".to_owned(),
             zone: "America/New_York".to_owned(),
             currency: "USD".to_owned(),
+            is_rehearsal: false,
+            hours: None,
         };
         let tenant = app.create_tenant(input).await.unwrap().id;
         let zoho = app
@@ -135,7 +138,7 @@ impl Scene {
             ..TwilioInput::default()
         };
         self.app
-            .connect_twilio(self.tenant, input, "me")
+            .connect_twilio(self.tenant, input, &Actor::named("me"))
             .await
             .unwrap();
     }
@@ -151,7 +154,7 @@ impl Scene {
             ..TwilioInput::default()
         };
         self.app
-            .connect_twilio(self.tenant, input, "me")
+            .connect_twilio(self.tenant, input, &Actor::named("me"))
             .await
             .unwrap();
     }
@@ -170,7 +173,7 @@ impl Scene {
             enabled: None,
         };
         self.app
-            .create_rule(self.tenant, &rule, switches, "me")
+            .create_rule(self.tenant, &rule, switches, &Actor::named("me"))
             .await
             .unwrap();
     }
@@ -456,7 +459,12 @@ async fn without_a_witness_it_waits_for_a_person_who_may_send_it_however_late() 
     );
     scene
         .app
-        .resolve(scene.tenant, d.id, Resolution::SendAgain, "me")
+        .resolve(
+            scene.tenant,
+            d.id,
+            Resolution::SendAgain,
+            &Actor::named("me"),
+        )
         .await
         .unwrap();
     scene.drain().await;
@@ -479,7 +487,7 @@ async fn two_that_could_be_it_are_for_a_person() {
     );
     scene
         .app
-        .resolve(scene.tenant, d.id, Resolution::Arrived, "me")
+        .resolve(scene.tenant, d.id, Resolution::Arrived, &Actor::named("me"))
         .await
         .unwrap();
     assert_eq!(
@@ -545,14 +553,22 @@ async fn a_slow_list_does_not_move_the_window_past_the_message() {
 async fn the_stop_switch_holds_and_resuming_releases() {
     let scene = Scene::open().await;
     scene.rule(json!({})).await;
-    scene.app.stop_sending(scene.tenant, "me").await.unwrap();
+    scene
+        .app
+        .stop_sending(scene.tenant, &Actor::named("me"))
+        .await
+        .unwrap();
     let d = scene.tell("INV-1").await;
     assert_eq!(
         (d.state, d.hold),
         (DeliveryState::Held, Some(Hold::Stopped))
     );
     assert_eq!(d.due_at, Some(d.expires_at), "somebody looks at it again");
-    scene.app.resume_sending(scene.tenant, "me").await.unwrap();
+    scene
+        .app
+        .resume_sending(scene.tenant, &Actor::named("me"))
+        .await
+        .unwrap();
     scene.drain().await;
     assert_eq!(
         (scene.state(d.id).await, scene.taken()),
@@ -583,14 +599,18 @@ async fn a_hold_whose_cause_went_away_meanwhile_does_not_last() {
 async fn a_release_that_a_crash_cut_short_is_ended_later() {
     let scene = Scene::open().await;
     scene.rule(json!({})).await;
-    scene.app.stop_sending(scene.tenant, "me").await.unwrap();
+    scene
+        .app
+        .stop_sending(scene.tenant, &Actor::named("me"))
+        .await
+        .unwrap();
     let d = scene.tell("INV-1").await;
     scene.app.release_forgotten().await.unwrap();
     assert_eq!(scene.state(d.id).await, DeliveryState::Held);
     // The switch was lifted, and the process ended before it released anything.
     let store = scene.app.tenant(scene.tenant);
     store
-        .lift_stop("me".to_owned(), scene.app.now())
+        .lift_stop(Actor::named("me"), scene.app.now())
         .await
         .unwrap();
     scene.drain().await;
@@ -687,11 +707,19 @@ async fn refused_credentials_hold_and_new_ones_release() {
 async fn what_is_held_or_queued_expires_and_is_never_sent() {
     let scene = Scene::open().await;
     scene.rule(json!({ "send_within": 60 })).await;
-    scene.app.stop_sending(scene.tenant, "me").await.unwrap();
+    scene
+        .app
+        .stop_sending(scene.tenant, &Actor::named("me"))
+        .await
+        .unwrap();
     let held = scene.tell("INV-1").await;
     scene.pass(61).await;
     assert_eq!(scene.state(held.id).await, DeliveryState::Expired);
-    scene.app.resume_sending(scene.tenant, "me").await.unwrap();
+    scene
+        .app
+        .resume_sending(scene.tenant, &Actor::named("me"))
+        .await
+        .unwrap();
     let twilio = scene
         .app
         .connection(scene.tenant, Provider::Twilio)
@@ -868,15 +896,16 @@ async fn a_replay_sends_once_per_click_and_not_before_the_event_is_decided() {
     // Asked while it is still being decided: the decision under way is the answer.
     let early = scene
         .app
-        .replay_event(scene.tenant, event, "early", "me")
+        .replay_event(scene.tenant, event, "early", &Actor::named("me"))
         .await
         .unwrap();
     assert!(early.is_pending && early.deliveries.is_empty());
     scene.drain().await;
     assert_eq!(scene.taken(), 1);
+    let me = Actor::named("me");
     let (one, two) = tokio::join!(
-        scene.app.replay_event(scene.tenant, event, "a", "me"),
-        scene.app.replay_event(scene.tenant, event, "a", "me"),
+        scene.app.replay_event(scene.tenant, event, "a", &me),
+        scene.app.replay_event(scene.tenant, event, "a", &me),
     );
     assert_eq!(one.unwrap().order, two.unwrap().order);
     scene.drain().await;
@@ -890,12 +919,12 @@ async fn a_replay_sends_once_per_click_and_not_before_the_event_is_decided() {
         .remove(0);
     scene
         .app
-        .replay_delivery(scene.tenant, d.id, "b", "me")
+        .replay_delivery(scene.tenant, d.id, "b", &Actor::named("me"))
         .await
         .unwrap();
     let open = scene
         .app
-        .replay_delivery(scene.tenant, d.id, "c", "me")
+        .replay_delivery(scene.tenant, d.id, "c", &Actor::named("me"))
         .await;
     assert!(matches!(open, Err(AppError::Open(_))));
     scene.drain().await;

@@ -12,6 +12,7 @@ use crate::app::accounts::TenantInput;
 use crate::app::{App, AppError};
 use crate::config::Config;
 use crate::config::web::PublicUrl;
+use crate::domain::actor::Actor;
 use crate::domain::clock::SharedClock;
 use crate::domain::ids::TenantId;
 use crate::domain::user::Role;
@@ -62,6 +63,9 @@ pub struct CreateTenantArgs {
     /// Three letters (ISO 4217): the currency of amounts that name none
     #[arg(long, default_value = "USD", value_name = "CODE")]
     pub currency: String,
+    /// Begin in rehearsal: messages go to the owner's own number until somebody goes live
+    #[arg(long)]
+    pub rehearsal: bool,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -108,9 +112,6 @@ pub struct ReinstateTenantArgs {
     #[arg(long)]
     pub json: bool,
 }
-
-/// Who did it, as the tenant's audit entries name them: a shell knows no user of the service.
-const OPERATOR: &str = "the operator";
 
 fn parse_role(text: &str) -> Result<Role, String> {
     Role::parse(text).ok_or_else(|| "write owner, admin, editor or viewer".to_owned())
@@ -166,6 +167,8 @@ async fn create_tenant(app: &App, args: CreateTenantArgs) -> anyhow::Result<Stri
         country: args.country,
         zone: args.zone,
         currency: args.currency,
+        is_rehearsal: args.rehearsal,
+        hours: None,
     };
     let made = app.create_tenant(input).await.map_err(advised)?;
     let secret = made.hook_secret.expose_secret();
@@ -199,7 +202,7 @@ async fn create_token(app: &App, args: CreateTokenArgs) -> anyhow::Result<String
 
 async fn suspend_tenant(app: &App, args: SuspendTenantArgs) -> anyhow::Result<String> {
     let changed = app
-        .suspend_tenant(args.tenant, &args.reason, OPERATOR)
+        .suspend_tenant(args.tenant, &args.reason, &Actor::operator())
         .await
         .map_err(advised)?;
     Ok(if args.json {
@@ -216,7 +219,7 @@ async fn suspend_tenant(app: &App, args: SuspendTenantArgs) -> anyhow::Result<St
 
 async fn reinstate_tenant(app: &App, args: ReinstateTenantArgs) -> anyhow::Result<String> {
     let changed = app
-        .reinstate_tenant(args.tenant, OPERATOR)
+        .reinstate_tenant(args.tenant, &Actor::operator())
         .await
         .map_err(advised)?;
     Ok(if args.json {

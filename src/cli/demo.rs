@@ -15,6 +15,7 @@ use crate::app::connections::TwilioInput;
 use crate::app::rules::RuleSwitches;
 use crate::config::{self, Config};
 use crate::crypto::token;
+use crate::domain::actor::Actor;
 use crate::domain::clock::SharedClock;
 use crate::domain::document::DocumentKind;
 use crate::http;
@@ -150,6 +151,8 @@ async fn furnish(
             country: "US".to_owned(),
             zone: "America/New_York".to_owned(),
             currency: "USD".to_owned(),
+            is_rehearsal: false,
+            hours: None,
         })
         .await?;
     let twilio = TwilioInput {
@@ -158,10 +161,16 @@ async fn furnish(
         from: DEMO_NUMBER.to_owned(),
         ..TwilioInput::default()
     };
-    app.connect_twilio(tenant.id, twilio, OWNER).await?;
+    app.connect_twilio(tenant.id, twilio, &Actor::named(OWNER))
+        .await?;
     for rule in rules() {
-        app.create_rule(tenant.id, &rule, RuleSwitches::default(), OWNER)
-            .await?;
+        app.create_rule(
+            tenant.id,
+            &rule,
+            RuleSwitches::default(),
+            &Actor::named(OWNER),
+        )
+        .await?;
     }
     Ok(tenant)
 }

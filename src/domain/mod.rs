@@ -1,11 +1,13 @@
 //! Values and rules: pure code, no I/O, no framework.
 
+pub mod actor;
 pub mod clock;
 pub mod connection;
 pub mod decision;
 pub mod delivery;
 pub mod document;
 pub mod event;
+pub mod hours;
 pub mod ids;
 pub mod money;
 pub mod order;

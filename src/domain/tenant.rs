@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
+use super::hours::Hours;
 use super::ids::TenantId;
 
 /// A customer of the service.
@@ -28,6 +29,10 @@ pub struct Tenant {
     pub rule_set: i64,
     /// Since when, and by whom, all sending is stopped.
     pub stopped: Option<(DateTime<Utc>, String)>,
+    /// Messages go to the owner's own number instead of to contacts and fixed addresses.
+    pub is_rehearsal: bool,
+    /// When contacts may be written to, in the tenant's zone; `None` is at any time.
+    pub hours: Option<Hours>,
     pub created_at: DateTime<Utc>,
 }
 

@@ -35,6 +35,75 @@ impl Role {
     }
 }
 
+/// What a role lets somebody do. This list and [`Ability::needs`] are the only place that says who
+/// may do what: pages, API and docs all ask here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ability {
+    /// See everything but secrets: history, rules, connections, suppressions, the team.
+    Look,
+    /// Write, switch, order and delete rules.
+    EditRules,
+    /// Send or decide again, settle what is unknown, call off.
+    Replay,
+    /// Stop all sending, and let it go on.
+    StopSending,
+    /// Add and lift suppressions, and read replies off the list.
+    Suppress,
+    /// Connect, change and check Zoho Books and Twilio; make new secrets.
+    Connect,
+    /// Change the company's name, country, zone, currency and hours.
+    ChangeSettings,
+    /// End the rehearsal, so that contacts are written to; or begin it again.
+    GoLive,
+    /// Make and revoke API tokens.
+    ManageTokens,
+    /// Read who signed in and who changed what.
+    ReadSecurityLog,
+    /// Invite, change roles, and remove members.
+    ManageTeam,
+    /// Delete the company with all that it has.
+    DeleteTenant,
+}
+
+impl Ability {
+    /// Every ability, in the order of the docs' table.
+    pub const ALL: [Self; 12] = [
+        Self::Look,
+        Self::EditRules,
+        Self::Replay,
+        Self::StopSending,
+        Self::Suppress,
+        Self::Connect,
+        Self::ChangeSettings,
+        Self::GoLive,
+        Self::ManageTokens,
+        Self::ReadSecurityLog,
+        Self::ManageTeam,
+        Self::DeleteTenant,
+    ];
+
+    /// The least role that has it.
+    pub const fn needs(self) -> Role {
+        match self {
+            Self::Look => Role::Viewer,
+            Self::EditRules | Self::Replay | Self::StopSending | Self::Suppress => Role::Editor,
+            Self::Connect
+            | Self::ChangeSettings
+            | Self::GoLive
+            | Self::ManageTokens
+            | Self::ReadSecurityLog => Role::Admin,
+            Self::ManageTeam | Self::DeleteTenant => Role::Owner,
+        }
+    }
+}
+
+impl Role {
+    /// Whether this role has an ability.
+    pub fn may(self, ability: Ability) -> bool {
+        self >= ability.needs()
+    }
+}
+
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

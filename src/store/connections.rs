@@ -8,6 +8,7 @@ use super::settings::{AuditLine, audit};
 use super::sql::{self, Row, micros, micros_opt, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
+use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
 use crate::domain::ids::{ConnectionId, TenantId};
 
@@ -41,7 +42,7 @@ pub struct SaveConnection {
     pub removed: Vec<&'static str>,
     /// Its hook, if it has none yet.
     pub hook_token: String,
-    pub actor: String,
+    pub actor: Actor,
     pub now: DateTime<Utc>,
 }
 
@@ -174,7 +175,7 @@ impl TenantStore {
         connection: ConnectionId,
         secret: StoredSecret,
         old_until: DateTime<Utc>,
-        actor: String,
+        actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let tenant = self.id.uuid();

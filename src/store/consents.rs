@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::sql::{self, Row, micros, values};
-use super::writer::{Lane, Order};
+use super::writer::{Lane, Turn};
 use super::{Platform, StoreError, TenantStore};
 use crate::domain::ids::TenantId;
 
@@ -41,7 +41,7 @@ impl TenantStore {
     ) -> Result<(), StoreError> {
         let tenant = self.id.uuid();
         let writer = &self.store.writer;
-        let work = writer.write(Lane::Edit, Order::Free, move |tx| {
+        let work = writer.write(Lane::Edit, Turn::Free, move |tx| {
             let c = consent.clone();
             Box::pin(async move {
                 let over = "DELETE FROM consents WHERE expires_at <= $1";
@@ -101,7 +101,7 @@ impl Platform {
         now: DateTime<Utc>,
     ) -> Result<Option<StoredConsent>, StoreError> {
         let writer = &self.store.writer;
-        let work = writer.write(Lane::Edit, Order::Free, move |tx| {
+        let work = writer.write(Lane::Edit, Turn::Free, move |tx| {
             Box::pin(async move {
                 let take = "DELETE FROM consents \
                             WHERE state = $1 AND session = $2 AND expires_at > $3 RETURNING *";
@@ -123,7 +123,7 @@ impl Platform {
             return Ok(0);
         }
         let writer = &self.store.writer;
-        let work = writer.write(Lane::Edit, Order::Free, move |tx| {
+        let work = writer.write(Lane::Edit, Turn::Free, move |tx| {
             Box::pin(async move {
                 let sweep = "DELETE FROM consents WHERE expires_at <= $1";
                 sql::exec(tx, sweep, values![micros(now)]).await

@@ -7,7 +7,7 @@ use super::StoreError;
 use super::deliveries::Due;
 use super::platform::Platform;
 use super::sql::{self, Row, micros, values};
-use super::writer::{Lane, Order};
+use super::writer::{Lane, Turn};
 use crate::domain::delivery::Hold;
 use crate::domain::ids::{EventId, OrderId, TenantId};
 
@@ -117,7 +117,7 @@ impl Platform {
     ) -> Result<u64, StoreError> {
         self.store
             .writer
-            .write(Lane::Edit, Order::Free, move |tx| {
+            .write(Lane::Edit, Turn::Free, move |tx| {
                 let owner = owner.clone();
                 Box::pin(async move {
                     let end = "UPDATE deliveries SET lease_until = $1, due_at = $1 \

@@ -7,6 +7,7 @@ use super::settings::{AuditLine, audit};
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
+use crate::domain::actor::Actor;
 use crate::domain::delivery::{DeliveryState, NewDelivery};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
 use crate::domain::order::{Order, OrderKind};
@@ -14,6 +15,8 @@ use crate::domain::order::{Order, OrderKind};
 /// A wish to decide or send once more.
 #[derive(Debug, Clone)]
 pub struct NewOrder {
+    /// The network address that the wish came from, for the security log.
+    pub address: String,
     pub order: Order,
     /// For the replay of a delivery: the new, linked delivery.
     pub delivery: Option<NewDelivery>,
@@ -113,7 +116,10 @@ async fn run(tx: &Tx, tenant: Uuid, new: &NewOrder) -> Result<OrderResult, Store
         .delivery
         .map_or_else(|| o.event.to_string(), |d| d.to_string());
     let line = AuditLine {
-        actor: o.requested_by.clone(),
+        actor: Actor {
+            name: o.requested_by.clone(),
+            address: new.address.clone(),
+        },
         action,
         subject,
         detail: serde_json::json!({ "order": o.id }).to_string(),

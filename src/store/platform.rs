@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::connections::HookTarget;
 use super::sql::{self, Row, micros, values};
-use super::writer::{Lane, Order};
+use super::writer::{Lane, Turn};
 use super::{Store, StoreError};
 use crate::domain::connection::Provider;
 use crate::domain::ids::{ApiTokenId, ConnectionId, TenantId, UserId};
@@ -28,6 +28,8 @@ pub struct User {
     /// PHC string of argon2id.
     pub password_hash: String,
     pub is_operator: bool,
+    /// Their own number in E.164 form, once they have shown that it is theirs.
+    pub phone: Option<String>,
 }
 
 /// A user in a tenant.
@@ -139,7 +141,7 @@ impl Platform {
 
     /// Makes a user; an address that exists is refused.
     pub async fn create_user(&self, user: User, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Order::Free, move |tx| {
+        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
             let user = user.clone();
             Box::pin(async move { insert_user(tx, &user, now).await })
         });
@@ -156,7 +158,7 @@ impl Platform {
         user: User,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Order::Free, move |tx| {
+        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
             let user = user.clone();
             Box::pin(async move {
                 if sql::is_postgres(tx) {
@@ -176,17 +178,19 @@ impl Platform {
 
     /// Makes a tenant with its owner (who may exist already), Zoho connection and hook.
     pub async fn create_tenant(&self, new: NewTenant) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Order::Free, move |tx| {
+        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
             let new = new.clone();
             Box::pin(async move {
                 let t = &new.tenant;
                 let now = micros(t.created_at);
                 let made = sql::exec(
                     tx,
-                    "INSERT INTO tenants (id, slug, name, status, country, zone, currency, created_at) \
-                     VALUES ($1, $2, $3, 'active', $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+                    "INSERT INTO tenants (id, slug, name, status, country, zone, currency, created_at, \
+                     is_rehearsal, hours) \
+                     VALUES ($1, $2, $3, 'active', $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
                     values![t.id.uuid(), t.slug.clone(), t.name.clone(), t.country.clone(),
-                        t.zone.name(), t.currency.clone(), now],
+                        t.zone.name(), t.currency.clone(), now, t.is_rehearsal,
+                        t.hours.map_or_else(String::new, |h| h.to_string())],
                 )
                 .await?;
                 if made == 0 {
@@ -221,7 +225,7 @@ impl Platform {
     ) -> Result<(), StoreError> {
         self.store
             .writer
-            .write(Lane::Edit, Order::Free, move |tx| {
+            .write(Lane::Edit, Turn::Free, move |tx| {
                 let (s, address, agent) = (session.clone(), address.clone(), agent.clone());
                 Box::pin(async move {
                     sql::exec(
@@ -273,7 +277,7 @@ impl Platform {
     ) -> Result<(), StoreError> {
         self.store
             .writer
-            .write(Lane::Edit, Order::Free, move |tx| {
+            .write(Lane::Edit, Turn::Free, move |tx| {
                 Box::pin(async move {
                     let end = "DELETE FROM sessions WHERE token_hash = $1 OR expires_at <= $2";
                     sql::exec(tx, end, values![token_hash.to_vec(), micros(now)])
@@ -314,7 +318,7 @@ impl Platform {
     ) -> Result<(), StoreError> {
         self.store
             .writer
-            .write(Lane::Edit, Order::Free, move |tx| {
+            .write(Lane::Edit, Turn::Free, move |tx| {
                 let g = grant.clone();
                 Box::pin(async move {
                     sql::exec(
@@ -375,7 +379,7 @@ impl Platform {
     ) -> Result<bool, StoreError> {
         self.store
             .writer
-            .write(Lane::Edit, Order::Free, move |tx| {
+            .write(Lane::Edit, Turn::Free, move |tx| {
                 let key = key.clone();
                 Box::pin(async move {
                     if sql::is_postgres(tx) {
@@ -461,6 +465,11 @@ pub(super) fn tenant(row: &Row) -> Result<Tenant, StoreError> {
         currency: row.get("currency")?,
         rule_set: row.get("rule_set")?,
         stopped: stopped.map(|at| (at, stopped_by)),
+        is_rehearsal: row.get("is_rehearsal")?,
+        hours: match row.get::<String>("hours")?.as_str() {
+            "" => None,
+            _ => Some(row.word("tenants", "hours", id, |h| h.parse().ok())?),
+        },
         created_at: row.time("created_at")?,
     })
 }
@@ -478,5 +487,9 @@ fn user(row: &Row) -> Result<User, StoreError> {
         name: row.get("name")?,
         password_hash: row.get("password_hash")?,
         is_operator: row.get("is_operator")?,
+        phone: match row.time_opt("phone_confirmed_at")? {
+            Some(_) => Some(row.get("phone")?),
+            None => None,
+        },
     })
 }

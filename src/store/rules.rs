@@ -7,6 +7,7 @@ use super::settings::{AuditLine, audit};
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
+use crate::domain::actor::Actor;
 use crate::domain::ids::RuleId;
 use crate::domain::rule::{Rule, RuleDefinition};
 
@@ -35,7 +36,7 @@ impl TenantStore {
         &self,
         new: Rule,
         at_end: bool,
-        actor: String,
+        actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let tenant = self.id.uuid();
@@ -79,7 +80,7 @@ impl TenantStore {
         &self,
         changed: Rule,
         (enabled, position): (Option<bool>, Option<i64>),
-        actor: String,
+        actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         let tenant = self.id.uuid();
@@ -110,7 +111,7 @@ impl TenantStore {
         &self,
         id: RuleId,
         enabled: bool,
-        actor: String,
+        actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         let tenant = self.id.uuid();
@@ -163,7 +164,7 @@ impl TenantStore {
     pub async fn delete_rule(
         &self,
         id: RuleId,
-        actor: String,
+        actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         let tenant = self.id.uuid();
@@ -190,7 +191,7 @@ impl TenantStore {
     }
 }
 
-fn line(actor: String, action: &'static str, rule: &Rule) -> AuditLine {
+fn line(actor: Actor, action: &'static str, rule: &Rule) -> AuditLine {
     AuditLine {
         actor,
         action,
@@ -208,7 +209,7 @@ async fn insert_version(
     tx: &Tx,
     tenant: Uuid,
     rule: &Rule,
-    actor: &str,
+    actor: &Actor,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sql::exec(
@@ -216,7 +217,7 @@ async fn insert_version(
         "INSERT INTO rule_versions (rule_id, version, tenant_id, definition, created_by, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6)",
         values![rule.id.uuid(), rule.version, tenant,
-            serde_json::to_string(&rule.definition).unwrap_or_default(), actor, micros(now)],
+            serde_json::to_string(&rule.definition).unwrap_or_default(), actor.name.clone(), micros(now)],
     )
     .await
     .map(drop)

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::sql::{self, micros, values};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
+use crate::domain::actor::Actor;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::AuditId;
 use crate::domain::tenant::Tenant;
@@ -13,7 +14,7 @@ use crate::domain::tenant::Tenant;
 /// One line of a tenant's history, to be appended with the change that it tells of.
 #[derive(Debug, Clone)]
 pub(super) struct AuditLine {
-    pub(super) actor: String,
+    pub(super) actor: Actor,
     pub(super) action: &'static str,
     pub(super) subject: String,
     pub(super) detail: String,
@@ -31,7 +32,7 @@ impl TenantStore {
     pub async fn update_settings(
         &self,
         tenant: Tenant,
-        actor: String,
+        actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let id = self.id.uuid();
@@ -63,7 +64,7 @@ impl TenantStore {
     }
 
     /// Stops all sending; `false` when it was stopped already.
-    pub async fn stop(&self, actor: String, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    pub async fn stop(&self, actor: Actor, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let id = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
@@ -71,8 +72,9 @@ impl TenantStore {
                 Box::pin(async move {
                     let stop = "UPDATE tenants SET stopped_at = $2, stopped_by = $3 \
                                 WHERE id = $1 AND stopped_at IS NULL";
-                    let changed =
-                        sql::exec(tx, stop, values![id, micros(now), actor.clone()]).await? == 1;
+                    let changed = sql::exec(tx, stop, values![id, micros(now), actor.name.clone()])
+                        .await?
+                        == 1;
                     if changed {
                         let line = AuditLine {
                             actor,
@@ -89,7 +91,7 @@ impl TenantStore {
     }
 
     /// Lets sending go on; `false` when it was not stopped. Held deliveries are released apart.
-    pub async fn lift_stop(&self, actor: String, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    pub async fn lift_stop(&self, actor: Actor, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let id = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
@@ -117,7 +119,7 @@ impl TenantStore {
     pub async fn suspend(
         &self,
         reason: String,
-        actor: String,
+        actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         let id = self.id.uuid();
@@ -144,7 +146,7 @@ impl TenantStore {
     }
 
     /// Lets the tenant go on; `false` when it was not suspended. Held deliveries are released apart.
-    pub async fn reinstate(&self, actor: String, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    pub async fn reinstate(&self, actor: Actor, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let id = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
@@ -193,13 +195,14 @@ pub(super) async fn audit(
 ) -> Result<(), StoreError> {
     sql::exec(
         tx,
-        "INSERT INTO audit_entries (id, tenant_id, at, actor, action, subject, detail) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO audit_entries (id, tenant_id, at, actor, address, action, subject, detail) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         values![
             AuditId::new(now).uuid(),
             tenant,
             micros(now),
-            line.actor,
+            line.actor.name,
+            line.actor.address,
             line.action,
             line.subject,
             line.detail

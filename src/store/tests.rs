@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::test_database::TestDatabase;
-use super::writer::{Lane, Order as InOrder};
+use super::writer::{Lane, Turn};
 use super::*;
+use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
 use crate::domain::delivery::{
     Attempt, Channel, Delivery, DeliveryState, Hold, NewDelivery, ProviderStatus, StepKind,
@@ -259,6 +260,8 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
             currency: "GBP".to_owned(),
             rule_set: 0,
             stopped: None,
+            is_rehearsal: false,
+            hours: None,
             created_at: now(),
         },
         owner: User {
@@ -267,6 +270,7 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
             name: String::new(),
             password_hash: String::new(),
             is_operator: false,
+            phone: None,
         },
         zoho,
         hook_token: slug.to_owned(),
@@ -291,7 +295,7 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
         secrets: Vec::new(),
         removed: Vec::new(),
         hook_token: format!("{slug}-twilio"),
-        actor: "test".to_owned(),
+        actor: Actor::named("test"),
         now: now(),
     };
     store.tenant(id).save_connection(save).await.unwrap();
@@ -555,11 +559,11 @@ async fn a_claim_is_refused_by_whatever_stands_against_it() {
         assert_eq!(house.in_flight().await, 0);
         assert_eq!(house.read(d.id).await.state, DeliveryState::Queued);
     };
-    house.tenant.stop("me".to_owned(), now()).await.unwrap();
+    house.tenant.stop(Actor::named("me"), now()).await.unwrap();
     refused().await;
     house
         .tenant
-        .lift_stop("me".to_owned(), now())
+        .lift_stop(Actor::named("me"), now())
         .await
         .unwrap();
     let set = async |state, until| {
@@ -844,6 +848,7 @@ async fn an_order_is_made_once_per_nonce_and_not_beside_an_open_delivery() {
     let create = |nonce: &str| {
         let order = order(&house, OrderKind::ReplayEvent, event, nonce);
         house.tenant.create_order(NewOrder {
+            address: String::new(),
             order,
             delivery: None,
         })
@@ -880,6 +885,7 @@ async fn a_suppressed_address_is_refused() {
         ..House::wish(d.id.event, "Hi")
     };
     let result = house.tenant.create_order(NewOrder {
+        address: String::new(),
         order: made,
         delivery: Some(delivery),
     });
@@ -1123,7 +1129,7 @@ async fn a_writers_session_gives_up_what_it_holds() {
         let shown = house
             .store
             .writer
-            .write(Lane::Edit, InOrder::Free, move |tx| {
+            .write(Lane::Edit, Turn::Free, move |tx| {
                 Box::pin(async move {
                     let row = sql::one(tx, &format!("SHOW {name}"), vec![]).await?;
                     row.map_or(Ok(String::new()), |r| r.get::<String>(name))

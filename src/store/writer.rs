@@ -11,7 +11,7 @@
 //! ```
 //!
 //! On `SQLite` commands run one after the other, so none sees another half done. On `PostgreSQL` they
-//! run side by side, in other processes as well; what must not is kept apart by [`Order`].
+//! run side by side, in other processes as well; what must not is kept apart by [`Turn`].
 
 mod postgres;
 mod sqlite;
@@ -50,7 +50,7 @@ const LANES: usize = 5;
 /// secret must be sure that nothing goes by the old word once the page says that it is done: so
 /// whatever decides or claims runs *beside* others, and whatever changes what they go by runs *alone*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum Turn {
     /// It touches nothing that others go by.
     Free,
     /// Together with others of the tenant, but with none that runs alone.
@@ -67,7 +67,7 @@ type Work = Box<dyn for<'t> Fn(&'t Tx) -> BoxFuture<'t, Answer> + Send + Sync>;
 
 struct Edit {
     lane: Lane,
-    order: Order,
+    turn: Turn,
     work: Work,
     reply: oneshot::Sender<Answer>,
 }
@@ -84,14 +84,14 @@ pub(super) struct Writer {
     /// Commands that wait for nobody, apart from those that may: a lock that somebody holds for long
     /// must not keep the outcomes of calls from being written.
     free: mpsc::Sender<Edit>,
-    ordered: mpsc::Sender<Edit>,
+    in_turn: mpsc::Sender<Edit>,
 }
 
 /// The other ends.
 struct Inboxes {
     intake: mpsc::Receiver<Intake>,
     free: mpsc::Receiver<Edit>,
-    ordered: mpsc::Receiver<Edit>,
+    in_turn: mpsc::Receiver<Edit>,
 }
 
 impl Edit {
@@ -117,11 +117,11 @@ impl Writer {
     pub(super) fn start(db: DatabaseConnection) -> Self {
         let (intake, events) = mpsc::channel(WAITING);
         let (free, frees) = mpsc::channel(WAITING);
-        let (ordered, ordereds) = mpsc::channel(WAITING);
+        let (in_turn, in_turns) = mpsc::channel(WAITING);
         let inboxes = Inboxes {
             intake: events,
             free: frees,
-            ordered: ordereds,
+            in_turn: in_turns,
         };
         match db.get_database_backend() {
             DbBackend::Postgres => postgres::start(&db, inboxes),
@@ -130,17 +130,12 @@ impl Writer {
         Self {
             intake,
             free,
-            ordered,
+            in_turn,
         }
     }
 
     /// Runs `work` and answers once it is committed.
-    pub(super) async fn write<T, F>(
-        &self,
-        lane: Lane,
-        order: Order,
-        work: F,
-    ) -> Result<T, StoreError>
+    pub(super) async fn write<T, F>(&self, lane: Lane, turn: Turn, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
@@ -152,14 +147,14 @@ impl Writer {
         });
         let edit = Edit {
             lane,
-            order,
+            turn,
             work,
             reply,
         };
-        let way = if order == Order::Free {
+        let way = if turn == Turn::Free {
             &self.free
         } else {
-            &self.ordered
+            &self.in_turn
         };
         way.send(edit).await.map_err(|_| StoreError::Closed)?;
         let value = answer.await.map_err(|_| StoreError::Closed)??;
@@ -185,18 +180,18 @@ pub(super) struct TenantWriter<'a> {
 }
 
 impl TenantWriter<'_> {
-    /// Runs `work` in the order that its lane asks for.
+    /// Runs `work` in the turn that its lane asks for.
     pub(super) async fn write<T, F>(&self, lane: Lane, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
     {
-        let order = match lane {
-            Lane::Route | Lane::Attempt => Order::Beside(self.tenant),
-            Lane::Edit => Order::Alone(self.tenant),
-            Lane::Outcome | Lane::Receipt => Order::Free,
+        let turn = match lane {
+            Lane::Route | Lane::Attempt => Turn::Beside(self.tenant),
+            Lane::Edit => Turn::Alone(self.tenant),
+            Lane::Outcome | Lane::Receipt => Turn::Free,
         };
-        self.writer.write(lane, order, work).await
+        self.writer.write(lane, turn, work).await
     }
 
     /// The same, but with no decision or claim of the tenant beside it if `is_alone`.
@@ -213,8 +208,8 @@ impl TenantWriter<'_> {
         if !is_alone {
             return self.write(lane, work).await;
         }
-        let order = Order::Alone(self.tenant);
-        self.writer.write(lane, order, work).await
+        let turn = Turn::Alone(self.tenant);
+        self.writer.write(lane, turn, work).await
     }
 }
 

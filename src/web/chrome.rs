@@ -43,16 +43,20 @@ pub enum Section {
     History,
     Rules,
     Connections,
+    Suppressions,
+    Team,
     Settings,
 }
 
 impl Section {
     /// Every place, in the rail's order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Overview,
         Self::History,
         Self::Rules,
         Self::Connections,
+        Self::Suppressions,
+        Self::Team,
         Self::Settings,
     ];
 
@@ -63,6 +67,8 @@ impl Section {
             Self::History => "History",
             Self::Rules => "Rules",
             Self::Connections => "Connections",
+            Self::Suppressions => "Suppressions",
+            Self::Team => "Team",
             Self::Settings => "Settings",
         }
     }
@@ -74,6 +80,8 @@ impl Section {
             Self::History => "/history",
             Self::Rules => "/rules",
             Self::Connections => "/connections",
+            Self::Suppressions => "/suppressions",
+            Self::Team => "/team",
             Self::Settings => "/settings",
         }
     }
@@ -85,6 +93,8 @@ impl Section {
             Self::History => icon::history(),
             Self::Rules => icon::rules(),
             Self::Connections => icon::connections(),
+            Self::Suppressions => icon::suppressions(),
+            Self::Team => icon::team(),
             Self::Settings => icon::settings(),
         }
     }

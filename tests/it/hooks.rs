@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use ml_connector::domain::actor::Actor;
 use ml_connector::sandbox::samples::{self, Standing};
 use ml_connector::zoho::webhook::{self, SIGNATURE_HEADER};
 use reqwest::{Method, StatusCode};
@@ -218,7 +219,7 @@ async fn two_secrets_are_valid_during_a_rotation() {
     );
     let new = app
         .app()
-        .rotate_hook_secret(acme.id, "tests")
+        .rotate_hook_secret(acme.id, &Actor::named("tests"))
         .await
         .unwrap();
     assert_eq!(
@@ -235,7 +236,7 @@ async fn two_secrets_are_valid_during_a_rotation() {
     );
     app.advance(TimeDelta::hours(25));
     app.app()
-        .rotate_hook_secret(acme.id, "tests")
+        .rotate_hook_secret(acme.id, &Actor::named("tests"))
         .await
         .unwrap();
     acme.hook_secret = old;

@@ -5,6 +5,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 use futures::{StreamExt as _, stream};
+use ml_connector::domain::actor::Actor;
 use ml_connector::domain::ids::{DeliveryId, EventId};
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::sandbox::twilio::OptOut;
@@ -103,7 +104,11 @@ async fn a_secret_rotated_in_one_is_known_in_the_other_within_five_seconds() {
     };
     let mut there = a.company("Acme").await.at(&b);
     there.told("", &sent(1, a.now())).await;
-    let new = a.app().rotate_hook_secret(there.id, "ann").await.unwrap();
+    let new = a
+        .app()
+        .rotate_hook_secret(there.id, &Actor::named("ann"))
+        .await
+        .unwrap();
     let new = WebhookSecret::parse(new.expose_secret()).unwrap();
     let old = std::mem::replace(&mut there.hook_secret, new.clone());
     a.advance(TimeDelta::seconds(5));
@@ -193,7 +198,7 @@ async fn a_tenant_suspended_in_one_is_shut_out_of_the_other() {
     let deliveries = there.routed(&event).await;
     let suspended = a
         .app()
-        .suspend_tenant(here.id, "Not paid", "the operator")
+        .suspend_tenant(here.id, "Not paid", &Actor::operator())
         .await;
     assert!(suspended.unwrap());
     // For sending at once, for receiving within five seconds.
@@ -204,7 +209,7 @@ async fn a_tenant_suspended_in_one_is_shut_out_of_the_other() {
     let refused = there.post("", &sent(2, a.now())).await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
 
-    let reinstated = b.app().reinstate_tenant(here.id, "the operator").await;
+    let reinstated = b.app().reinstate_tenant(here.id, &Actor::operator()).await;
     assert!(reinstated.unwrap());
     a.advance(TimeDelta::seconds(5));
     for (seed, company) in [(3, &here), (4, &there)] {
@@ -274,9 +279,12 @@ async fn once_one_says_stopped_or_suspended_no_other_claims() {
 async fn shut(company: &Company<'_>, is_stop: bool) {
     let app = company.app.app();
     if is_stop {
-        app.stop_sending(company.id, "ann").await.unwrap();
+        app.stop_sending(company.id, &Actor::named("ann"))
+            .await
+            .unwrap();
     } else {
-        let suspended = app.suspend_tenant(company.id, "Not paid", "the operator");
+        let operator = Actor::operator();
+        let suspended = app.suspend_tenant(company.id, "Not paid", &operator);
         assert!(suspended.await.unwrap());
     }
 }
@@ -284,9 +292,12 @@ async fn shut(company: &Company<'_>, is_stop: bool) {
 async fn open(company: &Company<'_>, is_stop: bool) {
     let app = company.app.app();
     if is_stop {
-        app.resume_sending(company.id, "ann").await.unwrap();
+        app.resume_sending(company.id, &Actor::named("ann"))
+            .await
+            .unwrap();
     } else {
-        let reinstated = app.reinstate_tenant(company.id, "the operator");
+        let operator = Actor::operator();
+        let reinstated = app.reinstate_tenant(company.id, &operator);
         assert!(reinstated.await.unwrap());
     }
 }

@@ -1,6 +1,7 @@
 //! The operator shuts a tenant out, and lets it in again.
 
 use chrono::TimeDelta;
+use ml_connector::domain::actor::Actor;
 use ml_connector::sandbox::samples::Standing;
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -19,6 +20,7 @@ async fn a_suspended_tenant_takes_nothing_and_sends_nothing_until_it_is_reinstat
     for company in [&acme, &other] {
         company.rule("invoice.sent", "Hello").await;
     }
+    let operator = Actor::operator();
     // Three in hand when the operator shuts the door.
     let mut events = Vec::new();
     for seed in 0..3 {
@@ -27,11 +29,11 @@ async fn a_suspended_tenant_takes_nothing_and_sends_nothing_until_it_is_reinstat
     }
     let suspend = app
         .app()
-        .suspend_tenant(acme.id, " March is not paid. ", OPERATOR);
+        .suspend_tenant(acme.id, " March is not paid. ", &operator);
     assert!(suspend.await.unwrap());
     let again = app
         .app()
-        .suspend_tenant(acme.id, "Another reason", OPERATOR);
+        .suspend_tenant(acme.id, "Another reason", &operator);
     assert!(!again.await.unwrap());
 
     let refused = acme.post("", &invoice(9, Standing::Sent, app.now())).await;
@@ -55,9 +57,17 @@ async fn a_suspended_tenant_takes_nothing_and_sends_nothing_until_it_is_reinstat
     let rejected = owner.get(&format!("/t/{}/rejected", acme.slug)).await;
     assert!(rejected.text().contains("suspended"), "{}", rejected.text());
 
-    let reinstated = app.app().reinstate_tenant(acme.id, OPERATOR).await;
+    let reinstated = app
+        .app()
+        .reinstate_tenant(acme.id, &Actor::operator())
+        .await;
     assert!(reinstated.unwrap());
-    assert!(!app.app().reinstate_tenant(acme.id, OPERATOR).await.unwrap());
+    assert!(
+        !app.app()
+            .reinstate_tenant(acme.id, &Actor::operator())
+            .await
+            .unwrap()
+    );
     app.run_due_jobs().await;
     assert_eq!(acme.messages().len(), 3);
     let taken = acme.post("", &invoice(9, Standing::Sent, app.now())).await;
@@ -76,11 +86,17 @@ async fn what_waited_too_long_for_the_reinstatement_is_not_sent() {
     let acme = app.company("Acme").await;
     acme.rule("invoice.sent", "Hello").await;
     let event = acme.told("", &invoice(1, Standing::Sent, app.now())).await;
-    let suspended = app.app().suspend_tenant(acme.id, "Abuse", OPERATOR);
+    let operator = Actor::operator();
+    let suspended = app.app().suspend_tenant(acme.id, "Abuse", &operator);
     assert!(suspended.await.unwrap());
     app.run_due_jobs().await;
     app.advance(TimeDelta::hours(25));
-    assert!(app.app().reinstate_tenant(acme.id, OPERATOR).await.unwrap());
+    assert!(
+        app.app()
+            .reinstate_tenant(acme.id, &Actor::operator())
+            .await
+            .unwrap()
+    );
     app.run_due_jobs().await;
     let story = acme.event(&event).await;
     assert_eq!(story["deliveries"][0]["state"], "expired", "{story:#}");

@@ -13,6 +13,7 @@ use super::{BooksClient, BooksConnected};
 use crate::app::{App, AppError};
 use crate::crypto::token::{self, TokenDigest};
 use crate::crypto::vault::Place;
+use crate::domain::actor::Actor;
 use crate::domain::ids::{TenantId, new_v7};
 use crate::store::StoredConsent;
 use crate::zoho::oauth::ClientCredentials;
@@ -63,7 +64,7 @@ impl App {
         tenant: TenantId,
         session: &str,
         input: ConsentInput,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Url, AppError> {
         let mut problems = Vec::new();
         let secret = input.client_secret.as_ref();
@@ -102,7 +103,7 @@ impl App {
             client_id: client.credentials.client_id,
             client_secret: sealed,
             organization_id: input.organization_id.unwrap_or_default(),
-            actor: actor.to_owned(),
+            actor: actor.name.clone(),
             expires_at: now + CONSENT,
         };
         self.tenant(tenant).begin_consent(consent, now).await?;
@@ -182,7 +183,13 @@ impl App {
             .map_err(failed)?;
         let wished = Some(consent.organization_id);
         let connected = self
-            .adopt_grant(consent.tenant, client, grant, wished, &consent.actor)
+            .adopt_grant(
+                consent.tenant,
+                client,
+                grant,
+                wished,
+                &Actor::named(&consent.actor),
+            )
             .await?;
         Ok((consent.tenant, connected))
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::app::books::tests::{account, conflict, organisation};
 use crate::app::keys::REFRESH_TOKEN;
 use crate::app::test_house::House;
+use crate::domain::actor::Actor;
 use crate::domain::connection::ConnectionState;
 use crate::sandbox::zoho::ZohoCredentials;
 
@@ -18,7 +19,8 @@ impl House {
             client_secret: Some(who.client_secret.clone().into()),
             organization_id: None,
         };
-        let url = self.app.begin_books(self.tenant, SESSION, input, "owner");
+        let owner = Actor::named("owner");
+        let url = self.app.begin_books(self.tenant, SESSION, input, &owner);
         let http = crate::http::client().unwrap();
         let answer = http.get(url.await.unwrap()).send().await.unwrap();
         let back = Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap();

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::*;
 use crate::app::keys::HOOK_SECRET;
 use crate::app::test_house::House;
+use crate::domain::actor::Actor;
 use crate::domain::connection::Provider;
 use crate::sandbox::zoho::{
     NewZohoAccount, ZohoCredentials, ZohoFaultKind, ZohoFaultOrder, ZohoOn,
@@ -44,7 +45,7 @@ impl BooksInput {
 impl House {
     async fn connect(&self, input: BooksInput) -> Result<BooksConnected, AppError> {
         self.app
-            .connect_books_self_client(self.tenant, input, "owner")
+            .connect_books_self_client(self.tenant, input, &Actor::named("owner"))
             .await
     }
 
@@ -209,7 +210,8 @@ async fn of_two_organisations_a_person_chooses_and_may_choose_again() {
     let listed = house.app.books_organisations(house.tenant).await.unwrap();
     assert_eq!(listed, both);
 
-    let choose = |id: &'static str| house.app.choose_organisation(house.tenant, id, "owner");
+    let owner = Actor::named("owner");
+    let choose = |id: &'static str| house.app.choose_organisation(house.tenant, id, &owner);
     assert_eq!(refused(choose("33").await).0, "organization");
     for id in ["22", "11"] {
         assert_eq!(choose(id).await.unwrap(), organisation(id));
@@ -256,7 +258,8 @@ async fn a_grant_whose_organisations_cannot_be_listed_yet_is_kept() {
         says.contains("Choose the organisation in a minute"),
         "{says}"
     );
-    let chosen = house.app.choose_organisation(house.tenant, "11", "owner");
+    let owner = Actor::named("owner");
+    let chosen = house.app.choose_organisation(house.tenant, "11", &owner);
     assert_eq!(chosen.await.unwrap(), organisation("11"));
 }
 
@@ -381,7 +384,7 @@ async fn disconnecting_takes_the_access_back_and_keeps_the_hook() {
     let hook_secret = house.secret(HOOK_SECRET).await;
     let done = house
         .app
-        .disconnect_books(house.tenant, "owner")
+        .disconnect_books(house.tenant, &Actor::named("owner"))
         .await
         .unwrap();
     assert!(done.is_good, "{done:?}");
@@ -410,7 +413,10 @@ async fn disconnecting_forgets_even_when_zoho_cannot_be_told() {
         ..
     } = house;
     sandbox.stop().await;
-    let done = app.disconnect_books(tenant, "owner").await.unwrap();
+    let done = app
+        .disconnect_books(tenant, &Actor::named("owner"))
+        .await
+        .unwrap();
     assert!(
         !done.is_good && done.says.contains("Connected Apps"),
         "{done:?}"

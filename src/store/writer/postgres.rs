@@ -17,7 +17,7 @@ use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr, RuntimeErr};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
-use super::{Answer, Edit, Inboxes, Intake, Lane, Order, Tx, begin, run_one};
+use super::{Answer, Edit, Inboxes, Intake, Lane, Turn, Tx, begin, run_one};
 use crate::domain::event::Ingested;
 use crate::domain::ids::TenantId;
 use crate::store::error::StoreError;
@@ -30,11 +30,11 @@ const INTAKES: u32 = 2;
 /// How many commands are that wait for nobody.
 const FREE: u32 = 3;
 
-/// How many are that keep an order within their tenant, and so may wait.
-const ORDERED: u32 = 4;
+/// How many are that keep a turn within their tenant, and so may wait.
+const IN_TURN: u32 = 4;
 
 /// All of them.
-pub(super) const CONNECTIONS: u32 = INTAKES + FREE + ORDERED;
+pub(super) const CONNECTIONS: u32 = INTAKES + FREE + IN_TURN;
 
 /// How many events go into one batch.
 const INGEST_QUOTA: usize = 64;
@@ -73,7 +73,7 @@ pub(super) fn start(db: &DatabaseConnection, inboxes: Inboxes) {
     for _ in 0..INTAKES {
         drop(tokio::spawn(take_events(db.clone(), events.clone())));
     }
-    for (inbox, takers) in [(inboxes.free, FREE), (inboxes.ordered, ORDERED)] {
+    for (inbox, takers) in [(inboxes.free, FREE), (inboxes.in_turn, IN_TURN)] {
         let inbox = Arc::new(Mutex::new(inbox));
         for _ in 0..takers {
             drop(tokio::spawn(take_edits(db.clone(), inbox.clone())));
@@ -155,7 +155,7 @@ async fn carry_out(db: &DatabaseConnection, edit: &Edit) -> Answer {
         }
         let done = async {
             let tx = begin(db).await?;
-            keep_order(&tx, edit.order).await?;
+            keep_turn(&tx, edit.turn).await?;
             let answer = run_one(&edit.work, &tx).await?;
             Ok((tx, answer))
         };
@@ -182,11 +182,11 @@ async fn within<T>(
 
 /// The lock ends with the transaction. Waiters stand in line, so that somebody who wants to be alone
 /// is not passed by for ever.
-async fn keep_order(tx: &Tx, order: Order) -> Result<(), StoreError> {
-    let (lock, tenant) = match order {
-        Order::Free => return Ok(()),
-        Order::Beside(tenant) => ("SELECT pg_advisory_xact_lock_shared($1, $2)", tenant),
-        Order::Alone(tenant) => ("SELECT pg_advisory_xact_lock($1, $2)", tenant),
+async fn keep_turn(tx: &Tx, turn: Turn) -> Result<(), StoreError> {
+    let (lock, tenant) = match turn {
+        Turn::Free => return Ok(()),
+        Turn::Beside(tenant) => ("SELECT pg_advisory_xact_lock_shared($1, $2)", tenant),
+        Turn::Alone(tenant) => ("SELECT pg_advisory_xact_lock($1, $2)", tenant),
     };
     sql::exec(tx, lock, values![LOCK_CLASS, fold(tenant)])
         .await

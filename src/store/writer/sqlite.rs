@@ -35,7 +35,7 @@ impl Waiting {
         while let Ok(intake) = inboxes.intake.try_recv() {
             self.intake.push_back(intake);
         }
-        for inbox in [&mut inboxes.free, &mut inboxes.ordered] {
+        for inbox in [&mut inboxes.free, &mut inboxes.in_turn] {
             while let Ok(edit) = inbox.try_recv() {
                 self.add(edit);
             }
@@ -70,7 +70,7 @@ pub(super) async fn run(db: DatabaseConnection, mut inboxes: Inboxes) {
             tokio::select! {
                 Some(intake) = inboxes.intake.recv() => waiting.intake.push_back(intake),
                 Some(edit) = inboxes.free.recv() => waiting.add(edit),
-                Some(edit) = inboxes.ordered.recv() => waiting.add(edit),
+                Some(edit) = inboxes.in_turn.recv() => waiting.add(edit),
                 else => return,
             }
         }

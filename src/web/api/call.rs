@@ -17,10 +17,12 @@ use serde_json::{Map, Value};
 
 use super::refusal::{Refusal, bad_query, invalid, not_found};
 use crate::app::{App, AppError, FieldProblem};
+use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
 use crate::domain::page::Cursor;
 use crate::domain::user::Role;
 use crate::store::TokenGrant;
+use crate::web::extract::client_addr::ClientAddr;
 use crate::web::on_main;
 use crate::web::problem::Problem;
 
@@ -101,11 +103,12 @@ impl<R: AtLeast> FromRequest for Call<R> {
 
 impl<R> Call<R> {
     /// Who calls, for the history.
-    pub(super) fn actor(&self) -> String {
-        match self.grant.name.as_str() {
+    pub(super) fn actor(&self) -> Actor {
+        let name = match self.grant.name.as_str() {
             "" => format!("API token {}", self.grant.id),
             name => format!("API token “{name}”"),
-        }
+        };
+        Actor::named(name).at(ClientAddr::of(&self.request))
     }
 
     /// Runs a use case for the caller's tenant.

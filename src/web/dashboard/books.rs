@@ -16,7 +16,7 @@ use crate::app::books::consent::{ConsentCallback, ConsentInput};
 use crate::app::books::{BooksConnected, BooksInput};
 use crate::app::{App, AppError};
 use crate::domain::connection::{Connection, ConnectionState, Provider};
-use crate::domain::user::Role;
+use crate::domain::user::Ability;
 use crate::web::chrome::Section;
 use crate::web::extract::csrf_form::Form;
 use crate::web::extract::signed_in::SignedIn;
@@ -48,7 +48,7 @@ pub(super) struct Said {
 /// choice among those of the access that is there.
 pub(super) async fn connect(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
-    seat.require(Role::Admin)?;
+    seat.require(Ability::Connect)?;
     let code = form.secret("code");
     let is_blank = code
         .as_ref()
@@ -77,7 +77,7 @@ pub(super) async fn connect(posted: SeatForm) -> Result<HttpResponse, PageError>
 /// `POST /t/{tenant}/connections/books/consent`: a page with the way to Zoho.
 pub(super) async fn begin(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
-    seat.require(Role::Admin)?;
+    seat.require(Ability::Connect)?;
     let input = ConsentInput {
         region: form.get("region").to_owned(),
         client_id: form.get("client_id").to_owned(),
@@ -128,7 +128,7 @@ pub(super) async fn callback(
     let member = members.await?.into_iter().find(|m| m.tenant.id == tenant);
     let member = member.ok_or(PageError::NotFound)?;
     let seat = Seat::by_membership(who, member, request);
-    seat.require(Role::Admin)?;
+    seat.require(Ability::Connect)?;
     let ended = seat
         .ask(|app| async move { app.finish_books(token.expose_secret(), callback).await })
         .await;
@@ -153,7 +153,7 @@ pub(super) async fn check(seat: &Seat) -> Result<HttpResponse, PageError> {
 
 /// `GET /t/{tenant}/connections/books/disconnection/new`.
 pub(super) async fn ask_disconnection(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Role::Admin)?;
+    seat.require(Ability::Connect)?;
     let connection = connection(&seat).await?;
     let Some(connection) = connection.filter(is_connected) else {
         return Ok(seat.lead(CARD, None));
@@ -170,7 +170,7 @@ pub(super) async fn ask_disconnection(seat: Seat) -> Result<HttpResponse, PageEr
 /// `POST /t/{tenant}/connections/books/disconnection`.
 pub(super) async fn disconnect(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let seat = posted.seat;
-    seat.require(Role::Admin)?;
+    seat.require(Ability::Connect)?;
     let (tenant, actor) = (seat.tenant(), seat.actor());
     let result = seat
         .ask(|app| async move { app.disconnect_books(tenant, &actor).await })
@@ -268,7 +268,7 @@ pub(super) async fn card(seat: &Seat, said: Said) -> Result<BooksCard, PageError
             .query()
             .iter()
             .any(|(name, value)| name == "books" && value == "organisations");
-    let may_choose = seat.member.role >= Role::Admin && is_connected;
+    let may_choose = seat.member.role.may(Ability::Connect) && is_connected;
     let mut refusal = said.refusal;
     let mut organizations = Vec::new();
     if may_choose && (is_unfinished || wants_list) {

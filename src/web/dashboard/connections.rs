@@ -13,7 +13,7 @@ use crate::app::connections::{HookDetails, TwilioInput};
 use crate::app::{App, AppError, FieldProblem};
 use crate::domain::connection::{Connection, ConnectionState, Provider};
 use crate::domain::ids::{ConnectionId, TenantId};
-use crate::domain::user::Role;
+use crate::domain::user::Ability;
 use crate::web::chrome::{Chrome, Section};
 use crate::web::extract::csrf_form::Form;
 use crate::web::extract::tenant::{Seat, SeatForm};
@@ -31,7 +31,7 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
 /// to it.
 pub(super) async fn hook(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let seat = posted.seat;
-    seat.require(Role::Admin)?;
+    seat.require(Ability::Connect)?;
     let tenant = seat.tenant();
     seat.ask(|app| async move { app.hook_details(tenant).await })
         .await?;
@@ -41,7 +41,7 @@ pub(super) async fn hook(posted: SeatForm) -> Result<HttpResponse, PageError> {
 /// `POST /t/{tenant}/connections/{connection}/secret`: the answer itself shows the new secret, once.
 pub(super) async fn secret(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let seat = posted.seat;
-    seat.require(Role::Admin)?;
+    seat.require(Ability::Connect)?;
     let id: ConnectionId = seat.id("connection")?;
     let (tenant, actor) = (seat.tenant(), seat.actor());
     let secret = seat
@@ -62,7 +62,7 @@ pub(super) async fn secret(posted: SeatForm) -> Result<HttpResponse, PageError> 
 /// `POST /t/{tenant}/connections/{connection}/checks`.
 pub(super) async fn check(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let seat = posted.seat;
-    seat.require(Role::Admin)?;
+    seat.require(Ability::Connect)?;
     let id: ConnectionId = seat.id("connection")?;
     let tenant = seat.tenant();
     let provider = seat
@@ -86,7 +86,7 @@ pub(super) async fn check(posted: SeatForm) -> Result<HttpResponse, PageError> {
 /// `POST /t/{tenant}/connections/twilio`.
 pub(super) async fn twilio(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
-    seat.require(Role::Admin)?;
+    seat.require(Ability::Connect)?;
     let input = twilio_input(&form);
     let (tenant, actor) = (seat.tenant(), seat.actor());
     let saved = seat

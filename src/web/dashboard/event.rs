@@ -11,7 +11,7 @@ use crate::app::AppError;
 use crate::app::resolve::Resolution;
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::ids::{DeliveryId, EventId};
-use crate::domain::user::Role;
+use crate::domain::user::Ability;
 use crate::store::Story;
 use crate::web::chrome::Section;
 use crate::web::extract::tenant::{Seat, SeatForm};
@@ -26,7 +26,7 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
 /// `POST /t/{tenant}/events/{event}/replays`.
 pub(super) async fn replay(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
-    seat.require(Role::Editor)?;
+    seat.require(Ability::Replay)?;
     let event: EventId = seat.id("event")?;
     let nonce = form.nonce()?.to_owned();
     let (tenant, actor) = (seat.tenant(), seat.actor());
@@ -70,7 +70,7 @@ fn nonce() -> String {
 
 /// `GET /t/{tenant}/deliveries/{delivery}/replays/new`.
 pub(super) async fn ask(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Role::Editor)?;
+    seat.require(Ability::Replay)?;
     let id: DeliveryId = seat.id("delivery")?;
     let (story, delivery) = find(&seat, id).await?;
     let question = question(&seat, &story, &delivery).await?;
@@ -84,7 +84,7 @@ pub(super) async fn ask(seat: Seat) -> Result<HttpResponse, PageError> {
 /// `POST /t/{tenant}/deliveries/{delivery}/replays`.
 pub(super) async fn replay_delivery(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
-    seat.require(Role::Editor)?;
+    seat.require(Ability::Replay)?;
     let id: DeliveryId = seat.id("delivery")?;
     if form.get("confirmed") != "1" {
         return Ok(seat.lead(&format!("/deliveries/{id}/replays/new"), None));
@@ -129,7 +129,7 @@ pub(super) async fn cancellation(posted: SeatForm) -> Result<HttpResponse, PageE
 }
 
 async fn resolve(seat: Seat, word: Resolution, told: Told) -> Result<HttpResponse, PageError> {
-    seat.require(Role::Editor)?;
+    seat.require(Ability::Replay)?;
     let id: DeliveryId = seat.id("delivery")?;
     let (tenant, actor) = (seat.tenant(), seat.actor());
     seat.ask(|app| async move { app.resolve(tenant, id, word, &actor).await })

@@ -11,7 +11,7 @@ use super::event_view::ended;
 use super::flash::Told;
 use crate::app::history::Overview;
 use crate::domain::delivery::{Delivery, DeliveryState};
-use crate::domain::user::Role;
+use crate::domain::user::Ability;
 use crate::store::Tally;
 use crate::web::chrome::Section;
 use crate::web::extract::tenant::{Seat, SeatForm};
@@ -44,7 +44,7 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
 /// `POST /t/{tenant}/stop-switch`.
 pub(super) async fn switch(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
-    seat.require(Role::Editor)?;
+    seat.require(Ability::StopSending)?;
     let (tenant, actor) = (seat.tenant(), seat.actor());
     match form.get("stopped") {
         "1" => {

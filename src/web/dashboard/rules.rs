@@ -12,7 +12,7 @@ use crate::domain::connection::{Connection, Provider};
 use crate::domain::event::EventType;
 use crate::domain::ids::RuleId;
 use crate::domain::rule::{Conditions, Op, Recipient, Rule, Sender};
-use crate::domain::user::Role;
+use crate::domain::user::Ability;
 use crate::web::chrome::Section;
 use crate::web::extract::tenant::{Seat, SeatForm};
 use crate::web::form::FormState;
@@ -35,7 +35,7 @@ pub(super) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
 
 /// `GET /t/{tenant}/rules/new`.
 pub(super) async fn new(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Role::Editor)?;
+    seat.require(Ability::EditRules)?;
     editor(&seat, None, rule_form::empty(), StatusCode::OK).await
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn update(posted: SeatForm) -> Result<HttpResponse, PageError> 
 
 async fn save(posted: SeatForm, id: Option<RuleId>) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
-    seat.require(Role::Editor)?;
+    seat.require(Ability::EditRules)?;
     let typed = rule_form::read(&form);
     let switches = RuleSwitches {
         enabled: Some(form.state(&[]).ticked("enabled")),
@@ -91,7 +91,7 @@ async fn save(posted: SeatForm, id: Option<RuleId>) -> Result<HttpResponse, Page
 /// `POST /t/{tenant}/rules/{rule}/activation`.
 pub(super) async fn activation(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
-    seat.require(Role::Editor)?;
+    seat.require(Ability::EditRules)?;
     let id: RuleId = seat.id("rule")?;
     let (enabled, told) = match form.get("enabled") {
         "1" => (true, Told::RuleOn),
@@ -107,7 +107,7 @@ pub(super) async fn activation(posted: SeatForm) -> Result<HttpResponse, PageErr
 /// `POST /t/{tenant}/rules/{rule}/position`.
 pub(super) async fn position(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
-    seat.require(Role::Editor)?;
+    seat.require(Ability::EditRules)?;
     let id: RuleId = seat.id("rule")?;
     let up = match form.get("move") {
         "up" => true,
@@ -122,7 +122,7 @@ pub(super) async fn position(posted: SeatForm) -> Result<HttpResponse, PageError
 
 /// `GET /t/{tenant}/rules/{rule}/deletion/new`.
 pub(super) async fn ask_deletion(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Role::Editor)?;
+    seat.require(Ability::EditRules)?;
     let id: RuleId = seat.id("rule")?;
     let rule = find(&seat, id).await?;
     deletion_page(&seat, &rule, FormState::new(), StatusCode::OK).await
@@ -131,7 +131,7 @@ pub(super) async fn ask_deletion(seat: Seat) -> Result<HttpResponse, PageError> 
 /// `POST /t/{tenant}/rules/{rule}/deletion`.
 pub(super) async fn deletion(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
-    seat.require(Role::Editor)?;
+    seat.require(Ability::EditRules)?;
     let id: RuleId = seat.id("rule")?;
     let rule = find(&seat, id).await?;
     if form.get("name") != rule.definition.name.trim() {

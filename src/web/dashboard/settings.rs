@@ -8,7 +8,7 @@ use super::flash::Told;
 use super::rule_form::sentence;
 use crate::app::AppError;
 use crate::app::accounts::SettingsInput;
-use crate::domain::user::Role;
+use crate::domain::user::Ability;
 use crate::web::chrome::Section;
 use crate::web::extract::tenant::{Seat, SeatForm};
 use crate::web::form::FormState;
@@ -28,7 +28,7 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
 /// `POST /t/{tenant}/settings`.
 pub(super) async fn save(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
-    seat.require(Role::Admin)?;
+    seat.require(Ability::ChangeSettings)?;
     let input = SettingsInput {
         name: form.get("company").to_owned(),
         country: form.get("country").to_owned(),

@@ -83,6 +83,8 @@ pub(super) async fn make(
         country: form.get("country").to_owned(),
         zone: form.get("zone").to_owned(),
         currency: form.get("currency").to_owned(),
+        is_rehearsal: false,
+        hours: None,
     };
     let made = on_main(&app, |app| async move {
         // The operator first: as a user who exists they become the owner of the company too.

@@ -25,6 +25,7 @@ use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::Passwords;
 use crate::crypto::token::SetupCode;
 use crate::crypto::vault::Vault;
+use crate::domain::actor::Actor;
 use crate::domain::clock::{FixedClock, SharedClock};
 use crate::domain::connection::Provider;
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
@@ -110,6 +111,8 @@ impl World {
             country: "GB".to_owned(),
             zone: "Europe/London".to_owned(),
             currency: "GBP".to_owned(),
+            is_rehearsal: false,
+            hours: None,
         };
         self.app.create_tenant(input).await.unwrap()
     }
@@ -724,14 +727,15 @@ async fn a_suspended_account_says_so_on_every_page() {
     let acme = world.tenant("Acme", "ann@example.com").await;
     let mut ann = world.signed_in("ann@example.com").await;
     let why = "March is not paid <yet>.";
-    let suspended = world.app.suspend_tenant(acme.id, why, "the operator");
+    let operator = Actor::operator();
+    let suspended = world.app.suspend_tenant(acme.id, why, &operator);
     assert!(suspended.await.unwrap());
     for path in ["/t/acme/", "/t/acme/history", "/t/acme/settings"] {
         let html = ann.get(path).await.html;
         assert!(html.contains("This account is suspended"), "{path}");
         assert!(html.contains("March is not paid &lt;yet&gt;"), "{path}");
     }
-    let lifted = world.app.reinstate_tenant(acme.id, "the operator");
+    let lifted = world.app.reinstate_tenant(acme.id, &operator);
     assert!(lifted.await.unwrap());
     let html = ann.get("/t/acme/").await.html;
     assert!(!html.contains("This account is suspended"));

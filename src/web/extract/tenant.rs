@@ -11,11 +11,13 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use askama::Template;
 
+use super::client_addr::ClientAddr;
 use super::csrf_form::{Extracting, Form, of_session};
 use super::signed_in::SignedIn;
 use crate::app::{App, AppError};
+use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
-use crate::domain::user::Role;
+use crate::domain::user::Ability;
 use crate::store::Member;
 use crate::web::chrome::{Banner, Chrome, Section};
 use crate::web::dashboard::cookies;
@@ -61,13 +63,13 @@ impl Seat {
     }
 
     /// Who acts, as the history will name them.
-    pub fn actor(&self) -> String {
-        self.who.session.user.email.clone()
+    pub fn actor(&self) -> Actor {
+        Actor::named(&self.who.session.user.email).at(ClientAddr::of(&self.request))
     }
 
-    /// Refuses everybody below a role.
-    pub fn require(&self, role: Role) -> Result<(), PageError> {
-        if self.member.role >= role {
+    /// Refuses everybody whose role does not reach.
+    pub fn require(&self, ability: Ability) -> Result<(), PageError> {
+        if self.member.role.may(ability) {
             Ok(())
         } else {
             Err(PageError::Role)

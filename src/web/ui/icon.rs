@@ -33,6 +33,18 @@ pub fn connections() -> Markup {
     line("M6 2.500v3m4-3v3m-6 0h8V8a4 4 0 0 1-8 0zM8 12v2.5")
 }
 
+/// The rail's Suppressions.
+pub fn suppressions() -> Markup {
+    line("M8 2.500a5.500 5.500 0 1 0 0 11 5.500 5.500 0 0 0 0-11M4.200 4.200l7.600 7.600")
+}
+
+/// The rail's Team.
+pub fn team() -> Markup {
+    line(
+        "M6 7.500a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5M1.500 13.500c0-2.500 2-4 4.500-4s4.500 1.500 4.500 4M11 3a2.300 2.300 0 0 1 0 4.400M12.500 9.900c1.300.6 2 1.900 2 3.600",
+    )
+}
+
 /// The rail's Settings.
 pub fn settings() -> Markup {
     line("M2.5 4.500h5m4 0h2m-11 7h2m4 0h5M9.5 2.800v3.400M6.5 9.800v3.4")

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use ml_connector::app::accounts::TenantInput;
 use ml_connector::app::connections::TwilioInput;
+use ml_connector::domain::actor::Actor;
 use ml_connector::domain::ids::TenantId;
 use ml_connector::domain::user::Role;
 use ml_connector::sandbox::samples::{self, Generator, Standing, Wish};
@@ -50,6 +51,8 @@ impl<'a> Company<'a> {
                 country: "US".to_owned(),
                 zone: "America/New_York".to_owned(),
                 currency: "USD".to_owned(),
+                is_rehearsal: false,
+                hours: None,
             })
             .await
             .unwrap();
@@ -101,7 +104,7 @@ impl<'a> Company<'a> {
         };
         self.app
             .app()
-            .connect_twilio(self.id, input, "tests")
+            .connect_twilio(self.id, input, &Actor::named("tests"))
             .await
             .unwrap();
     }

@@ -121,6 +121,8 @@ impl House {
             country: "US".to_owned(),
             zone: "America/New_York".to_owned(),
             currency: "USD".to_owned(),
+            is_rehearsal: false,
+            hours: None,
         };
         let id = self.app.create_tenant(input).await.unwrap().id;
         let token = async |role| {

@@ -1,0 +1,129 @@
+//! Strangers become users, users become teams: what accounts, invitations, service mail, rehearsal,
+//! hours and replies need.
+
+#![expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait of sea-orm-migration is written so"
+)]
+
+use sea_orm_migration::prelude::*;
+
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, UP).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, DOWN).await
+    }
+}
+
+const UP: &str = "
+ALTER TABLE users ADD COLUMN phone text NOT NULL DEFAULT '';
+ALTER TABLE users ADD COLUMN phone_confirmed_at bigint;
+ALTER TABLE members ADD COLUMN morning_mail boolean NOT NULL DEFAULT TRUE;
+ALTER TABLE tenants ADD COLUMN is_rehearsal boolean NOT NULL DEFAULT FALSE;
+ALTER TABLE tenants ADD COLUMN hours text NOT NULL DEFAULT '';
+ALTER TABLE api_tokens ADD COLUMN created_by text NOT NULL DEFAULT '';
+ALTER TABLE audit_entries ADD COLUMN address text NOT NULL DEFAULT '';
+ALTER TABLE suppressions ADD COLUMN created_by text NOT NULL DEFAULT '';
+ALTER TABLE deliveries ADD COLUMN rehearsal_to text NOT NULL DEFAULT '';
+ALTER TABLE deliveries ADD COLUMN is_to_contact boolean NOT NULL DEFAULT FALSE;
+
+CREATE TABLE user_tokens (
+    token_hash {bytes} PRIMARY KEY,
+    user_id {id} NOT NULL,
+    purpose text NOT NULL,
+    detail text NOT NULL,
+    tries bigint NOT NULL DEFAULT 0,
+    created_at bigint NOT NULL,
+    expires_at bigint NOT NULL
+);
+CREATE INDEX user_tokens_user ON user_tokens (user_id, purpose);
+CREATE INDEX user_tokens_expiry ON user_tokens (expires_at);
+CREATE TABLE second_factors (
+    user_id {id} PRIMARY KEY,
+    sealed {bytes} NOT NULL,
+    last_step bigint NOT NULL,
+    created_at bigint NOT NULL,
+    confirmed_at bigint
+);
+CREATE TABLE recovery_codes (
+    user_id {id} NOT NULL,
+    code_hash {bytes} NOT NULL,
+    used_at bigint,
+    PRIMARY KEY (user_id, code_hash)
+) {narrow};
+CREATE TABLE throttles (
+    name text PRIMARY KEY,
+    since bigint NOT NULL,
+    tries bigint NOT NULL
+) {narrow};
+CREATE TABLE invitations (
+    id {id} PRIMARY KEY,
+    tenant_id {id} NOT NULL,
+    email text NOT NULL,
+    role text NOT NULL,
+    token_hash {bytes} NOT NULL UNIQUE,
+    invited_by text NOT NULL,
+    created_at bigint NOT NULL,
+    expires_at bigint NOT NULL,
+    UNIQUE (tenant_id, email)
+);
+CREATE TABLE mails (
+    id {id} PRIMARY KEY,
+    tenant_id {id} NOT NULL,
+    recipient text NOT NULL,
+    kind text NOT NULL,
+    once text NOT NULL UNIQUE,
+    sealed {bytes} NOT NULL,
+    state text NOT NULL,
+    reason text NOT NULL,
+    tries bigint NOT NULL,
+    due_at bigint,
+    created_at bigint NOT NULL,
+    updated_at bigint NOT NULL
+);
+CREATE INDEX mails_due ON mails (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX mails_tenant ON mails (tenant_id, id);
+CREATE TABLE replies (
+    account text NOT NULL,
+    sid text NOT NULL,
+    id {id} NOT NULL,
+    tenant_id {id} NOT NULL,
+    address text NOT NULL,
+    sender text NOT NULL,
+    wish text NOT NULL,
+    body text NOT NULL,
+    received_at bigint NOT NULL,
+    seen_at bigint,
+    PRIMARY KEY (account, sid)
+);
+CREATE INDEX replies_tenant ON replies (tenant_id, id)
+";
+
+const DOWN: &str = "
+DROP TABLE replies;
+DROP TABLE mails;
+DROP TABLE invitations;
+DROP TABLE throttles;
+DROP TABLE recovery_codes;
+DROP TABLE second_factors;
+DROP TABLE user_tokens;
+ALTER TABLE deliveries DROP COLUMN is_to_contact;
+ALTER TABLE deliveries DROP COLUMN rehearsal_to;
+ALTER TABLE suppressions DROP COLUMN created_by;
+ALTER TABLE audit_entries DROP COLUMN address;
+ALTER TABLE api_tokens DROP COLUMN created_by;
+ALTER TABLE tenants DROP COLUMN hours;
+ALTER TABLE tenants DROP COLUMN is_rehearsal;
+ALTER TABLE members DROP COLUMN morning_mail;
+ALTER TABLE users DROP COLUMN phone_confirmed_at;
+ALTER TABLE users DROP COLUMN phone
+";
