@@ -134,6 +134,8 @@ pub async fn build(
         brakes,
         zoho_tokens: AccessTokens::new(ZohoOAuth::new(client), clock.clone()),
         zoho_sandbox: config.zoho.sandbox.clone(),
+        signup: config.web.signup,
+        can_mail: config.mail.smtp_url.is_some() || public_url.is_loopback(),
         public_url,
         is_sandboxed: config.is_sandboxed(),
         lease_owner: lease_owner(),

@@ -88,6 +88,8 @@ impl Scene {
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
             zoho_sandbox: Some(base),
             public_url: PublicUrl::parse("http://127.0.0.1:9/").unwrap(),
+            signup: Signup::Open,
+            can_mail: true,
             is_sandboxed: true,
             lease_owner: "one".to_owned(),
             runtime: Handle::current(),

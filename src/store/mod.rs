@@ -24,6 +24,8 @@ mod receipts;
 mod rejected;
 mod route;
 mod rules;
+mod second_factors;
+mod sessions;
 mod settings;
 mod sql;
 #[cfg(test)]
@@ -31,6 +33,9 @@ mod sql;
 pub(crate) mod test_database;
 #[cfg(test)]
 mod tests;
+mod throttles;
+mod user_tokens;
+mod users;
 mod writer;
 
 use std::path::PathBuf;
@@ -50,10 +55,14 @@ pub use history::{DeliveryFilter, EventFilter, EventSearch, Story, Tally};
 pub use mails::StoredMail;
 pub use orders::{NewOrder, OrderResult};
 pub use outcomes::{Change, Guard, KnownMessage, NewStep};
-pub use platform::{Member, NewTenant, Platform, Session, StoredDataKey, TokenGrant, User};
+pub use platform::{Member, NewTenant, Platform, StoredDataKey, TokenGrant};
 pub use receipts::{NewReceipt, ReceiptResult};
 pub use rejected::RejectedRequest;
 pub use route::{DocumentCommit, RouteCommit, RouteResult, SettledEvent};
+pub use second_factors::{Proof, SecondFactor};
+pub use sessions::{NewSession, Session, SessionLine};
+pub use user_tokens::{Purpose, UserToken};
+pub use users::{NewHash, User};
 
 use crate::domain::ids::TenantId;
 use codec::BodyCodec;

@@ -60,6 +60,9 @@ pub async fn sweep_for_ever(app: App, life: Lifecycle) {
         if let Err(error) = app.sweep_consents().await {
             tracing::warn!(%error, "What is over could not be swept out; trying again");
         }
+        if let Err(error) = app.sweep_accounts().await {
+            tracing::warn!(%error, "Sessions and links that are over could not be swept out; trying again");
+        }
         if let Err(error) = app.release_forgotten().await {
             tracing::warn!(%error, "What waits for nothing could not be released; trying again");
         }

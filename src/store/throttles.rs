@@ -1,0 +1,48 @@
+//! How often something was tried, counted for all processes together.
+//!
+//! Each count is a transaction of its own: none holds one row while it waits for another.
+
+use chrono::{DateTime, Utc};
+
+use super::sql::{self, micros, values};
+use super::writer::{Lane, Turn};
+use super::{Platform, StoreError};
+
+impl Platform {
+    /// Counts one more try under a name; how many there were since the window began. A window that
+    /// began at `over` or before is over, and another begins.
+    pub async fn count_try(
+        &self,
+        name: String,
+        over: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<i64, StoreError> {
+        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+            let name = name.clone();
+            Box::pin(async move {
+                let count = "INSERT INTO throttles (name, since, tries) VALUES ($1, $2, 1) \
+                             ON CONFLICT (name) DO UPDATE SET \
+                             tries = CASE WHEN throttles.since <= $3 THEN 1 \
+                                          ELSE throttles.tries + 1 END, \
+                             since = CASE WHEN throttles.since <= $3 THEN $2 \
+                                          ELSE throttles.since END \
+                             RETURNING tries";
+                let row = sql::one(tx, count, values![name, micros(now), micros(over)]).await?;
+                row.map_or(Ok(1), |r| r.get("tries"))
+            })
+        });
+        done.await
+    }
+
+    /// Forgets the tries under a name.
+    pub async fn forget_tries(&self, name: String) -> Result<(), StoreError> {
+        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+            let name = name.clone();
+            Box::pin(async move {
+                let forget = "DELETE FROM throttles WHERE name = $1";
+                sql::exec(tx, forget, values![name]).await.map(drop)
+            })
+        });
+        done.await
+    }
+}
