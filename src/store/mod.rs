@@ -47,7 +47,7 @@ pub use documents::KnownDocument;
 pub use due::DueCursor;
 pub use error::StoreError;
 pub use history::{DeliveryFilter, EventFilter, EventSearch, Story, Tally};
-pub use mails::StoredMail;
+pub use mails::{ClaimedMail, MailOutcome, StoredMail};
 pub use orders::{NewOrder, OrderResult};
 pub use outcomes::{Change, Guard, KnownMessage, NewStep};
 pub use platform::{Member, NewTenant, Platform, Session, StoredDataKey, TokenGrant, User};

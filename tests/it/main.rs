@@ -14,6 +14,7 @@ mod deploy;
 mod harness;
 mod hooks;
 mod hostile;
+mod mail;
 mod many;
 mod postgres;
 mod schema;
