@@ -38,20 +38,24 @@ impl std::fmt::Debug for Letter {
 impl App {
     /// Keeps a letter and wakes whoever sends it.
     pub(super) async fn mail(&self, mail: Mail) -> Result<(), AppError> {
-        let now = self.now();
-        let id = new_v7(now);
+        let row = self.sealed(mail)?;
+        self.store().platform().keep_mail(row, self.now()).await?;
+        Ok(())
+    }
+
+    /// A letter as it is kept, for those who keep it with the change that it tells of.
+    pub(super) fn sealed(&self, mail: Mail) -> Result<StoredMail, AppError> {
+        let id = new_v7(self.now());
         let place = Place::platform("mails", "sealed", id);
         let letter = serde_json::to_vec(&mail.letter).unwrap_or_default();
         let sealed = self.parts.vault.seal_bytes(&place, &letter)?;
-        let row = StoredMail {
+        Ok(StoredMail {
             id,
             tenant: mail.tenant,
             recipient: mail.to,
             kind: mail.kind.to_owned(),
             once: mail.once,
             sealed,
-        };
-        self.store().platform().keep_mail(row, now).await?;
-        Ok(())
+        })
     }
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::route::insert_delivery;
-use super::settings::{AuditLine, audit};
+use super::audit::{AuditLine, audit};
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
