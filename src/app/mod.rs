@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod books;
 pub mod connections;
 pub mod decide;
+pub mod deletion;
 pub mod deliver;
 mod equals;
 mod error;
@@ -26,12 +27,15 @@ pub mod requeue;
 pub mod resolve;
 pub mod route;
 pub mod rules;
+pub mod security_log;
 pub mod stop;
 pub mod suspend;
+pub mod team;
 #[cfg(test)]
 mod test_house;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +97,8 @@ struct Caches {
     rejected: ingest::RejectedLimiter,
     equals: equals::Equals,
     walk: requeue::Walk,
+    deletions: deletion::Walks,
+    used_tokens: tokens::Used,
 }
 
 impl App {
@@ -104,6 +110,8 @@ impl App {
             rejected: ingest::RejectedLimiter::default(),
             equals: equals::Equals::default(),
             walk: requeue::Walk::default(),
+            deletions: deletion::Walks::default(),
+            used_tokens: tokens::Used::default(),
         };
         Self {
             parts: Arc::new(parts),

@@ -311,14 +311,14 @@ impl TenantStore {
 
 /// A list ordered by id, newest first, with equality filters and one row more than asked, which
 /// tells whether there is another page.
-struct Keyset {
+pub(super) struct Keyset {
     table: &'static str,
-    wheres: Vec<String>,
-    bound: Vec<Value>,
+    pub(super) wheres: Vec<String>,
+    pub(super) bound: Vec<Value>,
 }
 
 impl Keyset {
-    fn new(table: &'static str, tenant: TenantId) -> Self {
+    pub(super) fn new(table: &'static str, tenant: TenantId) -> Self {
         Self {
             table,
             wheres: vec!["tenant_id = $1".to_owned()],
@@ -326,7 +326,7 @@ impl Keyset {
         }
     }
 
-    fn equals(&mut self, column: &str, value: Option<String>) {
+    pub(super) fn equals(&mut self, column: &str, value: Option<String>) {
         if let Some(value) = value {
             self.bound.push(value.into());
             self.wheres
@@ -334,7 +334,7 @@ impl Keyset {
         }
     }
 
-    async fn page<T>(
+    pub(super) async fn page<T>(
         mut self,
         store: &TenantStore,
         cursor: Cursor,

@@ -1,29 +1,20 @@
-//! A tenant's own row, its stop switch, suspension, suppressions, rejected requests and audit entries.
+//! A tenant's own row, its stop switch, suspension and suppressions.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::audit::{AuditLine, audit};
 use super::sql::{self, micros, values};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::Channel;
-use crate::domain::ids::AuditId;
 use crate::domain::tenant::Tenant;
 
-/// One line of a tenant's history, to be appended with the change that it tells of.
-#[derive(Debug, Clone)]
-pub(super) struct AuditLine {
-    pub(super) actor: Actor,
-    pub(super) action: &'static str,
-    pub(super) subject: String,
-    pub(super) detail: String,
-}
-
 impl TenantStore {
-    /// The tenant's own row.
+    /// The tenant's own row; none for one that is being deleted.
     pub async fn tenant(&self) -> Result<Option<Tenant>, StoreError> {
-        let query = "SELECT * FROM tenants WHERE id = $1";
+        let query = "SELECT * FROM tenants WHERE id = $1 AND deleted_at IS NULL";
         let row = sql::one(self.db(), query, values![self.id.uuid()]).await?;
         row.map(|r| super::platform::tenant(&r)).transpose()
     }
@@ -40,10 +31,12 @@ impl TenantStore {
             .write(Lane::Edit, move |tx| {
                 let (t, actor) = (tenant.clone(), actor.clone());
                 Box::pin(async move {
-                    let detail = serde_json::json!({
-                        "name": &t.name, "country": &t.country,
-                        "zone": t.zone.name(), "currency": &t.currency,
-                    });
+                    let query = "SELECT * FROM tenants WHERE id = $1 AND deleted_at IS NULL";
+                    let Some(old) = sql::one(tx, query, values![id]).await? else {
+                        return Ok(());
+                    };
+                    let old = settings_of(&super::platform::tenant(&old)?);
+                    let detail = serde_json::json!({ "old": old, "new": settings_of(&t) });
                     sql::exec(
                         tx,
                         "UPDATE tenants SET name = $2, country = $3, zone = $4, currency = $5, \
@@ -186,30 +179,10 @@ impl TenantStore {
     }
 }
 
-/// Appends an audit entry within the transaction of the change.
-pub(super) async fn audit(
-    tx: &Tx,
-    tenant: Uuid,
-    line: AuditLine,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sql::exec(
-        tx,
-        "INSERT INTO audit_entries (id, tenant_id, at, actor, address, action, subject, detail) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        values![
-            AuditId::new(now).uuid(),
-            tenant,
-            micros(now),
-            line.actor.name,
-            line.actor.address,
-            line.action,
-            line.subject,
-            line.detail
-        ],
-    )
-    .await
-    .map(drop)
+fn settings_of(t: &Tenant) -> serde_json::Value {
+    serde_json::json!({
+        "name": &t.name, "country": &t.country, "zone": t.zone.name(), "currency": &t.currency,
+    })
 }
 
 /// Keeps an address from being written to again.
