@@ -26,6 +26,7 @@ mod route;
 mod rules;
 mod settings;
 mod sql;
+mod suppressions;
 #[cfg(test)]
 #[expect(dead_code, reason = "tests/it uses all of it")]
 pub(crate) mod test_database;

@@ -6,12 +6,13 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::settings::suppress;
 use super::sql::{self, micros, micros_opt, placeholders, tuples, values};
+use super::suppressions::suppress;
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, ProviderStatus, StepKind};
 use crate::domain::ids::{DeliveryId, StepId};
+use crate::domain::suppression::Source;
 
 /// A step to be appended.
 #[derive(Debug, Clone)]
@@ -222,7 +223,15 @@ async fn apply(tx: &Tx, tenant: Uuid, c: &Change) -> Result<bool, StoreError> {
         insert_steps(tx, tenant, &[row], step, c.now).await?;
     }
     if let Some((channel, address, reason)) = &c.suppress {
-        suppress(tx, tenant, *channel, address, ("provider", reason), c.now).await?;
+        suppress(
+            tx,
+            tenant,
+            *channel,
+            address,
+            (Source::Provider, reason),
+            c.now,
+        )
+        .await?;
     }
     if changed && c.leaves_flight {
         leave_in_flight(tx, c.delivery).await?;
