@@ -20,8 +20,10 @@ pub mod mail;
 #[cfg(test)]
 mod neighbour_tests;
 mod outcome;
+pub mod own_number;
 pub mod poll;
 pub mod receipts;
+pub mod rehearsal;
 pub mod replay;
 pub mod requeue;
 pub mod resolve;
