@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod books;
 pub mod connections;
 pub mod decide;
+pub mod deletion;
 pub mod deliver;
 mod equals;
 mod error;
@@ -19,19 +20,24 @@ pub mod mail;
 #[cfg(test)]
 mod neighbour_tests;
 mod outcome;
+pub mod own_number;
 pub mod poll;
 pub mod receipts;
+pub mod rehearsal;
 pub mod replay;
 pub mod requeue;
 pub mod resolve;
 pub mod route;
 pub mod rules;
+pub mod security_log;
 pub mod stop;
 pub mod suspend;
+pub mod team;
 #[cfg(test)]
 mod test_house;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +54,7 @@ use crate::crypto::password::Passwords;
 use crate::crypto::vault::Vault;
 use crate::domain::clock::SharedClock;
 use crate::domain::ids::TenantId;
+use crate::mail::Mailer;
 use crate::queue::{JobQueue, Push};
 use crate::store::{Store, TenantStore};
 use crate::twilio::Twilio;
@@ -65,14 +72,13 @@ pub struct Parts {
     pub clock: SharedClock,
     pub twilio: Twilio,
     pub brakes: Brakes,
+    pub mailer: Mailer,
     pub zoho_tokens: AccessTokens,
     /// The sandbox that stands for Zoho, when there is one.
     pub zoho_sandbox: Option<url::Url>,
     pub public_url: PublicUrl,
     /// Whether strangers may open an account.
     pub signup: Signup,
-    /// Whether letters leave: by a mail server, or into the log of somebody's own machine.
-    pub can_mail: bool,
     /// Providers are replaced by the sandbox: every page says so, and it takes loopback callbacks.
     pub is_sandboxed: bool,
     /// Names this process in leases.
@@ -95,6 +101,8 @@ struct Caches {
     rejected: ingest::RejectedLimiter,
     equals: equals::Equals,
     walk: requeue::Walk,
+    deletions: deletion::Walks,
+    used_tokens: tokens::Used,
 }
 
 impl App {
@@ -106,6 +114,8 @@ impl App {
             rejected: ingest::RejectedLimiter::default(),
             equals: equals::Equals::default(),
             walk: requeue::Walk::default(),
+            deletions: deletion::Walks::default(),
+            used_tokens: tokens::Used::default(),
         };
         Self {
             parts: Arc::new(parts),

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod agent;
+pub mod audit;
 pub mod clock;
 pub mod connection;
 pub mod decision;
@@ -15,6 +16,7 @@ pub mod order;
 pub mod page;
 pub mod phone;
 pub mod rule;
+pub mod suppression;
 pub mod tenant;
 pub mod transition;
 pub mod user;

@@ -9,29 +9,30 @@ use super::writer::{Lane, Turn};
 use super::{Platform, StoreError};
 
 impl Platform {
-    /// Counts one more try under a name; how many there were since the window began. A window that
-    /// began at `over` or before is over, and another begins.
+    /// Counts one more of something that may be done `most` times in a while; `false` when it was
+    /// done so often already. The while begins with the first, and anew once `since` is later.
     pub async fn count_try(
         &self,
         name: String,
-        over: DateTime<Utc>,
+        most: i64,
+        since: DateTime<Utc>,
         now: DateTime<Utc>,
-    ) -> Result<i64, StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+    ) -> Result<bool, StoreError> {
+        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
             let name = name.clone();
             Box::pin(async move {
                 let count = "INSERT INTO throttles (name, since, tries) VALUES ($1, $2, 1) \
                              ON CONFLICT (name) DO UPDATE SET \
                              tries = CASE WHEN throttles.since <= $3 THEN 1 \
-                                          ELSE throttles.tries + 1 END, \
-                             since = CASE WHEN throttles.since <= $3 THEN $2 \
-                                          ELSE throttles.since END \
-                             RETURNING tries";
-                let row = sql::one(tx, count, values![name, micros(now), micros(over)]).await?;
-                row.map_or(Ok(1), |r| r.get("tries"))
+                                 ELSE throttles.tries + 1 END, \
+                             since = CASE WHEN throttles.since <= $3 THEN excluded.since \
+                                 ELSE throttles.since END RETURNING tries";
+                let row = sql::one(tx, count, values![name, micros(now), micros(since)]).await?;
+                let tries: i64 = row.map_or(Ok(i64::MAX), |r| r.get("tries"))?;
+                Ok(tries <= most)
             })
         });
-        done.await
+        work.await
     }
 
     /// Forgets the tries under a name.

@@ -4,7 +4,6 @@
 use chrono::{DateTime, Utc};
 
 use super::sessions::NewSession;
-use super::settings::{AuditLine, audit};
 use super::sql::{self, micros, values};
 use super::users::insert_user;
 use super::writer::{Lane, Turn};
@@ -145,13 +144,6 @@ impl Platform {
                     return Err(StoreError::Taken("the e-mail address"));
                 }
                 super::platform::insert_tenant(tx, &new).await?;
-                let line = AuditLine {
-                    actor: session.actor.clone(),
-                    action: "tenant.created",
-                    subject: String::new(),
-                    detail: serde_json::json!({ "name": new.tenant.name }).to_string(),
-                };
-                audit(tx, new.tenant.id.uuid(), line, session.at).await?;
                 super::sessions::insert(tx, session).await?;
                 Ok(true)
             })

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::settings::{AuditLine, audit};
+use super::audit::{AuditLine, audit};
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Turn, Tx};
 use super::{Platform, StoreError};
@@ -166,7 +166,8 @@ impl Platform {
                 }
                 let set = "UPDATE users SET password_hash = $2 WHERE id = $1";
                 sql::exec(tx, set, values![user, new.password_hash]).await?;
-                let links = "DELETE FROM user_tokens WHERE user_id = $1";
+                let links = "DELETE FROM user_tokens WHERE user_id = $1 \
+                             AND purpose IN ('reset', 'email', 'second_step')";
                 sql::exec(tx, links, values![user]).await?;
                 let keep = new.keep.map_or_else(Vec::new, |k| k.to_vec());
                 let others = "DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2";
@@ -206,7 +207,8 @@ impl Platform {
                     return Ok(false);
                 };
                 // A link to the old address must not change the password of the new one.
-                let links = "DELETE FROM user_tokens WHERE user_id = $1";
+                let links = "DELETE FROM user_tokens WHERE user_id = $1 \
+                             AND purpose IN ('reset', 'email', 'second_step')";
                 sql::exec(tx, links, values![id.uuid()]).await?;
                 let set = "UPDATE users SET email = $2 WHERE id = $1 \
                            AND NOT EXISTS (SELECT 1 FROM users WHERE email = $2)";
@@ -246,14 +248,17 @@ pub(super) async fn tell_companies(
     actor: &Actor,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let query = "SELECT tenant_id FROM members WHERE user_id = $1";
+    let query = "SELECT m.tenant_id, u.email FROM members m JOIN users u ON u.id = m.user_id \
+                 WHERE m.user_id = $1";
     for row in sql::all(tx, query, values![user.uuid()]).await? {
-        let line = AuditLine {
-            actor: actor.clone(),
-            action,
-            subject: user.to_string(),
-            detail: detail.to_string(),
+        // Whose account it was, where that is somebody else than who did it.
+        let email: String = row.get("email")?;
+        let subject = if email == actor.name {
+            String::new()
+        } else {
+            email
         };
+        let line = AuditLine::new(actor.clone(), action, subject, &detail);
         audit(tx, row.get("tenant_id")?, line, now).await?;
     }
     Ok(())

@@ -17,6 +17,11 @@ fn link(url: &PublicUrl, path: &str, token: &SecretString) -> String {
     url.join(&format!("{path}/{}", token.expose_secret()))
 }
 
+/// A way on, and the words of its button where letters have such.
+fn button(words: &str, address: &str) -> String {
+    format!("{words}\n{address}")
+}
+
 fn instant(at: DateTime<Utc>) -> String {
     at.format("%-d %B %Y at %H:%M UTC").to_string()
 }
@@ -39,7 +44,7 @@ pub(super) fn sign_up(url: &PublicUrl, company: &str, token: &SecretString) -> L
                  company \"{}\". To finish, open this page and press the button:",
                 one_line(company)
             ),
-            &link(url, "/sign-up", token),
+            &button("Confirm the address", &link(url, "/sign-up", token)),
             "The link is good for 24 hours and works once.",
             "If you did not ask for it, do nothing: no account is made.",
         ],
@@ -53,7 +58,7 @@ pub(super) fn sign_up_known(url: &PublicUrl) -> Letter {
         &[
             "Somebody, most likely you, asked for an account with this address. There is one \
              already, so nothing was changed. Sign in here:",
-            &url.join("/sign-in"),
+            &button("Sign in", &url.join("/sign-in")),
             &format!(
                 "If you have forgotten the password, reset it: {}",
                 url.join("/reset")
@@ -69,7 +74,7 @@ pub(super) fn reset(url: &PublicUrl, token: &SecretString) -> Letter {
         "Choose a new password for ml-connector",
         &[
             "Somebody, most likely you, asked for a new password. To choose one, open this page:",
-            &link(url, "/reset", token),
+            &button("Choose a password", &link(url, "/reset", token)),
             "The link is good for one hour and works once. The old password stays valid until then.",
             "If you did not ask for it, do nothing. Whoever asked has not learnt anything.",
         ],
@@ -100,7 +105,7 @@ pub(super) fn email_change(url: &PublicUrl, token: &SecretString) -> Letter {
         &[
             "Somebody, most likely you, wants to sign in to ml-connector with this address from \
              now on. To confirm it, open this page and press the button:",
-            &link(url, "/e-mail", token),
+            &button("Confirm the address", &link(url, "/e-mail", token)),
             "The link is good for 24 hours and works once.",
             "If you know nothing of it, do nothing: nothing changes.",
         ],
@@ -114,7 +119,7 @@ pub(super) fn email_known(url: &PublicUrl) -> Letter {
         &[
             "Somebody asked to sign in to another account of ml-connector with this address. \
              Since it has an account of its own, nothing was changed. Sign in to it here:",
-            &url.join("/sign-in"),
+            &button("Sign in", &url.join("/sign-in")),
             "If it was not you who asked, you need not do anything.",
         ],
     )

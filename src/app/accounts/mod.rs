@@ -1,4 +1,4 @@
-//! People, and what they may enter: tenants, tokens, and their own accounts.
+//! People, and what they may enter: tenants, and their own accounts.
 
 mod letters;
 mod operators;
@@ -10,7 +10,6 @@ pub mod sign_in;
 pub mod sign_up;
 mod tenants;
 pub mod throttle;
-mod tokens;
 
 pub use tenants::{CreatedTenant, SettingsInput, TenantInput};
 
@@ -27,11 +26,6 @@ use crate::store::User;
 pub const SESSION: TimeDelta = TimeDelta::days(14);
 
 impl App {
-    /// Whether letters leave this instance: by a mail server, or into the log of somebody's own machine.
-    pub fn can_mail(&self) -> bool {
-        self.parts.can_mail
-    }
-
     /// Whether strangers may open an account.
     pub fn takes_sign_ups(&self) -> bool {
         self.parts.signup == Signup::Open
@@ -50,7 +44,7 @@ impl App {
     }
 
     /// The hash of a new password; one that is too short or easy to guess is refused at its field.
-    async fn hash_new(
+    pub(super) async fn hash_new(
         &self,
         password: SecretString,
         email: &str,
@@ -85,7 +79,7 @@ fn user_of(email: String, password_hash: String, is_operator: bool, app: &App) -
 }
 
 /// An address that could be one: the mail server has the last word.
-fn parse_email(text: &str) -> Result<String, FieldProblem> {
+pub(super) fn parse_email(text: &str) -> Result<String, FieldProblem> {
     let email = text.trim().to_lowercase();
     let shape = email.split_once('@').is_some_and(|(local, domain)| {
         !local.is_empty()

@@ -133,7 +133,8 @@ impl App {
         let typed = typed.map_err(AppError::Invalid)?;
         let owner = user_of(pending.email, pending.password_hash, false, self);
         let (cookie, session) = self.new_session(&owner, visit);
-        let new = self.new_tenant(typed, owner, true, Some(Hours::default()))?;
+        let begun = (true, Some(Hours::default()));
+        let new = self.new_tenant(typed, owner, begun, session.actor.clone())?;
         let (platform, spends) = (self.store().platform(), hash(link));
         let made = self.named(new.row, |row| {
             platform.complete_sign_up(spends, row, session.clone())

@@ -80,7 +80,8 @@ impl App {
         let owner = self
             .new_user(email, input.password, &[&typed.name], false)
             .await?;
-        let new = self.new_tenant(typed, owner, input.is_rehearsal, input.hours)?;
+        let begun = (input.is_rehearsal, input.hours);
+        let new = self.new_tenant(typed, owner, begun, Actor::operator())?;
         let made = self.named(new.row, |row| async move {
             self.store().platform().create_tenant(row).await
         });
@@ -98,8 +99,8 @@ impl App {
         &self,
         typed: TypedSettings,
         owner: User,
-        is_rehearsal: bool,
-        hours: Option<Hours>,
+        (is_rehearsal, hours): (bool, Option<Hours>),
+        actor: Actor,
     ) -> Result<Prepared, AppError> {
         let now = self.now();
         let id = TenantId::new(now);
@@ -127,6 +128,7 @@ impl App {
             hook_token: hook_token.clone(),
             hook_secret_id: sealed.id,
             hook_secret_sealed: sealed.sealed,
+            actor,
         };
         Ok(Prepared {
             id,
@@ -178,8 +180,14 @@ impl App {
         Ok(own)
     }
 
-    /// A person's place in a tenant; `None` is *not found*, for foreign and missing ones alike.
-    pub async fn member(&self, user: &User, slug: &str) -> Result<Option<Member>, AppError> {
+    /// A person's place in a tenant; `None` is *not found*, for foreign and missing ones alike. An
+    /// operator who looks at a tenant of others stands in its security log before they see anything.
+    pub async fn member(
+        &self,
+        user: &User,
+        slug: &str,
+        actor: &Actor,
+    ) -> Result<Option<Member>, AppError> {
         let platform = self.store().platform();
         if let Some(member) = platform.membership(user.id, slug).await? {
             return Ok(Some(member));
@@ -187,8 +195,12 @@ impl App {
         if !user.is_operator {
             return Ok(None);
         }
-        let tenant = platform.tenant_by_slug(slug).await?;
-        Ok(tenant.map(|tenant| Member {
+        let Some(tenant) = platform.tenant_by_slug(slug).await? else {
+            return Ok(None);
+        };
+        let store = self.tenant(tenant.id);
+        store.note_look(actor.clone(), self.now()).await?;
+        Ok(Some(Member {
             tenant,
             role: Role::Viewer,
         }))
@@ -216,6 +228,23 @@ impl App {
             .await?;
         // The zone is part of what a hook needs.
         self.forget_hooks();
+        Ok(())
+    }
+
+    /// Changes when contacts may be written to; `None` is at any time. What waits for the old hours is
+    /// looked at again at once.
+    pub async fn change_hours(
+        &self,
+        tenant: TenantId,
+        hours: Option<Hours>,
+        actor: &Actor,
+    ) -> Result<(), AppError> {
+        let store = self.tenant(tenant);
+        let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+        let changed = Tenant { hours, ..row };
+        store
+            .update_settings(changed, actor.clone(), self.now())
+            .await?;
         Ok(())
     }
 }
