@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::Setup;
 use super::door;
 use super::error::PageError;
 use super::flash::Told;
@@ -22,9 +23,17 @@ use crate::web::pages::door::{ConfirmPage, NotePage, SignUpPage};
 use crate::web::pages::settings::{countries, currencies, zones};
 
 /// `GET /sign-up`.
-pub(super) async fn show(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, PageError> {
+pub(super) async fn show(
+    request: HttpRequest,
+    setup: Data<Setup>,
+    app: Data<App>,
+) -> Result<HttpResponse, PageError> {
     if SignedIn::find(&request).await?.is_some() {
         return Ok(redirect("/", None));
+    }
+    // The first to come in operates the instance.
+    if super::setup::is_open(&setup, &app).await? {
+        return Ok(redirect("/setup", None));
     }
     if let Some(closed) = closed(&app) {
         return door::note(&closed);
@@ -40,8 +49,12 @@ pub(super) async fn show(request: HttpRequest, app: Data<App>) -> Result<HttpRes
 pub(super) async fn ask(
     VisitForm(form): VisitForm,
     request: HttpRequest,
+    setup: Data<Setup>,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
+    if super::setup::is_open(&setup, &app).await? {
+        return Ok(redirect("/setup", None));
+    }
     if let Some(closed) = closed(&app) {
         return door::note(&closed);
     }
