@@ -29,6 +29,8 @@ mod receipts;
 mod rejected;
 mod route;
 mod rules;
+mod second_factors;
+mod sessions;
 mod settings;
 mod sql;
 mod suppressions;
@@ -37,7 +39,10 @@ mod suppressions;
 pub(crate) mod test_database;
 #[cfg(test)]
 mod tests;
+mod throttles;
 mod tokens;
+mod user_tokens;
+mod users;
 mod writer;
 
 use std::path::PathBuf;
@@ -62,11 +67,15 @@ pub use members::{TeamChange, Teammate};
 pub use orders::{NewOrder, OrderResult};
 pub use outcomes::{Change, Guard, KnownMessage, NewStep};
 pub use own_numbers::PhoneCode;
-pub use platform::{Member, NewTenant, Platform, Session, StoredDataKey, User};
+pub use platform::{Member, NewTenant, Platform, StoredDataKey};
 pub use receipts::{NewReceipt, ReceiptResult};
 pub use rejected::RejectedRequest;
 pub use route::{DocumentCommit, RouteCommit, RouteResult, SettledEvent};
+pub use second_factors::{Proof, SecondFactor};
+pub use sessions::{NewSession, Session, SessionLine};
 pub use tokens::{ApiToken, TokenGrant};
+pub use user_tokens::{Purpose, UserToken};
+pub use users::{NewHash, User};
 
 use crate::domain::ids::TenantId;
 use codec::BodyCodec;

@@ -41,10 +41,21 @@ pub enum Told {
     BooksNotTold,
     SettingsSaved,
     HookExists,
+    StepOver,
+    SignedUp,
+    PasswordReset,
+    AccountSaved,
+    EmailAsked,
+    EmailChanged,
+    PasswordChanged,
+    SessionEnded,
+    SessionsEnded,
+    SignedOutEverywhere,
+    SecondFactorOff,
 }
 
 impl Told {
-    const ALL: [Self; 27] = [
+    const ALL: [Self; 38] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -72,6 +83,17 @@ impl Told {
         Self::BooksNotTold,
         Self::SettingsSaved,
         Self::HookExists,
+        Self::StepOver,
+        Self::SignedUp,
+        Self::PasswordReset,
+        Self::AccountSaved,
+        Self::EmailAsked,
+        Self::EmailChanged,
+        Self::PasswordChanged,
+        Self::SessionEnded,
+        Self::SessionsEnded,
+        Self::SignedOutEverywhere,
+        Self::SecondFactorOff,
     ];
 
     const fn key(self) -> &'static str {
@@ -103,6 +125,17 @@ impl Told {
             Self::BooksNotTold => "books-not-told",
             Self::SettingsSaved => "settings-saved",
             Self::HookExists => "hook-exists",
+            Self::StepOver => "step-over",
+            Self::SignedUp => "signed-up",
+            Self::PasswordReset => "password-reset",
+            Self::AccountSaved => "account-saved",
+            Self::EmailAsked => "email-asked",
+            Self::EmailChanged => "email-changed",
+            Self::PasswordChanged => "password-changed",
+            Self::SessionEnded => "session-ended",
+            Self::SessionsEnded => "sessions-ended",
+            Self::SignedOutEverywhere => "signed-out-everywhere",
+            Self::SecondFactorOff => "second-factor-off",
         }
     }
 
@@ -140,6 +173,23 @@ impl Told {
             }
             Self::SettingsSaved => "The settings are saved.",
             Self::HookExists => "The web address is there already.",
+            Self::StepOver => "That took too long, or too many codes. Sign in once more.",
+            Self::SignedUp => {
+                "Your account is confirmed. Follow the steps below; nobody is written to until you go live."
+            }
+            Self::PasswordReset => "Your password is changed. Sign in with it.",
+            Self::AccountSaved => "Your name is saved.",
+            Self::EmailAsked => {
+                "Look into the mail of the new address: the link there makes it yours."
+            }
+            Self::EmailChanged => "Your new address is confirmed. Sign in with it from now on.",
+            Self::PasswordChanged => {
+                "Your password is changed. Your other browsers are signed out."
+            }
+            Self::SessionEnded => "That browser is signed out.",
+            Self::SessionsEnded => "All other browsers are signed out.",
+            Self::SignedOutEverywhere => "You are signed out everywhere.",
+            Self::SecondFactorOff => "The second factor is off.",
         }
     }
 
@@ -149,7 +199,8 @@ impl Told {
             Self::TwilioRefused
             | Self::TwilioNotAsked
             | Self::BooksRefused
-            | Self::BooksNotTold => FlashKind::Refused,
+            | Self::BooksNotTold
+            | Self::StepOver => FlashKind::Refused,
             _ => FlashKind::Done,
         };
         Flash {
