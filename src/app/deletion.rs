@@ -98,7 +98,9 @@ impl App {
         self.forget_hooks();
         tracing::info!(tenant.id = %tenant, "{tenant} was deleted; its rows are removed now");
         if let Some(books) = books
-            && timeout(ZOHO_PATIENCE, self.give_back_books(&books)).await.is_err()
+            && timeout(ZOHO_PATIENCE, self.give_back_books(&books))
+                .await
+                .is_err()
         {
             tracing::warn!(tenant.id = %tenant, "Zoho has not confirmed that our access is gone");
         }

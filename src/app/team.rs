@@ -108,7 +108,10 @@ impl App {
         actor: &Actor,
     ) -> Result<(), AppError> {
         let store = self.tenant(tenant);
-        if store.revoke_invitation(id, actor.clone(), self.now()).await? {
+        if store
+            .revoke_invitation(id, actor.clone(), self.now())
+            .await?
+        {
             Ok(())
         } else {
             Err(AppError::NotFound("invitation"))
@@ -124,7 +127,11 @@ impl App {
         actor: &Actor,
     ) -> Result<bool, AppError> {
         let store = self.tenant(tenant);
-        done(store.set_role(user, role, actor.clone(), self.now()).await?)
+        done(
+            store
+                .set_role(user, role, actor.clone(), self.now())
+                .await?,
+        )
     }
 
     /// Takes a person out of the team, who loses access with their next request; `false` when nobody
@@ -139,7 +146,11 @@ impl App {
         let leaves = by.id == user;
         let store = self.tenant(tenant);
         let now = self.now();
-        done(store.remove_member(user, leaves, actor.clone(), now).await?)
+        done(
+            store
+                .remove_member(user, leaves, actor.clone(), now)
+                .await?,
+        )
     }
 
     /// The invitation behind a mail's link, while it holds.
@@ -208,12 +219,7 @@ impl App {
         self.join(token, Joining::New(user), &actor).await
     }
 
-    async fn join(
-        &self,
-        token: &str,
-        joining: Joining,
-        actor: &Actor,
-    ) -> Result<String, AppError> {
+    async fn join(&self, token: &str, joining: Joining, actor: &Actor) -> Result<String, AppError> {
         let Some(open) = self.invitation(token).await? else {
             return Err(AppError::NotFound("invitation"));
         };
@@ -245,7 +251,11 @@ fn done(change: TeamChange) -> Result<bool, AppError> {
 
 fn invitation_letter(company: &str, of: &Invitation, link: &str) -> Letter {
     let (by, role) = (&of.invited_by, of.role);
-    let article = if matches!(role, Role::Viewer) { "a" } else { "an" };
+    let article = if matches!(role, Role::Viewer) {
+        "a"
+    } else {
+        "an"
+    };
     Letter {
         subject: format!("You are invited to {company}"),
         text: format!(

@@ -74,7 +74,9 @@ impl TenantStore {
         if !kinds.is_empty() {
             query.wheres.push(format!("({})", kinds.join(" OR ")));
         }
-        query.page(self, cursor, limit, entry, |e| e.id.uuid()).await
+        query
+            .page(self, cursor, limit, entry, |e| e.id.uuid())
+            .await
     }
 
     /// Who stands in the newest entries, by name.

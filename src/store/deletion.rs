@@ -54,13 +54,21 @@ const OF_EVENTS: [&str; 7] = [
 /// `tenant_id` alone does not.
 const OF_TENANT: [(&str, &str, &str); 19] = [
     ("orders", "id", ""),
-    ("documents", "connection_id, kind, document_id", BY_CONNECTION),
+    (
+        "documents",
+        "connection_id, kind, document_id",
+        BY_CONNECTION,
+    ),
     (
         "transitions",
         "connection_id, kind, document_id, event_type, discriminator",
         BY_CONNECTION,
     ),
-    ("people", "connection_id, party_id, person_id", BY_CONNECTION),
+    (
+        "people",
+        "connection_id, party_id, person_id",
+        BY_CONNECTION,
+    ),
     ("provider_messages", "account, sid", BY_ACCOUNT),
     ("secrets", "id", BY_CONNECTION),
     ("hooks", "token", BY_CONNECTION),
@@ -162,8 +170,7 @@ impl TenantStore {
                     for mail in farewells {
                         insert_mail(tx, mail, now).await?;
                     }
-                    let line =
-                        AuditLine::new(actor, "tenant.deleted", id.to_string(), &json!({}));
+                    let line = AuditLine::new(actor, "tenant.deleted", id.to_string(), &json!({}));
                     audit(tx, Uuid::nil(), line, now).await?;
                     Ok(true)
                 })

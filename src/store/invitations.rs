@@ -200,7 +200,8 @@ async fn refusal(tx: &Tx, tenant: Uuid, new: &Invitation) -> Result<Option<Invit
     }
     let mut recent = key();
     recent.push(micros(new.created_at - APART).into());
-    let before = "SELECT id FROM invitations WHERE tenant_id = $1 AND email = $2 AND created_at > $3";
+    let before =
+        "SELECT id FROM invitations WHERE tenant_id = $1 AND email = $2 AND created_at > $3";
     if sql::one(tx, before, recent).await?.is_some() {
         return Ok(Some(Invited::TooSoon));
     }

@@ -43,11 +43,19 @@ pub(super) async fn insert_mail(
     m: StoredMail,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-                let insert = "INSERT INTO mails (id, tenant_id, recipient, kind, once, sealed, state, \
+    let insert = "INSERT INTO mails (id, tenant_id, recipient, kind, once, sealed, state, \
                               reason, tries, due_at, created_at, updated_at) \
                               VALUES ($1, $2, $3, $4, $5, $6, 'waiting', '', 0, $7, $7, $7) \
                               ON CONFLICT (once) DO NOTHING";
-                let tenant = m.tenant.map_or_else(Uuid::nil, TenantId::uuid);
-                let row = values![m.id, tenant, m.recipient, m.kind, m.once, m.sealed, micros(now)];
-                Ok(sql::exec(tx, insert, row).await? == 1)
+    let tenant = m.tenant.map_or_else(Uuid::nil, TenantId::uuid);
+    let row = values![
+        m.id,
+        tenant,
+        m.recipient,
+        m.kind,
+        m.once,
+        m.sealed,
+        micros(now)
+    ];
+    Ok(sql::exec(tx, insert, row).await? == 1)
 }

@@ -116,7 +116,11 @@ impl TenantStore {
                     }
                     let remove = "DELETE FROM members WHERE tenant_id = $1 AND user_id = $2";
                     sql::exec(tx, remove, values![tenant, user.uuid()]).await?;
-                    let action = if leaves { "member.left" } else { "member.removed" };
+                    let action = if leaves {
+                        "member.left"
+                    } else {
+                        "member.removed"
+                    };
                     let detail = json!({ "old": person.role.as_str() });
                     let line = AuditLine::new(actor, action, person.email, &detail);
                     audit(tx, tenant, line, now).await?;

@@ -276,6 +276,7 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
         hook_token: slug.to_owned(),
         hook_secret_id: Uuid::now_v7(),
         hook_secret_sealed: vec![1],
+        actor: Actor::operator(),
     };
     store.platform().create_tenant(new).await.unwrap();
     let twilio = ConnectionId::new(now());

@@ -41,10 +41,19 @@ pub enum Told {
     BooksNotTold,
     SettingsSaved,
     HookExists,
+    Invited,
+    InvitationRevoked,
+    RoleChanged,
+    MemberRemoved,
+    Left,
+    Joined,
+    LastOwner,
+    TokenRevoked,
+    Deleted,
 }
 
 impl Told {
-    const ALL: [Self; 27] = [
+    const ALL: [Self; 36] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -72,6 +81,15 @@ impl Told {
         Self::BooksNotTold,
         Self::SettingsSaved,
         Self::HookExists,
+        Self::Invited,
+        Self::InvitationRevoked,
+        Self::RoleChanged,
+        Self::MemberRemoved,
+        Self::Left,
+        Self::Joined,
+        Self::LastOwner,
+        Self::TokenRevoked,
+        Self::Deleted,
     ];
 
     const fn key(self) -> &'static str {
@@ -103,6 +121,15 @@ impl Told {
             Self::BooksNotTold => "books-not-told",
             Self::SettingsSaved => "settings-saved",
             Self::HookExists => "hook-exists",
+            Self::Invited => "invited",
+            Self::InvitationRevoked => "invitation-revoked",
+            Self::RoleChanged => "role-changed",
+            Self::MemberRemoved => "member-removed",
+            Self::Left => "left",
+            Self::Joined => "joined",
+            Self::LastOwner => "last-owner",
+            Self::TokenRevoked => "token-revoked",
+            Self::Deleted => "deleted",
         }
     }
 
@@ -140,6 +167,17 @@ impl Told {
             }
             Self::SettingsSaved => "The settings are saved.",
             Self::HookExists => "The web address is there already.",
+            Self::Invited => "The invitation is on its way.",
+            Self::InvitationRevoked => "The invitation is taken back. Its link leads nowhere now.",
+            Self::RoleChanged => "The role is changed.",
+            Self::MemberRemoved => "They are out of the team and have no access any more.",
+            Self::Left => "You left the company.",
+            Self::Joined => "Welcome to the team.",
+            Self::LastOwner => {
+                "Nothing was changed: a company needs an owner. Make somebody else an owner first."
+            }
+            Self::TokenRevoked => "The token is revoked. Calls with it are refused.",
+            Self::Deleted => "The company is deleted. What it had is being removed.",
         }
     }
 
@@ -149,7 +187,8 @@ impl Told {
             Self::TwilioRefused
             | Self::TwilioNotAsked
             | Self::BooksRefused
-            | Self::BooksNotTold => FlashKind::Refused,
+            | Self::BooksNotTold
+            | Self::LastOwner => FlashKind::Refused,
             _ => FlashKind::Done,
         };
         Flash {

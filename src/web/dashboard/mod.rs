@@ -5,20 +5,25 @@ mod attempts;
 mod books;
 mod connections;
 pub mod cookies;
+mod deletion;
 pub mod error;
 mod event;
 mod event_view;
 pub mod flash;
 mod history;
+mod invitation;
 mod overview;
 mod rule_form;
 mod rule_sample;
 mod rules;
+mod security_log;
 mod session;
 mod settings;
 mod setup;
+mod team;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig, get, post};
@@ -104,6 +109,24 @@ pub fn routes(config: &mut ServiceConfig) {
             "/connections/{connection}/checks",
             post().to(connections::check),
         )
+        .route("/team", get().to(team::show))
+        .route("/team/invitations", post().to(team::invite))
+        .route(
+            "/team/invitations/{invitation}/revocation",
+            post().to(team::revoke),
+        )
+        .service(
+            web::scope("/team/{member}")
+                .route("/role", post().to(team::role))
+                .route("/removal/new", get().to(team::ask_removal))
+                .route("/removal", post().to(team::removal)),
+        )
+        .route("/tokens", get().to(tokens::show))
+        .route("/tokens", post().to(tokens::make))
+        .route("/tokens/{token}/revocation", post().to(tokens::revoke))
+        .route("/security-log", get().to(security_log::show))
+        .route("/deletion/new", get().to(deletion::ask))
+        .route("/deletion", post().to(deletion::delete))
         .route("/settings", get().to(settings::show))
         .route("/settings", post().to(settings::save));
     config.service(
@@ -116,6 +139,8 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/setup", get().to(setup::show))
             .route("/setup", post().to(setup::make))
             .route("/tenants", get().to(session::tenants))
+            .route("/invitations/{token}", get().to(invitation::show))
+            .route("/invitations/{token}", post().to(invitation::accept))
             .route(CALLBACK_PATH, get().to(books::callback))
             .service(tenant)
             .default_service(web::to(nothing)),

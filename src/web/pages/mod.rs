@@ -13,5 +13,8 @@ pub mod history;
 pub mod overview;
 pub mod rules;
 pub mod samples;
+pub mod security;
+pub mod security_words;
 pub mod settings;
+pub mod team;
 pub mod words;
