@@ -282,6 +282,23 @@ impl App {
         Ok(())
     }
 
+    /// Changes when contacts may be written to; `None` is at any time. What waits for the old hours is
+    /// looked at again at once.
+    pub async fn change_hours(
+        &self,
+        tenant: TenantId,
+        hours: Option<Hours>,
+        actor: &Actor,
+    ) -> Result<(), AppError> {
+        let store = self.tenant(tenant);
+        let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+        let changed = Tenant { hours, ..row };
+        store
+            .update_settings(changed, actor.clone(), self.now())
+            .await?;
+        Ok(())
+    }
+
     async fn new_user(
         &self,
         email: String,

@@ -20,8 +20,10 @@ pub mod mail;
 #[cfg(test)]
 mod neighbour_tests;
 mod outcome;
+pub mod own_number;
 pub mod poll;
 pub mod receipts;
+pub mod rehearsal;
 pub mod replay;
 pub mod requeue;
 pub mod resolve;
@@ -52,6 +54,7 @@ use crate::crypto::password::Passwords;
 use crate::crypto::vault::Vault;
 use crate::domain::clock::SharedClock;
 use crate::domain::ids::TenantId;
+use crate::mail::Mailer;
 use crate::queue::{JobQueue, Push};
 use crate::store::{Store, TenantStore};
 use crate::twilio::Twilio;
@@ -69,6 +72,7 @@ pub struct Parts {
     pub clock: SharedClock,
     pub twilio: Twilio,
     pub brakes: Brakes,
+    pub mailer: Mailer,
     pub zoho_tokens: AccessTokens,
     /// The sandbox that stands for Zoho, when there is one.
     pub zoho_sandbox: Option<url::Url>,

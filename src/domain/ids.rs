@@ -169,6 +169,14 @@ define_id!(
     /// A request that could not be verified.
     RejectedId, "rej", "rejected request"
 );
+define_id!(
+    /// One reason why an address must not be written to.
+    SuppressionId, "sup", "suppression"
+);
+define_id!(
+    /// A message that somebody sent back.
+    ReplyId, "rep", "reply"
+);
 
 /// One message to one address. The history is partitioned by event, so a delivery is only found
 /// together with its event; the text form therefore bears both: `dlv_` and 64 digits.

@@ -15,6 +15,7 @@ pub mod order;
 pub mod page;
 pub mod phone;
 pub mod rule;
+pub mod suppression;
 pub mod tenant;
 pub mod transition;
 pub mod user;

@@ -232,6 +232,19 @@ impl TenantStore {
         rows.iter().map(delivery).collect()
     }
 
+    /// Deliveries that were made in rehearsal since an instant, newest first.
+    pub async fn rehearsed_since(
+        &self,
+        since: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let query = "SELECT * FROM deliveries WHERE tenant_id = $1 AND id >= $2 \
+                     AND is_rehearsal = TRUE ORDER BY id DESC LIMIT $3";
+        let bound = values![self.id.uuid(), floor_v7(since), limit];
+        let rows = sql::all(self.db(), query, bound).await?;
+        rows.iter().map(delivery).collect()
+    }
+
     /// All that is known of one event.
     pub async fn story(&self, id: EventId) -> Result<Option<Story>, StoreError> {
         let Some(event) = self.event(id).await? else {

@@ -22,6 +22,7 @@ mod mails;
 mod members;
 mod orders;
 mod outcomes;
+mod own_numbers;
 mod partitions;
 mod platform;
 mod receipts;
@@ -30,6 +31,7 @@ mod route;
 mod rules;
 mod settings;
 mod sql;
+mod suppressions;
 #[cfg(test)]
 #[expect(dead_code, reason = "tests/it uses all of it")]
 pub(crate) mod test_database;
@@ -55,10 +57,11 @@ pub use due::DueCursor;
 pub use error::StoreError;
 pub use history::{DeliveryFilter, EventFilter, EventSearch, Story, Tally};
 pub use invitations::{Invitation, Invited, Joined, Joining};
-pub use mails::StoredMail;
+pub use mails::{ClaimedMail, MailOutcome, StoredMail};
 pub use members::{TeamChange, Teammate};
 pub use orders::{NewOrder, OrderResult};
 pub use outcomes::{Change, Guard, KnownMessage, NewStep};
+pub use own_numbers::PhoneCode;
 pub use platform::{Member, NewTenant, Platform, Session, StoredDataKey, User};
 pub use receipts::{NewReceipt, ReceiptResult};
 pub use rejected::RejectedRequest;

@@ -7,13 +7,14 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
-use super::settings::suppress;
 use super::sql::{self, micros, micros_opt, placeholders, tuples, values};
+use super::suppressions::suppress;
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, ProviderStatus, StepKind};
 use crate::domain::ids::{DeliveryId, StepId};
+use crate::domain::suppression::Source;
 
 /// A step to be appended.
 #[derive(Debug, Clone)]
@@ -227,7 +228,15 @@ async fn apply(tx: &Tx, tenant: Uuid, c: &Change) -> Result<bool, StoreError> {
         insert_steps(tx, tenant, &[row], step, c.now).await?;
     }
     if let Some((channel, address, reason)) = &c.suppress {
-        suppress(tx, tenant, *channel, address, ("provider", reason), c.now).await?;
+        suppress(
+            tx,
+            tenant,
+            *channel,
+            address,
+            (Source::Provider, reason),
+            c.now,
+        )
+        .await?;
     }
     if let Some((actor, old)) = &c.said
         && changed

@@ -1,14 +1,13 @@
-//! A tenant's own row, its stop switch, suspension and suppressions.
+//! A tenant's own row, its stop switch, suspension and rehearsal.
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
 use super::sql::{self, micros, values};
-use super::writer::{Lane, Tx};
+use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
-use crate::domain::delivery::Channel;
+use crate::domain::phone::E164;
 use crate::domain::tenant::Tenant;
 
 impl TenantStore {
@@ -19,7 +18,8 @@ impl TenantStore {
         row.map(|r| super::platform::tenant(&r)).transpose()
     }
 
-    /// Changes name, country, zone and currency.
+    /// Changes name, country, zone, currency and hours. What waits for the hour is looked at again
+    /// at once.
     pub async fn update_settings(
         &self,
         tenant: Tenant,
@@ -35,15 +35,21 @@ impl TenantStore {
                     let Some(old) = sql::one(tx, query, values![id]).await? else {
                         return Ok(());
                     };
-                    let old = settings_of(&super::platform::tenant(&old)?);
-                    let detail = serde_json::json!({ "old": old, "new": settings_of(&t) });
+                    let old = super::platform::tenant(&old)?;
+                    let detail = serde_json::json!({ "old": shown(&old), "new": shown(&t) });
+                    let hours = hours_text(&t);
                     sql::exec(
                         tx,
                         "UPDATE tenants SET name = $2, country = $3, zone = $4, currency = $5, \
-                         rule_set = rule_set + 1 WHERE id = $1",
-                        values![id, t.name, t.country, t.zone.name(), t.currency],
+                         hours = $6, rule_set = rule_set + 1 WHERE id = $1",
+                        values![id, t.name, t.country, t.zone.name(), t.currency, hours],
                     )
                     .await?;
+                    if (old.hours, old.zone) != (t.hours, t.zone) {
+                        let wake = "UPDATE deliveries SET due_at = $2 WHERE tenant_id = $1 \
+                                    AND state = 'queued' AND hold = 'hours'";
+                        sql::exec(tx, wake, values![id, micros(now)]).await?;
+                    }
                     let line = AuditLine {
                         actor,
                         action: "settings.changed",
@@ -163,43 +169,63 @@ impl TenantStore {
             .await
     }
 
-    /// Why an address must not be written to, if so.
-    pub async fn suppression(
+    /// The own number of the first owner who has confirmed one: where rehearsals go.
+    pub async fn rehearsal_number(&self) -> Result<Option<E164>, StoreError> {
+        let query = "SELECT u.id, u.phone FROM members m JOIN users u ON u.id = m.user_id \
+                     WHERE m.tenant_id = $1 AND m.role = 'owner' \
+                     AND u.phone_confirmed_at IS NOT NULL ORDER BY m.created_at, u.id LIMIT 1";
+        let Some(row) = sql::one(self.db(), query, values![self.id.uuid()]).await? else {
+            return Ok(None);
+        };
+        row.word("users", "phone", row.get("id")?, E164::from_stored)
+            .map(Some)
+    }
+
+    /// Begins the rehearsal or ends it; `false` when it is so already. The number of the rule set is
+    /// raised, so that whatever is being decided meanwhile is decided anew.
+    pub async fn set_rehearsal(
         &self,
-        channel: Channel,
-        address: &str,
-    ) -> Result<Option<String>, StoreError> {
-        let query = "SELECT reason FROM suppressions \
-                     WHERE tenant_id = $1 AND channel = $2 AND address = $3";
-        let found = values![self.id.uuid(), channel.as_str(), address];
-        sql::one(self.db(), query, found)
-            .await?
-            .map(|r| r.get("reason"))
-            .transpose()
+        is_rehearsal: bool,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let id = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let actor = actor.clone();
+                Box::pin(async move {
+                    let set = "UPDATE tenants SET is_rehearsal = $2, rule_set = rule_set + 1 \
+                               WHERE id = $1 AND is_rehearsal <> $2";
+                    let changed = sql::exec(tx, set, values![id, is_rehearsal]).await? == 1;
+                    if changed {
+                        let line = AuditLine {
+                            actor,
+                            action: if is_rehearsal {
+                                "rehearsal.begun"
+                            } else {
+                                "rehearsal.ended"
+                            },
+                            subject: String::new(),
+                            detail: "{}".to_owned(),
+                        };
+                        audit(tx, id, line, now).await?;
+                    }
+                    Ok(changed)
+                })
+            })
+            .await
     }
 }
 
-fn settings_of(t: &Tenant) -> serde_json::Value {
+/// What the security log says of a tenant's settings.
+fn shown(t: &Tenant) -> serde_json::Value {
     serde_json::json!({
         "name": &t.name, "country": &t.country, "zone": t.zone.name(), "currency": &t.currency,
+        "hours": hours_text(t),
     })
 }
 
-/// Keeps an address from being written to again.
-pub(super) async fn suppress(
-    tx: &Tx,
-    tenant: Uuid,
-    channel: Channel,
-    address: &str,
-    why: (&str, &str),
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sql::exec(
-        tx,
-        "INSERT INTO suppressions (tenant_id, channel, address, source, reason, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-        values![tenant, channel.as_str(), address, why.0, why.1, micros(now)],
-    )
-    .await
-    .map(drop)
+/// Hours as stored; empty for *at any time*.
+fn hours_text(t: &Tenant) -> String {
+    t.hours.map_or_else(String::new, |h| h.to_string())
 }

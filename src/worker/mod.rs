@@ -18,6 +18,7 @@ pub fn handlers(app: &App) -> Handlers {
         .with(job::ROUTE_EVENT, Arc::new(RouteEvent(app.clone())))
         .with(job::ROUTE_ORDER, Arc::new(RouteOrder(app.clone())))
         .with(job::DELIVER, Arc::new(Deliver(app.clone())))
+        .with(job::SEND_MAIL, Arc::new(SendMail(app.clone())))
 }
 
 /// Pushes again what waits in the database, until the process stops.
@@ -59,6 +60,9 @@ pub async fn sweep_for_ever(app: App, life: Lifecycle) {
     loop {
         if let Err(error) = app.sweep_consents().await {
             tracing::warn!(%error, "What is over could not be swept out; trying again");
+        }
+        if let Err(error) = app.prune_mails().await {
+            tracing::warn!(%error, "Old letters could not be forgotten; trying again");
         }
         if let Err(error) = app.release_forgotten().await {
             tracing::warn!(%error, "What waits for nothing could not be released; trying again");
@@ -125,6 +129,16 @@ impl Handler for Deliver {
             Next::Done => Ok(()),
             Next::In(span) => Err(JobError::Snooze(span)),
         }
+    }
+}
+
+struct SendMail(App);
+
+#[async_trait]
+impl Handler for SendMail {
+    async fn run(&self, job: &Job, _: &JobContext) -> Result<(), JobError> {
+        let [mail] = ids(job)?;
+        settle(self.0.send_mail(mail).await)
     }
 }
 
