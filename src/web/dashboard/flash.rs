@@ -52,10 +52,19 @@ pub enum Told {
     SessionsEnded,
     SignedOutEverywhere,
     SecondFactorOff,
+    Invited,
+    InvitationRevoked,
+    RoleChanged,
+    MemberRemoved,
+    Left,
+    Joined,
+    LastOwner,
+    TokenRevoked,
+    Deleted,
 }
 
 impl Told {
-    const ALL: [Self; 38] = [
+    const ALL: [Self; 47] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -94,6 +103,15 @@ impl Told {
         Self::SessionsEnded,
         Self::SignedOutEverywhere,
         Self::SecondFactorOff,
+        Self::Invited,
+        Self::InvitationRevoked,
+        Self::RoleChanged,
+        Self::MemberRemoved,
+        Self::Left,
+        Self::Joined,
+        Self::LastOwner,
+        Self::TokenRevoked,
+        Self::Deleted,
     ];
 
     const fn key(self) -> &'static str {
@@ -136,6 +154,15 @@ impl Told {
             Self::SessionsEnded => "sessions-ended",
             Self::SignedOutEverywhere => "signed-out-everywhere",
             Self::SecondFactorOff => "second-factor-off",
+            Self::Invited => "invited",
+            Self::InvitationRevoked => "invitation-revoked",
+            Self::RoleChanged => "role-changed",
+            Self::MemberRemoved => "member-removed",
+            Self::Left => "left",
+            Self::Joined => "joined",
+            Self::LastOwner => "last-owner",
+            Self::TokenRevoked => "token-revoked",
+            Self::Deleted => "deleted",
         }
     }
 
@@ -190,6 +217,17 @@ impl Told {
             Self::SessionsEnded => "All other browsers are signed out.",
             Self::SignedOutEverywhere => "You are signed out everywhere.",
             Self::SecondFactorOff => "The second factor is off.",
+            Self::Invited => "The invitation is on its way.",
+            Self::InvitationRevoked => "The invitation is taken back. Its link leads nowhere now.",
+            Self::RoleChanged => "The role is changed.",
+            Self::MemberRemoved => "They are out of the team and have no access any more.",
+            Self::Left => "You left the company.",
+            Self::Joined => "Welcome to the team.",
+            Self::LastOwner => {
+                "Nothing was changed: a company needs an owner. Make somebody else an owner first."
+            }
+            Self::TokenRevoked => "The token is revoked. Calls with it are refused.",
+            Self::Deleted => "The company is deleted. What it had is being removed.",
         }
     }
 
@@ -200,7 +238,8 @@ impl Told {
             | Self::TwilioNotAsked
             | Self::BooksRefused
             | Self::BooksNotTold
-            | Self::StepOver => FlashKind::Refused,
+            | Self::StepOver
+            | Self::LastOwner => FlashKind::Refused,
             _ => FlashKind::Done,
         };
         Flash {
