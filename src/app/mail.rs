@@ -65,6 +65,10 @@ impl App {
             );
             return Ok(());
         }
+        let platform = self.store().platform();
+        if platform.has_mail(&mail.once).await? {
+            return Ok(());
+        }
         let now = self.now();
         let id = new_v7(now);
         let letter = serde_json::to_vec(&mail.letter).unwrap_or_default();
@@ -77,7 +81,7 @@ impl App {
             once: mail.once,
             sealed,
         };
-        if self.store().platform().keep_mail(row, now).await? {
+        if platform.keep_mail(row, now).await? {
             self.wake(vec![job::send_mail(mail.tenant, id, now)]).await;
         }
         Ok(())

@@ -17,3 +17,4 @@ pub mod rule;
 pub mod tenant;
 pub mod transition;
 pub mod user;
+pub mod working_days;

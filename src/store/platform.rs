@@ -480,7 +480,7 @@ fn member(row: &Row) -> Result<Member, StoreError> {
     Ok(Member { tenant, role })
 }
 
-fn user(row: &Row) -> Result<User, StoreError> {
+pub(super) fn user(row: &Row) -> Result<User, StoreError> {
     Ok(User {
         id: UserId::from_uuid(row.get("id")?),
         email: row.get("email")?,

@@ -16,6 +16,7 @@ mod hooks;
 mod hostile;
 mod mail;
 mod many;
+mod notices;
 mod postgres;
 mod schema;
 mod secrets;

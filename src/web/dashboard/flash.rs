@@ -40,11 +40,13 @@ pub enum Told {
     BooksDisconnected,
     BooksNotTold,
     SettingsSaved,
+    MorningOn,
+    MorningOff,
     HookExists,
 }
 
 impl Told {
-    const ALL: [Self; 27] = [
+    const ALL: [Self; 29] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -71,6 +73,8 @@ impl Told {
         Self::BooksDisconnected,
         Self::BooksNotTold,
         Self::SettingsSaved,
+        Self::MorningOn,
+        Self::MorningOff,
         Self::HookExists,
     ];
 
@@ -102,6 +106,8 @@ impl Told {
             Self::BooksDisconnected => "books-disconnected",
             Self::BooksNotTold => "books-not-told",
             Self::SettingsSaved => "settings-saved",
+            Self::MorningOn => "morning-on",
+            Self::MorningOff => "morning-off",
             Self::HookExists => "hook-exists",
         }
     }
@@ -138,6 +144,8 @@ impl Told {
                 "Our access is forgotten here, but Zoho could not be told. Remove it at Zoho too: \
                  My Account, Sessions, Connected Apps."
             }
+            Self::MorningOn => "You get the morning letter of this company.",
+            Self::MorningOff => "You no longer get the morning letter of this company.",
             Self::SettingsSaved => "The settings are saved.",
             Self::HookExists => "The web address is there already.",
         }

@@ -105,7 +105,8 @@ pub fn routes(config: &mut ServiceConfig) {
             post().to(connections::check),
         )
         .route("/settings", get().to(settings::show))
-        .route("/settings", post().to(settings::save));
+        .route("/settings", post().to(settings::save))
+        .route("/settings/morning-mail", post().to(settings::morning));
     config.service(
         web::scope("")
             .wrap(from_fn(error::show))
