@@ -69,22 +69,27 @@ impl App {
         if platform.has_mail(&mail.once).await? {
             return Ok(());
         }
-        let now = self.now();
-        let id = new_v7(now);
+        let row = self.sealed(mail)?;
+        let (tenant, id, now) = (row.tenant, row.id, self.now());
+        if platform.keep_mail(row, now).await? {
+            self.wake(vec![job::send_mail(tenant, id, now)]).await;
+        }
+        Ok(())
+    }
+
+    /// A letter as it is kept, for those who keep it with the change that it tells of.
+    pub(super) fn sealed(&self, mail: Mail) -> Result<StoredMail, AppError> {
+        let id = new_v7(self.now());
         let letter = serde_json::to_vec(&mail.letter).unwrap_or_default();
         let sealed = self.parts.vault.seal_bytes(&place(id), &letter)?;
-        let row = StoredMail {
+        Ok(StoredMail {
             id,
             tenant: mail.tenant,
             recipient: mail.to,
             kind: mail.kind.to_owned(),
             once: mail.once,
             sealed,
-        };
-        if platform.keep_mail(row, now).await? {
-            self.wake(vec![job::send_mail(mail.tenant, id, now)]).await;
-        }
-        Ok(())
+        })
     }
 
     /// Hands one letter over, unless it is not due or another worker has it.

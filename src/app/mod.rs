@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod books;
 pub mod connections;
 pub mod decide;
+pub mod deletion;
 pub mod deliver;
 mod equals;
 mod error;
@@ -21,19 +22,24 @@ pub mod morning;
 mod neighbour_tests;
 pub mod notices;
 mod outcome;
+pub mod own_number;
 pub mod poll;
 pub mod receipts;
+pub mod rehearsal;
 pub mod replay;
 pub mod requeue;
 pub mod resolve;
 pub mod route;
 pub mod rules;
+pub mod security_log;
 pub mod stop;
 pub mod suspend;
+pub mod team;
 #[cfg(test)]
 mod test_house;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,6 +101,8 @@ struct Caches {
     rejected: ingest::RejectedLimiter,
     equals: equals::Equals,
     walk: requeue::Walk,
+    deletions: deletion::Walks,
+    used_tokens: tokens::Used,
 }
 
 impl App {
@@ -106,6 +114,8 @@ impl App {
             rejected: ingest::RejectedLimiter::default(),
             equals: equals::Equals::default(),
             walk: requeue::Walk::default(),
+            deletions: deletion::Walks::default(),
+            used_tokens: tokens::Used::default(),
         };
         Self {
             parts: Arc::new(parts),

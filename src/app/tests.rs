@@ -354,9 +354,18 @@ impl Scene {
                 started_at: now,
                 lease_until: now + TimeDelta::seconds(30),
             },
-            address: d.address.clone(),
+            to: d.to().to_owned(),
             text_hash: d.text_hash.clone(),
             lease_owner: "dead".to_owned(),
+            hours: None,
+            zone: self
+                .app
+                .tenant(self.tenant)
+                .tenant()
+                .await
+                .unwrap()
+                .unwrap()
+                .zone,
             now,
         };
         let claimed = self.app.tenant(self.tenant).claim(claim).await.unwrap();

@@ -113,12 +113,17 @@ impl Platform {
                            ON k.tenant_id = d.tenant_id AND k.provider = 'twilio' \
                            AND k.state = 'ready' AND k.updated_at >= d.updated_at \
                            WHERE d.tenant_id = t.id AND d.state = 'held' AND d.hold = $1)";
+        let reachable = "EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id \
+                         WHERE m.tenant_id = t.id AND m.role = 'owner' \
+                         AND u.phone_confirmed_at IS NOT NULL)";
         let mut forgotten = Vec::new();
         for (hold, is_over) in [
             (Hold::Stopped, "t.stopped_at IS NULL"),
             (Hold::Suspended, "t.status = 'active'"),
             (Hold::Broken, ready),
             (Hold::NoConnection, held_before),
+            (Hold::Rehearsal, "t.is_rehearsal = FALSE"),
+            (Hold::OwnNumber, reachable),
         ] {
             let query = format!("SELECT t.id FROM tenants t WHERE {is_over} AND {held} LIMIT 1000");
             for row in sql::all(self.db(), &query, values![hold.as_str()]).await? {

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::sql::{self, Row, micros, values};
-use super::writer::{Lane, Turn};
+use super::writer::{Lane, Turn, Tx};
 use super::{Platform, StoreError};
 use crate::domain::ids::TenantId;
 
@@ -60,19 +60,37 @@ impl Platform {
     ) -> Result<bool, StoreError> {
         let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
             let m = mail.clone();
-            Box::pin(async move {
-                let insert = "INSERT INTO mails (id, tenant_id, recipient, kind, once, sealed, state, \
-                              reason, tries, due_at, created_at, updated_at) \
-                              VALUES ($1, $2, $3, $4, $5, $6, 'waiting', '', 0, $7, $7, $7) \
-                              ON CONFLICT (once) DO NOTHING";
-                let tenant = m.tenant.map_or_else(Uuid::nil, TenantId::uuid);
-                let row = values![m.id, tenant, m.recipient, m.kind, m.once, m.sealed, micros(now)];
-                Ok(sql::exec(tx, insert, row).await? == 1)
-            })
+            Box::pin(async move { insert_mail(tx, m, now).await })
         });
         work.await
     }
+}
 
+/// Keeps a letter within the transaction of what it tells of; `false` when the same one was kept
+/// before.
+pub(super) async fn insert_mail(
+    tx: &Tx,
+    m: StoredMail,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let insert = "INSERT INTO mails (id, tenant_id, recipient, kind, once, sealed, state, \
+                              reason, tries, due_at, created_at, updated_at) \
+                              VALUES ($1, $2, $3, $4, $5, $6, 'waiting', '', 0, $7, $7, $7) \
+                              ON CONFLICT (once) DO NOTHING";
+    let tenant = m.tenant.map_or_else(Uuid::nil, TenantId::uuid);
+    let row = values![
+        m.id,
+        tenant,
+        m.recipient,
+        m.kind,
+        m.once,
+        m.sealed,
+        micros(now)
+    ];
+    Ok(sql::exec(tx, insert, row).await? == 1)
+}
+
+impl Platform {
     /// Whether this letter, or one like it, is kept.
     pub async fn has_mail(&self, once: &str) -> Result<bool, StoreError> {
         let query = "SELECT id FROM mails WHERE once = $1";

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::Value;
 use uuid::Uuid;
 
+use super::audit::{AuditLine, audit};
 use super::platform::{tenant, user};
-use super::settings::{AuditLine, audit};
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Tx};
 use super::{Platform, StoreError, TenantStore, User};

@@ -70,6 +70,16 @@ pub async fn sweep_for_ever(app: App, life: Lifecycle) {
         if let Err(error) = app.release_forgotten().await {
             tracing::warn!(%error, "What waits for nothing could not be released; trying again");
         }
+        loop {
+            match app.sweep_deleted().await {
+                Ok(true) if !life.soft().is_cancelled() => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "A deleted tenant is not gone yet; trying again");
+                    break;
+                }
+            }
+        }
         tokio::select! {
             () = life.soft().cancelled() => return,
             () = tokio::time::sleep(SWEEP_EVERY) => {}
