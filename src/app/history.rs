@@ -11,7 +11,7 @@ use crate::domain::page::{Cursor, Page};
 use crate::store::{EventSearch, Member, RejectedRequest, Story, Tally, User};
 
 /// Where a count that nobody reads to the end stops.
-const COUNTED: u64 = 1000;
+pub(super) const COUNTED: u64 = 1000;
 /// A message that Twilio took, whatever became of it later.
 const TAKEN: [DeliveryState; 4] = [
     DeliveryState::Accepted,
@@ -20,7 +20,7 @@ const TAKEN: [DeliveryState; 4] = [
     DeliveryState::Read,
 ];
 /// What waits for a person.
-const NEEDS_PERSON: [DeliveryState; 2] = [DeliveryState::Unknown, DeliveryState::Held];
+pub(super) const NEEDS_PERSON: [DeliveryState; 2] = [DeliveryState::Unknown, DeliveryState::Held];
 
 /// What the frame around every page shows.
 #[derive(Debug, Clone)]

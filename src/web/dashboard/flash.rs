@@ -40,6 +40,8 @@ pub enum Told {
     BooksDisconnected,
     BooksNotTold,
     SettingsSaved,
+    MorningOn,
+    MorningOff,
     HookExists,
     StepOver,
     SignedUp,
@@ -64,7 +66,7 @@ pub enum Told {
 }
 
 impl Told {
-    const ALL: [Self; 47] = [
+    const ALL: [Self; 49] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -91,6 +93,8 @@ impl Told {
         Self::BooksDisconnected,
         Self::BooksNotTold,
         Self::SettingsSaved,
+        Self::MorningOn,
+        Self::MorningOff,
         Self::HookExists,
         Self::StepOver,
         Self::SignedUp,
@@ -142,6 +146,8 @@ impl Told {
             Self::BooksDisconnected => "books-disconnected",
             Self::BooksNotTold => "books-not-told",
             Self::SettingsSaved => "settings-saved",
+            Self::MorningOn => "morning-on",
+            Self::MorningOff => "morning-off",
             Self::HookExists => "hook-exists",
             Self::StepOver => "step-over",
             Self::SignedUp => "signed-up",
@@ -198,6 +204,8 @@ impl Told {
                 "Our access is forgotten here, but Zoho could not be told. Remove it at Zoho too: \
                  My Account, Sessions, Connected Apps."
             }
+            Self::MorningOn => "You get the morning letter of this company.",
+            Self::MorningOff => "You no longer get the morning letter of this company.",
             Self::SettingsSaved => "The settings are saved.",
             Self::HookExists => "The web address is there already.",
             Self::StepOver => "That took too long, or too many codes. Sign in once more.",

@@ -127,7 +127,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/deletion/new", get().to(deletion::ask))
         .route("/deletion", post().to(deletion::delete))
         .route("/settings", get().to(settings::show))
-        .route("/settings", post().to(settings::save));
+        .route("/settings", post().to(settings::save))
+        .route("/settings/morning-mail", post().to(settings::morning));
     config.service(
         web::scope("")
             .wrap(from_fn(error::show))
