@@ -20,6 +20,7 @@ mod invitations;
 pub mod lock;
 mod mails;
 mod members;
+mod notices;
 mod orders;
 mod outcomes;
 mod own_numbers;
@@ -64,6 +65,7 @@ pub use history::{DeliveryFilter, EventFilter, EventSearch, Story, Tally};
 pub use invitations::{Invitation, Invited, Joined, Joining};
 pub use mails::{ClaimedMail, MailOutcome, StoredMail};
 pub use members::{TeamChange, Teammate};
+pub use notices::{Trouble, TroubleKind};
 pub use orders::{NewOrder, OrderResult};
 pub use outcomes::{Change, Guard, KnownMessage, NewStep};
 pub use own_numbers::PhoneCode;
@@ -88,6 +90,9 @@ pub struct Store {
     writer: Writer,
     codec: BodyCodec,
 }
+
+/// The advisory lock under which the schema changes on `PostgreSQL`: any number, but always this one.
+const MIGRATION_LOCK: i64 = 0x6d6c_636f_6e6e;
 
 /// How many connections read at the same time.
 const READERS: u32 = 6;
@@ -121,9 +126,17 @@ impl Store {
         })
     }
 
-    /// Brings the schema up to date.
+    /// Brings the schema up to date, all of it or nothing; who else wants to waits meanwhile.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        migrations::Migrator::up(&self.read, None).await?;
+        // One transaction is also one connection: others of the pool would still know the tables as
+        // they were before a step.
+        let tx = writer::begin(&self.read).await?;
+        if sql::is_postgres(&tx) {
+            let lock = "SELECT pg_advisory_xact_lock($1)";
+            sql::one(&tx, lock, sql::values![MIGRATION_LOCK]).await?;
+        }
+        migrations::Migrator::up(&tx, None).await?;
+        tx.commit().await?;
         Ok(())
     }
 

@@ -40,6 +40,8 @@ pub enum Told {
     BooksDisconnected,
     BooksNotTold,
     SettingsSaved,
+    MorningOn,
+    MorningOff,
     HookExists,
     StepOver,
     SignedUp,
@@ -52,10 +54,19 @@ pub enum Told {
     SessionsEnded,
     SignedOutEverywhere,
     SecondFactorOff,
+    Invited,
+    InvitationRevoked,
+    RoleChanged,
+    MemberRemoved,
+    Left,
+    Joined,
+    LastOwner,
+    TokenRevoked,
+    Deleted,
 }
 
 impl Told {
-    const ALL: [Self; 38] = [
+    const ALL: [Self; 49] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -82,6 +93,8 @@ impl Told {
         Self::BooksDisconnected,
         Self::BooksNotTold,
         Self::SettingsSaved,
+        Self::MorningOn,
+        Self::MorningOff,
         Self::HookExists,
         Self::StepOver,
         Self::SignedUp,
@@ -94,6 +107,15 @@ impl Told {
         Self::SessionsEnded,
         Self::SignedOutEverywhere,
         Self::SecondFactorOff,
+        Self::Invited,
+        Self::InvitationRevoked,
+        Self::RoleChanged,
+        Self::MemberRemoved,
+        Self::Left,
+        Self::Joined,
+        Self::LastOwner,
+        Self::TokenRevoked,
+        Self::Deleted,
     ];
 
     const fn key(self) -> &'static str {
@@ -124,6 +146,8 @@ impl Told {
             Self::BooksDisconnected => "books-disconnected",
             Self::BooksNotTold => "books-not-told",
             Self::SettingsSaved => "settings-saved",
+            Self::MorningOn => "morning-on",
+            Self::MorningOff => "morning-off",
             Self::HookExists => "hook-exists",
             Self::StepOver => "step-over",
             Self::SignedUp => "signed-up",
@@ -136,6 +160,15 @@ impl Told {
             Self::SessionsEnded => "sessions-ended",
             Self::SignedOutEverywhere => "signed-out-everywhere",
             Self::SecondFactorOff => "second-factor-off",
+            Self::Invited => "invited",
+            Self::InvitationRevoked => "invitation-revoked",
+            Self::RoleChanged => "role-changed",
+            Self::MemberRemoved => "member-removed",
+            Self::Left => "left",
+            Self::Joined => "joined",
+            Self::LastOwner => "last-owner",
+            Self::TokenRevoked => "token-revoked",
+            Self::Deleted => "deleted",
         }
     }
 
@@ -171,6 +204,8 @@ impl Told {
                 "Our access is forgotten here, but Zoho could not be told. Remove it at Zoho too: \
                  My Account, Sessions, Connected Apps."
             }
+            Self::MorningOn => "You get the morning letter of this company.",
+            Self::MorningOff => "You no longer get the morning letter of this company.",
             Self::SettingsSaved => "The settings are saved.",
             Self::HookExists => "The web address is there already.",
             Self::StepOver => "That took too long, or too many codes. Sign in once more.",
@@ -190,6 +225,17 @@ impl Told {
             Self::SessionsEnded => "All other browsers are signed out.",
             Self::SignedOutEverywhere => "You are signed out everywhere.",
             Self::SecondFactorOff => "The second factor is off.",
+            Self::Invited => "The invitation is on its way.",
+            Self::InvitationRevoked => "The invitation is taken back. Its link leads nowhere now.",
+            Self::RoleChanged => "The role is changed.",
+            Self::MemberRemoved => "They are out of the team and have no access any more.",
+            Self::Left => "You left the company.",
+            Self::Joined => "Welcome to the team.",
+            Self::LastOwner => {
+                "Nothing was changed: a company needs an owner. Make somebody else an owner first."
+            }
+            Self::TokenRevoked => "The token is revoked. Calls with it are refused.",
+            Self::Deleted => "The company is deleted. What it had is being removed.",
         }
     }
 
@@ -200,7 +246,8 @@ impl Told {
             | Self::TwilioNotAsked
             | Self::BooksRefused
             | Self::BooksNotTold
-            | Self::StepOver => FlashKind::Refused,
+            | Self::StepOver
+            | Self::LastOwner => FlashKind::Refused,
             _ => FlashKind::Done,
         };
         Flash {

@@ -5,24 +5,29 @@ mod account;
 mod books;
 mod connections;
 pub mod cookies;
+mod deletion;
 mod door;
 pub mod error;
 mod event;
 mod event_view;
 pub mod flash;
 mod history;
+mod invitation;
 mod overview;
 mod reset;
 mod rule_form;
 mod rule_sample;
 mod rules;
 mod second_step;
+mod security_log;
 mod session;
 mod settings;
 mod setup;
 mod sign_up;
+mod team;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig, get, post};
@@ -103,8 +108,27 @@ pub fn routes(config: &mut ServiceConfig) {
             "/connections/{connection}/checks",
             post().to(connections::check),
         )
+        .route("/team", get().to(team::show))
+        .route("/team/invitations", post().to(team::invite))
+        .route(
+            "/team/invitations/{invitation}/revocation",
+            post().to(team::revoke),
+        )
+        .service(
+            web::scope("/team/{member}")
+                .route("/role", post().to(team::role))
+                .route("/removal/new", get().to(team::ask_removal))
+                .route("/removal", post().to(team::removal)),
+        )
+        .route("/tokens", get().to(tokens::show))
+        .route("/tokens", post().to(tokens::make))
+        .route("/tokens/{token}/revocation", post().to(tokens::revoke))
+        .route("/security-log", get().to(security_log::show))
+        .route("/deletion/new", get().to(deletion::ask))
+        .route("/deletion", post().to(deletion::delete))
         .route("/settings", get().to(settings::show))
-        .route("/settings", post().to(settings::save));
+        .route("/settings", post().to(settings::save))
+        .route("/settings/morning-mail", post().to(settings::morning));
     config.service(
         web::scope("")
             .wrap(from_fn(error::show))
@@ -128,6 +152,8 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/setup", post().to(setup::make))
             .route("/tenants", get().to(session::tenants))
             .service(own_account())
+            .route("/invitations/{token}", get().to(invitation::show))
+            .route("/invitations/{token}", post().to(invitation::accept))
             .route(CALLBACK_PATH, get().to(books::callback))
             .service(tenant)
             .default_service(web::to(nothing)),
