@@ -85,7 +85,7 @@ async fn a_stranger_signs_up_and_comes_in_by_the_link() {
     assert_eq!(inside.path, "/t/harbour-light/", "{}", inside.text());
     let such = "tenants WHERE slug = 'harbour-light' AND is_rehearsal AND hours <> ''";
     assert_eq!(app.rows(such).await, 1);
-    for action in ["tenant.created", "member.signed_in"] {
+    for action in ["tenant.created", "account.signed_in"] {
         let such = format!(
             "audit_entries a JOIN tenants t ON t.id = a.tenant_id WHERE t.slug = 'harbour-light' \
              AND action = '{action}' AND actor = 'ann@harbour.example' AND address = '127.0.0.1'"
@@ -101,7 +101,7 @@ async fn a_stranger_signs_up_and_comes_in_by_the_link() {
 }
 
 /// A page with a form to `action`, made from any page of the visit: the link is over.
-async fn page_of<'a>(visitor: &Visitor<'a>, action: &str) -> Page {
+async fn page_of(visitor: &Visitor<'_>, action: &str) -> Page {
     let other = visitor.get("/reset").await;
     other.with_form_to(action)
 }
@@ -220,7 +220,7 @@ async fn a_forgotten_password_is_replaced_once() {
     let note = letters_to(&app, &acme.email).await.pop().unwrap();
     assert!(note.subject.contains("was changed"), "{}", note.subject);
     assert_eq!(
-        app.rows("audit_entries WHERE action = 'member.password_reset'")
+        app.rows("audit_entries WHERE action = 'account.password_reset'")
             .await,
         1
     );
@@ -282,7 +282,7 @@ async fn a_new_address_counts_once_it_is_confirmed() {
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     Visitor::signed_in(&app, "ann@new.example", PASSWORD).await;
     let such =
-        "audit_entries WHERE action = 'member.email_changed' AND detail LIKE '%new.example%'";
+        "audit_entries WHERE action = 'account.email_changed' AND detail LIKE '%new.example%'";
     assert_eq!(app.rows(such).await, 1);
 }
 
@@ -398,7 +398,7 @@ async fn signing_in_rotates_the_session_and_is_told_to_the_company() {
     assert_ne!(ann.cookie("mlc_session").unwrap(), before);
     assert_eq!(app.rows("sessions").await, 1);
     assert_eq!(
-        app.rows("audit_entries WHERE action = 'member.signed_in'")
+        app.rows("audit_entries WHERE action = 'account.signed_in'")
             .await,
         2
     );
@@ -463,7 +463,7 @@ async fn a_second_factor_takes_a_fresh_code() {
     let asked = sign_in(&tablet, &acme.email, PASSWORD).await;
     let replayed = step(&tablet, &asked, &code()).await;
     assert_eq!(replayed.status, StatusCode::UNPROCESSABLE_ENTITY);
-    let failed = "audit_entries WHERE action = 'member.second_step_failed'";
+    let failed = "audit_entries WHERE action = 'account.second_step_failed'";
     assert_eq!(app.rows(failed).await, 2);
 
     // A step that took too long begins again.
