@@ -35,6 +35,7 @@ ALTER TABLE audit_entries ADD COLUMN address text NOT NULL DEFAULT '';
 ALTER TABLE suppressions ADD COLUMN created_by text NOT NULL DEFAULT '';
 ALTER TABLE deliveries ADD COLUMN rehearsal_to text NOT NULL DEFAULT '';
 ALTER TABLE deliveries ADD COLUMN is_to_contact boolean NOT NULL DEFAULT FALSE;
+CREATE INDEX events_test ON events (tenant_id, id) WHERE source = 'test';
 
 CREATE TABLE user_tokens (
     token_hash {bytes} PRIMARY KEY,
@@ -116,6 +117,7 @@ DROP TABLE throttles;
 DROP TABLE recovery_codes;
 DROP TABLE second_factors;
 DROP TABLE user_tokens;
+DROP INDEX events_test;
 ALTER TABLE deliveries DROP COLUMN is_to_contact;
 ALTER TABLE deliveries DROP COLUMN rehearsal_to;
 ALTER TABLE suppressions DROP COLUMN created_by;

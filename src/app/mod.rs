@@ -9,6 +9,7 @@ pub mod decide;
 pub mod deliver;
 mod equals;
 mod error;
+pub mod first_hour;
 pub mod health_report;
 pub mod history;
 pub mod ingest;

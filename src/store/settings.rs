@@ -8,7 +8,7 @@ use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::Channel;
-use crate::domain::ids::AuditId;
+use crate::domain::ids::{AuditId, EventId};
 use crate::domain::tenant::Tenant;
 
 /// One line of a tenant's history, to be appended with the change that it tells of.
@@ -59,6 +59,27 @@ impl TenantStore {
                     };
                     audit(tx, id, line, now).await
                 })
+            })
+            .await
+    }
+
+    /// Notes who sent a test event.
+    pub async fn note_test_event(
+        &self,
+        event: EventId,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let id = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let line = AuditLine {
+                    actor: actor.clone(),
+                    action: "test_event.sent",
+                    subject: event.to_string(),
+                    detail: "{}".to_owned(),
+                };
+                Box::pin(async move { audit(tx, id, line, now).await })
             })
             .await
     }

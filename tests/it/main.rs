@@ -11,6 +11,7 @@ mod browser;
 mod chaos_verdict;
 mod crash;
 mod deploy;
+mod first_hour;
 mod harness;
 mod hooks;
 mod hostile;

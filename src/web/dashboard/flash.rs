@@ -41,10 +41,11 @@ pub enum Told {
     BooksNotTold,
     SettingsSaved,
     HookExists,
+    TestEventSent,
 }
 
 impl Told {
-    const ALL: [Self; 27] = [
+    const ALL: [Self; 28] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -72,6 +73,7 @@ impl Told {
         Self::BooksNotTold,
         Self::SettingsSaved,
         Self::HookExists,
+        Self::TestEventSent,
     ];
 
     const fn key(self) -> &'static str {
@@ -103,6 +105,7 @@ impl Told {
             Self::BooksNotTold => "books-not-told",
             Self::SettingsSaved => "settings-saved",
             Self::HookExists => "hook-exists",
+            Self::TestEventSent => "test-event-sent",
         }
     }
 
@@ -110,7 +113,7 @@ impl Told {
         match self {
             Self::SignedOut => "You are signed out.",
             Self::Welcome => {
-                "Company and account are made. Connect Zoho Books and Twilio, then write a rule."
+                "Company and account are made. The steps below lead to the first message."
             }
             Self::Stopped => "All sending is stopped. Messages are held until you resume it.",
             Self::Resumed => "Sending goes on, with the messages that were held.",
@@ -140,6 +143,7 @@ impl Told {
             }
             Self::SettingsSaved => "The settings are saved.",
             Self::HookExists => "The web address is there already.",
+            Self::TestEventSent => "The test event is sent. What becomes of it is listed below.",
         }
     }
 

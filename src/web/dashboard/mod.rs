@@ -8,11 +8,13 @@ pub mod cookies;
 pub mod error;
 mod event;
 mod event_view;
+mod first_hour;
 pub mod flash;
 mod history;
 mod overview;
 mod rule_form;
 mod rule_sample;
+mod rule_templates;
 mod rules;
 mod session;
 mod settings;
@@ -62,6 +64,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("", get().to(overview::canonical))
         .route("/", get().to(overview::show))
         .route("/stop-switch", post().to(overview::switch))
+        .route("/checklist", post().to(first_hour::fold))
         .route("/history", get().to(history::show))
         .route("/rejected", get().to(history::rejected))
         .route("/events/{event}", get().to(event::show))
@@ -88,6 +91,12 @@ pub fn routes(config: &mut ServiceConfig) {
         )
         .route("/connections", get().to(connections::show))
         .route("/connections/hook", post().to(connections::hook))
+        .service(
+            web::scope("/connections/set-up")
+                .route("", get().to(first_hour::show))
+                .route("/requests", get().to(first_hour::list))
+                .route("/tests", post().to(first_hour::test)),
+        )
         .route("/connections/twilio", post().to(connections::twilio))
         .service(
             web::scope("/connections/books")

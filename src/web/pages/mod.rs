@@ -9,6 +9,7 @@ pub mod connections;
 pub mod error;
 pub mod event;
 pub mod event_story;
+pub mod first_hour;
 pub mod history;
 pub mod overview;
 pub mod rules;
