@@ -10,9 +10,10 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 /// - `{by_event}`, `{by_id}` partitioned by the month in a v7 id
 pub(crate) async fn run(manager: &SchemaManager<'_>, script: &str) -> Result<(), DbErr> {
     let postgres = manager.get_database_backend() == DbBackend::Postgres;
-    let words: [(&str, &str); 5] = if postgres {
+    let words: [(&str, &str); 6] = if postgres {
         [
             ("{id}", "uuid"),
+            ("{any_id}", "gen_random_uuid()"),
             ("{bytes}", "bytea"),
             ("{narrow}", ""),
             ("{by_event}", "PARTITION BY RANGE (event_id)"),
@@ -21,6 +22,7 @@ pub(crate) async fn run(manager: &SchemaManager<'_>, script: &str) -> Result<(),
     } else {
         [
             ("{id}", "blob"),
+            ("{any_id}", "randomblob(16)"),
             ("{bytes}", "blob"),
             ("{narrow}", "WITHOUT ROWID"),
             ("{by_event}", ""),

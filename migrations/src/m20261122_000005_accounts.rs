@@ -30,12 +30,30 @@ ALTER TABLE users ADD COLUMN phone_confirmed_at bigint;
 ALTER TABLE members ADD COLUMN morning_mail boolean NOT NULL DEFAULT TRUE;
 ALTER TABLE tenants ADD COLUMN is_rehearsal boolean NOT NULL DEFAULT FALSE;
 ALTER TABLE tenants ADD COLUMN hours text NOT NULL DEFAULT '';
+ALTER TABLE tenants ADD COLUMN deleted_at bigint;
 ALTER TABLE api_tokens ADD COLUMN created_by text NOT NULL DEFAULT '';
 ALTER TABLE audit_entries ADD COLUMN address text NOT NULL DEFAULT '';
-ALTER TABLE suppressions ADD COLUMN created_by text NOT NULL DEFAULT '';
+ALTER TABLE deliveries ADD COLUMN is_rehearsal boolean NOT NULL DEFAULT FALSE;
 ALTER TABLE deliveries ADD COLUMN rehearsal_to text NOT NULL DEFAULT '';
 ALTER TABLE deliveries ADD COLUMN is_to_contact boolean NOT NULL DEFAULT FALSE;
 CREATE INDEX events_test ON events (tenant_id, id) WHERE source = 'test';
+
+CREATE TABLE suppressions_by_source (
+    id {id} NOT NULL UNIQUE,
+    tenant_id {id} NOT NULL,
+    channel text NOT NULL,
+    address text NOT NULL,
+    source text NOT NULL,
+    reason text NOT NULL,
+    created_by text NOT NULL,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (tenant_id, channel, address, source)
+);
+INSERT INTO suppressions_by_source
+    SELECT {any_id}, tenant_id, channel, address, source, reason, '', created_at FROM suppressions;
+DROP TABLE suppressions;
+ALTER TABLE suppressions_by_source RENAME TO suppressions;
+CREATE INDEX suppressions_tenant ON suppressions (tenant_id, id);
 
 CREATE TABLE user_tokens (
     token_hash {bytes} PRIMARY KEY,
@@ -102,11 +120,13 @@ CREATE TABLE replies (
     sender text NOT NULL,
     wish text NOT NULL,
     body text NOT NULL,
+    is_proven boolean NOT NULL,
     received_at bigint NOT NULL,
     seen_at bigint,
     PRIMARY KEY (account, sid)
 );
-CREATE INDEX replies_tenant ON replies (tenant_id, id)
+CREATE INDEX replies_tenant ON replies (tenant_id, id);
+CREATE INDEX replies_unseen ON replies (tenant_id, id) WHERE seen_at IS NULL
 ";
 
 const DOWN: &str = "
@@ -118,11 +138,26 @@ DROP TABLE recovery_codes;
 DROP TABLE second_factors;
 DROP TABLE user_tokens;
 DROP INDEX events_test;
+CREATE TABLE suppressions_by_address (
+    tenant_id {id} NOT NULL,
+    channel text NOT NULL,
+    address text NOT NULL,
+    source text NOT NULL,
+    reason text NOT NULL,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (tenant_id, channel, address)
+);
+INSERT INTO suppressions_by_address
+    SELECT tenant_id, channel, address, MIN(source), MIN(reason), MIN(created_at)
+    FROM suppressions GROUP BY tenant_id, channel, address;
+DROP TABLE suppressions;
+ALTER TABLE suppressions_by_address RENAME TO suppressions;
 ALTER TABLE deliveries DROP COLUMN is_to_contact;
 ALTER TABLE deliveries DROP COLUMN rehearsal_to;
-ALTER TABLE suppressions DROP COLUMN created_by;
+ALTER TABLE deliveries DROP COLUMN is_rehearsal;
 ALTER TABLE audit_entries DROP COLUMN address;
 ALTER TABLE api_tokens DROP COLUMN created_by;
+ALTER TABLE tenants DROP COLUMN deleted_at;
 ALTER TABLE tenants DROP COLUMN hours;
 ALTER TABLE tenants DROP COLUMN is_rehearsal;
 ALTER TABLE members DROP COLUMN morning_mail;

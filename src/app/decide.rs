@@ -8,7 +8,7 @@ use moka::sync::Cache;
 
 use super::{App, AppError};
 use crate::domain::decision::{Decision, DecisionKind};
-use crate::domain::delivery::{Channel, DeliveryState, NewDelivery};
+use crate::domain::delivery::{Channel, DeliveryState, NewDelivery, rehearsal_mark};
 use crate::domain::document::{DocumentKind, Person, Reading};
 use crate::domain::event::{Event, EventSource, EventType};
 use crate::domain::ids::{DecisionId, DeliveryId, EventId, OrderId, RuleId};
@@ -30,6 +30,8 @@ pub(super) struct Matter<'a> {
     pub(super) reading: &'a Reading,
     /// People remembered for the customer or vendor.
     pub(super) remembered: &'a [Person],
+    /// Where the owner is reached, when the tenant is in rehearsal and that is known.
+    pub(super) rehearsal_to: Option<E164>,
     /// From when `send_within` runs.
     pub(super) wished_at: DateTime<Utc>,
     pub(super) now: DateTime<Utc>,
@@ -80,6 +82,12 @@ impl App {
                 self.ask(rule, matter, &mut verdicts);
             } else {
                 verdicts.not_asked += 1;
+            }
+        }
+        // Marked at the end: what is one wish when live is one in the rehearsal of it.
+        if matter.tenant.is_rehearsal {
+            for delivery in &mut verdicts.deliveries {
+                rehearse(delivery, matter.rehearsal_to.as_ref());
             }
         }
         if verdicts.decisions.is_empty() {
@@ -155,6 +163,9 @@ impl App {
             channel: Channel::Sms,
             address,
             recipient: reached.name,
+            is_to_contact: matches!(rule.definition.recipient, Recipient::Contact),
+            is_rehearsal: false,
+            rehearsal_to: String::new(),
             sender,
             body,
             state: if problem.is_some() {
@@ -238,6 +249,26 @@ pub(super) fn whole(
         reason,
         met: "[]".to_owned(),
         decided_at: now,
+    }
+}
+
+/// Makes a delivery one that goes to the owner, with the mark of whom it was meant for.
+pub(super) fn rehearse(d: &mut NewDelivery, owner: Option<&E164>) {
+    d.is_rehearsal = true;
+    d.rehearsal_to = owner.map(E164::to_string).unwrap_or_default();
+    if d.state != DeliveryState::Queued {
+        return;
+    }
+    d.body
+        .insert_str(0, &rehearsal_mark(&d.recipient, &d.address));
+    let characters = d.body.chars().count();
+    if characters > LONGEST_TEXT {
+        d.state = DeliveryState::Failed;
+        d.due_at = None;
+        d.reason = format!(
+            "With the mark of the rehearsal the text has {characters} characters; Twilio takes at \
+             most {LONGEST_TEXT}. Live it would be sent"
+        );
     }
 }
 

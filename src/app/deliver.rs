@@ -11,6 +11,7 @@ use super::{App, AppError, job};
 use crate::brakes::{Admission, Limits, Permit};
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Hold, StepKind};
+use crate::domain::hours;
 use crate::domain::ids::{AttemptId, DeliveryId, TenantId};
 use crate::domain::tenant::Tenant;
 use crate::store::{Change, Claim, ClaimResult, Guard, TenantStore};
@@ -74,13 +75,20 @@ impl App {
             let (connection, access) = match self.ready(store, &tenant, &delivery).await? {
                 Ready::Yes(connection, access) => (connection, access),
                 Ready::No(next) => return Ok(next),
+                Ready::ReadAgain => match store.delivery(delivery.id).await? {
+                    Some(again) if again.state == DeliveryState::Queued => {
+                        delivery = again;
+                        continue;
+                    }
+                    _ => return Ok(Next::Done),
+                },
             };
             let permit = match self.parts.brakes.admit(connection.id.uuid()).await {
                 Admission::Go(permit) => permit,
                 Admission::Wait(span, _) => return Ok(Next::In(span)),
             };
             match self
-                .claim_and_call(store, &delivery, &connection, &access, permit)
+                .claim_and_call(store, &tenant, &delivery, (&connection, &access), permit)
                 .await?
             {
                 Called::Done => return self.due_again(store, delivery.id).await,
@@ -99,7 +107,7 @@ impl App {
         Ok(Next::In(Duration::from_secs(1)))
     }
 
-    /// The checks before a claim, in the order of precedence: suppressed, expired, held.
+    /// The checks before a claim, in the order of precedence: suppressed, expired, held, hours.
     async fn ready(
         &self,
         store: &TenantStore,
@@ -107,7 +115,7 @@ impl App {
         d: &Delivery,
     ) -> Result<Ready, AppError> {
         let now = self.now();
-        if let Some(reason) = store.suppression(d.channel, &d.address).await? {
+        if let Some(reason) = store.suppression_of(d).await? {
             let change = Change::to(DeliveryState::Suppressed, d.id, queued(d), now).because(
                 StepKind::Suppressed,
                 format!("Not sent: {reason}"),
@@ -136,6 +144,14 @@ impl App {
                 .await
                 .map(Ready::No);
         }
+        if tenant.is_rehearsal && !d.is_rehearsal {
+            let why = "Made before the rehearsal began, so it waits: in rehearsal nothing goes to \
+                       its recipient. Go live to send it, or cancel it";
+            return self
+                .hold(store, d, Hold::Rehearsal, why)
+                .await
+                .map(Ready::No);
+        }
         let Some((connection, access)) = self.twilio_of(store).await? else {
             let why = "Connect Twilio: there is no account to send with yet";
             return self
@@ -147,18 +163,92 @@ impl App {
             let why = format!("Twilio refused the credentials: {}", connection.reason);
             return self.hold(store, d, Hold::Broken, &why).await.map(Ready::No);
         }
+        if let Some(not_yet) = self.ready_to_rehearse(store, d).await? {
+            return Ok(not_yet);
+        }
+        if let Some(next) = self.wait_for_hours(store, tenant, d).await? {
+            return Ok(Ready::No(next));
+        }
         if let Some(until_then) = connection.paused_until.filter(|p| *p > now) {
             return Ok(Ready::No(Next::In(until(until_then, now))));
         }
         Ok(Ready::Yes(Box::new(connection), Box::new(access)))
     }
 
-    async fn claim_and_call(
+    /// A rehearsal goes to the number that is the owner's when it is first tried; later tries and looks
+    /// must ask about the same one.
+    async fn ready_to_rehearse(
         &self,
         store: &TenantStore,
         d: &Delivery,
-        connection: &Connection,
-        access: &TwilioAccess,
+    ) -> Result<Option<Ready>, AppError> {
+        if !d.is_rehearsal || d.attempt_no > 0 {
+            return Ok(None);
+        }
+        match store.rehearsal_number().await? {
+            Some(number) if number.as_str() == d.rehearsal_to => Ok(None),
+            Some(number) => {
+                store.bind_rehearsal(d.id, number).await?;
+                Ok(Some(Ready::ReadAgain))
+            }
+            None => {
+                let why = "Confirm your own number: in rehearsal messages go to you";
+                let next = self.hold(store, d, Hold::OwnNumber, why).await?;
+                Ok(Some(Ready::No(next)))
+            }
+        }
+    }
+
+    /// Contacts are written to only within the hours; the row says when they open.
+    async fn wait_for_hours(
+        &self,
+        store: &TenantStore,
+        tenant: &Tenant,
+        d: &Delivery,
+    ) -> Result<Option<Next>, AppError> {
+        let Some(hours) = tenant.hours.filter(|_| d.is_to_contact && !d.is_rehearsal) else {
+            return Ok(None);
+        };
+        let now = self.now();
+        let Some(opening) = hours.next_opening(now, tenant.zone) else {
+            return Ok(None);
+        };
+        let sentence = hours::waits_until(opening, tenant.zone);
+        let change = Change::to(DeliveryState::Queued, d.id, queued(d), now);
+        let change = if d.reason == sentence {
+            Change {
+                reason: sentence,
+                ..change
+            }
+        } else {
+            change.because(StepKind::Waits, sentence, "{}".to_owned())
+        };
+        let change = Change {
+            hold: Some(Hold::Hours),
+            due_at: Some(opening.min(d.expires_at)),
+            ..change
+        };
+        store.change(change).await?;
+        // Whoever changed the hours before this was written has woken nobody.
+        let again = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+        if (again.hours, again.zone) != (tenant.hours, tenant.zone) {
+            let change = Change::to(DeliveryState::Queued, d.id, queued(d), now);
+            let change = Change {
+                due_at: Some(now),
+                ..change
+            };
+            store.change(change).await?;
+            return Ok(Some(Next::In(Duration::from_millis(1))));
+        }
+        Ok(Some(Next::Done))
+    }
+
+    async fn claim_and_call(
+        &self,
+        store: &TenantStore,
+        tenant: &Tenant,
+        d: &Delivery,
+        (connection, access): (&Connection, &TwilioAccess),
         permit: Permit,
     ) -> Result<Called, AppError> {
         let attempt_no = d.attempt_no + 1;
@@ -173,7 +263,7 @@ impl App {
         let now = self.now();
         let rest = (d.expires_at - now).to_std().unwrap_or_default();
         let message = NewMessage {
-            to: &d.address,
+            to: d.to(),
             sender: sender.as_twilio(),
             body: &d.body,
             status_callback: callback.as_deref(),
@@ -195,9 +285,11 @@ impl App {
         };
         let claim = Claim {
             attempt,
-            address: d.address.clone(),
+            to: d.to().to_owned(),
             text_hash: d.text_hash.clone(),
             lease_owner: self.parts.lease_owner.clone(),
+            hours: tenant.hours,
+            zone: tenant.zone,
             now,
         };
         match store.claim(claim).await? {
@@ -337,7 +429,9 @@ impl App {
                 .twilio_of(store)
                 .await?
                 .is_none_or(|(c, _)| c.state == ConnectionState::Broken),
-            Hold::Person => true,
+            Hold::Rehearsal => tenant.is_rehearsal,
+            Hold::OwnNumber => store.rehearsal_number().await?.is_none(),
+            Hold::Hours | Hold::Person => true,
         })
     }
 
@@ -412,6 +506,8 @@ impl App {
 enum Ready {
     Yes(Box<Connection>, Box<TwilioAccess>),
     No(Next),
+    /// It was changed: it must be looked at as it is now.
+    ReadAgain,
 }
 
 /// How far a claim came.
@@ -423,7 +519,7 @@ enum Called {
 
 /// What makes two messages equal.
 fn equal_key(account: &str, d: &Delivery) -> super::equals::Equal {
-    (account.to_owned(), d.address.clone(), d.text_hash.clone())
+    (account.to_owned(), d.to().to_owned(), d.text_hash.clone())
 }
 
 /// Still waiting for its turn.

@@ -121,7 +121,7 @@ impl App {
             let hour = TimeDelta::hours(1);
             let lost = Lost {
                 window: attempt.started_at - hour..=self.now() + hour,
-                to: &d.address,
+                to: d.to(),
                 body: &d.body,
             };
             if let Finding::Found(sid) = lookup::find([&message], &lost, |_| false) {
@@ -142,7 +142,7 @@ impl App {
         let witness = self.known_witness(store, d, attempt, access).await?;
         let asked_at = self.now();
         let since = attempt.started_at - READ_BACK;
-        let listing = self.list(access, &d.address, since).await?;
+        let listing = self.list(access, d.to(), since).await?;
         let window = window(attempt, listing.date, asked_at..=self.now());
         let sids: Vec<String> = listing.messages.iter().map(|m| m.sid.to_string()).collect();
         let taken = store
@@ -151,7 +151,7 @@ impl App {
             .map_err(|e| Unseen::Store(e.into()))?;
         let lost = Lost {
             window: window.clone(),
-            to: &d.address,
+            to: d.to(),
             body: &d.body,
         };
         let is_held = |sid: &MessageSid| taken.iter().any(|t| t == sid.as_str());
@@ -209,7 +209,7 @@ impl App {
         let Some((sid, address)) = found.map_err(|e| Unseen::Store(e.into()))? else {
             return Ok(None);
         };
-        let is_shown = if address == d.address {
+        let is_shown = if address == d.to() {
             false
         } else {
             let since = attempt.started_at - READ_BACK;
@@ -261,7 +261,7 @@ impl App {
         let message = KnownMessage {
             account: d.account.clone(),
             sid: sid.to_owned(),
-            address: d.address.clone(),
+            address: d.to().to_owned(),
             status: ProviderStatus::Accepted,
             accepted_at: began,
         };

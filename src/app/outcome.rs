@@ -122,7 +122,7 @@ impl App {
             message: Some(KnownMessage {
                 account: sent.connection.account.clone(),
                 sid: accepted.sid.to_string(),
-                address: d.address.clone(),
+                address: d.to().to_owned(),
                 status: accepted.status,
                 accepted_at: sent.started_at,
             }),
@@ -148,7 +148,7 @@ fn failed(sent: &Sent<'_>, error: &SendError, now: DateTime<Utc>) -> Change {
         SendFailure::Refused(_) if codes::explain(code).is_opt_out() => Change {
             suppress: Some((
                 d.channel,
-                d.address.clone(),
+                d.to().to_owned(),
                 "The recipient has opted out (21610)".to_owned(),
             )),
             ..to(DeliveryState::Suppressed, open).because(
@@ -243,7 +243,7 @@ fn back_off(tries: i64, least: u64, retry_after: Option<Duration>) -> Duration {
 }
 
 fn refusal(code: i32, d: &Delivery) -> String {
-    codes::sentence(code, &d.address, Some(&d.recipient))
+    codes::sentence(code, d.to(), Some(d.reader()))
 }
 
 /// What an outcome says about the provider, for the brakes.

@@ -173,7 +173,7 @@ impl App {
 pub(super) fn words(word: &str, error_code: i64, d: &Delivery) -> String {
     match (word, i32::try_from(error_code).unwrap_or_default()) {
         ("failed" | "undelivered" | "canceled", code) if code != 0 => {
-            codes::sentence(code, &d.address, Some(&d.recipient))
+            codes::sentence(code, d.to(), Some(d.reader()))
         }
         _ => plain_words(word),
     }

@@ -2,17 +2,21 @@
 
 use chrono::TimeDelta;
 
-use super::route::Ordered;
+use super::decide::rehearse;
+use super::route::{Ordered, rehearsal_to};
 use super::{App, AppError, job};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
 use crate::domain::order::{Order, OrderKind};
 use crate::domain::rule::DEFAULT_SEND_WITHIN;
-use crate::store::{NewOrder, OrderResult};
+use crate::store::{NewOrder, OrderResult, TenantStore};
 
 /// The longest nonce that is taken, in bytes.
 const LONGEST_NONCE: usize = 255;
+
+/// How often a replay is made up anew because the rehearsal began or ended meanwhile.
+const STARTS: usize = 4;
 
 /// A replay that was made.
 #[derive(Debug, Clone)]
@@ -42,16 +46,12 @@ impl App {
         // once more would send twice.
         let joins = decided.routed_at.is_none();
         order.routed_at = joins.then_some(order.requested_at);
-        let order = self
-            .make(
-                &store,
-                NewOrder {
-                    address: actor.address.clone(),
-                    order,
-                    delivery: None,
-                },
-            )
-            .await?;
+        let wish = NewOrder {
+            address: actor.address.clone(),
+            order,
+            delivery: None,
+        };
+        let order = self.make(&store, wish).await?.ok_or(AppError::Busy)?;
         let now = self.now();
         let is_pending = match self.route_order(tenant, order.id).await {
             Ok(Ordered::Done) => joins,
@@ -77,7 +77,9 @@ impl App {
         })
     }
 
-    /// Sends the stored text to the stored address again, as a new delivery linked to the first.
+    /// Sends the stored text to the stored address again, as a new delivery linked to the first. The
+    /// state of today counts: in rehearsal it goes to the owner, and the replay of a rehearsal after
+    /// going live goes to the address that was meant, without the mark.
     pub async fn replay_delivery(
         &self,
         tenant: TenantId,
@@ -96,35 +98,7 @@ impl App {
             )));
         }
         let order = self.order(tenant, id.event, Some(id), nonce, actor)?;
-        let send_within = self.send_within(&store, &old).await?;
-        let delivery = NewDelivery {
-            id: DeliveryId::new(id.event, order.requested_at),
-            rule: old.rule,
-            rule_version: old.rule_version,
-            rule_name: old.rule_name,
-            order: order.id,
-            replay_of: Some(id),
-            channel: old.channel,
-            address: old.address,
-            recipient: old.recipient,
-            sender: old.sender,
-            body: old.body,
-            state: DeliveryState::Queued,
-            reason: String::new(),
-            due_at: Some(order.requested_at),
-            expires_at: order.requested_at + send_within,
-        };
-        let new = delivery.id;
-        let order = self
-            .make(
-                &store,
-                NewOrder {
-                    address: actor.address.clone(),
-                    order,
-                    delivery: Some(delivery),
-                },
-            )
-            .await?;
+        let (order, new) = self.make_again(&store, &old, order, actor).await?;
         let made = store.deliveries_of(id.event).await?;
         let deliveries: Vec<_> = made
             .iter()
@@ -140,6 +114,60 @@ impl App {
             deliveries,
             is_pending: false,
         })
+    }
+
+    /// Makes the delivery that sends a stored text again: to its address, or in rehearsal to the owner.
+    async fn make_again(
+        &self,
+        store: &TenantStore,
+        old: &Delivery,
+        order: Order,
+        actor: &Actor,
+    ) -> Result<(Order, DeliveryId), AppError> {
+        let Some(text) = old.text_meant() else {
+            return Err(AppError::Conflict(
+                "This rehearsal's text cannot be told from its mark. Replay the event instead"
+                    .to_owned(),
+            ));
+        };
+        let send_within = self.send_within(store, old).await?;
+        for _ in 0..STARTS {
+            let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+            let mut delivery = NewDelivery {
+                id: DeliveryId::new(old.id.event, order.requested_at),
+                rule: old.rule,
+                rule_version: old.rule_version,
+                rule_name: old.rule_name.clone(),
+                order: order.id,
+                replay_of: Some(old.id),
+                channel: old.channel,
+                address: old.address.clone(),
+                recipient: old.recipient.clone(),
+                is_to_contact: old.is_to_contact,
+                is_rehearsal: false,
+                rehearsal_to: String::new(),
+                sender: old.sender.clone(),
+                body: text.to_owned(),
+                state: DeliveryState::Queued,
+                reason: String::new(),
+                due_at: Some(order.requested_at),
+                expires_at: order.requested_at + send_within,
+            };
+            if tenant.is_rehearsal {
+                let owner = rehearsal_to(store, &tenant).await?;
+                rehearse(&mut delivery, owner.as_ref());
+            }
+            let new = delivery.id;
+            let wish = NewOrder {
+                address: actor.address.clone(),
+                order: order.clone(),
+                delivery: Some(delivery),
+            };
+            if let Some(order) = self.make(store, wish).await? {
+                return Ok((order, new));
+            }
+        }
+        Err(AppError::Busy)
     }
 
     fn order(
@@ -174,15 +202,13 @@ impl App {
         })
     }
 
-    async fn make(
-        &self,
-        store: &crate::store::TenantStore,
-        new: NewOrder,
-    ) -> Result<Order, AppError> {
+    /// Keeps a wish; `None` when the rehearsal began or ended since its delivery was made up.
+    async fn make(&self, store: &TenantStore, new: NewOrder) -> Result<Option<Order>, AppError> {
         let order = new.order.clone();
         match store.create_order(new).await? {
-            OrderResult::Made => Ok(order),
-            OrderResult::Repeated(first) => Ok(first),
+            OrderResult::Made => Ok(Some(order)),
+            OrderResult::Repeated(first) => Ok(Some(first)),
+            OrderResult::Stale => Ok(None),
             OrderResult::Blocked(open) => Err(AppError::Open(open)),
             OrderResult::Suppressed(why) => Err(AppError::Suppressed(why)),
         }
@@ -191,7 +217,7 @@ impl App {
     /// The rule's own time if the rule is still there.
     pub(super) async fn send_within(
         &self,
-        store: &crate::store::TenantStore,
+        store: &TenantStore,
         old: &Delivery,
     ) -> Result<TimeDelta, AppError> {
         let rule = store.rule(old.rule).await?;

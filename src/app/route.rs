@@ -12,6 +12,7 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::document::{Person, Reading};
 use crate::domain::event::{Body, Event, EventState};
 use crate::domain::ids::{EventId, OrderId, TenantId};
+use crate::domain::phone::E164;
 use crate::domain::tenant::Tenant;
 use crate::domain::transition::{Observation, Outcome, Settlement, Told, settle};
 use crate::store::{
@@ -143,6 +144,7 @@ impl App {
                     event_type,
                     reading: &reading,
                     remembered: &remembered(store, event, &reading).await?,
+                    rehearsal_to: rehearsal_to(store, &tenant).await?,
                     wished_at,
                     now,
                 };
@@ -187,6 +189,7 @@ impl App {
                     event_type,
                     reading: &reading,
                     remembered: &remembered(store, event, &reading).await?,
+                    rehearsal_to: rehearsal_to(store, &tenant).await?,
                     wished_at,
                     now,
                 };
@@ -238,6 +241,18 @@ async fn remembered(
     match &reading.party {
         Some(party) => Ok(store.people(event.connection, &party.id).await?),
         None => Ok(Vec::new()),
+    }
+}
+
+/// Where messages go instead, while the tenant is in rehearsal and an owner's number is known.
+pub(super) async fn rehearsal_to(
+    store: &TenantStore,
+    tenant: &Tenant,
+) -> Result<Option<E164>, AppError> {
+    if tenant.is_rehearsal {
+        Ok(store.rehearsal_number().await?)
+    } else {
+        Ok(None)
     }
 }
 

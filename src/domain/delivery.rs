@@ -238,7 +238,7 @@ impl ProviderStatus {
     }
 }
 
-/// Why a delivery waits for a person.
+/// Why a delivery waits: for a person, or for the hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
     /// All sending is stopped.
@@ -249,11 +249,28 @@ pub enum Hold {
     Broken,
     /// The tenant is suspended.
     Suspended,
+    /// It was meant for its recipient, and the tenant is in rehearsal by now.
+    Rehearsal,
+    /// A rehearsal, and no owner has confirmed a number of their own.
+    OwnNumber,
+    /// It waits by itself, *queued*, until contacts may be written to again.
+    Hours,
     /// Nobody but a person can tell whether the message exists.
     Person,
 }
 
 impl Hold {
+    const ALL: [Self; 8] = [
+        Self::Stopped,
+        Self::NoConnection,
+        Self::Broken,
+        Self::Suspended,
+        Self::Rehearsal,
+        Self::OwnNumber,
+        Self::Hours,
+        Self::Person,
+    ];
+
     /// The stable text, as stored.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -261,21 +278,16 @@ impl Hold {
             Self::NoConnection => "no_connection",
             Self::Broken => "broken",
             Self::Suspended => "suspended",
+            Self::Rehearsal => "rehearsal",
+            Self::OwnNumber => "own_number",
+            Self::Hours => "hours",
             Self::Person => "person",
         }
     }
 
     /// Reads the stored text; empty text is no hold.
     pub fn parse(text: &str) -> Option<Self> {
-        [
-            Self::Stopped,
-            Self::NoConnection,
-            Self::Broken,
-            Self::Suspended,
-            Self::Person,
-        ]
-        .into_iter()
-        .find(|h| h.as_str() == text)
+        Self::ALL.into_iter().find(|h| h.as_str() == text)
     }
 }
 
@@ -296,8 +308,16 @@ pub struct Delivery {
     pub address: String,
     /// Whom it goes to, in words.
     pub recipient: String,
+    /// The recipient is a contact of the books, not a fixed address of the rule.
+    pub is_to_contact: bool,
+    /// Goes to the owner instead, marked with whom it was meant for; for ever, whatever the tenant
+    /// does later.
+    pub is_rehearsal: bool,
+    /// The owner's own number in a rehearsal; empty while nobody has confirmed one.
+    pub rehearsal_to: String,
     /// The rule's sender as JSON, or empty for the connection's.
     pub sender: String,
+    /// As sent: in a rehearsal with its mark.
     pub body: String,
     pub text_hash: Vec<u8>,
     pub state: DeliveryState,
@@ -340,6 +360,9 @@ pub struct NewDelivery {
     pub channel: Channel,
     pub address: String,
     pub recipient: String,
+    pub is_to_contact: bool,
+    pub is_rehearsal: bool,
+    pub rehearsal_to: String,
     pub sender: String,
     pub body: String,
     pub state: DeliveryState,
@@ -476,5 +499,86 @@ impl Delivery {
     /// The event that this message tells of.
     pub const fn event(&self) -> EventId {
         self.id.event
+    }
+
+    /// Where it really goes: what the provider is given. [`Delivery::address`] stays the address
+    /// that was meant; in a rehearsal the two differ, and this one is empty until an owner has
+    /// confirmed a number.
+    pub fn to(&self) -> &str {
+        if self.is_rehearsal {
+            &self.rehearsal_to
+        } else {
+            &self.address
+        }
+    }
+
+    /// Whose number [`Delivery::to`] is, in words.
+    pub fn reader(&self) -> &str {
+        if self.is_rehearsal {
+            "the owner"
+        } else {
+            &self.recipient
+        }
+    }
+
+    /// The text without the mark of a rehearsal; `None` if it does not bear the mark it should.
+    pub fn text_meant(&self) -> Option<&str> {
+        if self.is_rehearsal {
+            let mark = rehearsal_mark(&self.recipient, &self.address);
+            self.body.strip_prefix(mark.as_str())
+        } else {
+            Some(&self.body)
+        }
+    }
+}
+
+/// How much of a name stands in the mark.
+const LONGEST_NAME: usize = 40;
+
+/// What stands before the text of a rehearsal: `[would go to Bowman & Co, +447700900123] `.
+pub fn rehearsal_mark(recipient: &str, address: &str) -> String {
+    let is_plain = |c: &char| !c.is_control() && !matches!(c, '[' | ']');
+    let name: String = recipient
+        .chars()
+        .filter(is_plain)
+        .take(LONGEST_NAME)
+        .collect();
+    let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
+    // A fixed address has no name but its own number.
+    if name.trim().is_empty() || digits(&name) == digits(address) {
+        format!("[would go to {address}] ")
+    } else {
+        format!("[would go to {}, {address}] ", name.trim())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_mark_names_whom_it_was_meant_for() {
+        let mark = |name| rehearsal_mark(name, "+447700900123");
+        assert_eq!(
+            mark("Bowman & Co"),
+            "[would go to Bowman & Co, +447700900123] "
+        );
+        assert_eq!(mark("+44 7700 900123"), "[would go to +447700900123] ");
+        assert_eq!(mark(""), "[would go to +447700900123] ");
+        assert_eq!(mark("a]\n[b"), "[would go to ab, +447700900123] ");
+    }
+
+    proptest! {
+        /// One pair of brackets, one line, and never longer than a segment: whatever a name holds.
+        #[test]
+        fn no_name_breaks_out_of_the_mark(name in ".{0,80}") {
+            let mark = rehearsal_mark(&name, "+447700900123");
+            prop_assert_eq!(mark.matches(['[', ']']).count(), 2);
+            prop_assert!(!mark.chars().any(char::is_control));
+            prop_assert!(mark.ends_with(", +447700900123] ") || mark == "[would go to +447700900123] ");
+            prop_assert!(mark.chars().count() <= 13 + LONGEST_NAME + 17);
+        }
     }
 }

@@ -158,12 +158,24 @@ define_id!(
     ApiTokenId, "tok", "API token"
 );
 define_id!(
+    /// A wish that somebody joins a tenant.
+    InvitationId, "inv", "invitation"
+);
+define_id!(
     /// One line of a tenant's history.
     AuditId, "aud", "audit entry"
 );
 define_id!(
     /// A request that could not be verified.
     RejectedId, "rej", "rejected request"
+);
+define_id!(
+    /// One reason why an address must not be written to.
+    SuppressionId, "sup", "suppression"
+);
+define_id!(
+    /// A message that somebody sent back.
+    ReplyId, "rep", "reply"
 );
 
 /// One message to one address. The history is partitioned by event, so a delivery is only found

@@ -1,6 +1,7 @@
 //! Values and rules: pure code, no I/O, no framework.
 
 pub mod actor;
+pub mod audit;
 pub mod clock;
 pub mod connection;
 pub mod decision;
@@ -14,6 +15,7 @@ pub mod order;
 pub mod page;
 pub mod phone;
 pub mod rule;
+pub mod suppression;
 pub mod tenant;
 pub mod transition;
 pub mod user;

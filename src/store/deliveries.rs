@@ -1,13 +1,16 @@
 //! Deliveries: reading them, and the claim that lets exactly one worker send.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold, StepKind};
+use crate::domain::hours::Hours;
 use crate::domain::ids::{ConnectionId, DeliveryId, EventId, OrderId, RuleId, StepId, TenantId};
+use crate::domain::phone::E164;
 
 /// Something that waits for a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,15 +18,21 @@ pub enum Due {
     Event(TenantId, EventId),
     Order(TenantId, OrderId),
     Delivery(TenantId, DeliveryId, DateTime<Utc>),
+    /// A letter of the service's own, on whose behalf.
+    Mail(Option<TenantId>, Uuid),
 }
 
 /// A worker's wish to send.
 #[derive(Debug, Clone)]
 pub struct Claim {
     pub attempt: Attempt,
-    pub address: String,
+    /// Where the message will really go: in a rehearsal, the owner's number.
+    pub to: String,
     pub text_hash: Vec<u8>,
     pub lease_owner: String,
+    /// The hours and the zone by which it was found that it may go now.
+    pub hours: Option<Hours>,
+    pub zone: Tz,
     pub now: DateTime<Utc>,
 }
 
@@ -58,13 +67,37 @@ impl TenantStore {
     }
 
     /// Takes a queued delivery for one call: the state, the lease, the equal-text lock and the
-    /// attempt are one commit. The statement reads suppression, stop switch, suspension and pause.
+    /// attempt are one commit. The statement reads suppression, stop switch, suspension, rehearsal,
+    /// hours and pause.
     pub async fn claim(&self, claim: Claim) -> Result<ClaimResult, StoreError> {
         let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Attempt, move |tx| {
                 let claim = claim.clone();
                 Box::pin(async move { run(tx, tenant, &claim).await })
+            })
+            .await
+    }
+
+    /// Gives a rehearsal that was never tried the owner's number of today; `false` when it moved on
+    /// meanwhile.
+    pub async fn bind_rehearsal(
+        &self,
+        delivery: DeliveryId,
+        number: E164,
+    ) -> Result<bool, StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Outcome, move |tx| {
+                let number = number.clone();
+                Box::pin(async move {
+                    let bind = "UPDATE deliveries SET rehearsal_to = $4 WHERE event_id = $1 \
+                                AND id = $2 AND tenant_id = $3 AND is_rehearsal = TRUE \
+                                AND attempt_no = 0 AND state = 'queued'";
+                    let (event, own) = (delivery.event.uuid(), delivery.own);
+                    let bound = values![event, own, tenant, number.as_str()];
+                    Ok(sql::exec(tx, bind, bound).await? == 1)
+                })
             })
             .await
     }
@@ -133,7 +166,7 @@ async fn run(tx: &Tx, tenant: Uuid, c: &Claim) -> Result<ClaimResult, StoreError
         let query = "SELECT id FROM deliveries WHERE event_id = $1 AND id = $2 FOR UPDATE";
         sql::one(tx, query, values![event, own]).await?;
     }
-    let lock = || values![a.account.clone(), c.address.clone(), c.text_hash.clone()];
+    let lock = || values![a.account.clone(), c.to.clone(), c.text_hash.clone()];
     let mut bound = lock();
     bound.extend(values![event, own, micros(c.now)]);
     let take = "INSERT INTO in_flight (account, address, text_hash, event_id, delivery_id, since) \
@@ -160,9 +193,13 @@ async fn run(tx: &Tx, tenant: Uuid, c: &Claim) -> Result<ClaimResult, StoreError
                  WHERE event_id = $1 AND id = $2 AND tenant_id = $3 AND state = 'queued' \
                  AND attempt_no = $6 - 1 AND expires_at > $9 \
                  AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = $3 \
-                     AND s.channel = deliveries.channel AND s.address = deliveries.address) \
+                     AND s.channel = deliveries.channel \
+                     AND s.address IN (deliveries.address, deliveries.rehearsal_to)) \
+                 AND (CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END) = $10 \
+                 AND (is_rehearsal = FALSE OR rehearsal_to <> '') \
                  AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = $3 AND t.stopped_at IS NULL \
-                     AND t.status = 'active') \
+                     AND t.status = 'active' AND t.hours = $11 AND t.zone = $12 \
+                     AND (deliveries.is_rehearsal = TRUE OR t.is_rehearsal = FALSE)) \
                  AND EXISTS (SELECT 1 FROM connections k WHERE k.id = $7 AND k.tenant_id = $3 \
                      AND k.state = 'ready' AND (k.paused_until IS NULL OR k.paused_until <= $9))";
     let bound = values![
@@ -174,7 +211,10 @@ async fn run(tx: &Tx, tenant: Uuid, c: &Claim) -> Result<ClaimResult, StoreError
         a.attempt_no,
         a.connection.uuid(),
         a.account.clone(),
-        micros(c.now)
+        micros(c.now),
+        c.to.clone(),
+        c.hours.map_or_else(String::new, |h| h.to_string()),
+        c.zone.name()
     ];
     if sql::exec(tx, claim, bound).await? == 0 {
         // Only what this claim took is given back: the call of another worker is still under way.
@@ -238,6 +278,9 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         channel: row.word("deliveries", "channel", id.own, Channel::parse)?,
         address: row.get("address")?,
         recipient: row.get("recipient")?,
+        is_to_contact: row.get("is_to_contact")?,
+        is_rehearsal: row.get("is_rehearsal")?,
+        rehearsal_to: row.get("rehearsal_to")?,
         sender: row.get("sender")?,
         body: row.get("body")?,
         text_hash: row.get("text_hash")?,

@@ -249,6 +249,19 @@ impl TenantStore {
         rows.iter().map(delivery).collect()
     }
 
+    /// Deliveries that were made in rehearsal since an instant, newest first.
+    pub async fn rehearsed_since(
+        &self,
+        since: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let query = "SELECT * FROM deliveries WHERE tenant_id = $1 AND id >= $2 \
+                     AND is_rehearsal = TRUE ORDER BY id DESC LIMIT $3";
+        let bound = values![self.id.uuid(), floor_v7(since), limit];
+        let rows = sql::all(self.db(), query, bound).await?;
+        rows.iter().map(delivery).collect()
+    }
+
     /// All that is known of one event.
     pub async fn story(&self, id: EventId) -> Result<Option<Story>, StoreError> {
         let Some(event) = self.event(id).await? else {
@@ -328,14 +341,14 @@ impl TenantStore {
 
 /// A list ordered by id, newest first, with equality filters and one row more than asked, which
 /// tells whether there is another page.
-struct Keyset {
+pub(super) struct Keyset {
     table: &'static str,
-    wheres: Vec<String>,
-    bound: Vec<Value>,
+    pub(super) wheres: Vec<String>,
+    pub(super) bound: Vec<Value>,
 }
 
 impl Keyset {
-    fn new(table: &'static str, tenant: TenantId) -> Self {
+    pub(super) fn new(table: &'static str, tenant: TenantId) -> Self {
         Self {
             table,
             wheres: vec!["tenant_id = $1".to_owned()],
@@ -343,7 +356,7 @@ impl Keyset {
         }
     }
 
-    fn equals(&mut self, column: &str, value: Option<String>) {
+    pub(super) fn equals(&mut self, column: &str, value: Option<String>) {
         if let Some(value) = value {
             self.bound.push(value.into());
             self.wheres
@@ -351,7 +364,7 @@ impl Keyset {
         }
     }
 
-    async fn page<T>(
+    pub(super) async fn page<T>(
         mut self,
         store: &TenantStore,
         cursor: Cursor,

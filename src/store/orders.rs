@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
+use super::audit::{AuditLine, audit};
 use super::route::insert_delivery;
-use super::settings::{AuditLine, audit};
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
@@ -32,6 +32,8 @@ pub enum OrderResult {
     Blocked(DeliveryId),
     /// The address must not be written to.
     Suppressed(String),
+    /// The rehearsal began or ended since the delivery was made up.
+    Stale,
 }
 
 impl TenantStore {
@@ -81,8 +83,13 @@ async fn run(tx: &Tx, tenant: Uuid, new: &NewOrder) -> Result<OrderResult, Store
         return Ok(OrderResult::Blocked(open));
     }
     if let Some(delivery) = &new.delivery {
-        let query = "SELECT reason FROM suppressions \
-                     WHERE tenant_id = $1 AND channel = $2 AND address = $3";
+        let query = "SELECT id FROM tenants WHERE id = $1 AND is_rehearsal = $2";
+        let same = sql::one(tx, query, values![tenant, delivery.is_rehearsal]).await?;
+        if same.is_none() {
+            return Ok(OrderResult::Stale);
+        }
+        let query = "SELECT reason FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
+                     AND address = $3 ORDER BY created_at, source LIMIT 1";
         let bound = values![tenant, delivery.channel.as_str(), delivery.address.clone()];
         if let Some(row) = sql::one(tx, query, bound).await? {
             return Ok(OrderResult::Suppressed(row.get("reason")?));

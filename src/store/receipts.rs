@@ -4,12 +4,13 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::outcomes::{KnownMessage, NewStep, insert_step, know_message, leave_in_flight};
-use super::settings::suppress;
 use super::sql::{self, micros, micros_opt, values};
+use super::suppressions::suppress;
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{Channel, DeliveryState, ProviderStatus, StepKind};
 use crate::domain::ids::{DeliveryId, ReceiptId};
+use crate::domain::suppression::Source;
 
 /// Opted out (Twilio's error dictionary, 21610): the address must not be written to again.
 const OPTED_OUT: i64 = 21610;
@@ -82,7 +83,8 @@ struct Target {
     sid: String,
     attempt_no: i64,
     channel: Channel,
-    address: String,
+    /// Where it really went.
+    to: String,
 }
 
 async fn target(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<Option<Target>, StoreError> {
@@ -92,7 +94,8 @@ async fn target(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<Option<Target>,
     };
     let Some(id) = id else { return Ok(None) };
     let query = format!(
-        "SELECT state, sid, attempt_no, channel, address, account FROM deliveries \
+        "SELECT state, sid, attempt_no, channel, account, \
+         CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END AS sent_to FROM deliveries \
          WHERE event_id = $1 AND id = $2 AND tenant_id = $3{}",
         sql::for_update(tx)
     );
@@ -110,7 +113,7 @@ async fn target(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<Option<Target>,
         sid: row.get("sid")?,
         attempt_no: row.get("attempt_no")?,
         channel: row.word("deliveries", "channel", id.own, Channel::parse)?,
-        address: row.get("address")?,
+        to: row.get("sent_to")?,
     }))
 }
 
@@ -177,7 +180,7 @@ async fn fold(
     let message = KnownMessage {
         account: r.account.clone(),
         sid: r.sid.clone(),
-        address: target.address.clone(),
+        address: target.to.clone(),
         status: r.status.unwrap_or(ProviderStatus::Accepted),
         accepted_at: began(tx, tenant, id, attempt_no).await?,
     };
@@ -215,8 +218,8 @@ async fn fold(
         }
     }
     if r.error_code == OPTED_OUT {
-        let why = ("provider", "The recipient has opted out (21610)");
-        suppress(tx, tenant, target.channel, &target.address, why, r.now).await?;
+        let why = (Source::Provider, "The recipient has opted out (21610)");
+        suppress(tx, tenant, target.channel, &target.to, why, r.now).await?;
     }
     Ok(if moved {
         ReceiptResult::Moved(id)

@@ -292,15 +292,17 @@ pub(super) async fn insert_delivery(
         "INSERT INTO deliveries (event_id, id, tenant_id, rule_id, rule_version, rule_name, order_id, \
          replay_of, channel, address, recipient, sender, body, text_hash, state, reason, hold, \
          due_at, expires_at, connection_id, account, lease_owner, lease_until, attempt_no, tries, \
-         absents, looks, sid, provider_rank, error_code, created_at, updated_at) \
+         absents, looks, sid, provider_rank, error_code, created_at, updated_at, \
+         is_to_contact, is_rehearsal, rehearsal_to) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, '', \
-         $17, $18, $19, '', '', NULL, 0, 0, 0, 0, '', -1, 0, $20, $20) \
+         $17, $18, $19, '', '', NULL, 0, 0, 0, 0, '', -1, 0, $20, $20, $21, $22, $23) \
          ON CONFLICT (event_id, rule_id, channel, address, order_id) DO NOTHING",
         values![d.id.event.uuid(), d.id.own, tenant, d.rule.uuid(), d.rule_version,
             d.rule_name.clone(), d.order.uuid(), d.replay_of.map_or(Uuid::nil(), |r| r.own),
             d.channel.as_str(), d.address.clone(), d.recipient.clone(), d.sender.clone(),
             d.body.clone(), text_hash, d.state.as_str(), d.reason.clone(), micros_opt(d.due_at),
-            micros(d.expires_at), Uuid::nil(), micros(now)],
+            micros(d.expires_at), Uuid::nil(), micros(now), d.is_to_contact, d.is_rehearsal,
+            d.rehearsal_to.clone()],
     )
     .await
     .map(drop)

@@ -1,34 +1,26 @@
-//! A tenant's own row, its stop switch, suspension, suppressions, rejected requests and audit entries.
+//! A tenant's own row, its stop switch, suspension and rehearsal.
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
+use super::audit::{AuditLine, audit};
 use super::sql::{self, micros, values};
-use super::writer::{Lane, Tx};
+use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
-use crate::domain::delivery::Channel;
-use crate::domain::ids::{AuditId, EventId};
+use crate::domain::ids::EventId;
+use crate::domain::phone::E164;
 use crate::domain::tenant::Tenant;
 
-/// One line of a tenant's history, to be appended with the change that it tells of.
-#[derive(Debug, Clone)]
-pub(super) struct AuditLine {
-    pub(super) actor: Actor,
-    pub(super) action: &'static str,
-    pub(super) subject: String,
-    pub(super) detail: String,
-}
-
 impl TenantStore {
-    /// The tenant's own row.
+    /// The tenant's own row; none for one that is being deleted.
     pub async fn tenant(&self) -> Result<Option<Tenant>, StoreError> {
-        let query = "SELECT * FROM tenants WHERE id = $1";
+        let query = "SELECT * FROM tenants WHERE id = $1 AND deleted_at IS NULL";
         let row = sql::one(self.db(), query, values![self.id.uuid()]).await?;
         row.map(|r| super::platform::tenant(&r)).transpose()
     }
 
-    /// Changes name, country, zone and currency.
+    /// Changes name, country, zone, currency and hours. What waits for the hour is looked at again
+    /// at once.
     pub async fn update_settings(
         &self,
         tenant: Tenant,
@@ -40,17 +32,25 @@ impl TenantStore {
             .write(Lane::Edit, move |tx| {
                 let (t, actor) = (tenant.clone(), actor.clone());
                 Box::pin(async move {
-                    let detail = serde_json::json!({
-                        "name": &t.name, "country": &t.country,
-                        "zone": t.zone.name(), "currency": &t.currency,
-                    });
+                    let query = "SELECT * FROM tenants WHERE id = $1 AND deleted_at IS NULL";
+                    let Some(old) = sql::one(tx, query, values![id]).await? else {
+                        return Ok(());
+                    };
+                    let old = super::platform::tenant(&old)?;
+                    let detail = serde_json::json!({ "old": shown(&old), "new": shown(&t) });
+                    let hours = hours_text(&t);
                     sql::exec(
                         tx,
                         "UPDATE tenants SET name = $2, country = $3, zone = $4, currency = $5, \
-                         rule_set = rule_set + 1 WHERE id = $1",
-                        values![id, t.name, t.country, t.zone.name(), t.currency],
+                         hours = $6, rule_set = rule_set + 1 WHERE id = $1",
+                        values![id, t.name, t.country, t.zone.name(), t.currency, hours],
                     )
                     .await?;
+                    if (old.hours, old.zone) != (t.hours, t.zone) {
+                        let wake = "UPDATE deliveries SET due_at = $2 WHERE tenant_id = $1 \
+                                    AND state = 'queued' AND hold = 'hours'";
+                        sql::exec(tx, wake, values![id, micros(now)]).await?;
+                    }
                     let line = AuditLine {
                         actor,
                         action: "settings.changed",
@@ -191,63 +191,63 @@ impl TenantStore {
             .await
     }
 
-    /// Why an address must not be written to, if so.
-    pub async fn suppression(
+    /// The own number of the first owner who has confirmed one: where rehearsals go.
+    pub async fn rehearsal_number(&self) -> Result<Option<E164>, StoreError> {
+        let query = "SELECT u.id, u.phone FROM members m JOIN users u ON u.id = m.user_id \
+                     WHERE m.tenant_id = $1 AND m.role = 'owner' \
+                     AND u.phone_confirmed_at IS NOT NULL ORDER BY m.created_at, u.id LIMIT 1";
+        let Some(row) = sql::one(self.db(), query, values![self.id.uuid()]).await? else {
+            return Ok(None);
+        };
+        row.word("users", "phone", row.get("id")?, E164::from_stored)
+            .map(Some)
+    }
+
+    /// Begins the rehearsal or ends it; `false` when it is so already. The number of the rule set is
+    /// raised, so that whatever is being decided meanwhile is decided anew.
+    pub async fn set_rehearsal(
         &self,
-        channel: Channel,
-        address: &str,
-    ) -> Result<Option<String>, StoreError> {
-        let query = "SELECT reason FROM suppressions \
-                     WHERE tenant_id = $1 AND channel = $2 AND address = $3";
-        let found = values![self.id.uuid(), channel.as_str(), address];
-        sql::one(self.db(), query, found)
-            .await?
-            .map(|r| r.get("reason"))
-            .transpose()
+        is_rehearsal: bool,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let id = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let actor = actor.clone();
+                Box::pin(async move {
+                    let set = "UPDATE tenants SET is_rehearsal = $2, rule_set = rule_set + 1 \
+                               WHERE id = $1 AND is_rehearsal <> $2";
+                    let changed = sql::exec(tx, set, values![id, is_rehearsal]).await? == 1;
+                    if changed {
+                        let line = AuditLine {
+                            actor,
+                            action: if is_rehearsal {
+                                "rehearsal.begun"
+                            } else {
+                                "rehearsal.ended"
+                            },
+                            subject: String::new(),
+                            detail: "{}".to_owned(),
+                        };
+                        audit(tx, id, line, now).await?;
+                    }
+                    Ok(changed)
+                })
+            })
+            .await
     }
 }
 
-/// Appends an audit entry within the transaction of the change.
-pub(super) async fn audit(
-    tx: &Tx,
-    tenant: Uuid,
-    line: AuditLine,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sql::exec(
-        tx,
-        "INSERT INTO audit_entries (id, tenant_id, at, actor, address, action, subject, detail) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        values![
-            AuditId::new(now).uuid(),
-            tenant,
-            micros(now),
-            line.actor.name,
-            line.actor.address,
-            line.action,
-            line.subject,
-            line.detail
-        ],
-    )
-    .await
-    .map(drop)
+/// What the security log says of a tenant's settings.
+fn shown(t: &Tenant) -> serde_json::Value {
+    serde_json::json!({
+        "name": &t.name, "country": &t.country, "zone": t.zone.name(), "currency": &t.currency,
+        "hours": hours_text(t),
+    })
 }
 
-/// Keeps an address from being written to again.
-pub(super) async fn suppress(
-    tx: &Tx,
-    tenant: Uuid,
-    channel: Channel,
-    address: &str,
-    why: (&str, &str),
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sql::exec(
-        tx,
-        "INSERT INTO suppressions (tenant_id, channel, address, source, reason, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-        values![tenant, channel.as_str(), address, why.0, why.1, micros(now)],
-    )
-    .await
-    .map(drop)
+/// Hours as stored; empty for *at any time*.
+fn hours_text(t: &Tenant) -> String {
+    t.hours.map_or_else(String::new, |h| h.to_string())
 }

@@ -1,5 +1,7 @@
 //! The store on a file, from outside: what may be said twice, in any order, or by two at once.
 
+mod rehearsal;
+
 use chrono::TimeDelta;
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -21,6 +23,7 @@ use crate::domain::transition::{Claim as Transition, Told};
 use chrono::{DateTime, Utc};
 
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
+const ZONE: chrono_tz::Tz = chrono_tz::Europe::London;
 const TO: &str = "+447700900123";
 
 fn now() -> DateTime<Utc> {
@@ -91,6 +94,9 @@ impl House {
             channel: Channel::Sms,
             address: TO.to_owned(),
             recipient: "Bowman & Co".to_owned(),
+            is_to_contact: true,
+            is_rehearsal: false,
+            rehearsal_to: String::new(),
             sender: String::new(),
             body: body.to_owned(),
             state: DeliveryState::Queued,
@@ -155,9 +161,11 @@ impl House {
                 started_at: at,
                 lease_until: at + TimeDelta::seconds(30),
             },
-            address: d.address.clone(),
+            to: d.to().to_owned(),
             text_hash: d.text_hash.clone(),
             lease_owner: "one".to_owned(),
+            hours: None,
+            zone: ZONE,
             now: at,
         }
     }
@@ -249,6 +257,7 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
     let id = TenantId::new(now());
     let zoho = ConnectionId::new(now());
     let new = NewTenant {
+        actor: Actor::operator(),
         tenant: Tenant {
             id,
             slug: slug.to_owned(),

@@ -1,4 +1,5 @@
-//! What every page of a tenant needs: who looks, at which tenant, and what hangs over it.
+//! What every page of a tenant needs: who looks, at which tenant, and what hangs over it; and what
+//! the pages of somebody who is signed in but in no tenant need.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -180,6 +181,78 @@ impl Chrome {
             Role::Admin => "Admin",
             Role::Editor => "Editor",
             Role::Viewer => "Viewer",
+        }
+    }
+}
+
+/// The frame around a page of somebody who is signed in, outside any tenant.
+#[derive(Debug, Clone)]
+pub struct AccountChrome {
+    pub user_name: String,
+    /// With which they sign in.
+    pub email: String,
+    /// Whether the operator's pages are theirs.
+    pub is_operator: bool,
+    /// The session's CSRF token, for every form.
+    pub csrf: String,
+    /// The place in the top bar.
+    pub section: Place,
+    /// What the last action did, told once.
+    pub flash: Option<Flash>,
+    /// The providers are the sandbox.
+    pub is_sandboxed: bool,
+    /// The instant of the request.
+    pub now: DateTime<Utc>,
+}
+
+/// A place in the top bar of the pages outside a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Companies,
+    Account,
+    Operator,
+}
+
+impl Place {
+    /// The word in the bar.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Companies => "Companies",
+            Self::Account => "Account",
+            Self::Operator => "Operator",
+        }
+    }
+
+    /// Where it leads.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Companies => "/tenants",
+            Self::Account => "/account",
+            Self::Operator => "/operator",
+        }
+    }
+}
+
+impl AccountChrome {
+    /// The places that this person may go to.
+    pub const fn places(&self) -> &'static [Place] {
+        if self.is_operator {
+            &[Place::Companies, Place::Account, Place::Operator]
+        } else {
+            &[Place::Companies, Place::Account]
+        }
+    }
+
+    /// The address of a static file.
+    pub fn asset(&self, name: &str) -> String {
+        assets::url(name)
+    }
+
+    /// How instants are shown: in UTC, since a person has no zone of their own.
+    pub const fn moment(&self) -> Moment {
+        Moment {
+            zone: Tz::UTC,
+            now: self.now,
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::config::web::PublicUrl;
 use crate::crypto::token;
 use crate::domain::user::Role;
+use crate::web::chrome::Place;
 use crate::web::extract::client_addr::ClientAddr;
 use crate::web::extract::csrf_form::{CsrfForm, VisitForm};
 use crate::web::extract::signed_in::SignedIn;
@@ -142,7 +143,10 @@ pub(super) async fn sign_out(posted: CsrfForm) -> Result<HttpResponse, PageError
 }
 
 /// `GET /tenants`.
-pub(super) async fn tenants(who: SignedIn) -> Result<HttpResponse, PageError> {
+pub(super) async fn tenants(
+    who: SignedIn,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
     let session = who.session.clone();
     let list = on_main(&who.app, |app| async move {
         app.tenants_in_need(&session.user).await
@@ -162,14 +166,10 @@ pub(super) async fn tenants(who: SignedIn) -> Result<HttpResponse, PageError> {
             needs_you,
         });
     let page = TenantsPage {
-        csrf: who.session.csrf.clone(),
-        user_name: user.name.clone(),
-        is_operator: user.is_operator,
+        chrome: who.chrome(&request, Place::Companies),
         tenants: tenants.collect(),
     };
-    Ok(HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
-        .body(page.render()?))
+    who.page(&request, StatusCode::OK, &page)
 }
 
 fn sign_in_page(

@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use askama::Template;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::csrf_form::Extracting;
-use crate::app::App;
+use crate::app::{App, AppError};
+use crate::domain::actor::Actor;
 use crate::store::Session;
+use crate::web::chrome::{AccountChrome, Place};
 use crate::web::dashboard::cookies;
 use crate::web::dashboard::error::PageError;
+use crate::web::dashboard::flash::Told;
+use crate::web::extract::client_addr::ClientAddr;
 use crate::web::on_main;
 
 /// Somebody with a live session.
@@ -51,6 +56,52 @@ impl SignedIn {
         };
         let found = Self::find(request).await?;
         found.ok_or_else(|| PageError::SignIn(wanted.to_owned()))
+    }
+
+    /// Asks the app.
+    pub async fn ask<T, F, Fut>(&self, work: F) -> Result<T, PageError>
+    where
+        T: Send + 'static,
+        F: FnOnce(App) -> Fut,
+        Fut: Future<Output = Result<T, AppError>> + Send + 'static,
+    {
+        Ok(on_main(&self.app, work).await?)
+    }
+
+    /// Who acts, as histories will name them.
+    pub fn actor(&self, request: &HttpRequest) -> Actor {
+        Actor::named(&self.session.user.email).at(ClientAddr::of(request))
+    }
+
+    /// What every page outside a tenant needs.
+    pub fn chrome(&self, request: &HttpRequest, section: Place) -> AccountChrome {
+        let user = &self.session.user;
+        AccountChrome {
+            user_name: user.name.clone(),
+            email: user.email.clone(),
+            is_operator: user.is_operator,
+            csrf: self.session.csrf.clone(),
+            section,
+            flash: Told::of(request).map(Told::flash),
+            is_sandboxed: self.app.is_sandboxed(),
+            now: self.app.now(),
+        }
+    }
+
+    /// The page; what the last action did is told once.
+    pub fn page(
+        &self,
+        request: &HttpRequest,
+        status: StatusCode,
+        page: &impl Template,
+    ) -> Result<HttpResponse, PageError> {
+        let mut answer = HttpResponse::build(status);
+        if request.cookie(cookies::FLASH).is_some() {
+            answer.cookie(cookies::end(cookies::FLASH, self.app.public_url()));
+        }
+        Ok(answer
+            .content_type("text/html; charset=utf-8")
+            .body(page.render()?))
     }
 }
 

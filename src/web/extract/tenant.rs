@@ -37,8 +37,9 @@ impl Seat {
         let who = SignedIn::of(&request).await?;
         let slug = request.match_info().query("tenant").to_owned();
         let session = who.session.clone();
+        let actor = Actor::named(&session.user.email).at(ClientAddr::of(&request));
         let member = on_main(&who.app, |app| async move {
-            app.member(&session.user, &slug).await
+            app.member(&session.user, &slug, &actor).await
         });
         let member = member.await?.ok_or(PageError::NotFound)?;
         Ok(Self {

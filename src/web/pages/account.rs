@@ -3,7 +3,7 @@
 use askama::Template;
 
 use crate::web::assets;
-use crate::web::chrome::monogram;
+use crate::web::chrome::{AccountChrome, monogram};
 use crate::web::form::FormState;
 use crate::web::ui::field::{Choice, field};
 use crate::web::ui::{filters, icon, notice};
@@ -37,9 +37,7 @@ pub struct SetUpPage {
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/account/tenants.html")]
 pub struct TenantsPage {
-    pub csrf: String,
-    pub user_name: String,
-    pub is_operator: bool,
+    pub chrome: AccountChrome,
     pub tenants: Vec<TenantLine>,
 }
 

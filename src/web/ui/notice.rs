@@ -35,15 +35,7 @@ pub fn refusal(form: &FormState) -> Markup {
 /// One of the banners over a tenant's pages, with the way out of it.
 pub fn banner(of: &Banner, chrome: &Chrome) -> Markup {
     match of {
-        Banner::Sandbox => html! {
-            div class="banner" role="note" {
-                span class="banner-shape" { (Tone::Needs.shape()) }
-                span class="banner-text" {
-                    b { "Sandbox." } " Zoho Books and Twilio are stand-ins here: nobody is written to. "
-                    "To leave it, start ml-connector without the sandbox addresses."
-                }
-            }
-        },
+        Banner::Sandbox => sandbox(),
         Banner::Suspended { why } => html! {
             div class="banner stopped" role="note" {
                 span class="banner-shape" { (Tone::Held.shape()) }
@@ -73,5 +65,18 @@ pub fn banner(of: &Banner, chrome: &Chrome) -> Markup {
                 }
             }
         },
+    }
+}
+
+/// The banner of an instance whose providers are stand-ins.
+pub fn sandbox() -> Markup {
+    html! {
+        div class="banner" role="note" {
+            span class="banner-shape" { (Tone::Needs.shape()) }
+            span class="banner-text" {
+                b { "Sandbox." } " Zoho Books and Twilio are stand-ins here: nobody is written to. "
+                "To leave it, start ml-connector without the sandbox addresses."
+            }
+        }
     }
 }

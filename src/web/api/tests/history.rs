@@ -167,9 +167,11 @@ async fn send_and_be_refused(house: &House, tenant: &Tenant, id: DeliveryId) {
             started_at: now,
             lease_until: now + chrono::TimeDelta::seconds(60),
         },
-        address: delivery.address,
+        to: delivery.to().to_owned(),
         text_hash: delivery.text_hash,
         lease_owner: "test".to_owned(),
+        hours: None,
+        zone: store.tenant().await.unwrap().unwrap().zone,
         now,
     };
     assert_eq!(store.claim(claim).await.unwrap(), ClaimResult::Claimed);

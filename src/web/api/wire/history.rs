@@ -176,13 +176,17 @@ pub struct Delivery {
     pub state: &'static str,
     /// Why it is in this state, in words.
     pub reason: Option<String>,
-    /// What it waits for: `stopped`, `no_connection`, `broken`, `suspended` or `person`.
+    /// What it waits for: `stopped`, `no_connection`, `broken`, `suspended`, `rehearsal`,
+    /// `own_number`, `hours` or `person`.
     pub hold: Option<&'static str>,
     pub channel: &'static str,
     /// `null` when no address could be found.
     pub to: Option<String>,
     /// Whom it goes to, in words.
     pub recipient: Option<String>,
+    /// In a rehearsal `to` and `recipient` are whom it was meant for; `null` when it is none.
+    pub rehearsal: Option<Rehearsal>,
+    /// As sent: in a rehearsal with the mark of whom it was meant for.
     pub body: String,
     #[schema(value_type = String)]
     pub rule_id: RuleId,
@@ -205,9 +209,19 @@ pub struct Delivery {
     pub updated_at: DateTime<Utc>,
 }
 
+/// A message that went to the owner instead.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Rehearsal {
+    /// The owner's own number; `null` while none is confirmed.
+    pub to: Option<String>,
+}
+
 impl From<delivery::Delivery> for Delivery {
     fn from(d: delivery::Delivery) -> Self {
         Self {
+            rehearsal: d.is_rehearsal.then(|| Rehearsal {
+                to: some(d.rehearsal_to),
+            }),
             id: d.id,
             event: d.id.event,
             state: d.state.as_str(),

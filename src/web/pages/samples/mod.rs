@@ -1,6 +1,7 @@
 //! Made-up values for every page: empty, one, many, hostile. Tests render them all, and
 //! `examples/render_pages.rs` writes them to files to be looked at.
 
+mod account;
 mod connections;
 mod event;
 mod history;
@@ -12,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::domain::user::Role;
-use crate::web::chrome::{Banner, Chrome, Section};
+use crate::web::chrome::{AccountChrome, Banner, Chrome, Place, Section};
 use crate::web::form::FormState;
 use crate::web::pages::error::ErrorPage;
 
@@ -29,6 +30,7 @@ pub struct Sample {
 /// Every page in each of its variants.
 pub fn all() -> Vec<Sample> {
     let mut samples = Vec::new();
+    account::add(&mut samples);
     overview::add(&mut samples);
     history::add(&mut samples);
     event::add(&mut samples);
@@ -91,6 +93,29 @@ fn hostile_chrome(section: Section) -> Chrome {
             },
         ],
         ..chrome(section)
+    }
+}
+
+fn account_chrome(section: Place) -> AccountChrome {
+    AccountChrome {
+        user_name: "Ada Lindqvist".into(),
+        email: "ada@northwind.example".into(),
+        is_operator: false,
+        csrf: "csrf-token".into(),
+        section,
+        flash: None,
+        is_sandboxed: false,
+        now: now(),
+    }
+}
+
+fn hostile_account_chrome(section: Place) -> AccountChrome {
+    AccountChrome {
+        user_name: HOSTILE.into(),
+        email: HOSTILE.into(),
+        is_operator: true,
+        is_sandboxed: true,
+        ..account_chrome(section)
     }
 }
 

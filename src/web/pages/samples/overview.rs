@@ -1,4 +1,4 @@
-//! Samples of sign-in, set-up, the tenant picker, Overview and Settings.
+//! Samples of Overview and Settings.
 
 use chrono::{TimeDelta, Timelike};
 use uuid::Uuid;
@@ -7,8 +7,6 @@ use super::{HOSTILE, Sample, ago, chrome, form, hostile_chrome, now, push};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::EventId;
 use crate::web::chrome::{Banner, Chrome, Flash, FlashKind, Section};
-use crate::web::form::FormState;
-use crate::web::pages::account::{SetUpPage, SignInPage, TenantLine, TenantsPage};
 use crate::web::pages::overview::{
     ConnectionLine, Counts, NeedLine, OverviewPage, OverviewView, SetUpStep,
 };
@@ -17,7 +15,6 @@ use crate::web::ui::bars::Hour;
 use crate::web::ui::tone::Tone;
 
 pub(super) fn add(to: &mut Vec<Sample>) {
-    accounts(to);
     push(to, "overview-empty", &overview_empty());
     push(to, "overview-folded", &overview_folded());
     push(to, "overview-many", &overview_many());
@@ -34,75 +31,6 @@ pub(super) fn add(to: &mut Vec<Sample>) {
         to,
         "settings-hostile",
         &settings(hostile_chrome(Section::Settings), HOSTILE),
-    );
-}
-fn accounts(to: &mut Vec<Sample>) {
-    let sign_in = |form: FormState, flash: Option<Flash>| SignInPage {
-        csrf: "csrf-token".into(),
-        form,
-        next: "/t/northwind/history".into(),
-        flash,
-    };
-    push(to, "sign-in", &sign_in(FormState::new(), None));
-    let mut wrong = form(&[("email", HOSTILE)]);
-    wrong.refuse_all("E-mail and password do not fit together.");
-    let signed_out = Flash {
-        kind: FlashKind::Done,
-        sentence: "You are signed out.".into(),
-    };
-    push(to, "sign-in-hostile", &sign_in(wrong, Some(signed_out)));
-    let set_up = |form: FormState| SetUpPage {
-        csrf: "csrf-token".into(),
-        form,
-        countries: countries(),
-        zones: zones(),
-        currencies: currencies(),
-    };
-    push(
-        to,
-        "set-up",
-        &set_up(form(&[
-            ("country", "DE"),
-            ("zone", "Europe/Berlin"),
-            ("currency", "EUR"),
-        ])),
-    );
-    let mut refused = form(&[("company", HOSTILE), ("country", "DE")]);
-    refused.refuse(
-        "code",
-        "This is not the code that serve printed when it started.",
-    );
-    refused.refuse("password", "Use at least 12 characters.");
-    push(to, "set-up-hostile", &set_up(refused));
-    let tenants = |tenants, is_operator| TenantsPage {
-        csrf: "csrf-token".into(),
-        user_name: "Ada Lindqvist".into(),
-        is_operator,
-        tenants,
-    };
-    let line = |name: &str, role: &str, needs_you| TenantLine {
-        name: name.into(),
-        slug: "northwind".into(),
-        role: role.into(),
-        needs_you,
-    };
-    push(to, "tenants-empty", &tenants(Vec::new(), true));
-    push(
-        to,
-        "tenants-many",
-        &tenants(
-            vec![
-                line("Northwind Paper", "Owner", 2),
-                line("Harbour Light Trading", "Editor", 0),
-                line("Sato Shokai", "Operator", 1),
-            ],
-            true,
-        ),
-    );
-    push(
-        to,
-        "tenants-hostile",
-        &tenants(vec![line(HOSTILE, HOSTILE, 1)], false),
     );
 }
 

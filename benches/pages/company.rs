@@ -1,0 +1,130 @@
+//! A company with a long history: one message in ten events or so.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use ml_connector::app::App;
+use ml_connector::app::accounts::{CreatedTenant, TenantInput};
+use ml_connector::app::connections::TwilioInput;
+use ml_connector::app::rules::RuleSwitches;
+use ml_connector::domain::actor::Actor;
+use ml_connector::domain::clock::Clock;
+use ml_connector::sandbox::SandboxHandle;
+use ml_connector::sandbox::samples::{self, Generator};
+use ml_connector::sandbox::twilio::NewAccount;
+use ml_connector::zoho::secret::WebhookSecret;
+use ml_connector::zoho::webhook;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
+pub(crate) const EMAIL: &str = "owner@pages.example";
+pub(crate) const PASSWORD: &str = "seven quiet otters 42 knit";
+
+const NUMBER: &str = "+15005550006";
+
+/// Webhooks under way at once.
+const AT_ONCE: usize = 32;
+
+/// How long everything may take to be told.
+const PATIENCE: Duration = Duration::from_mins(30);
+
+pub(crate) struct Company {
+    pub(crate) made: CreatedTenant,
+    secret: WebhookSecret,
+}
+
+impl Company {
+    pub(crate) async fn found(app: &App, sandbox: &SandboxHandle) -> Result<Self> {
+        let made = app
+            .create_tenant(TenantInput {
+                name: "Pages Ltd".to_owned(),
+                owner_email: EMAIL.to_owned(),
+                password: SecretString::from(PASSWORD),
+                country: "US".to_owned(),
+                zone: "America/New_York".to_owned(),
+                currency: "USD".to_owned(),
+                is_rehearsal: false,
+                hours: None,
+            })
+            .await?;
+        let account = NewAccount {
+            numbers: vec![NUMBER.to_owned()],
+            ..NewAccount::default()
+        };
+        let account = sandbox.twilio().register(account)?;
+        let actor = Actor::operator();
+        let twilio = TwilioInput {
+            account_sid: account.account_sid,
+            auth_token: Some(SecretString::from(account.auth_token)),
+            from: NUMBER.to_owned(),
+            ..TwilioInput::default()
+        };
+        app.connect_twilio(made.id, twilio, &actor).await?;
+        for (name, event_type, least) in [
+            ("Big invoices", "invoice.sent", "8000"),
+            ("Big payments", "payment.received", "5000"),
+        ] {
+            let rule = json!({
+                "name": name, "event_type": event_type, "channel": "sms",
+                "conditions": { "all": [{
+                    "field": if event_type == "invoice.sent" { "total" } else { "amount" },
+                    "op": "gte", "value": least,
+                }] },
+                "recipient": { "kind": "fixed", "address": "+12025550199" },
+                "template": { "body": "{{ customer_name }}: {{ date|date }}" },
+            });
+            app.create_rule(made.id, &rule, RuleSwitches::default(), &actor)
+                .await?;
+        }
+        let secret = WebhookSecret::parse(made.hook_secret.expose_secret())
+            .map_err(|e| anyhow::anyhow!("{e}"))?;
+        Ok(Self { made, secret })
+    }
+
+    /// Signed webhooks over HTTP, made as they go out.
+    pub(crate) async fn live_through(
+        &self,
+        events: usize,
+        client: &reqwest::Client,
+        clock: &dyn Clock,
+    ) -> Result<()> {
+        let mut generator = Generator::seeded(7);
+        let bodies = std::iter::repeat_with(|| {
+            let document = generator.any(clock.now());
+            samples::to_body(&document, false)
+        });
+        stream::iter(bodies.take(events))
+            .map(|body| async move {
+                let kind = "application/json";
+                let signature = webhook::sign(&self.secret, "", Some(kind), &body);
+                let answer = client
+                    .post(&self.made.hook_url)
+                    .header("content-type", kind)
+                    .header(webhook::SIGNATURE_HEADER, signature)
+                    .body(body)
+                    .send()
+                    .await
+                    .context("a webhook was not answered")?;
+                if !answer.status().is_success() {
+                    bail!("a webhook was refused: {}", answer.status());
+                }
+                Ok(())
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    /// Waits until nothing is due.
+    pub(crate) async fn settle(&self, app: &App) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        while app.requeue().await? > 0 {
+            if Instant::now() > end {
+                bail!("the history does not settle");
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Ok(())
+    }
+}

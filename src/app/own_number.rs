@@ -1,0 +1,234 @@
+//! A person's own number: shown to be theirs by a code that the tenant's Twilio sends there. In
+//! rehearsal, messages go to the first owner's.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use rand::RngExt as _;
+use serde::{Deserialize, Serialize};
+
+use super::{App, AppError};
+use crate::brakes::Admission;
+use crate::crypto::token::{self, TokenDigest};
+use crate::domain::actor::Actor;
+use crate::domain::connection::ConnectionState;
+use crate::domain::delivery::{Channel, Hold};
+use crate::domain::ids::{TenantId, UserId};
+use crate::domain::phone::{CountryCode, E164, to_e164};
+use crate::store::{PhoneCode, TenantStore, User};
+use crate::twilio::codes;
+use crate::twilio::error::SendFailure;
+use crate::twilio::messages::{CallTime, NewMessage};
+
+/// How long a code is valid.
+const VALID: TimeDelta = TimeDelta::minutes(10);
+
+/// How many codes a person may have in an hour.
+const CODES_AN_HOUR: i64 = 5;
+
+/// How long the call may take; somebody waits for the page.
+const CALL: Duration = Duration::from_secs(10);
+
+/// What the page about one's own number shows.
+#[derive(Debug, Clone)]
+pub struct OwnNumber {
+    pub confirmed: Option<E164>,
+    /// Where a code was sent that is still to be typed.
+    pub pending: Option<E164>,
+    /// Why no code can be sent, in words.
+    pub obstacle: Option<String>,
+    /// Where rehearsals of this tenant go.
+    pub rehearsals_to: Option<E164>,
+}
+
+/// What belongs to a code that was sent.
+#[derive(Serialize, Deserialize)]
+struct Detail {
+    phone: String,
+    salt: String,
+}
+
+impl App {
+    /// A person's own number, as seen from a tenant.
+    pub async fn own_number(&self, tenant: TenantId, user: &User) -> Result<OwnNumber, AppError> {
+        let store = self.tenant(tenant);
+        let code = self
+            .store()
+            .platform()
+            .phone_code(user.id, self.now())
+            .await?;
+        Ok(OwnNumber {
+            confirmed: user.phone.as_deref().and_then(E164::from_stored),
+            pending: code.as_ref().and_then(number_of),
+            obstacle: self.code_obstacle(&store).await?,
+            rehearsals_to: store.rehearsal_number().await?,
+        })
+    }
+
+    /// Sends a code to a number, through the tenant's own Twilio.
+    pub async fn send_number_code(
+        &self,
+        tenant: TenantId,
+        user: &User,
+        typed: &str,
+    ) -> Result<E164, AppError> {
+        let store = self.tenant(tenant);
+        let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+        let country = CountryCode::parse(&row.country).ok();
+        let number = to_e164(typed, country)
+            .map_err(|e| AppError::field("phone", format!("This number {e}")))?;
+        if let Some(why) = self.code_obstacle(&store).await? {
+            return Err(AppError::Conflict(why));
+        }
+        if let Some(why) = store.suppression(Channel::Sms, number.as_str()).await? {
+            let message = format!("This number must not be written to: {why}");
+            return Err(AppError::field("phone", message));
+        }
+        let (platform, now) = (self.store().platform(), self.now());
+        let name = format!("phone:{}", user.id);
+        let hour_ago = now - TimeDelta::hours(1);
+        if !platform
+            .count_try(name, CODES_AN_HOUR, hour_ago, now)
+            .await?
+        {
+            let message = "You had five codes within an hour; ask for the next one later";
+            return Err(AppError::field("phone", message));
+        }
+        let code = format!("{:06}", rand::rng().random_range(0..1_000_000));
+        let salt = token::hook();
+        let detail = Detail {
+            phone: number.to_string(),
+            salt,
+        };
+        let kept = PhoneCode {
+            hash: hash(user.id, &detail, &code).as_bytes().to_vec(),
+            detail: serde_json::to_string(&detail).unwrap_or_default(),
+            expires_at: now + VALID,
+        };
+        platform.keep_phone_code(user.id, kept, now).await?;
+        let text = format!(
+            "{code} is your code for {}. It is valid for 10 minutes. If you did not ask for it, do \
+             nothing.",
+            row.name
+        );
+        self.send_apart(&store, &number, &text).await?;
+        Ok(number)
+    }
+
+    /// Takes the code that somebody typed; what waited for the number goes on.
+    pub async fn confirm_number(
+        &self,
+        tenant: TenantId,
+        user: &User,
+        typed: &str,
+        actor: &Actor,
+    ) -> Result<E164, AppError> {
+        let (platform, now) = (self.store().platform(), self.now());
+        let digits: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
+        let Some(kept) = platform.try_phone_code(user.id, now).await? else {
+            let message = "No code is valid any more; have a new one sent";
+            return Err(AppError::field("code", message));
+        };
+        let (Ok(detail), Some(number)) = (
+            serde_json::from_str::<Detail>(&kept.detail),
+            number_of(&kept),
+        ) else {
+            return Err(AppError::field("code", "Have a new code sent"));
+        };
+        let shown = hash(user.id, &detail, &digits);
+        let stored = <[u8; 32]>::try_from(kept.hash.as_slice()).map(TokenDigest::from_stored);
+        if stored.ok() != Some(shown) {
+            let message = "This is not the code that was sent; look again";
+            return Err(AppError::field("code", message));
+        }
+        let store = self.tenant(tenant);
+        let confirmed = store.confirm_phone(user.id, kept.hash, number.clone(), actor.clone(), now);
+        if !confirmed.await? {
+            return Err(AppError::field("code", "This code was used already"));
+        }
+        let sentence = "Released: an owner has confirmed their own number";
+        for member in platform.memberships(user.id).await? {
+            self.release(member.tenant.id, vec![Hold::OwnNumber], sentence)
+                .await?;
+        }
+        Ok(number)
+    }
+
+    /// Why no code can be sent through this tenant's Twilio, in words.
+    async fn code_obstacle(&self, store: &TenantStore) -> Result<Option<String>, AppError> {
+        let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+        let why = if row.is_suspended {
+            "This account is suspended, so nothing is sent"
+        } else if row.stopped.is_some() {
+            "All sending is stopped. Resume it on the Overview first"
+        } else {
+            match self.twilio_of(store).await? {
+                None => "Connect Twilio first: the code is sent with your account",
+                Some((c, _)) if c.state == ConnectionState::Broken => {
+                    "Twilio refused the credentials. Enter them again under Connections first"
+                }
+                Some((_, access)) if access.sender("").is_none() => {
+                    "Choose a number or a Messaging Service to send from, under Connections"
+                }
+                Some(_) => return Ok(None),
+            }
+        };
+        Ok(Some(why.to_owned()))
+    }
+
+    /// Sends a text that is no delivery: it is about nothing in the books.
+    async fn send_apart(
+        &self,
+        store: &TenantStore,
+        number: &E164,
+        text: &str,
+    ) -> Result<(), AppError> {
+        let busy = || {
+            let why = "Twilio is busy just now; try again in a minute";
+            AppError::Conflict(why.to_owned())
+        };
+        let (connection, access) = self.twilio_of(store).await?.ok_or_else(busy)?;
+        let sender = access.sender("").ok_or_else(busy)?;
+        let Admission::Go(permit) = self.parts.brakes.admit(connection.id.uuid()).await else {
+            return Err(busy());
+        };
+        let message = NewMessage {
+            to: number.as_str(),
+            sender: sender.as_twilio(),
+            body: text,
+            status_callback: None,
+            validity_period: VALID.to_std().ok(),
+        };
+        let sent = self
+            .parts
+            .twilio
+            .create(&access.account, &message, CallTime::of(CALL))
+            .await;
+        super::outcome::Verdict::of(&sent).tell(permit).await;
+        let Err(error) = sent else { return Ok(()) };
+        match &error.kind {
+            // It may be on its way; whoever gets none asks again.
+            SendFailure::Ambiguous { .. } => Ok(()),
+            SendFailure::Refused(_) => {
+                let code = error.code().unwrap_or_default();
+                let why = codes::sentence(code, &number.masked(), None);
+                Err(AppError::field("phone", why))
+            }
+            SendFailure::Credentials(_) => {
+                let why = "Twilio refused the credentials. Check them under Connections";
+                Err(AppError::Conflict(why.to_owned()))
+            }
+            _ => Err(busy()),
+        }
+    }
+}
+
+fn number_of(code: &PhoneCode) -> Option<E164> {
+    let detail: Detail = serde_json::from_str(&code.detail).ok()?;
+    E164::from_stored(&detail.phone)
+}
+
+/// The code is short, so its hash is of this person, this number and a salt.
+fn hash(user: UserId, detail: &Detail, code: &str) -> TokenDigest {
+    TokenDigest::of(&format!("{user}:{}:{}:{code}", detail.phone, detail.salt))
+}

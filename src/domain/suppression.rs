@@ -1,0 +1,72 @@
+//! Suppressions: addresses that must not be written to.
+//!
+//! An address may be suppressed for several reasons at once, each of which is lifted on its own: a
+//! person's START takes back their STOP, never what somebody here decided.
+
+use chrono::{DateTime, Utc};
+
+use super::delivery::Channel;
+use super::ids::SuppressionId;
+
+/// Who or what wanted it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The recipient wrote STOP.
+    Stop,
+    /// The provider says that the recipient has opted out (Twilio's 21610).
+    Provider,
+    /// The address does not exist, or no longer.
+    Bounce,
+    /// Somebody of the tenant.
+    Hand,
+}
+
+impl Source {
+    /// Every source.
+    pub const ALL: [Self; 4] = [Self::Stop, Self::Provider, Self::Bounce, Self::Hand];
+
+    /// The stable text, as stored and shown by the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Provider => "provider",
+            Self::Bounce => "bounce",
+            Self::Hand => "hand",
+        }
+    }
+
+    /// A clerk's words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Stop => "Wrote STOP",
+            Self::Provider => "Opted out at Twilio",
+            Self::Bounce => "Bounced",
+            Self::Hand => "By hand",
+        }
+    }
+
+    /// Reads the stable text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.as_str() == text)
+    }
+
+    /// The recipient's own wish: only they can take it back at Twilio, by writing START.
+    pub const fn is_own_wish(self) -> bool {
+        matches!(self, Self::Stop | Self::Provider)
+    }
+}
+
+/// One reason why an address must not be written to.
+#[derive(Debug, Clone)]
+pub struct Suppression {
+    pub id: SuppressionId,
+    pub channel: Channel,
+    /// Normalised.
+    pub address: String,
+    pub source: Source,
+    /// In words.
+    pub reason: String,
+    /// Who added it by hand; empty otherwise.
+    pub created_by: String,
+    pub created_at: DateTime<Utc>,
+}

@@ -1,0 +1,169 @@
+//! The rehearsal: everything happens, and nobody but the owner hears of it.
+
+use ml_connector::domain::actor::Actor;
+use ml_connector::sandbox::samples::Standing;
+use ml_connector::sandbox::twilio::{Fault, FaultKind, FaultOrder, Message};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::harness::company::invoice;
+use crate::harness::{Company, TestApp};
+
+/// The owner's own number.
+const OWN: &str = "+16175550199";
+
+impl Company<'_> {
+    async fn rehearse(&self) {
+        let amy = Actor::named("amy");
+        let begun = self.app.app().rehearse(self.id, &amy).await;
+        begun.unwrap();
+    }
+
+    async fn go_live(&self) {
+        let amy = Actor::named("amy");
+        self.app.app().go_live(self.id, &amy).await.unwrap();
+    }
+
+    /// The owner shows by a code that a number is theirs.
+    async fn confirm_own_number(&self) {
+        let app = self.app.app();
+        let user = app.store().platform().user_by_email(&self.email).await;
+        let user = user.unwrap().unwrap();
+        app.send_number_code(self.id, &user, OWN).await.unwrap();
+        let code = self.messages().last().unwrap().body[..6].to_owned();
+        let amy = Actor::named("amy");
+        app.confirm_number(self.id, &user, &code, &amy)
+            .await
+            .unwrap();
+    }
+
+    /// What was sent to whom, without codes.
+    fn told_whom(&self) -> Vec<(String, String)> {
+        let is_code = |m: &Message| m.body.contains("is your code for");
+        let messages = self.messages().into_iter().filter(|m| !is_code(m));
+        messages.map(|m| (m.to, m.body)).collect()
+    }
+
+    async fn first_delivery(&self, event: &str) -> Value {
+        self.event(event).await["deliveries"][0].clone()
+    }
+
+    async fn replay_message(&self, delivery: &Value) -> Value {
+        let path = format!("/deliveries/{}/replays", delivery["id"].as_str().unwrap());
+        let answer = self.api(Method::POST, &path, Some(json!({}))).await;
+        let status = answer.status();
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!(status, StatusCode::CREATED, "{body:#}");
+        body
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_rehearsal_the_owner_reads_what_the_contact_would() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.rehearse().await;
+    acme.rule("invoice.sent", "Hello").await;
+    let event = acme.told("", &invoice(1, Standing::Sent, app.now())).await;
+    app.run_due_jobs().await;
+    let held = acme.first_delivery(&event).await;
+    assert_eq!(held["state"], "held", "{held:#}");
+    assert_eq!(
+        held["reason"],
+        "Confirm your own number: in rehearsal messages go to you"
+    );
+    let contact = held["to"].as_str().unwrap().to_owned();
+    assert_ne!(contact, OWN);
+
+    acme.confirm_own_number().await;
+    app.run_due_jobs().await;
+    let sent = acme.first_delivery(&event).await;
+    assert_eq!(sent["state"], "delivered", "{sent:#}");
+    assert_eq!(sent["to"], contact.as_str());
+    assert_eq!(sent["rehearsal"]["to"], OWN);
+    let told = acme.told_whom();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].0, OWN);
+    let mark = format!(", {contact}] Hello");
+    assert!(
+        told[0].1.starts_with("[would go to ") && told[0].1.ends_with(&mark),
+        "{}",
+        told[0].1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rehearsal_stays_one_and_its_replay_when_live_goes_to_the_contact_unmarked() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.rehearse().await;
+    acme.rule("invoice.sent", "Hello").await;
+    let event = acme.told("", &invoice(1, Standing::Sent, app.now())).await;
+    app.run_due_jobs().await;
+    acme.go_live().await;
+    app.run_due_jobs().await;
+    assert!(acme.told_whom().is_empty(), "going live sends no rehearsal");
+    acme.confirm_own_number().await;
+    app.run_due_jobs().await;
+    let rehearsed = acme.first_delivery(&event).await;
+    let contact = rehearsed["to"].as_str().unwrap().to_owned();
+    assert_eq!(acme.told_whom().len(), 1);
+    assert_eq!(acme.told_whom()[0].0, OWN, "a rehearsal, even when live");
+
+    acme.replay_message(&rehearsed).await;
+    app.run_due_jobs().await;
+    let told = acme.told_whom();
+    assert_eq!(told.last().unwrap(), &(contact.clone(), "Hello".to_owned()));
+
+    acme.rehearse().await;
+    let story = acme.event(&event).await;
+    let live = &story["deliveries"][1];
+    assert_eq!(live["rehearsal"], Value::Null, "{live:#}");
+    acme.replay_message(live).await;
+    app.run_due_jobs().await;
+    let told = acme.told_whom();
+    assert_eq!(told.len(), 3);
+    assert_eq!(told[2].0, OWN);
+    assert!(told[2].1.starts_with("[would go to "), "{}", told[2].1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn back_in_rehearsal_what_was_live_waits_for_going_live() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.rule("invoice.sent", "Hello").await;
+    let event = acme.told("", &invoice(1, Standing::Sent, app.now())).await;
+    let amy = Actor::named("amy");
+    app.app().stop_sending(acme.id, &amy).await.unwrap();
+    app.run_due_jobs().await;
+    acme.rehearse().await;
+    app.app().resume_sending(acme.id, &amy).await.unwrap();
+    app.run_due_jobs().await;
+    let held = acme.first_delivery(&event).await;
+    assert_eq!(held["state"], "held", "{held:#}");
+    let reason = held["reason"].as_str().unwrap();
+    assert!(reason.contains("before the rehearsal began"), "{reason}");
+    assert!(acme.messages().is_empty());
+    acme.go_live().await;
+    app.run_due_jobs().await;
+    assert_eq!(acme.told_whom().len(), 1);
+    assert_eq!(acme.told_whom()[0].1, "Hello");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_rehearsal_is_looked_for_at_the_owners_number() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.rehearse().await;
+    acme.confirm_own_number().await;
+    acme.rule("invoice.sent", "Hello").await;
+    let lost = FaultOrder::once(Fault::new(FaultKind::DropAfter));
+    app.sandbox.twilio().next(lost).unwrap();
+    let event = acme.told("", &invoice(1, Standing::Sent, app.now())).await;
+    app.run_due_jobs().await;
+    app.advance(chrono::TimeDelta::seconds(60));
+    app.run_due_jobs().await;
+    let found = acme.first_delivery(&event).await;
+    assert_eq!(acme.told_whom().len(), 1, "{found:#}");
+    assert_eq!(found["state"], "delivered", "{found:#}");
+}
