@@ -163,7 +163,8 @@ impl App {
             channel: Channel::Sms,
             address,
             recipient: reached.name,
-            is_to_contact: matches!(rule.definition.recipient, Recipient::Contact),
+            is_to_contact: matches!(rule.definition.recipient, Recipient::Contact)
+                && matter.event.source != EventSource::Test,
             is_rehearsal: false,
             rehearsal_to: String::new(),
             sender,

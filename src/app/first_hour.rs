@@ -88,7 +88,7 @@ impl App {
         }
         Ok(Some(FirstHour {
             is_connected,
-            has_own_number: store.has_own_number().await?,
+            has_own_number: store.rehearsal_number().await?.is_some(),
             is_knocked_at: is_heard || !store.rejected(1).await?.is_empty(),
             is_heard,
             is_tested: store.has_test_event().await?,

@@ -191,15 +191,6 @@ impl TenantStore {
         Ok(row.is_some())
     }
 
-    /// Whether an owner has shown that a number is theirs.
-    pub async fn has_own_number(&self) -> Result<bool, StoreError> {
-        let any = "SELECT users.id FROM members JOIN users ON users.id = members.user_id \
-                   WHERE members.tenant_id = $1 AND members.role = 'owner' \
-                   AND users.phone_confirmed_at IS NOT NULL LIMIT 1";
-        let row = sql::one(self.db(), any, values![self.id.uuid()]).await?;
-        Ok(row.is_some())
-    }
-
     async fn number(&self, query: &str, bound: Vec<Value>) -> Result<u64, StoreError> {
         let row = sql::one(self.db(), query, bound).await?;
         let n: i64 = row.map(|r| r.get("n")).transpose()?.unwrap_or(0);

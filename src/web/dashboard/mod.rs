@@ -5,6 +5,7 @@ mod attempts;
 mod books;
 mod connections;
 pub mod cookies;
+pub mod doors;
 pub mod error;
 mod event;
 mod event_view;
@@ -23,11 +24,10 @@ mod setup;
 mod tests;
 
 use actix_web::middleware::from_fn;
-use actix_web::web::{self, ServiceConfig, get, post};
+use actix_web::web::{self, ServiceConfig};
 
 use self::attempts::Attempts;
 use self::error::PageError;
-use crate::app::books::consent::CALLBACK_PATH;
 use crate::app::{App, AppError};
 use crate::crypto::token::SetupCode;
 
@@ -60,74 +60,11 @@ impl Setup {
 /// The dashboard's addresses. They must come last: whatever no other room answers is a page that
 /// is not found.
 pub fn routes(config: &mut ServiceConfig) {
-    let tenant = web::scope("/t/{tenant}")
-        .route("", get().to(overview::canonical))
-        .route("/", get().to(overview::show))
-        .route("/stop-switch", post().to(overview::switch))
-        .route("/checklist", post().to(first_hour::fold))
-        .route("/history", get().to(history::show))
-        .route("/rejected", get().to(history::rejected))
-        .route("/events/{event}", get().to(event::show))
-        .route("/events/{event}/replays", post().to(event::replay))
-        .service(
-            web::scope("/deliveries/{delivery}")
-                .route("/replays/new", get().to(event::ask))
-                .route("/replays", post().to(event::replay_delivery))
-                .route("/arrival", post().to(event::arrival))
-                .route("/resending", post().to(event::resending))
-                .route("/cancellation", post().to(event::cancellation)),
-        )
-        .route("/rules", get().to(rules::list))
-        .route("/rules", post().to(rules::create))
-        .route("/rules/new", get().to(rules::new))
-        .service(
-            web::scope("/rules/{rule}")
-                .route("", get().to(rules::edit))
-                .route("", post().to(rules::update))
-                .route("/activation", post().to(rules::activation))
-                .route("/position", post().to(rules::position))
-                .route("/deletion/new", get().to(rules::ask_deletion))
-                .route("/deletion", post().to(rules::deletion)),
-        )
-        .route("/connections", get().to(connections::show))
-        .route("/connections/hook", post().to(connections::hook))
-        .service(
-            web::scope("/connections/set-up")
-                .route("", get().to(first_hour::show))
-                .route("/requests", get().to(first_hour::list))
-                .route("/tests", post().to(first_hour::test)),
-        )
-        .route("/connections/twilio", post().to(connections::twilio))
-        .service(
-            web::scope("/connections/books")
-                .route("", post().to(books::connect))
-                .route("/consent", post().to(books::begin))
-                .route("/disconnection/new", get().to(books::ask_disconnection))
-                .route("/disconnection", post().to(books::disconnect)),
-        )
-        .route(
-            "/connections/{connection}/secret",
-            post().to(connections::secret),
-        )
-        .route(
-            "/connections/{connection}/checks",
-            post().to(connections::check),
-        )
-        .route("/settings", get().to(settings::show))
-        .route("/settings", post().to(settings::save));
+    let tenant = doors::tenant(web::scope("/t/{tenant}"));
+    let all = doors::outside(web::scope("")).service(tenant);
     config.service(
-        web::scope("")
-            .wrap(from_fn(error::show))
-            .route("/", get().to(session::landing))
-            .route("/sign-in", get().to(session::show))
-            .route("/sign-in", post().to(session::sign_in))
-            .route("/sign-out", post().to(session::sign_out))
-            .route("/setup", get().to(setup::show))
-            .route("/setup", post().to(setup::make))
-            .route("/tenants", get().to(session::tenants))
-            .route(CALLBACK_PATH, get().to(books::callback))
-            .service(tenant)
-            .default_service(web::to(nothing)),
+        all.default_service(web::to(nothing))
+            .wrap(from_fn(error::show)),
     );
 }
 
