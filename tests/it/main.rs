@@ -24,5 +24,8 @@ mod schema;
 mod secrets;
 mod story;
 mod suspension;
+mod tenancy;
 #[path = "../chaos/verdict.rs"]
 mod verdict;
+mod walk;
+mod web_security;
