@@ -41,6 +41,7 @@ ALTER TABLE audit_entries ADD COLUMN address text NOT NULL DEFAULT '';
 ALTER TABLE deliveries ADD COLUMN is_rehearsal boolean NOT NULL DEFAULT FALSE;
 ALTER TABLE deliveries ADD COLUMN rehearsal_to text NOT NULL DEFAULT '';
 ALTER TABLE deliveries ADD COLUMN is_to_contact boolean NOT NULL DEFAULT FALSE;
+CREATE INDEX events_test ON events (tenant_id, id) WHERE source = 'test';
 
 CREATE TABLE suppressions_by_source (
     id {id} NOT NULL UNIQUE,
@@ -141,6 +142,7 @@ DROP TABLE throttles;
 DROP TABLE recovery_codes;
 DROP TABLE second_factors;
 DROP TABLE user_tokens;
+DROP INDEX events_test;
 CREATE TABLE suppressions_by_address (
     tenant_id {id} NOT NULL,
     channel text NOT NULL,

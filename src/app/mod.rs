@@ -10,6 +10,7 @@ pub mod deletion;
 pub mod deliver;
 mod equals;
 mod error;
+pub mod first_hour;
 pub mod health_report;
 pub mod history;
 pub mod ingest;

@@ -11,6 +11,7 @@ mod browser;
 mod chaos_verdict;
 mod crash;
 mod deploy;
+mod first_hour;
 mod harness;
 mod hooks;
 mod hostile;
@@ -24,5 +25,8 @@ mod schema;
 mod secrets;
 mod story;
 mod suspension;
+mod tenancy;
 #[path = "../chaos/verdict.rs"]
 mod verdict;
+mod walk;
+mod web_security;

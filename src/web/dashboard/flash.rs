@@ -63,10 +63,11 @@ pub enum Told {
     LastOwner,
     TokenRevoked,
     Deleted,
+    TestEventSent,
 }
 
 impl Told {
-    const ALL: [Self; 49] = [
+    const ALL: [Self; 50] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -116,6 +117,7 @@ impl Told {
         Self::LastOwner,
         Self::TokenRevoked,
         Self::Deleted,
+        Self::TestEventSent,
     ];
 
     const fn key(self) -> &'static str {
@@ -169,6 +171,7 @@ impl Told {
             Self::LastOwner => "last-owner",
             Self::TokenRevoked => "token-revoked",
             Self::Deleted => "deleted",
+            Self::TestEventSent => "test-event-sent",
         }
     }
 
@@ -176,7 +179,7 @@ impl Told {
         match self {
             Self::SignedOut => "You are signed out.",
             Self::Welcome => {
-                "Company and account are made. Connect Zoho Books and Twilio, then write a rule."
+                "Company and account are made. The steps below lead to the first message."
             }
             Self::Stopped => "All sending is stopped. Messages are held until you resume it.",
             Self::Resumed => "Sending goes on, with the messages that were held.",
@@ -236,6 +239,7 @@ impl Told {
             }
             Self::TokenRevoked => "The token is revoked. Calls with it are refused.",
             Self::Deleted => "The company is deleted. What it had is being removed.",
+            Self::TestEventSent => "The test event is sent. What becomes of it is listed below.",
         }
     }
 
