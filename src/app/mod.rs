@@ -24,11 +24,13 @@ pub mod poll;
 pub mod receipts;
 pub mod rehearsal;
 pub mod replay;
+pub mod replies;
 pub mod requeue;
 pub mod resolve;
 pub mod route;
 pub mod rules;
 pub mod stop;
+pub mod suppressions;
 pub mod suspend;
 #[cfg(test)]
 mod test_house;

@@ -324,14 +324,14 @@ impl TenantStore {
 
 /// A list ordered by id, newest first, with equality filters and one row more than asked, which
 /// tells whether there is another page.
-struct Keyset {
+pub(super) struct Keyset {
     table: &'static str,
     wheres: Vec<String>,
     bound: Vec<Value>,
 }
 
 impl Keyset {
-    fn new(table: &'static str, tenant: TenantId) -> Self {
+    pub(super) fn new(table: &'static str, tenant: TenantId) -> Self {
         Self {
             table,
             wheres: vec!["tenant_id = $1".to_owned()],
@@ -339,7 +339,7 @@ impl Keyset {
         }
     }
 
-    fn equals(&mut self, column: &str, value: Option<String>) {
+    pub(super) fn equals(&mut self, column: &str, value: Option<String>) {
         if let Some(value) = value {
             self.bound.push(value.into());
             self.wheres
@@ -347,7 +347,21 @@ impl Keyset {
         }
     }
 
-    async fn page<T>(
+    /// A text in an expression, whatever its case.
+    pub(super) fn contains(&mut self, expression: &str, text: &str) {
+        let plain = text
+            .to_lowercase()
+            .replace('\\', "\\\\")
+            .replace('%', "\\%")
+            .replace('_', "\\_");
+        self.bound.push(format!("%{plain}%").into());
+        self.wheres.push(format!(
+            "LOWER({expression}) LIKE ${} ESCAPE '\\'",
+            self.bound.len()
+        ));
+    }
+
+    pub(super) async fn page<T>(
         mut self,
         store: &TenantStore,
         cursor: Cursor,

@@ -23,6 +23,7 @@ mod partitions;
 mod platform;
 mod receipts;
 mod rejected;
+mod replies;
 mod route;
 mod rules;
 mod settings;
@@ -56,7 +57,9 @@ pub use own_numbers::PhoneCode;
 pub use platform::{Member, NewTenant, Platform, Session, StoredDataKey, TokenGrant, User};
 pub use receipts::{NewReceipt, ReceiptResult};
 pub use rejected::RejectedRequest;
+pub use replies::NewReply;
 pub use route::{DocumentCommit, RouteCommit, RouteResult, SettledEvent};
+pub use suppressions::{Added, SuppressionFilter};
 
 use crate::domain::ids::TenantId;
 use codec::BodyCodec;
