@@ -27,6 +27,7 @@ pub mod crypto;
 pub mod domain;
 pub mod http;
 pub mod lifecycle;
+pub mod mail;
 pub mod queue;
 pub mod redis;
 pub mod render;

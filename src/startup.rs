@@ -30,6 +30,7 @@ use crate::crypto::vault::{Vault, WrappedKey};
 use crate::domain::clock::SharedClock;
 use crate::domain::ids::new_v7;
 use crate::lifecycle::Lifecycle;
+use crate::mail::Mailer;
 use crate::queue::{JobQueue, MemoryQueue, Nowhere, RedisQueue, Runner, RunnerConfig, unforeseen};
 use crate::redis::Redis;
 use crate::store::lock::{DatabaseLock, LockError};
@@ -115,6 +116,8 @@ pub async fn build(
     }
     let (vault, key_origin) = open_vault(config, &store, clock.now()).await?;
     let redis = open_redis(config, &store).await?;
+    let mailer = Mailer::new(&config.mail, shows_letters(config, &public_url))
+        .context("mail cannot be set up")?;
     let client = http::client().context("the HTTP client cannot be built")?;
     let queue: Arc<dyn JobQueue> = match (&redis, jobs) {
         (Some(redis), _) => Arc::new(RedisQueue::new(redis.clone(), clock.clone(), SHARDS)),
@@ -132,6 +135,7 @@ pub async fn build(
         passwords: Passwords::default(),
         twilio: Twilio::new(client.clone(), config.twilio.sandbox.as_ref()),
         brakes,
+        mailer,
         zoho_tokens: AccessTokens::new(ZohoOAuth::new(client), clock.clone()),
         zoho_sandbox: config.zoho.sandbox.clone(),
         public_url,
@@ -142,6 +146,14 @@ pub async fn build(
         clock,
     });
     Ok(Built { app, key_origin })
+}
+
+/// Letters may be shown in the log only where nobody but this machine reaches the service. `work`
+/// serves no address, so it must be told that the others' is on this machine.
+fn shows_letters(config: &Config, public_url: &PublicUrl) -> bool {
+    let told = config.web.public_url.is_some();
+    let served_here = config.database.url.file().is_some();
+    public_url.is_loopback() && (told || (served_here && config.web.bind.ip().is_loopback()))
 }
 
 /// Brings the schema up to date; an existing `SQLite` file is copied first, and a `PostgreSQL` server

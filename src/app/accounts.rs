@@ -1,4 +1,4 @@
-//! People, tenants and tokens.
+//! People and tenants.
 
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -9,12 +9,12 @@ use crate::crypto::password::NewPassword;
 use crate::crypto::token::{self, NewToken, SetupCode, TokenDigest};
 use crate::domain::actor::Actor;
 use crate::domain::hours::Hours;
-use crate::domain::ids::{ApiTokenId, ConnectionId, TenantId, UserId};
+use crate::domain::ids::{ConnectionId, TenantId, UserId};
 use crate::domain::money::Currency;
 use crate::domain::phone::CountryCode;
 use crate::domain::tenant::{Tenant, slug_from_name};
 use crate::domain::user::Role;
-use crate::store::{Member, NewTenant, Session, StoreError, TokenGrant, User};
+use crate::store::{Member, NewTenant, Session, StoreError, User};
 use crate::zoho::secret::WebhookSecret;
 
 /// How long a sign-in lasts.
@@ -140,6 +140,7 @@ impl App {
             hook_token: hook_token.clone(),
             hook_secret_id: sealed.id,
             hook_secret_sealed: sealed.sealed,
+            actor: Actor::operator(),
         };
         let base = new.tenant.slug.clone();
         for number in 2..1000 {
@@ -160,41 +161,6 @@ impl App {
             "name",
             "too many companies have this name; choose another",
         ))
-    }
-
-    /// Makes a bearer token for the JSON API, shown this once.
-    pub async fn create_token(
-        &self,
-        tenant: TenantId,
-        name: &str,
-        role: Role,
-    ) -> Result<SecretString, AppError> {
-        if self.tenant(tenant).tenant().await?.is_none() {
-            return Err(AppError::NotFound("tenant"));
-        }
-        let NewToken { text, digest } = token::api();
-        let now = self.now();
-        let grant = TokenGrant {
-            id: ApiTokenId::new(now),
-            tenant,
-            name: name.to_owned(),
-            role,
-        };
-        self.store()
-            .platform()
-            .create_token(grant, *digest.as_bytes(), now)
-            .await?;
-        Ok(text)
-    }
-
-    /// What a bearer token allows.
-    pub async fn token_grant(&self, text: &str) -> Result<Option<TokenGrant>, AppError> {
-        let digest = TokenDigest::of(text);
-        Ok(self
-            .store()
-            .platform()
-            .token_grant(*digest.as_bytes(), self.now())
-            .await?)
     }
 
     /// Signs a person in; the cookie's text. A wrong password and an unknown address take as long
@@ -265,8 +231,14 @@ impl App {
         Ok(own)
     }
 
-    /// A person's place in a tenant; `None` is *not found*, for foreign and missing ones alike.
-    pub async fn member(&self, user: &User, slug: &str) -> Result<Option<Member>, AppError> {
+    /// A person's place in a tenant; `None` is *not found*, for foreign and missing ones alike. An
+    /// operator who looks at a tenant of others stands in its security log before they see anything.
+    pub async fn member(
+        &self,
+        user: &User,
+        slug: &str,
+        actor: &Actor,
+    ) -> Result<Option<Member>, AppError> {
         let platform = self.store().platform();
         if let Some(member) = platform.membership(user.id, slug).await? {
             return Ok(Some(member));
@@ -274,8 +246,12 @@ impl App {
         if !user.is_operator {
             return Ok(None);
         }
-        let tenant = platform.tenant_by_slug(slug).await?;
-        Ok(tenant.map(|tenant| Member {
+        let Some(tenant) = platform.tenant_by_slug(slug).await? else {
+            return Ok(None);
+        };
+        let store = self.tenant(tenant.id);
+        store.note_look(actor.clone(), self.now()).await?;
+        Ok(Some(Member {
             tenant,
             role: Role::Viewer,
         }))
@@ -387,7 +363,7 @@ fn read_settings(input: &SettingsInput) -> Result<TypedSettings, Vec<FieldProble
 }
 
 /// An address that could be one: the mail server has the last word.
-fn parse_email(text: &str) -> Result<String, FieldProblem> {
+pub(super) fn parse_email(text: &str) -> Result<String, FieldProblem> {
     let email = text.trim().to_lowercase();
     let shape = email.split_once('@').is_some_and(|(local, domain)| {
         !local.is_empty()

@@ -231,6 +231,19 @@ impl App {
         })
     }
 
+    /// The access that is to be given back when its tenant goes, if there is one that opens.
+    pub(super) async fn books_to_give_back(&self, tenant: TenantId) -> Option<Login> {
+        let store = self.tenant(tenant);
+        let connection = zoho(&store).await.ok()?;
+        self.books_login(&store, &connection).await.ok().flatten()
+    }
+
+    /// Takes an access back at Zoho whose tenant is gone; whether Zoho confirmed it.
+    pub(super) async fn give_back_books(&self, login: &Login) -> bool {
+        self.parts.zoho_tokens.forget(login.connection);
+        self.revoke(login).await
+    }
+
     /// Reads data centre and client, adding a problem for each field that must be changed.
     pub(super) async fn read_client(
         &self,

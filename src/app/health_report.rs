@@ -72,6 +72,7 @@ impl App {
         let mut findings = vec![self.database_finding().await];
         findings.push(self.key_finding());
         findings.push(self.address_finding());
+        findings.push(self.mail_finding().await);
         let mut clocks = Vec::new();
         match self.store().platform().tenants().await {
             Ok(tenants) => {
@@ -175,6 +176,33 @@ impl App {
             ),
             "Set PUBLIC_URL to the https address under which the outside reaches this service.",
         )
+    }
+
+    async fn mail_finding(&self) -> Finding {
+        let subject = "Mail";
+        let mailer = &self.parts.mailer;
+        let Some(host) = mailer.host() else {
+            let says = if mailer.is_log() {
+                "SMTP_URL is not set: letters are written to the log, since only this machine \
+                 reaches the service."
+            } else {
+                "SMTP_URL is not set: no letters leave, so nobody can sign up, reset a password or \
+                 be invited, and owners are not told of trouble."
+            };
+            return Finding::good(subject, says).with_advice(
+                "Set SMTP_URL and MAIL_FROM to a mail server that takes letters from here.",
+            );
+        };
+        match mailer.probe().await {
+            Ok(()) => Finding::good(subject, format!("{host} takes letters from here.")),
+            Err(wrong) => Finding::bad(
+                subject,
+                format!("{host} does not take letters: {wrong}."),
+                "See that SMTP_URL has the right server, port, user and password (with @ written \
+                 as %40), that this machine reaches it (many hosts block port 25: take 465 or \
+                 587), and that it offers TLS.",
+            ),
+        }
     }
 
     async fn tenant_findings(&self, tenant: Tenant) -> (Vec<Finding>, Option<Reading>) {

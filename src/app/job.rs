@@ -14,6 +14,9 @@ pub const ROUTE_ORDER: Kind = Kind::new("route_order");
 /// Move one delivery on: send, look, poll, expire.
 pub const DELIVER: Kind = Kind::new("deliver");
 
+/// Hand over a letter of the service's own.
+pub const SEND_MAIL: Kind = Kind::new("send_mail");
+
 /// A wish to route an event now.
 pub fn route_event(tenant: TenantId, event: EventId, due: DateTime<Utc>) -> Push {
     push(ROUTE_EVENT, tenant, vec![event.uuid()], due)
@@ -34,12 +37,22 @@ pub fn deliver(tenant: TenantId, delivery: DeliveryId, due: DateTime<Utc>) -> Pu
     )
 }
 
+/// A wish to hand over a letter; it takes the turn of the tenant on whose behalf it is.
+pub fn send_mail(tenant: Option<TenantId>, mail: Uuid, due: DateTime<Utc>) -> Push {
+    let turn = tenant.map_or_else(Uuid::nil, TenantId::uuid);
+    Push {
+        job: Job::new(SEND_MAIL, turn, vec![mail]),
+        due,
+    }
+}
+
 /// The job for something that waits in the database.
 pub fn of_due(due: Due, now: DateTime<Utc>) -> Push {
     match due {
         Due::Event(tenant, event) => route_event(tenant, event, now),
         Due::Order(tenant, order) => route_order(tenant, order, now),
         Due::Delivery(tenant, delivery, at) => deliver(tenant, delivery, at),
+        Due::Mail(tenant, mail) => send_mail(tenant, mail, now),
     }
 }
 

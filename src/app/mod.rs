@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod books;
 pub mod connections;
 pub mod decide;
+pub mod deletion;
 pub mod deliver;
 mod equals;
 mod error;
@@ -29,13 +30,16 @@ pub mod requeue;
 pub mod resolve;
 pub mod route;
 pub mod rules;
+pub mod security_log;
 pub mod stop;
 pub mod suppressions;
 pub mod suspend;
+pub mod team;
 #[cfg(test)]
 mod test_house;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +56,7 @@ use crate::crypto::password::Passwords;
 use crate::crypto::vault::Vault;
 use crate::domain::clock::SharedClock;
 use crate::domain::ids::TenantId;
+use crate::mail::Mailer;
 use crate::queue::{JobQueue, Push};
 use crate::store::{Store, TenantStore};
 use crate::twilio::Twilio;
@@ -69,6 +74,7 @@ pub struct Parts {
     pub clock: SharedClock,
     pub twilio: Twilio,
     pub brakes: Brakes,
+    pub mailer: Mailer,
     pub zoho_tokens: AccessTokens,
     /// The sandbox that stands for Zoho, when there is one.
     pub zoho_sandbox: Option<url::Url>,
@@ -95,6 +101,8 @@ struct Caches {
     rejected: ingest::RejectedLimiter,
     equals: equals::Equals,
     walk: requeue::Walk,
+    deletions: deletion::Walks,
+    used_tokens: tokens::Used,
 }
 
 impl App {
@@ -106,6 +114,8 @@ impl App {
             rejected: ingest::RejectedLimiter::default(),
             equals: equals::Equals::default(),
             walk: requeue::Walk::default(),
+            deletions: deletion::Walks::default(),
+            used_tokens: tokens::Used::default(),
         };
         Self {
             parts: Arc::new(parts),

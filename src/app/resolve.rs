@@ -85,6 +85,7 @@ impl App {
             due_at: (state == DeliveryState::Queued).then_some(now),
             looks: Some(0),
             leaves_flight: true,
+            said: Some((actor.clone(), d.state)),
             ..Change::to(state, id, guard, now).because(kind, sentence, "{}".to_owned())
         };
         if !store.change(change).await? {

@@ -100,7 +100,13 @@ impl App {
     }
 
     /// Moves a rule one place up or down.
-    pub async fn move_rule(&self, tenant: TenantId, id: RuleId, up: bool) -> Result<(), AppError> {
+    pub async fn move_rule(
+        &self,
+        tenant: TenantId,
+        id: RuleId,
+        up: bool,
+        actor: &Actor,
+    ) -> Result<(), AppError> {
         let mut ids: Vec<_> = self.rules(tenant).await?.iter().map(|r| r.id).collect();
         let at = ids
             .iter()
@@ -112,7 +118,8 @@ impl App {
             (at + 1).min(ids.len() - 1)
         };
         ids.swap(at, to);
-        Ok(self.tenant(tenant).order_rules(ids).await?)
+        let store = self.tenant(tenant);
+        Ok(store.order_rules(ids, actor.clone(), self.now()).await?)
     }
 
     /// Takes a rule away.

@@ -18,6 +18,7 @@ use crate::crypto::token;
 use crate::crypto::vault::Vault;
 use crate::domain::clock::FixedClock;
 use crate::domain::ids::{TenantId, new_v7};
+use crate::mail::Mailer;
 use crate::queue::test_queue::test_queue;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
 use crate::store::Store;
@@ -101,6 +102,7 @@ async fn app(database: &TestDatabase, vault: &Vault, clock: &Arc<FixedClock>, ba
         clock: clock.clone(),
         twilio: Twilio::new(http.clone(), Some(base)),
         brakes: Brakes::new(Limits::twilio(), clock.clone(), StdRng::seed_from_u64(7)),
+        mailer: Mailer::to_log(),
         zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
         zoho_sandbox: Some(base.clone()),
         public_url: PublicUrl::parse("http://127.0.0.1:8080").unwrap(),

@@ -24,6 +24,7 @@ use crate::domain::decision::DecisionKind;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::ids::{AttemptId, ConnectionId, DeliveryId, EventId, new_v7};
+use crate::mail::Mailer;
 use crate::queue::test_queue::test_queue;
 use crate::sandbox::twilio::{
     CallbackPlan, CallbackRule, Fault, FaultKind, FaultOrder, MessageFilter, On, Settings,
@@ -85,6 +86,7 @@ impl Scene {
                 clock.clone(),
                 rand::rngs::StdRng::seed_from_u64(1),
             ),
+            mailer: Mailer::to_log(),
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
             zoho_sandbox: Some(base),
             public_url: PublicUrl::parse("http://127.0.0.1:9/").unwrap(),
@@ -229,6 +231,7 @@ impl Scene {
                     Due::Order(tenant, order) => {
                         self.app.route_order(tenant, order).await.unwrap();
                     }
+                    Due::Mail(_, id) => self.app.send_mail(id).await.unwrap(),
                     Due::Delivery(tenant, delivery, _) => {
                         self.app.advance(tenant, delivery).await.unwrap();
                     }

@@ -133,6 +133,7 @@ mod tests {
             ("ZOHO_CLIENT_ID", "1000.X"),
             ("ZOHO_CLIENT_SECRET", "hush"),
             ("SMTP_URL", "smtps://me:hush@mail"),
+            ("MAIL_FROM", "sms@example.com"),
         ];
         let shown = format!("{:?}", parse(&set).unwrap());
         assert!(!shown.contains("hush"), "{shown}");

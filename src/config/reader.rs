@@ -90,6 +90,11 @@ impl<'a> Reader<'a> {
         });
     }
 
+    /// Whether this variable is wrong already.
+    pub(super) fn has_mistake(&self, variable: &str) -> bool {
+        self.mistakes.iter().any(|m| m.variable == variable)
+    }
+
     /// The parsed value; a text that does not parse is remembered as a mistake.
     pub(super) fn parsed<T>(
         &mut self,

@@ -158,6 +158,10 @@ define_id!(
     ApiTokenId, "tok", "API token"
 );
 define_id!(
+    /// A wish that somebody joins a tenant.
+    InvitationId, "inv", "invitation"
+);
+define_id!(
     /// One line of a tenant's history.
     AuditId, "aud", "audit entry"
 );

@@ -55,6 +55,8 @@ pub enum Ability {
     ChangeSettings,
     /// End the rehearsal, so that contacts are written to; or begin it again.
     GoLive,
+    /// Confirm one's own number, where rehearsals go.
+    ConfirmNumber,
     /// Make and revoke API tokens.
     ManageTokens,
     /// Read who signed in and who changed what.
@@ -67,7 +69,7 @@ pub enum Ability {
 
 impl Ability {
     /// Every ability, in the order of the docs' table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Look,
         Self::EditRules,
         Self::Replay,
@@ -76,6 +78,7 @@ impl Ability {
         Self::Connect,
         Self::ChangeSettings,
         Self::GoLive,
+        Self::ConfirmNumber,
         Self::ManageTokens,
         Self::ReadSecurityLog,
         Self::ManageTeam,
@@ -92,7 +95,7 @@ impl Ability {
             | Self::GoLive
             | Self::ManageTokens
             | Self::ReadSecurityLog => Role::Admin,
-            Self::ManageTeam | Self::DeleteTenant => Role::Owner,
+            Self::ConfirmNumber | Self::ManageTeam | Self::DeleteTenant => Role::Owner,
         }
     }
 }

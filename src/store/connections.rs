@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use serde_json::json;
 use uuid::Uuid;
 
-use super::settings::{AuditLine, audit};
+use super::audit::{AuditLine, audit};
 use super::sql::{self, Row, micros, micros_opt, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
@@ -116,6 +117,14 @@ impl TenantStore {
                 Box::pin(async move {
                     let id = c.id.uuid();
                     let settings = serde_json::to_string(&c.settings).unwrap_or_default();
+                    let query = "SELECT * FROM connections WHERE tenant_id = $1 AND provider = $2";
+                    let key = values![tenant, c.provider.as_str()];
+                    let old = sql::one(tx, query, key).await?;
+                    let old = old.map(|r| connection(&r)).transpose()?;
+                    let changed: Vec<&str> = secrets.iter().map(|s| s.name.as_str()).collect();
+                    let detail = json!({
+                        "old": old.as_ref().map(of_log), "new": of_log(&c), "secrets": changed,
+                    });
                     sql::exec(
                         tx,
                         "INSERT INTO connections (id, tenant_id, provider, name, account, state, \
@@ -133,7 +142,7 @@ impl TenantStore {
                             c.account.clone(),
                             c.state.as_str(),
                             c.reason.clone(),
-                            settings.clone(),
+                            settings,
                             micros_opt(c.checked_at),
                             c.checked.clone(),
                             micros(now)
@@ -157,12 +166,8 @@ impl TenantStore {
                         values![hook_token, c.provider.as_str(), tenant, id, micros(now)],
                     )
                     .await?;
-                    let line = AuditLine {
-                        actor,
-                        action: "connection.changed",
-                        subject: c.provider.as_str().to_owned(),
-                        detail: settings,
-                    };
+                    let subject = c.provider.as_str();
+                    let line = AuditLine::new(actor, "connection.changed", subject, &detail);
                     audit(tx, tenant, line, now).await
                 })
             })
@@ -194,12 +199,9 @@ impl TenantStore {
                                    AND name = $2 AND tenant_id = $3";
                     sql::exec(tx, end_old, bound).await?;
                     insert_secret(tx, tenant, connection.uuid(), &secret).await?;
-                    let line = AuditLine {
-                        actor,
-                        action: "secret.rotated",
-                        subject: secret.name.clone(),
-                        detail: "{}".to_owned(),
-                    };
+                    let detail = json!({ "old_until": old_until });
+                    let subject = secret.name.as_str();
+                    let line = AuditLine::new(actor, "secret.rotated", subject, &detail);
                     audit(tx, tenant, line, now).await
                 })
             })
@@ -262,6 +264,15 @@ impl TenantStore {
             })
             .await
     }
+}
+
+/// A connection as the log keeps it: what was entered besides secrets.
+fn of_log(c: &Connection) -> serde_json::Value {
+    let mut of = serde_json::to_value(&c.settings).unwrap_or_default();
+    if let Some(of) = of.as_object_mut() {
+        of.insert("account".to_owned(), c.account.as_str().into());
+    }
+    of
 }
 
 async fn insert_secret(

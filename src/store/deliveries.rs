@@ -18,6 +18,8 @@ pub enum Due {
     Event(TenantId, EventId),
     Order(TenantId, OrderId),
     Delivery(TenantId, DeliveryId, DateTime<Utc>),
+    /// A letter of the service's own, on whose behalf.
+    Mail(Option<TenantId>, Uuid),
 }
 
 /// A worker's wish to send.

@@ -17,6 +17,7 @@ pub struct DueCursor {
     event: Uuid,
     order: Uuid,
     delivery: (i64, Uuid),
+    mail: (i64, Uuid),
 }
 
 impl Default for DueCursor {
@@ -25,12 +26,13 @@ impl Default for DueCursor {
             event: Uuid::nil(),
             order: Uuid::nil(),
             delivery: (i64::MIN, Uuid::nil()),
+            mail: (i64::MIN, Uuid::nil()),
         }
     }
 }
 
 impl Platform {
-    /// Events, orders and deliveries that wait for a worker: the next of each behind the cursor,
+    /// Events, orders, deliveries and letters that wait for a worker: the next of each behind the cursor,
     /// which then stands behind them, or at the beginning again where there were no more.
     pub async fn due(
         &self,
@@ -53,7 +55,15 @@ impl Platform {
         let bound = values![micros(now), due_at, id, limit];
         let deliveries = sql::all(self.db(), deliveries, bound).await?;
 
-        let mut due = Vec::with_capacity(events.len() + orders.len() + deliveries.len());
+        let mails = "SELECT tenant_id, id, due_at FROM mails \
+                     WHERE due_at IS NOT NULL AND due_at <= $1 \
+                     AND (due_at > $2 OR (due_at = $2 AND id > $3)) ORDER BY due_at, id LIMIT $4";
+        let (due_at, id) = cursor.mail;
+        let bound = values![micros(now), due_at, id, limit];
+        let mails = sql::all(self.db(), mails, bound).await?;
+
+        let rows = events.len() + orders.len() + deliveries.len() + mails.len();
+        let mut due = Vec::with_capacity(rows);
         let mut next = DueCursor::default();
         for row in &events {
             next.event = row.get("id")?;
@@ -69,6 +79,12 @@ impl Platform {
             next.delivery = (row.get("due_at")?, row.get("id")?);
             due.push(super::deliveries::due(row)?);
         }
+        for row in &mails {
+            next.mail = (row.get("due_at")?, row.get("id")?);
+            let tenant: Uuid = row.get("tenant_id")?;
+            let tenant = (!tenant.is_nil()).then(|| TenantId::from_uuid(tenant));
+            due.push(Due::Mail(tenant, next.mail.1));
+        }
         if is_last(&events) {
             next.event = Uuid::nil();
         }
@@ -77,6 +93,9 @@ impl Platform {
         }
         if is_last(&deliveries) {
             next.delivery = (i64::MIN, Uuid::nil());
+        }
+        if is_last(&mails) {
+            next.mail = (i64::MIN, Uuid::nil());
         }
         *cursor = next;
         Ok(due)

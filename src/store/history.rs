@@ -326,8 +326,8 @@ impl TenantStore {
 /// tells whether there is another page.
 pub(super) struct Keyset {
     table: &'static str,
-    wheres: Vec<String>,
-    bound: Vec<Value>,
+    pub(super) wheres: Vec<String>,
+    pub(super) bound: Vec<Value>,
 }
 
 impl Keyset {

@@ -1,10 +1,19 @@
-//! Letters of the service itself, until they are handed over.
+//! Letters of the service itself: the outbox.
+//!
+//! ```text
+//! waiting --claim--> sending --taken--> sent
+//!    ^                  |  '--refused--> failed
+//!    '----- try again --'
+//! ```
+//!
+//! `due_at` says when somebody has to look: in `sending` it is the end of the lease, so a letter whose
+//! worker died comes back by itself. `tries` is the fence: who was overtaken settles nothing.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::sql::{self, micros, values};
-use super::writer::{Lane, Turn};
+use super::sql::{self, Row, micros, values};
+use super::writer::{Lane, Turn, Tx};
 use super::{Platform, StoreError};
 use crate::domain::ids::TenantId;
 
@@ -21,6 +30,27 @@ pub struct StoredMail {
     pub sealed: Vec<u8>,
 }
 
+/// A letter in the hands of a worker.
+#[derive(Debug, Clone)]
+pub struct ClaimedMail {
+    pub id: Uuid,
+    pub recipient: String,
+    pub kind: String,
+    pub sealed: Vec<u8>,
+    /// Which try this is, from 1.
+    pub tries: i64,
+    pub created_at: DateTime<Utc>,
+}
+
+/// How a try ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailOutcome {
+    Sent,
+    /// Look again then.
+    Later(DateTime<Utc>, String),
+    Failed(String),
+}
+
 impl Platform {
     /// Keeps a letter, due now; `false` when the same one was kept before.
     pub async fn keep_mail(
@@ -30,16 +60,115 @@ impl Platform {
     ) -> Result<bool, StoreError> {
         let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
             let m = mail.clone();
-            Box::pin(async move {
-                let insert = "INSERT INTO mails (id, tenant_id, recipient, kind, once, sealed, state, \
+            Box::pin(async move { insert_mail(tx, m, now).await })
+        });
+        work.await
+    }
+}
+
+/// Keeps a letter within the transaction of what it tells of; `false` when the same one was kept
+/// before.
+pub(super) async fn insert_mail(
+    tx: &Tx,
+    m: StoredMail,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let insert = "INSERT INTO mails (id, tenant_id, recipient, kind, once, sealed, state, \
                               reason, tries, due_at, created_at, updated_at) \
                               VALUES ($1, $2, $3, $4, $5, $6, 'waiting', '', 0, $7, $7, $7) \
                               ON CONFLICT (once) DO NOTHING";
-                let tenant = m.tenant.map_or_else(Uuid::nil, TenantId::uuid);
-                let row = values![m.id, tenant, m.recipient, m.kind, m.once, m.sealed, micros(now)];
-                Ok(sql::exec(tx, insert, row).await? == 1)
+    let tenant = m.tenant.map_or_else(Uuid::nil, TenantId::uuid);
+    let row = values![
+        m.id,
+        tenant,
+        m.recipient,
+        m.kind,
+        m.once,
+        m.sealed,
+        micros(now)
+    ];
+    Ok(sql::exec(tx, insert, row).await? == 1)
+}
+
+impl Platform {
+    /// Takes a letter that is due until `until`; `None` when it is not, or somebody has it.
+    pub async fn claim_mail(
+        &self,
+        id: Uuid,
+        until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ClaimedMail>, StoreError> {
+        let work = self.store.writer.write(Lane::Attempt, Turn::Free, move |tx| {
+            Box::pin(async move {
+                let claim = "UPDATE mails SET state = 'sending', tries = tries + 1, due_at = $3, \
+                             updated_at = $2 WHERE id = $1 AND due_at <= $2";
+                let bound = values![id, micros(now), micros(until)];
+                if sql::exec(tx, claim, bound).await? == 0 {
+                    return Ok(None);
+                }
+                let row = sql::one(tx, "SELECT * FROM mails WHERE id = $1", values![id]).await?;
+                row.as_ref().map(claimed).transpose()
             })
         });
         work.await
     }
+
+    /// Ends a try; `false` when another has begun meanwhile. What the letter said is forgotten with
+    /// its end.
+    pub async fn settle_mail(
+        &self,
+        id: Uuid,
+        tries: i64,
+        outcome: MailOutcome,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let work = self.store.writer.write(Lane::Outcome, Turn::Free, move |tx| {
+            let outcome = outcome.clone();
+            Box::pin(async move {
+                let over = "UPDATE mails SET state = $3, reason = $4, due_at = NULL, sealed = $6, \
+                            updated_at = $5 WHERE id = $1 AND tries = $2 AND state = 'sending'";
+                let later = "UPDATE mails SET state = 'waiting', reason = $3, due_at = $4, \
+                             updated_at = $5 WHERE id = $1 AND tries = $2 AND state = 'sending'";
+                let now = micros(now);
+                let changed = match outcome {
+                    MailOutcome::Sent => {
+                        let row = values![id, tries, "sent", "", now, Vec::<u8>::new()];
+                        sql::exec(tx, over, row).await?
+                    }
+                    MailOutcome::Failed(why) => {
+                        let row = values![id, tries, "failed", why, now, Vec::<u8>::new()];
+                        sql::exec(tx, over, row).await?
+                    }
+                    MailOutcome::Later(at, why) => {
+                        sql::exec(tx, later, values![id, tries, why, micros(at), now]).await?
+                    }
+                };
+                Ok(changed == 1)
+            })
+        });
+        work.await
+    }
+
+    /// Forgets letters that ended before `before`, a bounded number; how many.
+    pub async fn prune_mails(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+            Box::pin(async move {
+                let old = "DELETE FROM mails WHERE id IN (SELECT id FROM mails \
+                           WHERE due_at IS NULL AND updated_at < $1 ORDER BY id LIMIT 500)";
+                sql::exec(tx, old, values![micros(before)]).await
+            })
+        });
+        work.await
+    }
+}
+
+fn claimed(row: &Row) -> Result<ClaimedMail, StoreError> {
+    Ok(ClaimedMail {
+        id: row.get("id")?,
+        recipient: row.get("recipient")?,
+        kind: row.get("kind")?,
+        sealed: row.get("sealed")?,
+        tries: row.get("tries")?,
+        created_at: row.time("created_at")?,
+    })
 }

@@ -4,9 +4,11 @@
 //! builds is filtered by that tenant; [`Store::platform`] holds the few look-ups that must come
 //! before a tenant is known. Reads use a pool; every write goes through one writer (see `writer`).
 
+mod audit;
 pub mod codec;
 mod connections;
 mod consents;
+mod deletion;
 mod deliveries;
 mod documents;
 mod due;
@@ -14,8 +16,10 @@ mod error;
 mod events;
 mod history;
 mod ingest;
+mod invitations;
 pub mod lock;
 mod mails;
+mod members;
 mod orders;
 mod outcomes;
 mod own_numbers;
@@ -34,6 +38,7 @@ mod suppressions;
 pub(crate) mod test_database;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod writer;
 
 use std::path::PathBuf;
@@ -43,23 +48,28 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
 use sea_orm_migration::MigratorTrait as _;
 
+pub use audit::AuditFilter;
 pub use connections::{HookTarget, SaveConnection, StoredSecret};
 pub use consents::StoredConsent;
+pub use deletion::{COUNTED_TO, Deleting, DigestCursor, Holdings};
 pub use deliveries::{Claim, ClaimResult, Due, RELEASE_AT_ONCE};
 pub use documents::KnownDocument;
 pub use due::DueCursor;
 pub use error::StoreError;
 pub use history::{DeliveryFilter, EventFilter, EventSearch, Story, Tally};
-pub use mails::StoredMail;
+pub use invitations::{Invitation, Invited, Joined, Joining};
+pub use mails::{ClaimedMail, MailOutcome, StoredMail};
+pub use members::{TeamChange, Teammate};
 pub use orders::{NewOrder, OrderResult};
 pub use outcomes::{Change, Guard, KnownMessage, NewStep};
 pub use own_numbers::PhoneCode;
-pub use platform::{Member, NewTenant, Platform, Session, StoredDataKey, TokenGrant, User};
+pub use platform::{Member, NewTenant, Platform, Session, StoredDataKey, User};
 pub use receipts::{NewReceipt, ReceiptResult};
 pub use rejected::RejectedRequest;
 pub use replies::NewReply;
 pub use route::{DocumentCommit, RouteCommit, RouteResult, SettledEvent};
 pub use suppressions::{Added, SuppressionFilter};
+pub use tokens::{ApiToken, TokenGrant};
 
 use crate::domain::ids::TenantId;
 use codec::BodyCodec;

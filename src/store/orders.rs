@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
+use super::audit::{AuditLine, audit};
 use super::route::insert_delivery;
-use super::settings::{AuditLine, audit};
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};

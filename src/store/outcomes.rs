@@ -6,10 +6,12 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::audit::{AuditLine, audit};
 use super::sql::{self, micros, micros_opt, placeholders, tuples, values};
 use super::suppressions::suppress;
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
+use crate::domain::actor::Actor;
 use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, ProviderStatus, StepKind};
 use crate::domain::ids::{DeliveryId, StepId};
 use crate::domain::suppression::Source;
@@ -87,6 +89,8 @@ pub struct Change {
     pub message: Option<KnownMessage>,
     /// The address must not be written to again: channel, address, reason.
     pub suppress: Option<(Channel, String, String)>,
+    /// Whose word it is, for the security log, with the state in which they found the message.
+    pub said: Option<(Actor, DeliveryState)>,
     pub now: DateTime<Utc>,
 }
 
@@ -116,6 +120,7 @@ impl Change {
             leaves_flight: false,
             message: None,
             suppress: None,
+            said: None,
             now,
         }
     }
@@ -232,6 +237,14 @@ async fn apply(tx: &Tx, tenant: Uuid, c: &Change) -> Result<bool, StoreError> {
             c.now,
         )
         .await?;
+    }
+    if let Some((actor, old)) = &c.said
+        && changed
+    {
+        let detail = serde_json::json!({ "old": old.as_str(), "new": c.state.as_str() });
+        let subject = c.delivery.to_string();
+        let line = AuditLine::new(actor.clone(), "delivery.resolved", subject, &detail);
+        audit(tx, tenant, line, c.now).await?;
     }
     if changed && c.leaves_flight {
         leave_in_flight(tx, c.delivery).await?;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::settings::{AuditLine, audit};
+use super::audit::{AuditLine, audit};
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Turn};
 use super::{Platform, StoreError, TenantStore};

@@ -1,15 +1,17 @@
-//! What must be found before a tenant is known: sign-in, tokens, hooks, due work, keys.
+//! What must be found before a tenant is known: sign-in, hooks, due work, keys.
 
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
+use super::audit::{AuditLine, audit};
 use super::connections::HookTarget;
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Turn};
 use super::{Store, StoreError};
+use crate::domain::actor::Actor;
 use crate::domain::connection::Provider;
-use crate::domain::ids::{ApiTokenId, ConnectionId, TenantId, UserId};
+use crate::domain::ids::{ConnectionId, TenantId, UserId};
 use crate::domain::tenant::Tenant;
 use crate::domain::user::Role;
 
@@ -48,15 +50,6 @@ pub struct Session {
     pub expires_at: DateTime<Utc>,
 }
 
-/// What a bearer token allows.
-#[derive(Debug, Clone)]
-pub struct TokenGrant {
-    pub id: ApiTokenId,
-    pub tenant: TenantId,
-    pub name: String,
-    pub role: Role,
-}
-
 /// A tenant to be made, with its owner and the hook of its Zoho connection.
 #[derive(Debug, Clone)]
 pub struct NewTenant {
@@ -66,6 +59,8 @@ pub struct NewTenant {
     pub hook_token: String,
     pub hook_secret_id: Uuid,
     pub hook_secret_sealed: Vec<u8>,
+    /// Who makes it.
+    pub actor: Actor,
 }
 
 /// A wrapped data key.
@@ -90,7 +85,7 @@ impl Platform {
 
     /// The tenant behind a dashboard address.
     pub async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>, StoreError> {
-        let query = "SELECT * FROM tenants WHERE slug = $1";
+        let query = "SELECT * FROM tenants WHERE slug = $1 AND deleted_at IS NULL";
         sql::one(self.db(), query, values![slug])
             .await?
             .map(|r| tenant(&r))
@@ -101,7 +96,7 @@ impl Platform {
     pub async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
         let rows = sql::all(
             self.db(),
-            "SELECT * FROM tenants ORDER BY name LIMIT 1000",
+            "SELECT * FROM tenants WHERE deleted_at IS NULL ORDER BY name LIMIT 1000",
             vec![],
         );
         rows.await?.iter().map(tenant).collect()
@@ -126,7 +121,7 @@ impl Platform {
     /// Where a user is a member.
     pub async fn memberships(&self, user: UserId) -> Result<Vec<Member>, StoreError> {
         let query = "SELECT t.*, m.role FROM members m JOIN tenants t ON t.id = m.tenant_id \
-                     WHERE m.user_id = $1 ORDER BY t.name LIMIT 1000";
+                     WHERE m.user_id = $1 AND t.deleted_at IS NULL ORDER BY t.name LIMIT 1000";
         let rows = sql::all(self.db(), query, values![user.uuid()]).await?;
         rows.iter().map(member).collect()
     }
@@ -134,7 +129,7 @@ impl Platform {
     /// A user's place in the tenant behind a dashboard address; `None` is *not found*.
     pub async fn membership(&self, user: UserId, slug: &str) -> Result<Option<Member>, StoreError> {
         let query = "SELECT t.*, m.role FROM members m JOIN tenants t ON t.id = m.tenant_id \
-                     WHERE m.user_id = $1 AND t.slug = $2";
+                     WHERE m.user_id = $1 AND t.slug = $2 AND t.deleted_at IS NULL";
         let row = sql::one(self.db(), query, values![user.uuid(), slug]).await?;
         row.map(|r| member(&r)).transpose()
     }
@@ -205,6 +200,9 @@ impl Platform {
                 )
                 .await?;
                 insert_zoho(tx, &new, now).await?;
+                let detail = serde_json::json!({ "owner": new.owner.email });
+                let line = AuditLine::new(new.actor, "tenant.created", "", &detail);
+                audit(tx, t.id.uuid(), line, t.created_at).await?;
                 Ok(true)
             })
         });
@@ -288,53 +286,6 @@ impl Platform {
             .await
     }
 
-    /// What a bearer token allows, unless it was revoked or has ended.
-    pub async fn token_grant(
-        &self,
-        token_hash: [u8; 32],
-        now: DateTime<Utc>,
-    ) -> Result<Option<TokenGrant>, StoreError> {
-        let query = "SELECT id, tenant_id, name, role FROM api_tokens WHERE token_hash = $1 \
-                     AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)";
-        let row = sql::one(self.db(), query, values![token_hash.to_vec(), micros(now)]).await?;
-        row.map(|r| {
-            let id: Uuid = r.get("id")?;
-            Ok(TokenGrant {
-                id: ApiTokenId::from_uuid(id),
-                tenant: TenantId::from_uuid(r.get("tenant_id")?),
-                name: r.get("name")?,
-                role: r.word("api_tokens", "role", id, Role::parse)?,
-            })
-        })
-        .transpose()
-    }
-
-    /// Keeps a new bearer token (its hash).
-    pub async fn create_token(
-        &self,
-        grant: TokenGrant,
-        token_hash: [u8; 32],
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        self.store
-            .writer
-            .write(Lane::Edit, Turn::Free, move |tx| {
-                let g = grant.clone();
-                Box::pin(async move {
-                    sql::exec(
-                        tx,
-                        "INSERT INTO api_tokens (id, tenant_id, name, role, token_hash, created_at) \
-                         VALUES ($1, $2, $3, $4, $5, $6)",
-                        values![g.id.uuid(), g.tenant.uuid(), g.name, g.role.as_str(),
-                            token_hash.to_vec(), micros(now)],
-                    )
-                    .await
-                    .map(drop)
-                })
-            })
-            .await
-    }
-
     /// Where a webhook or callback address leads; `None` when it is unknown or revoked.
     pub async fn hook(
         &self,
@@ -343,7 +294,8 @@ impl Platform {
     ) -> Result<Option<HookTarget>, StoreError> {
         let query = "SELECT h.tenant_id, h.connection_id, t.status, t.zone FROM hooks h \
                      JOIN tenants t ON t.id = h.tenant_id \
-                     WHERE h.token = $1 AND h.provider = $2 AND h.revoked_at IS NULL";
+                     WHERE h.token = $1 AND h.provider = $2 AND h.revoked_at IS NULL \
+                     AND t.deleted_at IS NULL";
         let row = sql::one(self.db(), query, values![token, provider.as_str()]).await?;
         row.map(|r| {
             let tenant: Uuid = r.get("tenant_id")?;
@@ -396,7 +348,7 @@ impl Platform {
     }
 }
 
-async fn insert_user(
+pub(super) async fn insert_user(
     tx: &super::writer::Tx,
     u: &User,
     now: DateTime<Utc>,

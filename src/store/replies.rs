@@ -4,8 +4,8 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::audit::{AuditLine, audit};
 use super::history::Keyset;
-use super::settings::{AuditLine, audit};
 use super::sql::{self, Row, micros, micros_opt, values};
 use super::suppressions::{NAME_OF, suppress};
 use super::writer::{Lane, Tx};

@@ -1,9 +1,10 @@
 //! Rules: ordered, versioned; every edit raises the number of the tenant's rule set.
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use uuid::Uuid;
 
-use super::settings::{AuditLine, audit};
+use super::audit::{AuditLine, audit};
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
@@ -68,7 +69,9 @@ impl TenantStore {
                     )
                     .await?;
                     insert_version(tx, tenant, &new, &actor, now).await?;
-                    audit(tx, tenant, line(actor, "rule.created", &new), now).await
+                    let detail = json!({ "new": of_log(&new.definition, new.enabled) });
+                    let line = AuditLine::new(actor, "rule.created", new.id.to_string(), &detail);
+                    audit(tx, tenant, line, now).await
                 })
             })
             .await
@@ -89,6 +92,9 @@ impl TenantStore {
                 let (mut changed, actor) = (changed.clone(), actor.clone());
                 Box::pin(async move {
                     raise_rule_set(tx, tenant).await?;
+                    let Some(old) = current(tx, tenant, changed.id).await? else {
+                        return Ok(false);
+                    };
                     let update = "UPDATE rules SET position = COALESCE($3, position), \
                                   enabled = COALESCE($4, enabled), version = version + 1 \
                                   WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL \
@@ -99,7 +105,13 @@ impl TenantStore {
                     };
                     changed.version = row.get("version")?;
                     insert_version(tx, tenant, &changed, &actor, now).await?;
-                    audit(tx, tenant, line(actor, "rule.changed", &changed), now).await?;
+                    let detail = json!({
+                        "old": of_log(&old.definition, old.enabled),
+                        "new": of_log(&changed.definition, enabled.unwrap_or(old.enabled)),
+                    });
+                    let subject = changed.id.to_string();
+                    let line = AuditLine::new(actor, "rule.changed", subject, &detail);
+                    audit(tx, tenant, line, now).await?;
                     Ok(true)
                 })
             })
@@ -120,41 +132,54 @@ impl TenantStore {
                 let actor = actor.clone();
                 Box::pin(async move {
                     raise_rule_set(tx, tenant).await?;
+                    let Some(old) = current(tx, tenant, id).await? else {
+                        return Ok(false);
+                    };
+                    if old.enabled == enabled {
+                        return Ok(true);
+                    }
                     let switch = "UPDATE rules SET enabled = $3 \
                                   WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
-                    let done =
-                        sql::exec(tx, switch, values![tenant, id.uuid(), enabled]).await? == 1;
+                    sql::exec(tx, switch, values![tenant, id.uuid(), enabled]).await?;
                     let action = if enabled {
                         "rule.activated"
                     } else {
                         "rule.deactivated"
                     };
-                    let line = AuditLine {
-                        actor,
-                        action,
-                        subject: id.to_string(),
-                        detail: "{}".to_owned(),
-                    };
+                    let detail = json!({ "name": old.definition.name });
+                    let line = AuditLine::new(actor, action, id.to_string(), &detail);
                     audit(tx, tenant, line, now).await?;
-                    Ok(done)
+                    Ok(true)
                 })
             })
             .await
     }
 
     /// Puts the rules into this order; ids that are not the tenant's are passed over.
-    pub async fn order_rules(&self, ids: Vec<RuleId>) -> Result<(), StoreError> {
+    pub async fn order_rules(
+        &self,
+        ids: Vec<RuleId>,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
-                let ids = ids.clone();
+                let (ids, actor) = (ids.clone(), actor.clone());
                 Box::pin(async move {
                     raise_rule_set(tx, tenant).await?;
+                    let old = names(tx, tenant).await?;
                     for (position, id) in (1_i64..).zip(&ids) {
                         let put = "UPDATE rules SET position = $3 WHERE tenant_id = $1 AND id = $2";
                         sql::exec(tx, put, values![tenant, id.uuid(), position]).await?;
                     }
-                    Ok(())
+                    let new = names(tx, tenant).await?;
+                    if old == new {
+                        return Ok(());
+                    }
+                    let detail = json!({ "old": old, "new": new });
+                    let line = AuditLine::new(actor, "rules.ordered", "", &detail);
+                    audit(tx, tenant, line, now).await
                 })
             })
             .await
@@ -173,31 +198,43 @@ impl TenantStore {
                 let actor = actor.clone();
                 Box::pin(async move {
                     raise_rule_set(tx, tenant).await?;
+                    let Some(old) = current(tx, tenant, id).await? else {
+                        return Ok(false);
+                    };
                     let delete = "UPDATE rules SET deleted_at = $3, enabled = FALSE \
                                   WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
-                    let gone =
-                        sql::exec(tx, delete, values![tenant, id.uuid(), micros(now)]).await?;
-                    let line = AuditLine {
-                        actor,
-                        action: "rule.deleted",
-                        subject: id.to_string(),
-                        detail: "{}".to_owned(),
-                    };
+                    sql::exec(tx, delete, values![tenant, id.uuid(), micros(now)]).await?;
+                    let detail = json!({ "old": of_log(&old.definition, old.enabled) });
+                    let line = AuditLine::new(actor, "rule.deleted", id.to_string(), &detail);
                     audit(tx, tenant, line, now).await?;
-                    Ok(gone == 1)
+                    Ok(true)
                 })
             })
             .await
     }
 }
 
-fn line(actor: Actor, action: &'static str, rule: &Rule) -> AuditLine {
-    AuditLine {
-        actor,
-        action,
-        subject: rule.id.to_string(),
-        detail: serde_json::to_string(&rule.definition).unwrap_or_default(),
+/// A definition and its switch, as the log keeps them.
+fn of_log(definition: &RuleDefinition, enabled: bool) -> serde_json::Value {
+    let mut of = serde_json::to_value(definition).unwrap_or_default();
+    if let Some(of) = of.as_object_mut() {
+        of.insert("enabled".to_owned(), enabled.into());
     }
+    of
+}
+
+/// A rule as it stands within the transaction.
+async fn current(tx: &Tx, tenant: Uuid, id: RuleId) -> Result<Option<Rule>, StoreError> {
+    let query = format!("{CURRENT} AND r.id = $2");
+    let row = sql::one(tx, &query, values![tenant, id.uuid()]).await?;
+    row.map(|r| rule(&r)).transpose()
+}
+
+/// The rules' names in order.
+async fn names(tx: &Tx, tenant: Uuid) -> Result<Vec<String>, StoreError> {
+    let query = format!("{CURRENT} ORDER BY r.position, r.id LIMIT 1000");
+    let rows = sql::all(tx, &query, values![tenant]).await?;
+    rows.iter().map(|r| Ok(rule(r)?.definition.name)).collect()
 }
 
 async fn raise_rule_set(tx: &Tx, tenant: Uuid) -> Result<(), StoreError> {

@@ -1,29 +1,19 @@
-//! A tenant's own row, its stop switch, suspension, rehearsal and audit entries.
+//! A tenant's own row, its stop switch, suspension and rehearsal.
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
+use super::audit::{AuditLine, audit};
 use super::sql::{self, micros, values};
-use super::writer::{Lane, Tx};
+use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
-use crate::domain::ids::AuditId;
 use crate::domain::phone::E164;
 use crate::domain::tenant::Tenant;
 
-/// One line of a tenant's history, to be appended with the change that it tells of.
-#[derive(Debug, Clone)]
-pub(super) struct AuditLine {
-    pub(super) actor: Actor,
-    pub(super) action: &'static str,
-    pub(super) subject: String,
-    pub(super) detail: String,
-}
-
 impl TenantStore {
-    /// The tenant's own row.
+    /// The tenant's own row; none for one that is being deleted.
     pub async fn tenant(&self) -> Result<Option<Tenant>, StoreError> {
-        let query = "SELECT * FROM tenants WHERE id = $1";
+        let query = "SELECT * FROM tenants WHERE id = $1 AND deleted_at IS NULL";
         let row = sql::one(self.db(), query, values![self.id.uuid()]).await?;
         row.map(|r| super::platform::tenant(&r)).transpose()
     }
@@ -41,13 +31,12 @@ impl TenantStore {
             .write(Lane::Edit, move |tx| {
                 let (t, actor) = (tenant.clone(), actor.clone());
                 Box::pin(async move {
-                    let query = "SELECT * FROM tenants WHERE id = $1";
-                    let old = sql::one(tx, query, values![id]).await?;
-                    let old = old.map(|r| super::platform::tenant(&r)).transpose()?;
-                    let detail = serde_json::json!({
-                        "old": old.as_ref().map(shown),
-                        "new": shown(&t),
-                    });
+                    let query = "SELECT * FROM tenants WHERE id = $1 AND deleted_at IS NULL";
+                    let Some(old) = sql::one(tx, query, values![id]).await? else {
+                        return Ok(());
+                    };
+                    let old = super::platform::tenant(&old)?;
+                    let detail = serde_json::json!({ "old": shown(&old), "new": shown(&t) });
                     let hours = hours_text(&t);
                     sql::exec(
                         tx,
@@ -56,7 +45,7 @@ impl TenantStore {
                         values![id, t.name, t.country, t.zone.name(), t.currency, hours],
                     )
                     .await?;
-                    if old.is_some_and(|o| (o.hours, o.zone) != (t.hours, t.zone)) {
+                    if (old.hours, old.zone) != (t.hours, t.zone) {
                         let wake = "UPDATE deliveries SET due_at = $2 WHERE tenant_id = $1 \
                                     AND state = 'queued' AND hold = 'hours'";
                         sql::exec(tx, wake, values![id, micros(now)]).await?;
@@ -239,30 +228,4 @@ fn shown(t: &Tenant) -> serde_json::Value {
 /// Hours as stored; empty for *at any time*.
 fn hours_text(t: &Tenant) -> String {
     t.hours.map_or_else(String::new, |h| h.to_string())
-}
-
-/// Appends an audit entry within the transaction of the change.
-pub(super) async fn audit(
-    tx: &Tx,
-    tenant: Uuid,
-    line: AuditLine,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sql::exec(
-        tx,
-        "INSERT INTO audit_entries (id, tenant_id, at, actor, address, action, subject, detail) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        values![
-            AuditId::new(now).uuid(),
-            tenant,
-            micros(now),
-            line.actor.name,
-            line.actor.address,
-            line.action,
-            line.subject,
-            line.detail
-        ],
-    )
-    .await
-    .map(drop)
 }

@@ -6,8 +6,8 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::audit::{AuditLine, audit};
 use super::history::Keyset;
-use super::settings::{AuditLine, audit};
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};

@@ -257,6 +257,7 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
     let id = TenantId::new(now());
     let zoho = ConnectionId::new(now());
     let new = NewTenant {
+        actor: Actor::operator(),
         tenant: Tenant {
             id,
             slug: slug.to_owned(),

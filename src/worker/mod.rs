@@ -18,6 +18,7 @@ pub fn handlers(app: &App) -> Handlers {
         .with(job::ROUTE_EVENT, Arc::new(RouteEvent(app.clone())))
         .with(job::ROUTE_ORDER, Arc::new(RouteOrder(app.clone())))
         .with(job::DELIVER, Arc::new(Deliver(app.clone())))
+        .with(job::SEND_MAIL, Arc::new(SendMail(app.clone())))
 }
 
 /// Pushes again what waits in the database, until the process stops.
@@ -60,8 +61,21 @@ pub async fn sweep_for_ever(app: App, life: Lifecycle) {
         if let Err(error) = app.sweep_consents().await {
             tracing::warn!(%error, "What is over could not be swept out; trying again");
         }
+        if let Err(error) = app.prune_mails().await {
+            tracing::warn!(%error, "Old letters could not be forgotten; trying again");
+        }
         if let Err(error) = app.release_forgotten().await {
             tracing::warn!(%error, "What waits for nothing could not be released; trying again");
+        }
+        loop {
+            match app.sweep_deleted().await {
+                Ok(true) if !life.soft().is_cancelled() => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "A deleted tenant is not gone yet; trying again");
+                    break;
+                }
+            }
         }
         tokio::select! {
             () = life.soft().cancelled() => return,
@@ -115,6 +129,16 @@ impl Handler for Deliver {
             Next::Done => Ok(()),
             Next::In(span) => Err(JobError::Snooze(span)),
         }
+    }
+}
+
+struct SendMail(App);
+
+#[async_trait]
+impl Handler for SendMail {
+    async fn run(&self, job: &Job, _: &JobContext) -> Result<(), JobError> {
+        let [mail] = ids(job)?;
+        settle(self.0.send_mail(mail).await)
     }
 }
 

@@ -16,6 +16,7 @@ mod harness;
 mod hooks;
 mod hostile;
 mod hours;
+mod mail;
 mod many;
 mod postgres;
 mod rehearsal;

@@ -175,7 +175,7 @@ pub(super) async fn page(
 ) -> Result<HttpResponse, PageError> {
     let tenant = seat.tenant();
     let books = books::card(seat, said.books).await?;
-    let (hook, twilio, heard, has_sent) = seat
+    let (hook, twilio, heard, has_sent, inbound) = seat
         .ask(|app| async move {
             let hook = match app.hook_details(tenant).await {
                 Ok(hook) => Some(hook),
@@ -187,6 +187,7 @@ pub(super) async fn page(
                 app.connection(tenant, Provider::Twilio).await?,
                 app.heard(tenant).await?,
                 app.has_sent(tenant).await?,
+                app.inbound_url(tenant).await?,
             ))
         })
         .await?;
@@ -201,7 +202,10 @@ pub(super) async fn page(
         rejected: heard.1,
         is_reachable: app.is_sandboxed() || app.public_url().is_public_https(),
     });
-    let twilio = twilio_card(&chrome, app, twilio, has_sent, said.twilio);
+    let twilio = TwilioCard {
+        inbound,
+        ..twilio_card(&chrome, app, twilio, has_sent, said.twilio)
+    };
     let page = ConnectionsPage {
         chrome,
         hook,
@@ -226,6 +230,7 @@ fn twilio_card(
             health: Health::Missing,
             checked: None,
             callbacks,
+            inbound: None,
         };
     };
     let settings = &connection.settings;
@@ -253,5 +258,6 @@ fn twilio_card(
         }),
         form: form.unwrap_or(stored),
         callbacks,
+        inbound: None,
     }
 }

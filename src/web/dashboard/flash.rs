@@ -41,10 +41,19 @@ pub enum Told {
     BooksNotTold,
     SettingsSaved,
     HookExists,
+    Live,
+    LiveAlready,
+    Rehearsing,
+    CodeSent,
+    NumberConfirmed,
+    Suppressed,
+    SuppressedAlready,
+    Lifted,
+    MessageWaits,
 }
 
 impl Told {
-    const ALL: [Self; 27] = [
+    const ALL: [Self; 36] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -72,6 +81,15 @@ impl Told {
         Self::BooksNotTold,
         Self::SettingsSaved,
         Self::HookExists,
+        Self::Live,
+        Self::LiveAlready,
+        Self::Rehearsing,
+        Self::CodeSent,
+        Self::NumberConfirmed,
+        Self::Suppressed,
+        Self::SuppressedAlready,
+        Self::Lifted,
+        Self::MessageWaits,
     ];
 
     const fn key(self) -> &'static str {
@@ -103,6 +121,15 @@ impl Told {
             Self::BooksNotTold => "books-not-told",
             Self::SettingsSaved => "settings-saved",
             Self::HookExists => "hook-exists",
+            Self::Live => "live",
+            Self::LiveAlready => "live-already",
+            Self::Rehearsing => "rehearsing",
+            Self::CodeSent => "code-sent",
+            Self::NumberConfirmed => "number-confirmed",
+            Self::Suppressed => "suppressed",
+            Self::SuppressedAlready => "suppressed-already",
+            Self::Lifted => "lifted",
+            Self::MessageWaits => "message-waits",
         }
     }
 
@@ -140,6 +167,17 @@ impl Told {
             }
             Self::SettingsSaved => "The settings are saved.",
             Self::HookExists => "The web address is there already.",
+            Self::Live => "You are live. Contacts are written to from now on.",
+            Self::LiveAlready => "You are live already.",
+            Self::Rehearsing => "You are in rehearsal. No contact is written to until you go live.",
+            Self::CodeSent => "The code is on its way.",
+            Self::NumberConfirmed => "The number is confirmed. What waited for it goes there now.",
+            Self::Suppressed => "The number is not written to any more.",
+            Self::SuppressedAlready => "This number is on the list already.",
+            Self::Lifted => "The suppression is lifted.",
+            Self::MessageWaits => {
+                "The message waits until contacts may be written to; see below until when."
+            }
         }
     }
 

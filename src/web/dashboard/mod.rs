@@ -11,12 +11,14 @@ mod event_view;
 pub mod flash;
 mod history;
 mod overview;
+mod rehearsal;
 mod rule_form;
 mod rule_sample;
 mod rules;
 mod session;
 mod settings;
 mod setup;
+mod suppressions;
 #[cfg(test)]
 mod tests;
 
@@ -104,6 +106,26 @@ pub fn routes(config: &mut ServiceConfig) {
             "/connections/{connection}/checks",
             post().to(connections::check),
         )
+        .route("/go-live", get().to(rehearsal::ask_live))
+        .route("/go-live", post().to(rehearsal::go_live))
+        .route("/rehearsal", get().to(rehearsal::ask_back))
+        .route("/rehearsal", post().to(rehearsal::back))
+        .route("/own-number", get().to(rehearsal::own_number))
+        .route("/own-number", post().to(rehearsal::send_code))
+        .route(
+            "/own-number/confirmation",
+            post().to(rehearsal::confirm_number),
+        )
+        .route("/suppressions", get().to(suppressions::list))
+        .route("/suppressions", post().to(suppressions::add))
+        .service(
+            web::scope("/suppressions/{suppression}/lifting")
+                .route("/new", get().to(suppressions::ask_lifting))
+                .route("", post().to(suppressions::lift)),
+        )
+        .route("/replies", get().to(suppressions::replies))
+        .route("/replies/{reply}/seen", post().to(suppressions::see))
+        .route("/settings/hours", post().to(settings::save_hours))
         .route("/settings", get().to(settings::show))
         .route("/settings", post().to(settings::save));
     config.service(

@@ -9,6 +9,7 @@ use super::connections::twilio_health;
 use super::error::PageError;
 use super::event_view::ended;
 use super::flash::Told;
+use super::suppressions::reply_row;
 use crate::app::history::Overview;
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::user::Ability;
@@ -76,6 +77,7 @@ fn view(found: &Overview, moment: Moment) -> OverviewView {
         connections: connections(found, moment),
         rejected: found.rejected,
         needs_you: needs(&found.needing_person),
+        replies: found.replies.iter().cloned().map(reply_row).collect(),
         checklist: checklist(found),
         queue_answers: found.queue_answers,
     }

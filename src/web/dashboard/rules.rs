@@ -114,8 +114,8 @@ pub(super) async fn position(posted: SeatForm) -> Result<HttpResponse, PageError
         "down" => false,
         _ => return Err(PageError::Unreadable),
     };
-    let tenant = seat.tenant();
-    seat.ask(|app| async move { app.move_rule(tenant, id, up).await })
+    let (tenant, actor) = (seat.tenant(), seat.actor());
+    seat.ask(|app| async move { app.move_rule(tenant, id, up, &actor).await })
         .await?;
     Ok(seat.lead("/rules", None))
 }

@@ -30,6 +30,7 @@ use crate::domain::clock::{FixedClock, SharedClock};
 use crate::domain::connection::Provider;
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::ids::{EventId, new_v7};
+use crate::mail::Mailer;
 use crate::queue::JobQueue;
 use crate::queue::absent::Absent;
 use crate::queue::test_queue::test_queue;
@@ -84,6 +85,7 @@ impl World {
             passwords: Passwords::default(),
             twilio: Twilio::new(http.clone(), None),
             brakes: Brakes::new(Limits::twilio(), clock.clone(), StdRng::seed_from_u64(1)),
+            mailer: Mailer::to_log(),
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
             zoho_sandbox: zoho,
             public_url: PublicUrl::parse("http://127.0.0.1:8080").unwrap(),

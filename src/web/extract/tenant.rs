@@ -37,8 +37,9 @@ impl Seat {
         let who = SignedIn::of(&request).await?;
         let slug = request.match_info().query("tenant").to_owned();
         let session = who.session.clone();
+        let actor = Actor::named(&session.user.email).at(ClientAddr::of(&request));
         let member = on_main(&who.app, |app| async move {
-            app.member(&session.user, &slug).await
+            app.member(&session.user, &slug, &actor).await
         });
         let member = member.await?.ok_or(PageError::NotFound)?;
         Ok(Self {
@@ -115,6 +116,14 @@ impl Seat {
         if tenant.is_suspended {
             banners.push(Banner::Suspended {
                 why: tenant.suspended_for.clone(),
+            });
+        }
+        if tenant.is_rehearsal {
+            let to = self
+                .ask(|app| async move { app.rehearsal_number(id).await })
+                .await?;
+            banners.push(Banner::Rehearsal {
+                to: to.map(|number| number.masked()),
             });
         }
         if let Some((at, by)) = &tenant.stopped {

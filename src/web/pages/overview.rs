@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::EventId;
 use crate::web::chrome::Chrome;
+use crate::web::pages::suppressions::ReplyRow;
 use crate::web::ui::bars::Hour;
 use crate::web::ui::confirm::act;
 use crate::web::ui::figure::{counted, figure, grouped};
@@ -40,6 +41,8 @@ pub struct OverviewView {
     pub rejected: u64,
     /// Unknown and held deliveries, the oldest first, at most ten.
     pub needs_you: Vec<NeedLine>,
+    /// What recipients wrote and nobody has read off the list, newest first.
+    pub replies: Vec<ReplyRow>,
     /// What is still to be set up; empty when all is done.
     pub checklist: Vec<SetUpStep>,
     /// Whether work goes on; else messages are late.

@@ -7,6 +7,7 @@ pub(crate) mod database;
 pub(crate) mod demo;
 pub(crate) mod page;
 pub(crate) mod process;
+pub(crate) mod smtp;
 pub(crate) mod visitor;
 
 use std::sync::Arc;
@@ -23,11 +24,14 @@ use ml_connector::startup::{self, Jobs, Options, Running};
 
 pub(crate) use company::Company;
 use database::TestDatabase;
+use smtp::{Letter, SmtpServer};
 
 /// A running service that does its jobs only when told.
 pub(crate) struct TestApp {
     pub(crate) running: Running,
     pub(crate) sandbox: Arc<SandboxHandle>,
+    /// Takes the service's own mail.
+    pub(crate) smtp: Arc<SmtpServer>,
     pub(crate) http: reqwest::Client,
     clock: Option<Arc<FixedClock>>,
     pub(crate) database: Arc<TestDatabase>,
@@ -72,7 +76,8 @@ impl TestApp {
         let http = http::client().unwrap();
         let sandbox = SandboxConfig::new(clock.clone(), http.clone());
         let sandbox = Arc::new(Sandbox::start(sandbox).await.unwrap());
-        let config = config(&database, sandbox.base_url());
+        let smtp = Arc::new(SmtpServer::start().await);
+        let config = config(&database, sandbox.base_url(), &smtp.url());
         let database = Arc::new(database);
         let begun = join_all((0..N).map(async |_| {
             let options = Options {
@@ -83,6 +88,7 @@ impl TestApp {
             Self {
                 running: running.await.unwrap(),
                 sandbox: sandbox.clone(),
+                smtp: smtp.clone(),
                 http: http.clone(),
                 clock: fixed.clone(),
                 database: database.clone(),
@@ -130,6 +136,12 @@ impl TestApp {
         panic!("the jobs never end");
     }
 
+    /// Does what is due; every letter that was handed over so far, in order.
+    pub(crate) async fn mails(&self) -> Vec<Letter> {
+        self.run_due_jobs().await;
+        self.smtp.letters()
+    }
+
     /// A company connected to the sandbox.
     pub(crate) async fn company(&self, name: &str) -> Company<'_> {
         Company::new(self, name).await
@@ -141,13 +153,15 @@ fn monday() -> Arc<FixedClock> {
     Arc::new(FixedClock::at(morning))
 }
 
-/// Nothing of the environment: a database, a free port, the sandbox.
-fn config(database: &TestDatabase, sandbox: &str) -> Config {
+/// Nothing of the environment: a database, a free port, the sandbox, a mail server.
+fn config(database: &TestDatabase, sandbox: &str, smtp: &str) -> Config {
     let key = master_key();
     Config::from_lookup(&|name| match name {
         "DATABASE_URL" => Some(database.url()),
         "MASTER_KEY" if !database.is_file() => Some(key.clone()),
         "REDIS_URL" => redis_url(),
+        "SMTP_URL" => Some(smtp.to_owned()),
+        "MAIL_FROM" => Some("sms@example.com".to_owned()),
         "BIND" => Some("127.0.0.1:0".to_owned()),
         "ZOHO_SANDBOX_URL" | "TWILIO_SANDBOX_URL" => Some(sandbox.to_owned()),
         _ => None,

@@ -28,6 +28,7 @@ use crate::domain::connection::Provider;
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::ids::{EventId, TenantId, new_v7};
 use crate::domain::user::Role;
+use crate::mail::Mailer;
 use crate::queue::test_queue::test_queue;
 use crate::store::Store;
 use crate::store::test_database::TestDatabase;
@@ -99,6 +100,7 @@ impl House {
             passwords: Passwords::default(),
             twilio: Twilio::new(http.clone(), None),
             brakes: Brakes::new(Limits::twilio(), clock.clone(), rng),
+            mailer: Mailer::to_log(),
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
             clock,
             zoho_sandbox: None,

@@ -6,7 +6,9 @@ mod connections;
 mod event;
 mod history;
 mod overview;
+mod rehearsal;
 mod rules;
+mod suppressions;
 
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -36,6 +38,8 @@ pub fn all() -> Vec<Sample> {
     event::add(&mut samples);
     rules::add(&mut samples);
     connections::add(&mut samples);
+    rehearsal::add(&mut samples);
+    suppressions::add(&mut samples);
     for (name, status) in [
         ("error-403", 403),
         ("error-404", 404),

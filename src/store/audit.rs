@@ -1,0 +1,184 @@
+//! The security log: audit entries, appended with the change that they tell of, and read by page.
+
+use chrono::{DateTime, Utc};
+use sea_orm::Value;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::history::Keyset;
+use super::sql::{self, Row, micros, placeholders, values};
+use super::writer::{Lane, Turn, Tx};
+use super::{Platform, StoreError, TenantStore};
+use crate::domain::actor::Actor;
+use crate::domain::audit::AuditEntry;
+use crate::domain::ids::{AuditId, UserId, floor_v7};
+use crate::domain::page::{Cursor, Page};
+
+/// One line of a tenant's history, to be appended with the change that it tells of.
+#[derive(Debug, Clone)]
+pub(super) struct AuditLine {
+    pub(super) actor: Actor,
+    pub(super) action: &'static str,
+    pub(super) subject: String,
+    /// JSON: `old` and `new` where there is an old value; never a secret.
+    pub(super) detail: String,
+}
+
+impl AuditLine {
+    /// A line about something that has a name of its own.
+    pub(super) fn new(
+        actor: Actor,
+        action: &'static str,
+        subject: impl Into<String>,
+        detail: &serde_json::Value,
+    ) -> Self {
+        Self {
+            actor,
+            action,
+            subject: subject.into(),
+            detail: detail.to_string(),
+        }
+    }
+}
+
+/// Which entries to list.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// Only what this person or token did.
+    pub actor: Option<String>,
+    /// Only actions that begin with one of these words and a point; none means any.
+    pub kinds: &'static [&'static str],
+}
+
+/// How many entries are looked through for the people in them.
+const LOOKED_THROUGH: u64 = 2000;
+
+/// How many people are offered as a filter.
+const MOST_ACTORS: u64 = 20;
+
+impl TenantStore {
+    /// A page of entries, newest first.
+    pub async fn audit_entries(
+        &self,
+        filter: &AuditFilter,
+        cursor: Cursor,
+        limit: u64,
+    ) -> Result<Page<AuditEntry>, StoreError> {
+        let mut query = Keyset::new("audit_entries", self.tenant_id());
+        query.equals("actor", filter.actor.clone());
+        let mut kinds = Vec::new();
+        for kind in filter.kinds {
+            query.bound.push(Value::from(format!("{kind}.%")));
+            kinds.push(format!("action LIKE ${}", query.bound.len()));
+        }
+        if !kinds.is_empty() {
+            query.wheres.push(format!("({})", kinds.join(" OR ")));
+        }
+        query
+            .page(self, cursor, limit, entry, |e| e.id.uuid())
+            .await
+    }
+
+    /// Who stands in the newest entries, by name.
+    pub async fn audit_actors(&self) -> Result<Vec<String>, StoreError> {
+        let query = "SELECT DISTINCT actor FROM (SELECT actor FROM audit_entries \
+                     WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2) newest ORDER BY actor LIMIT $3";
+        let bound = values![self.tenant_id().uuid(), LOOKED_THROUGH, MOST_ACTORS];
+        let rows = sql::all(self.db(), query, bound).await?;
+        rows.iter().map(|r| r.get("actor")).collect()
+    }
+
+    /// Notes that somebody of the service looked at the tenant, once a day for each of them.
+    pub async fn note_look(&self, actor: Actor, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let tenant = self.tenant_id().uuid();
+        let midnight = now.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
+        let seen = "SELECT id FROM audit_entries WHERE tenant_id = $1 AND id >= $2 \
+                    AND actor = $3 AND action = 'operator.looked' LIMIT 1";
+        let bound = || values![tenant, floor_v7(midnight), actor.name.clone()];
+        if sql::one(self.db(), seen, bound()).await?.is_some() {
+            return Ok(());
+        }
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let actor = actor.clone();
+                Box::pin(async move {
+                    let key = values![tenant, floor_v7(midnight), actor.name.clone()];
+                    if sql::one(tx, seen, key).await?.is_some() {
+                        return Ok(());
+                    }
+                    let line = AuditLine::new(actor, "operator.looked", "", &json!({}));
+                    audit(tx, tenant, line, now).await
+                })
+            })
+            .await
+    }
+}
+
+impl Platform {
+    /// Notes what a person did with their own account in the log of every tenant they belong to.
+    pub async fn note_for_person(
+        &self,
+        user: UserId,
+        actor: Actor,
+        action: &'static str,
+        detail: String,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+            let (actor, detail) = (actor.clone(), detail.clone());
+            Box::pin(async move {
+                let query = "SELECT tenant_id FROM members WHERE user_id = $1 LIMIT 1000";
+                for row in sql::all(tx, query, values![user.uuid()]).await? {
+                    let line = AuditLine {
+                        actor: actor.clone(),
+                        action,
+                        subject: String::new(),
+                        detail: detail.clone(),
+                    };
+                    audit(tx, row.get("tenant_id")?, line, now).await?;
+                }
+                Ok(())
+            })
+        });
+        work.await
+    }
+}
+
+/// Appends an audit entry within the transaction of the change.
+pub(super) async fn audit(
+    tx: &Tx,
+    tenant: Uuid,
+    line: AuditLine,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let insert = format!(
+        "INSERT INTO audit_entries (id, tenant_id, at, actor, address, action, subject, detail) \
+         VALUES ({})",
+        placeholders(8, 1)
+    );
+    let row = values![
+        AuditId::new(now).uuid(),
+        tenant,
+        micros(now),
+        line.actor.name,
+        line.actor.address,
+        line.action,
+        line.subject,
+        line.detail
+    ];
+    sql::exec(tx, &insert, row).await.map(drop)
+}
+
+fn entry(row: &Row) -> Result<AuditEntry, StoreError> {
+    let detail: String = row.get("detail")?;
+    Ok(AuditEntry {
+        id: AuditId::from_uuid(row.get("id")?),
+        at: row.time("at")?,
+        actor: row.get("actor")?,
+        address: row.get("address")?,
+        action: row.get("action")?,
+        subject: row.get("subject")?,
+        // A damaged detail must not take the log down.
+        detail: serde_json::from_str(&detail).unwrap_or(serde_json::Value::Null),
+    })
+}

@@ -1,0 +1,368 @@
+//! Deleting a tenant: gone for people and providers at once, and then row by row.
+//!
+//! ```text
+//!  begin_deletion   one transaction, alone: the tenant is nobody's any more, the platform's log and
+//!        │          the owners' mails are written
+//!        ▼
+//!  deletion_waits   while a message that was claimed before is on its way: its outcome finds its rows
+//!        ▼
+//!  delete_some      a few hundred rows at a time, until nothing is left; again from the start after a
+//!        │          crash. What comes late (a request that had begun) is found by the next round
+//!        ▼
+//!  end_deletion     an hour later, when nothing can come any more: the last round asks every table
+//!                   without an index, then the tenant's own row goes
+//! ```
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::Value;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::audit::{AuditLine, audit};
+use super::mails::{StoredMail, insert_mail};
+use super::sql::{self, micros, placeholders, values};
+use super::writer::{Lane, Turn, Tx};
+use super::{Platform, StoreError, TenantStore};
+use crate::domain::actor::Actor;
+use crate::domain::ids::TenantId;
+
+/// How many events one transaction removes, with all that belongs to them.
+const EVENTS_AT_ONCE: u64 = 100;
+
+/// How many rows of one other table it removes.
+const ROWS_AT_ONCE: u64 = 500;
+
+/// How many digests one look goes through.
+const DIGESTS_AT_ONCE: u64 = 5000;
+
+/// How long a deleted tenant's row stays, so that what had begun before finds that it is gone: longer
+/// than a call may take, and longer than other processes believe in a hook.
+const LINGERS: TimeDelta = TimeDelta::hours(1);
+
+/// Tables of the history, by event; `events` itself comes last.
+const OF_EVENTS: [&str; 7] = [
+    "bodies",
+    "decisions",
+    "attempts",
+    "delivery_steps",
+    "receipts",
+    "deliveries",
+    "events",
+];
+
+/// Every other table with a tenant's rows: its key, and what finds the rows by an index where
+/// `tenant_id` alone does not.
+const OF_TENANT: [(&str, &str, &str); 19] = [
+    ("orders", "id", ""),
+    (
+        "documents",
+        "connection_id, kind, document_id",
+        BY_CONNECTION,
+    ),
+    (
+        "transitions",
+        "connection_id, kind, document_id, event_type, discriminator",
+        BY_CONNECTION,
+    ),
+    (
+        "people",
+        "connection_id, party_id, person_id",
+        BY_CONNECTION,
+    ),
+    ("provider_messages", "account, sid", BY_ACCOUNT),
+    ("secrets", "id", BY_CONNECTION),
+    ("hooks", "token", BY_CONNECTION),
+    ("rule_versions", "rule_id, version", BY_RULE),
+    ("rules", "id", ""),
+    ("consents", "id", ""),
+    ("suppressions", "channel, address", ""),
+    ("rejected_requests", "id", ""),
+    ("replies", "account, sid", ""),
+    ("api_tokens", "id", ""),
+    ("invitations", "id", ""),
+    ("mails", "id", ""),
+    ("members", "user_id", ""),
+    ("audit_entries", "id", ""),
+    ("connections", "id", ""),
+];
+
+const BY_CONNECTION: &str =
+    " AND connection_id IN (SELECT id FROM connections WHERE tenant_id = $1)";
+const BY_ACCOUNT: &str =
+    " AND account IN (SELECT account FROM connections WHERE tenant_id = $1 AND account <> '')";
+const BY_RULE: &str = " AND rule_id IN (SELECT id FROM rules WHERE tenant_id = $1)";
+
+/// How much a tenant has; what counts to a hundred thousand stops there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Holdings {
+    pub events: u64,
+    pub deliveries: u64,
+    pub rules: u64,
+    pub members: u64,
+    pub tokens: u64,
+    pub suppressions: u64,
+}
+
+/// Where counting stops.
+pub const COUNTED_TO: u64 = 100_000;
+
+/// A tenant whose rows are being removed.
+#[derive(Debug, Clone, Copy)]
+pub struct Deleting {
+    pub tenant: TenantId,
+    pub since: DateTime<Utc>,
+}
+
+impl Deleting {
+    /// Whether nothing that began before can come any more.
+    pub fn is_settled(&self, now: DateTime<Utc>) -> bool {
+        now - self.since >= LINGERS
+    }
+}
+
+/// How far a walk over the digests has come; the beginning is empty.
+pub type DigestCursor = Vec<u8>;
+
+impl TenantStore {
+    /// What would go with the tenant.
+    pub async fn holdings(&self) -> Result<Holdings, StoreError> {
+        let count = async |such: &str| {
+            let query = format!(
+                "SELECT COUNT(*) AS n FROM (SELECT 1 AS one FROM {such} LIMIT {COUNTED_TO}) counted"
+            );
+            let row = sql::one(self.db(), &query, values![self.tenant_id().uuid()]).await?;
+            let n: i64 = row.map_or(Ok(0), |r| r.get("n"))?;
+            Ok::<_, StoreError>(u64::try_from(n).unwrap_or(0))
+        };
+        Ok(Holdings {
+            events: count("events WHERE tenant_id = $1").await?,
+            deliveries: count("deliveries WHERE tenant_id = $1").await?,
+            rules: count("rules WHERE tenant_id = $1 AND deleted_at IS NULL").await?,
+            members: count("members WHERE tenant_id = $1").await?,
+            tokens: count("api_tokens WHERE tenant_id = $1 AND revoked_at IS NULL").await?,
+            suppressions: count("suppressions WHERE tenant_id = $1").await?,
+        })
+    }
+
+    /// Takes the tenant out of everybody's hands: no pages, no hooks, no claims from here on. Its name
+    /// goes at once; the platform's log keeps who did it, and the id. `false` when it is gone already.
+    pub async fn begin_deletion(
+        &self,
+        farewells: Vec<StoredMail>,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let id = self.tenant_id();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let (farewells, actor) = (farewells.clone(), actor.clone());
+                Box::pin(async move {
+                    // The number of the rule set stops whatever is being decided just now.
+                    let end = "UPDATE tenants SET status = 'deleting', deleted_at = $2, \
+                               slug = $3, name = '', suspended_for = '', stopped_by = '', \
+                               rule_set = rule_set + 1 WHERE id = $1 AND deleted_at IS NULL";
+                    let gone = values![id.uuid(), micros(now), id.to_string()];
+                    if sql::exec(tx, end, gone).await? == 0 {
+                        return Ok(false);
+                    }
+                    let leave = "DELETE FROM members WHERE tenant_id = $1";
+                    sql::exec(tx, leave, values![id.uuid()]).await?;
+                    for mail in farewells {
+                        insert_mail(tx, mail, now).await?;
+                    }
+                    let line = AuditLine::new(actor, "tenant.deleted", id.to_string(), &json!({}));
+                    audit(tx, Uuid::nil(), line, now).await?;
+                    Ok(true)
+                })
+            })
+            .await
+    }
+
+    /// Whether a message is still on its way that was claimed before.
+    pub async fn deletion_waits(&self, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let query = "SELECT id FROM deliveries WHERE tenant_id = $1 AND state = 'sending' \
+                     AND lease_until > $2 LIMIT 1";
+        let bound = values![self.tenant_id().uuid(), micros(now)];
+        Ok(sql::one(self.db(), query, bound).await?.is_some())
+    }
+
+    /// Goes on through the digests from `cursor`, which must come before the events go, since only
+    /// they tell whose a digest is; how many were removed, and whether there are more.
+    pub async fn delete_digests(
+        &self,
+        cursor: &mut DigestCursor,
+    ) -> Result<(u64, bool), StoreError> {
+        let query = "SELECT d.digest, e.id AS ours FROM (SELECT digest, event_id FROM digests \
+                     WHERE digest > $2 ORDER BY digest LIMIT $3) d \
+                     LEFT JOIN events e ON e.id = d.event_id AND e.tenant_id = $1 \
+                     ORDER BY d.digest";
+        let bound = values![self.tenant_id().uuid(), cursor.clone(), DIGESTS_AT_ONCE];
+        let rows = sql::all(self.db(), query, bound).await?;
+        let mut ours = Vec::new();
+        for row in &rows {
+            *cursor = row.get("digest")?;
+            if row.get::<Option<Uuid>>("ours")?.is_some() {
+                ours.push(cursor.clone());
+            }
+        }
+        let mut removed = 0;
+        for some in ours.chunks(500) {
+            let some = some.to_vec();
+            let work = self.free().write(Lane::Edit, Turn::Free, move |tx| {
+                let some = some.clone();
+                Box::pin(async move {
+                    let marks = placeholders(some.len(), 1);
+                    let forget = format!("DELETE FROM digests WHERE digest IN ({marks})");
+                    let some = some.into_iter().map(Value::from).collect();
+                    sql::exec(tx, &forget, some).await
+                })
+            });
+            removed += work.await?;
+        }
+        Ok((removed, rows.len() as u64 == DIGESTS_AT_ONCE))
+    }
+
+    /// Removes the next rows: how many. None are left to be found by an index when it is 0.
+    pub async fn delete_some(&self) -> Result<u64, StoreError> {
+        let tenant = self.tenant_id().uuid();
+        let query = "SELECT id FROM events WHERE tenant_id = $1 ORDER BY id LIMIT $2";
+        let rows = sql::all(self.db(), query, values![tenant, EVENTS_AT_ONCE]).await?;
+        let events: Result<Vec<Uuid>, _> = rows.iter().map(|r| r.get("id")).collect();
+        let events = events?;
+        if !events.is_empty() {
+            return self
+                .free()
+                .write(Lane::Edit, Turn::Free, move |tx| {
+                    let events = events.clone();
+                    Box::pin(async move { delete_events(tx, tenant, &events).await })
+                })
+                .await;
+        }
+        for (table, key, by) in OF_TENANT {
+            let removed = self.delete_rows(table, key, by).await?;
+            if removed > 0 {
+                return Ok(removed);
+            }
+        }
+        Ok(0)
+    }
+
+    /// Removes what no index finds, then the tenant's own row; whether it is gone. Only once the
+    /// tenant is settled.
+    pub async fn end_deletion(&self) -> Result<bool, StoreError> {
+        let of_events = OF_EVENTS.map(|table| {
+            let key = if table == "events" {
+                "id"
+            } else if table == "bodies" {
+                "event_id"
+            } else {
+                "event_id, id"
+            };
+            (table, key, "")
+        });
+        let mut removed = 0;
+        for (table, key, _) in of_events.into_iter().chain(OF_TENANT) {
+            // A look through the whole table holds nobody up; a removal would.
+            let query = format!("SELECT 1 AS one FROM {table} WHERE tenant_id = $1 LIMIT 1");
+            let left = sql::one(self.db(), &query, values![self.tenant_id().uuid()]).await?;
+            if left.is_some() {
+                removed += self.delete_rows(table, key, "").await?;
+            }
+        }
+        if removed > 0 {
+            return Ok(false);
+        }
+        let tenant = self.tenant_id().uuid();
+        self.free()
+            .write(Lane::Edit, Turn::Free, move |tx| {
+                Box::pin(async move {
+                    let end = "DELETE FROM tenants WHERE id = $1 AND deleted_at IS NOT NULL";
+                    sql::exec(tx, end, values![tenant]).await
+                })
+            })
+            .await?;
+        Ok(true)
+    }
+
+    /// Removes some rows of one table.
+    async fn delete_rows(
+        &self,
+        table: &'static str,
+        key: &'static str,
+        by: &'static str,
+    ) -> Result<u64, StoreError> {
+        let tenant = self.tenant_id().uuid();
+        self.free()
+            .write(Lane::Edit, Turn::Free, move |tx| {
+                Box::pin(async move {
+                    if table == "connections" {
+                        forget_unmatched(tx, tenant).await?;
+                    }
+                    let remove = format!(
+                        "DELETE FROM {table} WHERE tenant_id = $1 AND ({key}) IN \
+                         (SELECT {key} FROM {table} WHERE tenant_id = $1{by} LIMIT $2)"
+                    );
+                    sql::exec(tx, &remove, values![tenant, ROWS_AT_ONCE]).await
+                })
+            })
+            .await
+    }
+
+    /// Nobody goes by these rows any more, so nobody has to wait for their removal.
+    fn free(&self) -> &super::writer::Writer {
+        &self.store.writer
+    }
+}
+
+impl Platform {
+    /// Tenants whose rows are being removed, the oldest first.
+    pub async fn deleting(&self) -> Result<Vec<Deleting>, StoreError> {
+        let query = "SELECT id, deleted_at FROM tenants WHERE deleted_at IS NOT NULL \
+                     ORDER BY deleted_at LIMIT 100";
+        let rows = sql::all(self.db(), query, vec![]).await?;
+        rows.iter()
+            .map(|r| {
+                Ok(Deleting {
+                    tenant: TenantId::from_uuid(r.get("id")?),
+                    since: r.time("deleted_at")?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// Some events with all that belongs to them. What only the provider's ids or a delivery lead to goes
+/// first, while they are there to lead to it.
+async fn delete_events(tx: &Tx, tenant: Uuid, events: &[Uuid]) -> Result<u64, StoreError> {
+    let marks = placeholders(events.len(), 2);
+    let bound = || {
+        let mut bound = values![tenant];
+        bound.extend(events.iter().map(|e| Value::from(*e)));
+        bound
+    };
+    let told = format!(
+        "DELETE FROM provider_messages WHERE tenant_id = $1 AND (account, sid) IN \
+         (SELECT account, sid FROM deliveries WHERE event_id IN ({marks}) AND sid <> '' \
+          UNION SELECT account, sid FROM receipts WHERE event_id IN ({marks}))"
+    );
+    let mut removed = sql::exec(tx, &told, bound()).await?;
+    let flying = format!(
+        "DELETE FROM in_flight WHERE delivery_id IN \
+         (SELECT id FROM deliveries WHERE tenant_id = $1 AND event_id IN ({marks}))"
+    );
+    removed += sql::exec(tx, &flying, bound()).await?;
+    for table in OF_EVENTS {
+        let key = if table == "events" { "id" } else { "event_id" };
+        let remove = format!("DELETE FROM {table} WHERE tenant_id = $1 AND {key} IN ({marks})");
+        removed += sql::exec(tx, &remove, bound()).await?;
+    }
+    Ok(removed)
+}
+
+/// Reports that fit no message of ours, of accounts that nobody else has connected.
+async fn forget_unmatched(tx: &Tx, tenant: Uuid) -> Result<(), StoreError> {
+    let forget = "DELETE FROM unmatched_receipts WHERE account IN \
+                  (SELECT account FROM connections WHERE tenant_id = $1 AND account <> '') \
+                  AND account NOT IN (SELECT account FROM connections WHERE tenant_id <> $1)";
+    sql::exec(tx, forget, values![tenant]).await.map(drop)
+}

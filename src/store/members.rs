@@ -1,0 +1,196 @@
+//! The people of a tenant, and their roles.
+//!
+//! Whoever changes them runs alone within the tenant and locks its owners, so that two owners who
+//! leave at once cannot both find the other one still there.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::audit::{AuditLine, audit};
+use super::sql::{self, Row, micros, values};
+use super::writer::{Lane, Tx};
+use super::{StoreError, TenantStore};
+use crate::domain::actor::Actor;
+use crate::domain::ids::UserId;
+use crate::domain::user::Role;
+
+/// A person in the team.
+#[derive(Debug, Clone)]
+pub struct Teammate {
+    pub user: UserId,
+    pub name: String,
+    pub email: String,
+    pub role: Role,
+    pub joined_at: DateTime<Utc>,
+    /// When a browser of theirs was last here; none when they are signed in nowhere.
+    pub seen_at: Option<DateTime<Utc>>,
+    /// Whether signing in takes a second factor.
+    pub has_second_factor: bool,
+}
+
+/// How a change of the team ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TeamChange {
+    Done,
+    /// The person is not in the team.
+    Gone,
+    /// Nobody would be left to own the tenant.
+    LastOwner,
+}
+
+const TEAM: &str = "SELECT u.id, u.name, u.email, m.role, m.created_at AS joined_at, \
+                    (SELECT MAX(s.seen_at) FROM sessions s WHERE s.user_id = u.id) AS seen_at, \
+                    (SELECT COUNT(*) FROM second_factors f WHERE f.user_id = u.id \
+                     AND f.confirmed_at IS NOT NULL) AS factors \
+                    FROM members m JOIN users u ON u.id = m.user_id WHERE m.tenant_id = $1";
+
+impl TenantStore {
+    /// Everybody in the team, by name.
+    pub async fn team(&self) -> Result<Vec<Teammate>, StoreError> {
+        let query = format!("{TEAM} ORDER BY u.name, u.email LIMIT 1000");
+        let rows = sql::all(self.db(), &query, values![self.tenant_id().uuid()]).await?;
+        rows.iter().map(teammate).collect()
+    }
+
+    /// One person of the team.
+    pub async fn teammate(&self, user: UserId) -> Result<Option<Teammate>, StoreError> {
+        let query = format!("{TEAM} AND m.user_id = $2");
+        let bound = values![self.tenant_id().uuid(), user.uuid()];
+        let row = sql::one(self.db(), &query, bound).await?;
+        row.map(|r| teammate(&r)).transpose()
+    }
+
+    /// Gives a person another role.
+    pub async fn set_role(
+        &self,
+        user: UserId,
+        role: Role,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<TeamChange, StoreError> {
+        let tenant = self.tenant_id().uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let actor = actor.clone();
+                Box::pin(async move {
+                    let Some(person) = person(tx, tenant, user).await? else {
+                        return Ok(TeamChange::Gone);
+                    };
+                    if person.role == role {
+                        return Ok(TeamChange::Done);
+                    }
+                    if role != Role::Owner && is_last_owner(tx, tenant, user).await? {
+                        return Ok(TeamChange::LastOwner);
+                    }
+                    let set = "UPDATE members SET role = $3 WHERE tenant_id = $1 AND user_id = $2";
+                    sql::exec(tx, set, values![tenant, user.uuid(), role.as_str()]).await?;
+                    let detail = json!({ "old": person.role.as_str(), "new": role.as_str() });
+                    let line = AuditLine::new(actor, "member.role_changed", person.email, &detail);
+                    audit(tx, tenant, line, now).await?;
+                    Ok(TeamChange::Done)
+                })
+            })
+            .await
+    }
+
+    /// Takes a person out of the team: from their next request on they have no place here. It is
+    /// told as leaving when they do it themselves.
+    pub async fn remove_member(
+        &self,
+        user: UserId,
+        leaves: bool,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<TeamChange, StoreError> {
+        let tenant = self.tenant_id().uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let actor = actor.clone();
+                Box::pin(async move {
+                    let Some(person) = person(tx, tenant, user).await? else {
+                        return Ok(TeamChange::Gone);
+                    };
+                    if is_last_owner(tx, tenant, user).await? {
+                        return Ok(TeamChange::LastOwner);
+                    }
+                    let remove = "DELETE FROM members WHERE tenant_id = $1 AND user_id = $2";
+                    sql::exec(tx, remove, values![tenant, user.uuid()]).await?;
+                    let action = if leaves {
+                        "member.left"
+                    } else {
+                        "member.removed"
+                    };
+                    let detail = json!({ "old": person.role.as_str() });
+                    let line = AuditLine::new(actor, action, person.email, &detail);
+                    audit(tx, tenant, line, now).await?;
+                    Ok(TeamChange::Done)
+                })
+            })
+            .await
+    }
+}
+
+struct Person {
+    email: String,
+    role: Role,
+}
+
+async fn person(tx: &Tx, tenant: Uuid, user: UserId) -> Result<Option<Person>, StoreError> {
+    let query = "SELECT u.email, m.role FROM members m JOIN users u ON u.id = m.user_id \
+                 WHERE m.tenant_id = $1 AND m.user_id = $2";
+    let row = sql::one(tx, query, values![tenant, user.uuid()]).await?;
+    row.map(|r| {
+        Ok(Person {
+            email: r.get("email")?,
+            role: r.word("members", "role", user.uuid(), Role::parse)?,
+        })
+    })
+    .transpose()
+}
+
+/// Whether the tenant would have no owner without this person. The owners stay as they are until our
+/// transaction ends.
+async fn is_last_owner(tx: &Tx, tenant: Uuid, user: UserId) -> Result<bool, StoreError> {
+    let query = format!(
+        "SELECT user_id FROM members WHERE tenant_id = $1 AND role = 'owner' ORDER BY user_id{}",
+        sql::for_update(tx)
+    );
+    let mut is_owner = false;
+    let mut others = 0;
+    for row in sql::all(tx, &query, values![tenant]).await? {
+        if row.get::<Uuid>("user_id")? == user.uuid() {
+            is_owner = true;
+        } else {
+            others += 1;
+        }
+    }
+    Ok(is_owner && others == 0)
+}
+
+/// Puts a person into the team, unless they are there already; whether they were not.
+pub(super) async fn join(
+    tx: &Tx,
+    tenant: Uuid,
+    user: UserId,
+    role: Role,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let insert = "INSERT INTO members (tenant_id, user_id, role, created_at) \
+                  VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    let row = values![tenant, user.uuid(), role.as_str(), micros(now)];
+    Ok(sql::exec(tx, insert, row).await? == 1)
+}
+
+fn teammate(row: &Row) -> Result<Teammate, StoreError> {
+    let id: Uuid = row.get("id")?;
+    Ok(Teammate {
+        user: UserId::from_uuid(id),
+        name: row.get("name")?,
+        email: row.get("email")?,
+        role: row.word("members", "role", id, Role::parse)?,
+        joined_at: row.time("joined_at")?,
+        seen_at: row.time_opt("seen_at")?,
+        has_second_factor: row.get::<i64>("factors")? > 0,
+    })
+}

@@ -1,0 +1,235 @@
+//! The service's own mail, over SMTP to a real server.
+
+use chrono::TimeDelta;
+use ml_connector::app::mail::{Letter, Mail};
+use ml_connector::config::mail::{MailConfig, SmtpConfig, SmtpTls};
+use ml_connector::mail::{Mailer, NotSent, Outgoing};
+use ml_connector::store::{Due, DueCursor, MailOutcome};
+
+use crate::harness::TestApp;
+use crate::harness::process::Service;
+use crate::harness::smtp::{Fault, SmtpServer};
+
+fn letter(once: &str) -> Mail {
+    Mail {
+        tenant: None,
+        to: "ann@example.com".to_owned(),
+        kind: "reset",
+        once: once.to_owned(),
+        letter: Letter {
+            subject: "Set a new password – größer".to_owned(),
+            text: "Hello,\n.\n..dots and <b>tags</b>\n".to_owned(),
+        },
+    }
+}
+
+async fn state(app: &TestApp, state: &str) -> i64 {
+    app.rows(&format!("mails WHERE state = '{state}'")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_goes_out_once_and_is_forgotten() {
+    let app = TestApp::spawn().await;
+    let mut mail = letter("one");
+    let link = app.running.app.public_url().join("/reset/abc");
+    mail.letter.text += &["\nSet it here:\n", &link, "\n"].concat();
+    app.app().mail(mail.clone()).await.unwrap();
+    app.app().mail(mail).await.unwrap();
+    let [letter] = app.mails().await.try_into().unwrap();
+    assert_eq!(letter.to, "ann@example.com");
+    assert_eq!(letter.from, "sms@example.com");
+    assert_eq!(letter.subject, "Set a new password – größer");
+    assert!(
+        letter.text.contains("\n.\n..dots and <b>tags</b>\n"),
+        "{}",
+        letter.text
+    );
+    assert_eq!(letter.link(), link);
+    assert!(
+        letter.html.contains(&format!("<a href=\"{link}\"")),
+        "{}",
+        letter.html
+    );
+    assert!(!letter.html.contains("<b>"), "{}", letter.html);
+    assert_eq!(letter.header("Auto-Submitted"), Some("auto-generated"));
+    assert_eq!(
+        letter.header("Date"),
+        Some("Mon, 23 Nov 2026 10:00:00 +0000")
+    );
+    assert_eq!(state(&app, "sent").await, 1);
+    assert_eq!(app.rows("mails WHERE length(sealed) > 0").await, 0);
+
+    app.advance(TimeDelta::days(29));
+    assert_eq!(app.app().prune_mails().await.unwrap(), 0);
+    app.advance(TimeDelta::days(2));
+    assert_eq!(app.app().prune_mails().await.unwrap(), 1);
+    assert_eq!(app.mails().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_is_tried_again_until_the_server_takes_it() {
+    let app = TestApp::spawn().await;
+    app.smtp.fail(&[Fault::Busy, Fault::HangUpInLetter]);
+    app.app().mail(letter("one")).await.unwrap();
+    assert!(app.mails().await.is_empty());
+    assert_eq!(state(&app, "waiting").await, 1);
+    app.advance(TimeDelta::seconds(50));
+    assert!(app.mails().await.is_empty());
+    assert_eq!(
+        app.rows("mails WHERE tries = 1").await,
+        1,
+        "not before its time"
+    );
+    app.advance(TimeDelta::seconds(15));
+    assert!(app.mails().await.is_empty());
+    assert_eq!(app.rows("mails WHERE tries = 2").await, 1);
+    app.advance(TimeDelta::minutes(5));
+    assert_eq!(app.mails().await.len(), 1);
+    assert_eq!(state(&app, "sent").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_taken_before_the_line_broke_comes_again_under_the_same_id() {
+    let app = TestApp::spawn().await;
+    app.smtp.fail(&[Fault::HangUpAfterLetter]);
+    app.app().mail(letter("one")).await.unwrap();
+    assert_eq!(app.mails().await.len(), 1);
+    app.advance(TimeDelta::minutes(2));
+    let [first, second] = app.mails().await.try_into().unwrap();
+    let id = first.header("Message-ID").unwrap();
+    assert!(id.ends_with("@example.com>"), "{id}");
+    assert_eq!(second.header("Message-ID"), Some(id));
+    assert_eq!(second.header("Date"), first.header("Date"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_letter_fails_with_the_reason_and_is_not_tried_again() {
+    let app = TestApp::spawn().await;
+    app.smtp.fail(&[Fault::NoSuchUser]);
+    app.app().mail(letter("one")).await.unwrap();
+    assert!(app.mails().await.is_empty());
+    let failed = "mails WHERE state = 'failed' AND reason LIKE '%5.1.1 no such user here%' \
+                  AND length(sealed) = 0";
+    assert_eq!(app.rows(failed).await, 1);
+    app.advance(TimeDelta::hours(30));
+    assert!(app.mails().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_nobody_takes_for_a_day_fails() {
+    let app = TestApp::spawn().await;
+    app.smtp.fail(&[Fault::Busy; 100]);
+    app.app().mail(letter("one")).await.unwrap();
+    for _ in 0..23 {
+        app.mails().await;
+        app.advance(TimeDelta::hours(1));
+    }
+    assert_eq!(state(&app, "waiting").await, 1);
+    for _ in 0..2 {
+        app.mails().await;
+        app.advance(TimeDelta::hours(1));
+    }
+    let failed = "mails WHERE state = 'failed' AND reason LIKE 'not within 24 hours: %'";
+    assert_eq!(app.rows(failed).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_hand_a_letter_over_once() {
+    let Some([one, other]) = TestApp::pair().await else {
+        return;
+    };
+    for number in 0..20 {
+        one.app().mail(letter(&number.to_string())).await.unwrap();
+    }
+    tokio::join!(one.run_due_jobs(), other.run_due_jobs());
+    assert_eq!(one.mails().await.len(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_whose_worker_died_comes_back() {
+    let app = TestApp::spawn().await;
+    app.app().mail(letter("one")).await.unwrap();
+    let now = app.now();
+    let platform = app.app().store().platform();
+    let due = platform.due(now, &mut DueCursor::default(), 10).await;
+    let [Due::Mail(None, id)] = due.unwrap()[..] else {
+        panic!("one letter is due");
+    };
+    let until = now + TimeDelta::minutes(3);
+    let claimed = platform.claim_mail(id, until, now).await.unwrap().unwrap();
+    assert!(app.mails().await.is_empty(), "somebody has it");
+    app.advance(TimeDelta::minutes(4));
+    assert_eq!(app.mails().await.len(), 1);
+    let late = MailOutcome::Failed("late".to_owned());
+    let settled = platform
+        .settle_mail(id, claimed.tries, late, app.now())
+        .await;
+    assert!(!settled.unwrap(), "who was overtaken settles nothing");
+    assert_eq!(state(&app, "sent").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_shows_a_letter_only_where_only_this_machine_reaches_us() {
+    let app = TestApp::spawn_in_real_time().await;
+    let service = Service::new(app.sandbox.base_url()).await;
+    let checked = |variables: &[(&str, &str)]| {
+        let mut command = service.command(&["check"]);
+        for (name, value) in variables {
+            command.env(name, value);
+        }
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let line = text.lines().find(|l| l.contains("  Mail: "));
+        line.unwrap_or_default().to_owned()
+    };
+    drop(service.run(&["migrate"], ""));
+    let here = checked(&[("PUBLIC_URL", "http://127.0.0.1:8080")]);
+    assert!(here.contains("written to the log"), "{here}");
+    let public = checked(&[("PUBLIC_URL", "https://sms.example.com")]);
+    assert!(public.contains("no letters leave"), "{public}");
+    let bound = checked(&[("BIND", "0.0.0.0:8080")]);
+    assert!(bound.contains("no letters leave"), "{bound}");
+
+    let smtp = SmtpServer::start().await;
+    let from = ("MAIL_FROM", "sms@example.com");
+    let good = checked(&[("SMTP_URL", &smtp.url()), from]);
+    assert!(good.contains("127.0.0.1 takes letters"), "{good}");
+    let wrong = checked(&[("SMTP_URL", "smtp://127.0.0.1:1"), from]);
+    assert!(
+        wrong.starts_with("WRONG") && wrong.contains("refused"),
+        "{wrong}"
+    );
+    assert!(!smtp.commands().iter().any(|c| c == "MAIL"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cannot_keep_a_line_private_is_told_nothing() {
+    let smtp = SmtpServer::start().await;
+    let config = MailConfig {
+        smtp: Some(SmtpConfig {
+            host: "127.0.0.1".to_owned(),
+            port: smtp.port(),
+            tls: SmtpTls::StartTls,
+            credentials: Some(("me".to_owned(), "hush".to_owned().into())),
+        }),
+        from: Some("sms@example.com".parse().unwrap()),
+    };
+    let mailer = Mailer::new(&config, true).unwrap();
+    assert!(mailer.can_send() && !mailer.is_log());
+    assert!(mailer.probe().await.unwrap_err().contains("STARTTLS"));
+    let letter = Outgoing {
+        id: uuid::Uuid::nil(),
+        to: "ann@example.com",
+        subject: "Hello",
+        text: "Hello",
+        at: "2026-11-23T10:00:00Z".parse().unwrap(),
+        origin: "https://sms.example.com",
+    };
+    let sent = mailer.send(&letter).await;
+    assert!(matches!(sent, Err(NotSent::Temporary(_))), "{sent:?}");
+    let commands = smtp.commands();
+    assert!(
+        commands.iter().all(|c| c == "EHLO" || c == "QUIT"),
+        "{commands:?}"
+    );
+}
