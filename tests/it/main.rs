@@ -9,6 +9,7 @@
 mod architecture;
 mod browser;
 mod chaos_verdict;
+mod consent;
 mod crash;
 mod deploy;
 mod first_hour;

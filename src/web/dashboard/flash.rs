@@ -64,10 +64,19 @@ pub enum Told {
     TokenRevoked,
     Deleted,
     TestEventSent,
+    Live,
+    LiveAlready,
+    Rehearsing,
+    CodeSent,
+    NumberConfirmed,
+    Suppressed,
+    SuppressedAlready,
+    Lifted,
+    MessageWaits,
 }
 
 impl Told {
-    const ALL: [Self; 50] = [
+    const ALL: [Self; 59] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -118,6 +127,15 @@ impl Told {
         Self::TokenRevoked,
         Self::Deleted,
         Self::TestEventSent,
+        Self::Live,
+        Self::LiveAlready,
+        Self::Rehearsing,
+        Self::CodeSent,
+        Self::NumberConfirmed,
+        Self::Suppressed,
+        Self::SuppressedAlready,
+        Self::Lifted,
+        Self::MessageWaits,
     ];
 
     const fn key(self) -> &'static str {
@@ -172,6 +190,15 @@ impl Told {
             Self::TokenRevoked => "token-revoked",
             Self::Deleted => "deleted",
             Self::TestEventSent => "test-event-sent",
+            Self::Live => "live",
+            Self::LiveAlready => "live-already",
+            Self::Rehearsing => "rehearsing",
+            Self::CodeSent => "code-sent",
+            Self::NumberConfirmed => "number-confirmed",
+            Self::Suppressed => "suppressed",
+            Self::SuppressedAlready => "suppressed-already",
+            Self::Lifted => "lifted",
+            Self::MessageWaits => "message-waits",
         }
     }
 
@@ -240,6 +267,17 @@ impl Told {
             Self::TokenRevoked => "The token is revoked. Calls with it are refused.",
             Self::Deleted => "The company is deleted. What it had is being removed.",
             Self::TestEventSent => "The test event is sent. What becomes of it is listed below.",
+            Self::Live => "You are live. Contacts are written to from now on.",
+            Self::LiveAlready => "You are live already.",
+            Self::Rehearsing => "You are in rehearsal. No contact is written to until you go live.",
+            Self::CodeSent => "The code is on its way.",
+            Self::NumberConfirmed => "The number is confirmed. What waited for it goes there now.",
+            Self::Suppressed => "The number is not written to any more.",
+            Self::SuppressedAlready => "This number is on the list already.",
+            Self::Lifted => "The suppression is lifted.",
+            Self::MessageWaits => {
+                "The message waits until contacts may be written to; see below until when."
+            }
         }
     }
 
