@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use reqwest::{Method, StatusCode, header};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::harness::TestApp;
 use crate::harness::company::PASSWORD;
@@ -597,6 +597,38 @@ async fn a_reset_keeps_the_second_factor() {
         .unwrap();
     assert_eq!(ann.get("/account").await.path, "/sign-in");
     Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+}
+
+#[tokio::test]
+async fn nothing_that_opens_an_account_can_be_read_in_the_database() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let ann = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let (secret, codes) = with_second_factor(&app, &ann).await;
+    let phone = Visitor::stranger(&app);
+    sign_in(&phone, &acme.email, PASSWORD).await;
+    sign_up(&phone, "new@harbour.example", OTHER).await;
+    let new = link(&app, "new@harbour.example").await;
+    reset(&phone, &acme.email).await;
+    let forgotten = link(&app, &acme.email).await;
+    let token = |link: &str| link.rsplit('/').next().unwrap().to_owned();
+    let mut secrets = vec![
+        PASSWORD.to_owned(),
+        OTHER.to_owned(),
+        token(&new),
+        token(&forgotten),
+        secret.expose_secret().to_owned(),
+        ann.cookie("mlc_session").unwrap(),
+        phone.cookie("mlc_step").unwrap(),
+    ];
+    secrets.extend(codes.iter().map(|code| code.replace('-', "")));
+    secrets.extend(codes);
+    let stored = app.database.contents().await;
+    let holds = |text: &str| stored.windows(text.len()).any(|w| w == text.as_bytes());
+    assert!(holds("new@harbour.example"), "what is no secret is there");
+    for secret in secrets {
+        assert!(!holds(&secret), "{secret}");
+    }
 }
 
 #[tokio::test]

@@ -110,9 +110,9 @@ pub(super) async fn confirm(
     door::public_page(&request, &app, StatusCode::OK, |csrf| ConfirmPage {
         csrf,
         title: "Confirm your address",
-        sentence: "This makes an account for",
+        sentence: "This makes an account, with the password that was chosen for it, for",
         what: format!("{}, {}", pending.email, pending.company),
-        warning: "If you did not ask for this account, close this page: nothing is made.",
+        warning: "If it was not you who asked and chose, close this page: nothing is made.",
         action,
         button: "Confirm and go in",
     })
