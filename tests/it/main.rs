@@ -23,5 +23,6 @@ mod schema;
 mod secrets;
 mod story;
 mod suspension;
+mod teams;
 #[path = "../chaos/verdict.rs"]
 mod verdict;

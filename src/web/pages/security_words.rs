@@ -93,7 +93,9 @@ pub fn told(entry: &AuditEntry) -> Told {
     let changes = match entry.action.as_str() {
         "rule.created" | "rule.deleted" => Vec::new(),
         "rules.ordered" => lists(detail),
-        _ => differences(detail),
+        "member.role_changed" => differences("role", detail),
+        "delivery.resolved" => differences("state", detail),
+        _ => differences("before and after", detail),
     };
     Told { sentence, changes }
 }
@@ -192,8 +194,8 @@ fn short_id(id: &str) -> String {
     }
 }
 
-/// Every value that differs between `old` and `new`.
-fn differences(detail: &Value) -> Vec<Difference> {
+/// Every value that differs between `old` and `new`; a single one is called `what`.
+fn differences(what: &str, detail: &Value) -> Vec<Difference> {
     let (old, new) = (&detail["old"], &detail["new"]);
     match (old, new) {
         (Value::Null, Value::Null) => Vec::new(),
@@ -216,7 +218,7 @@ fn differences(detail: &Value) -> Vec<Difference> {
                 .collect()
         }
         _ => vec![Difference {
-            what: "before and after".to_owned(),
+            what: what.to_owned(),
             old: value("", old),
             new: value("", new),
         }],
