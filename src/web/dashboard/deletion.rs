@@ -1,15 +1,12 @@
 //! Deleting a company: its name typed, the password asked again.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::Data;
-use secrecy::SecretString;
+use actix_web::{HttpRequest, HttpResponse};
 
-use super::Setup;
+use super::door;
 use super::error::PageError;
 use super::flash::Told;
-use super::rule_form::sentence;
-use crate::app::AppError;
+use crate::app::accounts::throttle::Gate;
 use crate::domain::user::Ability;
 use crate::web::chrome::Section;
 use crate::web::extract::tenant::{Seat, SeatForm, redirect};
@@ -25,18 +22,14 @@ pub(super) async fn ask(seat: Seat) -> Result<HttpResponse, PageError> {
 /// `POST /t/{tenant}/deletion`.
 pub(super) async fn delete(
     posted: SeatForm,
-    setup: Data<Setup>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
     seat.require(Ability::DeleteTenant)?;
     let app = seat.who.app.clone();
-    let (client, email) = (seat.client(), seat.who.session.user.email.clone());
-    if !setup.attempts.admit(client.0, &email, app.now()) {
-        return Err(PageError::TooMany);
-    }
-    let password = form
-        .secret("password")
-        .unwrap_or_else(|| SecretString::from(String::new()));
+    let email = seat.who.session.user.email.clone();
+    door::admit(&app, &request, Gate::Own, &email).await?;
+    let password = door::secret(&form, "password");
     let (tenant, actor, name) = (seat.tenant(), seat.actor(), form.get("name").to_owned());
     let session = seat.who.session.clone();
     let deleted = seat
@@ -47,11 +40,9 @@ pub(super) async fn delete(
         .await;
     match deleted {
         Ok(()) => Ok(redirect("/", Some(Told::Deleted.cookie(app.public_url())))),
-        Err(PageError::App(AppError::Invalid(problems))) => {
+        Err(PageError::App(error)) => {
             let mut state = form.state(&["password"]);
-            for problem in problems {
-                state.refuse(problem.field, sentence(&problem.message));
-            }
+            door::refuse(error, &mut state)?;
             page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await
         }
         Err(error) => Err(error),

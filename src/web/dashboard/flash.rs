@@ -50,10 +50,21 @@ pub enum Told {
     LastOwner,
     TokenRevoked,
     Deleted,
+    StepOver,
+    SignedUp,
+    PasswordReset,
+    AccountSaved,
+    EmailAsked,
+    EmailChanged,
+    PasswordChanged,
+    SessionEnded,
+    SessionsEnded,
+    SignedOutEverywhere,
+    SecondFactorOff,
 }
 
 impl Told {
-    const ALL: [Self; 36] = [
+    const ALL: [Self; 47] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -90,6 +101,17 @@ impl Told {
         Self::LastOwner,
         Self::TokenRevoked,
         Self::Deleted,
+        Self::StepOver,
+        Self::SignedUp,
+        Self::PasswordReset,
+        Self::AccountSaved,
+        Self::EmailAsked,
+        Self::EmailChanged,
+        Self::PasswordChanged,
+        Self::SessionEnded,
+        Self::SessionsEnded,
+        Self::SignedOutEverywhere,
+        Self::SecondFactorOff,
     ];
 
     const fn key(self) -> &'static str {
@@ -130,6 +152,17 @@ impl Told {
             Self::LastOwner => "last-owner",
             Self::TokenRevoked => "token-revoked",
             Self::Deleted => "deleted",
+            Self::StepOver => "step-over",
+            Self::SignedUp => "signed-up",
+            Self::PasswordReset => "password-reset",
+            Self::AccountSaved => "account-saved",
+            Self::EmailAsked => "email-asked",
+            Self::EmailChanged => "email-changed",
+            Self::PasswordChanged => "password-changed",
+            Self::SessionEnded => "session-ended",
+            Self::SessionsEnded => "sessions-ended",
+            Self::SignedOutEverywhere => "signed-out-everywhere",
+            Self::SecondFactorOff => "second-factor-off",
         }
     }
 
@@ -178,6 +211,23 @@ impl Told {
             }
             Self::TokenRevoked => "The token is revoked. Calls with it are refused.",
             Self::Deleted => "The company is deleted. What it had is being removed.",
+            Self::StepOver => "That took too long, or too many codes. Sign in once more.",
+            Self::SignedUp => {
+                "Your account is confirmed. Follow the steps below; nobody is written to until you go live."
+            }
+            Self::PasswordReset => "Your password is changed. Sign in with it.",
+            Self::AccountSaved => "Your name is saved.",
+            Self::EmailAsked => {
+                "Look into the mail of the new address: the link there makes it yours."
+            }
+            Self::EmailChanged => "Your new address is confirmed. Sign in with it from now on.",
+            Self::PasswordChanged => {
+                "Your password is changed. Your other browsers are signed out."
+            }
+            Self::SessionEnded => "That browser is signed out.",
+            Self::SessionsEnded => "All other browsers are signed out.",
+            Self::SignedOutEverywhere => "You are signed out everywhere.",
+            Self::SecondFactorOff => "The second factor is off.",
         }
     }
 
@@ -188,7 +238,8 @@ impl Told {
             | Self::TwilioNotAsked
             | Self::BooksRefused
             | Self::BooksNotTold
-            | Self::LastOwner => FlashKind::Refused,
+            | Self::LastOwner
+            | Self::StepOver => FlashKind::Refused,
             _ => FlashKind::Done,
         };
         Flash {

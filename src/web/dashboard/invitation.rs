@@ -4,12 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, Data};
 use actix_web::{FromRequest as _, HttpRequest, HttpResponse};
 use askama::Template as _;
-use secrecy::SecretString;
 
+use super::door;
 use super::error::PageError;
 use super::flash::Told;
-use super::rule_form::sentence;
-use super::session;
+use crate::app::accounts::sign_in::Entry;
 use crate::app::team::OpenInvitation;
 use crate::app::{App, AppError};
 use crate::web::extract::client_addr::ClientAddr;
@@ -71,9 +70,7 @@ async fn accept_anew(
     form: &crate::web::extract::csrf_form::Form,
 ) -> Result<HttpResponse, PageError> {
     let (token, name) = (token(request), form.get("name").to_owned());
-    let password = form
-        .secret("password")
-        .unwrap_or_else(|| SecretString::from(String::new()));
+    let password = door::secret(form, "password");
     let (chosen, address) = (password.clone(), ClientAddr::of(request).to_string());
     let joined = on_main(app, |app| async move {
         app.accept_invitation_anew(&token, &name, chosen, address)
@@ -81,25 +78,27 @@ async fn accept_anew(
     });
     let slug = match joined.await {
         Ok(slug) => slug,
-        Err(AppError::Invalid(problems)) => {
+        Err(error @ AppError::Invalid(_)) => {
             let mut state = form.state(&["password"]);
-            for problem in problems {
-                state.refuse(problem.field, sentence(&problem.message));
-            }
+            door::refuse(error, &mut state)?;
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             return page(request, app, open, None, status, state);
         }
         Err(AppError::NotFound(_)) => return gone(),
         Err(error) => return Err(error.into()),
     };
+    let (email, visit) = (open.invitation.email, door::visit(request));
+    let entry = on_main(app, |app| async move {
+        app.sign_in(&email, password, visit).await
+    });
     let url = app.public_url();
-    match session::enter(app, request, open.invitation.email, password).await? {
-        Some(token) => {
-            let cookies = session::entered(&token, url);
-            let cookies = cookies.into_iter().chain([Told::Joined.cookie(url)]);
+    match entry.await? {
+        Entry::In(token) => {
+            let cookies = door::entered(&token, url).into_iter();
+            let cookies = cookies.chain([Told::Joined.cookie(url)]);
             Ok(redirect(&format!("/t/{slug}/"), cookies))
         }
-        None => Ok(redirect("/sign-in", None)),
+        Entry::SecondStep(_) | Entry::Refused => Ok(redirect("/sign-in", None)),
     }
 }
 
@@ -150,7 +149,7 @@ fn page(
             let page = page(who.session.csrf.clone());
             who.page(request, status, &page)
         }
-        None => session::public_page(request, app, status, page),
+        None => door::public_page(request, app, status, page),
     }
 }
 
