@@ -10,6 +10,7 @@ mod architecture;
 mod browser;
 mod chaos_verdict;
 mod crash;
+mod deletion;
 mod deploy;
 mod harness;
 mod hooks;

@@ -777,3 +777,71 @@ fn the_docs_show_the_table_that_the_code_goes_by() {
         "docs/security.md lacks this table:\n{table}"
     );
 }
+
+/// Texts in the code that are actions of the log: two words and a point between them.
+fn actions(below: &std::path::Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(below).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            if path.file_name().is_some_and(|n| n != "tests") {
+                actions(&path, found);
+            }
+            continue;
+        }
+        let code = std::fs::read_to_string(&path).unwrap_or_default();
+        let code = code.split("#[cfg(test)]\nmod").next().unwrap_or_default();
+        for text in code.split('"').skip(1).step_by(2) {
+            let subjects = [
+                "tenant",
+                "settings",
+                "sending",
+                "rule",
+                "rules",
+                "connection",
+                "secret",
+                "token",
+                "invitation",
+                "member",
+                "event",
+                "delivery",
+                "operator",
+                "rehearsal",
+                "number",
+                "suppression",
+                "reply",
+                "hours",
+                "hook",
+            ];
+            let is_action = text.split_once('.').is_some_and(|(subject, verb)| {
+                subjects.contains(&subject)
+                    && !verb.is_empty()
+                    && verb.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+            });
+            if is_action && !text.ends_with(".html") {
+                found.push(text.to_owned());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_action_has_a_sentence_and_a_filter() {
+    use ml_connector::web::pages::security_words::{KINDS, is_known};
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    actions(&root.join("store"), &mut found);
+    actions(&root.join("app"), &mut found);
+    let events = ml_connector::domain::event::EventType::ALL.map(|t| t.to_string());
+    found.retain(|a| !events.contains(a));
+    assert!(found.len() > 20, "{found:?}");
+    for action in found {
+        assert!(is_known(&action), "{action} has no sentence");
+        let listed = KINDS.iter().any(|k| {
+            k.actions.iter().any(|a| match a.strip_suffix('%') {
+                Some(begin) => action.starts_with(begin),
+                None => action == **a,
+            })
+        });
+        assert!(listed, "{action} is under no filter");
+    }
+}

@@ -29,7 +29,7 @@ pub struct Kind {
     /// In addresses.
     pub key: &'static str,
     pub words: &'static str,
-    /// What its actions begin with.
+    /// Its actions; `%` stands for anything.
     pub actions: &'static [&'static str],
 }
 
@@ -38,37 +38,58 @@ pub const KINDS: [Kind; 7] = [
     Kind {
         key: "sign-ins",
         words: "Sign-ins",
-        actions: &["session", "account", "user", "second_factor", "password"],
+        actions: &[
+            "member.signed_in",
+            "member.session%",
+            "member.second%",
+            "member.password%",
+            "member.recovery%",
+            "member.email%",
+            "member.renamed",
+            "number.%",
+        ],
     },
     Kind {
         key: "team",
         words: "Team",
-        actions: &["member", "invitation"],
+        actions: &[
+            "member.joined",
+            "member.left",
+            "member.removed",
+            "member.role_changed",
+            "invitation.%",
+        ],
     },
     Kind {
         key: "rules",
         words: "Rules",
-        actions: &["rule", "rules"],
+        actions: &["rule.%", "rules.%"],
     },
     Kind {
         key: "connections",
         words: "Connections",
-        actions: &["connection", "secret", "hook"],
+        actions: &["connection.%", "secret.%", "hook.%"],
     },
     Kind {
         key: "messages",
         words: "Messages",
-        actions: &["event", "delivery", "sending", "suppression", "reply"],
+        actions: &[
+            "event.%",
+            "delivery.%",
+            "sending.%",
+            "suppression.%",
+            "reply.%",
+        ],
     },
     Kind {
         key: "tokens",
         words: "API tokens",
-        actions: &["token"],
+        actions: &["token.%"],
     },
     Kind {
         key: "company",
         words: "Company",
-        actions: &["settings", "tenant", "operator", "rehearsal", "hours"],
+        actions: &["settings.%", "tenant.%", "operator.%", "rehearsal.%"],
     },
 ];
 
@@ -95,6 +116,8 @@ pub fn told(entry: &AuditEntry) -> Told {
         "rules.ordered" => lists(detail),
         "member.role_changed" => differences("role", detail),
         "delivery.resolved" => differences("state", detail),
+        "member.renamed" => differences("name", detail),
+        "member.email_changed" => differences("e-mail", detail),
         _ => differences("before and after", detail),
     };
     Told { sentence, changes }
@@ -104,14 +127,24 @@ pub fn told(entry: &AuditEntry) -> Told {
 fn plain(action: &str) -> Option<&'static str> {
     Some(match action {
         "tenant.created" => "Made the company",
+        "tenant.deleted" => "Deleted a company",
         "settings.changed" => "Changed the settings of the company",
         "sending.stopped" => "Stopped all sending",
         "sending.resumed" => "Resumed sending",
         "tenant.reinstated" => "Reinstated the company",
         "rules.ordered" => "Changed the order of the rules",
         "operator.looked" => "Looked at the company, as operator of this service",
-        "session.began" => "Signed in",
-        "session.ended" => "Signed out",
+        "rehearsal.begun" => "Began the rehearsal: messages go to the owners",
+        "rehearsal.ended" => "Went live: messages go to contacts",
+        "number.confirmed" => "Confirmed their own number, for rehearsals",
+        "member.renamed" => "Changed their name",
+        "member.email_changed" => "Changed their e-mail address",
+        "member.password_changed" => "Changed their password",
+        "member.second_factor_on" => "Turned on the second factor",
+        "member.second_factor_off" => "Turned off the second factor",
+        "member.recovery_codes_renewed" => "Made new recovery codes",
+        "member.second_step_failed" => "Typed a wrong code at the second step of signing in",
+        "member.sessions_ended" => "Signed out their other browsers",
         _ => return None,
     })
 }
@@ -136,12 +169,23 @@ fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
         "token.revoked" => format!("Revoked the API token “{}”", text("name")),
         "invitation.sent" => format!("Invited {subject} as {}", role("role")),
         "invitation.revoked" => format!("Took back the invitation of {subject}"),
+        "member.password_reset" if subject.is_empty() => "Reset their password by mail".to_owned(),
+        "member.password_reset" => format!("Reset the password of {subject}"),
+        "member.signed_in" => format!("Signed in{}", with_browser(detail)),
+        "member.session_ended" => format!("Signed out a browser{}", with_browser(detail)),
         "member.joined" => format!("{subject} joined the team as {}", role("role")),
         "member.role_changed" => format!("Changed the role of {subject}"),
         "member.removed" => format!("Removed {subject} from the team"),
         "member.left" => format!("{subject} left the team"),
         _ => return None,
     })
+}
+
+fn with_browser(detail: &Value) -> String {
+    match detail["browser"].as_str() {
+        Some(browser) if !browser.is_empty() => format!(", {browser}"),
+        _ => String::new(),
+    }
 }
 
 fn rule_name(detail: &Value) -> String {
