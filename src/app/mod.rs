@@ -10,6 +10,7 @@ pub mod deletion;
 pub mod deliver;
 mod equals;
 mod error;
+pub mod first_hour;
 pub mod health_report;
 pub mod history;
 pub mod ingest;
@@ -17,8 +18,10 @@ pub mod job;
 pub mod keys;
 pub mod look;
 pub mod mail;
+pub mod morning;
 #[cfg(test)]
 mod neighbour_tests;
+pub mod notices;
 mod outcome;
 pub mod own_number;
 pub mod poll;

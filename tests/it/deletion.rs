@@ -107,8 +107,8 @@ async fn fill(company: &Company<'_>) {
     let slug = &company.slug;
     app.database
         .run(&format!(
-            "INSERT INTO suppressions (tenant_id, channel, address, source, reason, created_at) \
-             VALUES ({id}, 'sms', '+15005550009', 'person', 'asked', 1)"
+            "INSERT INTO suppressions (id, tenant_id, channel, address, source, reason, created_by, \
+             created_at) VALUES ({own}, {id}, 'sms', '+15005550009', 'hand', 'asked', '', 1)"
         ))
         .await;
     app.database

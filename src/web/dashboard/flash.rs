@@ -40,16 +40,9 @@ pub enum Told {
     BooksDisconnected,
     BooksNotTold,
     SettingsSaved,
+    MorningOn,
+    MorningOff,
     HookExists,
-    Invited,
-    InvitationRevoked,
-    RoleChanged,
-    MemberRemoved,
-    Left,
-    Joined,
-    LastOwner,
-    TokenRevoked,
-    Deleted,
     StepOver,
     SignedUp,
     PasswordReset,
@@ -61,10 +54,21 @@ pub enum Told {
     SessionsEnded,
     SignedOutEverywhere,
     SecondFactorOff,
+    Invited,
+    InvitationRevoked,
+    RoleChanged,
+    MemberRemoved,
+    Left,
+    Joined,
+    LastOwner,
+    TokenRevoked,
+    Deleted,
+    CompanyMade,
+    TestEventSent,
 }
 
 impl Told {
-    const ALL: [Self; 47] = [
+    const ALL: [Self; 51] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -91,16 +95,9 @@ impl Told {
         Self::BooksDisconnected,
         Self::BooksNotTold,
         Self::SettingsSaved,
+        Self::MorningOn,
+        Self::MorningOff,
         Self::HookExists,
-        Self::Invited,
-        Self::InvitationRevoked,
-        Self::RoleChanged,
-        Self::MemberRemoved,
-        Self::Left,
-        Self::Joined,
-        Self::LastOwner,
-        Self::TokenRevoked,
-        Self::Deleted,
         Self::StepOver,
         Self::SignedUp,
         Self::PasswordReset,
@@ -112,6 +109,17 @@ impl Told {
         Self::SessionsEnded,
         Self::SignedOutEverywhere,
         Self::SecondFactorOff,
+        Self::Invited,
+        Self::InvitationRevoked,
+        Self::RoleChanged,
+        Self::MemberRemoved,
+        Self::Left,
+        Self::Joined,
+        Self::LastOwner,
+        Self::TokenRevoked,
+        Self::Deleted,
+        Self::CompanyMade,
+        Self::TestEventSent,
     ];
 
     const fn key(self) -> &'static str {
@@ -142,16 +150,9 @@ impl Told {
             Self::BooksDisconnected => "books-disconnected",
             Self::BooksNotTold => "books-not-told",
             Self::SettingsSaved => "settings-saved",
+            Self::MorningOn => "morning-on",
+            Self::MorningOff => "morning-off",
             Self::HookExists => "hook-exists",
-            Self::Invited => "invited",
-            Self::InvitationRevoked => "invitation-revoked",
-            Self::RoleChanged => "role-changed",
-            Self::MemberRemoved => "member-removed",
-            Self::Left => "left",
-            Self::Joined => "joined",
-            Self::LastOwner => "last-owner",
-            Self::TokenRevoked => "token-revoked",
-            Self::Deleted => "deleted",
             Self::StepOver => "step-over",
             Self::SignedUp => "signed-up",
             Self::PasswordReset => "password-reset",
@@ -163,6 +164,17 @@ impl Told {
             Self::SessionsEnded => "sessions-ended",
             Self::SignedOutEverywhere => "signed-out-everywhere",
             Self::SecondFactorOff => "second-factor-off",
+            Self::Invited => "invited",
+            Self::InvitationRevoked => "invitation-revoked",
+            Self::RoleChanged => "role-changed",
+            Self::MemberRemoved => "member-removed",
+            Self::Left => "left",
+            Self::Joined => "joined",
+            Self::LastOwner => "last-owner",
+            Self::TokenRevoked => "token-revoked",
+            Self::Deleted => "deleted",
+            Self::CompanyMade => "company-made",
+            Self::TestEventSent => "test-event-sent",
         }
     }
 
@@ -170,7 +182,7 @@ impl Told {
         match self {
             Self::SignedOut => "You are signed out.",
             Self::Welcome => {
-                "Company and account are made. Connect Zoho Books and Twilio, then write a rule."
+                "Company and account are made. The steps below lead to the first message."
             }
             Self::Stopped => "All sending is stopped. Messages are held until you resume it.",
             Self::Resumed => "Sending goes on, with the messages that were held.",
@@ -198,19 +210,10 @@ impl Told {
                 "Our access is forgotten here, but Zoho could not be told. Remove it at Zoho too: \
                  My Account, Sessions, Connected Apps."
             }
+            Self::MorningOn => "You get the morning letter of this company.",
+            Self::MorningOff => "You no longer get the morning letter of this company.",
             Self::SettingsSaved => "The settings are saved.",
             Self::HookExists => "The web address is there already.",
-            Self::Invited => "The invitation is on its way.",
-            Self::InvitationRevoked => "The invitation is taken back. Its link leads nowhere now.",
-            Self::RoleChanged => "The role is changed.",
-            Self::MemberRemoved => "They are out of the team and have no access any more.",
-            Self::Left => "You left the company.",
-            Self::Joined => "Welcome to the team.",
-            Self::LastOwner => {
-                "Nothing was changed: a company needs an owner. Make somebody else an owner first."
-            }
-            Self::TokenRevoked => "The token is revoked. Calls with it are refused.",
-            Self::Deleted => "The company is deleted. What it had is being removed.",
             Self::StepOver => "That took too long, or too many codes. Sign in once more.",
             Self::SignedUp => {
                 "Your account is confirmed. Follow the steps below; nobody is written to until you go live."
@@ -228,6 +231,21 @@ impl Told {
             Self::SessionsEnded => "All other browsers are signed out.",
             Self::SignedOutEverywhere => "You are signed out everywhere.",
             Self::SecondFactorOff => "The second factor is off.",
+            Self::Invited => "The invitation is on its way.",
+            Self::InvitationRevoked => "The invitation is taken back. Its link leads nowhere now.",
+            Self::RoleChanged => "The role is changed.",
+            Self::MemberRemoved => "They are out of the team and have no access any more.",
+            Self::Left => "You left the company.",
+            Self::Joined => "Welcome to the team.",
+            Self::LastOwner => {
+                "Nothing was changed: a company needs an owner. Make somebody else an owner first."
+            }
+            Self::TokenRevoked => "The token is revoked. Calls with it are refused.",
+            Self::Deleted => "The company is deleted. What it had is being removed.",
+            Self::CompanyMade => {
+                "The company is made. Follow the steps below; nobody is written to until you go live."
+            }
+            Self::TestEventSent => "The test event is sent. What becomes of it is listed below.",
         }
     }
 
@@ -238,8 +256,8 @@ impl Told {
             | Self::TwilioNotAsked
             | Self::BooksRefused
             | Self::BooksNotTold
-            | Self::LastOwner
-            | Self::StepOver => FlashKind::Refused,
+            | Self::StepOver
+            | Self::LastOwner => FlashKind::Refused,
             _ => FlashKind::Done,
         };
         Flash {

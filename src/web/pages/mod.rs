@@ -10,6 +10,7 @@ pub mod door;
 pub mod error;
 pub mod event;
 pub mod event_story;
+pub mod first_hour;
 pub mod history;
 pub mod overview;
 pub mod profile;
