@@ -81,6 +81,15 @@ impl Page {
         texts.last()
     }
 
+    /// An attribute of everything that a selector finds.
+    pub(crate) fn attributes(&self, selector: &str, name: &str) -> Vec<String> {
+        let selector = Selector::parse(selector).unwrap();
+        let found = self.html.select(&selector);
+        found
+            .filter_map(|e| e.attr(name).map(str::to_owned))
+            .collect()
+    }
+
     /// An attribute of the first element that a selector finds.
     pub(crate) fn attribute(&self, selector: &str, name: &str) -> Option<String> {
         let selector = Selector::parse(selector).unwrap();
