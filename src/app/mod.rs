@@ -29,6 +29,7 @@ pub mod rehearsal;
 pub mod replay;
 pub mod requeue;
 pub mod resolve;
+pub mod rotation;
 pub mod route;
 pub mod rules;
 pub mod security_log;
@@ -101,6 +102,7 @@ struct Caches {
     rejected: ingest::RejectedLimiter,
     equals: equals::Equals,
     walk: requeue::Walk,
+    keys: keys::Fetched,
     deletions: deletion::Walks,
     used_tokens: tokens::Used,
 }
@@ -114,6 +116,7 @@ impl App {
             rejected: ingest::RejectedLimiter::default(),
             equals: equals::Equals::default(),
             walk: requeue::Walk::default(),
+            keys: keys::Fetched::default(),
             deletions: deletion::Walks::default(),
             used_tokens: tokens::Used::default(),
         };

@@ -30,6 +30,7 @@ mod receipts;
 mod rejected;
 mod route;
 mod rules;
+mod sealed;
 mod settings;
 mod sql;
 mod suppressions;
@@ -68,6 +69,7 @@ pub use platform::{Member, NewTenant, Platform, Session, StoredDataKey, User};
 pub use receipts::{NewReceipt, ReceiptResult};
 pub use rejected::RejectedRequest;
 pub use route::{DocumentCommit, RouteCommit, RouteResult, SettledEvent};
+pub use sealed::{Resealed, SEALED, SealedColumn, SealedOwner, SealedRow};
 pub use tokens::{ApiToken, TokenGrant};
 
 use crate::domain::ids::TenantId;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::app::deliver::Next;
+use crate::app::rotation::KEYS_EVERY;
 use crate::app::route::Ordered;
 use crate::app::{App, AppError, job};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
@@ -47,6 +48,20 @@ pub async fn keep_months(app: App, life: Lifecycle) {
         tokio::select! {
             () = life.soft().cancelled() => return,
             () = tokio::time::sleep(Duration::from_hours(1)) => {}
+        }
+    }
+}
+
+/// Takes up a new data key, and the master key that wraps it, while they are changed; until the
+/// process stops.
+pub async fn keep_keys(app: App, life: Lifecycle) {
+    loop {
+        tokio::select! {
+            () = life.soft().cancelled() => return,
+            () = tokio::time::sleep(KEYS_EVERY) => {}
+        }
+        if let Err(error) = app.refresh_keys().await {
+            tracing::warn!(%error, "New data keys could not be taken up; trying again");
         }
     }
 }

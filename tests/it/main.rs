@@ -20,6 +20,7 @@ mod many;
 mod notices;
 mod postgres;
 mod rehearsal;
+mod rotation;
 mod schema;
 mod secrets;
 mod story;
