@@ -8,4 +8,5 @@ pub mod master_key;
 pub mod password;
 mod place;
 pub mod token;
+pub mod totp;
 pub mod vault;

@@ -5,8 +5,9 @@ use sea_orm::Value;
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
-use super::platform::{tenant, user};
+use super::platform::tenant;
 use super::sql::{self, Row, micros, values};
+use super::users::user;
 use super::writer::{Lane, Tx};
 use super::{Platform, StoreError, TenantStore, User};
 use crate::domain::actor::Actor;

@@ -43,10 +43,30 @@ pub enum Told {
     MorningOn,
     MorningOff,
     HookExists,
+    StepOver,
+    SignedUp,
+    PasswordReset,
+    AccountSaved,
+    EmailAsked,
+    EmailChanged,
+    PasswordChanged,
+    SessionEnded,
+    SessionsEnded,
+    SignedOutEverywhere,
+    SecondFactorOff,
+    Invited,
+    InvitationRevoked,
+    RoleChanged,
+    MemberRemoved,
+    Left,
+    Joined,
+    LastOwner,
+    TokenRevoked,
+    Deleted,
 }
 
 impl Told {
-    const ALL: [Self; 29] = [
+    const ALL: [Self; 49] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -76,6 +96,26 @@ impl Told {
         Self::MorningOn,
         Self::MorningOff,
         Self::HookExists,
+        Self::StepOver,
+        Self::SignedUp,
+        Self::PasswordReset,
+        Self::AccountSaved,
+        Self::EmailAsked,
+        Self::EmailChanged,
+        Self::PasswordChanged,
+        Self::SessionEnded,
+        Self::SessionsEnded,
+        Self::SignedOutEverywhere,
+        Self::SecondFactorOff,
+        Self::Invited,
+        Self::InvitationRevoked,
+        Self::RoleChanged,
+        Self::MemberRemoved,
+        Self::Left,
+        Self::Joined,
+        Self::LastOwner,
+        Self::TokenRevoked,
+        Self::Deleted,
     ];
 
     const fn key(self) -> &'static str {
@@ -109,6 +149,26 @@ impl Told {
             Self::MorningOn => "morning-on",
             Self::MorningOff => "morning-off",
             Self::HookExists => "hook-exists",
+            Self::StepOver => "step-over",
+            Self::SignedUp => "signed-up",
+            Self::PasswordReset => "password-reset",
+            Self::AccountSaved => "account-saved",
+            Self::EmailAsked => "email-asked",
+            Self::EmailChanged => "email-changed",
+            Self::PasswordChanged => "password-changed",
+            Self::SessionEnded => "session-ended",
+            Self::SessionsEnded => "sessions-ended",
+            Self::SignedOutEverywhere => "signed-out-everywhere",
+            Self::SecondFactorOff => "second-factor-off",
+            Self::Invited => "invited",
+            Self::InvitationRevoked => "invitation-revoked",
+            Self::RoleChanged => "role-changed",
+            Self::MemberRemoved => "member-removed",
+            Self::Left => "left",
+            Self::Joined => "joined",
+            Self::LastOwner => "last-owner",
+            Self::TokenRevoked => "token-revoked",
+            Self::Deleted => "deleted",
         }
     }
 
@@ -148,6 +208,34 @@ impl Told {
             Self::MorningOff => "You no longer get the morning letter of this company.",
             Self::SettingsSaved => "The settings are saved.",
             Self::HookExists => "The web address is there already.",
+            Self::StepOver => "That took too long, or too many codes. Sign in once more.",
+            Self::SignedUp => {
+                "Your account is confirmed. Follow the steps below; nobody is written to until you go live."
+            }
+            Self::PasswordReset => "Your password is changed. Sign in with it.",
+            Self::AccountSaved => "Your name is saved.",
+            Self::EmailAsked => {
+                "Look into the mail of the new address: the link there makes it yours."
+            }
+            Self::EmailChanged => "Your new address is confirmed. Sign in with it from now on.",
+            Self::PasswordChanged => {
+                "Your password is changed. Your other browsers are signed out."
+            }
+            Self::SessionEnded => "That browser is signed out.",
+            Self::SessionsEnded => "All other browsers are signed out.",
+            Self::SignedOutEverywhere => "You are signed out everywhere.",
+            Self::SecondFactorOff => "The second factor is off.",
+            Self::Invited => "The invitation is on its way.",
+            Self::InvitationRevoked => "The invitation is taken back. Its link leads nowhere now.",
+            Self::RoleChanged => "The role is changed.",
+            Self::MemberRemoved => "They are out of the team and have no access any more.",
+            Self::Left => "You left the company.",
+            Self::Joined => "Welcome to the team.",
+            Self::LastOwner => {
+                "Nothing was changed: a company needs an owner. Make somebody else an owner first."
+            }
+            Self::TokenRevoked => "The token is revoked. Calls with it are refused.",
+            Self::Deleted => "The company is deleted. What it had is being removed.",
         }
     }
 
@@ -157,7 +245,9 @@ impl Told {
             Self::TwilioRefused
             | Self::TwilioNotAsked
             | Self::BooksRefused
-            | Self::BooksNotTold => FlashKind::Refused,
+            | Self::BooksNotTold
+            | Self::StepOver
+            | Self::LastOwner => FlashKind::Refused,
             _ => FlashKind::Done,
         };
         Flash {

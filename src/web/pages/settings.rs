@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::domain::user::Ability;
 use crate::web::chrome::Chrome;
 use crate::web::form::FormState;
 use crate::web::ui::field::{Choice, field};
