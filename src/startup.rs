@@ -247,6 +247,13 @@ pub async fn serve(
     }
     if options.jobs != Jobs::ByHand {
         drop(life.spawn("keys", worker::keep_keys(app.clone(), life.clone())));
+        let does = if options.jobs == Jobs::Here {
+            "serve"
+        } else {
+            "serve --no-worker"
+        };
+        let beats = worker::beat_for_ever(app.clone(), life.clone(), does);
+        drop(life.spawn("beat", beats));
     }
     if let Some(metrics) = options.metrics.clone() {
         drop(life.spawn("metrics", keep_metrics(metrics, life.clone())));
@@ -279,6 +286,8 @@ pub async fn work(config: &Config, clock: SharedClock) -> anyhow::Result<Working
     let runner = runner(config, &app, clock);
     start_workers(config, &app, &runner, &life);
     drop(life.spawn("keys", worker::keep_keys(app.clone(), life.clone())));
+    let beats = worker::beat_for_ever(app.clone(), life.clone(), "work");
+    drop(life.spawn("beat", beats));
     Ok(Working {
         app,
         life,

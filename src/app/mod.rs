@@ -21,6 +21,7 @@ pub mod morning;
 #[cfg(test)]
 mod neighbour_tests;
 pub mod notices;
+pub mod operator;
 mod outcome;
 pub mod own_number;
 pub mod poll;
@@ -105,6 +106,8 @@ struct Caches {
     equals: equals::Equals,
     walk: requeue::Walk,
     keys: keys::Fetched,
+    /// When this process was joined together.
+    started_at: DateTime<Utc>,
     deletions: deletion::Walks,
     used_tokens: tokens::Used,
 }
@@ -119,6 +122,7 @@ impl App {
             equals: equals::Equals::default(),
             walk: requeue::Walk::default(),
             keys: keys::Fetched::default(),
+            started_at: parts.clock.now(),
             deletions: deletion::Walks::default(),
             used_tokens: tokens::Used::default(),
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::app::deliver::Next;
+use crate::app::operator::BEAT_EVERY;
 use crate::app::rotation::KEYS_EVERY;
 use crate::app::route::Ordered;
 use crate::app::{App, AppError, job};
@@ -62,6 +63,19 @@ pub async fn keep_keys(app: App, life: Lifecycle) {
         }
         if let Err(error) = app.refresh_keys().await {
             tracing::warn!(%error, "New data keys could not be taken up; trying again");
+        }
+    }
+}
+
+/// Shows that this process is alive, until it stops; `does` is the command it runs.
+pub async fn beat_for_ever(app: App, life: Lifecycle, does: &'static str) {
+    loop {
+        if let Err(error) = app.beat(does).await {
+            tracing::warn!(%error, "This process could not show that it is alive; trying again");
+        }
+        tokio::select! {
+            () = life.soft().cancelled() => return,
+            () = tokio::time::sleep(BEAT_EVERY) => {}
         }
     }
 }

@@ -18,6 +18,7 @@ mod hours;
 mod mail;
 mod many;
 mod notices;
+mod operator;
 mod postgres;
 mod rehearsal;
 mod rotation;

@@ -42,6 +42,8 @@ pub enum Told {
     SettingsSaved,
     MorningOn,
     MorningOff,
+    TenantSuspended,
+    TenantReinstated,
     HookExists,
     StepOver,
     SignedUp,
@@ -66,7 +68,7 @@ pub enum Told {
 }
 
 impl Told {
-    const ALL: [Self; 49] = [
+    const ALL: [Self; 51] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -95,6 +97,8 @@ impl Told {
         Self::SettingsSaved,
         Self::MorningOn,
         Self::MorningOff,
+        Self::TenantSuspended,
+        Self::TenantReinstated,
         Self::HookExists,
         Self::StepOver,
         Self::SignedUp,
@@ -148,6 +152,8 @@ impl Told {
             Self::SettingsSaved => "settings-saved",
             Self::MorningOn => "morning-on",
             Self::MorningOff => "morning-off",
+            Self::TenantSuspended => "tenant-suspended",
+            Self::TenantReinstated => "tenant-reinstated",
             Self::HookExists => "hook-exists",
             Self::StepOver => "step-over",
             Self::SignedUp => "signed-up",
@@ -206,6 +212,8 @@ impl Told {
             }
             Self::MorningOn => "You get the morning letter of this company.",
             Self::MorningOff => "You no longer get the morning letter of this company.",
+            Self::TenantSuspended => "The company is suspended. Its people read the reason.",
+            Self::TenantReinstated => "The company is reinstated. What waited goes out.",
             Self::SettingsSaved => "The settings are saved.",
             Self::HookExists => "The web address is there already.",
             Self::StepOver => "That took too long, or too many codes. Sign in once more.",

@@ -13,6 +13,7 @@ mod event_view;
 pub mod flash;
 mod history;
 mod invitation;
+mod operator;
 mod overview;
 mod reset;
 mod rule_form;
@@ -151,6 +152,15 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/setup", get().to(setup::show))
             .route("/setup", post().to(setup::make))
             .route("/tenants", get().to(session::tenants))
+            .route("/operator", get().to(operator::tenants))
+            .route("/operator/queue", get().to(operator::queue))
+            .route("/operator/workers", get().to(operator::workers))
+            .service(
+                web::scope("/operator/tenants/{tenant}")
+                    .route("", get().to(operator::tenant))
+                    .route("/suspension", post().to(operator::suspend))
+                    .route("/reinstatement", post().to(operator::reinstate)),
+            )
             .service(own_account())
             .route("/invitations/{token}", get().to(invitation::show))
             .route("/invitations/{token}", post().to(invitation::accept))

@@ -11,6 +11,7 @@ pub mod error;
 pub mod event;
 pub mod event_story;
 pub mod history;
+pub mod operator;
 pub mod overview;
 pub mod profile;
 pub mod rules;

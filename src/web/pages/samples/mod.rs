@@ -5,6 +5,7 @@ mod account;
 mod connections;
 mod event;
 mod history;
+mod operator;
 mod overview;
 mod rules;
 mod security;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Sample> {
     event::add(&mut samples);
     rules::add(&mut samples);
     connections::add(&mut samples);
+    operator::add(&mut samples);
     security::add(&mut samples);
     for (name, status) in [
         ("error-403", 403),
