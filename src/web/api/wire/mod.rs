@@ -6,6 +6,7 @@
 pub mod connections;
 pub mod history;
 pub mod rules;
+pub mod suppressions;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
