@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::first_hour::{Begun, FirstHour};
 use super::{App, AppError};
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::delivery::{Delivery, DeliveryState};
@@ -12,7 +13,7 @@ use crate::domain::reply::Reply;
 use crate::store::{EventSearch, Member, RejectedRequest, Story, Tally, User};
 
 /// Where a count that nobody reads to the end stops.
-const COUNTED: u64 = 1000;
+pub(super) const COUNTED: u64 = 1000;
 /// A message that Twilio took, whatever became of it later.
 const TAKEN: [DeliveryState; 4] = [
     DeliveryState::Accepted,
@@ -21,16 +22,21 @@ const TAKEN: [DeliveryState; 4] = [
     DeliveryState::Read,
 ];
 /// What waits for a person.
-const NEEDS_PERSON: [DeliveryState; 2] = [DeliveryState::Unknown, DeliveryState::Held];
+pub(super) const NEEDS_PERSON: [DeliveryState; 2] = [DeliveryState::Unknown, DeliveryState::Held];
 
 /// What the frame around every page shows.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Frame {
     /// Deliveries that wait for a person, at most a thousand.
     pub needs_you: u64,
     /// Whether the person may go to another tenant.
     pub can_switch: bool,
+    /// The person's own tenants, by name, at most [`OFFERED`].
+    pub companies: Vec<Member>,
 }
+
+/// How many tenants the switcher offers; the picker has them all.
+const OFFERED: usize = 12;
 
 /// How sending stands.
 #[derive(Debug, Clone)]
@@ -49,6 +55,8 @@ pub struct Overview {
     /// Whether Twilio ever took a message.
     pub has_sent: bool,
     pub has_rules: bool,
+    /// How far the first hour has come; none once it is over.
+    pub first_hour: Option<FirstHour>,
     /// Whether what hands out work to the workers answers.
     pub queue_answers: bool,
 }
@@ -68,14 +76,17 @@ pub struct History {
 impl App {
     /// What the frame around every page shows.
     pub async fn frame(&self, user: &User, tenant: TenantId) -> Result<Frame, AppError> {
-        let own = self.store().platform().memberships(user.id).await?;
+        let mut own = self.store().platform().memberships(user.id).await?;
         let needs_you = self
             .tenant(tenant)
             .count_deliveries(&NEEDS_PERSON, COUNTED)
             .await?;
+        let can_switch = user.is_operator || own.len() > 1;
+        own.truncate(OFFERED);
         Ok(Frame {
             needs_you,
-            can_switch: user.is_operator || own.len() > 1,
+            can_switch,
+            companies: own,
         })
     }
 
@@ -99,15 +110,24 @@ impl App {
     pub async fn overview(&self, tenant: TenantId) -> Result<Overview, AppError> {
         let (store, now) = (self.tenant(tenant), self.now());
         let waits = [DeliveryState::Queued, DeliveryState::Held];
+        let tally = store.tally(now - TimeDelta::days(14)).await?;
+        let twilio = store.connection(Provider::Twilio).await?;
+        let has_rules = !store.rules().await?.is_empty();
+        let begun = Begun {
+            is_connected: twilio.is_some(),
+            is_heard: tally.last_event_at.is_some(),
+            has_rules,
+        };
         Ok(Overview {
-            tally: store.tally(now - TimeDelta::days(14)).await?,
+            first_hour: self.first_hour(tenant, begun).await?,
+            tally,
             waiting: store.count_deliveries(&waits, 100_000).await?,
             needing_person: store.needing_person(200).await?,
             replies: store.unseen_replies(super::replies::SHOWN).await?,
             rejected: store.count_rejected(now - TimeDelta::days(1)).await?,
-            twilio: store.connection(Provider::Twilio).await?,
+            twilio,
             has_sent: store.count_deliveries(&TAKEN, 1).await? > 0,
-            has_rules: !store.rules().await?.is_empty(),
+            has_rules,
             queue_answers: self.queue_answers().await,
         })
     }
@@ -130,7 +150,9 @@ impl App {
         let ids: Vec<EventId> = events.rows.iter().map(|e| e.id).collect();
         Ok(History {
             deliveries: store.deliveries_of_events(&ids).await?,
-            has_events: !events.rows.is_empty() || store.last_event_at().await?.is_some(),
+            has_events: !events.rows.is_empty()
+                || store.last_event_at().await?.is_some()
+                || store.has_test_event().await?,
             rejected: store
                 .count_rejected(self.now() - TimeDelta::days(1))
                 .await?,

@@ -20,6 +20,9 @@ use crate::store::{HookTarget, RejectedRequest};
 use crate::zoho::secret::WebhookSecret;
 use crate::zoho::webhook::{self, Rejection, SignedRequest};
 
+/// The content type of Zoho's default payload.
+pub(super) const JSON: &str = "application/json";
+
 /// A hook and the secrets that its requests are checked against.
 #[derive(Debug)]
 pub struct Hook {
@@ -50,6 +53,14 @@ pub enum Received {
     Rejected(Rejection),
 }
 
+impl Hook {
+    /// The signature that Zoho Books would put on a JSON body; none without a secret.
+    pub(super) fn signature(&self, body: &[u8]) -> Option<String> {
+        let secret = self.secrets.first()?;
+        Some(webhook::sign(secret, "", Some(JSON), body))
+    }
+}
+
 impl App {
     /// The hook behind a token; what is known may be five seconds old, what is unknown one.
     pub async fn hook(&self, token: &str) -> Result<Option<Arc<Hook>>, AppError> {
@@ -77,6 +88,16 @@ impl App {
 
     /// Checks a request's signature and keeps it; answers once it is on disk.
     pub async fn receive(&self, hook: &Hook, request: HookRequest) -> Result<Received, AppError> {
+        self.receive_from(EventSource::Webhook, hook, request).await
+    }
+
+    /// The same, whoever posts it: nothing but the event's source is different.
+    pub(super) async fn receive_from(
+        &self,
+        source: EventSource,
+        hook: &Hook,
+        request: HookRequest,
+    ) -> Result<Received, AppError> {
         let signed = SignedRequest {
             signature: request.signature.as_deref(),
             query: &request.query,
@@ -93,13 +114,19 @@ impl App {
             });
             let path = path_text(request.path_type, &request.label);
             let reason = rejection.problem.to_string();
-            self.reject(hook.target.clone(), path, request.client, reason, compared)
-                .await;
+            let refused = Refused {
+                path,
+                client: request.client,
+                reason,
+                compared,
+                is_forged: true,
+            };
+            self.note_refused(hook.target.clone(), refused).await;
             return Ok(Received::Rejected(rejection));
         }
         let now = self.now();
         let tenant = hook.target.tenant;
-        let event = new_event(&hook.target, request, now);
+        let event = new_event(source, &hook.target, request, now);
         let kept = self.store().ingest(event).await?;
         if !kept.is_duplicate {
             self.wake(vec![job::route_event(tenant, kept.event, now)])
@@ -108,8 +135,7 @@ impl App {
         Ok(Received::Kept(kept))
     }
 
-    /// Keeps a line about a request that was refused. At most one a second per hook is written;
-    /// those in between are counted, so that nobody fills the disk.
+    /// Keeps a line about a request that was refused for what it holds.
     pub async fn reject(
         &self,
         target: HookTarget,
@@ -118,9 +144,23 @@ impl App {
         reason: String,
         compared: serde_json::Value,
     ) {
+        let refused = Refused {
+            path,
+            client,
+            reason,
+            compared,
+            is_forged: false,
+        };
+        self.note_refused(target, refused).await;
+    }
+
+    /// At most one line a second per hook is written, and one more for the fifth within it; those in
+    /// between are counted, so that nobody fills the disk. Owners are told when a burst of forged
+    /// requests begins.
+    pub(super) async fn note_refused(&self, target: HookTarget, refused: Refused) {
         metrics::counter!("hook_requests_rejected_total").increment(1);
         let now = self.now();
-        let key = (target.connection.uuid(), reason.clone());
+        let key = (target.connection.uuid(), refused.reason.clone());
         let Some(like_it) = self.caches.rejected.admit(key, now) else {
             return;
         };
@@ -128,15 +168,20 @@ impl App {
             id: RejectedId::new(now),
             tenant: target.tenant,
             connection: target.connection,
-            path,
-            address: client.to_string(),
-            reason,
-            compared: compared.to_string(),
+            path: refused.path,
+            address: refused.client.to_string(),
+            reason: refused.reason,
+            compared: refused.compared.to_string(),
+            is_forged: refused.is_forged,
             like_it,
             at: now,
         };
-        if let Err(error) = self.tenant(target.tenant).reject(line).await {
-            tracing::warn!(%error, "A rejected request could not be written down");
+        match self.tenant(target.tenant).reject(line).await {
+            Ok(false) => {}
+            Ok(true) => self.tell_trouble(target.tenant).await,
+            Err(error) => {
+                tracing::warn!(%error, "A rejected request could not be written down");
+            }
         }
     }
 
@@ -146,7 +191,12 @@ impl App {
     }
 }
 
-fn new_event(target: &HookTarget, request: HookRequest, now: DateTime<Utc>) -> NewEvent {
+fn new_event(
+    source: EventSource,
+    target: &HookTarget,
+    request: HookRequest,
+    now: DateTime<Utc>,
+) -> NewEvent {
     let digest = digest(target, &request, None);
     let day_digest = request.path_type.filter(|t| t.is_reminder()).map(|_| {
         let day = now.with_timezone(&target.zone).date_naive().to_string();
@@ -156,7 +206,7 @@ fn new_event(target: &HookTarget, request: HookRequest, now: DateTime<Utc>) -> N
         id: EventId::new(now),
         tenant: target.tenant,
         connection: target.connection,
-        source: EventSource::Webhook,
+        source,
         path_type: request.path_type,
         label: request.label,
         body: Body {
@@ -267,25 +317,55 @@ impl HookCache {
     }
 }
 
+/// A request that was refused.
+pub(super) struct Refused {
+    pub(super) path: String,
+    pub(super) client: IpAddr,
+    pub(super) reason: String,
+    pub(super) compared: serde_json::Value,
+    /// Its signature was missing or wrong.
+    pub(super) is_forged: bool,
+}
+
 /// Counts rejected requests between two that are written down.
 #[derive(Default)]
-pub(super) struct RejectedLimiter(Mutex<HashMap<RejectedKey, (DateTime<Utc>, i64)>>);
+pub(super) struct RejectedLimiter(Mutex<HashMap<RejectedKey, Skipped>>);
 
 type RejectedKey = (uuid::Uuid, String);
+
+struct Skipped {
+    /// When a line was last written.
+    since: DateTime<Utc>,
+    number: i64,
+    /// Whether a second line was written already: so many at once may be a burst.
+    is_told: bool,
+}
+
+/// The fifth request within a second is written down, with the three before it.
+const TOLD_AT: i64 = 4;
 
 impl RejectedLimiter {
     /// How many like it were skipped since the last one, or `None` to skip this one too.
     fn admit(&self, key: RejectedKey, now: DateTime<Utc>) -> Option<i64> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() > 10_000 {
-            seen.retain(|_, (at, _)| now - *at < TimeDelta::minutes(1));
+            seen.retain(|_, s| now - s.since < TimeDelta::minutes(1));
         }
-        let (at, skipped) = seen.entry(key).or_insert((DateTime::UNIX_EPOCH, 0));
-        if now - *at < TimeDelta::seconds(1) {
-            *skipped += 1;
-            return None;
+        let skipped = seen.entry(key).or_insert(Skipped {
+            since: DateTime::UNIX_EPOCH,
+            number: 0,
+            is_told: false,
+        });
+        if now - skipped.since < TimeDelta::seconds(1) {
+            if skipped.is_told || skipped.number + 1 < TOLD_AT {
+                skipped.number += 1;
+                return None;
+            }
+            skipped.is_told = true;
+        } else {
+            skipped.since = now;
+            skipped.is_told = false;
         }
-        *at = now;
-        Some(std::mem::take(skipped))
+        Some(std::mem::take(&mut skipped.number))
     }
 }

@@ -10,6 +10,7 @@ pub mod deletion;
 pub mod deliver;
 mod equals;
 mod error;
+pub mod first_hour;
 pub mod health_report;
 pub mod history;
 pub mod ingest;
@@ -17,8 +18,10 @@ pub mod job;
 pub mod keys;
 pub mod look;
 pub mod mail;
+pub mod morning;
 #[cfg(test)]
 mod neighbour_tests;
+pub mod notices;
 mod outcome;
 pub mod own_number;
 pub mod poll;
@@ -51,7 +54,7 @@ use tokio::time::timeout;
 pub use error::{AppError, FieldProblem};
 
 use crate::brakes::Brakes;
-use crate::config::web::PublicUrl;
+use crate::config::web::{PublicUrl, Signup};
 use crate::crypto::password::Passwords;
 use crate::crypto::vault::Vault;
 use crate::domain::clock::SharedClock;
@@ -79,6 +82,8 @@ pub struct Parts {
     /// The sandbox that stands for Zoho, when there is one.
     pub zoho_sandbox: Option<url::Url>,
     pub public_url: PublicUrl,
+    /// Whether strangers may open an account.
+    pub signup: Signup,
     /// Providers are replaced by the sandbox: every page says so, and it takes loopback callbacks.
     pub is_sandboxed: bool,
     /// Names this process in leases.

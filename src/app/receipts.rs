@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use chrono::TimeDelta;
 use secrecy::SecretString;
 
+use super::ingest::Refused;
 use super::keys::AUTH_TOKEN;
 use super::{App, AppError};
 use crate::domain::connection::Provider;
@@ -99,9 +100,14 @@ impl App {
             "body_bytes": request.body.len(),
             "signature_present": request.signature.is_some(),
         });
-        let path = "twilio".to_owned();
-        self.reject(target, path, request.client, reason, compared)
-            .await;
+        let refused = Refused {
+            path: "twilio".to_owned(),
+            client: request.client,
+            reason,
+            compared,
+            is_forged: true,
+        };
+        self.note_refused(target, refused).await;
     }
 
     pub(super) async fn callback_tokens(

@@ -5,8 +5,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::accounts::parse_email;
 use super::mail::{Letter, Mail};
-use super::{App, AppError, FieldProblem};
-use crate::crypto::password::NewPassword;
+use super::{App, AppError, FieldProblem, job};
 use crate::crypto::token::{self, NewToken, TokenDigest};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{InvitationId, TenantId, UserId};
@@ -62,6 +61,12 @@ impl App {
         actor: &Actor,
     ) -> Result<(), AppError> {
         let email = parse_email(email).map_err(|p| AppError::Invalid(vec![p]))?;
+        if !self.can_mail() {
+            return Err(AppError::field(
+                "email",
+                "this service cannot send mail yet; its operator sets SMTP_URL",
+            ));
+        }
         let store = self.tenant(tenant);
         let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
         let now = self.now();
@@ -83,11 +88,15 @@ impl App {
             once: format!("invitation:{}", invitation.id),
             letter: invitation_letter(&row.name, &invitation, &self.public_url().join(&link)),
         })?;
+        let letter = job::send_mail(mail.tenant, mail.id, now);
         let invited = store
             .invite(invitation, *digest.as_bytes(), mail, actor.clone())
             .await?;
         match invited {
-            Invited::Sent => Ok(()),
+            Invited::Sent => {
+                self.wake(vec![letter]).await;
+                Ok(())
+            }
             Invited::IsMember => Err(AppError::field("email", "they are in the team already")),
             Invited::TooSoon => Err(AppError::field(
                 "email",
@@ -200,18 +209,23 @@ impl App {
             let message = "type your name, at most 100 characters";
             problems.push(FieldProblem::new("name", message));
         }
-        let password = NewPassword::parse(password)
-            .map_err(|e| problems.push(FieldProblem::new("password", e.to_string())))
-            .ok();
-        let (Some(password), true) = (password, problems.is_empty()) else {
-            return Err(AppError::Invalid(problems));
-        };
         let email = open.invitation.email;
+        let known = [name, &open.tenant.name];
+        let password_hash = match self.hash_new(password, &email, &known).await {
+            Err(AppError::Invalid(weak)) => {
+                problems.extend(weak);
+                return Err(AppError::Invalid(problems));
+            }
+            hashed => hashed?,
+        };
+        if !problems.is_empty() {
+            return Err(AppError::Invalid(problems));
+        }
         let user = User {
             id: UserId::new(self.now()),
             email: email.clone(),
             name: name.to_owned(),
-            password_hash: self.parts.passwords.hash(password).await?,
+            password_hash,
             is_operator: false,
             phone: None,
         };

@@ -1,6 +1,7 @@
 //! Values and rules: pure code, no I/O, no framework.
 
 pub mod actor;
+pub mod agent;
 pub mod audit;
 pub mod clock;
 pub mod connection;
@@ -20,3 +21,4 @@ pub mod suppression;
 pub mod tenant;
 pub mod transition;
 pub mod user;
+pub mod working_days;

@@ -7,7 +7,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, Ref};
 use utoipa::{Modify, OpenApi};
 
-use super::{connections, deliveries, events, rules, stop, suppressions};
+use super::{audit, connections, deliveries, events, rules, stop, suppressions};
 use crate::web::problem;
 
 /// The document as JSON.
@@ -49,6 +49,7 @@ pub(super) fn document() -> Document {
         suppressions::list,
         suppressions::add,
         suppressions::lift,
+        audit::list,
     ),
     components(schemas(problem::Body<'static>, problem::FieldError)),
     modifiers(&Shared),

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, Editor, Viewer, page, typed, word};
+use super::call::{Call, Look, Suppress, page, typed, word};
 use super::refusal::{Refusal, bad_query, invalid};
 use super::wire::List;
 use super::wire::suppressions::{LiftQuery, NewSuppression, Suppression, SuppressionQuery};
@@ -14,7 +14,7 @@ use crate::store::{Added, SuppressionFilter};
 /// Suppressions, newest first.
 #[utoipa::path(get, path = "/api/v1/suppressions", tag = "suppressions",
     params(SuppressionQuery), responses((status = 200, body = List<Suppression>)))]
-pub(super) async fn list(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     let query: SuppressionQuery = call.query()?;
     let mut problems = Vec::new();
     let source = query.source.as_deref();
@@ -42,7 +42,7 @@ pub(super) async fn list(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
 #[utoipa::path(post, path = "/api/v1/suppressions", tag = "suppressions",
     request_body = NewSuppression,
     responses((status = 201, body = Suppression), (status = 200, body = Suppression)))]
-pub(super) async fn add(mut call: Call<Editor>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn add(mut call: Call<Suppress>) -> Result<HttpResponse, Refusal> {
     let typed: NewSuppression = typed(call.object().await?).map_err(invalid)?;
     let input = SuppressionInput {
         channel: typed.channel,
@@ -62,7 +62,7 @@ pub(super) async fn add(mut call: Call<Editor>) -> Result<HttpResponse, Refusal>
 /// Lifts one. At Twilio a STOP stays until the person writes START.
 #[utoipa::path(delete, path = "/api/v1/suppressions/{id}", tag = "suppressions",
     params(("id" = String, Path), LiftQuery), responses((status = 204)))]
-pub(super) async fn lift(call: Call<Editor>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn lift(call: Call<Suppress>) -> Result<HttpResponse, Refusal> {
     let id: SuppressionId = call.id("suppression")?;
     let query: LiftQuery = call.query()?;
     let reason = query.reason.unwrap_or_default();

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use super::books;
 use super::error::PageError;
+use super::first_hour;
 use super::flash::Told;
 use super::rule_form::sentence;
 use crate::app::connections::{HookDetails, TwilioInput};
@@ -40,7 +41,7 @@ pub(super) async fn hook(posted: SeatForm) -> Result<HttpResponse, PageError> {
 
 /// `POST /t/{tenant}/connections/{connection}/secret`: the answer itself shows the new secret, once.
 pub(super) async fn secret(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let seat = posted.seat;
+    let SeatForm { seat, form } = posted;
     seat.require(Ability::Connect)?;
     let id: ConnectionId = seat.id("connection")?;
     let (tenant, actor) = (seat.tenant(), seat.actor());
@@ -52,6 +53,9 @@ pub(super) async fn secret(posted: SeatForm) -> Result<HttpResponse, PageError> 
             app.rotate_hook_secret(tenant, &actor).await
         })
         .await?;
+    if form.get("on") == "set-up" {
+        return first_hour::page(&seat, Some(secret.expose_secret().to_owned())).await;
+    }
     let said = Said {
         new_secret: Some(secret.expose_secret().to_owned()),
         ..Said::default()

@@ -11,12 +11,13 @@ use crate::web::chrome::{Banner, Chrome, Flash, FlashKind, Section};
 use crate::web::pages::overview::{
     ConnectionLine, Counts, NeedLine, OverviewPage, OverviewView, SetUpStep,
 };
-use crate::web::pages::settings::{SettingsPage, countries, currencies, zones};
+use crate::web::pages::settings::{Morning, SettingsPage, countries, currencies, zones};
 use crate::web::ui::bars::Hour;
 use crate::web::ui::tone::Tone;
 
 pub(super) fn add(to: &mut Vec<Sample>) {
     push(to, "overview-empty", &overview_empty());
+    push(to, "overview-folded", &overview_folded());
     push(to, "overview-many", &overview_many());
     push(to, "overview-stopped", &overview_stopped());
     push(to, "overview-late", &overview_late());
@@ -58,48 +59,65 @@ fn quiet() -> OverviewView {
         needs_you: Vec::new(),
         replies: Vec::new(),
         checklist: Vec::new(),
+        is_folded: false,
         queue_answers: true,
     }
 }
 
 fn overview_empty() -> OverviewPage {
-    let step = |title: &str, sentence: &str, words: &str, path: &str, done| SetUpStep {
-        title: title.into(),
-        sentence: sentence.into(),
-        button: (words.into(), path.into()),
-        done,
-    };
     let view = OverviewView {
-        checklist: vec![
-            step("Make the company", "", "", "/settings", true),
-            step(
-                "Connect Zoho Books",
-                "It tells us what happens, by a web address that you paste into it.",
-                "Connect Zoho Books",
-                "/connections#hook",
-                false,
-            ),
-            step(
-                "Connect Twilio",
-                "It carries the messages; you need its account SID and token.",
-                "Connect Twilio",
-                "/connections#twilio",
-                false,
-            ),
-            step(
-                "Write the first rule",
-                "Who gets which message when an invoice is sent, for one.",
-                "Write a rule",
-                "/rules/new",
-                false,
-            ),
-        ],
+        checklist: checklist(1),
         ..quiet()
     };
     OverviewPage {
         chrome: chrome(Section::Overview),
         view,
     }
+}
+
+/// The steps, the first `done` of them behind.
+fn checklist(done: usize) -> Vec<SetUpStep> {
+    let steps = [
+        (
+            "Connect Twilio",
+            "It carries the messages.",
+            "/connections#twilio",
+        ),
+        (
+            "Confirm your own number",
+            "You rehearse: until you go live, every message goes to the owner's own number.",
+            "/own-number",
+        ),
+        (
+            "Make the webhook in Zoho Books",
+            "Copy the web address and the secret, and follow the steps in Zoho Books.",
+            "/connections/set-up",
+        ),
+        (
+            "Write the first rule",
+            "Choose a ready one, such as a text to the contact when an invoice is sent.",
+            "/rules/new",
+        ),
+        (
+            "Go live",
+            "Look at what would have been sent. An admin does this.",
+            "",
+        ),
+    ];
+    let step = |(at, (title, sentence, path)): (usize, (&str, &str, &str))| SetUpStep {
+        title: title.into(),
+        sentence: sentence.into(),
+        button: (!path.is_empty()).then(|| (title.to_owned(), path.to_owned())),
+        done: at < done,
+    };
+    steps.into_iter().enumerate().map(step).collect()
+}
+
+fn overview_folded() -> OverviewPage {
+    let mut page = overview_many();
+    page.view.checklist = checklist(4);
+    page.view.is_folded = true;
+    page
 }
 
 fn overview_many() -> OverviewPage {
@@ -228,6 +246,7 @@ fn overview_hostile() -> OverviewPage {
 }
 
 fn settings(chrome: Chrome, company: &str) -> SettingsPage {
+    let is_on = company.len() < 60;
     SettingsPage {
         chrome,
         form: form(&[
@@ -241,5 +260,10 @@ fn settings(chrome: Chrome, company: &str) -> SettingsPage {
         countries: countries(),
         zones: zones(),
         currencies: currencies(),
+        morning: Some(Morning {
+            is_on,
+            can_mail: is_on,
+            email: "ann@bowman.example".to_owned(),
+        }),
     }
 }
