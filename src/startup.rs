@@ -138,6 +138,7 @@ pub async fn build(
         mailer,
         zoho_tokens: AccessTokens::new(ZohoOAuth::new(client), clock.clone()),
         zoho_sandbox: config.zoho.sandbox.clone(),
+        signup: config.web.signup,
         public_url,
         is_sandboxed: config.is_sandboxed(),
         lease_owner: lease_owner(),

@@ -50,7 +50,7 @@ use tokio::time::timeout;
 pub use error::{AppError, FieldProblem};
 
 use crate::brakes::Brakes;
-use crate::config::web::PublicUrl;
+use crate::config::web::{PublicUrl, Signup};
 use crate::crypto::password::Passwords;
 use crate::crypto::vault::Vault;
 use crate::domain::clock::SharedClock;
@@ -78,6 +78,8 @@ pub struct Parts {
     /// The sandbox that stands for Zoho, when there is one.
     pub zoho_sandbox: Option<url::Url>,
     pub public_url: PublicUrl,
+    /// Whether strangers may open an account.
+    pub signup: Signup,
     /// Providers are replaced by the sandbox: every page says so, and it takes loopback callbacks.
     pub is_sandboxed: bool,
     /// Names this process in leases.

@@ -216,13 +216,13 @@ async fn the_set_up_code_is_the_same_in_all_processes_and_good_for_one_person() 
 
     let password = || SecretString::from("a long enough password");
     let (first, second) = tokio::join!(
-        one.create_first_operator("ann@example.com", password()),
-        other.create_first_operator("bob@example.com", password()),
+        one.create_first_operator("ann@example.com", password(), ""),
+        other.create_first_operator("bob@example.com", password(), ""),
     );
     let made = [first.unwrap(), second.unwrap()];
     assert_eq!(made.iter().flatten().count(), 1, "{made:?}");
     assert_eq!(database.count("users").await, 1);
-    let late = other.create_first_operator("cyn@example.com", password());
+    let late = other.create_first_operator("cyn@example.com", password(), "");
     assert_eq!(late.await.unwrap(), None);
 }
 

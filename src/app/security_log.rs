@@ -1,9 +1,8 @@
 //! The security log: who signed in, who looked, who changed what.
 
 use super::{App, AppError};
-use crate::domain::actor::Actor;
 use crate::domain::audit::AuditEntry;
-use crate::domain::ids::{TenantId, UserId};
+use crate::domain::ids::TenantId;
 use crate::domain::page::{Cursor, Page};
 use crate::store::AuditFilter;
 
@@ -23,21 +22,5 @@ impl App {
     /// Who stands in the newest entries.
     pub async fn audit_actors(&self, tenant: TenantId) -> Result<Vec<String>, AppError> {
         Ok(self.tenant(tenant).audit_actors().await?)
-    }
-
-    /// Notes what a person did with their account (signing in, another password) in the log of every
-    /// tenant that they belong to. `detail` holds no secret.
-    pub async fn note_for_person(
-        &self,
-        user: UserId,
-        action: &'static str,
-        detail: &serde_json::Value,
-        actor: &Actor,
-    ) -> Result<(), AppError> {
-        let platform = self.store().platform();
-        let (actor, detail) = (actor.clone(), detail.to_string());
-        Ok(platform
-            .note_for_person(user, actor, action, detail, self.now())
-            .await?)
     }
 }

@@ -6,7 +6,6 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::accounts::parse_email;
 use super::mail::{Letter, Mail};
 use super::{App, AppError, FieldProblem};
-use crate::crypto::password::NewPassword;
 use crate::crypto::token::{self, NewToken, TokenDigest};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{InvitationId, TenantId, UserId};
@@ -200,18 +199,23 @@ impl App {
             let message = "type your name, at most 100 characters";
             problems.push(FieldProblem::new("name", message));
         }
-        let password = NewPassword::parse(password)
-            .map_err(|e| problems.push(FieldProblem::new("password", e.to_string())))
-            .ok();
-        let (Some(password), true) = (password, problems.is_empty()) else {
-            return Err(AppError::Invalid(problems));
-        };
         let email = open.invitation.email;
+        let known = [name, &open.tenant.name];
+        let password_hash = match self.hash_new(password, &email, &known).await {
+            Err(AppError::Invalid(weak)) => {
+                problems.extend(weak);
+                return Err(AppError::Invalid(problems));
+            }
+            hashed => hashed?,
+        };
+        if !problems.is_empty() {
+            return Err(AppError::Invalid(problems));
+        }
         let user = User {
             id: UserId::new(self.now()),
             email: email.clone(),
             name: name.to_owned(),
-            password_hash: self.parts.passwords.hash(password).await?,
+            password_hash,
             is_operator: false,
             phone: None,
         };

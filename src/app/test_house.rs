@@ -11,7 +11,7 @@ use url::Url;
 use super::accounts::TenantInput;
 use super::{App, Parts};
 use crate::brakes::{Brakes, Limits};
-use crate::config::web::PublicUrl;
+use crate::config::web::{PublicUrl, Signup};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::Passwords;
 use crate::crypto::token;
@@ -106,6 +106,7 @@ async fn app(database: &TestDatabase, vault: &Vault, clock: &Arc<FixedClock>, ba
         zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
         zoho_sandbox: Some(base.clone()),
         public_url: PublicUrl::parse("http://127.0.0.1:8080").unwrap(),
+        signup: Signup::Open,
         is_sandboxed: true,
         lease_owner: token::hook(),
         runtime: tokio::runtime::Handle::current(),

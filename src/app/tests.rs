@@ -90,6 +90,7 @@ impl Scene {
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
             zoho_sandbox: Some(base),
             public_url: PublicUrl::parse("http://127.0.0.1:9/").unwrap(),
+            signup: Signup::Open,
             is_sandboxed: true,
             lease_owner: "one".to_owned(),
             runtime: Handle::current(),

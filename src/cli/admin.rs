@@ -18,7 +18,7 @@ use crate::domain::ids::TenantId;
 use crate::domain::user::Role;
 use crate::startup::{self, Jobs};
 
-/// Make operators, tenants and API tokens; suspend tenants. May run beside `serve`.
+/// Make operators, tenants and API tokens; reset passwords; suspend tenants. May run beside `serve`.
 #[derive(Debug, Subcommand)]
 pub enum AdminCommand {
     CreateOperator(CreateOperatorArgs),
@@ -26,6 +26,7 @@ pub enum AdminCommand {
     CreateToken(CreateTokenArgs),
     SuspendTenant(SuspendTenantArgs),
     ReinstateTenant(ReinstateTenantArgs),
+    ResetPassword(ResetPasswordArgs),
 }
 
 /// Make the user who sees all tenants, the queue and the workers.
@@ -34,7 +35,8 @@ pub struct CreateOperatorArgs {
     /// Their e-mail address, with which they sign in
     #[arg(long, value_name = "ADDRESS")]
     pub email: String,
-    /// Read the password, at least 10 characters, from the first line of standard input
+    /// Read the password, hard to guess and at least 10 characters, from the first line of standard
+    /// input
     #[arg(long, required = true)]
     pub password_stdin: bool,
     /// Print the result as JSON
@@ -102,6 +104,24 @@ pub struct SuspendTenantArgs {
     pub json: bool,
 }
 
+/// Give a user a new password. Their sessions end; a second factor stays on unless told otherwise.
+#[derive(Debug, Args)]
+pub struct ResetPasswordArgs {
+    /// The e-mail address with which they sign in
+    #[arg(long, value_name = "ADDRESS")]
+    pub email: String,
+    /// Read the new password, hard to guess and at least 10 characters, from the first line of
+    /// standard input
+    #[arg(long, required = true)]
+    pub password_stdin: bool,
+    /// Turn the second factor off too, for somebody who lost phone and recovery codes
+    #[arg(long)]
+    pub without_second_factor: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Let a suspended tenant go on. Messages that waited for it are sent, unless their time is over.
 #[derive(Debug, Args)]
 pub struct ReinstateTenantArgs {
@@ -143,6 +163,7 @@ pub async fn run(command: AdminCommand, clock: SharedClock) -> anyhow::Result<()
         AdminCommand::CreateToken(args) => create_token(&app, args).await?,
         AdminCommand::SuspendTenant(args) => suspend_tenant(&app, args).await?,
         AdminCommand::ReinstateTenant(args) => reinstate_tenant(&app, args).await?,
+        AdminCommand::ResetPassword(args) => reset_password(&app, args).await?,
     };
     super::say(&text)
 }
@@ -230,6 +251,22 @@ async fn reinstate_tenant(app: &App, args: ReinstateTenantArgs) -> anyhow::Resul
         "Reinstated. Messages that waited go out within seconds.\n".to_owned()
     } else {
         "It was not suspended.\n".to_owned()
+    })
+}
+
+async fn reset_password(app: &App, args: ResetPasswordArgs) -> anyhow::Result<String> {
+    app.reset_by_operator(&args.email, password()?, args.without_second_factor)
+        .await
+        .map_err(advised)?;
+    Ok(if args.json {
+        line(&serde_json::json!({
+            "email": args.email, "second_factor_removed": args.without_second_factor,
+        }))
+    } else {
+        format!(
+            "{} signs in with the new password. All their sessions have ended.\n",
+            args.email
+        )
     })
 }
 

@@ -7,4 +7,5 @@ pub mod master_key;
 pub mod password;
 mod place;
 pub mod token;
+pub mod totp;
 pub mod vault;

@@ -1,4 +1,4 @@
-//! Passwords: argon2id with the parameters that OWASP recommends.
+//! Passwords: argon2id with the parameters that OWASP recommends, and only such as are hard to guess.
 //!
 //! An unknown user costs as much as a wrong password, or the time of an answer would tell who has
 //! an account. Hashing takes 19 MiB and some 20 ms, so [`Passwords`] bounds how many run at once.
@@ -10,6 +10,8 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
+use zxcvbn::Score;
+use zxcvbn::feedback::{Feedback, Warning};
 
 /// The shortest password that is accepted, in characters.
 pub const MIN_CHARACTERS: usize = 10;
@@ -30,19 +32,24 @@ pub enum PasswordError {
     TooShort,
     #[error("use at most {MAX_BYTES} bytes")]
     TooLong,
+    /// Easy to guess; what to do about it.
+    #[error("{0}")]
+    Weak(&'static str),
     #[error("the password could not be hashed")]
     Hashing,
     #[error("the stored password hash cannot be read")]
     StoredHash,
 }
 
-/// A new password that is neither too short nor too long.
+/// A new password that is neither too short nor too long, and hard to guess.
 #[derive(Debug, Clone)]
 pub struct NewPassword(SecretString);
 
 impl NewPassword {
-    /// Checks the length; what is typed is taken as it is, blanks included.
-    pub fn parse(text: SecretString) -> Result<Self, PasswordError> {
+    /// Checks length and strength; what is typed is taken as it is, blanks included. `known` is what
+    /// somebody who knows the person would try first: their address, their company. Takes some
+    /// milliseconds.
+    pub fn parse(text: SecretString, known: &[String]) -> Result<Self, PasswordError> {
         let plain = text.expose_secret();
         if plain.len() > MAX_BYTES {
             return Err(PasswordError::TooLong);
@@ -50,7 +57,52 @@ impl NewPassword {
         if plain.chars().count() < MIN_CHARACTERS {
             return Err(PasswordError::TooShort);
         }
+        let known: Vec<_> = known.iter().flat_map(|k| words(k)).collect();
+        let estimate = zxcvbn::zxcvbn(plain, &known);
+        if estimate.score() < Score::Three {
+            let warning = estimate.feedback().and_then(Feedback::warning);
+            return Err(PasswordError::Weak(advice(warning)));
+        }
         Ok(Self(text))
+    }
+}
+
+/// A text and each of its words: of `ann@paper.example` also `ann` and `paper`.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let parts = text.split(|c: char| !c.is_alphanumeric());
+    std::iter::once(text).chain(parts.filter(|part| part.chars().count() > 2))
+}
+
+/// What to do about a password that is easy to guess.
+fn advice(warning: Option<Warning>) -> &'static str {
+    match warning {
+        Some(
+            Warning::StraightRowsOfKeysAreEasyToGuess
+            | Warning::ShortKeyboardPatternsAreEasyToGuess,
+        ) => "rows of keys are tried first; use a few words that do not belong together",
+        Some(
+            Warning::RepeatsLikeAaaAreEasyToGuess
+            | Warning::RepeatsLikeAbcAbcAreOnlySlightlyHarderToGuess,
+        ) => "repeating something adds little; add words that do not belong together",
+        Some(
+            Warning::ThisIsATop10Password
+            | Warning::ThisIsATop100Password
+            | Warning::ThisIsACommonPassword
+            | Warning::ThisIsSimilarToACommonlyUsedPassword,
+        ) => "many people use this one, so it is tried first; choose another",
+        Some(Warning::SequencesLikeAbcAreEasyToGuess) => {
+            "sequences such as abc or 6543 are tried first; add words that do not belong together"
+        }
+        Some(Warning::RecentYearsAreEasyToGuess | Warning::DatesAreOftenEasyToGuess) => {
+            "years and dates are tried first; add words that do not belong together"
+        }
+        Some(
+            Warning::NamesAndSurnamesByThemselvesAreEasyToGuess
+            | Warning::CommonNamesAndSurnamesAreEasyToGuess,
+        ) => "names are tried first; add words that do not belong together",
+        Some(Warning::AWordByItselfIsEasyToGuess) | None => {
+            "too easy to guess; add another word or two, best uncommon ones"
+        }
     }
 }
 
@@ -119,9 +171,19 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// [`hash`], off the calling thread.
-    pub async fn hash(&self, password: NewPassword) -> Result<String, PasswordError> {
-        self.run(move || hash(&password)).await
+    /// [`NewPassword::parse`] and [`hash`], off the calling thread.
+    pub async fn hash(
+        &self,
+        text: SecretString,
+        known: Vec<String>,
+    ) -> Result<String, PasswordError> {
+        self.run(move || hash(&NewPassword::parse(text, &known)?))
+            .await
+    }
+
+    /// A hash with today's parameters of a password that was right, however weak it is.
+    pub async fn rehash(&self, attempt: SecretString) -> Result<String, PasswordError> {
+        self.run(move || hash(&NewPassword(attempt))).await
     }
 
     /// Whether `attempt` fits the stored hash; without one (an unknown user) takes as long and
@@ -162,7 +224,8 @@ mod tests {
     use super::*;
 
     fn new(text: &str) -> Result<NewPassword, PasswordError> {
-        NewPassword::parse(SecretString::from(text))
+        let known = ["ann@paper-mill.example".to_owned(), "Paper Mill".to_owned()];
+        NewPassword::parse(SecretString::from(text), &known)
     }
 
     #[test]
@@ -187,15 +250,34 @@ mod tests {
     #[test]
     fn length_is_bounded_on_both_sides() {
         assert_eq!(new("nine char").unwrap_err(), PasswordError::TooShort);
-        assert!(new("ten chars!").is_ok());
-        assert!(new("zehn Zeiçh").is_ok());
-        assert!(new(&"x".repeat(1024)).is_ok());
+        assert!(new("tulp çhoir").is_ok());
+        assert!(new(&"mellow anvil ".repeat(78)).is_ok());
         assert_eq!(new(&"x".repeat(1025)).unwrap_err(), PasswordError::TooLong);
         let phc = hash(&new("correct horse").unwrap()).unwrap();
         assert_eq!(
             verify(&SecretString::from("x".repeat(1025)), &phc),
             Ok(false)
         );
+    }
+
+    #[test]
+    fn what_is_easy_to_guess_is_refused_with_advice() {
+        for (weak, says) in [
+            ("password123", "many people"),
+            ("qwertyuiop", "many people"),
+            ("aaaaaaaaaaaa", "repeating"),
+            ("paper-mill", "too easy"),
+            ("ann@paper-mill.example", "too easy"),
+            ("abcdefghijkl", "sequences"),
+        ] {
+            match new(weak).unwrap_err() {
+                PasswordError::Weak(advice) => assert!(advice.contains(says), "{weak}: {advice}"),
+                other => panic!("{weak}: {other}"),
+            }
+        }
+        // The same text is fine for somebody who has nothing to do with it.
+        let stranger = NewPassword::parse(SecretString::from("paper-mill anvil 4"), &[]);
+        assert!(stranger.is_ok());
     }
 
     #[test]
@@ -218,8 +300,8 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_user_is_told_no() {
         let passwords = Passwords::default();
-        let phc = passwords.hash(new("correct horse").unwrap()).await.unwrap();
         let attempt = || SecretString::from("correct horse");
+        let phc = passwords.hash(attempt(), Vec::new()).await.unwrap();
         assert_eq!(passwords.verify(attempt(), Some(phc)).await, Ok(true));
         assert_eq!(passwords.verify(attempt(), None).await, Ok(false));
     }

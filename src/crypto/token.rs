@@ -127,31 +127,61 @@ impl SetupCode {
 
     /// The code in groups of four, to be printed.
     pub fn to_text(&self) -> String {
-        let (mut text, code) = (String::new(), self.0.expose_secret());
-        for (index, character) in code.chars().enumerate() {
-            if index > 0 && index % 4 == 0 {
-                text.push('-');
-            }
-            text.push(character);
-        }
-        text
+        grouped(self.0.expose_secret())
     }
 
     /// Whether `typed` is this code: case, blanks and dashes do not matter, `O` is zero, `I` and
     /// `L` are one.
     pub fn matches(&self, typed: &str) -> bool {
-        let read: String = typed
-            .chars()
-            .filter(|c| !c.is_whitespace() && *c != '-')
-            .take(17)
-            .map(|c| match c.to_ascii_uppercase() {
-                'O' => '0',
-                'I' | 'L' => '1',
-                other => other,
-            })
-            .collect();
-        equal(&read, self.0.expose_secret())
+        equal(&read_typed(typed), self.0.expose_secret())
     }
+}
+
+/// A code for the day on which a second factor is lost: 80 bits in groups of four, shown once.
+pub fn recovery_code() -> SecretString {
+    SecretString::from(grouped(&pick(TYPABLE, SETUP_CODE_CHARACTERS)))
+}
+
+/// What is stored of a recovery code, however it is typed.
+pub fn recovery_digest(typed: &str) -> TokenDigest {
+    TokenDigest::of(&read_typed(typed))
+}
+
+/// A digest that only this instance can make, for what could be guessed from a plain one: whose
+/// tries are counted.
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+pub fn keyed_digest(key: &[u8; 32], parts: &[&str]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part.as_bytes());
+    }
+    hex::encode(mac.finalize().into_bytes())
+}
+
+/// A code without what people do to it: case, blanks, dashes, and letters taken for digits.
+fn read_typed(typed: &str) -> String {
+    typed
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '-')
+        .take(SETUP_CODE_CHARACTERS + 1)
+        .map(|c| match c.to_ascii_uppercase() {
+            'O' => '0',
+            'I' | 'L' => '1',
+            other => other,
+        })
+        .collect()
+}
+
+fn grouped(code: &str) -> String {
+    let mut text = String::new();
+    for (index, character) in code.chars().enumerate() {
+        if index > 0 && index % 4 == 0 {
+            text.push('-');
+        }
+        text.push(character);
+    }
+    text
 }
 
 /// The CSRF token of a session: an HMAC under the session's own token, so that it needs no storage
@@ -235,6 +265,26 @@ mod tests {
         assert!(!code.matches(&format!("{text}0")));
         assert!(!code.matches(""));
         assert!(!SetupCode::derived(&rand::random()).matches(&text));
+    }
+
+    #[test]
+    fn a_recovery_code_is_known_however_it_is_typed() {
+        let code = recovery_code();
+        let text = code.expose_secret();
+        assert_eq!(text.len(), 19);
+        let sloppy = text.to_lowercase().replace('-', " ");
+        assert_eq!(recovery_digest(text), recovery_digest(&sloppy));
+        assert_ne!(recovery_digest(text), recovery_digest(&text[1..]));
+    }
+
+    #[test]
+    fn a_keyed_digest_keeps_its_parts_apart() {
+        let key = [7; 32];
+        let digest = keyed_digest(&key, &["ab", "c"]);
+        assert_eq!(digest.len(), 64);
+        assert_eq!(digest, keyed_digest(&key, &["ab", "c"]));
+        assert_ne!(digest, keyed_digest(&key, &["a", "bc"]));
+        assert_ne!(digest, keyed_digest(&[8; 32], &["ab", "c"]));
     }
 
     #[test]

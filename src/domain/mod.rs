@@ -1,6 +1,7 @@
 //! Values and rules: pure code, no I/O, no framework.
 
 pub mod actor;
+pub mod agent;
 pub mod audit;
 pub mod clock;
 pub mod connection;

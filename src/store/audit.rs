@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use super::history::Keyset;
 use super::sql::{self, Row, micros, placeholders, values};
-use super::writer::{Lane, Turn, Tx};
-use super::{Platform, StoreError, TenantStore};
+use super::writer::{Lane, Tx};
+use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::audit::AuditEntry;
-use crate::domain::ids::{AuditId, UserId, floor_v7};
+use crate::domain::ids::{AuditId, floor_v7};
 use crate::domain::page::{Cursor, Page};
 
 /// One line of a tenant's history, to be appended with the change that it tells of.
@@ -111,36 +111,6 @@ impl TenantStore {
                 })
             })
             .await
-    }
-}
-
-impl Platform {
-    /// Notes what a person did with their own account in the log of every tenant they belong to.
-    pub async fn note_for_person(
-        &self,
-        user: UserId,
-        actor: Actor,
-        action: &'static str,
-        detail: String,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
-            let (actor, detail) = (actor.clone(), detail.clone());
-            Box::pin(async move {
-                let query = "SELECT tenant_id FROM members WHERE user_id = $1 LIMIT 1000";
-                for row in sql::all(tx, query, values![user.uuid()]).await? {
-                    let line = AuditLine {
-                        actor: actor.clone(),
-                        action,
-                        subject: String::new(),
-                        detail: detail.clone(),
-                    };
-                    audit(tx, row.get("tenant_id")?, line, now).await?;
-                }
-                Ok(())
-            })
-        });
-        work.await
     }
 }
 

@@ -29,6 +29,8 @@ mod receipts;
 mod rejected;
 mod route;
 mod rules;
+mod second_factors;
+mod sessions;
 mod settings;
 mod sql;
 mod suppressions;
@@ -37,7 +39,10 @@ mod suppressions;
 pub(crate) mod test_database;
 #[cfg(test)]
 mod tests;
+mod throttles;
 mod tokens;
+mod user_tokens;
+mod users;
 mod writer;
 
 use std::path::PathBuf;
@@ -62,11 +67,15 @@ pub use members::{TeamChange, Teammate};
 pub use orders::{NewOrder, OrderResult};
 pub use outcomes::{Change, Guard, KnownMessage, NewStep};
 pub use own_numbers::PhoneCode;
-pub use platform::{Member, NewTenant, Platform, Session, StoredDataKey, User};
+pub use platform::{Member, NewTenant, Platform, StoredDataKey};
 pub use receipts::{NewReceipt, ReceiptResult};
 pub use rejected::RejectedRequest;
 pub use route::{DocumentCommit, RouteCommit, RouteResult, SettledEvent};
+pub use second_factors::{Proof, SecondFactor};
+pub use sessions::{NewSession, Session, SessionLine};
 pub use tokens::{ApiToken, TokenGrant};
+pub use user_tokens::{Purpose, UserToken};
+pub use users::{NewHash, User};
 
 use crate::domain::ids::TenantId;
 use codec::BodyCodec;
@@ -79,6 +88,9 @@ pub struct Store {
     writer: Writer,
     codec: BodyCodec,
 }
+
+/// The advisory lock under which the schema changes on `PostgreSQL`: any number, but always this one.
+const MIGRATION_LOCK: i64 = 0x6d6c_636f_6e6e;
 
 /// How many connections read at the same time.
 const READERS: u32 = 6;
@@ -112,9 +124,17 @@ impl Store {
         })
     }
 
-    /// Brings the schema up to date.
+    /// Brings the schema up to date, all of it or nothing; who else wants to waits meanwhile.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        migrations::Migrator::up(&self.read, None).await?;
+        // One transaction is also one connection: others of the pool would still know the tables as
+        // they were before a step.
+        let tx = writer::begin(&self.read).await?;
+        if sql::is_postgres(&tx) {
+            let lock = "SELECT pg_advisory_xact_lock($1)";
+            sql::one(&tx, lock, sql::values![MIGRATION_LOCK]).await?;
+        }
+        migrations::Migrator::up(&tx, None).await?;
+        tx.commit().await?;
         Ok(())
     }
 

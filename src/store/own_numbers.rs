@@ -23,32 +23,6 @@ pub struct PhoneCode {
 }
 
 impl Platform {
-    /// Counts one more of something that may be done `most` times in a while; `false` when it was
-    /// done so often already. The while begins with the first, and anew once `since` is later.
-    pub async fn count_try(
-        &self,
-        name: String,
-        most: i64,
-        since: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
-            let name = name.clone();
-            Box::pin(async move {
-                let count = "INSERT INTO throttles (name, since, tries) VALUES ($1, $2, 1) \
-                             ON CONFLICT (name) DO UPDATE SET \
-                             tries = CASE WHEN throttles.since <= $3 THEN 1 \
-                                 ELSE throttles.tries + 1 END, \
-                             since = CASE WHEN throttles.since <= $3 THEN excluded.since \
-                                 ELSE throttles.since END RETURNING tries";
-                let row = sql::one(tx, count, values![name, micros(now), micros(since)]).await?;
-                let tries: i64 = row.map_or(Ok(i64::MAX), |r| r.get("tries"))?;
-                Ok(tries <= most)
-            })
-        });
-        work.await
-    }
-
     /// Keeps a code for a person's number; an earlier one counts no longer.
     pub async fn keep_phone_code(
         &self,

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::audit::{AuditLine, audit};
 use super::connections::HookTarget;
 use super::sql::{self, Row, micros, values};
+use super::users::{User, insert_user};
 use super::writer::{Lane, Turn};
 use super::{Store, StoreError};
 use crate::domain::actor::Actor;
@@ -21,33 +22,11 @@ pub struct Platform {
     pub(super) store: Store,
 }
 
-/// A person who signs in.
-#[derive(Debug, Clone)]
-pub struct User {
-    pub id: UserId,
-    pub email: String,
-    pub name: String,
-    /// PHC string of argon2id.
-    pub password_hash: String,
-    pub is_operator: bool,
-    /// Their own number in E.164 form, once they have shown that it is theirs.
-    pub phone: Option<String>,
-}
-
 /// A user in a tenant.
 #[derive(Debug, Clone)]
 pub struct Member {
     pub tenant: Tenant,
     pub role: Role,
-}
-
-/// A signed-in browser.
-#[derive(Debug, Clone)]
-pub struct Session {
-    pub user: User,
-    pub csrf: String,
-    pub seen_at: DateTime<Utc>,
-    pub expires_at: DateTime<Utc>,
 }
 
 /// A tenant to be made, with its owner and the hook of its Zoho connection.
@@ -102,22 +81,6 @@ impl Platform {
         rows.await?.iter().map(tenant).collect()
     }
 
-    /// Whether nobody can sign in yet.
-    pub async fn is_empty(&self) -> Result<bool, StoreError> {
-        Ok(sql::one(self.db(), "SELECT id FROM users LIMIT 1", vec![])
-            .await?
-            .is_none())
-    }
-
-    /// The user with this (lower-cased) address.
-    pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
-        let query = "SELECT * FROM users WHERE email = $1";
-        sql::one(self.db(), query, values![email])
-            .await?
-            .map(|r| user(&r))
-            .transpose()
-    }
-
     /// Where a user is a member.
     pub async fn memberships(&self, user: UserId) -> Result<Vec<Member>, StoreError> {
         let query = "SELECT t.*, m.role FROM members m JOIN tenants t ON t.id = m.tenant_id \
@@ -134,156 +97,16 @@ impl Platform {
         row.map(|r| member(&r)).transpose()
     }
 
-    /// Makes a user; an address that exists is refused.
-    pub async fn create_user(&self, user: User, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
-            let user = user.clone();
-            Box::pin(async move { insert_user(tx, &user, now).await })
-        });
-        if done.await? {
-            Ok(())
-        } else {
-            Err(StoreError::Taken("the e-mail address"))
-        }
-    }
-
-    /// Makes the first user; `false` when there is one already.
-    pub async fn create_first_user(
-        &self,
-        user: User,
-        now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
-            let user = user.clone();
-            Box::pin(async move {
-                if sql::is_postgres(tx) {
-                    // Two set-ups at once would both find nobody.
-                    let lock = "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE";
-                    sql::exec(tx, lock, vec![]).await?;
-                }
-                let any = "SELECT id FROM users LIMIT 1";
-                if sql::one(tx, any, vec![]).await?.is_some() {
-                    return Ok(false);
-                }
-                insert_user(tx, &user, now).await
-            })
-        });
-        done.await
-    }
-
     /// Makes a tenant with its owner (who may exist already), Zoho connection and hook.
     pub async fn create_tenant(&self, new: NewTenant) -> Result<(), StoreError> {
         let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
             let new = new.clone();
             Box::pin(async move {
-                let t = &new.tenant;
-                let now = micros(t.created_at);
-                let made = sql::exec(
-                    tx,
-                    "INSERT INTO tenants (id, slug, name, status, country, zone, currency, created_at, \
-                     is_rehearsal, hours) \
-                     VALUES ($1, $2, $3, 'active', $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
-                    values![t.id.uuid(), t.slug.clone(), t.name.clone(), t.country.clone(),
-                        t.zone.name(), t.currency.clone(), now, t.is_rehearsal,
-                        t.hours.map_or_else(String::new, |h| h.to_string())],
-                )
-                .await?;
-                if made == 0 {
-                    return Ok(false);
-                }
-                insert_user(tx, &new.owner, t.created_at).await?;
-                sql::exec(
-                    tx,
-                    "INSERT INTO members (tenant_id, user_id, role, created_at) \
-                     SELECT $1, id, 'owner', $3 FROM users WHERE email = $2",
-                    values![t.id.uuid(), new.owner.email.clone(), now],
-                )
-                .await?;
-                insert_zoho(tx, &new, now).await?;
-                let detail = serde_json::json!({ "owner": new.owner.email });
-                let line = AuditLine::new(new.actor, "tenant.created", "", &detail);
-                audit(tx, t.id.uuid(), line, t.created_at).await?;
-                Ok(true)
+                insert_user(tx, &new.owner, new.tenant.created_at).await?;
+                insert_tenant(tx, &new).await
             })
         });
-        if done.await? {
-            Ok(())
-        } else {
-            Err(StoreError::Taken("the name of the tenant"))
-        }
-    }
-
-    /// Keeps a sign-in.
-    pub async fn create_session(
-        &self,
-        token_hash: [u8; 32],
-        session: Session,
-        address: String,
-        agent: String,
-    ) -> Result<(), StoreError> {
-        self.store
-            .writer
-            .write(Lane::Edit, Turn::Free, move |tx| {
-                let (s, address, agent) = (session.clone(), address.clone(), agent.clone());
-                Box::pin(async move {
-                    sql::exec(
-                        tx,
-                        "INSERT INTO sessions (token_hash, user_id, csrf, address, agent, \
-                         created_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
-                        values![
-                            token_hash.to_vec(),
-                            s.user.id.uuid(),
-                            s.csrf,
-                            address,
-                            agent,
-                            micros(s.seen_at),
-                            micros(s.expires_at)
-                        ],
-                    )
-                    .await
-                    .map(drop)
-                })
-            })
-            .await
-    }
-
-    /// The session behind a cookie, unless it has ended.
-    pub async fn session(
-        &self,
-        token_hash: [u8; 32],
-        now: DateTime<Utc>,
-    ) -> Result<Option<Session>, StoreError> {
-        let query = "SELECT u.*, s.csrf, s.seen_at, s.expires_at FROM sessions s \
-                     JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1 AND s.expires_at > $2";
-        let row = sql::one(self.db(), query, values![token_hash.to_vec(), micros(now)]).await?;
-        row.map(|r| {
-            Ok(Session {
-                user: user(&r)?,
-                csrf: r.get("csrf")?,
-                seen_at: r.time("seen_at")?,
-                expires_at: r.time("expires_at")?,
-            })
-        })
-        .transpose()
-    }
-
-    /// Ends a session, and sweeps out those that have ended by themselves.
-    pub async fn end_session(
-        &self,
-        token_hash: [u8; 32],
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        self.store
-            .writer
-            .write(Lane::Edit, Turn::Free, move |tx| {
-                Box::pin(async move {
-                    let end = "DELETE FROM sessions WHERE token_hash = $1 OR expires_at <= $2";
-                    sql::exec(tx, end, values![token_hash.to_vec(), micros(now)])
-                        .await
-                        .map(drop)
-                })
-            })
-            .await
+        done.await
     }
 
     /// Where a webhook or callback address leads; `None` when it is unknown or revoked.
@@ -348,26 +171,46 @@ impl Platform {
     }
 }
 
-pub(super) async fn insert_user(
+/// The tenant, its owner's membership, and what it begins with; the owner is there already. A name
+/// in addresses that is taken undoes the whole transaction.
+pub(super) async fn insert_tenant(
     tx: &super::writer::Tx,
-    u: &User,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+    new: &NewTenant,
+) -> Result<(), StoreError> {
+    let t = &new.tenant;
+    let now = micros(t.created_at);
     let made = sql::exec(
         tx,
-        "INSERT INTO users (id, email, name, password_hash, is_operator, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING",
+        "INSERT INTO tenants (id, slug, name, status, country, zone, currency, created_at, \
+         is_rehearsal, hours) \
+         VALUES ($1, $2, $3, 'active', $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
         values![
-            u.id.uuid(),
-            u.email.clone(),
-            u.name.clone(),
-            u.password_hash.clone(),
-            u.is_operator,
-            micros(now)
+            t.id.uuid(),
+            t.slug.clone(),
+            t.name.clone(),
+            t.country.clone(),
+            t.zone.name(),
+            t.currency.clone(),
+            now,
+            t.is_rehearsal,
+            t.hours.map_or_else(String::new, |h| h.to_string())
         ],
     )
     .await?;
-    Ok(made == 1)
+    if made == 0 {
+        return Err(StoreError::Taken("the name of the tenant"));
+    }
+    sql::exec(
+        tx,
+        "INSERT INTO members (tenant_id, user_id, role, created_at) \
+         SELECT $1, id, 'owner', $3 FROM users WHERE email = $2",
+        values![t.id.uuid(), new.owner.email.clone(), now],
+    )
+    .await?;
+    insert_zoho(tx, new, now).await?;
+    let detail = serde_json::json!({ "owner": new.owner.email });
+    let line = AuditLine::new(new.actor.clone(), "tenant.created", "", &detail);
+    audit(tx, t.id.uuid(), line, t.created_at).await
 }
 
 async fn insert_zoho(tx: &super::writer::Tx, new: &NewTenant, now: i64) -> Result<(), StoreError> {
@@ -430,18 +273,4 @@ fn member(row: &Row) -> Result<Member, StoreError> {
     let tenant = tenant(row)?;
     let role = row.word("members", "role", tenant.id.uuid(), Role::parse)?;
     Ok(Member { tenant, role })
-}
-
-fn user(row: &Row) -> Result<User, StoreError> {
-    Ok(User {
-        id: UserId::from_uuid(row.get("id")?),
-        email: row.get("email")?,
-        name: row.get("name")?,
-        password_hash: row.get("password_hash")?,
-        is_operator: row.get("is_operator")?,
-        phone: match row.time_opt("phone_confirmed_at")? {
-            Some(_) => Some(row.get("phone")?),
-            None => None,
-        },
-    })
 }

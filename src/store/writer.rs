@@ -213,7 +213,7 @@ impl TenantWriter<'_> {
     }
 }
 
-async fn begin(db: &DatabaseConnection) -> Result<Tx, StoreError> {
+pub(super) async fn begin(db: &DatabaseConnection) -> Result<Tx, StoreError> {
     let immediate = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()

@@ -61,6 +61,9 @@ pub async fn sweep_for_ever(app: App, life: Lifecycle) {
         if let Err(error) = app.sweep_consents().await {
             tracing::warn!(%error, "What is over could not be swept out; trying again");
         }
+        if let Err(error) = app.sweep_accounts().await {
+            tracing::warn!(%error, "Sessions and links that are over could not be swept out; trying again");
+        }
         if let Err(error) = app.prune_mails().await {
             tracing::warn!(%error, "Old letters could not be forgotten; trying again");
         }

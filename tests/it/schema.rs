@@ -1,6 +1,7 @@
 //! The schema goes up, down and up again, and both databases read it.
 
 use migrations::Migrator;
+use ml_connector::store::Store;
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use sea_orm_migration::MigratorTrait as _;
 
@@ -36,4 +37,17 @@ async fn the_schema_goes_up_down_and_up() {
     let database = TestDatabase::empty().await;
     let mode = if database.is_file() { "?mode=rwc" } else { "" };
     up_down_up(&(database.url() + mode)).await;
+}
+
+#[tokio::test]
+async fn two_processes_that_bring_the_schema_up_to_date_at_once_do_it_once() {
+    let database = TestDatabase::empty().await;
+    let [one, two] = [
+        Store::open(&database.url()).await.unwrap(),
+        Store::open(&database.url()).await.unwrap(),
+    ];
+    let (first, second) = tokio::join!(one.migrate(), two.migrate());
+    first.unwrap();
+    second.unwrap();
+    assert_eq!(two.pending_migrations().await.unwrap(), 0);
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use ml_connector::domain::user::{Ability, Role};
+use ml_connector::web::dashboard::addresses::Entry;
 use reqwest::{Method, StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use crate::harness::TestApp;
 use crate::harness::company::PASSWORD;
 use crate::harness::visitor::Visitor;
-use crate::walk::Walk;
+use crate::walk::{self, Walk};
 
 #[test]
 fn every_address_of_the_dashboard_stands_in_the_lists() {
@@ -21,7 +22,7 @@ fn every_address_of_the_dashboard_stands_in_the_lists() {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() || name == "doors.rs" || name.ends_with("tests.rs") {
+        if path.is_dir() || name == "addresses.rs" || name.ends_with("tests.rs") {
             continue;
         }
         let code = fs::read_to_string(&path).unwrap();
@@ -30,7 +31,7 @@ fn every_address_of_the_dashboard_stands_in_the_lists() {
             assert!(
                 !code.contains(served),
                 "{name} serves an address by {served}…): put it into the list TENANT or OUTSIDE of \
-                 src/web/dashboard/doors.rs instead, as `get \"/path\", Ability => handler;`, so that \
+                 src/web/dashboard/addresses.rs instead, as `get \"/path\", Ability => handler;`, so that \
                  the tests of tenancy and web security walk it"
             );
         }
@@ -92,7 +93,7 @@ async fn a_role_opens_what_its_abilities_name_and_no_more() {
         assert_eq!(
             status == StatusCode::FORBIDDEN,
             !may,
-            "{method} {path}: {status}, though src/web/dashboard/doors.rs says {:?}",
+            "{method} {path}: {status}, though src/web/dashboard/addresses.rs says {:?}",
             door.needs
         );
         assert!(!status.is_server_error(), "{method} {path}: {status}");
@@ -114,6 +115,14 @@ async fn whoever_is_signed_out_is_led_to_the_sign_in_page() {
         assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{method} {path}");
         let to = answer.headers()[header::LOCATION].to_str().unwrap();
         assert!(to.starts_with("/sign-in"), "{method} {path} leads to {to}");
+    }
+    for (method, path, needs) in walk::outside() {
+        if needs == Entry::Anyone {
+            continue;
+        }
+        let stranger = Visitor::stranger(&app);
+        let answer = stranger.ask(method.clone(), &path, &[]).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{method} {path}");
     }
     assert_eq!(audit_entries(&app).await, before, "something was changed");
 }

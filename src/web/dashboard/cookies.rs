@@ -1,5 +1,5 @@
-//! The three cookies: the session, the visit of somebody who is not signed in yet, and what the
-//! last action did.
+//! The four cookies: the session, the visit of somebody who is not signed in yet, a second step
+//! that is under way, and what the last action did.
 //!
 //! The visit's only purpose is a CSRF token for the sign-in and set-up forms, which have no session.
 
@@ -14,6 +14,8 @@ use crate::config::web::PublicUrl;
 pub const SESSION: &str = "mlc_session";
 /// Bears the token of a visit.
 pub const VISIT: &str = "mlc_visit";
+/// Bears the token of a second step.
+pub const STEP: &str = "mlc_step";
 /// Bears a key of [`super::flash::Told`].
 pub const FLASH: &str = "mlc_flash";
 
@@ -39,6 +41,11 @@ pub fn end(name: &'static str, url: &PublicUrl) -> Cookie<'static> {
 /// The cookie that keeps somebody signed in, as long as the session lasts.
 pub fn session(token: &SecretString, url: &PublicUrl) -> Cookie<'static> {
     make(SESSION, token.expose_secret(), Duration::days(14), url)
+}
+
+/// The cookie of somebody whose password was right, until their code is.
+pub fn step(token: &SecretString, url: &PublicUrl) -> Cookie<'static> {
+    make(STEP, token.expose_secret(), Duration::minutes(5), url)
 }
 
 /// A token that the browser shows; one that is too long to be ours is none.

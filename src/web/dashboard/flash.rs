@@ -41,11 +41,22 @@ pub enum Told {
     BooksNotTold,
     SettingsSaved,
     HookExists,
+    StepOver,
+    SignedUp,
+    PasswordReset,
+    AccountSaved,
+    EmailAsked,
+    EmailChanged,
+    PasswordChanged,
+    SessionEnded,
+    SessionsEnded,
+    SignedOutEverywhere,
+    SecondFactorOff,
     TestEventSent,
 }
 
 impl Told {
-    const ALL: [Self; 28] = [
+    const ALL: &[Self] = &[
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -74,6 +85,17 @@ impl Told {
         Self::SettingsSaved,
         Self::HookExists,
         Self::TestEventSent,
+        Self::StepOver,
+        Self::SignedUp,
+        Self::PasswordReset,
+        Self::AccountSaved,
+        Self::EmailAsked,
+        Self::EmailChanged,
+        Self::PasswordChanged,
+        Self::SessionEnded,
+        Self::SessionsEnded,
+        Self::SignedOutEverywhere,
+        Self::SecondFactorOff,
     ];
 
     const fn key(self) -> &'static str {
@@ -106,6 +128,17 @@ impl Told {
             Self::SettingsSaved => "settings-saved",
             Self::HookExists => "hook-exists",
             Self::TestEventSent => "test-event-sent",
+            Self::StepOver => "step-over",
+            Self::SignedUp => "signed-up",
+            Self::PasswordReset => "password-reset",
+            Self::AccountSaved => "account-saved",
+            Self::EmailAsked => "email-asked",
+            Self::EmailChanged => "email-changed",
+            Self::PasswordChanged => "password-changed",
+            Self::SessionEnded => "session-ended",
+            Self::SessionsEnded => "sessions-ended",
+            Self::SignedOutEverywhere => "signed-out-everywhere",
+            Self::SecondFactorOff => "second-factor-off",
         }
     }
 
@@ -144,6 +177,23 @@ impl Told {
             Self::SettingsSaved => "The settings are saved.",
             Self::HookExists => "The web address is there already.",
             Self::TestEventSent => "The test event is sent. What becomes of it is listed below.",
+            Self::StepOver => "That took too long, or too many codes. Sign in once more.",
+            Self::SignedUp => {
+                "Your account is confirmed. Follow the steps below; nobody is written to until you go live."
+            }
+            Self::PasswordReset => "Your password is changed. Sign in with it.",
+            Self::AccountSaved => "Your name is saved.",
+            Self::EmailAsked => {
+                "Look into the mail of the new address: the link there makes it yours."
+            }
+            Self::EmailChanged => "Your new address is confirmed. Sign in with it from now on.",
+            Self::PasswordChanged => {
+                "Your password is changed. Your other browsers are signed out."
+            }
+            Self::SessionEnded => "That browser is signed out.",
+            Self::SessionsEnded => "All other browsers are signed out.",
+            Self::SignedOutEverywhere => "You are signed out everywhere.",
+            Self::SecondFactorOff => "The second factor is off.",
         }
     }
 
@@ -153,7 +203,8 @@ impl Told {
             Self::TwilioRefused
             | Self::TwilioNotAsked
             | Self::BooksRefused
-            | Self::BooksNotTold => FlashKind::Refused,
+            | Self::BooksNotTold
+            | Self::StepOver => FlashKind::Refused,
             _ => FlashKind::Done,
         };
         Flash {
@@ -170,7 +221,10 @@ impl Told {
     /// What the last action left, if it is one of ours.
     pub fn of(request: &HttpRequest) -> Option<Self> {
         let cookie = request.cookie(cookies::FLASH)?;
-        Self::ALL.into_iter().find(|t| t.key() == cookie.value())
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|t| t.key() == cookie.value())
     }
 }
 
@@ -186,7 +240,7 @@ mod tests {
             let cookie = Cookie::new(cookies::FLASH, value.to_owned());
             Told::of(&TestRequest::default().cookie(cookie).to_http_request())
         };
-        for each in Told::ALL {
+        for each in Told::ALL.iter().copied() {
             assert_eq!(told(each.key()), Some(each));
         }
         assert_eq!(told("<b>You won</b>"), None);

@@ -1,11 +1,12 @@
 //! The dashboard: sign-in and the pages of a tenant. Each file is one area's handlers: extract,
 //! ask the app, draw or lead on.
 
-mod attempts;
+mod account;
+pub mod addresses;
 mod books;
 mod connections;
 pub mod cookies;
-pub mod doors;
+mod door;
 pub mod error;
 mod event;
 mod event_view;
@@ -13,40 +14,38 @@ mod first_hour;
 pub mod flash;
 mod history;
 mod overview;
+mod reset;
 mod rule_form;
 mod rule_sample;
 mod rule_templates;
 mod rules;
+mod second_step;
 mod session;
 mod settings;
 mod setup;
+mod sign_up;
 #[cfg(test)]
 mod tests;
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 
-use self::attempts::Attempts;
 use self::error::PageError;
 use crate::app::{App, AppError};
 use crate::crypto::token::SetupCode;
 
 /// What the door of the dashboard remembers in this process: the code that opens the set-up page
-/// while nobody can sign in yet, and how often strangers tried to come in. Kept in `app_data`.
+/// while nobody can sign in yet. Kept in `app_data`.
 pub struct Setup {
     /// None for an instance that had a user when the process started. That nobody can sign in *yet*
     /// is asked of the database each time: another process may have set it up meanwhile.
     pub code: Option<SetupCode>,
-    attempts: Attempts,
 }
 
 impl Setup {
     /// A door with, or without, a set-up page.
-    pub fn new(code: Option<SetupCode>) -> Self {
-        Self {
-            code,
-            attempts: Attempts::default(),
-        }
+    pub const fn new(code: Option<SetupCode>) -> Self {
+        Self { code }
     }
 
     /// The code of an empty instance; none for one that has a user.
@@ -60,8 +59,8 @@ impl Setup {
 /// The dashboard's addresses. They must come last: whatever no other room answers is a page that
 /// is not found.
 pub fn routes(config: &mut ServiceConfig) {
-    let tenant = doors::tenant(web::scope("/t/{tenant}"));
-    let all = doors::outside(web::scope("")).service(tenant);
+    let tenant = addresses::tenant(web::scope("/t/{tenant}"));
+    let all = addresses::outside(web::scope("")).service(tenant);
     config.service(
         all.default_service(web::to(nothing))
             .wrap(from_fn(error::show)),

@@ -1,20 +1,17 @@
 //! Signing in and out, and choosing a tenant.
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use askama::Template;
-use secrecy::{ExposeSecret as _, SecretString};
 
 use super::error::PageError;
 use super::flash::Told;
-use super::{Setup, cookies};
+use super::{Setup, cookies, door, second_step};
 use crate::app::App;
-use crate::config::web::PublicUrl;
-use crate::crypto::token;
+use crate::app::accounts::sign_in::Entry;
+use crate::app::accounts::throttle::Gate;
 use crate::domain::user::Role;
 use crate::web::chrome::Place;
-use crate::web::extract::client_addr::ClientAddr;
 use crate::web::extract::csrf_form::{CsrfForm, VisitForm};
 use crate::web::extract::signed_in::SignedIn;
 use crate::web::extract::tenant::redirect;
@@ -56,9 +53,7 @@ pub(super) async fn show(
     if super::setup::is_open(&setup, &app).await? {
         return Ok(redirect("/setup", None));
     }
-    let next = form_urlencoded::parse(request.query_string().as_bytes())
-        .find(|(name, _)| name == "next")
-        .map_or_else(String::new, |(_, next)| local_path(&next).to_owned());
+    let next = next_of(&request);
     sign_in_page(&request, &app, StatusCode::OK, FormState::new(), next)
 }
 
@@ -66,74 +61,53 @@ pub(super) async fn show(
 pub(super) async fn sign_in(
     VisitForm(form): VisitForm,
     request: HttpRequest,
-    setup: Data<Setup>,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
     let email = form.get("email").to_owned();
-    let client = ClientAddr::of(&request);
-    if !setup.attempts.admit(client.0, &email, app.now()) {
-        return Err(PageError::TooMany);
-    }
+    door::admit(&app, &request, Gate::SignIn, &email).await?;
     let next = local_path(form.get("next")).to_owned();
-    let password = form
-        .secret("password")
-        .unwrap_or_else(|| SecretString::from(String::new()));
-    if let Some(token) = enter(&app, &request, email.clone(), password).await? {
-        setup.attempts.succeeded(&email);
-        let to = if next.is_empty() { "/" } else { &next };
-        return Ok(redirect(to, entered(&token, app.public_url())));
-    }
-    let mut state = form.state(&["password"]);
-    state.refuse_all("E-mail and password do not fit together.");
-    sign_in_page(
-        &request,
-        &app,
-        StatusCode::UNPROCESSABLE_ENTITY,
-        state,
-        next,
-    )
-}
-
-/// A new session for somebody whose password is right.
-pub(super) async fn enter(
-    app: &App,
-    request: &HttpRequest,
-    email: String,
-    password: SecretString,
-) -> Result<Option<SecretString>, PageError> {
-    let address = ClientAddr::of(request).to_string();
-    let agent = request.headers().get(header::USER_AGENT);
-    let agent: String = agent
-        .and_then(|a| a.to_str().ok())
-        .unwrap_or_default()
-        .chars()
-        .take(200)
-        .collect();
-    let token = on_main(app, |app| async move {
-        app.sign_in(&email, password, address, agent).await
+    let (visit, password) = (door::visit(&request), door::secret(&form, "password"));
+    let account = email.clone();
+    let entry = on_main(&app, |app| async move {
+        app.sign_in(&account, password, visit).await
     });
-    Ok(token.await?)
+    let url = app.public_url();
+    match entry.await? {
+        Entry::In(token) => {
+            door::succeeded(&app, Gate::SignIn, &email).await?;
+            Ok(redirect(or_start(&next), door::entered(&token, url)))
+        }
+        Entry::SecondStep(step) => {
+            door::succeeded(&app, Gate::SignIn, &email).await?;
+            let to = second_step::path(&next);
+            Ok(redirect(&to, [cookies::step(&step, url)]))
+        }
+        Entry::Refused => {
+            let mut state = form.state(&["password"]);
+            state.refuse_all("E-mail and password do not fit together.");
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            sign_in_page(&request, &app, status, state, next)
+        }
+    }
 }
 
-/// The cookies of somebody who came in: the session begins, the visit ends.
-pub(super) fn entered(
-    token: &SecretString,
-    url: &PublicUrl,
-) -> [actix_web::cookie::Cookie<'static>; 2] {
-    [
-        cookies::session(token, url),
-        cookies::end(cookies::VISIT, url),
-    ]
+/// Where somebody wanted to go; else to the start.
+pub(super) fn or_start(next: &str) -> &str {
+    if next.is_empty() { "/" } else { next }
+}
+
+/// The path of ours that `next` names in the query; else nothing.
+pub(super) fn next_of(request: &HttpRequest) -> String {
+    form_urlencoded::parse(request.query_string().as_bytes())
+        .find(|(name, _)| name == "next")
+        .map_or_else(String::new, |(_, next)| local_path(&next).to_owned())
 }
 
 /// `POST /sign-out`.
 pub(super) async fn sign_out(posted: CsrfForm) -> Result<HttpResponse, PageError> {
     let app = posted.who.app.clone();
     let token = posted.who.token;
-    on_main(&app, |app| async move {
-        app.sign_out(token.expose_secret()).await
-    })
-    .await?;
+    on_main(&app, |app| async move { app.sign_out(&token).await }).await?;
     let url = app.public_url();
     let ended = [
         cookies::end(cookies::SESSION, url),
@@ -180,46 +154,18 @@ fn sign_in_page(
     next: String,
 ) -> Result<HttpResponse, PageError> {
     let flash = Told::of(request).map(Told::flash);
-    public_page(request, app, status, |csrf| SignInPage {
+    let can_sign_up = app.takes_sign_ups();
+    door::public_page(request, app, status, |csrf| SignInPage {
         csrf,
         form,
         next,
         flash,
+        can_sign_up,
     })
 }
 
-/// A page with a form for somebody who is not signed in. Its token belongs to the visit, which
-/// begins here when there is none.
-pub(super) fn public_page<P: Template>(
-    request: &HttpRequest,
-    app: &App,
-    status: StatusCode,
-    page: impl FnOnce(String) -> P,
-) -> Result<HttpResponse, PageError> {
-    let url = app.public_url();
-    let mut answer = HttpResponse::build(status);
-    let visit = cookies::token(request, cookies::VISIT).unwrap_or_else(|| {
-        let visit = token::random().text;
-        let lasts = actix_web::cookie::time::Duration::days(1);
-        answer.cookie(cookies::make(
-            cookies::VISIT,
-            visit.expose_secret(),
-            lasts,
-            url,
-        ));
-        visit
-    });
-    if request.cookie(cookies::FLASH).is_some() {
-        answer.cookie(cookies::end(cookies::FLASH, url));
-    }
-    let page = page(token::csrf(&visit));
-    Ok(answer
-        .content_type("text/html; charset=utf-8")
-        .body(page.render()?))
-}
-
 /// A path of ours, or nothing: `//host`, `/\host` and whole addresses lead elsewhere.
-fn local_path(next: &str) -> &str {
+pub(super) fn local_path(next: &str) -> &str {
     let rest = next.strip_prefix('/');
     let is_local = rest.is_some_and(|rest| !rest.starts_with(['/', '\\']))
         && next.len() <= 2000

@@ -5,17 +5,17 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use secrecy::SecretString;
 
 use super::error::PageError;
 use super::flash::Told;
-use super::{Setup, session};
+use super::{Setup, door};
 use crate::app::accounts::TenantInput;
+use crate::app::accounts::sign_in::Entry;
+use crate::app::accounts::throttle::Gate;
 use crate::app::{App, AppError, FieldProblem};
 use crate::crypto::token::SetupCode;
 use crate::domain::money::Currency;
 use crate::domain::phone::CountryCode;
-use crate::web::extract::client_addr::ClientAddr;
 use crate::web::extract::csrf_form::{Form, VisitForm};
 use crate::web::extract::tenant::redirect;
 use crate::web::form::FormState;
@@ -63,19 +63,14 @@ pub(super) async fn make(
     if !is_open(&setup, &app).await? {
         return Ok(redirect("/sign-in", None));
     }
-    let client = ClientAddr::of(&request);
-    if !setup.attempts.admit(client.0, "set-up", app.now()) {
-        return Err(PageError::TooMany);
-    }
+    door::admit(&app, &request, Gate::SetUp, "set-up").await?;
     let mut state = form.state(&["password", "code"]);
     check(&form, code, &mut state);
     if !state.is_valid() {
         return page(&request, &app, StatusCode::UNPROCESSABLE_ENTITY, state);
     }
     let email = form.get("email").to_owned();
-    let password = form
-        .secret("password")
-        .unwrap_or_else(|| SecretString::from(String::new()));
+    let password = door::secret(&form, "password");
     let input = TenantInput {
         name: form.get("company").to_owned(),
         owner_email: email.clone(),
@@ -89,7 +84,7 @@ pub(super) async fn make(
     let made = on_main(&app, |app| async move {
         // The operator first: as a user who exists they become the owner of the company too.
         let operator = app
-            .create_first_operator(&input.owner_email, input.password.clone())
+            .create_first_operator(&input.owner_email, input.password.clone(), &input.name)
             .await?;
         match operator {
             Some(_) => app.create_tenant(input).await.map(Some),
@@ -105,15 +100,18 @@ pub(super) async fn make(
         }
         Err(error) => return Err(error.into()),
     };
-    let url = app.public_url();
-    match session::enter(&app, &request, email, password).await? {
-        Some(token) => {
-            let cookies = session::entered(&token, url)
+    let (url, visit) = (app.public_url(), door::visit(&request));
+    let entry = on_main(&app, |app| async move {
+        app.sign_in(&email, password, visit).await
+    });
+    match entry.await? {
+        Entry::In(token) => {
+            let cookies = door::entered(&token, url)
                 .into_iter()
                 .chain([Told::Welcome.cookie(url)]);
             Ok(redirect(&format!("/t/{}/", made.slug), cookies))
         }
-        None => Ok(redirect("/sign-in", None)),
+        Entry::Refused | Entry::SecondStep(_) => Ok(redirect("/sign-in", None)),
     }
 }
 
@@ -160,7 +158,7 @@ fn page(
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
-    session::public_page(request, app, status, |csrf| SetUpPage {
+    door::public_page(request, app, status, |csrf| SetUpPage {
         csrf,
         form,
         countries: countries(),

@@ -16,11 +16,12 @@ use scraper::{Html, Selector};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Setup, cookies};
+use crate::app::accounts::throttle::Gate;
 use crate::app::accounts::{CreatedTenant, TenantInput};
 use crate::app::ingest::{HookRequest, Received};
 use crate::app::{App, Parts};
 use crate::brakes::{Brakes, Limits};
-use crate::config::web::PublicUrl;
+use crate::config::web::{PublicUrl, Signup};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::Passwords;
 use crate::crypto::token::SetupCode;
@@ -89,6 +90,7 @@ impl World {
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
             zoho_sandbox: zoho,
             public_url: PublicUrl::parse("http://127.0.0.1:8080").unwrap(),
+            signup: Signup::Open,
             is_sandboxed: false,
             lease_owner: "test".to_owned(),
             runtime: tokio::runtime::Handle::current(),
@@ -325,11 +327,9 @@ async fn a_wrong_password_and_an_unknown_address_sound_alike_and_become_slow() {
         assert!(!answer.html.contains("wrong wrong"));
     }
     for _ in 0..40 {
-        world.setup.attempts.admit(
-            std::net::IpAddr::from([10, 0, 0, 1]),
-            "ann@example.com",
-            world.app.now(),
-        );
+        let elsewhere = std::net::IpAddr::from([10, 0, 0, 1]);
+        let tried = world.app.admit(Gate::SignIn, elsewhere, "ann@example.com");
+        tried.await.unwrap();
     }
     let fields = [("email", "ann@example.com"), ("password", PASSWORD)];
     let answer = visitor.post(&page, "/sign-in", &fields).await;
@@ -646,7 +646,9 @@ async fn a_set_up_in_another_process_closes_the_page_here() {
     assert_eq!(page.status, StatusCode::OK);
     // Made by whoever else is on this database.
     let password = SecretString::from(PASSWORD);
-    let made = world.app.create_first_operator("bob@example.com", password);
+    let made = world
+        .app
+        .create_first_operator("bob@example.com", password, "");
     assert!(made.await.unwrap().is_some());
     let fields = [
         ("code", text.as_str()),

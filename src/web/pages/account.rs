@@ -5,6 +5,7 @@ use askama::Template;
 use crate::web::assets;
 use crate::web::chrome::{AccountChrome, monogram};
 use crate::web::form::FormState;
+use crate::web::pages::door::PASSWORD_HELP;
 use crate::web::ui::field::{Choice, field};
 use crate::web::ui::{filters, icon, notice};
 
@@ -19,6 +20,8 @@ pub struct SignInPage {
     pub next: String,
     /// "You are signed out."
     pub flash: Option<crate::web::chrome::Flash>,
+    /// Whether strangers may open an account.
+    pub can_sign_up: bool,
 }
 
 /// `GET /setup` of an empty instance; posts `code`, `company`, `country`, `zone`, `currency`,

@@ -6,12 +6,14 @@
 pub mod account;
 pub mod books;
 pub mod connections;
+pub mod door;
 pub mod error;
 pub mod event;
 pub mod event_story;
 pub mod first_hour;
 pub mod history;
 pub mod overview;
+pub mod profile;
 pub mod rules;
 pub mod samples;
 pub mod settings;

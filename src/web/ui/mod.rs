@@ -18,6 +18,7 @@ pub mod money;
 pub mod notice;
 pub mod pager;
 pub mod phone;
+pub mod qr;
 pub mod requests;
 pub mod rule_sentence;
 pub mod story;

@@ -25,6 +25,13 @@ const FLAGS: [&str; 8] = [
     "--window-size=1280,900",
 ];
 
+/// How a page is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Screen {
+    pub(crate) is_phone: bool,
+    pub(crate) is_dark: bool,
+}
+
 /// A browser with a profile of its own; it ends with this value. The order of the fields is the
 /// order of their end: the browser, its driver, their folder.
 pub(crate) struct Browser {
@@ -132,6 +139,37 @@ impl Browser {
     pub(crate) async fn script<T: serde::de::DeserializeOwned>(&self, script: &str) -> T {
         let said = self.driver.execute(script, Vec::new()).await.unwrap();
         said.convert().unwrap()
+    }
+
+    /// What a script says that answers later, by its last argument.
+    pub(crate) async fn script_with<T: serde::de::DeserializeOwned>(
+        &self,
+        script: &str,
+        arguments: Vec<serde_json::Value>,
+    ) -> T {
+        let said = self.driver.execute_async(script, arguments).await.unwrap();
+        said.convert().unwrap()
+    }
+
+    /// Shows pages as on a screen of that size, in light or dark.
+    pub(crate) async fn look_as(&self, screen: Screen) {
+        let tools = self.driver.cdp();
+        let (width, height) = if screen.is_phone {
+            (390, 844)
+        } else {
+            (1280, 900)
+        };
+        let metrics = serde_json::json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": screen.is_phone,
+        });
+        let command = "Emulation.setDeviceMetricsOverride";
+        tools.send_raw(command, metrics).await.unwrap();
+        let scheme = if screen.is_dark { "dark" } else { "light" };
+        let media = serde_json::json!({
+            "features": [{ "name": "prefers-color-scheme", "value": scheme }],
+        });
+        let command = "Emulation.setEmulatedMedia";
+        tools.send_raw(command, media).await.unwrap();
     }
 
     /// Looks until there is something to see, for as long as a person would.

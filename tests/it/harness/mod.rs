@@ -1,5 +1,6 @@
 //! A service of its own for each test: a fresh database, its own sandbox, port 0, a clock to move.
 
+pub(crate) mod axe;
 pub(crate) mod browser;
 pub(crate) mod company;
 #[path = "../../../src/store/test_database.rs"]

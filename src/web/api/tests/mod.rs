@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use crate::app::accounts::TenantInput;
 use crate::app::{App, Parts};
 use crate::brakes::{Brakes, Limits};
-use crate::config::web::PublicUrl;
+use crate::config::web::{PublicUrl, Signup};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::Passwords;
 use crate::crypto::vault::Vault;
@@ -105,6 +105,7 @@ impl House {
             clock,
             zoho_sandbox: None,
             public_url: PublicUrl::parse("http://127.0.0.1:8080").unwrap(),
+            signup: Signup::Open,
             is_sandboxed: false,
             lease_owner: "test".to_owned(),
             runtime: Handle::current(),

@@ -1,24 +1,20 @@
-//! People and tenants.
+//! Companies: how they are made, who may enter, and their settings.
 
-use chrono::TimeDelta;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
-use super::keys::HOOK_SECRET;
-use super::{App, AppError, FieldProblem};
-use crate::crypto::password::NewPassword;
-use crate::crypto::token::{self, NewToken, SetupCode, TokenDigest};
+use super::parse_email;
+use crate::app::keys::HOOK_SECRET;
+use crate::app::{App, AppError, FieldProblem};
+use crate::crypto::token;
 use crate::domain::actor::Actor;
 use crate::domain::hours::Hours;
-use crate::domain::ids::{ConnectionId, TenantId, UserId};
+use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::money::Currency;
 use crate::domain::phone::CountryCode;
 use crate::domain::tenant::{Tenant, slug_from_name};
 use crate::domain::user::Role;
-use crate::store::{Member, NewTenant, Session, StoreError, User};
+use crate::store::{Member, NewTenant, StoreError, User};
 use crate::zoho::secret::WebhookSecret;
-
-/// How long a sign-in lasts.
-const SESSION: TimeDelta = TimeDelta::days(14);
 
 /// What is typed to make a tenant.
 #[derive(Debug, Clone)]
@@ -52,47 +48,15 @@ pub struct SettingsInput {
     pub currency: String,
 }
 
+/// A tenant that is not kept yet.
+pub(super) struct Prepared {
+    pub(super) id: TenantId,
+    pub(super) hook_token: String,
+    pub(super) hook_secret: SecretString,
+    pub(super) row: NewTenant,
+}
+
 impl App {
-    /// The code that opens the set-up page while nobody can sign in: the same in every process on
-    /// one database, and kept nowhere.
-    pub fn setup_code(&self) -> Result<SetupCode, AppError> {
-        let secret = self.parts.vault.derive("set-up code")?;
-        Ok(SetupCode::derived(&secret))
-    }
-
-    /// Makes the first person of an empty instance, as an operator; `None` when somebody was faster,
-    /// here or in another process.
-    pub async fn create_first_operator(
-        &self,
-        email: &str,
-        password: SecretString,
-    ) -> Result<Option<UserId>, AppError> {
-        let email = parse_email(email).map_err(|p| AppError::Invalid(vec![p]))?;
-        let user = self.new_user(email, password, true).await?;
-        let id = user.id;
-        let platform = self.store().platform();
-        let is_first = platform.create_first_user(user, self.now()).await?;
-        Ok(is_first.then_some(id))
-    }
-
-    /// Makes a person who may see every tenant of this service.
-    pub async fn create_operator(
-        &self,
-        email: &str,
-        password: SecretString,
-    ) -> Result<UserId, AppError> {
-        let email = parse_email(email).map_err(|p| AppError::Invalid(vec![p]))?;
-        let user = self.new_user(email, password, true).await?;
-        let id = user.id;
-        match self.store().platform().create_user(user, self.now()).await {
-            Err(StoreError::Taken(_)) => Err(AppError::field(
-                "email",
-                "somebody with this e-mail address exists already",
-            )),
-            done => Ok(done.map(|()| id)?),
-        }
-    }
-
     /// Makes a tenant with its owner and the hook of its Zoho connection.
     pub async fn create_tenant(&self, input: TenantInput) -> Result<CreatedTenant, AppError> {
         let typed = read_settings(&SettingsInput {
@@ -113,13 +77,37 @@ impl App {
                 return Err(AppError::Invalid(problems));
             }
         };
+        let owner = self
+            .new_user(email, input.password, &[&typed.name], false)
+            .await?;
+        let begun = (input.is_rehearsal, input.hours);
+        let new = self.new_tenant(typed, owner, begun, Actor::operator())?;
+        let made = self.named(new.row, |row| async move {
+            self.store().platform().create_tenant(row).await
+        });
+        let (slug, ()) = made.await?;
+        Ok(CreatedTenant {
+            id: new.id,
+            slug,
+            hook_url: self.hook_url(&new.hook_token),
+            hook_secret: new.hook_secret,
+        })
+    }
+
+    /// Everything that a tenant begins with, before it is kept.
+    pub(super) fn new_tenant(
+        &self,
+        typed: TypedSettings,
+        owner: User,
+        (is_rehearsal, hours): (bool, Option<Hours>),
+        actor: Actor,
+    ) -> Result<Prepared, AppError> {
         let now = self.now();
         let id = TenantId::new(now);
-        let zoho = ConnectionId::new(now);
         let secret = SecretString::from(WebhookSecret::generate().expose().to_owned());
         let sealed = self.seal(id, HOOK_SECRET, &secret)?;
         let hook_token = token::hook();
-        let mut new = NewTenant {
+        let row = NewTenant {
             tenant: Tenant {
                 id,
                 slug: slug_from_name(&typed.name),
@@ -131,87 +119,48 @@ impl App {
                 currency: typed.currency,
                 rule_set: 0,
                 stopped: None,
-                is_rehearsal: input.is_rehearsal,
-                hours: input.hours,
+                is_rehearsal,
+                hours,
                 created_at: now,
             },
-            owner: self.new_user(email, input.password, false).await?,
-            zoho,
+            owner,
+            zoho: ConnectionId::new(now),
             hook_token: hook_token.clone(),
             hook_secret_id: sealed.id,
             hook_secret_sealed: sealed.sealed,
-            actor: Actor::operator(),
+            actor,
         };
+        Ok(Prepared {
+            id,
+            hook_token,
+            hook_secret: secret,
+            row,
+        })
+    }
+
+    /// Keeps a tenant under the first name in addresses that is free; what `keep` said of it.
+    pub(super) async fn named<T, F, Fut>(
+        &self,
+        mut new: NewTenant,
+        keep: F,
+    ) -> Result<(String, T), AppError>
+    where
+        F: Fn(NewTenant) -> Fut,
+        Fut: Future<Output = Result<T, StoreError>>,
+    {
         let base = new.tenant.slug.clone();
         for number in 2..1000 {
-            match self.store().platform().create_tenant(new.clone()).await {
-                Ok(()) => {
-                    return Ok(CreatedTenant {
-                        id,
-                        slug: new.tenant.slug,
-                        hook_url: self.hook_url(&hook_token),
-                        hook_secret: secret,
-                    });
+            match keep(new.clone()).await {
+                Err(StoreError::Taken("the name of the tenant")) => {
+                    new.tenant.slug = format!("{base}-{number}");
                 }
-                Err(StoreError::Taken(_)) => new.tenant.slug = format!("{base}-{number}"),
-                Err(error) => return Err(error.into()),
+                kept => return Ok((new.tenant.slug, kept?)),
             }
         }
         Err(AppError::field(
             "name",
             "too many companies have this name; choose another",
         ))
-    }
-
-    /// Signs a person in; the cookie's text. A wrong password and an unknown address take as long
-    /// and sound alike.
-    pub async fn sign_in(
-        &self,
-        email: &str,
-        password: SecretString,
-        address: String,
-        agent: String,
-    ) -> Result<Option<SecretString>, AppError> {
-        let platform = self.store().platform();
-        let user = platform.user_by_email(&email.trim().to_lowercase()).await?;
-        let hash = user.as_ref().map(|u| u.password_hash.clone());
-        let is_right = self.parts.passwords.verify(password, hash).await?;
-        let Some(user) = user.filter(|_| is_right) else {
-            return Ok(None);
-        };
-        let NewToken { text, digest } = token::random();
-        let now = self.now();
-        let csrf = token::csrf(&text);
-        let session = Session {
-            user,
-            csrf,
-            seen_at: now,
-            expires_at: now + SESSION,
-        };
-        platform
-            .create_session(*digest.as_bytes(), session, address, agent)
-            .await?;
-        Ok(Some(text))
-    }
-
-    /// The session behind a cookie.
-    pub async fn session(&self, cookie: &str) -> Result<Option<Session>, AppError> {
-        let digest = TokenDigest::of(cookie);
-        Ok(self
-            .store()
-            .platform()
-            .session(*digest.as_bytes(), self.now())
-            .await?)
-    }
-
-    /// Ends a session.
-    pub async fn sign_out(&self, cookie: &str) -> Result<(), AppError> {
-        let digest = TokenDigest::of(cookie);
-        Ok(self
-            .store()
-            .platform()
-            .end_session(*digest.as_bytes(), self.now())
-            .await?)
     }
 
     /// Where a person may go: their own tenants; an operator sees all, as a viewer.
@@ -298,41 +247,17 @@ impl App {
             .await?;
         Ok(())
     }
-
-    async fn new_user(
-        &self,
-        email: String,
-        password: SecretString,
-        is_operator: bool,
-    ) -> Result<User, AppError> {
-        let password = NewPassword::parse(SecretString::from(
-            password
-                .expose_secret()
-                .trim_end_matches(['\r', '\n'])
-                .to_owned(),
-        ))
-        .map_err(|e| AppError::field("password", e.to_string()))?;
-        let password_hash = self.parts.passwords.hash(password).await?;
-        let name = email.split('@').next().unwrap_or_default().to_owned();
-        Ok(User {
-            id: UserId::new(self.now()),
-            email,
-            name,
-            password_hash,
-            is_operator,
-            phone: None,
-        })
-    }
 }
 
-struct TypedSettings {
-    name: String,
-    country: String,
-    zone: chrono_tz::Tz,
-    currency: String,
+/// Settings that were read.
+pub(super) struct TypedSettings {
+    pub(super) name: String,
+    pub(super) country: String,
+    pub(super) zone: chrono_tz::Tz,
+    pub(super) currency: String,
 }
 
-fn read_settings(input: &SettingsInput) -> Result<TypedSettings, Vec<FieldProblem>> {
+pub(super) fn read_settings(input: &SettingsInput) -> Result<TypedSettings, Vec<FieldProblem>> {
     let mut problems = Vec::new();
     let mut refuse = |field: &str, message: &str| problems.push(FieldProblem::new(field, message));
     let name = input.name.trim();
@@ -359,25 +284,5 @@ fn read_settings(input: &SettingsInput) -> Result<TypedSettings, Vec<FieldProble
             currency: currency.code().to_owned(),
         }),
         _ => Err(problems),
-    }
-}
-
-/// An address that could be one: the mail server has the last word.
-pub(super) fn parse_email(text: &str) -> Result<String, FieldProblem> {
-    let email = text.trim().to_lowercase();
-    let shape = email.split_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty()
-            && domain.contains('.')
-            && !domain.starts_with('.')
-            && !domain.ends_with('.')
-    });
-    let plain = email.len() <= 254 && email.chars().all(|c| !c.is_whitespace() && !c.is_control());
-    if shape && plain && email.matches('@').count() == 1 {
-        Ok(email)
-    } else {
-        Err(FieldProblem::new(
-            "email",
-            "type an e-mail address such as ann@example.com",
-        ))
     }
 }

@@ -5,14 +5,15 @@ use actix_web::Scope;
 use actix_web::web::{get, post};
 
 use super::{
-    books, connections, event, first_hour, history, overview, rules, session, settings, setup,
+    account, books, connections, event, first_hour, history, overview, reset, rules, second_step,
+    session, settings, setup, sign_up,
 };
 use crate::app::books::consent::CALLBACK_PATH;
 use crate::domain::user::Ability;
 
 /// One address and how it is asked.
 #[derive(Debug, Clone, Copy)]
-pub struct Door<Needs> {
+pub struct Address<Needs> {
     /// `get` or `post`.
     pub method: &'static str,
     /// Below the tenant, or below the root.
@@ -30,10 +31,10 @@ pub enum Entry {
 
 /// Makes a list, and the function that serves it, from lines of method, path, what it needs, and
 /// handler. Of two paths that fit, the first one answers.
-macro_rules! doors {
+macro_rules! addresses {
     ($list:ident, $serve:ident, $needs:ident; $($method:ident $path:expr, $need:ident => $handler:path;)*) => {
-        pub const $list: &[Door<$needs>] = &[
-            $(Door { method: stringify!($method), path: $path, needs: $needs::$need },)*
+        pub const $list: &[Address<$needs>] = &[
+            $(Address { method: stringify!($method), path: $path, needs: $needs::$need },)*
         ];
 
         pub(super) fn $serve(scope: Scope) -> Scope {
@@ -43,7 +44,7 @@ macro_rules! doors {
 }
 
 // Below `/t/{tenant}`; the ability is the least that the handler requires.
-doors! { TENANT, tenant, Ability;
+addresses! { TENANT, tenant, Ability;
     get "", Look => overview::canonical;
     get "/", Look => overview::show;
     post "/stop-switch", StopSending => overview::switch;
@@ -83,13 +84,39 @@ doors! { TENANT, tenant, Ability;
 }
 
 // Below the root.
-doors! { OUTSIDE, outside, Entry;
+addresses! { OUTSIDE, outside, Entry;
     get "/", Anyone => session::landing;
     get "/sign-in", Anyone => session::show;
     post "/sign-in", Anyone => session::sign_in;
+    get "/sign-in/second-step", Anyone => second_step::show;
+    post "/sign-in/second-step", Anyone => second_step::pass;
+    get "/sign-up", Anyone => sign_up::show;
+    post "/sign-up", Anyone => sign_up::ask;
+    get "/sign-up/{token}", Anyone => sign_up::confirm;
+    post "/sign-up/{token}", Anyone => sign_up::complete;
+    get "/reset", Anyone => reset::show;
+    post "/reset", Anyone => reset::ask;
+    get "/reset/{token}", Anyone => reset::choose;
+    post "/reset/{token}", Anyone => reset::change;
+    get "/e-mail/{token}", Anyone => account::email::confirm;
+    post "/e-mail/{token}", Anyone => account::email::change;
     post "/sign-out", SignedIn => session::sign_out;
     get "/setup", Anyone => setup::show;
     post "/setup", Anyone => setup::make;
     get "/tenants", SignedIn => session::tenants;
+    get "/account", SignedIn => account::show;
+    post "/account/name", SignedIn => account::rename;
+    get "/account/email", SignedIn => account::email::show;
+    post "/account/email", SignedIn => account::email::ask;
+    get "/account/password", SignedIn => account::password::show;
+    post "/account/password", SignedIn => account::password::change;
+    post "/account/sessions/revocation", SignedIn => account::sessions::revoke_all;
+    post "/account/sessions/{session}/revocation", SignedIn => account::sessions::revoke;
+    get "/account/second-factor", SignedIn => account::second_factor::show;
+    post "/account/second-factor", SignedIn => account::second_factor::begin;
+    post "/account/second-factor/confirmation", SignedIn => account::second_factor::confirm;
+    post "/account/second-factor/recovery-codes", SignedIn => account::second_factor::renew_codes;
+    get "/account/second-factor/removal/new", SignedIn => account::second_factor::ask_removal;
+    post "/account/second-factor/removal", SignedIn => account::second_factor::remove;
     get CALLBACK_PATH, SignedIn => books::callback;
 }

@@ -1,0 +1,146 @@
+//! What all pages before a sign-in share: the visit, its limits, and pages with one sentence.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::cookies;
+use super::error::PageError;
+use super::rule_form::sentence;
+use crate::app::accounts::sign_in::Visit;
+use crate::app::accounts::throttle::Gate;
+use crate::app::{App, AppError, FieldProblem};
+use crate::config::web::PublicUrl;
+use crate::crypto::token;
+use crate::web::extract::client_addr::ClientAddr;
+use crate::web::extract::csrf_form::Form;
+use crate::web::form::FormState;
+use crate::web::on_main;
+use crate::web::pages::door::NotePage;
+
+/// The browser at the door.
+pub(super) fn visit(request: &HttpRequest) -> Visit {
+    let agent = request.headers().get(header::USER_AGENT);
+    let agent = agent.and_then(|a| a.to_str().ok()).unwrap_or_default();
+    Visit {
+        address: ClientAddr::of(request).0,
+        agent: agent.chars().take(200).collect(),
+        session: cookies::token(request, cookies::SESSION),
+    }
+}
+
+/// Counts one more try; too many are refused.
+pub(super) async fn admit(
+    app: &App,
+    request: &HttpRequest,
+    gate: Gate,
+    account: &str,
+) -> Result<(), PageError> {
+    let (client, account) = (ClientAddr::of(request).0, account.to_owned());
+    let is_admitted = on_main(
+        app,
+        |app| async move { app.admit(gate, client, &account).await },
+    );
+    if is_admitted.await? {
+        Ok(())
+    } else {
+        Err(PageError::TooMany)
+    }
+}
+
+/// Forgets the tries of an account.
+pub(super) async fn succeeded(app: &App, gate: Gate, account: &str) -> Result<(), PageError> {
+    let account = account.to_owned();
+    let done = on_main(
+        app,
+        |app| async move { app.succeeded(gate, &account).await },
+    );
+    Ok(done.await?)
+}
+
+/// The cookies of somebody who came in: the session begins, visit and step end.
+pub(super) fn entered(
+    token: &SecretString,
+    url: &PublicUrl,
+) -> [actix_web::cookie::Cookie<'static>; 3] {
+    [
+        cookies::session(token, url),
+        cookies::end(cookies::VISIT, url),
+        cookies::end(cookies::STEP, url),
+    ]
+}
+
+/// A secret of a form; one that was left empty fits nothing.
+pub(super) fn secret(form: &Form, name: &str) -> SecretString {
+    let typed = form.secret(name);
+    typed.unwrap_or_else(|| SecretString::from(String::new()))
+}
+
+/// The token in the address of a link; one that is too long to be ours is none.
+pub(super) fn link(request: &HttpRequest) -> Result<SecretString, PageError> {
+    let token = request.match_info().query("token");
+    if token.len() > 128 {
+        return Err(PageError::NotFound);
+    }
+    Ok(SecretString::from(token.to_owned()))
+}
+
+/// Puts what the app refused at the fields, or passes on what is no matter of fields.
+pub(super) fn refuse(error: AppError, form: &mut FormState) -> Result<(), PageError> {
+    let AppError::Invalid(problems) = error else {
+        return Err(error.into());
+    };
+    for FieldProblem { field, message } in problems {
+        form.refuse(field, sentence(&message));
+    }
+    Ok(())
+}
+
+/// A page with a form for somebody who need not be signed in. Its token belongs to the visit, which
+/// begins here when there is none.
+pub(super) fn public_page<P: Template>(
+    request: &HttpRequest,
+    app: &App,
+    status: StatusCode,
+    page: impl FnOnce(String) -> P,
+) -> Result<HttpResponse, PageError> {
+    let url = app.public_url();
+    let mut answer = HttpResponse::build(status);
+    let visit = cookies::token(request, cookies::VISIT).unwrap_or_else(|| {
+        let visit = token::random().text;
+        let lasts = actix_web::cookie::time::Duration::days(1);
+        answer.cookie(cookies::make(
+            cookies::VISIT,
+            visit.expose_secret(),
+            lasts,
+            url,
+        ));
+        visit
+    });
+    if request.cookie(cookies::FLASH).is_some() {
+        answer.cookie(cookies::end(cookies::FLASH, url));
+    }
+    let page = page(token::csrf(&visit));
+    Ok(answer
+        .content_type("text/html; charset=utf-8")
+        .body(page.render()?))
+}
+
+/// A page with a sentence and no form.
+pub(super) fn note(page: &NotePage) -> Result<HttpResponse, PageError> {
+    Ok(HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .body(page.render()?))
+}
+
+/// A link that was used, or whose time is over.
+pub(super) fn over(again: &'static str, words: &'static str) -> Result<HttpResponse, PageError> {
+    note(&NotePage {
+        title: "This link is over",
+        sentences: vec![
+            "It was used before, or its time is over, or a newer one took its place.".into(),
+        ],
+        button: Some((words, again)),
+    })
+}

@@ -1,0 +1,133 @@
+//! A forgotten password: a form that always answers alike, a letter, and the page behind its link.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::error::PageError;
+use super::flash::Told;
+use super::{cookies, door};
+use crate::app::App;
+use crate::app::accounts::throttle::Gate;
+use crate::web::extract::client_addr::ClientAddr;
+use crate::web::extract::csrf_form::VisitForm;
+use crate::web::extract::tenant::redirect;
+use crate::web::form::FormState;
+use crate::web::on_main;
+use crate::web::pages::door::{NewPasswordPage, NotePage, ResetPage};
+
+/// `GET /reset`.
+pub(super) async fn show(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, PageError> {
+    if !app.can_mail() {
+        return no_mail();
+    }
+    ask_page(&request, &app, StatusCode::OK, FormState::new())
+}
+
+/// `POST /reset`.
+pub(super) async fn ask(
+    VisitForm(form): VisitForm,
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse, PageError> {
+    if !app.can_mail() {
+        return no_mail();
+    }
+    let email = form.get("email").to_owned();
+    door::admit(&app, &request, Gate::Reset, &email).await?;
+    match on_main(&app, |app| async move { app.ask_reset(&email).await }).await {
+        Ok(()) => door::note(&NotePage {
+            title: "Look into your mail",
+            sentences: vec![
+                "If somebody signs in with this address, a letter with a link is on its way. The \
+                 link is good for one hour."
+                    .into(),
+                "Nothing there after a few minutes? Look into the spam folder, then try again."
+                    .into(),
+            ],
+            button: Some(("Sign in", "/sign-in")),
+        }),
+        Err(error) => {
+            let mut state = form.state(&[]);
+            door::refuse(error, &mut state)?;
+            ask_page(&request, &app, StatusCode::UNPROCESSABLE_ENTITY, state)
+        }
+    }
+}
+
+/// `GET /reset/{token}`: the page behind the link.
+pub(super) async fn choose(
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse, PageError> {
+    new_page(&request, &app, StatusCode::OK, FormState::new()).await
+}
+
+/// `POST /reset/{token}`.
+pub(super) async fn change(
+    VisitForm(form): VisitForm,
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse, PageError> {
+    let (link, password) = (door::link(&request)?, door::secret(&form, "password"));
+    let address = ClientAddr::of(&request).0;
+    let done = on_main(&app, |app| async move {
+        app.reset(&link, password, address).await
+    });
+    match done.await {
+        Ok(true) => {
+            let url = app.public_url();
+            let told = Told::PasswordReset.cookie(url);
+            let ended = cookies::end(cookies::SESSION, url);
+            Ok(redirect("/sign-in", [ended, told]))
+        }
+        Ok(false) => door::over("/reset", "Ask for another"),
+        Err(error) => {
+            let mut state = FormState::new();
+            door::refuse(error, &mut state)?;
+            new_page(&request, &app, StatusCode::UNPROCESSABLE_ENTITY, state).await
+        }
+    }
+}
+
+fn no_mail() -> Result<HttpResponse, PageError> {
+    door::note(&NotePage {
+        title: "Ask whoever runs this service",
+        sentences: vec![
+            "This service has no way to send letters, so it cannot send you a link.".into(),
+            "Whoever runs it can give you a new password from a shell with “ml-connector admin \
+             reset-password”, or set SMTP_URL."
+                .into(),
+        ],
+        button: Some(("Sign in", "/sign-in")),
+    })
+}
+
+fn ask_page(
+    request: &HttpRequest,
+    app: &App,
+    status: StatusCode,
+    form: FormState,
+) -> Result<HttpResponse, PageError> {
+    door::public_page(request, app, status, |csrf| ResetPage { csrf, form })
+}
+
+async fn new_page(
+    request: &HttpRequest,
+    app: &Data<App>,
+    status: StatusCode,
+    form: FormState,
+) -> Result<HttpResponse, PageError> {
+    let link = door::link(request)?;
+    let user = on_main(app, |app| async move { app.reset_of(&link).await });
+    let Some(user) = user.await? else {
+        return door::over("/reset", "Ask for another");
+    };
+    let action = request.path().to_owned();
+    door::public_page(request, app, status, |csrf| NewPasswordPage {
+        csrf,
+        form,
+        action,
+        email: user.email,
+    })
+}

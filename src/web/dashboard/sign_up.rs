@@ -1,0 +1,173 @@
+//! Opening an account: a form, a letter, and the page behind its link.
+//!
+//! The link only shows a button: programs that look into letters follow links, and press nothing.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::door;
+use super::error::PageError;
+use super::flash::Told;
+use crate::app::accounts::SettingsInput;
+use crate::app::accounts::sign_up::{SignUpInput, SignedUp};
+use crate::app::accounts::throttle::Gate;
+use crate::app::{App, AppError};
+use crate::web::extract::csrf_form::VisitForm;
+use crate::web::extract::signed_in::SignedIn;
+use crate::web::extract::tenant::redirect;
+use crate::web::form::FormState;
+use crate::web::on_main;
+use crate::web::pages::door::{ConfirmPage, NotePage, SignUpPage};
+use crate::web::pages::settings::{countries, currencies, zones};
+
+/// `GET /sign-up`.
+pub(super) async fn show(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, PageError> {
+    if SignedIn::find(&request).await?.is_some() {
+        return Ok(redirect("/", None));
+    }
+    if let Some(closed) = closed(&app) {
+        return door::note(&closed);
+    }
+    let form = FormState::new()
+        .with("country", "US")
+        .with("zone", "UTC")
+        .with("currency", "USD");
+    page(&request, &app, StatusCode::OK, form)
+}
+
+/// `POST /sign-up`.
+pub(super) async fn ask(
+    VisitForm(form): VisitForm,
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse, PageError> {
+    if let Some(closed) = closed(&app) {
+        return door::note(&closed);
+    }
+    let input = SignUpInput {
+        email: form.get("email").to_owned(),
+        password: door::secret(&form, "password"),
+        company: SettingsInput {
+            name: form.get("company").to_owned(),
+            country: form.get("country").to_owned(),
+            zone: form.get("zone").to_owned(),
+            currency: form.get("currency").to_owned(),
+        },
+    };
+    door::admit(&app, &request, Gate::SignUp, &input.email).await?;
+    match on_main(&app, |app| async move { app.sign_up(input).await }).await {
+        Ok(()) => door::note(&NotePage {
+            title: "Look into your mail",
+            sentences: vec![
+                "We have written to the address that you gave. Open the link in the letter to \
+                 finish; it is good for 24 hours."
+                    .into(),
+                "Nothing there after a few minutes? Look into the spam folder, then try again."
+                    .into(),
+            ],
+            button: None,
+        }),
+        Err(AppError::Invalid(problems)) => {
+            let mut state = form.state(&["password"]);
+            let problems = problems.into_iter().map(|mut problem| {
+                if problem.field == "name" {
+                    "company".clone_into(&mut problem.field);
+                }
+                problem
+            });
+            door::refuse(AppError::Invalid(problems.collect()), &mut state)?;
+            page(&request, &app, StatusCode::UNPROCESSABLE_ENTITY, state)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `GET /sign-up/{token}`: the page behind the link.
+pub(super) async fn confirm(
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse, PageError> {
+    let link = door::link(&request)?;
+    let pending = on_main(&app, |app| async move { app.pending_sign_up(&link).await });
+    let Some(pending) = pending.await? else {
+        return door::over("/sign-up", "Begin again");
+    };
+    let action = request.path().to_owned();
+    door::public_page(&request, &app, StatusCode::OK, |csrf| ConfirmPage {
+        csrf,
+        title: "Confirm your address",
+        sentence: "This makes an account for",
+        what: format!("{}, {}", pending.email, pending.company),
+        warning: "If you did not ask for this account, close this page: nothing is made.",
+        action,
+        button: "Confirm and go in",
+    })
+}
+
+/// `POST /sign-up/{token}`.
+pub(super) async fn complete(
+    VisitForm(_): VisitForm,
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse, PageError> {
+    let (link, visit) = (door::link(&request)?, door::visit(&request));
+    let done = on_main(&app, |app| async move {
+        app.complete_sign_up(&link, visit).await
+    });
+    match done.await? {
+        SignedUp::In { cookie, slug } => {
+            let url = app.public_url();
+            let cookies = door::entered(&cookie, url);
+            let told = Told::SignedUp.cookie(url);
+            let to = format!("/t/{slug}/");
+            Ok(redirect(&to, cookies.into_iter().chain([told])))
+        }
+        SignedUp::Over => door::over("/sign-up", "Begin again"),
+        SignedUp::Known => door::note(&NotePage {
+            title: "You have an account already",
+            sentences: vec!["Somebody signs in with this address. Nothing was changed.".into()],
+            button: Some(("Sign in", "/sign-in")),
+        }),
+    }
+}
+
+/// Why nobody can sign up here, if so.
+fn closed(app: &App) -> Option<NotePage> {
+    if !app.takes_sign_ups() {
+        return Some(NotePage {
+            title: "By invitation only",
+            sentences: vec![
+                "Accounts here are made by invitation. Ask an owner of your company to invite you, \
+                 or whoever runs this service."
+                    .into(),
+            ],
+            button: Some(("Sign in", "/sign-in")),
+        });
+    }
+    (!app.can_mail()).then(|| NotePage {
+        title: "Signing up does not work yet",
+        sentences: vec![
+            "An account begins with a letter, and this service has no way to send one.".into(),
+            "Whoever runs it can set SMTP_URL, or make an account from a shell with \
+             “ml-connector admin create-tenant”."
+                .into(),
+        ],
+        button: Some(("Sign in", "/sign-in")),
+    })
+}
+
+fn page(
+    request: &HttpRequest,
+    app: &App,
+    status: StatusCode,
+    form: FormState,
+) -> Result<HttpResponse, PageError> {
+    door::public_page(request, app, status, |csrf| SignUpPage {
+        csrf,
+        form,
+        countries: countries(),
+        zones: zones(),
+        currencies: currencies(),
+    })
+}
