@@ -27,9 +27,14 @@ impl MigrationTrait for Migration {
 const UP: &str = "
 ALTER TABLE users ADD COLUMN phone text NOT NULL DEFAULT '';
 ALTER TABLE users ADD COLUMN phone_confirmed_at bigint;
-ALTER TABLE members ADD COLUMN morning_mail boolean NOT NULL DEFAULT TRUE;
+ALTER TABLE members ADD COLUMN morning_mail boolean;
 ALTER TABLE tenants ADD COLUMN is_rehearsal boolean NOT NULL DEFAULT FALSE;
 ALTER TABLE tenants ADD COLUMN hours text NOT NULL DEFAULT '';
+ALTER TABLE tenants ADD COLUMN morning_on text NOT NULL DEFAULT '';
+ALTER TABLE connections ADD COLUMN broken_at bigint;
+ALTER TABLE connections ADD COLUMN burst_at bigint;
+ALTER TABLE connections ADD COLUMN rejected_at bigint;
+ALTER TABLE rejected_requests ADD COLUMN is_forged boolean NOT NULL DEFAULT FALSE;
 ALTER TABLE tenants ADD COLUMN deleted_at bigint;
 ALTER TABLE api_tokens ADD COLUMN created_by text NOT NULL DEFAULT '';
 ALTER TABLE audit_entries ADD COLUMN address text NOT NULL DEFAULT '';
@@ -157,6 +162,11 @@ ALTER TABLE deliveries DROP COLUMN rehearsal_to;
 ALTER TABLE deliveries DROP COLUMN is_rehearsal;
 ALTER TABLE audit_entries DROP COLUMN address;
 ALTER TABLE api_tokens DROP COLUMN created_by;
+ALTER TABLE rejected_requests DROP COLUMN is_forged;
+ALTER TABLE connections DROP COLUMN rejected_at;
+ALTER TABLE connections DROP COLUMN burst_at;
+ALTER TABLE connections DROP COLUMN broken_at;
+ALTER TABLE tenants DROP COLUMN morning_on;
 ALTER TABLE tenants DROP COLUMN deleted_at;
 ALTER TABLE tenants DROP COLUMN hours;
 ALTER TABLE tenants DROP COLUMN is_rehearsal;

@@ -182,6 +182,9 @@ impl App {
         store
             .set_connection_state(connection.id, state, reason, checked, self.now())
             .await?;
+        if !result.is_good {
+            self.tell_trouble(tenant).await;
+        }
         Ok(result)
     }
 

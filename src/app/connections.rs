@@ -216,6 +216,9 @@ impl App {
         store
             .set_connection_state(connection.id, state, reason, checked, self.now())
             .await?;
+        if !result.is_good {
+            self.tell_trouble(tenant).await;
+        }
         if result.is_good {
             let sentence = "Released: Twilio accepts the credentials again";
             self.release(tenant, vec![Hold::Broken], sentence).await?;

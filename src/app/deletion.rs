@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use tokio::time::timeout;
 
 use super::mail::{Letter, Mail};
-use super::{App, AppError, FieldProblem};
+use super::{App, AppError, FieldProblem, job};
 use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
 use crate::domain::user::Role;
@@ -78,7 +78,7 @@ impl App {
         }
         let mut farewells = Vec::new();
         for owner in store.team().await? {
-            if owner.role == Role::Owner {
+            if owner.role == Role::Owner && self.can_mail() {
                 farewells.push(self.sealed(Mail {
                     tenant: None,
                     to: owner.email,
@@ -89,13 +89,17 @@ impl App {
             }
         }
         let books = self.books_to_give_back(tenant).await;
-        let begun = store
-            .begin_deletion(farewells, actor.clone(), self.now())
-            .await?;
+        let now = self.now();
+        let letters = farewells
+            .iter()
+            .map(|mail| job::send_mail(mail.tenant, mail.id, now));
+        let letters = letters.collect();
+        let begun = store.begin_deletion(farewells, actor.clone(), now).await?;
         if !begun {
             return Err(AppError::NotFound("tenant"));
         }
         self.forget_hooks();
+        self.wake(letters).await;
         tracing::info!(tenant.id = %tenant, "{tenant} was deleted; its rows are removed now");
         if let Some(books) = books
             && timeout(ZOHO_PATIENCE, self.give_back_books(&books))

@@ -12,7 +12,7 @@ use crate::domain::page::{Cursor, Page};
 use crate::store::{EventSearch, Member, RejectedRequest, Story, Tally, User};
 
 /// Where a count that nobody reads to the end stops.
-const COUNTED: u64 = 1000;
+pub(super) const COUNTED: u64 = 1000;
 /// A message that Twilio took, whatever became of it later.
 const TAKEN: [DeliveryState; 4] = [
     DeliveryState::Accepted,
@@ -21,16 +21,21 @@ const TAKEN: [DeliveryState; 4] = [
     DeliveryState::Read,
 ];
 /// What waits for a person.
-const NEEDS_PERSON: [DeliveryState; 2] = [DeliveryState::Unknown, DeliveryState::Held];
+pub(super) const NEEDS_PERSON: [DeliveryState; 2] = [DeliveryState::Unknown, DeliveryState::Held];
 
 /// What the frame around every page shows.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Frame {
     /// Deliveries that wait for a person, at most a thousand.
     pub needs_you: u64,
     /// Whether the person may go to another tenant.
     pub can_switch: bool,
+    /// The person's own tenants, by name, at most [`OFFERED`].
+    pub companies: Vec<Member>,
 }
+
+/// How many tenants the switcher offers; the picker has them all.
+const OFFERED: usize = 12;
 
 /// How sending stands.
 #[derive(Debug, Clone)]
@@ -68,14 +73,17 @@ pub struct History {
 impl App {
     /// What the frame around every page shows.
     pub async fn frame(&self, user: &User, tenant: TenantId) -> Result<Frame, AppError> {
-        let own = self.store().platform().memberships(user.id).await?;
+        let mut own = self.store().platform().memberships(user.id).await?;
         let needs_you = self
             .tenant(tenant)
             .count_deliveries(&NEEDS_PERSON, COUNTED)
             .await?;
+        let can_switch = user.is_operator || own.len() > 1;
+        own.truncate(OFFERED);
         Ok(Frame {
             needs_you,
-            can_switch: user.is_operator || own.len() > 1,
+            can_switch,
+            companies: own,
         })
     }
 

@@ -114,8 +114,14 @@ impl App {
             });
             let path = path_text(request.path_type, &request.label);
             let reason = rejection.problem.to_string();
-            self.reject(hook.target.clone(), path, request.client, reason, compared)
-                .await;
+            let refused = Refused {
+                path,
+                client: request.client,
+                reason,
+                compared,
+                is_forged: true,
+            };
+            self.note_refused(hook.target.clone(), refused).await;
             return Ok(Received::Rejected(rejection));
         }
         let now = self.now();
@@ -129,8 +135,7 @@ impl App {
         Ok(Received::Kept(kept))
     }
 
-    /// Keeps a line about a request that was refused. At most one a second per hook is written;
-    /// those in between are counted, so that nobody fills the disk.
+    /// Keeps a line about a request that was refused for what it holds.
     pub async fn reject(
         &self,
         target: HookTarget,
@@ -139,9 +144,23 @@ impl App {
         reason: String,
         compared: serde_json::Value,
     ) {
+        let refused = Refused {
+            path,
+            client,
+            reason,
+            compared,
+            is_forged: false,
+        };
+        self.note_refused(target, refused).await;
+    }
+
+    /// At most one line a second per hook is written, and one more for the fifth within it; those in
+    /// between are counted, so that nobody fills the disk. Owners are told when a burst of forged
+    /// requests begins.
+    pub(super) async fn note_refused(&self, target: HookTarget, refused: Refused) {
         metrics::counter!("hook_requests_rejected_total").increment(1);
         let now = self.now();
-        let key = (target.connection.uuid(), reason.clone());
+        let key = (target.connection.uuid(), refused.reason.clone());
         let Some(like_it) = self.caches.rejected.admit(key, now) else {
             return;
         };
@@ -149,15 +168,20 @@ impl App {
             id: RejectedId::new(now),
             tenant: target.tenant,
             connection: target.connection,
-            path,
-            address: client.to_string(),
-            reason,
-            compared: compared.to_string(),
+            path: refused.path,
+            address: refused.client.to_string(),
+            reason: refused.reason,
+            compared: refused.compared.to_string(),
+            is_forged: refused.is_forged,
             like_it,
             at: now,
         };
-        if let Err(error) = self.tenant(target.tenant).reject(line).await {
-            tracing::warn!(%error, "A rejected request could not be written down");
+        match self.tenant(target.tenant).reject(line).await {
+            Ok(false) => {}
+            Ok(true) => self.tell_trouble(target.tenant).await,
+            Err(error) => {
+                tracing::warn!(%error, "A rejected request could not be written down");
+            }
         }
     }
 
@@ -293,25 +317,55 @@ impl HookCache {
     }
 }
 
+/// A request that was refused.
+pub(super) struct Refused {
+    pub(super) path: String,
+    pub(super) client: IpAddr,
+    pub(super) reason: String,
+    pub(super) compared: serde_json::Value,
+    /// Its signature was missing or wrong.
+    pub(super) is_forged: bool,
+}
+
 /// Counts rejected requests between two that are written down.
 #[derive(Default)]
-pub(super) struct RejectedLimiter(Mutex<HashMap<RejectedKey, (DateTime<Utc>, i64)>>);
+pub(super) struct RejectedLimiter(Mutex<HashMap<RejectedKey, Skipped>>);
 
 type RejectedKey = (uuid::Uuid, String);
+
+struct Skipped {
+    /// When a line was last written.
+    since: DateTime<Utc>,
+    number: i64,
+    /// Whether a second line was written already: so many at once may be a burst.
+    is_told: bool,
+}
+
+/// The fifth request within a second is written down, with the three before it.
+const TOLD_AT: i64 = 4;
 
 impl RejectedLimiter {
     /// How many like it were skipped since the last one, or `None` to skip this one too.
     fn admit(&self, key: RejectedKey, now: DateTime<Utc>) -> Option<i64> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() > 10_000 {
-            seen.retain(|_, (at, _)| now - *at < TimeDelta::minutes(1));
+            seen.retain(|_, s| now - s.since < TimeDelta::minutes(1));
         }
-        let (at, skipped) = seen.entry(key).or_insert((DateTime::UNIX_EPOCH, 0));
-        if now - *at < TimeDelta::seconds(1) {
-            *skipped += 1;
-            return None;
+        let skipped = seen.entry(key).or_insert(Skipped {
+            since: DateTime::UNIX_EPOCH,
+            number: 0,
+            is_told: false,
+        });
+        if now - skipped.since < TimeDelta::seconds(1) {
+            if skipped.is_told || skipped.number + 1 < TOLD_AT {
+                skipped.number += 1;
+                return None;
+            }
+            skipped.is_told = true;
+        } else {
+            skipped.since = now;
+            skipped.is_told = false;
         }
-        *at = now;
-        Some(std::mem::take(skipped))
+        Some(std::mem::take(&mut skipped.number))
     }
 }

@@ -65,9 +65,13 @@ impl App {
             );
             return Ok(());
         }
+        let platform = self.store().platform();
+        if platform.has_mail(&mail.once).await? {
+            return Ok(());
+        }
         let row = self.sealed(mail)?;
         let (tenant, id, now) = (row.tenant, row.id, self.now());
-        if self.store().platform().keep_mail(row, now).await? {
+        if platform.keep_mail(row, now).await? {
             self.wake(vec![job::send_mail(tenant, id, now)]).await;
         }
         Ok(())

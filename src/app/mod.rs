@@ -18,8 +18,10 @@ pub mod job;
 pub mod keys;
 pub mod look;
 pub mod mail;
+pub mod morning;
 #[cfg(test)]
 mod neighbour_tests;
+pub mod notices;
 mod outcome;
 pub mod own_number;
 pub mod poll;

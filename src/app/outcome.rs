@@ -70,6 +70,7 @@ impl App {
             mark(ConnectionState::Broken, reason).await?;
             // Saved in between: the new credentials have not been refused.
             if self.is_current(store, sent.access).await? {
+                self.tell_trouble(store.tenant_id()).await;
                 return Ok(());
             }
             mark(ConnectionState::Ready, String::new()).await?;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use chrono::TimeDelta;
 use secrecy::SecretString;
 
+use super::ingest::Refused;
 use super::keys::AUTH_TOKEN;
 use super::{App, AppError};
 use crate::domain::connection::Provider;
@@ -69,15 +70,14 @@ impl App {
                 "body_bytes": request.body.len(),
                 "signature_present": request.signature.is_some(),
             });
-            let client = request.client;
-            self.reject(
-                target,
-                "twilio/status".to_owned(),
-                client,
-                reason.to_owned(),
+            let refused = Refused {
+                path: "twilio/status".to_owned(),
+                client: request.client,
+                reason: reason.to_owned(),
                 compared,
-            )
-            .await;
+                is_forged: true,
+            };
+            self.note_refused(target, refused).await;
             return Ok(StatusAnswer::Forged);
         }
         let Ok(report) = callback::parse(&request.body) else {

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::accounts::parse_email;
 use super::mail::{Letter, Mail};
-use super::{App, AppError, FieldProblem};
+use super::{App, AppError, FieldProblem, job};
 use crate::crypto::token::{self, NewToken, TokenDigest};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{InvitationId, TenantId, UserId};
@@ -61,6 +61,12 @@ impl App {
         actor: &Actor,
     ) -> Result<(), AppError> {
         let email = parse_email(email).map_err(|p| AppError::Invalid(vec![p]))?;
+        if !self.can_mail() {
+            return Err(AppError::field(
+                "email",
+                "this service cannot send mail yet; its operator sets SMTP_URL",
+            ));
+        }
         let store = self.tenant(tenant);
         let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
         let now = self.now();
@@ -82,11 +88,15 @@ impl App {
             once: format!("invitation:{}", invitation.id),
             letter: invitation_letter(&row.name, &invitation, &self.public_url().join(&link)),
         })?;
+        let letter = job::send_mail(mail.tenant, mail.id, now);
         let invited = store
             .invite(invitation, *digest.as_bytes(), mail, actor.clone())
             .await?;
         match invited {
-            Invited::Sent => Ok(()),
+            Invited::Sent => {
+                self.wake(vec![letter]).await;
+                Ok(())
+            }
             Invited::IsMember => Err(AppError::field("email", "they are in the team already")),
             Invited::TooSoon => Err(AppError::field(
                 "email",

@@ -20,3 +20,4 @@ pub mod suppression;
 pub mod tenant;
 pub mod transition;
 pub mod user;
+pub mod working_days;

@@ -29,6 +29,16 @@ impl Role {
         }
     }
 
+    /// The role as a word on a page.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Owner => "Owner",
+            Self::Admin => "Admin",
+            Self::Editor => "Editor",
+            Self::Viewer => "Viewer",
+        }
+    }
+
     /// Reads the stable text.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|r| r.as_str() == text)
@@ -81,6 +91,24 @@ impl Ability {
         Self::ManageTeam,
         Self::DeleteTenant,
     ];
+
+    /// What it is, as pages and docs say it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Look => "See history, rules, connections, team; no secrets",
+            Self::EditRules => "Write, switch, order and delete rules",
+            Self::Replay => "Send or decide again, settle, call off",
+            Self::StopSending => "Stop all sending, and resume it",
+            Self::Suppress => "Add and lift suppressions",
+            Self::Connect => "Connect Zoho Books and Twilio, make new secrets",
+            Self::ChangeSettings => "Change the company's settings and hours",
+            Self::GoLive => "Go live, or back to rehearsal",
+            Self::ManageTokens => "Make and revoke API tokens",
+            Self::ReadSecurityLog => "Read the security log",
+            Self::ManageTeam => "Invite, change roles, remove members",
+            Self::DeleteTenant => "Delete the company",
+        }
+    }
 
     /// The least role that has it.
     pub const fn needs(self) -> Role {

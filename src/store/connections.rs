@@ -134,6 +134,8 @@ impl TenantStore {
                          account = excluded.account, state = excluded.state, \
                          reason = excluded.reason, settings = excluded.settings, \
                          checked_at = excluded.checked_at, checked = excluded.checked, \
+                         broken_at = CASE WHEN excluded.state = 'broken' \
+                         THEN connections.broken_at END, \
                          paused_until = NULL, updated_at = excluded.updated_at",
                         values![
                             id,
@@ -225,6 +227,8 @@ impl TenantStore {
                     sql::exec(
                         tx,
                         "UPDATE connections SET state = $3, reason = $4, updated_at = $5, \
+                         broken_at = CASE WHEN $3 = 'broken' \
+                         THEN COALESCE(broken_at, $5) END, \
                          checked_at = COALESCE($6, checked_at), checked = COALESCE($7, checked) \
                          WHERE tenant_id = $1 AND id = $2",
                         values![

@@ -91,6 +91,12 @@ pub(super) async fn insert_mail(
 }
 
 impl Platform {
+    /// Whether this letter, or one like it, is kept.
+    pub async fn has_mail(&self, once: &str) -> Result<bool, StoreError> {
+        let query = "SELECT id FROM mails WHERE once = $1";
+        Ok(sql::one(self.db(), query, values![once]).await?.is_some())
+    }
+
     /// Takes a letter that is due until `until`; `None` when it is not, or somebody has it.
     pub async fn claim_mail(
         &self,

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::notices::note_forged;
 use super::sql::{self, micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
@@ -19,6 +20,8 @@ pub struct RejectedRequest {
     pub reason: String,
     /// JSON: lengths, content type, whether a query was present, first digits of the digests.
     pub compared: String,
+    /// Whether its signature was missing or wrong; other requests are refused for what they hold.
+    pub is_forged: bool,
     /// How many requests like it were counted and not kept.
     pub like_it: i64,
     pub at: DateTime<Utc>,
@@ -28,8 +31,9 @@ pub struct RejectedRequest {
 const REJECTED_KEPT: i64 = 200;
 
 impl TenantStore {
-    /// Keeps a rejected request, and only the newest few hundred of them.
-    pub async fn reject(&self, rejected: RejectedRequest) -> Result<(), StoreError> {
+    /// Keeps a rejected request, and only the newest few hundred of them; whether a burst of forged
+    /// ones begins with it.
+    pub async fn reject(&self, rejected: RejectedRequest) -> Result<bool, StoreError> {
         let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Receipt, move |tx| {
@@ -38,15 +42,20 @@ impl TenantStore {
                     sql::exec(
                         tx,
                         "INSERT INTO rejected_requests (id, tenant_id, connection_id, path, address, \
-                         reason, compared, like_it, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                         reason, compared, like_it, at, is_forged) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                         values![r.id.uuid(), tenant, r.connection.uuid(), r.path, r.address, r.reason,
-                            r.compared, r.like_it, micros(r.at)],
+                            r.compared, r.like_it, micros(r.at), r.is_forged],
                     )
                     .await?;
                     let trim = "DELETE FROM rejected_requests WHERE tenant_id = $1 AND id < \
                                 (SELECT id FROM rejected_requests WHERE tenant_id = $1 \
                                  ORDER BY id DESC LIMIT 1 OFFSET $2)";
-                    sql::exec(tx, trim, values![tenant, REJECTED_KEPT]).await.map(drop)
+                    sql::exec(tx, trim, values![tenant, REJECTED_KEPT]).await?;
+                    if !r.is_forged {
+                        return Ok(false);
+                    }
+                    note_forged(tx, tenant, r.connection.uuid(), r.at).await
                 })
             })
             .await
@@ -67,6 +76,7 @@ impl TenantStore {
                     address: r.get("address")?,
                     reason: r.get("reason")?,
                     compared: r.get("compared")?,
+                    is_forged: r.get("is_forged")?,
                     like_it: r.get("like_it")?,
                     at: r.time("at")?,
                 })

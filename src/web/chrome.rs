@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use maud::Markup;
 
-use crate::domain::user::Role;
+use crate::domain::user::{Ability, Role};
 use crate::web::assets;
 use crate::web::ui::icon;
 use crate::web::ui::time::Moment;
@@ -22,6 +22,8 @@ pub struct Chrome {
     pub role: Role,
     /// Whether the tenant picker has more than this tenant to offer.
     pub can_switch: bool,
+    /// The person's own companies, for the switcher.
+    pub companies: Vec<CompanyLink>,
     /// The session's CSRF token, for every form.
     pub csrf: String,
     /// The place in the rail.
@@ -35,6 +37,14 @@ pub struct Chrome {
     pub zone: Tz,
     /// The instant of the request.
     pub now: DateTime<Utc>,
+}
+
+/// A company to switch to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompanyLink {
+    pub name: String,
+    pub slug: String,
+    pub role: Role,
 }
 
 /// A place in the rail.
@@ -152,14 +162,19 @@ impl Chrome {
         }
     }
 
+    /// Whether the person's role has an ability.
+    pub fn may(&self, ability: Ability) -> bool {
+        self.role.may(ability)
+    }
+
     /// Rules, replays and the stop switch.
     pub fn may_edit(&self) -> bool {
-        self.role >= Role::Editor
+        self.may(Ability::EditRules)
     }
 
     /// Connections and settings.
     pub fn may_administer(&self) -> bool {
-        self.role >= Role::Admin
+        self.may(Ability::Connect)
     }
 
     /// Whether all sending is stopped.
@@ -176,12 +191,7 @@ impl Chrome {
 
     /// The role, as a word on the page.
     pub const fn role_words(&self) -> &'static str {
-        match self.role {
-            Role::Owner => "Owner",
-            Role::Admin => "Admin",
-            Role::Editor => "Editor",
-            Role::Viewer => "Viewer",
-        }
+        self.role.words()
     }
 }
 

@@ -64,6 +64,9 @@ pub async fn sweep_for_ever(app: App, life: Lifecycle) {
         if let Err(error) = app.sweep_accounts().await {
             tracing::warn!(%error, "Sessions and links that are over could not be swept out; trying again");
         }
+        if let Err(error) = app.tell_owners().await {
+            tracing::warn!(%error, "Owners could not be told of everything; trying again");
+        }
         if let Err(error) = app.prune_mails().await {
             tracing::warn!(%error, "Old letters could not be forgotten; trying again");
         }

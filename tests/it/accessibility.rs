@@ -7,7 +7,7 @@ use std::path::Path;
 
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::web::assets;
-use ml_connector::web::dashboard::addresses::Entry;
+use ml_connector::web::dashboard::doors::Entry;
 use ml_connector::web::pages::samples;
 use reqwest::Method;
 use serde::Deserialize;

@@ -19,6 +19,7 @@ mod hostile;
 mod hours;
 mod mail;
 mod many;
+mod notices;
 mod postgres;
 mod rehearsal;
 mod schema;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use ml_connector::domain::user::{Ability, Role};
-use ml_connector::web::dashboard::addresses::Entry;
+use ml_connector::web::dashboard::doors::Entry;
 use reqwest::{Method, StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn every_address_of_the_dashboard_stands_in_the_lists() {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() || name == "addresses.rs" || name.ends_with("tests.rs") {
+        if path.is_dir() || name == "doors.rs" || name.ends_with("tests.rs") {
             continue;
         }
         let code = fs::read_to_string(&path).unwrap();
@@ -31,7 +31,7 @@ fn every_address_of_the_dashboard_stands_in_the_lists() {
             assert!(
                 !code.contains(served),
                 "{name} serves an address by {served}…): put it into the list TENANT or OUTSIDE of \
-                 src/web/dashboard/addresses.rs instead, as `get \"/path\", Ability => handler;`, so that \
+                 src/web/dashboard/doors.rs instead, as `get \"/path\", Ability => handler;`, so that \
                  the tests of tenancy and web security walk it"
             );
         }
@@ -93,7 +93,7 @@ async fn a_role_opens_what_its_abilities_name_and_no_more() {
         assert_eq!(
             status == StatusCode::FORBIDDEN,
             !may,
-            "{method} {path}: {status}, though src/web/dashboard/addresses.rs says {:?}",
+            "{method} {path}: {status}, though src/web/dashboard/doors.rs says {:?}",
             door.needs
         );
         assert!(!status.is_server_error(), "{method} {path}: {status}");

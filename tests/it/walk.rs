@@ -1,10 +1,10 @@
 //! Every address of the dashboard, filled in with what one company really has. The addresses come from
-//! the lists that are served (`web::dashboard::addresses`), so a new one is walked without being named.
+//! the lists that are served (`web::dashboard::doors`), so a new one is walked without being named.
 
 use std::collections::BTreeMap;
 
 use ml_connector::sandbox::samples::Standing;
-use ml_connector::web::dashboard::addresses::{Address, Entry, OUTSIDE, TENANT};
+use ml_connector::web::dashboard::doors::{Door, Entry, OUTSIDE, TENANT};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ impl<'a> Walk<'a> {
         Item = (
             Method,
             String,
-            &'static Address<ml_connector::domain::user::Ability>,
+            &'static Door<ml_connector::domain::user::Ability>,
         ),
     > {
         TENANT.iter().map(|door| {
@@ -69,7 +69,7 @@ impl<'a> Walk<'a> {
             let (name, after) = after.split_once('}').expect("a closed brace");
             let id = self.ids.get(name).unwrap_or_else(|| {
                 panic!(
-                    "the address {path} of src/web/dashboard/addresses.rs is not walked: make something \
+                    "the address {path} of src/web/dashboard/doors.rs is not walked: make something \
                      of the kind {name:?} in `Walk::of` (tests/it/walk.rs) and add its id there"
                 )
             });

@@ -1,6 +1,6 @@
 //! One call of the API: who calls, what it may do, what it brings.
 //!
-//! The role is part of a handler's signature (`Call<Editor>`), so no handler can forget to ask; and
+//! The ability is part of a handler's signature (`Call<EditRules>`), so no handler can forget to ask; and
 //! the body is read only after the token was, so a stranger learns nothing from it.
 
 use std::marker::PhantomData;
@@ -20,7 +20,7 @@ use crate::app::{App, AppError, FieldProblem};
 use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
 use crate::domain::page::Cursor;
-use crate::domain::user::Role;
+use crate::domain::user::{Ability, Role};
 use crate::store::TokenGrant;
 use crate::web::extract::client_addr::ClientAddr;
 use crate::web::on_main;
@@ -37,38 +37,53 @@ const PAGE: u64 = 50;
 
 const MAX_PAGE: u64 = 100;
 
-/// The least role that a handler asks for.
-pub(super) trait AtLeast: 'static {
-    const ROLE: Role;
+/// What a handler asks for, as a type: [`Ability`] says which role has it.
+pub(super) trait Needs: 'static {
+    const ABILITY: Ability;
 }
 
-/// Reads.
-pub(super) struct Viewer;
-/// Writes rules, replays, stops.
-pub(super) struct Editor;
-/// Connects.
-pub(super) struct Admin;
+/// See everything but secrets.
+pub(super) struct Look;
+/// Write, switch and delete rules.
+pub(super) struct EditRules;
+/// Send or decide again.
+pub(super) struct Replaying;
+/// The stop switch.
+pub(super) struct StopSending;
+/// Connections.
+pub(super) struct Connect;
+/// The security log.
+pub(super) struct ReadSecurityLog;
 
-impl AtLeast for Viewer {
-    const ROLE: Role = Role::Viewer;
+impl Needs for Look {
+    const ABILITY: Ability = Ability::Look;
 }
-impl AtLeast for Editor {
-    const ROLE: Role = Role::Editor;
+impl Needs for EditRules {
+    const ABILITY: Ability = Ability::EditRules;
 }
-impl AtLeast for Admin {
-    const ROLE: Role = Role::Admin;
+impl Needs for Replaying {
+    const ABILITY: Ability = Ability::Replay;
+}
+impl Needs for StopSending {
+    const ABILITY: Ability = Ability::StopSending;
+}
+impl Needs for Connect {
+    const ABILITY: Ability = Ability::Connect;
+}
+impl Needs for ReadSecurityLog {
+    const ABILITY: Ability = Ability::ReadSecurityLog;
 }
 
-/// A request whose token was found good for `R`.
-pub(super) struct Call<R> {
+/// A request whose token was found good for `A`.
+pub(super) struct Call<A> {
     app: Data<App>,
     grant: TokenGrant,
     request: HttpRequest,
     payload: Payload,
-    role: PhantomData<R>,
+    ability: PhantomData<A>,
 }
 
-impl<R: AtLeast> FromRequest for Call<R> {
+impl<A: Needs> FromRequest for Call<A> {
     type Error = Refusal;
     type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
 
@@ -85,23 +100,22 @@ impl<R: AtLeast> FromRequest for Call<R> {
                 let challenge = "Bearer error=\"invalid_token\"";
                 unauthorised(challenge, "the token is unknown or revoked")
             })?;
-            // Roles sort from the least powerful up.
-            if grant.role < R::ROLE {
-                return Err(forbidden(grant.role, R::ROLE).into());
+            if !grant.role.may(A::ABILITY) {
+                return Err(forbidden(grant.role, A::ABILITY.needs()).into());
             }
             Ok(Self {
                 app,
                 grant,
                 request,
                 payload,
-                role: PhantomData,
+                ability: PhantomData,
             })
         }
         .boxed_local()
     }
 }
 
-impl<R> Call<R> {
+impl<A> Call<A> {
     /// Who calls, for the history.
     pub(super) fn actor(&self) -> Actor {
         let name = match self.grant.name.as_str() {

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Admin, Call, Viewer};
+use super::call::{Call, Connect, Look};
 use super::refusal::Refusal;
 use super::wire::connections::{ConnectTwilio, TwilioConnection, ZohoConnection};
 use crate::app::AppError;
@@ -11,7 +11,7 @@ use crate::domain::connection::Provider;
 /// The tenant's Twilio account, without secrets.
 #[utoipa::path(get, path = "/api/v1/connections/twilio", tag = "connections",
     responses((status = 200, body = TwilioConnection)))]
-pub(super) async fn twilio(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn twilio(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     let connection = call
         .run(|app, tenant| async move {
             app.connection(tenant, Provider::Twilio)
@@ -25,7 +25,7 @@ pub(super) async fn twilio(call: Call<Viewer>) -> Result<HttpResponse, Refusal> 
 /// Connects Twilio, or changes the connection; what waited for it is released.
 #[utoipa::path(put, path = "/api/v1/connections/twilio", tag = "connections",
     request_body = ConnectTwilio, responses((status = 200, body = TwilioConnection)))]
-pub(super) async fn connect_twilio(mut call: Call<Admin>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn connect_twilio(mut call: Call<Connect>) -> Result<HttpResponse, Refusal> {
     let typed: ConnectTwilio = call.body().await?;
     let actor = call.actor();
     let connection =
@@ -39,7 +39,7 @@ pub(super) async fn connect_twilio(mut call: Call<Admin>) -> Result<HttpResponse
 /// Where Zoho's webhooks go.
 #[utoipa::path(get, path = "/api/v1/connections/zoho", tag = "connections",
     responses((status = 200, body = ZohoConnection)))]
-pub(super) async fn zoho(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn zoho(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     let told = call
         .run(|app, tenant| async move {
             let connection = app.connection(tenant, Provider::Zoho).await?;

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, Editor, Viewer, page, word};
+use super::call::{Call, Look, Replaying, page, word};
 use super::events::{answer, nonce};
 use super::refusal::{Refusal, bad_query};
 use super::wire::history::{Delivery, DeliveryQuery, DeliveryStory, Resolve};
@@ -16,7 +16,7 @@ use crate::store::DeliveryFilter;
 /// Deliveries, newest first.
 #[utoipa::path(get, path = "/api/v1/deliveries", tag = "deliveries", params(DeliveryQuery),
     responses((status = 200, body = List<Delivery>)))]
-pub(super) async fn list(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     let query: DeliveryQuery = call.query()?;
     let mut problems = Vec::new();
     let state = query.state.as_deref();
@@ -43,7 +43,7 @@ pub(super) async fn list(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
 /// One delivery with its attempts, receipts and steps.
 #[utoipa::path(get, path = "/api/v1/deliveries/{id}", tag = "deliveries",
     params(("id" = String, Path)), responses((status = 200, body = DeliveryStory)))]
-pub(super) async fn show(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     let id: DeliveryId = call.id("delivery")?;
     let told = call.run(move |app, tenant| read(app, tenant, id)).await?;
     Ok(HttpResponse::Ok().json(told))
@@ -54,7 +54,7 @@ pub(super) async fn show(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
     params(("id" = String, Path),
         ("Idempotency-Key" = Option<String>, Header, description = "A repeat has no effect")),
     responses((status = 201, body = Replay)))]
-pub(super) async fn replay(call: Call<Editor>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn replay(call: Call<Replaying>) -> Result<HttpResponse, Refusal> {
     let id: DeliveryId = call.id("delivery")?;
     let nonce = nonce(&call)?;
     let actor = call.actor();
@@ -70,7 +70,7 @@ pub(super) async fn replay(call: Call<Editor>) -> Result<HttpResponse, Refusal> 
 #[utoipa::path(post, path = "/api/v1/deliveries/{id}/resolution", tag = "deliveries",
     params(("id" = String, Path)), request_body = Resolve,
     responses((status = 200, body = DeliveryStory)))]
-pub(super) async fn resolve(mut call: Call<Editor>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn resolve(mut call: Call<Replaying>) -> Result<HttpResponse, Refusal> {
     let id: DeliveryId = call.id("delivery")?;
     let typed: Resolve = call.body().await?;
     let actor = call.actor();

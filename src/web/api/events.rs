@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use uuid::Uuid;
 
-use super::call::{Call, Editor, Viewer, page, word};
+use super::call::{Call, Look, Replaying, page, word};
 use super::refusal::{Refusal, bad_query};
 use super::wire::history::{Event, EventQuery, EventStory};
 use super::wire::{List, Replay};
@@ -16,7 +16,7 @@ use crate::store::EventFilter;
 /// Events, newest first.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery),
     responses((status = 200, body = List<Event>)))]
-pub(super) async fn list(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     let query: EventQuery = call.query()?;
     let mut problems = Vec::new();
     let state = query.state.as_deref();
@@ -47,7 +47,7 @@ pub(super) async fn list(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
 /// One event with its decisions and deliveries.
 #[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path)),
     responses((status = 200, body = EventStory)))]
-pub(super) async fn show(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     let id: EventId = call.id("event")?;
     let story = call
         .run(move |app, tenant| async move {
@@ -63,7 +63,7 @@ pub(super) async fn show(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
     params(("id" = String, Path),
         ("Idempotency-Key" = Option<String>, Header, description = "A repeat has no effect")),
     responses((status = 201, body = Replay), (status = 202, body = Replay)))]
-pub(super) async fn replay(call: Call<Editor>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn replay(call: Call<Replaying>) -> Result<HttpResponse, Refusal> {
     let id: EventId = call.id("event")?;
     let nonce = nonce(&call)?;
     let actor = call.actor();
@@ -74,7 +74,7 @@ pub(super) async fn replay(call: Call<Editor>) -> Result<HttpResponse, Refusal> 
 }
 
 /// The caller's own name for this wish; without one every request is a wish of its own.
-pub(super) fn nonce(call: &Call<Editor>) -> Result<String, Refusal> {
+pub(super) fn nonce(call: &Call<Replaying>) -> Result<String, Refusal> {
     let given = call.header("Idempotency-Key")?;
     Ok(given.unwrap_or_else(|| Uuid::new_v4().to_string()))
 }

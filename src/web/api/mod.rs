@@ -3,6 +3,7 @@
 //! `doors` is the whole table of addresses; a test compares it with the `OpenAPI` text, so neither
 //! can grow without the other.
 
+mod audit;
 mod call;
 mod connections;
 mod deliveries;
@@ -69,6 +70,7 @@ fn doors() -> Vec<Door> {
             .on(Method::GET, stop::show)
             .on(Method::PUT, stop::set)
             .on(Method::DELETE, stop::lift),
+        Door::at("/audit-entries").on(Method::GET, audit::list),
     ]
 }
 

@@ -7,7 +7,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, Ref};
 use utoipa::{Modify, OpenApi};
 
-use super::{connections, deliveries, events, rules, stop};
+use super::{audit, connections, deliveries, events, rules, stop};
 use crate::web::problem;
 
 /// The document as JSON.
@@ -46,6 +46,7 @@ pub(super) fn document() -> Document {
         stop::show,
         stop::set,
         stop::lift,
+        audit::list,
     ),
     components(schemas(problem::Body<'static>, problem::FieldError)),
     modifiers(&Shared),

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use serde_json::{Map, Value};
 
-use super::call::{Call, Editor, Viewer, typed};
+use super::call::{Call, EditRules, Look, typed};
 use super::refusal::{Refusal, invalid};
 use super::wire::List;
 use super::wire::rules::{NewRule, Rule, RulePatch, Switches};
@@ -14,7 +14,7 @@ use crate::domain::ids::RuleId;
 /// Every rule, in the order in which they are asked.
 #[utoipa::path(get, path = "/api/v1/rules", tag = "rules",
     responses((status = 200, body = List<Rule>)))]
-pub(super) async fn list(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     let rules = call
         .run(|app, tenant| async move { app.rules(tenant).await })
         .await?;
@@ -25,7 +25,7 @@ pub(super) async fn list(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
 /// One rule.
 #[utoipa::path(get, path = "/api/v1/rules/{id}", tag = "rules", params(("id" = String, Path)),
     responses((status = 200, body = Rule)))]
-pub(super) async fn show(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     let id: RuleId = call.id("rule")?;
     let rule = call
         .run(move |app, tenant| async move { app.rule(tenant, id).await })
@@ -36,7 +36,7 @@ pub(super) async fn show(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
 /// Makes a rule.
 #[utoipa::path(post, path = "/api/v1/rules", tag = "rules", request_body = NewRule,
     responses((status = 201, body = Rule, headers(("Location" = String)))))]
-pub(super) async fn create(mut call: Call<Editor>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn create(mut call: Call<EditRules>) -> Result<HttpResponse, Refusal> {
     let (switches, definition) = split(call.object().await?)?;
     let actor = call.actor();
     let definition = Value::Object(definition);
@@ -54,7 +54,7 @@ pub(super) async fn create(mut call: Call<Editor>) -> Result<HttpResponse, Refus
 /// Changes a rule: what is given replaces what is stored, field by field.
 #[utoipa::path(patch, path = "/api/v1/rules/{id}", tag = "rules", params(("id" = String, Path)),
     request_body = RulePatch, responses((status = 200, body = Rule)))]
-pub(super) async fn change(mut call: Call<Editor>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn change(mut call: Call<EditRules>) -> Result<HttpResponse, Refusal> {
     let id: RuleId = call.id("rule")?;
     let (switches, patch) = split(call.object().await?)?;
     let actor = call.actor();
@@ -82,7 +82,7 @@ pub(super) async fn change(mut call: Call<Editor>) -> Result<HttpResponse, Refus
 /// Removes a rule; its past decisions stay.
 #[utoipa::path(delete, path = "/api/v1/rules/{id}", tag = "rules", params(("id" = String, Path)),
     responses((status = 204)))]
-pub(super) async fn delete(call: Call<Editor>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn delete(call: Call<EditRules>) -> Result<HttpResponse, Refusal> {
     let id: RuleId = call.id("rule")?;
     let actor = call.actor();
     call.run(move |app, tenant| async move { app.delete_rule(tenant, id, &actor).await })

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, Editor, Viewer};
+use super::call::{Call, Look, StopSending};
 use super::refusal::Refusal;
 use super::wire::Stop;
 use crate::app::{App, AppError};
@@ -10,14 +10,14 @@ use crate::domain::ids::TenantId;
 
 /// Whether sending is stopped.
 #[utoipa::path(get, path = "/api/v1/stop", tag = "stop", responses((status = 200, body = Stop)))]
-pub(super) async fn show(call: Call<Viewer>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     let stop = call.run(read).await?;
     Ok(HttpResponse::Ok().json(stop))
 }
 
 /// Holds everything that would be sent from now on.
 #[utoipa::path(put, path = "/api/v1/stop", tag = "stop", responses((status = 200, body = Stop)))]
-pub(super) async fn set(call: Call<Editor>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn set(call: Call<StopSending>) -> Result<HttpResponse, Refusal> {
     let actor = call.actor();
     let stop = call
         .run(move |app, tenant| async move {
@@ -30,7 +30,7 @@ pub(super) async fn set(call: Call<Editor>) -> Result<HttpResponse, Refusal> {
 
 /// Lets sending go on, with what was held.
 #[utoipa::path(delete, path = "/api/v1/stop", tag = "stop", responses((status = 200, body = Stop)))]
-pub(super) async fn lift(call: Call<Editor>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn lift(call: Call<StopSending>) -> Result<HttpResponse, Refusal> {
     let actor = call.actor();
     let stop = call
         .run(move |app, tenant| async move {

@@ -40,6 +40,8 @@ pub enum Told {
     BooksDisconnected,
     BooksNotTold,
     SettingsSaved,
+    MorningOn,
+    MorningOff,
     HookExists,
     StepOver,
     SignedUp,
@@ -52,11 +54,20 @@ pub enum Told {
     SessionsEnded,
     SignedOutEverywhere,
     SecondFactorOff,
+    Invited,
+    InvitationRevoked,
+    RoleChanged,
+    MemberRemoved,
+    Left,
+    Joined,
+    LastOwner,
+    TokenRevoked,
+    Deleted,
     TestEventSent,
 }
 
 impl Told {
-    const ALL: &[Self] = &[
+    const ALL: [Self; 50] = [
         Self::SignedOut,
         Self::Welcome,
         Self::Stopped,
@@ -83,8 +94,9 @@ impl Told {
         Self::BooksDisconnected,
         Self::BooksNotTold,
         Self::SettingsSaved,
+        Self::MorningOn,
+        Self::MorningOff,
         Self::HookExists,
-        Self::TestEventSent,
         Self::StepOver,
         Self::SignedUp,
         Self::PasswordReset,
@@ -96,6 +108,16 @@ impl Told {
         Self::SessionsEnded,
         Self::SignedOutEverywhere,
         Self::SecondFactorOff,
+        Self::Invited,
+        Self::InvitationRevoked,
+        Self::RoleChanged,
+        Self::MemberRemoved,
+        Self::Left,
+        Self::Joined,
+        Self::LastOwner,
+        Self::TokenRevoked,
+        Self::Deleted,
+        Self::TestEventSent,
     ];
 
     const fn key(self) -> &'static str {
@@ -126,8 +148,9 @@ impl Told {
             Self::BooksDisconnected => "books-disconnected",
             Self::BooksNotTold => "books-not-told",
             Self::SettingsSaved => "settings-saved",
+            Self::MorningOn => "morning-on",
+            Self::MorningOff => "morning-off",
             Self::HookExists => "hook-exists",
-            Self::TestEventSent => "test-event-sent",
             Self::StepOver => "step-over",
             Self::SignedUp => "signed-up",
             Self::PasswordReset => "password-reset",
@@ -139,6 +162,16 @@ impl Told {
             Self::SessionsEnded => "sessions-ended",
             Self::SignedOutEverywhere => "signed-out-everywhere",
             Self::SecondFactorOff => "second-factor-off",
+            Self::Invited => "invited",
+            Self::InvitationRevoked => "invitation-revoked",
+            Self::RoleChanged => "role-changed",
+            Self::MemberRemoved => "member-removed",
+            Self::Left => "left",
+            Self::Joined => "joined",
+            Self::LastOwner => "last-owner",
+            Self::TokenRevoked => "token-revoked",
+            Self::Deleted => "deleted",
+            Self::TestEventSent => "test-event-sent",
         }
     }
 
@@ -174,9 +207,10 @@ impl Told {
                 "Our access is forgotten here, but Zoho could not be told. Remove it at Zoho too: \
                  My Account, Sessions, Connected Apps."
             }
+            Self::MorningOn => "You get the morning letter of this company.",
+            Self::MorningOff => "You no longer get the morning letter of this company.",
             Self::SettingsSaved => "The settings are saved.",
             Self::HookExists => "The web address is there already.",
-            Self::TestEventSent => "The test event is sent. What becomes of it is listed below.",
             Self::StepOver => "That took too long, or too many codes. Sign in once more.",
             Self::SignedUp => {
                 "Your account is confirmed. Follow the steps below; nobody is written to until you go live."
@@ -194,6 +228,18 @@ impl Told {
             Self::SessionsEnded => "All other browsers are signed out.",
             Self::SignedOutEverywhere => "You are signed out everywhere.",
             Self::SecondFactorOff => "The second factor is off.",
+            Self::Invited => "The invitation is on its way.",
+            Self::InvitationRevoked => "The invitation is taken back. Its link leads nowhere now.",
+            Self::RoleChanged => "The role is changed.",
+            Self::MemberRemoved => "They are out of the team and have no access any more.",
+            Self::Left => "You left the company.",
+            Self::Joined => "Welcome to the team.",
+            Self::LastOwner => {
+                "Nothing was changed: a company needs an owner. Make somebody else an owner first."
+            }
+            Self::TokenRevoked => "The token is revoked. Calls with it are refused.",
+            Self::Deleted => "The company is deleted. What it had is being removed.",
+            Self::TestEventSent => "The test event is sent. What becomes of it is listed below.",
         }
     }
 
@@ -204,7 +250,8 @@ impl Told {
             | Self::TwilioNotAsked
             | Self::BooksRefused
             | Self::BooksNotTold
-            | Self::StepOver => FlashKind::Refused,
+            | Self::StepOver
+            | Self::LastOwner => FlashKind::Refused,
             _ => FlashKind::Done,
         };
         Flash {
@@ -221,10 +268,7 @@ impl Told {
     /// What the last action left, if it is one of ours.
     pub fn of(request: &HttpRequest) -> Option<Self> {
         let cookie = request.cookie(cookies::FLASH)?;
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|t| t.key() == cookie.value())
+        Self::ALL.into_iter().find(|t| t.key() == cookie.value())
     }
 }
 
@@ -240,7 +284,7 @@ mod tests {
             let cookie = Cookie::new(cookies::FLASH, value.to_owned());
             Told::of(&TestRequest::default().cookie(cookie).to_http_request())
         };
-        for each in Told::ALL.iter().copied() {
+        for each in Told::ALL {
             assert_eq!(told(each.key()), Some(each));
         }
         assert_eq!(told("<b>You won</b>"), None);

@@ -2,17 +2,19 @@
 //! ask the app, draw or lead on.
 
 mod account;
-pub mod addresses;
 mod books;
 mod connections;
 pub mod cookies;
+mod deletion;
 mod door;
+pub mod doors;
 pub mod error;
 mod event;
 mod event_view;
 mod first_hour;
 pub mod flash;
 mod history;
+mod invitation;
 mod overview;
 mod reset;
 mod rule_form;
@@ -20,12 +22,15 @@ mod rule_sample;
 mod rule_templates;
 mod rules;
 mod second_step;
+mod security_log;
 mod session;
 mod settings;
 mod setup;
 mod sign_up;
+mod team;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
@@ -59,14 +64,15 @@ impl Setup {
 /// The dashboard's addresses. They must come last: whatever no other room answers is a page that
 /// is not found.
 pub fn routes(config: &mut ServiceConfig) {
-    let tenant = addresses::tenant(web::scope("/t/{tenant}"));
-    let all = addresses::outside(web::scope("")).service(tenant);
+    let tenant = doors::tenant(web::scope("/t/{tenant}"));
+    let all = doors::outside(web::scope("")).service(tenant);
     config.service(
         all.default_service(web::to(nothing))
             .wrap(from_fn(error::show)),
     );
 }
 
+/// Of whoever is signed in, in whatever companies.
 async fn nothing() -> Result<actix_web::HttpResponse, PageError> {
     Err(PageError::NotFound)
 }

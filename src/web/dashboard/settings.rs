@@ -12,7 +12,7 @@ use crate::domain::user::Ability;
 use crate::web::chrome::Section;
 use crate::web::extract::tenant::{Seat, SeatForm};
 use crate::web::form::FormState;
-use crate::web::pages::settings::{SettingsPage, countries, currencies, zones};
+use crate::web::pages::settings::{Morning, SettingsPage, countries, currencies, zones};
 
 /// `GET /t/{tenant}/settings`.
 pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
@@ -56,13 +56,41 @@ pub(super) async fn save(posted: SeatForm) -> Result<HttpResponse, PageError> {
     }
 }
 
+/// `POST /t/{tenant}/settings/morning-mail`: everybody's own choice.
+pub(super) async fn morning(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let SeatForm { seat, form } = posted;
+    seat.require(Ability::Look)?;
+    let wanted = form.get("wanted") == "yes";
+    let (tenant, user, actor) = (seat.tenant(), seat.who.session.user.id, seat.actor());
+    seat.ask(move |app| async move { app.switch_morning(tenant, user, wanted, &actor).await })
+        .await?;
+    let told = if wanted {
+        Told::MorningOn
+    } else {
+        Told::MorningOff
+    };
+    Ok(seat.lead("/settings#morning", Some(told)))
+}
+
 async fn page(seat: &Seat, status: StatusCode, form: FormState) -> Result<HttpResponse, PageError> {
+    let (tenant, user) = (seat.tenant(), seat.who.session.user.clone());
+    let (wants, can_mail) =
+        seat.ask(move |app| async move {
+            Ok((app.wants_morning(tenant, user.id).await?, app.can_mail()))
+        })
+        .await?;
+    let email = &seat.who.session.user.email;
     let page = SettingsPage {
         chrome: seat.chrome(Section::Settings).await?,
         form,
         countries: countries(),
         zones: zones(),
         currencies: currencies(),
+        morning: wants.map(|is_on| Morning {
+            is_on,
+            can_mail,
+            email: email.clone(),
+        }),
     };
     seat.page(status, &page)
 }

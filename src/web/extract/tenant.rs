@@ -19,7 +19,7 @@ use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
 use crate::domain::user::Ability;
 use crate::store::Member;
-use crate::web::chrome::{Banner, Chrome, Section};
+use crate::web::chrome::{Banner, Chrome, CompanyLink, Section};
 use crate::web::dashboard::cookies;
 use crate::web::dashboard::error::PageError;
 use crate::web::dashboard::flash::Told;
@@ -61,6 +61,11 @@ impl Seat {
     /// Whose rows are shown.
     pub const fn tenant(&self) -> TenantId {
         self.member.tenant.id
+    }
+
+    /// Where the request comes from.
+    pub fn client(&self) -> ClientAddr {
+        ClientAddr::of(&self.request)
     }
 
     /// Who acts, as the history will name them.
@@ -130,6 +135,7 @@ impl Seat {
             user_name: self.who.session.user.name.clone(),
             role: self.member.role,
             can_switch: frame.can_switch,
+            companies: frame.companies.into_iter().map(company_link).collect(),
             csrf: self.who.session.csrf.clone(),
             section,
             flash: Told::of(&self.request).map(Told::flash),
@@ -159,6 +165,14 @@ impl Seat {
     pub fn lead(&self, below: &str, told: Option<Told>) -> HttpResponse {
         let to = format!("/t/{}{below}", self.member.tenant.slug);
         redirect(&to, told.map(|t| t.cookie(self.who.app.public_url())))
+    }
+}
+
+fn company_link(of: Member) -> CompanyLink {
+    CompanyLink {
+        name: of.tenant.name,
+        slug: of.tenant.slug,
+        role: of.role,
     }
 }
 

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use crate::domain::event::EventType;
 use crate::domain::ids::ConnectionId;
+use crate::domain::user::Ability;
 use crate::web::chrome::Chrome;
 use crate::web::form::FormState;
 use crate::web::pages::books::BooksCard;

@@ -8,6 +8,7 @@ use crate::domain::delivery::{Channel, DeliveryState};
 use crate::domain::event::{EventSource, EventState, EventType};
 use crate::domain::ids::{DeliveryId, EventId, RuleId};
 use crate::domain::money::Amount;
+use crate::domain::user::Ability;
 use crate::web::chrome::Chrome;
 use crate::web::pages::{event_story, words};
 use crate::web::ui::confirm::act;
@@ -156,7 +157,7 @@ impl EventPage {
             .chrome
             .path(&format!("/events/{}/replays", self.view.id));
         html! {
-            @if self.chrome.may_edit() && self.view.replay_blocked.is_none() {
+            @if self.chrome.may(Ability::Replay) && self.view.replay_blocked.is_none() {
                 (act(&action, &self.chrome.csrf, "Replay this event").class("button primary")
                     .nonce(&self.nonce).render())
             }
@@ -169,7 +170,7 @@ impl EventPage {
         let actions = of.actions;
         let any = actions.send_again || actions.it_arrived || actions.call_off;
         html! {
-            @if self.chrome.may_edit() && any {
+            @if self.chrome.may(Ability::Replay) && any {
                 div class="button-row" {
                     @if actions.it_arrived {
                         (act(&format!("{base}/arrival"), csrf, "It arrived").render())

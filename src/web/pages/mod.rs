@@ -16,5 +16,8 @@ pub mod overview;
 pub mod profile;
 pub mod rules;
 pub mod samples;
+pub mod security;
+pub mod security_words;
 pub mod settings;
+pub mod team;
 pub mod words;

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::EventId;
+use crate::domain::user::Ability;
 use crate::web::chrome::Chrome;
 use crate::web::ui::bars::Hour;
 use crate::web::ui::confirm::act;
@@ -139,7 +140,7 @@ impl OverviewPage {
     fn stop_switch(&self) -> Markup {
         let action = self.chrome.path("/stop-switch");
         html! {
-            @if self.chrome.may_edit() && !self.chrome.is_stopped()
+            @if self.chrome.may(Ability::StopSending) && !self.chrome.is_stopped()
                 && !self.view.connections.is_empty() {
                 (act(&action, &self.chrome.csrf, "Stop all sending").class("button danger")
                     .hidden(&[("stopped", "1")]).render())

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 
 use crate::domain::event::EventType;
 use crate::domain::ids::RuleId;
+use crate::domain::user::Ability;
 use crate::web::chrome::Chrome;
 use crate::web::form::FormState;
 use crate::web::pages::words;
@@ -52,7 +53,7 @@ impl RulesPage {
             if rule.enabled { "turn off" } else { "turn on" }
         );
         html! {
-            @if self.chrome.may_edit() {
+            @if self.chrome.may(Ability::EditRules) {
                 (act(&action, &self.chrome.csrf, &label)
                     .hidden(&[("enabled", if rule.enabled { "0" } else { "1" })])
                     .render_switch(rule.enabled))
@@ -76,7 +77,7 @@ impl RulesPage {
                 .render_icon(&drawing, last)
         };
         html! {
-            @if self.chrome.may_edit() && self.rules.len() > 1 {
+            @if self.chrome.may(Ability::EditRules) && self.rules.len() > 1 {
                 (mover("up", &format!("Ask {} earlier", rule.name), icon::up(), at == 0))
                 (mover("down", &format!("Ask {} later", rule.name), icon::down(), at + 1 == self.rules.len()))
             }
@@ -91,7 +92,7 @@ impl RulesPage {
             "A rule says who gets which message when something happens in Zoho Books. Without one, \
              events are kept and nobody is written to.",
             self.chrome
-                .may_edit()
+                .may(Ability::EditRules)
                 .then_some(("Write the first rule", path.as_str())),
         )
     }

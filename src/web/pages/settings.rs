@@ -2,12 +2,14 @@
 
 use askama::Template;
 
+use crate::domain::user::Ability;
 use crate::web::chrome::Chrome;
 use crate::web::form::FormState;
 use crate::web::ui::field::{Choice, field};
 use crate::web::ui::{filters, icon, notice};
 
-/// `GET /t/{tenant}/settings`; posts `company`, `country`, `zone` and `currency`.
+/// `GET /t/{tenant}/settings`; posts `company`, `country`, `zone` and `currency`, or the switch of the
+/// reader's own morning letter.
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/settings/index.html")]
 pub struct SettingsPage {
@@ -16,6 +18,17 @@ pub struct SettingsPage {
     pub countries: Vec<Choice>,
     pub zones: Vec<Choice>,
     pub currencies: Vec<Choice>,
+    pub morning: Option<Morning>,
+}
+
+/// The reader's morning letter; none for an operator who is no member.
+#[derive(Debug, Clone)]
+pub struct Morning {
+    pub is_on: bool,
+    /// Whether letters leave at all.
+    pub can_mail: bool,
+    /// Where it goes.
+    pub email: String,
 }
 
 /// Every country, by name; the value is its ISO 3166 code.

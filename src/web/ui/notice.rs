@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use crate::domain::user::Ability;
 use crate::web::chrome::{Banner, Chrome, Flash, FlashKind};
 use crate::web::form::FormState;
 use crate::web::ui::time;
@@ -54,7 +55,7 @@ pub fn banner(of: &Banner, chrome: &Chrome) -> Markup {
                     @if let Some(by) = by { " by " bdi { (by) } } ", " (time::long(chrome.moment(), *at)) ". "
                     "Events are still received and decided; messages are held."
                 }
-                @if chrome.may_edit() {
+                @if chrome.may(Ability::StopSending) {
                     form method="post" action=(chrome.path("/stop-switch")) {
                         input type="hidden" name="csrf" value=(chrome.csrf);
                         input type="hidden" name="stopped" value="0";

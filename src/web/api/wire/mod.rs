@@ -3,6 +3,7 @@
 //!
 //! Absent values are `null`, never missing: a program sees from one answer what there could be.
 
+pub mod audit;
 pub mod connections;
 pub mod history;
 pub mod rules;

@@ -7,13 +7,14 @@ mod event;
 mod history;
 mod overview;
 mod rules;
+mod security;
 
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::domain::user::Role;
-use crate::web::chrome::{AccountChrome, Banner, Chrome, Place, Section};
+use crate::web::chrome::{AccountChrome, Banner, Chrome, CompanyLink, Place, Section};
 use crate::web::form::FormState;
 use crate::web::pages::error::ErrorPage;
 
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Sample> {
     event::add(&mut samples);
     rules::add(&mut samples);
     connections::add(&mut samples);
+    security::add(&mut samples);
     for (name, status) in [
         ("error-403", 403),
         ("error-404", 404),
@@ -71,6 +73,18 @@ fn chrome(section: Section) -> Chrome {
         user_name: "Ada Lindqvist".into(),
         role: Role::Owner,
         can_switch: true,
+        companies: vec![
+            CompanyLink {
+                name: "Harbour Light Trading".into(),
+                slug: "harbour-light".into(),
+                role: Role::Editor,
+            },
+            CompanyLink {
+                name: "Northwind Paper".into(),
+                slug: "northwind".into(),
+                role: Role::Owner,
+            },
+        ],
         csrf: "csrf-token".into(),
         section,
         flash: None,

@@ -10,7 +10,7 @@ use crate::web::chrome::{Banner, Chrome, Flash, FlashKind, Section};
 use crate::web::pages::overview::{
     ConnectionLine, Counts, NeedLine, OverviewPage, OverviewView, SetUpStep,
 };
-use crate::web::pages::settings::{SettingsPage, countries, currencies, zones};
+use crate::web::pages::settings::{Morning, SettingsPage, countries, currencies, zones};
 use crate::web::ui::bars::Hour;
 use crate::web::ui::tone::Tone;
 
@@ -239,6 +239,7 @@ fn overview_hostile() -> OverviewPage {
 }
 
 fn settings(chrome: Chrome, company: &str) -> SettingsPage {
+    let is_on = company.len() < 60;
     SettingsPage {
         chrome,
         form: form(&[
@@ -250,5 +251,10 @@ fn settings(chrome: Chrome, company: &str) -> SettingsPage {
         countries: countries(),
         zones: zones(),
         currencies: currencies(),
+        morning: Some(Morning {
+            is_on,
+            can_mail: is_on,
+            email: "ann@bowman.example".to_owned(),
+        }),
     }
 }

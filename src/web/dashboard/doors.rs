@@ -4,16 +4,17 @@
 use actix_web::Scope;
 use actix_web::web::{get, post};
 
+use super::account::{self, email, password, second_factor, sessions};
 use super::{
-    account, books, connections, event, first_hour, history, overview, reset, rules, second_step,
-    session, settings, setup, sign_up,
+    books, connections, deletion, event, first_hour, history, invitation, overview, reset, rules,
+    second_step, security_log, session, settings, setup, sign_up, team, tokens,
 };
 use crate::app::books::consent::CALLBACK_PATH;
 use crate::domain::user::Ability;
 
 /// One address and how it is asked.
 #[derive(Debug, Clone, Copy)]
-pub struct Address<Needs> {
+pub struct Door<Needs> {
     /// `get` or `post`.
     pub method: &'static str,
     /// Below the tenant, or below the root.
@@ -31,10 +32,10 @@ pub enum Entry {
 
 /// Makes a list, and the function that serves it, from lines of method, path, what it needs, and
 /// handler. Of two paths that fit, the first one answers.
-macro_rules! addresses {
+macro_rules! doors {
     ($list:ident, $serve:ident, $needs:ident; $($method:ident $path:expr, $need:ident => $handler:path;)*) => {
-        pub const $list: &[Address<$needs>] = &[
-            $(Address { method: stringify!($method), path: $path, needs: $needs::$need },)*
+        pub const $list: &[Door<$needs>] = &[
+            $(Door { method: stringify!($method), path: $path, needs: $needs::$need },)*
         ];
 
         pub(super) fn $serve(scope: Scope) -> Scope {
@@ -44,7 +45,7 @@ macro_rules! addresses {
 }
 
 // Below `/t/{tenant}`; the ability is the least that the handler requires.
-addresses! { TENANT, tenant, Ability;
+doors! { TENANT, tenant, Ability;
     get "", Look => overview::canonical;
     get "/", Look => overview::show;
     post "/stop-switch", StopSending => overview::switch;
@@ -80,11 +81,24 @@ addresses! { TENANT, tenant, Ability;
     post "/connections/{connection}/secret", Connect => connections::secret;
     post "/connections/{connection}/checks", Connect => connections::check;
     get "/settings", Look => settings::show;
+    get "/team", Look => team::show;
+    post "/team/invitations", ManageTeam => team::invite;
+    post "/team/invitations/{invitation}/revocation", ManageTeam => team::revoke;
+    post "/team/{member}/role", ManageTeam => team::role;
+    get "/team/{member}/removal/new", Look => team::ask_removal;
+    post "/team/{member}/removal", Look => team::removal;
+    get "/tokens", ManageTokens => tokens::show;
+    post "/tokens", ManageTokens => tokens::make;
+    post "/tokens/{token}/revocation", ManageTokens => tokens::revoke;
+    get "/security-log", ReadSecurityLog => security_log::show;
+    get "/deletion/new", DeleteTenant => deletion::ask;
+    post "/deletion", DeleteTenant => deletion::delete;
     post "/settings", ChangeSettings => settings::save;
+    post "/settings/morning-mail", Look => settings::morning;
 }
 
 // Below the root.
-addresses! { OUTSIDE, outside, Entry;
+doors! { OUTSIDE, outside, Entry;
     get "/", Anyone => session::landing;
     get "/sign-in", Anyone => session::show;
     post "/sign-in", Anyone => session::sign_in;
@@ -98,25 +112,27 @@ addresses! { OUTSIDE, outside, Entry;
     post "/reset", Anyone => reset::ask;
     get "/reset/{token}", Anyone => reset::choose;
     post "/reset/{token}", Anyone => reset::change;
-    get "/e-mail/{token}", Anyone => account::email::confirm;
-    post "/e-mail/{token}", Anyone => account::email::change;
+    get "/e-mail/{token}", Anyone => email::confirm;
+    post "/e-mail/{token}", Anyone => email::change;
+    get "/invitations/{token}", Anyone => invitation::show;
+    post "/invitations/{token}", Anyone => invitation::accept;
     post "/sign-out", SignedIn => session::sign_out;
     get "/setup", Anyone => setup::show;
     post "/setup", Anyone => setup::make;
     get "/tenants", SignedIn => session::tenants;
     get "/account", SignedIn => account::show;
     post "/account/name", SignedIn => account::rename;
-    get "/account/email", SignedIn => account::email::show;
-    post "/account/email", SignedIn => account::email::ask;
-    get "/account/password", SignedIn => account::password::show;
-    post "/account/password", SignedIn => account::password::change;
-    post "/account/sessions/revocation", SignedIn => account::sessions::revoke_all;
-    post "/account/sessions/{session}/revocation", SignedIn => account::sessions::revoke;
-    get "/account/second-factor", SignedIn => account::second_factor::show;
-    post "/account/second-factor", SignedIn => account::second_factor::begin;
-    post "/account/second-factor/confirmation", SignedIn => account::second_factor::confirm;
-    post "/account/second-factor/recovery-codes", SignedIn => account::second_factor::renew_codes;
-    get "/account/second-factor/removal/new", SignedIn => account::second_factor::ask_removal;
-    post "/account/second-factor/removal", SignedIn => account::second_factor::remove;
+    get "/account/email", SignedIn => email::show;
+    post "/account/email", SignedIn => email::ask;
+    get "/account/password", SignedIn => password::show;
+    post "/account/password", SignedIn => password::change;
+    post "/account/sessions/revocation", SignedIn => sessions::revoke_all;
+    post "/account/sessions/{session}/revocation", SignedIn => sessions::revoke;
+    get "/account/second-factor", SignedIn => second_factor::show;
+    post "/account/second-factor", SignedIn => second_factor::begin;
+    post "/account/second-factor/confirmation", SignedIn => second_factor::confirm;
+    post "/account/second-factor/recovery-codes", SignedIn => second_factor::renew_codes;
+    get "/account/second-factor/removal/new", SignedIn => second_factor::ask_removal;
+    post "/account/second-factor/removal", SignedIn => second_factor::remove;
     get CALLBACK_PATH, SignedIn => books::callback;
 }

@@ -1,0 +1,203 @@
+//! What owners are told of at once: a connection that is refused, a burst of forged requests, a hook
+//! that has fallen silent.
+//!
+//! Each occasion has a name (what, which connection, since when), and `mails.once` takes one letter
+//! per owner and name: whoever looks, as often as they like, tells each of them once.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::mail::{Letter, Mail};
+use super::{App, AppError};
+use crate::domain::connection::Provider;
+use crate::domain::ids::TenantId;
+use crate::domain::tenant::Tenant;
+use crate::domain::working_days;
+use crate::store::{Trouble, TroubleKind, User};
+
+/// How long after its beginning a trouble is still told: a process may have died before it could.
+const FRESH: TimeDelta = TimeDelta::days(1);
+
+/// Working days without a request after which a hook counts as silent.
+const SILENCE_DAYS: u32 = 2;
+
+/// A silence that began before is no news: mails are kept for a month, and so nobody is told twice.
+const SILENCE_FRESH: TimeDelta = TimeDelta::days(14);
+
+/// Rows of one look.
+pub(super) const AT_ONCE: u64 = 500;
+
+/// What a letter to several people is about.
+pub(super) struct Notice<'a> {
+    pub(super) kind: &'static str,
+    /// What makes a second one the same.
+    pub(super) occasion: String,
+    pub(super) tenant: &'a Tenant,
+    pub(super) letter: Letter,
+}
+
+impl App {
+    /// Who owns a tenant.
+    pub async fn owners(&self, tenant: TenantId) -> Result<Vec<User>, AppError> {
+        Ok(self.tenant(tenant).owners().await?)
+    }
+
+    /// Tells owners of troubles, silent hooks and yesterday, whatever of it is due.
+    pub async fn tell_owners(&self) -> Result<(), AppError> {
+        if !self.can_mail() {
+            return Ok(());
+        }
+        self.tell_troubles(None).await?;
+        self.tell_silences().await?;
+        self.tell_mornings().await
+    }
+
+    /// Tells one tenant's owners of a trouble that has just begun. When that fails, the next look does
+    /// it: who met the trouble goes on.
+    pub(super) async fn tell_trouble(&self, tenant: TenantId) {
+        if !self.can_mail() {
+            return;
+        }
+        if let Err(error) = self.tell_troubles(Some(tenant)).await {
+            tracing::warn!(%error, "Owners could not be told of a trouble; trying again");
+        }
+    }
+
+    async fn tell_troubles(&self, of: Option<TenantId>) -> Result<(), AppError> {
+        let platform = self.store().platform();
+        for trouble in platform.troubles(of, self.now() - FRESH).await? {
+            let kind = match trouble.kind {
+                TroubleKind::Refused(_) => "refused",
+                TroubleKind::Burst => "burst",
+            };
+            let notice = Notice {
+                kind,
+                occasion: occasion(kind, trouble.connection.uuid(), trouble.begun),
+                tenant: &trouble.tenant,
+                letter: self.trouble_letter(&trouble),
+            };
+            let owners = self.owners(trouble.tenant.id).await?;
+            self.notify(notice, owners).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell_silences(&self) -> Result<(), AppError> {
+        let (platform, now) = (self.store().platform(), self.now());
+        let mut after = Uuid::nil();
+        loop {
+            let hooks = platform.last_heard(after, AT_ONCE).await?;
+            let is_last = (hooks.len() as u64) < AT_ONCE;
+            for (connection, heard) in hooks {
+                after = connection;
+                let Some((tenant, at)) = heard else { continue };
+                let due = working_days::after(at, SILENCE_DAYS, tenant.zone);
+                if due > now || at < now - SILENCE_FRESH {
+                    continue;
+                }
+                let notice = Notice {
+                    kind: "silent",
+                    occasion: occasion("silent", connection, at),
+                    tenant: &tenant,
+                    letter: self.silence_letter(&tenant, at),
+                };
+                let owners = self.owners(tenant.id).await?;
+                self.notify(notice, owners).await?;
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The same letter to several people, each once.
+    pub(super) async fn notify(&self, notice: Notice<'_>, to: Vec<User>) -> Result<(), AppError> {
+        for user in to {
+            self.mail(Mail {
+                tenant: Some(notice.tenant.id),
+                once: format!("{}/{}", notice.occasion, user.id.uuid().simple()),
+                to: user.email,
+                kind: notice.kind,
+                letter: notice.letter.clone(),
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// The address of a tenant's page.
+    pub(super) fn page_of(&self, tenant: &Tenant, path: &str) -> String {
+        self.public_url().join(&format!("/t/{}{path}", tenant.slug))
+    }
+
+    fn trouble_letter(&self, trouble: &Trouble) -> Letter {
+        let name = &trouble.tenant.name;
+        let provider = match trouble.provider {
+            Provider::Zoho => "Zoho Books",
+            Provider::Twilio => "Twilio",
+        };
+        let connections = self.page_of(&trouble.tenant, "/connections");
+        let rejected = self.page_of(&trouble.tenant, "/rejected");
+        match &trouble.kind {
+            TroubleKind::Refused(why) => {
+                let waits = match trouble.provider {
+                    Provider::Twilio => {
+                        "Messages are held until it is connected again; none is lost."
+                    }
+                    Provider::Zoho => {
+                        "Webhooks are still taken; what asks Zoho Books itself waits until it is \
+                         connected again."
+                    }
+                };
+                Letter {
+                    subject: format!("{name}: {provider} refuses our access"),
+                    text: format!(
+                        "{provider} refuses the credentials of {name}:\n\n{}.\n\n{waits}\n\n\
+                         Connect {provider} again:\n{connections}\n",
+                        why.trim_end_matches('.')
+                    ),
+                }
+            }
+            TroubleKind::Burst => Letter {
+                subject: format!("{name}: requests from {provider} are refused"),
+                text: format!(
+                    "At least five requests within ten minutes to the web address that {name} gave \
+                     {provider} were refused, because their signature is wrong (401).\n\n\
+                     Most often the secret there is not, or no longer, the one shown here. Until both \
+                     are the same, nothing that {provider} reports arrives. If nobody changed \
+                     anything, somebody else may be knocking; they were told nothing.\n\n\
+                     See the requests:\n{rejected}\n\n\
+                     See the address and make a new secret:\n{connections}\n\n\
+                     You are told again only after an hour without such requests.\n"
+                ),
+            },
+        }
+    }
+
+    fn silence_letter(&self, tenant: &Tenant, heard: DateTime<Utc>) -> Letter {
+        let name = &tenant.name;
+        let heard = heard.with_timezone(&tenant.zone);
+        Letter {
+            subject: format!("{name}: nothing from Zoho Books for two working days"),
+            text: format!(
+                "Zoho Books last told {name} something on {} ({}).\n\n\
+                 If nothing happened in the books since then, all is well. Otherwise see in Zoho \
+                 Books, under Settings, Workflow Rules, that the rules with our web address are \
+                 active and that its log of webhooks shows no failures.\n\n\
+                 See the address and the last requests:\n{}\n\n\
+                 You are told once; the next letter follows a silence after the next event.\n",
+                heard.format("%A, %-d %B at %H:%M"),
+                tenant.zone.name().replace('_', " "),
+                self.page_of(tenant, "/connections"),
+            ),
+        }
+    }
+}
+
+fn occasion(kind: &str, connection: Uuid, begun: DateTime<Utc>) -> String {
+    format!(
+        "{kind}/{}/{}",
+        connection.simple(),
+        begun.timestamp_micros()
+    )
+}

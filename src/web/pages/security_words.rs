@@ -1,0 +1,387 @@
+//! What the security log says: a sentence for every action that is known, and what was changed from
+//! what to what. An action that is not known here is shown as it is.
+
+use serde_json::Value;
+
+use crate::domain::audit::AuditEntry;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::rule::Op;
+use crate::domain::user::Role;
+use crate::web::pages::words::capital;
+
+/// What was done, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    pub sentence: String,
+    pub changes: Vec<Difference>,
+}
+
+/// One value that was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub what: String,
+    pub old: Option<String>,
+    pub new: Option<String>,
+}
+
+/// A kind of entries to filter by.
+pub struct Kind {
+    /// In addresses.
+    pub key: &'static str,
+    pub words: &'static str,
+    /// What its actions begin with.
+    pub actions: &'static [&'static str],
+}
+
+/// Every kind, in the order of the chips.
+pub const KINDS: [Kind; 7] = [
+    Kind {
+        key: "sign-ins",
+        words: "Sign-ins",
+        actions: &["session", "account", "user", "second_factor", "password"],
+    },
+    Kind {
+        key: "team",
+        words: "Team",
+        actions: &["member", "invitation"],
+    },
+    Kind {
+        key: "rules",
+        words: "Rules",
+        actions: &["rule", "rules"],
+    },
+    Kind {
+        key: "connections",
+        words: "Connections",
+        actions: &["connection", "secret", "hook"],
+    },
+    Kind {
+        key: "messages",
+        words: "Messages",
+        actions: &["event", "delivery", "sending", "suppression", "reply"],
+    },
+    Kind {
+        key: "tokens",
+        words: "API tokens",
+        actions: &["token"],
+    },
+    Kind {
+        key: "company",
+        words: "Company",
+        actions: &["settings", "tenant", "operator", "rehearsal", "hours"],
+    },
+];
+
+/// The longest value that is shown whole, in characters.
+const LONGEST: usize = 200;
+
+/// Whether an action has a sentence of its own.
+pub fn is_known(action: &str) -> bool {
+    plain(action).is_some() || with_subject(action, "", &Value::Null).is_some()
+}
+
+/// What an entry says.
+pub fn told(entry: &AuditEntry) -> Told {
+    let detail = &entry.detail;
+    let sentence = plain(&entry.action)
+        .map(str::to_owned)
+        .or_else(|| with_subject(&entry.action, &entry.subject, detail))
+        .unwrap_or_else(|| {
+            let action = entry.action.replace(['.', '_'], " ");
+            capital(format!("{action} {}", entry.subject).trim())
+        });
+    let changes = match entry.action.as_str() {
+        "rule.created" | "rule.deleted" => Vec::new(),
+        "rules.ordered" => lists(detail),
+        _ => differences(detail),
+    };
+    Told { sentence, changes }
+}
+
+/// Actions that are told without a name.
+fn plain(action: &str) -> Option<&'static str> {
+    Some(match action {
+        "tenant.created" => "Made the company",
+        "settings.changed" => "Changed the settings of the company",
+        "sending.stopped" => "Stopped all sending",
+        "sending.resumed" => "Resumed sending",
+        "tenant.reinstated" => "Reinstated the company",
+        "rules.ordered" => "Changed the order of the rules",
+        "operator.looked" => "Looked at the company, as operator of this service",
+        "session.began" => "Signed in",
+        "session.ended" => "Signed out",
+        _ => return None,
+    })
+}
+
+fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
+    let text = |name: &str| detail[name].as_str().unwrap_or_default().to_owned();
+    let role =
+        |name: &str| Role::parse(&text(name)).map_or_else(|| text(name), |r| r.words().to_owned());
+    Some(match action {
+        "tenant.suspended" => format!("Suspended the company: {}", text("reason")),
+        "rule.created" => format!("Wrote the rule “{}”", rule_name(detail)),
+        "rule.changed" => format!("Changed the rule “{}”", rule_name(detail)),
+        "rule.activated" => format!("Turned on the rule “{}”", text("name")),
+        "rule.deactivated" => format!("Turned off the rule “{}”", text("name")),
+        "rule.deleted" => format!("Deleted the rule “{}”", rule_name(detail)),
+        "connection.changed" => connection(subject, detail),
+        "secret.rotated" => "Made a new secret for the webhooks of Zoho Books".to_owned(),
+        "event.replayed" => format!("Had {subject} decided again"),
+        "delivery.replayed" => format!("Sent {} again", short_id(subject)),
+        "delivery.resolved" => resolved(subject, detail),
+        "token.created" => format!("Made the API token “{}” as {}", text("name"), role("role")),
+        "token.revoked" => format!("Revoked the API token “{}”", text("name")),
+        "invitation.sent" => format!("Invited {subject} as {}", role("role")),
+        "invitation.revoked" => format!("Took back the invitation of {subject}"),
+        "member.joined" => format!("{subject} joined the team as {}", role("role")),
+        "member.role_changed" => format!("Changed the role of {subject}"),
+        "member.removed" => format!("Removed {subject} from the team"),
+        "member.left" => format!("{subject} left the team"),
+        _ => return None,
+    })
+}
+
+fn rule_name(detail: &Value) -> String {
+    let name = |side: &str| detail[side]["name"].as_str().map(str::to_owned);
+    name("new").or_else(|| name("old")).unwrap_or_default()
+}
+
+fn connection(provider: &str, detail: &Value) -> String {
+    let name = match provider {
+        "twilio" => "Twilio",
+        "zoho" => "Zoho Books",
+        other => other,
+    };
+    let account = |side: &str| detail[side]["account"].as_str().unwrap_or_default();
+    let mut sentence = match (account("old"), account("new")) {
+        ("", "") => format!("Changed how {name} is connected"),
+        ("", _) => format!("Connected {name}"),
+        (_, "") => format!("Disconnected {name}"),
+        _ => format!("Changed the connection to {name}"),
+    };
+    // Names only: what is sealed never stands in the log.
+    let secrets = detail["secrets"].as_array();
+    let secrets: Vec<_> = secrets
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    if !secrets.is_empty() {
+        sentence.push_str(", with a new ");
+        sentence.push_str(&secrets.join(" and ").replace('_', " "));
+    }
+    sentence
+}
+
+fn resolved(subject: &str, detail: &Value) -> String {
+    let what = short_id(subject);
+    match detail["new"].as_str() {
+        Some("accepted") => format!("Said that {what} arrived"),
+        Some("queued") => format!("Said that {what} did not arrive, and had it sent again"),
+        Some("canceled") => format!("Called off {what}"),
+        _ => format!("Settled {what}"),
+    }
+}
+
+/// A delivery's id is long; its last digits tell it apart well enough.
+fn short_id(id: &str) -> String {
+    match id.char_indices().rev().nth(7) {
+        Some((at, _)) if id.len() > 40 => format!("message …{}", &id[at..]),
+        _ => id.to_owned(),
+    }
+}
+
+/// Every value that differs between `old` and `new`.
+fn differences(detail: &Value) -> Vec<Difference> {
+    let (old, new) = (&detail["old"], &detail["new"]);
+    match (old, new) {
+        (Value::Null, Value::Null) => Vec::new(),
+        (Value::Object(_), _) | (_, Value::Object(_)) => {
+            let mut names: Vec<&String> = [old, new]
+                .into_iter()
+                .filter_map(Value::as_object)
+                .flat_map(serde_json::Map::keys)
+                .collect();
+            names.sort();
+            names.dedup();
+            names
+                .into_iter()
+                .filter(|name| old[name.as_str()] != new[name.as_str()])
+                .map(|name| Difference {
+                    what: label(name),
+                    old: value(name, &old[name.as_str()]),
+                    new: value(name, &new[name.as_str()]),
+                })
+                .collect()
+        }
+        _ => vec![Difference {
+            what: "before and after".to_owned(),
+            old: value("", old),
+            new: value("", new),
+        }],
+    }
+}
+
+fn lists(detail: &Value) -> Vec<Difference> {
+    let list = |side: &str| {
+        let names = detail[side].as_array()?;
+        let names: Vec<_> = names.iter().filter_map(Value::as_str).collect();
+        Some(cut(&names.join(", ")))
+    };
+    vec![Difference {
+        what: "order".to_owned(),
+        old: list("old"),
+        new: list("new"),
+    }]
+}
+
+fn label(name: &str) -> String {
+    match name {
+        "enabled" => "on".to_owned(),
+        "template" => "text".to_owned(),
+        "send_within" => "time to send".to_owned(),
+        "zone" => "time zone".to_owned(),
+        "api_key_sid" => "API key".to_owned(),
+        "messaging_service_sid" => "Messaging Service".to_owned(),
+        "client_id" => "client".to_owned(),
+        "from" => "sender".to_owned(),
+        "region" => "data centre".to_owned(),
+        name => name.replace('_', " "),
+    }
+}
+
+/// A value in words; none where there is none.
+fn value(name: &str, of: &Value) -> Option<String> {
+    let text = match (name, of) {
+        (_, Value::Null) => return None,
+        (_, Value::String(text)) if text.is_empty() => return None,
+        ("conditions", of) => conditions(of),
+        ("template", of) => of["body"].as_str().unwrap_or_default().to_owned(),
+        ("recipient", of) => match of["address"].as_str() {
+            Some(number) => number.to_owned(),
+            None => "the contact".to_owned(),
+        },
+        ("sender", of) => of["from"]
+            .as_str()
+            .or_else(|| of["messaging_service_sid"].as_str())
+            .unwrap_or_default()
+            .to_owned(),
+        ("send_within", Value::Number(n)) => format!("{n} seconds"),
+        (_, Value::Bool(true)) => "yes".to_owned(),
+        (_, Value::Bool(false)) => "no".to_owned(),
+        (_, Value::String(text)) => match (Role::parse(text), DeliveryState::parse(text)) {
+            (Some(role), _) => role.words().to_owned(),
+            (None, Some(state)) => state.words().to_owned(),
+            (None, None) => text.clone(),
+        },
+        (_, Value::Array(list)) => {
+            let list: Vec<_> = list.iter().filter_map(|v| value("", v)).collect();
+            list.join(", ")
+        }
+        (_, of) => of.to_string(),
+    };
+    Some(cut(&text))
+}
+
+/// "total is at least 1000, currency is EUR".
+fn conditions(of: &Value) -> String {
+    let (joint, list) = match (of["all"].as_array(), of["any"].as_array()) {
+        (Some(all), _) => (" and ", all),
+        (None, Some(any)) => (" or ", any),
+        (None, None) => return of.to_string(),
+    };
+    let words: Vec<_> = list
+        .iter()
+        .map(|c| {
+            let text = |name: &str| c[name].as_str().unwrap_or_default().to_owned();
+            let op = Op::ALL.into_iter().find(|op| op.as_str() == text("op"));
+            let op = op.map_or_else(|| text("op"), |op| op.words().to_owned());
+            let operand = value("", &c["value"]).unwrap_or_default();
+            let words = format!("{} {op} {operand}", text("field").replace('_', " "));
+            words.trim_end().to_owned()
+        })
+        .collect();
+    if words.is_empty() {
+        "none".to_owned()
+    } else {
+        words.join(joint)
+    }
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    let begin: String = text.chars().take(LONGEST).collect();
+    format!("{begin}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::ids::AuditId;
+
+    fn entry(action: &str, subject: &str, detail: Value) -> AuditEntry {
+        AuditEntry {
+            id: AuditId::nil(),
+            at: DateTime::UNIX_EPOCH,
+            actor: "ann@acme.example".to_owned(),
+            address: "192.0.2.1".to_owned(),
+            action: action.to_owned(),
+            subject: subject.to_owned(),
+            detail,
+        }
+    }
+
+    #[test]
+    fn a_changed_rule_tells_what_it_asked_before_and_asks_now() {
+        let rule = |amount: &str, enabled: bool| {
+            json!({
+                "name": "Big invoices", "enabled": enabled, "channel": "sms",
+                "conditions": { "all": [{ "field": "total", "op": "gte", "value": amount }] },
+            })
+        };
+        let detail = json!({ "old": rule("1000", true), "new": rule("2000", true) });
+        let told = told(&entry("rule.changed", "rul_1", detail));
+        assert_eq!(told.sentence, "Changed the rule “Big invoices”");
+        let [change] = told.changes.as_slice() else {
+            panic!("{:?}", told.changes);
+        };
+        assert_eq!(change.what, "conditions");
+        assert_eq!(change.old.as_deref(), Some("total is at least 1000"));
+        assert_eq!(change.new.as_deref(), Some("total is at least 2000"));
+    }
+
+    #[test]
+    fn a_role_is_told_as_the_pages_call_it() {
+        let detail = json!({ "old": "viewer", "new": "admin" });
+        let told = told(&entry("member.role_changed", "bob@acme.example", detail));
+        assert_eq!(told.sentence, "Changed the role of bob@acme.example");
+        assert_eq!(told.changes[0].old.as_deref(), Some("Viewer"));
+        assert_eq!(told.changes[0].new.as_deref(), Some("Admin"));
+    }
+
+    #[test]
+    fn an_action_of_tomorrow_is_shown_as_it_is() {
+        let detail = json!({ "old": 1, "new": 2 });
+        let told = told(&entry("moon.was_eaten", "cheese", detail));
+        assert_eq!(told.sentence, "Moon was eaten cheese");
+        assert_eq!(told.changes[0].new.as_deref(), Some("2"));
+        assert!(!is_known("moon.was_eaten") && is_known("rule.changed"));
+    }
+
+    #[test]
+    fn long_values_are_cut() {
+        let detail = json!({ "old": { "template": { "body": "x".repeat(5000) } }, "new": {} });
+        let told = told(&entry("rule.changed", "", detail));
+        assert_eq!(
+            told.changes[0].old.as_ref().unwrap().chars().count(),
+            LONGEST + 1
+        );
+        assert_eq!(told.changes[0].new, None);
+    }
+}
