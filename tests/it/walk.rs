@@ -3,13 +3,16 @@
 
 use std::collections::BTreeMap;
 
+use ml_connector::domain::actor::Actor;
+use ml_connector::domain::user::{Ability, Role};
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::web::dashboard::doors::{Door, Entry, OUTSIDE, TENANT};
 use reqwest::Method;
+use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::harness::TestApp;
-use crate::harness::company::{Company, invoice};
+use crate::harness::company::{Company, PASSWORD, invoice};
 
 /// A company with something at every address.
 pub(crate) struct Walk<'a> {
@@ -30,26 +33,46 @@ impl<'a> Walk<'a> {
         app.run_due_jobs().await;
         let story = company.event(&event).await;
         let twilio = company.get("/connections/twilio").await;
+        let actor = Actor::named("tests");
+        let team = app.app();
+        let invited = team.invite(company.id, "new@example.com", Role::Viewer, &actor);
+        invited.await.unwrap();
+        let team = team.team(company.id).await.unwrap();
+        let tokens = app.app().tokens(company.id).await.unwrap();
         let id = |of: &Value| of["id"].as_str().expect("an id").to_owned();
         let ids = BTreeMap::from([
             ("rule", id(&rule)),
             ("delivery", id(&story["deliveries"][0])),
             ("connection", id(&twilio)),
             ("event", event),
+            ("invitation", team.invitations[0].id.to_string()),
+            ("member", team.members[0].user.to_string()),
+            ("token", tokens[0].id.to_string()),
         ]);
         Self { company, ids }
+    }
+
+    /// Somebody new in the team, by a mail and its link; their address.
+    pub(crate) async fn teammate(&self, role: Role) -> String {
+        let app = self.company.app;
+        let (email, actor) = (format!("{role}@team.example"), Actor::named("tests"));
+        let invited = app.app().invite(self.company.id, &email, role, &actor);
+        invited.await.unwrap();
+        let mails = app.mails().await;
+        let letter = mails.iter().rfind(|m| m.to == email).expect("a letter");
+        let (_, token) = letter.link().rsplit_once('/').unwrap();
+        let (password, here) = (SecretString::from(PASSWORD), String::new());
+        let joined = app
+            .app()
+            .accept_invitation_anew(token, "Teammate", password, here);
+        joined.await.unwrap();
+        email
     }
 
     /// Every address below the company, with the method and what it needs.
     pub(crate) fn addresses(
         &self,
-    ) -> impl Iterator<
-        Item = (
-            Method,
-            String,
-            &'static Door<ml_connector::domain::user::Ability>,
-        ),
-    > {
+    ) -> impl Iterator<Item = (Method, String, &'static Door<Ability>)> {
         TENANT.iter().map(|door| {
             let path = format!("/t/{}{}", self.company.slug, self.fill(door.path));
             (method(door.method), path, door)

@@ -142,12 +142,8 @@ impl Browser {
     }
 
     /// What a script says that answers later, by its last argument.
-    pub(crate) async fn script_with<T: serde::de::DeserializeOwned>(
-        &self,
-        script: &str,
-        arguments: Vec<serde_json::Value>,
-    ) -> T {
-        let said = self.driver.execute_async(script, arguments).await.unwrap();
+    pub(crate) async fn later<T: serde::de::DeserializeOwned>(&self, script: &str) -> T {
+        let said = self.driver.execute_async(script, Vec::new()).await.unwrap();
         said.convert().unwrap()
     }
 
