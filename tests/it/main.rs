@@ -10,6 +10,7 @@ mod accessibility;
 mod architecture;
 mod browser;
 mod chaos_verdict;
+mod consent;
 mod crash;
 mod deploy;
 mod first_hour;

@@ -16,6 +16,7 @@ pub mod flash;
 mod history;
 mod invitation;
 mod overview;
+mod rehearsal;
 mod reset;
 mod rule_form;
 mod rule_sample;
@@ -27,6 +28,7 @@ mod session;
 mod settings;
 mod setup;
 mod sign_up;
+mod suppressions;
 mod team;
 #[cfg(test)]
 mod tests;
