@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use ml_connector::app::suppressions::SuppressionInput;
 use ml_connector::domain::actor::Actor;
+use ml_connector::domain::page::Cursor;
 use ml_connector::domain::user::{Ability, Role};
 use ml_connector::sandbox::samples::Standing;
+use ml_connector::store::SuppressionFilter;
 use ml_connector::web::dashboard::doors::{Door, Entry, OUTSIDE, TENANT};
 use reqwest::Method;
 use secrecy::SecretString;
@@ -39,6 +42,19 @@ impl<'a> Walk<'a> {
         invited.await.unwrap();
         let team = team.team(company.id).await.unwrap();
         let tokens = app.app().tokens(company.id).await.unwrap();
+        let by_hand = SuppressionInput {
+            channel: "sms".to_owned(),
+            address: "+12025550177".to_owned(),
+            reason: "By hand".to_owned(),
+        };
+        let suppressed = app.app().suppress(company.id, &by_hand, &actor);
+        suppressed.await.unwrap();
+        company.hears("+12025550178", "Who is this?").await;
+        let all = SuppressionFilter::default();
+        let suppressed = app.app().suppressions(company.id, &all, Cursor::Newest, 1);
+        let suppressed = suppressed.await.unwrap();
+        let replies = app.app().replies(company.id, Cursor::Newest, 1);
+        let replies = replies.await.unwrap();
         let id = |of: &Value| of["id"].as_str().expect("an id").to_owned();
         let ids = BTreeMap::from([
             ("rule", id(&rule)),
@@ -47,6 +63,8 @@ impl<'a> Walk<'a> {
             ("event", event),
             ("invitation", team.invitations[0].id.to_string()),
             ("member", team.members[0].user.to_string()),
+            ("suppression", suppressed.rows[0].id.to_string()),
+            ("reply", replies.rows[0].id.to_string()),
             ("token", tokens[0].id.to_string()),
         ]);
         Self { company, ids }

@@ -86,6 +86,19 @@ impl Browser {
         field.send_keys(text).await.unwrap();
     }
 
+    /// Empties the field of that name.
+    pub(crate) async fn clear(&self, name: &str) {
+        let field = self.find(&format!("[name={name}]")).await;
+        field.clear().await.unwrap();
+    }
+
+    /// Chooses one of a list by what is posted for it.
+    pub(crate) async fn choose(&self, name: &str, value: &str) {
+        let list = self.find(&format!("select[name={name}]")).await;
+        let option = list.find(By::Css(format!("option[value='{value}']"))).await;
+        option.unwrap().click().await.unwrap();
+    }
+
     /// Clicks what a selector finds and whose text is `words`.
     pub(crate) async fn click(&self, selector: &str, words: &str) {
         self.until(&format!("{words:?} can be clicked"), async || {
@@ -93,6 +106,25 @@ impl Browser {
             found.click().await.ok()
         })
         .await;
+    }
+
+    /// Clicks the first thing that a selector finds.
+    pub(crate) async fn click_first(&self, selector: &str) {
+        self.until(&format!("{selector} can be clicked"), async || {
+            self.driver
+                .find(By::Css(selector))
+                .await
+                .ok()?
+                .click()
+                .await
+                .ok()
+        })
+        .await;
+    }
+
+    /// Forgets who is signed in, as a browser does that was never here.
+    pub(crate) async fn forget(&self) {
+        self.driver.delete_all_cookies().await.unwrap();
     }
 
     /// Two quick clicks, as impatient people do.
