@@ -1,5 +1,14 @@
 //! The product as its people see it: in a real browser, and without any script.
 
+mod first_message;
+mod invitation;
+mod live;
+mod password;
+mod roles;
+mod second_factor;
+mod stop;
+mod switch;
+
 use chrono::TimeDelta;
 use ml_connector::sandbox::samples::Standing;
 use reqwest::StatusCode;

@@ -15,7 +15,7 @@ use crate::harness::{Company, TestApp};
 
 impl Company<'_> {
     /// Where Twilio posts what recipients write.
-    async fn inbound_url(&self) -> String {
+    pub(crate) async fn inbound_url(&self) -> String {
         let app = self.app.app();
         let twilio = app.connection(self.id, Provider::Twilio).await.unwrap();
         let store = app.store().tenant(self.id);
@@ -25,7 +25,7 @@ impl Company<'_> {
     }
 
     /// Somebody writes to the company's number.
-    async fn hears(&self, from: &str, body: &str) -> PostedCallback {
+    pub(crate) async fn hears(&self, from: &str, body: &str) -> PostedCallback {
         let inbound = Inbound {
             account_sid: self.account_sid.clone(),
             from: from.to_owned(),

@@ -3,15 +3,19 @@
 
 use std::collections::BTreeMap;
 
+use ml_connector::app::suppressions::SuppressionInput;
 use ml_connector::domain::actor::Actor;
-use ml_connector::domain::user::Role;
+use ml_connector::domain::page::Cursor;
+use ml_connector::domain::user::{Ability, Role};
 use ml_connector::sandbox::samples::Standing;
-use ml_connector::web::dashboard::doors::{Door, TENANT};
+use ml_connector::store::SuppressionFilter;
+use ml_connector::web::dashboard::doors::{Door, Entry, OUTSIDE, TENANT};
 use reqwest::Method;
+use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::harness::TestApp;
-use crate::harness::company::{Company, invoice};
+use crate::harness::company::{Company, PASSWORD, invoice};
 
 /// A company with something at every address.
 pub(crate) struct Walk<'a> {
@@ -32,30 +36,61 @@ impl<'a> Walk<'a> {
         app.run_due_jobs().await;
         let story = company.event(&event).await;
         let twilio = company.get("/connections/twilio").await;
-        let (invitation, member, token) = people(&company).await;
+        let actor = Actor::named("tests");
+        let team = app.app();
+        let invited = team.invite(company.id, "new@example.com", Role::Viewer, &actor);
+        invited.await.unwrap();
+        let team = team.team(company.id).await.unwrap();
+        let tokens = app.app().tokens(company.id).await.unwrap();
+        let by_hand = SuppressionInput {
+            channel: "sms".to_owned(),
+            address: "+12025550177".to_owned(),
+            reason: "By hand".to_owned(),
+        };
+        let suppressed = app.app().suppress(company.id, &by_hand, &actor);
+        suppressed.await.unwrap();
+        company.hears("+12025550178", "Who is this?").await;
+        let all = SuppressionFilter::default();
+        let suppressed = app.app().suppressions(company.id, &all, Cursor::Newest, 1);
+        let suppressed = suppressed.await.unwrap();
+        let replies = app.app().replies(company.id, Cursor::Newest, 1);
+        let replies = replies.await.unwrap();
         let id = |of: &Value| of["id"].as_str().expect("an id").to_owned();
         let ids = BTreeMap::from([
             ("rule", id(&rule)),
             ("delivery", id(&story["deliveries"][0])),
             ("connection", id(&twilio)),
             ("event", event),
-            ("invitation", invitation),
-            ("member", member),
-            ("token", token),
+            ("invitation", team.invitations[0].id.to_string()),
+            ("member", team.members[0].user.to_string()),
+            ("suppression", suppressed.rows[0].id.to_string()),
+            ("reply", replies.rows[0].id.to_string()),
+            ("token", tokens[0].id.to_string()),
         ]);
         Self { company, ids }
+    }
+
+    /// Somebody new in the team, by a mail and its link; their address.
+    pub(crate) async fn teammate(&self, role: Role) -> String {
+        let app = self.company.app;
+        let (email, actor) = (format!("{role}@team.example"), Actor::named("tests"));
+        let invited = app.app().invite(self.company.id, &email, role, &actor);
+        invited.await.unwrap();
+        let mails = app.mails().await;
+        let letter = mails.iter().rfind(|m| m.to == email).expect("a letter");
+        let (_, token) = letter.link().rsplit_once('/').unwrap();
+        let (password, here) = (SecretString::from(PASSWORD), String::new());
+        let joined = app
+            .app()
+            .accept_invitation_anew(token, "Teammate", password, here);
+        joined.await.unwrap();
+        email
     }
 
     /// Every address below the company, with the method and what it needs.
     pub(crate) fn addresses(
         &self,
-    ) -> impl Iterator<
-        Item = (
-            Method,
-            String,
-            &'static Door<ml_connector::domain::user::Ability>,
-        ),
-    > {
+    ) -> impl Iterator<Item = (Method, String, &'static Door<Ability>)> {
         TENANT.iter().map(|door| {
             let path = format!("/t/{}{}", self.company.slug, self.fill(door.path));
             (method(door.method), path, door)
@@ -87,22 +122,19 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// An invitation of the company, its owner, and a token.
-async fn people(company: &Company<'_>) -> (String, String, String) {
-    let (app, id) = (company.app.app(), company.id);
-    let guest = format!("guest@{}.example", company.slug);
-    let owner = Actor::named(&company.email);
-    app.invite(id, &guest, Role::Viewer, &owner).await.unwrap();
-    let team = app.team(id).await.unwrap();
-    let token = app.tokens(id).await.unwrap();
-    (
-        team.invitations[0].id.to_string(),
-        team.members[0].user.to_string(),
-        token[0].id.to_string(),
-    )
+/// Every address below the root; nothing is behind the tokens and ids in them.
+pub(crate) fn outside() -> impl Iterator<Item = (Method, String, Entry)> {
+    let nothing = "0".repeat(43);
+    OUTSIDE.iter().map(move |address| {
+        let mut path = address.path.to_owned();
+        while let (Some(from), Some(to)) = (path.find('{'), path.find('}')) {
+            path.replace_range(from..=to, &nothing);
+        }
+        (method(address.method), path, address.needs)
+    })
 }
 
-/// The method of a door.
+/// The method of an address.
 pub(crate) fn method(of: &str) -> Method {
     match of {
         "get" => Method::GET,

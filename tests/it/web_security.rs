@@ -1,14 +1,14 @@
 //! What protects people from other people's pages: every address of the service, walked for its form
 //! token, its headers, what it loads, and where it leads.
 
-use ml_connector::web::dashboard::doors::{Entry, OUTSIDE};
+use ml_connector::web::dashboard::doors::Entry;
 use reqwest::{Method, Response, StatusCode, header};
 use scraper::{Html, Selector};
 
 use crate::harness::TestApp;
 use crate::harness::company::PASSWORD;
 use crate::harness::visitor::Visitor;
-use crate::walk::{Walk, method};
+use crate::walk::{self, Walk};
 
 /// The tables that a form may write to, besides those of who is here.
 const WRITTEN: [&str; 12] = [
@@ -35,9 +35,7 @@ async fn no_form_is_taken_without_its_token() {
     let foreign = other.token(&format!("/t/{}/", acme.company.slug)).await;
     let before = rows(&app).await;
     let inside = acme.addresses().map(|(method, path, _)| (method, path));
-    let outside = OUTSIDE
-        .iter()
-        .map(|door| (method(door.method), door.path.to_owned()));
+    let outside = walk::outside().map(|(method, path, _)| (method, path));
     let posts: Vec<_> = inside
         .chain(outside)
         .filter(|(method, _)| *method == Method::POST)
@@ -71,14 +69,14 @@ async fn every_page_keeps_to_itself() {
         .addresses()
         .filter(|(method, ..)| *method == Method::GET);
     let inside = inside.map(|(_, path, _)| (&ann, path));
-    let outside = OUTSIDE.iter().filter(|door| door.method == "get");
-    let outside = outside.map(|door| {
-        let who = if door.needs == Entry::Anyone {
+    let outside = walk::outside().filter(|(method, ..)| *method == Method::GET);
+    let outside = outside.map(|(_, path, needs)| {
+        let who = if needs == Entry::Anyone {
             &stranger
         } else {
             &ann
         };
-        (who, door.path.to_owned())
+        (who, path)
     });
     let mut pages = 0;
     for (who, path) in inside.chain(outside) {

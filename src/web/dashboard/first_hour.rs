@@ -243,7 +243,7 @@ pub(super) fn steps(hour: &FirstHour, role: Role) -> Vec<SetUpStep> {
             "You rehearse: until you go live, every message goes to the owner's own number.",
             "Confirm a number",
             "/own-number",
-            Ability::Look,
+            Ability::ConfirmNumber,
             hour.has_own_number,
         ));
     }

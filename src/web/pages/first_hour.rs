@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use maud::Markup;
 
 use crate::domain::ids::ConnectionId;
+use crate::domain::user::Ability;
 use crate::web::chrome::Chrome;
 use crate::web::form::FormState;
 use crate::web::ui::confirm::act;

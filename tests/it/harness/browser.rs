@@ -25,6 +25,13 @@ const FLAGS: [&str; 8] = [
     "--window-size=1280,900",
 ];
 
+/// How a page is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Screen {
+    pub(crate) is_phone: bool,
+    pub(crate) is_dark: bool,
+}
+
 /// A browser with a profile of its own; it ends with this value. The order of the fields is the
 /// order of their end: the browser, its driver, their folder.
 pub(crate) struct Browser {
@@ -79,6 +86,19 @@ impl Browser {
         field.send_keys(text).await.unwrap();
     }
 
+    /// Empties the field of that name.
+    pub(crate) async fn clear(&self, name: &str) {
+        let field = self.find(&format!("[name={name}]")).await;
+        field.clear().await.unwrap();
+    }
+
+    /// Chooses one of a list by what is posted for it.
+    pub(crate) async fn choose(&self, name: &str, value: &str) {
+        let list = self.find(&format!("select[name={name}]")).await;
+        let option = list.find(By::Css(format!("option[value='{value}']"))).await;
+        option.unwrap().click().await.unwrap();
+    }
+
     /// Clicks what a selector finds and whose text is `words`.
     pub(crate) async fn click(&self, selector: &str, words: &str) {
         self.until(&format!("{words:?} can be clicked"), async || {
@@ -86,6 +106,25 @@ impl Browser {
             found.click().await.ok()
         })
         .await;
+    }
+
+    /// Clicks the first thing that a selector finds.
+    pub(crate) async fn click_first(&self, selector: &str) {
+        self.until(&format!("{selector} can be clicked"), async || {
+            self.driver
+                .find(By::Css(selector))
+                .await
+                .ok()?
+                .click()
+                .await
+                .ok()
+        })
+        .await;
+    }
+
+    /// Forgets who is signed in, as a browser does that was never here.
+    pub(crate) async fn forget(&self) {
+        self.driver.delete_all_cookies().await.unwrap();
     }
 
     /// Two quick clicks, as impatient people do.
@@ -132,6 +171,33 @@ impl Browser {
     pub(crate) async fn script<T: serde::de::DeserializeOwned>(&self, script: &str) -> T {
         let said = self.driver.execute(script, Vec::new()).await.unwrap();
         said.convert().unwrap()
+    }
+
+    /// What a script says that answers later, by its last argument.
+    pub(crate) async fn later<T: serde::de::DeserializeOwned>(&self, script: &str) -> T {
+        let said = self.driver.execute_async(script, Vec::new()).await.unwrap();
+        said.convert().unwrap()
+    }
+
+    /// Shows pages as on a screen of that size, in light or dark.
+    pub(crate) async fn look_as(&self, screen: Screen) {
+        let tools = self.driver.cdp();
+        let (width, height) = if screen.is_phone {
+            (390, 844)
+        } else {
+            (1280, 900)
+        };
+        let metrics = serde_json::json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": screen.is_phone,
+        });
+        let command = "Emulation.setDeviceMetricsOverride";
+        tools.send_raw(command, metrics).await.unwrap();
+        let scheme = if screen.is_dark { "dark" } else { "light" };
+        let media = serde_json::json!({
+            "features": [{ "name": "prefers-color-scheme", "value": scheme }],
+        });
+        let command = "Emulation.setEmulatedMedia";
+        tools.send_raw(command, media).await.unwrap();
     }
 
     /// Looks until there is something to see, for as long as a person would.

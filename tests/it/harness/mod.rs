@@ -1,11 +1,13 @@
 //! A service of its own for each test: a fresh database, its own sandbox, port 0, a clock to move.
 
+pub(crate) mod axe;
 pub(crate) mod browser;
 pub(crate) mod company;
 #[path = "../../../src/store/test_database.rs"]
 pub(crate) mod database;
 pub(crate) mod demo;
 pub(crate) mod page;
+pub(crate) mod person;
 pub(crate) mod process;
 pub(crate) mod smtp;
 pub(crate) mod visitor;
