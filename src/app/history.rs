@@ -9,6 +9,7 @@ use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::event::{Body, Event};
 use crate::domain::ids::{EventId, TenantId};
 use crate::domain::page::{Cursor, Page};
+use crate::domain::reply::Reply;
 use crate::store::{EventSearch, Member, RejectedRequest, Story, Tally, User};
 
 /// Where a count that nobody reads to the end stops.
@@ -46,6 +47,8 @@ pub struct Overview {
     pub waiting: u64,
     /// Newest first, at most two hundred.
     pub needing_person: Vec<Delivery>,
+    /// What recipients wrote and nobody has read off the list, newest first.
+    pub replies: Vec<Reply>,
     /// Requests refused in the last 24 hours.
     pub rejected: u64,
     pub twilio: Option<Connection>,
@@ -120,6 +123,7 @@ impl App {
             tally,
             waiting: store.count_deliveries(&waits, 100_000).await?,
             needing_person: store.needing_person(200).await?,
+            replies: store.unseen_replies(super::replies::SHOWN).await?,
             rejected: store.count_rejected(now - TimeDelta::days(1)).await?,
             twilio,
             has_sent: store.count_deliveries(&TAKEN, 1).await? > 0,
@@ -189,6 +193,6 @@ impl App {
     /// Why a delivery's address must not be written to, if so.
     pub async fn suppressed(&self, of: &Delivery) -> Result<Option<String>, AppError> {
         let store = self.tenant(of.tenant);
-        Ok(store.suppression(of.channel, &of.address).await?)
+        Ok(store.suppression_of(of).await?)
     }
 }

@@ -28,12 +28,14 @@ pub mod poll;
 pub mod receipts;
 pub mod rehearsal;
 pub mod replay;
+pub mod replies;
 pub mod requeue;
 pub mod resolve;
 pub mod route;
 pub mod rules;
 pub mod security_log;
 pub mod stop;
+pub mod suppressions;
 pub mod suspend;
 pub mod team;
 #[cfg(test)]

@@ -355,6 +355,20 @@ impl Keyset {
         }
     }
 
+    /// A text in an expression, whatever its case.
+    pub(super) fn contains(&mut self, expression: &str, text: &str) {
+        let plain = text
+            .to_lowercase()
+            .replace('\\', "\\\\")
+            .replace('%', "\\%")
+            .replace('_', "\\_");
+        self.bound.push(format!("%{plain}%").into());
+        self.wheres.push(format!(
+            "LOWER({expression}) LIKE ${} ESCAPE '\\'",
+            self.bound.len()
+        ));
+    }
+
     pub(super) async fn page<T>(
         mut self,
         store: &TenantStore,

@@ -107,14 +107,16 @@ async fn fill(company: &Company<'_>) {
     let slug = &company.slug;
     app.database
         .run(&format!(
-            "INSERT INTO suppressions (id, tenant_id, channel, address, source, reason, created_by, \
-             created_at) VALUES ({own}, {id}, 'sms', '+15005550009', 'hand', 'asked', '', 1)"
+            "INSERT INTO suppressions (id, tenant_id, channel, address, source, name, reason, \
+             created_by, created_at) \
+             VALUES ({own}, {id}, 'sms', '+15005550009', 'hand', '', 'asked', '', 1)"
         ))
         .await;
     app.database
         .run(&format!(
-            "INSERT INTO replies (account, sid, id, tenant_id, address, sender, wish, body, \
-             received_at) VALUES ('AC-{slug}', 'SM1', {own}, {id}, '+15005550009', '+1', '', 'Hi', 1)"
+            "INSERT INTO replies (account, sid, id, tenant_id, address, name, sender, wish, body, \
+             is_proven, received_at) VALUES ('AC-{slug}', 'SM1', {own}, {id}, '+15005550009', '', '+1', \
+             '', 'Hi', TRUE, 1)"
         ))
         .await;
     app.database

@@ -9,6 +9,7 @@
 mod architecture;
 mod browser;
 mod chaos_verdict;
+mod consent;
 mod crash;
 mod deletion;
 mod deploy;

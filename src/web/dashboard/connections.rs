@@ -179,7 +179,7 @@ pub(super) async fn page(
 ) -> Result<HttpResponse, PageError> {
     let tenant = seat.tenant();
     let books = books::card(seat, said.books).await?;
-    let (hook, twilio, heard, has_sent) = seat
+    let (hook, twilio, heard, has_sent, inbound) = seat
         .ask(|app| async move {
             let hook = match app.hook_details(tenant).await {
                 Ok(hook) => Some(hook),
@@ -191,6 +191,7 @@ pub(super) async fn page(
                 app.connection(tenant, Provider::Twilio).await?,
                 app.heard(tenant).await?,
                 app.has_sent(tenant).await?,
+                app.inbound_url(tenant).await?,
             ))
         })
         .await?;
@@ -205,7 +206,10 @@ pub(super) async fn page(
         rejected: heard.1,
         is_reachable: app.is_sandboxed() || app.public_url().is_public_https(),
     });
-    let twilio = twilio_card(&chrome, app, twilio, has_sent, said.twilio);
+    let twilio = TwilioCard {
+        inbound,
+        ..twilio_card(&chrome, app, twilio, has_sent, said.twilio)
+    };
     let page = ConnectionsPage {
         chrome,
         hook,
@@ -230,6 +234,7 @@ fn twilio_card(
             health: Health::Missing,
             checked: None,
             callbacks,
+            inbound: None,
         };
     };
     let settings = &connection.settings;
@@ -257,5 +262,6 @@ fn twilio_card(
         }),
         form: form.unwrap_or(stored),
         callbacks,
+        inbound: None,
     }
 }

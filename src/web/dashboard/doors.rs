@@ -6,8 +6,9 @@ use actix_web::web::{get, post};
 
 use super::account::{self, email, password, second_factor, sessions};
 use super::{
-    books, company, connections, deletion, event, first_hour, history, invitation, overview, reset,
-    rules, second_step, security_log, session, settings, setup, sign_up, team, tokens,
+    books, company, connections, deletion, event, first_hour, history, invitation, overview,
+    rehearsal, reset, rules, second_step, security_log, session, settings, setup, sign_up,
+    suppressions, team, tokens,
 };
 use crate::app::books::consent::CALLBACK_PATH;
 use crate::domain::user::Ability;
@@ -95,6 +96,20 @@ doors! { TENANT, tenant, Ability;
     post "/deletion", DeleteTenant => deletion::delete;
     post "/settings", ChangeSettings => settings::save;
     post "/settings/morning-mail", Look => settings::morning;
+    post "/settings/hours", ChangeSettings => settings::save_hours;
+    get "/go-live", GoLive => rehearsal::ask_live;
+    post "/go-live", GoLive => rehearsal::go_live;
+    get "/rehearsal", GoLive => rehearsal::ask_back;
+    post "/rehearsal", GoLive => rehearsal::back;
+    get "/own-number", ConfirmNumber => rehearsal::own_number;
+    post "/own-number", ConfirmNumber => rehearsal::send_code;
+    post "/own-number/confirmation", ConfirmNumber => rehearsal::confirm_number;
+    get "/suppressions", Look => suppressions::list;
+    post "/suppressions", Suppress => suppressions::add;
+    get "/suppressions/{suppression}/lifting/new", Suppress => suppressions::ask_lifting;
+    post "/suppressions/{suppression}/lifting", Suppress => suppressions::lift;
+    get "/replies", Look => suppressions::replies;
+    post "/replies/{reply}/seen", Suppress => suppressions::see;
 }
 
 // Below the root.

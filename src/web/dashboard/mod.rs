@@ -17,6 +17,7 @@ pub mod flash;
 mod history;
 mod invitation;
 mod overview;
+mod rehearsal;
 mod reset;
 mod rule_form;
 mod rule_sample;
@@ -28,6 +29,7 @@ mod session;
 mod settings;
 mod setup;
 mod sign_up;
+mod suppressions;
 mod team;
 #[cfg(test)]
 mod tests;

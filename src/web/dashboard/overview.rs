@@ -10,6 +10,7 @@ use super::error::PageError;
 use super::event_view::ended;
 use super::first_hour;
 use super::flash::Told;
+use super::suppressions::reply_row;
 use crate::app::history::Overview;
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::user::Ability;
@@ -79,6 +80,7 @@ fn view(found: &Overview, moment: Moment) -> OverviewView {
         connections: connections(found, moment),
         rejected: found.rejected,
         needs_you: needs(&found.needing_person),
+        replies: found.replies.iter().cloned().map(reply_row).collect(),
         checklist: Vec::new(),
         is_folded: false,
         queue_answers: found.queue_answers,

@@ -118,6 +118,14 @@ impl Seat {
                 why: tenant.suspended_for.clone(),
             });
         }
+        if tenant.is_rehearsal {
+            let to = self
+                .ask(|app| async move { app.rehearsal_number(id).await })
+                .await?;
+            banners.push(Banner::Rehearsal {
+                to: to.map(|number| number.masked()),
+            });
+        }
         if let Some((at, by)) = &tenant.stopped {
             banners.push(Banner::Stopped {
                 by: (!by.is_empty()).then(|| by.clone()),

@@ -8,6 +8,7 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::EventId;
 use crate::domain::user::Ability;
 use crate::web::chrome::Chrome;
+use crate::web::pages::suppressions::ReplyRow;
 use crate::web::ui::bars::Hour;
 use crate::web::ui::confirm::act;
 use crate::web::ui::figure::{counted, figure, grouped};
@@ -41,6 +42,8 @@ pub struct OverviewView {
     pub rejected: u64,
     /// Unknown and held deliveries, the oldest first, at most ten.
     pub needs_you: Vec<NeedLine>,
+    /// What recipients wrote and nobody has read off the list, newest first.
+    pub replies: Vec<ReplyRow>,
     /// The way to the first delivered message; empty once it is behind.
     pub checklist: Vec<SetUpStep>,
     /// Whether this browser folded it away.

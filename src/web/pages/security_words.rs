@@ -165,6 +165,8 @@ fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
         "event.replayed" => format!("Had {subject} decided again"),
         "delivery.replayed" => format!("Sent {} again", short_id(subject)),
         "delivery.resolved" => resolved(subject, detail),
+        "suppression.added" => format!("Suppressed {subject}{}", because(detail)),
+        "suppression.lifted" => format!("Lifted the suppression of {subject}{}", because(detail)),
         "token.created" => format!("Made the API token “{}” as {}", text("name"), role("role")),
         "token.revoked" => format!("Revoked the API token “{}”", text("name")),
         "invitation.sent" => format!("Invited {subject} as {}", role("role")),
@@ -179,6 +181,13 @@ fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
         "member.left" => format!("{subject} left the team"),
         _ => return None,
     })
+}
+
+fn because(detail: &Value) -> String {
+    match detail["reason"].as_str() {
+        Some(reason) if !reason.is_empty() => format!(": {reason}"),
+        _ => String::new(),
+    }
 }
 
 fn with_browser(detail: &Value) -> String {

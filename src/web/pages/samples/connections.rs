@@ -55,6 +55,7 @@ fn connections_empty() -> ConnectionsPage {
             health: Health::Missing,
             checked: None,
             callbacks: false,
+            inbound: None,
         },
         books: BooksCard {
             connection: None,
@@ -94,6 +95,9 @@ fn connections_many() -> ConnectionsPage {
             ("account_sid", "AC0123456789abcdef0123456789abcdef"),
             ("sender", "+447700900123"),
         ]),
+        inbound: Some(
+            "https://ml.northwind.example/hooks/twilio/8c1f6e0d2b4a49d7a3c5/inbound".into(),
+        ),
         health: Health::Working,
         checked: Some(CheckResult {
             at: ago(0),

@@ -6,8 +6,10 @@ mod connections;
 mod event;
 mod history;
 mod overview;
+mod rehearsal;
 mod rules;
 mod security;
+mod suppressions;
 
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -38,6 +40,8 @@ pub fn all() -> Vec<Sample> {
     rules::add(&mut samples);
     connections::add(&mut samples);
     security::add(&mut samples);
+    rehearsal::add(&mut samples);
+    suppressions::add(&mut samples);
     for (name, status) in [
         ("error-403", 403),
         ("error-404", 404),

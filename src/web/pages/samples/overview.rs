@@ -3,6 +3,7 @@
 use chrono::{TimeDelta, Timelike};
 use uuid::Uuid;
 
+use super::suppressions::replies;
 use super::{HOSTILE, Sample, ago, chrome, form, hostile_chrome, now, push};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::EventId;
@@ -56,6 +57,7 @@ fn quiet() -> OverviewView {
         connections: Vec::new(),
         rejected: 0,
         needs_you: Vec::new(),
+        replies: Vec::new(),
         checklist: Vec::new(),
         is_folded: false,
         queue_answers: true,
@@ -186,6 +188,7 @@ fn overview_many() -> OverviewPage {
             1_600,
         ),
     ];
+    view.replies = replies();
     let mut chrome = chrome(Section::Overview);
     chrome.needs_you = 2;
     chrome.banners = vec![Banner::Sandbox];
@@ -231,6 +234,10 @@ fn overview_hostile() -> OverviewPage {
             *text = HOSTILE.into();
         }
     }
+    for reply in &mut page.view.replies {
+        reply.who = HOSTILE.into();
+        reply.body = HOSTILE.into();
+    }
     page.chrome = Chrome {
         needs_you: 40,
         ..hostile_chrome(Section::Overview)
@@ -248,6 +255,8 @@ fn settings(chrome: Chrome, company: &str) -> SettingsPage {
             ("zone", "Europe/Berlin"),
             ("currency", "EUR"),
         ]),
+        hours: form(&[("from", "08:00"), ("to", "20:00")]),
+        is_rehearsal: false,
         countries: countries(),
         zones: zones(),
         currencies: currencies(),
