@@ -30,6 +30,7 @@
     const live = document.querySelector("[data-live]");
     if (!live) return;
     for (const sign of document.querySelectorAll("[data-live-sign]")) sign.hidden = false;
+    for (const other of document.querySelectorAll("[data-live-else]")) other.hidden = true;
     let busy = false;
     let stopped = false;
     const refresh = async () => {
@@ -37,7 +38,7 @@
       if (busy || stopped || document.hidden || reading) return;
       busy = true;
       try {
-        const answer = await fetch(location.href, { credentials: "same-origin", redirect: "error" });
+        const answer = await fetch(live.dataset.liveFrom ?? location.href, { credentials: "same-origin", redirect: "error" });
         if (answer.status === 401 || answer.status === 403 || answer.status === 404) stopped = true;
         if (!answer.ok) return;
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -48,13 +49,17 @@
         const opened = [...live.querySelectorAll("details")].map((d) => d.open);
         fresh.querySelectorAll("details").forEach((d, at) => { d.open = opened[at] ?? d.open; });
         if (fresh.innerHTML !== live.innerHTML) live.replaceChildren(...fresh.childNodes);
+        // A list that changes is told in one sentence, not read out again.
+        const said = document.getElementById(`${live.id}-said`);
+        const news = fresh.dataset.liveSaid;
+        if (said && news && said.textContent !== news) said.textContent = news;
       } catch {
         // The next round tries again.
       } finally {
         busy = false;
       }
     };
-    setInterval(refresh, LIVE_EVERY_MS);
+    setInterval(refresh, Number(live.dataset.liveEvery) || LIVE_EVERY_MS);
   };
 
   // GSM 03.38: one septet, or two for the extension table; anything else makes it UCS-2.

@@ -41,6 +41,7 @@ ALTER TABLE audit_entries ADD COLUMN address text NOT NULL DEFAULT '';
 ALTER TABLE deliveries ADD COLUMN is_rehearsal boolean NOT NULL DEFAULT FALSE;
 ALTER TABLE deliveries ADD COLUMN rehearsal_to text NOT NULL DEFAULT '';
 ALTER TABLE deliveries ADD COLUMN is_to_contact boolean NOT NULL DEFAULT FALSE;
+CREATE INDEX events_test ON events (tenant_id, id) WHERE source = 'test';
 
 CREATE TABLE suppressions_by_source (
     id {id} NOT NULL UNIQUE,
@@ -48,13 +49,15 @@ CREATE TABLE suppressions_by_source (
     channel text NOT NULL,
     address text NOT NULL,
     source text NOT NULL,
+    name text NOT NULL,
     reason text NOT NULL,
     created_by text NOT NULL,
     created_at bigint NOT NULL,
     PRIMARY KEY (tenant_id, channel, address, source)
 );
 INSERT INTO suppressions_by_source
-    SELECT {any_id}, tenant_id, channel, address, source, reason, '', created_at FROM suppressions;
+    SELECT {any_id}, tenant_id, channel, address, source, '', reason, '', created_at
+    FROM suppressions;
 DROP TABLE suppressions;
 ALTER TABLE suppressions_by_source RENAME TO suppressions;
 CREATE INDEX suppressions_tenant ON suppressions (tenant_id, id);
@@ -128,13 +131,14 @@ CREATE TABLE replies (
     id {id} NOT NULL,
     tenant_id {id} NOT NULL,
     address text NOT NULL,
+    name text NOT NULL,
     sender text NOT NULL,
     wish text NOT NULL,
     body text NOT NULL,
     is_proven boolean NOT NULL,
     received_at bigint NOT NULL,
     seen_at bigint,
-    PRIMARY KEY (account, sid)
+    PRIMARY KEY (tenant_id, account, sid)
 );
 CREATE INDEX replies_tenant ON replies (tenant_id, id);
 CREATE INDEX replies_unseen ON replies (tenant_id, id) WHERE seen_at IS NULL
@@ -149,6 +153,7 @@ DROP TABLE throttles;
 DROP TABLE recovery_codes;
 DROP TABLE second_factors;
 DROP TABLE user_tokens;
+DROP INDEX events_test;
 CREATE TABLE suppressions_by_address (
     tenant_id {id} NOT NULL,
     channel text NOT NULL,

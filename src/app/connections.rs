@@ -269,6 +269,17 @@ impl App {
         Ok(secret)
     }
 
+    /// Where Twilio is to post what recipients write, once it is connected.
+    pub async fn inbound_url(&self, tenant: TenantId) -> Result<Option<String>, AppError> {
+        let store = self.tenant(tenant);
+        let Some(connection) = store.connection(Provider::Twilio).await? else {
+            return Ok(None);
+        };
+        let token = store.hook_token(connection.id).await?;
+        let path = token.map(|token| format!("/hooks/twilio/{token}/inbound"));
+        Ok(path.map(|path| self.public_url().join(&path)))
+    }
+
     /// The whole web address of a hook.
     pub fn hook_url(&self, token: &str) -> String {
         self.public_url().join(&format!("/hooks/zoho/{token}"))

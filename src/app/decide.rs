@@ -10,7 +10,7 @@ use super::{App, AppError};
 use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::delivery::{Channel, DeliveryState, NewDelivery, rehearsal_mark};
 use crate::domain::document::{DocumentKind, Person, Reading};
-use crate::domain::event::{Event, EventType};
+use crate::domain::event::{Event, EventSource, EventType};
 use crate::domain::ids::{DecisionId, DeliveryId, EventId, OrderId, RuleId};
 use crate::domain::phone::{CountryCode, E164, country_from_text, to_e164};
 use crate::domain::rule::{Facts, Recipient, Rule, evaluate};
@@ -163,7 +163,8 @@ impl App {
             channel: Channel::Sms,
             address,
             recipient: reached.name,
-            is_to_contact: matches!(rule.definition.recipient, Recipient::Contact),
+            is_to_contact: matches!(rule.definition.recipient, Recipient::Contact)
+                && matter.event.source != EventSource::Test,
             is_rehearsal: false,
             rehearsal_to: String::new(),
             sender,
@@ -284,6 +285,9 @@ fn already_told<'d>(new: &NewDelivery, told: &'d [NewDelivery]) -> Option<&'d st
 }
 
 fn reach<'a>(recipient: &Recipient, matter: &Matter<'a>) -> Reached<'a> {
+    if matter.event.source == EventSource::Test {
+        return reach_tester(matter);
+    }
     let people = matter.reading.persons.iter().chain(matter.remembered);
     match recipient {
         Recipient::Fixed(number) => Reached {
@@ -293,6 +297,18 @@ fn reach<'a>(recipient: &Recipient, matter: &Matter<'a>) -> Reached<'a> {
         },
         Recipient::Contact => reach_contact(&people, matter),
     }
+}
+
+/// Whomever the rule names, a test reaches nobody but the one who sent it: the only person of its
+/// document.
+fn reach_tester<'a>(matter: &Matter<'a>) -> Reached<'a> {
+    let reached = reach_contact(&matter.reading.persons.iter(), matter);
+    let address = reached.address.map_err(|_| {
+        "This is a test, and tests go only to the confirmed number of whoever sends them. Confirm \
+         your own number, then send another"
+            .to_owned()
+    });
+    Reached { address, ..reached }
 }
 
 /// The first person whose mobile, then phone, becomes a number.

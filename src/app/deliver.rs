@@ -206,11 +206,9 @@ impl App {
         tenant: &Tenant,
         d: &Delivery,
     ) -> Result<Option<Next>, AppError> {
-        let Some(hours) = tenant.hours.filter(|_| d.is_to_contact && !d.is_rehearsal) else {
-            return Ok(None);
-        };
         let now = self.now();
-        let Some(opening) = hours.next_opening(now, tenant.zone) else {
+        let is_limited = d.is_to_contact && !d.is_rehearsal;
+        let Some(opening) = tenant.opening_for(is_limited, now) else {
             return Ok(None);
         };
         let sentence = hours::waits_until(opening, tenant.zone);

@@ -2,12 +2,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::first_hour::{Begun, FirstHour};
 use super::{App, AppError};
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::event::{Body, Event};
 use crate::domain::ids::{EventId, TenantId};
 use crate::domain::page::{Cursor, Page};
+use crate::domain::reply::Reply;
 use crate::store::{EventSearch, Member, RejectedRequest, Story, Tally, User};
 
 /// Where a count that nobody reads to the end stops.
@@ -45,12 +47,16 @@ pub struct Overview {
     pub waiting: u64,
     /// Newest first, at most two hundred.
     pub needing_person: Vec<Delivery>,
+    /// What recipients wrote and nobody has read off the list, newest first.
+    pub replies: Vec<Reply>,
     /// Requests refused in the last 24 hours.
     pub rejected: u64,
     pub twilio: Option<Connection>,
     /// Whether Twilio ever took a message.
     pub has_sent: bool,
     pub has_rules: bool,
+    /// How far the first hour has come; none once it is over.
+    pub first_hour: Option<FirstHour>,
     /// Whether what hands out work to the workers answers.
     pub queue_answers: bool,
 }
@@ -104,14 +110,24 @@ impl App {
     pub async fn overview(&self, tenant: TenantId) -> Result<Overview, AppError> {
         let (store, now) = (self.tenant(tenant), self.now());
         let waits = [DeliveryState::Queued, DeliveryState::Held];
+        let tally = store.tally(now - TimeDelta::days(14)).await?;
+        let twilio = store.connection(Provider::Twilio).await?;
+        let has_rules = !store.rules().await?.is_empty();
+        let begun = Begun {
+            is_connected: twilio.is_some(),
+            is_heard: tally.last_event_at.is_some(),
+            has_rules,
+        };
         Ok(Overview {
-            tally: store.tally(now - TimeDelta::days(14)).await?,
+            first_hour: self.first_hour(tenant, begun).await?,
+            tally,
             waiting: store.count_deliveries(&waits, 100_000).await?,
             needing_person: store.needing_person(200).await?,
+            replies: store.unseen_replies(super::replies::SHOWN).await?,
             rejected: store.count_rejected(now - TimeDelta::days(1)).await?,
-            twilio: store.connection(Provider::Twilio).await?,
+            twilio,
             has_sent: store.count_deliveries(&TAKEN, 1).await? > 0,
-            has_rules: !store.rules().await?.is_empty(),
+            has_rules,
             queue_answers: self.queue_answers().await,
         })
     }
@@ -134,7 +150,9 @@ impl App {
         let ids: Vec<EventId> = events.rows.iter().map(|e| e.id).collect();
         Ok(History {
             deliveries: store.deliveries_of_events(&ids).await?,
-            has_events: !events.rows.is_empty() || store.last_event_at().await?.is_some(),
+            has_events: !events.rows.is_empty()
+                || store.last_event_at().await?.is_some()
+                || store.has_test_event().await?,
             rejected: store
                 .count_rejected(self.now() - TimeDelta::days(1))
                 .await?,
@@ -175,6 +193,6 @@ impl App {
     /// Why a delivery's address must not be written to, if so.
     pub async fn suppressed(&self, of: &Delivery) -> Result<Option<String>, AppError> {
         let store = self.tenant(of.tenant);
-        Ok(store.suppression(of.channel, &of.address).await?)
+        Ok(store.suppression_of(of).await?)
     }
 }

@@ -20,6 +20,9 @@ use crate::store::{HookTarget, RejectedRequest};
 use crate::zoho::secret::WebhookSecret;
 use crate::zoho::webhook::{self, Rejection, SignedRequest};
 
+/// The content type of Zoho's default payload.
+pub(super) const JSON: &str = "application/json";
+
 /// A hook and the secrets that its requests are checked against.
 #[derive(Debug)]
 pub struct Hook {
@@ -50,6 +53,14 @@ pub enum Received {
     Rejected(Rejection),
 }
 
+impl Hook {
+    /// The signature that Zoho Books would put on a JSON body; none without a secret.
+    pub(super) fn signature(&self, body: &[u8]) -> Option<String> {
+        let secret = self.secrets.first()?;
+        Some(webhook::sign(secret, "", Some(JSON), body))
+    }
+}
+
 impl App {
     /// The hook behind a token; what is known may be five seconds old, what is unknown one.
     pub async fn hook(&self, token: &str) -> Result<Option<Arc<Hook>>, AppError> {
@@ -77,6 +88,16 @@ impl App {
 
     /// Checks a request's signature and keeps it; answers once it is on disk.
     pub async fn receive(&self, hook: &Hook, request: HookRequest) -> Result<Received, AppError> {
+        self.receive_from(EventSource::Webhook, hook, request).await
+    }
+
+    /// The same, whoever posts it: nothing but the event's source is different.
+    pub(super) async fn receive_from(
+        &self,
+        source: EventSource,
+        hook: &Hook,
+        request: HookRequest,
+    ) -> Result<Received, AppError> {
         let signed = SignedRequest {
             signature: request.signature.as_deref(),
             query: &request.query,
@@ -105,7 +126,7 @@ impl App {
         }
         let now = self.now();
         let tenant = hook.target.tenant;
-        let event = new_event(&hook.target, request, now);
+        let event = new_event(source, &hook.target, request, now);
         let kept = self.store().ingest(event).await?;
         if !kept.is_duplicate {
             self.wake(vec![job::route_event(tenant, kept.event, now)])
@@ -170,7 +191,12 @@ impl App {
     }
 }
 
-fn new_event(target: &HookTarget, request: HookRequest, now: DateTime<Utc>) -> NewEvent {
+fn new_event(
+    source: EventSource,
+    target: &HookTarget,
+    request: HookRequest,
+    now: DateTime<Utc>,
+) -> NewEvent {
     let digest = digest(target, &request, None);
     let day_digest = request.path_type.filter(|t| t.is_reminder()).map(|_| {
         let day = now.with_timezone(&target.zone).date_naive().to_string();
@@ -180,7 +206,7 @@ fn new_event(target: &HookTarget, request: HookRequest, now: DateTime<Utc>) -> N
         id: EventId::new(now),
         tenant: target.tenant,
         connection: target.connection,
-        source: EventSource::Webhook,
+        source,
         path_type: request.path_type,
         label: request.label,
         body: Body {

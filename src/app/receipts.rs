@@ -16,17 +16,23 @@ use crate::twilio::callback::{self, StatusCallback};
 use crate::twilio::codes;
 use crate::twilio::signature::{self, Signed};
 
-/// A status callback as it came.
+/// A request of Twilio's as it came.
 #[derive(Debug, Clone)]
-pub struct StatusRequest {
+pub struct SignedRequest {
     /// Path and query exactly as received.
     pub path_and_query: String,
     pub body: bytes::Bytes,
     pub signature: Option<String>,
+    pub client: IpAddr,
+}
+
+/// A status callback as it came.
+#[derive(Debug, Clone)]
+pub struct StatusRequest {
+    pub signed: SignedRequest,
     /// Our ids in the query.
     pub delivery: Option<DeliveryId>,
     pub attempt_no: Option<i64>,
-    pub client: IpAddr,
 }
 
 /// What became of a status callback.
@@ -63,24 +69,12 @@ impl App {
         };
         let tokens = self.callback_tokens(&target).await?;
         let is_verified = !tokens.is_empty();
-        if is_verified && !self.is_signed(&request, &tokens) {
-            let reason = "The status report is not signed with this account's Auth Token. If the \
-                          token was rotated, enter the new one under Connections";
-            let compared = serde_json::json!({
-                "body_bytes": request.body.len(),
-                "signature_present": request.signature.is_some(),
-            });
-            let refused = Refused {
-                path: "twilio/status".to_owned(),
-                client: request.client,
-                reason: reason.to_owned(),
-                compared,
-                is_forged: true,
-            };
-            self.note_refused(target, refused).await;
+        if is_verified && !self.is_signed(&request.signed, &tokens) {
+            self.reject_forged(target, &request.signed, "The status report")
+                .await;
             return Ok(StatusAnswer::Forged);
         }
-        let Ok(report) = callback::parse(&request.body) else {
+        let Ok(report) = callback::parse(&request.signed.body) else {
             return Ok(StatusAnswer::Unreadable);
         };
         let receipt = self.receipt(&store, &connection.account, &request, &report, is_verified);
@@ -91,7 +85,35 @@ impl App {
         Ok(StatusAnswer::Kept)
     }
 
-    async fn callback_tokens(&self, target: &HookTarget) -> Result<Vec<SecretString>, AppError> {
+    /// Leaves a line under *rejected requests*.
+    pub(super) async fn reject_forged(
+        &self,
+        target: HookTarget,
+        request: &SignedRequest,
+        what: &str,
+    ) {
+        let reason = format!(
+            "{what} is not signed with this account's Auth Token. If the token was rotated, enter \
+             the new one under Connections"
+        );
+        let compared = serde_json::json!({
+            "body_bytes": request.body.len(),
+            "signature_present": request.signature.is_some(),
+        });
+        let refused = Refused {
+            path: "twilio".to_owned(),
+            client: request.client,
+            reason,
+            compared,
+            is_forged: true,
+        };
+        self.note_refused(target, refused).await;
+    }
+
+    pub(super) async fn callback_tokens(
+        &self,
+        target: &HookTarget,
+    ) -> Result<Vec<SecretString>, AppError> {
         let secrets = self.secrets(target.tenant, target.connection).await?;
         Ok(secrets
             .into_iter()
@@ -100,7 +122,7 @@ impl App {
             .collect())
     }
 
-    fn is_signed(&self, request: &StatusRequest, tokens: &[SecretString]) -> bool {
+    pub(super) fn is_signed(&self, request: &SignedRequest, tokens: &[SecretString]) -> bool {
         let url = signature::full_url(&self.public_url().origin(), &request.path_and_query);
         let signed = Signed::Form(&request.body);
         signature::verify(&url, signed, request.signature.as_deref(), tokens).is_ok()

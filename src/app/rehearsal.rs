@@ -6,6 +6,7 @@ use super::{App, AppError};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::{Delivery, DeliveryState, Hold};
 use crate::domain::ids::TenantId;
+use crate::domain::phone::E164;
 
 /// How many rehearsals the page about going live shows.
 const SHOWN: u64 = 200;
@@ -36,6 +37,11 @@ impl App {
             is_cut,
             waiting: held.into_iter().filter(waits).collect(),
         })
+    }
+
+    /// Where rehearsals go, once an owner has confirmed a number.
+    pub async fn rehearsal_number(&self, tenant: TenantId) -> Result<Option<E164>, AppError> {
+        Ok(self.tenant(tenant).rehearsal_number().await?)
     }
 
     /// Ends the rehearsal: from now on contacts are written to. What was made in rehearsal stays so.

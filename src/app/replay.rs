@@ -26,6 +26,8 @@ pub struct Replayed {
     pub deliveries: Vec<DeliveryId>,
     /// The event is still being decided; the deliveries follow.
     pub is_pending: bool,
+    /// Contacts are not written to at this time of day: it waits for the next opening.
+    pub waits: bool,
 }
 
 impl App {
@@ -74,6 +76,7 @@ impl App {
             event,
             deliveries,
             is_pending,
+            waits: false,
         })
     }
 
@@ -108,11 +111,14 @@ impl App {
         if deliveries.contains(&new) {
             self.wake_deliveries(tenant, &[new]).await;
         }
+        let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+        let opening = row.opening_for(old.is_to_contact, self.now());
         Ok(Replayed {
             order: order.id,
             event: id.event,
             deliveries,
             is_pending: false,
+            waits: opening.is_some() && !row.is_rehearsal,
         })
     }
 

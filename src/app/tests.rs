@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::accounts::TenantInput;
 use super::connections::TwilioInput;
-use super::receipts::{StatusAnswer, StatusRequest};
+use super::receipts::{SignedRequest, StatusAnswer, StatusRequest};
 use super::resolve::Resolution;
 use super::rules::RuleSwitches;
 use super::*;
@@ -384,12 +384,14 @@ impl Scene {
         let url = signature::full_url(&self.app.public_url().origin(), &path);
         let signed = Signed::Form(body.as_bytes());
         let request = StatusRequest {
-            signature: Some(signature::sign(&url, signed, &SecretString::from(token))),
-            path_and_query: path,
-            body: body.clone().into(),
+            signed: SignedRequest {
+                signature: Some(signature::sign(&url, signed, &SecretString::from(token))),
+                path_and_query: path,
+                body: body.clone().into(),
+                client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            },
             delivery: Some(d.id),
             attempt_no: Some(1),
-            client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
         self.app.receive_status(&hook, request).await.unwrap()
     }

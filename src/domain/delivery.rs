@@ -537,7 +537,12 @@ const LONGEST_NAME: usize = 40;
 
 /// What stands before the text of a rehearsal: `[would go to Bowman & Co, +447700900123] `.
 pub fn rehearsal_mark(recipient: &str, address: &str) -> String {
-    let is_plain = |c: &char| !c.is_control() && !matches!(c, '[' | ']');
+    let is_plain = |c: &char| {
+        // Nor marks of direction, which would turn the rest of the line around.
+        !c.is_control()
+            && !matches!(c, '[' | ']' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}')
+    };
     let name: String = recipient
         .chars()
         .filter(is_plain)

@@ -40,6 +40,15 @@ impl Hours {
         self.to
     }
 
+    /// As read: `08:00 to 20:00`.
+    pub fn words(self) -> String {
+        format!(
+            "{} to {}",
+            self.from.format("%H:%M"),
+            self.to.format("%H:%M")
+        )
+    }
+
     /// Whether contacts may be written to at this time of day.
     pub fn contains(self, time: NaiveTime) -> bool {
         if self.from < self.to {

@@ -15,6 +15,7 @@ pub mod money;
 pub mod order;
 pub mod page;
 pub mod phone;
+pub mod reply;
 pub mod rule;
 pub mod suppression;
 pub mod tenant;

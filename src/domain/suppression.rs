@@ -64,6 +64,8 @@ pub struct Suppression {
     /// Normalised.
     pub address: String,
     pub source: Source,
+    /// Whose address it is, as the last message to it had it; empty when unknown.
+    pub name: String,
     /// In words.
     pub reason: String,
     /// Who added it by hand; empty otherwise.

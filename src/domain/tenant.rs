@@ -36,6 +36,14 @@ pub struct Tenant {
     pub created_at: DateTime<Utc>,
 }
 
+impl Tenant {
+    /// When a live message may go: `None` is now. Only contacts have hours.
+    pub fn opening_for(&self, is_to_contact: bool, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let hours = self.hours.filter(|_| is_to_contact)?;
+        hours.next_opening(now, self.zone)
+    }
+}
+
 /// A web-safe short name made from a company's name: `Bowman & Co` gives `bowman-co`.
 pub fn slug_from_name(name: &str) -> String {
     let mut slug = String::new();

@@ -65,6 +65,8 @@ pub enum Ability {
     ChangeSettings,
     /// End the rehearsal, so that contacts are written to; or begin it again.
     GoLive,
+    /// Confirm one's own number, where rehearsals go.
+    ConfirmNumber,
     /// Make and revoke API tokens.
     ManageTokens,
     /// Read who signed in and who changed what.
@@ -77,7 +79,7 @@ pub enum Ability {
 
 impl Ability {
     /// Every ability, in the order of the docs' table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Look,
         Self::EditRules,
         Self::Replay,
@@ -86,6 +88,7 @@ impl Ability {
         Self::Connect,
         Self::ChangeSettings,
         Self::GoLive,
+        Self::ConfirmNumber,
         Self::ManageTokens,
         Self::ReadSecurityLog,
         Self::ManageTeam,
@@ -103,6 +106,7 @@ impl Ability {
             Self::Connect => "Connect Zoho Books and Twilio, make new secrets",
             Self::ChangeSettings => "Change the company's settings and hours",
             Self::GoLive => "Go live, or back to rehearsal",
+            Self::ConfirmNumber => "Confirm the number that rehearsals go to",
             Self::ManageTokens => "Make and revoke API tokens",
             Self::ReadSecurityLog => "Read the security log",
             Self::ManageTeam => "Invite, change roles, remove members",
@@ -120,7 +124,7 @@ impl Ability {
             | Self::GoLive
             | Self::ManageTokens
             | Self::ReadSecurityLog => Role::Admin,
-            Self::ManageTeam | Self::DeleteTenant => Role::Owner,
+            Self::ConfirmNumber | Self::ManageTeam | Self::DeleteTenant => Role::Owner,
         }
     }
 }

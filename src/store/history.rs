@@ -176,11 +176,19 @@ impl TenantStore {
             .await
     }
 
-    /// When Zoho Books was last heard from.
+    /// When Zoho Books was last heard from; our own test events are none of its.
     pub async fn last_event_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let last = "SELECT received_at FROM events WHERE tenant_id = $1 ORDER BY id DESC LIMIT 1";
+        let last = "SELECT received_at FROM events WHERE tenant_id = $1 AND source <> 'test' \
+                    ORDER BY id DESC LIMIT 1";
         let row = sql::one(self.db(), last, values![self.id.uuid()]).await?;
         row.map(|r| r.time("received_at")).transpose()
+    }
+
+    /// Whether a test event was ever sent.
+    pub async fn has_test_event(&self) -> Result<bool, StoreError> {
+        let any = "SELECT id FROM events WHERE tenant_id = $1 AND source = 'test' LIMIT 1";
+        let row = sql::one(self.db(), any, values![self.id.uuid()]).await?;
+        Ok(row.is_some())
     }
 
     async fn number(&self, query: &str, bound: Vec<Value>) -> Result<u64, StoreError> {
@@ -345,6 +353,20 @@ impl Keyset {
             self.wheres
                 .push(format!("{column} = ${}", self.bound.len()));
         }
+    }
+
+    /// A text in an expression, whatever its case.
+    pub(super) fn contains(&mut self, expression: &str, text: &str) {
+        let plain = text
+            .to_lowercase()
+            .replace('\\', "\\\\")
+            .replace('%', "\\%")
+            .replace('_', "\\_");
+        self.bound.push(format!("%{plain}%").into());
+        self.wheres.push(format!(
+            "LOWER({expression}) LIKE ${} ESCAPE '\\'",
+            self.bound.len()
+        ));
     }
 
     pub(super) async fn page<T>(

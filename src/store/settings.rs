@@ -7,6 +7,7 @@ use super::sql::{self, micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
+use crate::domain::ids::EventId;
 use crate::domain::phone::E164;
 use crate::domain::tenant::Tenant;
 
@@ -58,6 +59,27 @@ impl TenantStore {
                     };
                     audit(tx, id, line, now).await
                 })
+            })
+            .await
+    }
+
+    /// Notes who sent a test event.
+    pub async fn note_test_event(
+        &self,
+        event: EventId,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let id = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let line = AuditLine {
+                    actor: actor.clone(),
+                    action: "test_event.sent",
+                    subject: event.to_string(),
+                    detail: "{}".to_owned(),
+                };
+                Box::pin(async move { audit(tx, id, line, now).await })
             })
             .await
     }

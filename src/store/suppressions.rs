@@ -1,14 +1,21 @@
 //! Suppressions: what the claim reads, and what people and recipients change.
+//!
+//! Whatever changes them runs alone, so that no claim that began before writes to somebody who has
+//! just been told that nothing comes any more.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::sql::{self, micros, values};
-use super::writer::Tx;
+use super::audit::{AuditLine, audit};
+use super::history::Keyset;
+use super::sql::{self, Row, micros, values};
+use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
+use crate::domain::actor::Actor;
 use crate::domain::delivery::{Channel, Delivery};
 use crate::domain::ids::SuppressionId;
-use crate::domain::suppression::Source;
+use crate::domain::page::{Cursor, Page};
+use crate::domain::suppression::{Source, Suppression};
 
 impl TenantStore {
     /// Why an address must not be written to, if so; the oldest reason.
@@ -37,6 +44,143 @@ impl TenantStore {
     }
 }
 
+/// Which suppressions a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct SuppressionFilter {
+    /// Part of a number, of a name or of a reason.
+    pub text: String,
+    pub source: Option<Source>,
+}
+
+/// How adding one by hand ended.
+#[derive(Debug, Clone)]
+pub enum Added {
+    New(Suppression),
+    /// Somebody did so before.
+    Already(Suppression),
+}
+
+impl TenantStore {
+    /// Suppressions, newest first.
+    pub async fn suppressions(
+        &self,
+        filter: &SuppressionFilter,
+        cursor: Cursor,
+        limit: u64,
+    ) -> Result<Page<Suppression>, StoreError> {
+        let mut list = Keyset::new("suppressions", self.id);
+        list.equals("source", filter.source.map(|s| s.as_str().to_owned()));
+        let text = filter.text.trim();
+        let is_number = |c: char| c.is_ascii_digit() || " +-()./".contains(c);
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        if !digits.is_empty() && text.chars().all(is_number) {
+            list.contains("address", &digits);
+        } else if !text.is_empty() {
+            list.contains("(name || ' ' || reason || ' ' || address)", text);
+        }
+        list.page(self, cursor, limit, read, |s| s.id.uuid()).await
+    }
+
+    /// One suppression.
+    pub async fn suppression_by_id(
+        &self,
+        id: SuppressionId,
+    ) -> Result<Option<Suppression>, StoreError> {
+        let query = "SELECT * FROM suppressions WHERE tenant_id = $1 AND id = $2";
+        let row = sql::one(self.db(), query, values![self.id.uuid(), id.uuid()]).await?;
+        row.map(|r| read(&r)).transpose()
+    }
+
+    /// Suppresses an address because somebody says so.
+    pub async fn add_suppression(
+        &self,
+        channel: Channel,
+        address: String,
+        reason: String,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<Added, StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let (address, reason, actor) = (address.clone(), reason.clone(), actor.clone());
+                Box::pin(async move {
+                    let why = (Source::Hand, reason.as_str());
+                    let is_new = suppress(tx, tenant, channel, &address, why, now).await?;
+                    let key = || values![tenant, channel.as_str(), address.clone()];
+                    if is_new {
+                        let by = "UPDATE suppressions SET created_by = $4 WHERE tenant_id = $1 \
+                                  AND channel = $2 AND address = $3 AND source = 'hand'";
+                        let mut bound = key();
+                        bound.push(actor.name.clone().into());
+                        sql::exec(tx, by, bound).await?;
+                        let line = AuditLine {
+                            actor,
+                            action: "suppression.added",
+                            subject: address.clone(),
+                            detail: serde_json::json!({
+                                "channel": channel.as_str(), "reason": reason,
+                            })
+                            .to_string(),
+                        };
+                        audit(tx, tenant, line, now).await?;
+                    }
+                    let query = "SELECT * FROM suppressions WHERE tenant_id = $1 \
+                                 AND channel = $2 AND address = $3 AND source = 'hand'";
+                    let row = sql::one(tx, query, key()).await?;
+                    let row = row.ok_or(StoreError::Closed)?;
+                    let found = read(&row)?;
+                    Ok(if is_new {
+                        Added::New(found)
+                    } else {
+                        Added::Already(found)
+                    })
+                })
+            })
+            .await
+    }
+
+    /// Lifts one reason why an address must not be written to; `false` when it is gone already.
+    pub async fn lift_suppression(
+        &self,
+        id: SuppressionId,
+        reason: String,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let (reason, actor) = (reason.clone(), actor.clone());
+                Box::pin(async move {
+                    let lift = "DELETE FROM suppressions WHERE tenant_id = $1 AND id = $2 \
+                                RETURNING *";
+                    let gone = sql::one(tx, lift, values![tenant, id.uuid()]).await?;
+                    let Some(gone) = gone else { return Ok(false) };
+                    let gone = read(&gone)?;
+                    let line = AuditLine {
+                        actor,
+                        action: "suppression.lifted",
+                        subject: gone.address,
+                        detail: serde_json::json!({
+                            "channel": gone.channel.as_str(), "source": gone.source.as_str(),
+                            "was": gone.reason, "reason": reason,
+                        })
+                        .to_string(),
+                    };
+                    audit(tx, tenant, line, now).await?;
+                    Ok(true)
+                })
+            })
+            .await
+    }
+}
+
+/// Whose address `$2` of tenant `$1` is: the name of the last message to it, among the newest.
+pub(super) const NAME_OF: &str = "COALESCE((SELECT d.recipient FROM \
+    (SELECT address, recipient FROM deliveries WHERE tenant_id = $1 ORDER BY id DESC LIMIT 2000) d \
+    WHERE d.address = $2 AND d.recipient <> '' LIMIT 1), '')";
+
 /// Keeps an address from being written to again; `false` when this source did so before.
 pub(super) async fn suppress(
     tx: &Tx,
@@ -46,17 +190,33 @@ pub(super) async fn suppress(
     why: (Source, &str),
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let insert = "INSERT INTO suppressions (id, tenant_id, channel, address, source, reason, \
-                  created_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, '', $7) \
-                  ON CONFLICT DO NOTHING";
+    let insert = format!(
+        "INSERT INTO suppressions (id, tenant_id, channel, address, source, name, reason, \
+         created_by, created_at) VALUES ($3, $1, $4, $2, $5, {NAME_OF}, $6, '', $7) \
+         ON CONFLICT DO NOTHING"
+    );
     let bound = values![
-        SuppressionId::new(now).uuid(),
         tenant,
-        channel.as_str(),
         address,
+        SuppressionId::new(now).uuid(),
+        channel.as_str(),
         why.0.as_str(),
         why.1,
         micros(now)
     ];
-    Ok(sql::exec(tx, insert, bound).await? == 1)
+    Ok(sql::exec(tx, &insert, bound).await? == 1)
+}
+
+fn read(row: &Row) -> Result<Suppression, StoreError> {
+    let id: Uuid = row.get("id")?;
+    Ok(Suppression {
+        id: SuppressionId::from_uuid(id),
+        channel: row.word("suppressions", "channel", id, Channel::parse)?,
+        address: row.get("address")?,
+        source: row.word("suppressions", "source", id, Source::parse)?,
+        name: row.get("name")?,
+        reason: row.get("reason")?,
+        created_by: row.get("created_by")?,
+        created_at: row.time("created_at")?,
+    })
 }

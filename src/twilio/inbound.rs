@@ -6,6 +6,7 @@
 use super::callback::{CallbackError, Fields};
 use super::kept::cut;
 use super::{AccountSid, MessageSid, MessagingServiceSid};
+use crate::domain::reply::Wish;
 
 /// Longest text that is kept, in bytes: 1,600 characters of up to four bytes.
 const LONGEST_TEXT: usize = 6_400;
@@ -23,15 +24,7 @@ const STOP_WORDS: [&str; 8] = [
 ];
 /// `YES` counts on some senders only, so it is not believed here.
 const START_WORDS: [&str; 2] = ["START", "UNSTOP"];
-
-/// What a recipient asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
-    /// No more messages from this sender, or from any sender of its Messaging Service.
-    Stop,
-    /// Messages again.
-    Start,
-}
+const HELP_WORDS: [&str; 2] = ["HELP", "INFO"];
 
 /// A message from a recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +36,7 @@ pub struct Inbound {
     pub to: Option<String>,
     /// The text, cut, with its line ends.
     pub body: String,
-    pub wish: Option<Wish>,
+    pub wish: Wish,
     pub account_sid: Option<AccountSid>,
     pub messaging_service_sid: Option<MessagingServiceSid>,
 }
@@ -62,9 +55,9 @@ pub fn parse(body: &[u8]) -> Result<Inbound, CallbackError> {
         body: text.replace(|letter: char| letter.is_control() && letter != '\n', ""),
         // Only Advanced Opt-Out tells the type; without it the word must do.
         wish: match fields.value("OptOutType") {
-            Some("STOP") => Some(Wish::Stop),
-            Some("START") => Some(Wish::Start),
-            Some("HELP") => None,
+            Some("STOP") => Wish::Stop,
+            Some("START") => Wish::Start,
+            Some("HELP") => Wish::Help,
             _ => wish(text),
         },
         account_sid: fields.account_sid(),
@@ -72,18 +65,21 @@ pub fn parse(body: &[u8]) -> Result<Inbound, CallbackError> {
     })
 }
 
-fn wish(text: &str) -> Option<Wish> {
+/// What a text asks for, by Twilio's own words.
+pub fn wish(text: &str) -> Wish {
     let is = |words: &[&str]| {
         words
             .iter()
             .any(|word| text.trim().eq_ignore_ascii_case(word))
     };
     if is(&STOP_WORDS) {
-        Some(Wish::Stop)
+        Wish::Stop
     } else if is(&START_WORDS) {
-        Some(Wish::Start)
+        Wish::Start
+    } else if is(&HELP_WORDS) {
+        Wish::Help
     } else {
-        None
+        Wish::Read
     }
 }
 
@@ -97,18 +93,19 @@ mod tests {
 
     #[test]
     fn the_whole_message_must_be_the_word_in_any_case() {
-        assert_eq!(parsed("Body=+stop%0D%0A").wish, Some(Wish::Stop));
-        assert_eq!(parsed("Body=UnStop").wish, Some(Wish::Start));
+        assert_eq!(parsed("Body=+stop%0D%0A").wish, Wish::Stop);
+        assert_eq!(parsed("Body=UnStop").wish, Wish::Start);
+        assert_eq!(parsed("Body=info").wish, Wish::Help);
         for other in ["stop+please", "", "yes", "don%27t+stop"] {
-            assert_eq!(parsed(&format!("Body={other}")).wish, None, "{other}");
+            assert_eq!(parsed(&format!("Body={other}")).wish, Wish::Read, "{other}");
         }
     }
 
     #[test]
     fn twilios_own_reading_wins() {
-        assert_eq!(parsed("Body=basta&OptOutType=STOP").wish, Some(Wish::Stop));
-        assert_eq!(parsed("Body=STOP&OptOutType=HELP").wish, None);
-        assert_eq!(parsed("Body=STOP&OptOutType=new").wish, Some(Wish::Stop));
+        assert_eq!(parsed("Body=basta&OptOutType=STOP").wish, Wish::Stop);
+        assert_eq!(parsed("Body=STOP&OptOutType=HELP").wish, Wish::Help);
+        assert_eq!(parsed("Body=STOP&OptOutType=new").wish, Wish::Stop);
     }
 
     #[test]

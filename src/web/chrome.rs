@@ -135,6 +135,11 @@ pub enum Banner {
         /// Why, in the operator's words.
         why: String,
     },
+    /// Messages go to the owner instead of to contacts.
+    Rehearsal {
+        /// Where they go, shortened; none while no owner has confirmed a number.
+        to: Option<String>,
+    },
     /// The stop switch is thrown.
     Stopped {
         /// Who threw it, when known.

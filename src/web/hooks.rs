@@ -15,9 +15,10 @@ use super::extract::client_addr::ClientAddr;
 use super::on_main;
 use super::problem::Problem;
 use crate::app::ingest::{Hook, HookRequest, Received};
-use crate::app::receipts::{StatusAnswer, StatusRequest};
+use crate::app::receipts::{SignedRequest, StatusAnswer, StatusRequest};
 use crate::app::{App, AppError};
 use crate::domain::event::EventType;
+use crate::twilio::inbound::SILENCE;
 use crate::zoho::content::{ContentKind, is_encoded};
 use crate::zoho::webhook::SIGNATURE_HEADER;
 
@@ -73,6 +74,11 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(
         web::resource("/hooks/twilio/{token}/status")
             .route(web::post().to(twilio_status))
+            .default_service(web::to(only_post)),
+    );
+    config.service(
+        web::resource("/hooks/twilio/{token}/inbound")
+            .route(web::post().to(twilio_inbound))
             .default_service(web::to(only_post)),
     );
 }
@@ -380,28 +386,17 @@ async fn twilio_status(
     payload: Payload,
     app: Data<App>,
 ) -> HttpResponse {
-    let collected = collect(payload, LARGEST_REPORT, None);
-    let Ok(Ok((body, _))) = tokio::time::timeout(BODY_WITHIN, collected).await else {
-        let detail = "A status report has at most 64 KiB and arrives within 10 s";
-        return Problem::new(StatusCode::BAD_REQUEST, "body", "Unreadable body", detail)
-            .into_response();
+    let Some(signed) = signed_request(&request, payload).await else {
+        return unreadable("A status report has at most 64 KiB and arrives within 10 s");
     };
     let (delivery, attempt_no) = query.map_or((None, None), |q| {
         let StatusQuery { d, a } = q.into_inner();
         (d.and_then(|d| d.parse().ok()), a)
     });
-    let path_and_query = request
-        .uri()
-        .path_and_query()
-        .map_or("/", |p| p.as_str())
-        .to_owned();
     let report = StatusRequest {
-        path_and_query,
-        body,
-        signature: header_text(&request, "x-twilio-signature"),
+        signed,
         delivery,
         attempt_no,
-        client: ClientAddr::of(&request).0,
     };
     let token = token.into_inner();
     let answered = on_main(&app, |app| async move {
@@ -410,8 +405,55 @@ async fn twilio_status(
     .await;
     match answered {
         Ok(StatusAnswer::Kept) => HttpResponse::NoContent().finish(),
-        Ok(StatusAnswer::UnknownHook) => unknown_hook(),
-        Ok(StatusAnswer::Forged) => {
+        Ok(refused) => refused_by(refused),
+        Err(error) => not_stored(&error),
+    }
+}
+
+/// A message of a recipient. Twilio asks what to answer: nothing, since it answers STOP, START and
+/// HELP itself.
+async fn twilio_inbound(
+    request: HttpRequest,
+    token: Path<String>,
+    payload: Payload,
+    app: Data<App>,
+) -> HttpResponse {
+    let Some(signed) = signed_request(&request, payload).await else {
+        return unreadable("A message has at most 64 KiB and arrives within 10 s");
+    };
+    let token = token.into_inner();
+    let answered = on_main(&app, |app| async move {
+        app.receive_inbound(&token, signed).await
+    })
+    .await;
+    match answered {
+        Ok(StatusAnswer::Kept) => HttpResponse::Ok()
+            .content_type("text/xml; charset=utf-8")
+            .body(SILENCE),
+        Ok(refused) => refused_by(refused),
+        Err(error) => not_stored(&error),
+    }
+}
+
+/// What a request of Twilio's is checked by; `None` when its body is too large or too slow.
+async fn signed_request(request: &HttpRequest, payload: Payload) -> Option<SignedRequest> {
+    let collected = collect(payload, LARGEST_REPORT, None);
+    let Ok(Ok((body, _))) = tokio::time::timeout(BODY_WITHIN, collected).await else {
+        return None;
+    };
+    let path_and_query = request.uri().path_and_query();
+    Some(SignedRequest {
+        path_and_query: path_and_query.map_or("/", |p| p.as_str()).to_owned(),
+        body,
+        signature: header_text(request, "x-twilio-signature"),
+        client: ClientAddr::of(request).0,
+    })
+}
+
+fn refused_by(answer: StatusAnswer) -> HttpResponse {
+    match answer {
+        StatusAnswer::Kept | StatusAnswer::UnknownHook => unknown_hook(),
+        StatusAnswer::Forged => {
             let detail = "The signature does not match this account's Auth Token";
             Problem::new(
                 StatusCode::FORBIDDEN,
@@ -421,12 +463,12 @@ async fn twilio_status(
             )
             .into_response()
         }
-        Ok(StatusAnswer::Unreadable) => {
-            let detail = "This is not a status report: it names no message";
-            Problem::new(StatusCode::BAD_REQUEST, "body", "Unreadable body", detail).into_response()
-        }
-        Err(error) => not_stored(&error),
+        StatusAnswer::Unreadable => unreadable("This names no message of Twilio's"),
     }
+}
+
+fn unreadable(detail: &str) -> HttpResponse {
+    Problem::new(StatusCode::BAD_REQUEST, "body", "Unreadable body", detail).into_response()
 }
 
 fn unknown_hook() -> HttpResponse {

@@ -6,11 +6,15 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod accounts;
 mod architecture;
 mod browser;
 mod chaos_verdict;
+mod consent;
 mod crash;
+mod deletion;
 mod deploy;
+mod first_hour;
 mod harness;
 mod hooks;
 mod hostile;
@@ -26,5 +30,9 @@ mod schema;
 mod secrets;
 mod story;
 mod suspension;
+mod teams;
+mod tenancy;
 #[path = "../chaos/verdict.rs"]
 mod verdict;
+mod walk;
+mod web_security;

@@ -93,7 +93,7 @@ impl Message {
             "date_created": rfc2822(self.date_created),
             "date_sent": self.date_sent.map(rfc2822),
             "date_updated": rfc2822(self.date_updated),
-            "direction": "outbound-api",
+            "direction": if self.status == "received" { "inbound" } else { "outbound-api" },
             "error_code": self.error_code,
             "error_message": null,
             "from": self.from,

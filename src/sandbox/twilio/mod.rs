@@ -66,6 +66,8 @@ struct Inner {
 struct State {
     accounts: HashMap<String, Arc<Account>>,
     ledger: Ledger,
+    /// What recipients wrote, by sid.
+    received: Ledger,
     faults: Faults,
     plans: Plans,
     opted_out: HashSet<(String, String)>,
@@ -294,7 +296,23 @@ impl Twilio {
                 opted_out,
             });
         }
-        let sid = random_sid("SM");
+        let (sid, now) = (random_sid("SM"), self.0.clock.now());
+        lock(&self.0.state).received.push(Message {
+            sid: sid.clone(),
+            account_sid: inbound.account_sid.clone(),
+            to: inbound.to.clone(),
+            from: Some(inbound.from.clone()),
+            body: inbound.body.clone(),
+            status: "received".to_owned(),
+            error_code: None,
+            messaging_service_sid: None,
+            status_callback: None,
+            num_media: 0,
+            date_created: now,
+            date_updated: now,
+            date_sent: Some(now),
+            params: Vec::new(),
+        });
         let params = pairs(&[
             ("AccountSid", &inbound.account_sid),
             ("ApiVersion", "2010-04-01"),
@@ -410,6 +428,7 @@ impl State {
         Self {
             accounts: HashMap::new(),
             ledger: Ledger::new(message_cap),
+            received: Ledger::new(message_cap),
             faults: Faults::default(),
             plans: Plans::new(plan.clone()),
             opted_out: HashSet::new(),

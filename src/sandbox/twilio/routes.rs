@@ -106,6 +106,7 @@ async fn fetch(
         let found = state
             .ledger
             .get(&message)
+            .or_else(|| state.received.get(&message))
             .filter(|found| found.account_sid == account.sid);
         found
             .map(super::Message::json)

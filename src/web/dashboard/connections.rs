@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use super::books;
 use super::error::PageError;
+use super::first_hour;
 use super::flash::Told;
 use super::rule_form::sentence;
 use crate::app::connections::{HookDetails, TwilioInput};
@@ -40,7 +41,7 @@ pub(super) async fn hook(posted: SeatForm) -> Result<HttpResponse, PageError> {
 
 /// `POST /t/{tenant}/connections/{connection}/secret`: the answer itself shows the new secret, once.
 pub(super) async fn secret(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let seat = posted.seat;
+    let SeatForm { seat, form } = posted;
     seat.require(Ability::Connect)?;
     let id: ConnectionId = seat.id("connection")?;
     let (tenant, actor) = (seat.tenant(), seat.actor());
@@ -52,6 +53,9 @@ pub(super) async fn secret(posted: SeatForm) -> Result<HttpResponse, PageError> 
             app.rotate_hook_secret(tenant, &actor).await
         })
         .await?;
+    if form.get("on") == "set-up" {
+        return first_hour::page(&seat, Some(secret.expose_secret().to_owned())).await;
+    }
     let said = Said {
         new_secret: Some(secret.expose_secret().to_owned()),
         ..Said::default()
@@ -175,7 +179,7 @@ pub(super) async fn page(
 ) -> Result<HttpResponse, PageError> {
     let tenant = seat.tenant();
     let books = books::card(seat, said.books).await?;
-    let (hook, twilio, heard, has_sent) = seat
+    let (hook, twilio, heard, has_sent, inbound) = seat
         .ask(|app| async move {
             let hook = match app.hook_details(tenant).await {
                 Ok(hook) => Some(hook),
@@ -187,6 +191,7 @@ pub(super) async fn page(
                 app.connection(tenant, Provider::Twilio).await?,
                 app.heard(tenant).await?,
                 app.has_sent(tenant).await?,
+                app.inbound_url(tenant).await?,
             ))
         })
         .await?;
@@ -201,7 +206,10 @@ pub(super) async fn page(
         rejected: heard.1,
         is_reachable: app.is_sandboxed() || app.public_url().is_public_https(),
     });
-    let twilio = twilio_card(&chrome, app, twilio, has_sent, said.twilio);
+    let twilio = TwilioCard {
+        inbound,
+        ..twilio_card(&chrome, app, twilio, has_sent, said.twilio)
+    };
     let page = ConnectionsPage {
         chrome,
         hook,
@@ -226,6 +234,7 @@ fn twilio_card(
             health: Health::Missing,
             checked: None,
             callbacks,
+            inbound: None,
         };
     };
     let settings = &connection.settings;
@@ -253,5 +262,6 @@ fn twilio_card(
         }),
         form: form.unwrap_or(stored),
         callbacks,
+        inbound: None,
     }
 }

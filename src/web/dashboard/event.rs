@@ -75,7 +75,7 @@ pub(super) async fn ask(seat: Seat) -> Result<HttpResponse, PageError> {
     let (story, delivery) = find(&seat, id).await?;
     let question = question(&seat, &story, &delivery).await?;
     let status = match question {
-        Question::Open(_) | Question::Suppressed => StatusCode::CONFLICT,
+        Question::Open(_) | Question::Suppressed(_) => StatusCode::CONFLICT,
         _ => StatusCode::OK,
     };
     send_again(&seat, &story, &delivery, question, status).await
@@ -97,7 +97,12 @@ pub(super) async fn replay_delivery(posted: SeatForm) -> Result<HttpResponse, Pa
     let refused = match replayed {
         Ok(done) => {
             let to = format!("/events/{}", done.event);
-            return Ok(seat.lead(&to, Some(Told::MessageReplayed)));
+            let told = if done.waits {
+                Told::MessageWaits
+            } else {
+                Told::MessageReplayed
+            };
+            return Ok(seat.lead(&to, Some(told)));
         }
         Err(PageError::App(error @ (AppError::Open(_) | AppError::Suppressed(_)))) => error,
         Err(error) => return Err(error),
@@ -108,7 +113,8 @@ pub(super) async fn replay_delivery(posted: SeatForm) -> Result<HttpResponse, Pa
             let open = story.deliveries.iter().find(|d| d.id == open);
             Question::Open(open.map_or(DeliveryState::Queued, |d| d.state))
         }
-        _ => Question::Suppressed,
+        AppError::Suppressed(why) => Question::Suppressed(why),
+        error => return Err(error.into()),
     };
     send_again(&seat, &story, &delivery, question, StatusCode::CONFLICT).await
 }
@@ -161,8 +167,8 @@ async fn question(seat: &Seat, story: &Story, of: &Delivery) -> Result<Question,
     }
     let delivery = of.clone();
     let suppressed = seat.ask(|app| async move { app.suppressed(&delivery).await });
-    if suppressed.await?.is_some() {
-        return Ok(Question::Suppressed);
+    if let Some(why) = suppressed.await? {
+        return Ok(Question::Suppressed(why));
     }
     Ok(match of.state {
         DeliveryState::Accepted | DeliveryState::Sent => Question::TwilioHasIt,
@@ -189,9 +195,33 @@ async fn send_again(
     let page = SendAgainPage {
         event: delivery.id.event,
         delivery: delivery_view(story, delivery, chrome.moment()),
+        notes: notes(seat, delivery),
         question,
         nonce: nonce(),
         chrome,
     };
     seat.page(status, &page)
+}
+
+/// What is different this time.
+fn notes(seat: &Seat, of: &Delivery) -> Vec<String> {
+    let (tenant, now) = (&seat.member.tenant, seat.who.app.now());
+    let mut notes = Vec::new();
+    if tenant.is_rehearsal {
+        notes.push("You are in rehearsal: it goes to the owner, not to this number.".to_owned());
+    } else {
+        if of.is_rehearsal {
+            let note = "It was a rehearsal. You are live now, so it goes to this number, without the \
+                        mark before the text.";
+            notes.push(note.to_owned());
+        }
+        if let Some(opening) = tenant.opening_for(of.is_to_contact, now) {
+            let clock = opening.with_timezone(&tenant.zone).format("%H:%M");
+            notes.push(format!(
+                "Contacts are not written to at this time of day: it waits until {clock} in {}.",
+                tenant.zone.name()
+            ));
+        }
+    }
+    notes
 }

@@ -120,6 +120,7 @@ pub(super) fn delivery_view(story: &Story, of: &Delivery, moment: Moment) -> Del
         at: of.created_at,
         recipient: given(of.recipient.clone()),
         address: of.address.clone(),
+        rehearsal: of.is_rehearsal.then(|| given(of.rehearsal_to.clone())),
         sender,
         rule: (!of.rule.is_nil()).then(|| RuleRef {
             id: of.rule,

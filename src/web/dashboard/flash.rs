@@ -11,255 +11,116 @@ use super::cookies;
 use crate::config::web::PublicUrl;
 use crate::web::chrome::{Flash, FlashKind};
 
-/// Everything that can be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
-    SignedOut,
-    Welcome,
-    Stopped,
-    Resumed,
-    RuleSaved,
-    RuleOn,
-    RuleOff,
-    RuleDeleted,
-    EventReplayed,
-    ReplayPending,
-    MessageReplayed,
-    Arrived,
-    SentAgain,
-    CalledOff,
-    TwilioSaved,
-    TwilioChecked,
-    TwilioRefused,
-    TwilioNotAsked,
-    BooksConnected,
-    BooksUnfinished,
-    BooksChosen,
-    BooksChecked,
-    BooksRefused,
-    BooksDisconnected,
-    BooksNotTold,
-    SettingsSaved,
-    MorningOn,
-    MorningOff,
-    TenantSuspended,
-    TenantReinstated,
-    HookExists,
-    StepOver,
-    SignedUp,
-    PasswordReset,
-    AccountSaved,
-    EmailAsked,
-    EmailChanged,
-    PasswordChanged,
-    SessionEnded,
-    SessionsEnded,
-    SignedOutEverywhere,
-    SecondFactorOff,
-    Invited,
-    InvitationRevoked,
-    RoleChanged,
-    MemberRemoved,
-    Left,
-    Joined,
-    LastOwner,
-    TokenRevoked,
-    Deleted,
+/// Makes the list of all that can be told from lines of name, kind and sentence. The name is also the
+/// key in the cookie.
+macro_rules! told {
+    ($($name:ident, $kind:ident, $sentence:literal;)*) => {
+        /// Everything that can be told.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Told {
+            $($name,)*
+        }
+
+        impl Told {
+            const ALL: &[Self] = &[$(Self::$name,)*];
+
+            const fn key(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
+            const fn kind(self) -> FlashKind {
+                match self {
+                    $(Self::$name => FlashKind::$kind,)*
+                }
+            }
+
+            const fn sentence(self) -> &'static str {
+                match self {
+                    $(Self::$name => $sentence,)*
+                }
+            }
+        }
+    };
+}
+
+told! {
+    SignedOut, Done, "You are signed out.";
+    Welcome, Done, "Company and account are made. The steps below lead to the first message.";
+    Stopped, Done, "All sending is stopped. Messages are held until you resume it.";
+    Resumed, Done, "Sending goes on, with the messages that were held.";
+    RuleSaved, Done, "The rule is saved.";
+    RuleOn, Done, "The rule is on.";
+    RuleOff, Done, "The rule is off. It is not asked until you turn it on again.";
+    RuleDeleted, Done, "The rule is deleted.";
+    EventReplayed, Done, "The event was decided again with today's rules.";
+    ReplayPending, Done, "The event will be decided again in a moment.";
+    MessageReplayed, Done, "The message is on its way once more.";
+    Arrived, Done, "Noted that it arrived. It is not sent again.";
+    SentAgain, Done, "The message is sent again.";
+    CalledOff, Done, "The message is called off.";
+    TwilioSaved, Done, "The Twilio account is saved. Check it to see whether it works.";
+    TwilioChecked, Done, "Twilio accepts the credentials.";
+    TwilioRefused, Refused, "Twilio does not accept this account. See below what it says.";
+    TwilioNotAsked, Refused, "Twilio could not be asked just now. Try again in a minute.";
+    BooksConnected, Done, "Zoho Books is connected, for reading.";
+    BooksUnfinished, Done, "Zoho gave access. Choose the organisation below to finish.";
+    BooksChosen, Done, "The organisation of Zoho Books is chosen.";
+    BooksChecked, Done, "Zoho Books lets us read.";
+    BooksRefused, Refused, "Zoho Books does not let us read. See below what it says.";
+    BooksDisconnected, Done, "Zoho Books is disconnected. Webhooks go on as before.";
+    BooksNotTold, Refused,
+        "Our access is forgotten here, but Zoho could not be told. Remove it at Zoho too: My \
+         Account, Sessions, Connected Apps.";
+    SettingsSaved, Done, "The settings are saved.";
+    MorningOn, Done, "You get the morning letter of this company.";
+    MorningOff, Done, "You no longer get the morning letter of this company.";
+    TenantSuspended, Done, "The company is suspended. Its people read the reason.";
+    TenantReinstated, Done, "The company is reinstated. What waited goes out.";
+    HookExists, Done, "The web address is there already.";
+    StepOver, Refused, "That took too long, or too many codes. Sign in once more.";
+    SignedUp, Done,
+        "Your account is confirmed. Follow the steps below; nobody is written to until you go \
+         live.";
+    PasswordReset, Done, "Your password is changed. Sign in with it.";
+    AccountSaved, Done, "Your name is saved.";
+    EmailAsked, Done, "Look into the mail of the new address: the link there makes it yours.";
+    EmailChanged, Done, "Your new address is confirmed. Sign in with it from now on.";
+    PasswordChanged, Done, "Your password is changed. Your other browsers are signed out.";
+    SessionEnded, Done, "That browser is signed out.";
+    SessionsEnded, Done, "All other browsers are signed out.";
+    SignedOutEverywhere, Done, "You are signed out everywhere.";
+    SecondFactorOff, Done, "The second factor is off.";
+    Invited, Done, "The invitation is on its way.";
+    InvitationRevoked, Done, "The invitation is taken back. Its link leads nowhere now.";
+    RoleChanged, Done, "The role is changed.";
+    MemberRemoved, Done, "They are out of the team and have no access any more.";
+    Left, Done, "You left the company.";
+    Joined, Done, "Welcome to the team.";
+    LastOwner, Refused,
+        "Nothing was changed: a company needs an owner. Make somebody else an owner first.";
+    TokenRevoked, Done, "The token is revoked. Calls with it are refused.";
+    Deleted, Done, "The company is deleted. What it had is being removed.";
+    CompanyMade, Done,
+        "The company is made. Follow the steps below; nobody is written to until you go live.";
+    TestEventSent, Done, "The test event is sent. What becomes of it is listed below.";
+    Live, Done, "You are live. Contacts are written to from now on.";
+    LiveAlready, Done, "You are live already.";
+    Rehearsing, Done, "You are in rehearsal. No contact is written to until you go live.";
+    CodeSent, Done, "The code is on its way.";
+    NumberConfirmed, Done, "The number is confirmed. What waited for it goes there now.";
+    Suppressed, Done, "The number is not written to any more.";
+    SuppressedAlready, Done, "This number is on the list already.";
+    Lifted, Done, "The suppression is lifted.";
+    MessageWaits, Done, "The message waits until contacts may be written to; see below until when.";
 }
 
 impl Told {
-    const ALL: [Self; 51] = [
-        Self::SignedOut,
-        Self::Welcome,
-        Self::Stopped,
-        Self::Resumed,
-        Self::RuleSaved,
-        Self::RuleOn,
-        Self::RuleOff,
-        Self::RuleDeleted,
-        Self::EventReplayed,
-        Self::ReplayPending,
-        Self::MessageReplayed,
-        Self::Arrived,
-        Self::SentAgain,
-        Self::CalledOff,
-        Self::TwilioSaved,
-        Self::TwilioChecked,
-        Self::TwilioRefused,
-        Self::TwilioNotAsked,
-        Self::BooksConnected,
-        Self::BooksUnfinished,
-        Self::BooksChosen,
-        Self::BooksChecked,
-        Self::BooksRefused,
-        Self::BooksDisconnected,
-        Self::BooksNotTold,
-        Self::SettingsSaved,
-        Self::MorningOn,
-        Self::MorningOff,
-        Self::TenantSuspended,
-        Self::TenantReinstated,
-        Self::HookExists,
-        Self::StepOver,
-        Self::SignedUp,
-        Self::PasswordReset,
-        Self::AccountSaved,
-        Self::EmailAsked,
-        Self::EmailChanged,
-        Self::PasswordChanged,
-        Self::SessionEnded,
-        Self::SessionsEnded,
-        Self::SignedOutEverywhere,
-        Self::SecondFactorOff,
-        Self::Invited,
-        Self::InvitationRevoked,
-        Self::RoleChanged,
-        Self::MemberRemoved,
-        Self::Left,
-        Self::Joined,
-        Self::LastOwner,
-        Self::TokenRevoked,
-        Self::Deleted,
-    ];
-
-    const fn key(self) -> &'static str {
-        match self {
-            Self::SignedOut => "signed-out",
-            Self::Welcome => "welcome",
-            Self::Stopped => "stopped",
-            Self::Resumed => "resumed",
-            Self::RuleSaved => "rule-saved",
-            Self::RuleOn => "rule-on",
-            Self::RuleOff => "rule-off",
-            Self::RuleDeleted => "rule-deleted",
-            Self::EventReplayed => "event-replayed",
-            Self::ReplayPending => "replay-pending",
-            Self::MessageReplayed => "message-replayed",
-            Self::Arrived => "arrived",
-            Self::SentAgain => "sent-again",
-            Self::CalledOff => "called-off",
-            Self::TwilioSaved => "twilio-saved",
-            Self::TwilioChecked => "twilio-checked",
-            Self::TwilioRefused => "twilio-refused",
-            Self::TwilioNotAsked => "twilio-not-asked",
-            Self::BooksConnected => "books-connected",
-            Self::BooksUnfinished => "books-unfinished",
-            Self::BooksChosen => "books-chosen",
-            Self::BooksChecked => "books-checked",
-            Self::BooksRefused => "books-refused",
-            Self::BooksDisconnected => "books-disconnected",
-            Self::BooksNotTold => "books-not-told",
-            Self::SettingsSaved => "settings-saved",
-            Self::MorningOn => "morning-on",
-            Self::MorningOff => "morning-off",
-            Self::TenantSuspended => "tenant-suspended",
-            Self::TenantReinstated => "tenant-reinstated",
-            Self::HookExists => "hook-exists",
-            Self::StepOver => "step-over",
-            Self::SignedUp => "signed-up",
-            Self::PasswordReset => "password-reset",
-            Self::AccountSaved => "account-saved",
-            Self::EmailAsked => "email-asked",
-            Self::EmailChanged => "email-changed",
-            Self::PasswordChanged => "password-changed",
-            Self::SessionEnded => "session-ended",
-            Self::SessionsEnded => "sessions-ended",
-            Self::SignedOutEverywhere => "signed-out-everywhere",
-            Self::SecondFactorOff => "second-factor-off",
-            Self::Invited => "invited",
-            Self::InvitationRevoked => "invitation-revoked",
-            Self::RoleChanged => "role-changed",
-            Self::MemberRemoved => "member-removed",
-            Self::Left => "left",
-            Self::Joined => "joined",
-            Self::LastOwner => "last-owner",
-            Self::TokenRevoked => "token-revoked",
-            Self::Deleted => "deleted",
-        }
-    }
-
-    const fn sentence(self) -> &'static str {
-        match self {
-            Self::SignedOut => "You are signed out.",
-            Self::Welcome => {
-                "Company and account are made. Connect Zoho Books and Twilio, then write a rule."
-            }
-            Self::Stopped => "All sending is stopped. Messages are held until you resume it.",
-            Self::Resumed => "Sending goes on, with the messages that were held.",
-            Self::RuleSaved => "The rule is saved.",
-            Self::RuleOn => "The rule is on.",
-            Self::RuleOff => "The rule is off. It is not asked until you turn it on again.",
-            Self::RuleDeleted => "The rule is deleted.",
-            Self::EventReplayed => "The event was decided again with today's rules.",
-            Self::ReplayPending => "The event will be decided again in a moment.",
-            Self::MessageReplayed => "The message is on its way once more.",
-            Self::Arrived => "Noted that it arrived. It is not sent again.",
-            Self::SentAgain => "The message is sent again.",
-            Self::CalledOff => "The message is called off.",
-            Self::TwilioSaved => "The Twilio account is saved. Check it to see whether it works.",
-            Self::TwilioChecked => "Twilio accepts the credentials.",
-            Self::TwilioRefused => "Twilio does not accept this account. See below what it says.",
-            Self::TwilioNotAsked => "Twilio could not be asked just now. Try again in a minute.",
-            Self::BooksConnected => "Zoho Books is connected, for reading.",
-            Self::BooksUnfinished => "Zoho gave access. Choose the organisation below to finish.",
-            Self::BooksChosen => "The organisation of Zoho Books is chosen.",
-            Self::BooksChecked => "Zoho Books lets us read.",
-            Self::BooksRefused => "Zoho Books does not let us read. See below what it says.",
-            Self::BooksDisconnected => "Zoho Books is disconnected. Webhooks go on as before.",
-            Self::BooksNotTold => {
-                "Our access is forgotten here, but Zoho could not be told. Remove it at Zoho too: \
-                 My Account, Sessions, Connected Apps."
-            }
-            Self::MorningOn => "You get the morning letter of this company.",
-            Self::MorningOff => "You no longer get the morning letter of this company.",
-            Self::TenantSuspended => "The company is suspended. Its people read the reason.",
-            Self::TenantReinstated => "The company is reinstated. What waited goes out.",
-            Self::SettingsSaved => "The settings are saved.",
-            Self::HookExists => "The web address is there already.",
-            Self::StepOver => "That took too long, or too many codes. Sign in once more.",
-            Self::SignedUp => {
-                "Your account is confirmed. Follow the steps below; nobody is written to until you go live."
-            }
-            Self::PasswordReset => "Your password is changed. Sign in with it.",
-            Self::AccountSaved => "Your name is saved.",
-            Self::EmailAsked => {
-                "Look into the mail of the new address: the link there makes it yours."
-            }
-            Self::EmailChanged => "Your new address is confirmed. Sign in with it from now on.",
-            Self::PasswordChanged => {
-                "Your password is changed. Your other browsers are signed out."
-            }
-            Self::SessionEnded => "That browser is signed out.",
-            Self::SessionsEnded => "All other browsers are signed out.",
-            Self::SignedOutEverywhere => "You are signed out everywhere.",
-            Self::SecondFactorOff => "The second factor is off.",
-            Self::Invited => "The invitation is on its way.",
-            Self::InvitationRevoked => "The invitation is taken back. Its link leads nowhere now.",
-            Self::RoleChanged => "The role is changed.",
-            Self::MemberRemoved => "They are out of the team and have no access any more.",
-            Self::Left => "You left the company.",
-            Self::Joined => "Welcome to the team.",
-            Self::LastOwner => {
-                "Nothing was changed: a company needs an owner. Make somebody else an owner first."
-            }
-            Self::TokenRevoked => "The token is revoked. Calls with it are refused.",
-            Self::Deleted => "The company is deleted. What it had is being removed.",
-        }
-    }
-
     /// The note that a page shows.
     pub fn flash(self) -> Flash {
-        let kind = match self {
-            Self::TwilioRefused
-            | Self::TwilioNotAsked
-            | Self::BooksRefused
-            | Self::BooksNotTold
-            | Self::StepOver
-            | Self::LastOwner => FlashKind::Refused,
-            _ => FlashKind::Done,
-        };
         Flash {
-            kind,
+            kind: self.kind(),
             sentence: self.sentence().to_owned(),
         }
     }
@@ -272,7 +133,10 @@ impl Told {
     /// What the last action left, if it is one of ours.
     pub fn of(request: &HttpRequest) -> Option<Self> {
         let cookie = request.cookie(cookies::FLASH)?;
-        Self::ALL.into_iter().find(|t| t.key() == cookie.value())
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|t| t.key() == cookie.value())
     }
 }
 
@@ -288,7 +152,7 @@ mod tests {
             let cookie = Cookie::new(cookies::FLASH, value.to_owned());
             Told::of(&TestRequest::default().cookie(cookie).to_http_request())
         };
-        for each in Told::ALL {
+        for &each in Told::ALL {
             assert_eq!(told(each.key()), Some(each));
         }
         assert_eq!(told("<b>You won</b>"), None);

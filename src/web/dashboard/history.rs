@@ -94,7 +94,7 @@ fn view(found: History, filters: HistoryFilters, cursor: Cursor) -> HistoryView 
 }
 
 fn row(event: Event, deliveries: &[Delivery]) -> EventRow {
-    let own = deliveries.iter().filter(|d| d.id.event == event.id);
+    let own = || deliveries.iter().filter(|d| d.id.event == event.id);
     EventRow {
         id: event.id,
         at: event.received_at,
@@ -104,7 +104,8 @@ fn row(event: Event, deliveries: &[Delivery]) -> EventRow {
         customer: given(event.party_name),
         amount: event.amount,
         currency: given(event.currency),
-        deliveries: own.map(|d| d.state).collect(),
+        deliveries: own().map(|d| d.state).collect(),
+        is_rehearsal: own().any(|d| d.is_rehearsal),
     }
 }
 

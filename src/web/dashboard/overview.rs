@@ -1,14 +1,16 @@
 //! Overview and the stop switch.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, NaiveTime, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
 
 use super::connections::twilio_health;
 use super::error::PageError;
 use super::event_view::ended;
+use super::first_hour;
 use super::flash::Told;
+use super::suppressions::reply_row;
 use crate::app::history::Overview;
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::user::Ability;
@@ -16,9 +18,7 @@ use crate::store::Tally;
 use crate::web::chrome::Section;
 use crate::web::extract::tenant::{Seat, SeatForm};
 use crate::web::pages::connections::Health;
-use crate::web::pages::overview::{
-    ConnectionLine, Counts, NeedLine, OverviewPage, OverviewView, SetUpStep,
-};
+use crate::web::pages::overview::{ConnectionLine, Counts, NeedLine, OverviewPage, OverviewView};
 use crate::web::pages::words;
 use crate::web::ui::address;
 use crate::web::ui::bars::Hour;
@@ -31,13 +31,17 @@ pub(super) async fn canonical(seat: Seat) -> HttpResponse {
 }
 
 /// `GET /t/{tenant}/`.
-pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
+pub(super) async fn show(seat: Seat, request: HttpRequest) -> Result<HttpResponse, PageError> {
     let tenant = seat.tenant();
     let found = seat
         .ask(|app| async move { app.overview(tenant).await })
         .await?;
     let chrome = seat.chrome(Section::Overview).await?;
-    let view = view(&found, chrome.moment());
+    let mut view = view(&found, chrome.moment());
+    if let Some(hour) = &found.first_hour {
+        view.checklist = first_hour::steps(hour, chrome.role);
+        view.is_folded = first_hour::is_folded(&request);
+    }
     seat.page(StatusCode::OK, &OverviewPage { chrome, view })
 }
 
@@ -76,7 +80,9 @@ fn view(found: &Overview, moment: Moment) -> OverviewView {
         connections: connections(found, moment),
         rejected: found.rejected,
         needs_you: needs(&found.needing_person),
-        checklist: checklist(found),
+        replies: found.replies.iter().cloned().map(reply_row).collect(),
+        checklist: Vec::new(),
+        is_folded: false,
         queue_answers: found.queue_answers,
     }
 }
@@ -201,44 +207,6 @@ fn needs(newest_first: &[Delivery]) -> Vec<NeedLine> {
         }
     };
     groups.into_iter().take(10).map(line).collect()
-}
-
-fn checklist(found: &Overview) -> Vec<SetUpStep> {
-    let step = |title: &str, sentence: &str, words: &str, path: &str, done| SetUpStep {
-        title: title.to_owned(),
-        sentence: sentence.to_owned(),
-        button: (words.to_owned(), path.to_owned()),
-        done,
-    };
-    let steps = vec![
-        step("Make the company", "", "", "/settings", true),
-        step(
-            "Connect Zoho Books",
-            "It tells us what happens, by a web address that you paste into it.",
-            "Connect Zoho Books",
-            "/connections#hook",
-            found.tally.last_event_at.is_some(),
-        ),
-        step(
-            "Connect Twilio",
-            "It carries the messages; you need its account SID and token.",
-            "Connect Twilio",
-            "/connections#twilio",
-            found.twilio.is_some(),
-        ),
-        step(
-            "Write the first rule",
-            "Who gets which message when an invoice is sent, for one.",
-            "Write a rule",
-            "/rules/new",
-            found.has_rules,
-        ),
-    ];
-    if steps.iter().all(|s| s.done) {
-        Vec::new()
-    } else {
-        steps
-    }
 }
 
 #[cfg(test)]

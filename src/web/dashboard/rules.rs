@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 
 use super::error::PageError;
 use super::flash::Told;
-use super::{rule_form, rule_sample};
+use super::{rule_form, rule_sample, rule_templates};
 use crate::app::AppError;
 use crate::app::rules::RuleSwitches;
 use crate::domain::connection::{Connection, Provider};
@@ -16,7 +16,9 @@ use crate::domain::user::Ability;
 use crate::web::chrome::Section;
 use crate::web::extract::tenant::{Seat, SeatForm};
 use crate::web::form::FormState;
-use crate::web::pages::rules::{RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage};
+use crate::web::pages::rules::{
+    ReadyRule, RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage,
+};
 use crate::web::ui::field::Choice;
 use crate::web::ui::rule_sentence::RuleSentence;
 
@@ -36,7 +38,18 @@ pub(super) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
 /// `GET /t/{tenant}/rules/new`.
 pub(super) async fn new(seat: Seat) -> Result<HttpResponse, PageError> {
     seat.require(Ability::EditRules)?;
-    editor(&seat, None, rule_form::empty(), StatusCode::OK).await
+    let query = seat.query();
+    let wanted = query.iter().find(|(n, _)| n == "ready");
+    let ready = wanted.and_then(|(_, key)| rule_templates::find(key));
+    let form = rule_form::empty();
+    let form = match ready {
+        Some(ready) => {
+            let own_number = seat.who.session.user.phone.as_deref();
+            ready.fill(form, &seat.member.tenant.name, own_number)
+        }
+        None => form,
+    };
+    editor(&seat, None, form, StatusCode::OK).await
 }
 
 /// `POST /t/{tenant}/rules`.
@@ -192,8 +205,18 @@ async fn editor(
         .document();
     let sample = rule_sample::Sample::of(kind, &seat.member.tenant.currency, chrome.moment());
     let (preview, preview_length) = sample.preview(form.value("template"));
+    let ready = rule_templates::READY.iter().map(|r| ReadyRule {
+        key: r.key,
+        name: r.name,
+        words: r.words,
+    });
     let view = RuleEditView {
         rule,
+        ready: if rule.is_none() && status == StatusCode::OK {
+            ready.collect()
+        } else {
+            Vec::new()
+        },
         condition_rows: rule_form::rows(&form) + 2,
         fields: rule_sample::fields(kind, &form),
         operators: Op::ALL

@@ -629,7 +629,7 @@ async fn an_empty_instance_is_set_up_once_with_the_code() {
         ann.get("/t/acme/")
             .await
             .html
-            .contains("Connect Zoho Books")
+            .contains("Make the webhook in Zoho Books")
     );
     assert!(ann.get("/tenants").await.html.contains("operator"));
     let mut late = world.visitor();

@@ -63,11 +63,6 @@ impl Seat {
         self.member.tenant.id
     }
 
-    /// Where the request comes from.
-    pub fn client(&self) -> ClientAddr {
-        ClientAddr::of(&self.request)
-    }
-
     /// Who acts, as the history will name them.
     pub fn actor(&self) -> Actor {
         Actor::named(&self.who.session.user.email).at(ClientAddr::of(&self.request))
@@ -121,6 +116,14 @@ impl Seat {
         if tenant.is_suspended {
             banners.push(Banner::Suspended {
                 why: tenant.suspended_for.clone(),
+            });
+        }
+        if tenant.is_rehearsal {
+            let to = self
+                .ask(|app| async move { app.rehearsal_number(id).await })
+                .await?;
+            banners.push(Banner::Rehearsal {
+                to: to.map(|number| number.masked()),
             });
         }
         if let Some((at, by)) = &tenant.stopped {

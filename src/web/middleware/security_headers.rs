@@ -42,6 +42,8 @@ impl SecurityHeaders {
             }
         };
         add(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
+        // For browsers that do not know `frame-ancestors`.
+        add(header::X_FRAME_OPTIONS, "DENY");
         add(header::REFERRER_POLICY, "same-origin");
         add(header::PERMISSIONS_POLICY, PERMISSIONS_POLICY);
         add(header::X_CONTENT_TYPE_OPTIONS, "nosniff");

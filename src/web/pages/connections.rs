@@ -104,6 +104,8 @@ pub struct TwilioCard {
     pub checked: Option<CheckResult>,
     /// Twilio calls back; else states are asked for.
     pub callbacks: bool,
+    /// Where Twilio posts what recipients write.
+    pub inbound: Option<String>,
 }
 
 /// A web address with its event type.

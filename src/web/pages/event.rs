@@ -88,6 +88,8 @@ pub struct DeliveryView {
     pub recipient: Option<String>,
     /// E.164.
     pub address: String,
+    /// It goes to the owner instead: to this number, once one is confirmed.
+    pub rehearsal: Option<Option<String>>,
     /// The number, service, or "the default sender" where it is not yet bound.
     pub sender: String,
     pub rule: Option<RuleRef>,
@@ -229,6 +231,8 @@ pub struct SendAgainPage {
     pub event: EventId,
     pub delivery: DeliveryView,
     pub question: Question,
+    /// What is different this time: whom it goes to, or until when it waits.
+    pub notes: Vec<String>,
     pub nonce: String,
 }
 
@@ -249,8 +253,8 @@ pub enum Question {
     Unknown,
     /// Refused: one of the same event and address is still open.
     Open(DeliveryState),
-    /// Refused: the address must not be written to.
-    Suppressed,
+    /// Refused: the address must not be written to, and why.
+    Suppressed(String),
 }
 
 impl SendAgainPage {
@@ -275,16 +279,15 @@ impl SendAgainPage {
                  decide about it first.",
                 state.words()
             ),
-            Question::Suppressed => {
-                "This number asked not to be written to. It can only be lifted \
-                by its owner, who texts START to your Twilio number."
-                    .to_owned()
-            }
+            Question::Suppressed(why) => format!(
+                "This number must not be written to: {}. Suppressions show how that can be lifted.",
+                words::straight(why).trim_end_matches('.')
+            ),
         }
     }
 
     fn is_refused(&self) -> bool {
-        matches!(self.question, Question::Open(_) | Question::Suppressed)
+        matches!(self.question, Question::Open(_) | Question::Suppressed(_))
     }
 
     fn send(&self) -> Markup {

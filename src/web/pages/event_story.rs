@@ -138,7 +138,15 @@ fn wanted(of: &DeliveryView) -> Step {
     Step {
         at: of.at,
         tone: Tone::Queued,
-        sentence: html! { (to) "." },
+        sentence: html! {
+            (to)
+            @if let Some(to) = &of.rehearsal {
+                ", as a rehearsal: it goes to the owner"
+                @if let Some(number) = to { " (" (address::short(number)) ")" }
+                " instead"
+            }
+            "."
+        },
         detail: None,
     }
 }

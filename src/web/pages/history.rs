@@ -112,6 +112,8 @@ pub struct EventRow {
     pub currency: Option<String>,
     /// The states of its deliveries, oldest first.
     pub deliveries: Vec<DeliveryState>,
+    /// What it told went to the owner instead.
+    pub is_rehearsal: bool,
 }
 
 impl EventRow {
@@ -224,6 +226,7 @@ impl HistoryPage {
     fn results(row: &EventRow) -> Markup {
         html! {
             span class="badges" {
+                @if row.is_rehearsal { (badge::state(Tone::Quiet, "Rehearsal")) }
                 @if row.deliveries.is_empty() { (badge::event(row.state)) }
                 @for (state, count) in grouped(&row.deliveries) {
                     (badge::state(badge::delivery_tone(state), &if count == 1 {

@@ -8,6 +8,7 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::EventId;
 use crate::domain::user::Ability;
 use crate::web::chrome::Chrome;
+use crate::web::pages::suppressions::ReplyRow;
 use crate::web::ui::bars::Hour;
 use crate::web::ui::confirm::act;
 use crate::web::ui::figure::{counted, figure, grouped};
@@ -41,8 +42,12 @@ pub struct OverviewView {
     pub rejected: u64,
     /// Unknown and held deliveries, the oldest first, at most ten.
     pub needs_you: Vec<NeedLine>,
-    /// What is still to be set up; empty when all is done.
+    /// What recipients wrote and nobody has read off the list, newest first.
+    pub replies: Vec<ReplyRow>,
+    /// The way to the first delivered message; empty once it is behind.
     pub checklist: Vec<SetUpStep>,
+    /// Whether this browser folded it away.
+    pub is_folded: bool,
     /// Whether work goes on; else messages are late.
     pub queue_answers: bool,
 }
@@ -79,8 +84,8 @@ pub struct NeedLine {
 pub struct SetUpStep {
     pub title: String,
     pub sentence: String,
-    /// The button's words and path below the tenant.
-    pub button: (String, String),
+    /// The button's words and path below the tenant; none for whoever may not do it.
+    pub button: Option<(String, String)>,
     pub done: bool,
 }
 
@@ -159,7 +164,16 @@ impl OverviewPage {
         self.view.checklist.iter().filter(|s| s.done).count()
     }
 
-    fn steps_left(&self) -> usize {
-        self.view.checklist.len() - self.steps_done()
+    /// The button that folds the checklist away, or brings it back.
+    fn fold(&self) -> Markup {
+        let (word, value) = if self.view.is_folded {
+            ("Show the steps", "0")
+        } else {
+            ("Hide the steps", "1")
+        };
+        act(&self.chrome.path("/checklist"), &self.chrome.csrf, word)
+            .class("button quiet tight")
+            .hidden(&[("folded", value)])
+            .render()
     }
 }

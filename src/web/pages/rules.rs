@@ -114,6 +114,8 @@ pub struct RuleEditPage {
 pub struct RuleEditView {
     /// `None` for a new rule.
     pub rule: Option<RuleId>,
+    /// Ready rules that fill the form of a new one.
+    pub ready: Vec<ReadyRule>,
     pub form: FormState,
     /// How many rows of conditions to show; empty ones are ignored when saving.
     pub condition_rows: usize,
@@ -128,6 +130,15 @@ pub struct RuleEditView {
     /// The text filled in with sample values.
     pub preview: String,
     pub preview_length: Length,
+}
+
+/// A ready rule, as a link that fills the form.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadyRule {
+    pub key: &'static str,
+    pub name: &'static str,
+    /// What it does.
+    pub words: &'static str,
 }
 
 /// A name that a text may use, with the value it has in the preview.

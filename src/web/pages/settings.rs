@@ -15,6 +15,9 @@ use crate::web::ui::{filters, icon, notice};
 pub struct SettingsPage {
     pub chrome: Chrome,
     pub form: FormState,
+    /// `from`, `to` and `any_time`; posted to `/settings/hours`.
+    pub hours: FormState,
+    pub is_rehearsal: bool,
     pub countries: Vec<Choice>,
     pub zones: Vec<Choice>,
     pub currencies: Vec<Choice>,

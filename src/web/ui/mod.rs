@@ -19,6 +19,7 @@ pub mod notice;
 pub mod pager;
 pub mod phone;
 pub mod qr;
+pub mod requests;
 pub mod rule_sentence;
 pub mod story;
 pub mod time;

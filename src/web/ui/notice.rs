@@ -47,6 +47,20 @@ pub fn banner(of: &Banner, chrome: &Chrome) -> Markup {
                 }
             }
         },
+        Banner::Rehearsal { to } => html! {
+            div class="banner" role="note" {
+                span class="banner-shape" { (Tone::Needs.shape()) }
+                span class="banner-text" {
+                    b { "Rehearsal." } " No contact is written to. "
+                    @if let Some(to) = to { "Messages go to " bdi { (to) } " instead." }
+                    @else if chrome.role.may(Ability::ConfirmNumber) {
+                        "Messages wait until you "
+                        a href=(chrome.path("/own-number")) { "confirm your own number" } "."
+                    } @else { "Messages wait until an owner has confirmed a number of their own." }
+                }
+                a class="button tight" href=(chrome.path("/go-live")) { "Go live" }
+            }
+        },
         Banner::Stopped { by, at } => html! {
             div class="banner stopped" role="note" {
                 span class="banner-shape" { (Tone::Held.shape()) }

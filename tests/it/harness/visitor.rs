@@ -42,6 +42,11 @@ impl<'a> Visitor<'a> {
         }
     }
 
+    /// What the browser keeps under a name.
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
+        self.cookies.borrow().get(name).cloned()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Page {
         self.go(Method::GET, path, None).await
     }
@@ -61,6 +66,31 @@ impl<'a> Visitor<'a> {
             .iter()
             .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
         self.go(Method::POST, path, Some(fields.collect())).await
+    }
+
+    /// One request, with what is kept but without following where it leads.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> reqwest::Response {
+        let mut call = self.app.http.request(method.clone(), self.app.url(path));
+        call = call.header(header::COOKIE, self.kept());
+        if method == Method::POST {
+            call = call.form(fields);
+        }
+        let answer = call.send().await.unwrap();
+        self.keep(&answer);
+        answer
+    }
+
+    /// The token that every form of this person's pages bears.
+    pub(crate) async fn token(&self, page: &str) -> String {
+        let page = self.get(page).await;
+        let hidden = page.hidden("/sign-out").into_iter();
+        let mut tokens = hidden.filter(|(name, _)| name == "csrf");
+        tokens.next().expect("a form with a token").1
     }
 
     /// Follows redirects as browsers do: with what the first answer set, and by GET.

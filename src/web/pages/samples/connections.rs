@@ -4,12 +4,14 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::{HOSTILE, Sample, ago, chrome, form, hostile_chrome, now, push};
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::{ConnectionId, EventId};
 use crate::web::chrome::Section;
 use crate::web::form::FormState;
 use crate::web::pages::books::{BooksCard, ConsentPage, DisconnectPage};
 use crate::web::pages::connections::{CheckResult, ConnectionsPage, Health, HookCard, TwilioCard};
+use crate::web::pages::first_hour::{Reach, SetUpHookPage, SetUpHookView, TestEvent};
 use crate::web::ui::field::Choice;
+use crate::web::ui::requests::RequestLine;
 use crate::web::ui::tone::Tone;
 
 pub(super) fn add(to: &mut Vec<Sample>) {
@@ -17,6 +19,9 @@ pub(super) fn add(to: &mut Vec<Sample>) {
     push(to, "connections-many", &connections_many());
     push(to, "connections-choose", &connections_choose());
     push(to, "connections-hostile", &connections_hostile());
+    push(to, "set-up-hook-empty", &set_up(Vec::new(), Reach::Likely));
+    push(to, "set-up-hook-many", &set_up_many());
+    push(to, "set-up-hook-hostile", &set_up_hostile());
     push(
         to,
         "connections-disconnect",
@@ -50,6 +55,7 @@ fn connections_empty() -> ConnectionsPage {
             health: Health::Missing,
             checked: None,
             callbacks: false,
+            inbound: None,
         },
         books: BooksCard {
             connection: None,
@@ -89,6 +95,9 @@ fn connections_many() -> ConnectionsPage {
             ("account_sid", "AC0123456789abcdef0123456789abcdef"),
             ("sender", "+447700900123"),
         ]),
+        inbound: Some(
+            "https://ml.northwind.example/hooks/twilio/8c1f6e0d2b4a49d7a3c5/inbound".into(),
+        ),
         health: Health::Working,
         checked: Some(CheckResult {
             at: ago(0),
@@ -126,6 +135,82 @@ fn connections_choose() -> ConnectionsPage {
         Choice::new("60001234", "Northwind Paper GmbH"),
         Choice::new("60005678", "Northwind Paper Ltd"),
     ];
+    page
+}
+
+fn set_up(requests: Vec<RequestLine>, reach: Reach) -> SetUpHookPage {
+    SetUpHookPage {
+        chrome: chrome(Section::Connections),
+        view: SetUpHookView {
+            connection: connection(1),
+            address: "https://ml.northwind.example/hooks/zoho/6f2c9a40b17e4d0c8b55".into(),
+            new_secret: None,
+            old_secret_until: None,
+            reach,
+            is_heard: reach == Reach::Proven,
+            requests,
+            test: TestEvent {
+                form: form(&[("event_type", "invoice.sent")]),
+                types: vec![
+                    Choice::new("invoice.sent", "Invoice is sent"),
+                    Choice::new("invoice.overdue", "Invoice is overdue"),
+                ],
+                own_number: None,
+                is_rehearsal: true,
+            },
+        },
+    }
+}
+
+fn request(tone: Tone, verdict: &str, sentence: &str, minutes: i64) -> RequestLine {
+    RequestLine {
+        at: ago(minutes),
+        tone,
+        verdict: verdict.into(),
+        sentence: sentence.into(),
+        event: (tone == Tone::Ok).then(|| EventId::from_uuid(Uuid::from_u128(7))),
+    }
+}
+
+fn set_up_many() -> SetUpHookPage {
+    let requests = vec![
+        request(
+            Tone::Ok,
+            "Accepted",
+            "Invoice is sent: INV-00371; one message, delivered.",
+            0,
+        ),
+        request(
+            Tone::Ok,
+            "Test",
+            "Invoice is sent: TEST-4F1A; no rule matched.",
+            3,
+        ),
+        request(
+            Tone::Failed,
+            "Refused",
+            "The signature does not match. Check that the secret token in Zoho Books is the one \
+             shown here. 4 more like it were counted.",
+            9,
+        ),
+    ];
+    let mut page = set_up(requests, Reach::Proven);
+    page.view.new_secret = Some("q7Rk2mX9vT4pLw8sZb3nHy6c".into());
+    page.view.old_secret_until = Some(now() + TimeDelta::days(1));
+    page.view.test.own_number = Some("+44 7700 900123".into());
+    page
+}
+
+fn set_up_hostile() -> SetUpHookPage {
+    let requests = vec![
+        request(Tone::Ok, HOSTILE, HOSTILE, 0),
+        request(Tone::Failed, HOSTILE, HOSTILE, 1),
+    ];
+    let mut page = set_up(requests, Reach::Never);
+    page.chrome = hostile_chrome(Section::Connections);
+    page.view.address = HOSTILE.into();
+    page.view.new_secret = Some(HOSTILE.into());
+    page.view.test.own_number = Some(HOSTILE.into());
     page
 }
 

@@ -19,6 +19,7 @@ use crate::web::ui::tone::Tone;
 
 pub(super) fn add(to: &mut Vec<Sample>) {
     push(to, "event-delivered", &event(delivered(), Role::Owner));
+    push(to, "event-rehearsal", &event(rehearsal(), Role::Owner));
     push(to, "event-unknown", &event(unknown(), Role::Editor));
     push(to, "event-unmatched", &event(unmatched(), Role::Viewer));
     push(
@@ -46,7 +47,10 @@ pub(super) fn add(to: &mut Vec<Sample>) {
         ("send-again-twilio", Question::TwilioHasIt),
         ("send-again-unknown", Question::Unknown),
         ("send-again-open", Question::Open(DeliveryState::Queued)),
-        ("send-again-suppressed", Question::Suppressed),
+        (
+            "send-again-suppressed",
+            Question::Suppressed("The recipient wrote STOP".into()),
+        ),
         (
             "send-again-hostile",
             Question::Received {
@@ -142,6 +146,7 @@ fn delivery(state: DeliveryState) -> DeliveryView {
         at: now() - TimeDelta::minutes(5) + TimeDelta::milliseconds(190),
         recipient: Some("Benjamin George".into()),
         address: "+16175550123".into(),
+        rehearsal: None,
         sender: "+44 7700 900123".into(),
         rule: Some(rule("Big invoices")),
         again: None,
@@ -156,6 +161,22 @@ fn delivery(state: DeliveryState) -> DeliveryView {
         proof: Vec::new(),
         actions: DeliveryActions { send_again: true, ..DeliveryActions::default() },
     }
+}
+
+fn rehearsal() -> EventView {
+    let mut view = delivered();
+    let mut first = delivery(DeliveryState::Delivered);
+    first.rehearsal = Some(Some("+491715550188".into()));
+    first
+        .text
+        .insert_str(0, "[would go to Benjamin George, +16175550123] ");
+    let mut second = delivery(DeliveryState::Held);
+    second.id.own = id(51);
+    second.rehearsal = Some(None);
+    second.reason = Some("Confirm your own number: in rehearsal messages go to you.".into());
+    second.steps = Vec::new();
+    view.deliveries = vec![first, second];
+    view
 }
 
 fn unknown() -> EventView {
@@ -295,13 +316,13 @@ fn hostile_event() -> EventView {
 
 fn send_again(question: Question) -> SendAgainPage {
     let hostile = matches!(&question, Question::Received { who, .. } if who == HOSTILE);
-    let state = match question {
+    let state = match &question {
         Question::Received { .. } => DeliveryState::Delivered,
         Question::TwilioHasIt => DeliveryState::Accepted,
         Question::Unknown => DeliveryState::Unknown,
-        Question::Open(state) => state,
+        Question::Open(state) => *state,
         Question::Plain => DeliveryState::Failed,
-        Question::Suppressed => DeliveryState::Suppressed,
+        Question::Suppressed(_) => DeliveryState::Suppressed,
     };
     SendAgainPage {
         chrome: if hostile {
@@ -311,6 +332,15 @@ fn send_again(question: Question) -> SendAgainPage {
         },
         event: EventId::from_uuid(id(1)),
         delivery: delivery(state),
+        notes: if question == Question::Plain {
+            vec![
+                "Contacts are not written to at this time of day: it waits until 08:00 in \
+                 Europe/Berlin."
+                    .into(),
+            ]
+        } else {
+            Vec::new()
+        },
         question,
         nonce: "nonce-2".into(),
     }

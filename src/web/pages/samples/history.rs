@@ -242,6 +242,7 @@ fn rows() -> Vec<EventRow> {
                 amount: (total > 0).then_some(Amount(total * 10_000)),
                 currency: (total > 0).then(|| "EUR".to_owned()),
                 deliveries: deliveries.to_vec(),
+                is_rehearsal: number % 4 == 0,
             },
         )
         .collect()

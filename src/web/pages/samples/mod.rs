@@ -7,8 +7,10 @@ mod event;
 mod history;
 mod operator;
 mod overview;
+mod rehearsal;
 mod rules;
 mod security;
+mod suppressions;
 
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -40,6 +42,8 @@ pub fn all() -> Vec<Sample> {
     connections::add(&mut samples);
     operator::add(&mut samples);
     security::add(&mut samples);
+    rehearsal::add(&mut samples);
+    suppressions::add(&mut samples);
     for (name, status) in [
         ("error-403", 403),
         ("error-404", 404),

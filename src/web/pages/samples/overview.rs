@@ -3,6 +3,7 @@
 use chrono::{TimeDelta, Timelike};
 use uuid::Uuid;
 
+use super::suppressions::replies;
 use super::{HOSTILE, Sample, ago, chrome, form, hostile_chrome, now, push};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::EventId;
@@ -16,6 +17,7 @@ use crate::web::ui::tone::Tone;
 
 pub(super) fn add(to: &mut Vec<Sample>) {
     push(to, "overview-empty", &overview_empty());
+    push(to, "overview-folded", &overview_folded());
     push(to, "overview-many", &overview_many());
     push(to, "overview-stopped", &overview_stopped());
     push(to, "overview-late", &overview_late());
@@ -55,49 +57,67 @@ fn quiet() -> OverviewView {
         connections: Vec::new(),
         rejected: 0,
         needs_you: Vec::new(),
+        replies: Vec::new(),
         checklist: Vec::new(),
+        is_folded: false,
         queue_answers: true,
     }
 }
 
 fn overview_empty() -> OverviewPage {
-    let step = |title: &str, sentence: &str, words: &str, path: &str, done| SetUpStep {
-        title: title.into(),
-        sentence: sentence.into(),
-        button: (words.into(), path.into()),
-        done,
-    };
     let view = OverviewView {
-        checklist: vec![
-            step("Make the company", "", "", "/settings", true),
-            step(
-                "Connect Zoho Books",
-                "It tells us what happens, by a web address that you paste into it.",
-                "Connect Zoho Books",
-                "/connections#hook",
-                false,
-            ),
-            step(
-                "Connect Twilio",
-                "It carries the messages; you need its account SID and token.",
-                "Connect Twilio",
-                "/connections#twilio",
-                false,
-            ),
-            step(
-                "Write the first rule",
-                "Who gets which message when an invoice is sent, for one.",
-                "Write a rule",
-                "/rules/new",
-                false,
-            ),
-        ],
+        checklist: checklist(1),
         ..quiet()
     };
     OverviewPage {
         chrome: chrome(Section::Overview),
         view,
     }
+}
+
+/// The steps, the first `done` of them behind.
+fn checklist(done: usize) -> Vec<SetUpStep> {
+    let steps = [
+        (
+            "Connect Twilio",
+            "It carries the messages.",
+            "/connections#twilio",
+        ),
+        (
+            "Confirm your own number",
+            "You rehearse: until you go live, every message goes to the owner's own number.",
+            "/own-number",
+        ),
+        (
+            "Make the webhook in Zoho Books",
+            "Copy the web address and the secret, and follow the steps in Zoho Books.",
+            "/connections/set-up",
+        ),
+        (
+            "Write the first rule",
+            "Choose a ready one, such as a text to the contact when an invoice is sent.",
+            "/rules/new",
+        ),
+        (
+            "Go live",
+            "Look at what would have been sent. An admin does this.",
+            "",
+        ),
+    ];
+    let step = |(at, (title, sentence, path)): (usize, (&str, &str, &str))| SetUpStep {
+        title: title.into(),
+        sentence: sentence.into(),
+        button: (!path.is_empty()).then(|| (title.to_owned(), path.to_owned())),
+        done: at < done,
+    };
+    steps.into_iter().enumerate().map(step).collect()
+}
+
+fn overview_folded() -> OverviewPage {
+    let mut page = overview_many();
+    page.view.checklist = checklist(4);
+    page.view.is_folded = true;
+    page
 }
 
 fn overview_many() -> OverviewPage {
@@ -168,6 +188,7 @@ fn overview_many() -> OverviewPage {
             1_600,
         ),
     ];
+    view.replies = replies();
     let mut chrome = chrome(Section::Overview);
     chrome.needs_you = 2;
     chrome.banners = vec![Banner::Sandbox];
@@ -213,6 +234,10 @@ fn overview_hostile() -> OverviewPage {
             *text = HOSTILE.into();
         }
     }
+    for reply in &mut page.view.replies {
+        reply.who = HOSTILE.into();
+        reply.body = HOSTILE.into();
+    }
     page.chrome = Chrome {
         needs_you: 40,
         ..hostile_chrome(Section::Overview)
@@ -230,6 +255,8 @@ fn settings(chrome: Chrome, company: &str) -> SettingsPage {
             ("zone", "Europe/Berlin"),
             ("currency", "EUR"),
         ]),
+        hours: form(&[("from", "08:00"), ("to", "20:00")]),
+        is_rehearsal: false,
         countries: countries(),
         zones: zones(),
         currencies: currencies(),

@@ -10,7 +10,7 @@ use crate::domain::user::Role;
 use crate::web::chrome::{Chrome, Section};
 use crate::web::form::FormState;
 use crate::web::pages::rules::{
-    RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage, TemplateName,
+    ReadyRule, RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage, TemplateName,
 };
 use crate::web::ui::field::Choice;
 use crate::web::ui::phone::Length;
@@ -177,6 +177,22 @@ fn editor(chrome: Chrome, rule: Option<()>, form: FormState) -> RuleEditPage {
         chrome,
         view: RuleEditView {
             rule: rule.map(|()| RuleId::from_uuid(Uuid::from_u128(1))),
+            ready: if rule.is_none() {
+                vec![
+                    ReadyRule {
+                        key: "invoice-sent",
+                        name: "Invoice sent",
+                        words: "Tells the contact that an invoice is there, with the link to pay it.",
+                    },
+                    ReadyRule {
+                        key: "big-payment",
+                        name: "Big payment",
+                        words: "Tells one number of yours when much money comes in.",
+                    },
+                ]
+            } else {
+                Vec::new()
+            },
             form,
             condition_rows: 4,
             fields: choices(&[

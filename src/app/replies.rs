@@ -1,0 +1,199 @@
+//! What recipients write back: STOP and START change who may be written to, everything else is for
+//! somebody to read.
+//!
+//! Without an Auth Token nobody's signature can be checked. Then Twilio itself is asked for the
+//! message; where it cannot be asked, a STOP is taken all the same, since a message too few does less
+//! harm than one too many, and a START is not.
+
+use std::time::Duration;
+
+use super::mail::{Letter, Mail};
+use super::receipts::{SignedRequest, StatusAnswer};
+use super::{App, AppError};
+use crate::domain::connection::Provider;
+use crate::domain::delivery::Channel;
+use crate::domain::ids::{ReplyId, TenantId};
+use crate::domain::page::{Cursor, Page};
+use crate::domain::phone::E164;
+use crate::domain::reply::{Reply, Wish};
+use crate::store::{NewReply, TenantStore};
+use crate::twilio::inbound::{self, Inbound};
+use crate::twilio::messages::CallTime;
+
+/// Twilio waits 15 seconds for our answer.
+const CALL: Duration = Duration::from_secs(6);
+
+/// How many replies Overview shows.
+pub(super) const SHOWN: u64 = 20;
+
+impl App {
+    /// Takes a message of a recipient.
+    pub async fn receive_inbound(
+        &self,
+        token: &str,
+        request: SignedRequest,
+    ) -> Result<StatusAnswer, AppError> {
+        let platform = self.store().platform();
+        let Some(target) = platform.hook(Provider::Twilio, token).await? else {
+            return Ok(StatusAnswer::UnknownHook);
+        };
+        let (tenant, store) = (target.tenant, self.tenant(target.tenant));
+        let Some(connection) = store.connection_by_id(target.connection).await? else {
+            return Ok(StatusAnswer::UnknownHook);
+        };
+        let tokens = self.callback_tokens(&target).await?;
+        let is_signed = !tokens.is_empty();
+        if is_signed && !self.is_signed(&request, &tokens) {
+            self.reject_forged(target, &request, "The message of a recipient")
+                .await;
+            return Ok(StatusAnswer::Forged);
+        }
+        let Ok(told) = inbound::parse(&request.body) else {
+            return Ok(StatusAnswer::Unreadable);
+        };
+        let is_ours = |account: &str| account == connection.account;
+        if told
+            .account_sid
+            .as_ref()
+            .is_some_and(|a| !is_ours(a.as_str()))
+        {
+            self.reject_forged(target, &request, "The message of another account")
+                .await;
+            return Ok(StatusAnswer::Forged);
+        }
+        let (told, is_proven) = if is_signed {
+            (told, true)
+        } else {
+            self.as_twilio_has_it(&store, told).await?
+        };
+        let Some(from) = told.from.clone() else {
+            return Ok(StatusAnswer::Unreadable);
+        };
+        let channel = E164::from_stored(&from).map(|_| Channel::Sms);
+        let (account, now) = (connection.account, self.now());
+        let new = NewReply {
+            account: account.clone(),
+            sid: told.message_sid.to_string(),
+            channel,
+            address: from.clone(),
+            sender: told.to.unwrap_or_default(),
+            wish: told.wish,
+            body: told.body,
+            is_proven,
+            now,
+        };
+        let sid = new.sid.clone();
+        let Some(kept) = store.keep_reply(new).await? else {
+            return Ok(StatusAnswer::Kept);
+        };
+        match (kept.wish, channel) {
+            (Wish::Stop | Wish::Start, Some(channel)) if is_proven => {
+                for other in platform.writers_to(&account, &from, tenant).await? {
+                    let store = self.tenant(other);
+                    store
+                        .follow_wish(channel, from.clone(), kept.wish, now)
+                        .await?;
+                }
+            }
+            (Wish::Read, _) => self.mail_on(&store, &kept, &sid).await?,
+            _ => {}
+        }
+        Ok(StatusAnswer::Kept)
+    }
+
+    /// The message as Twilio has it, and whether it does: what nobody signed is only a hint.
+    async fn as_twilio_has_it(
+        &self,
+        store: &TenantStore,
+        told: Inbound,
+    ) -> Result<(Inbound, bool), AppError> {
+        let Some((_, access)) = self.twilio_of(store).await? else {
+            return Ok((told, false));
+        };
+        let asked = self
+            .parts
+            .twilio
+            .get(&access.account, &told.message_sid, CallTime::of(CALL))
+            .await;
+        Ok(match asked {
+            Ok(found) if !found.outbound && found.from.is_some() => {
+                let body = found.body.unwrap_or_default();
+                let wish = match inbound::wish(&body) {
+                    // Advanced Opt-Out has words of its own, which only the request tells.
+                    Wish::Read if told.wish != Wish::Start => told.wish,
+                    wish => wish,
+                };
+                let told = Inbound {
+                    from: found.from,
+                    to: found.to,
+                    body,
+                    wish,
+                    ..told
+                };
+                (told, true)
+            }
+            _ => (told, false),
+        })
+    }
+
+    /// Tells the owners what somebody wrote.
+    async fn mail_on(&self, store: &TenantStore, reply: &Reply, sid: &str) -> Result<(), AppError> {
+        let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+        let who = if reply.name.is_empty() {
+            reply.address.clone()
+        } else {
+            format!("{} ({})", plain(&reply.name), reply.address)
+        };
+        // Each line is marked: nothing that a stranger wrote may look as if we had written it.
+        let quoted: String = reply.body.lines().map(|l| format!("> {l}\n")).collect();
+        let proof = if reply.is_proven {
+            ""
+        } else {
+            "\nTwilio's signature could not be checked: enter the Auth Token under Connections.\n"
+        };
+        let url = self.public_url().join(&format!("/t/{}/", tenant.slug));
+        let text = format!(
+            "{who} wrote to {}:\n\n{quoted}{proof}\nThis service does not answer. Whoever should, \
+             does so by phone or e-mail.\n\n{url}\n",
+            reply.sender
+        );
+        for owner in store.owner_emails().await? {
+            let mail = Mail {
+                tenant: Some(tenant.id),
+                once: format!("reply:{}:{sid}:{owner}", tenant.id),
+                to: owner,
+                kind: "reply",
+                letter: Letter {
+                    subject: format!("{}: {who} replied", plain(&tenant.name)),
+                    text: text.clone(),
+                },
+            };
+            self.mail(mail).await?;
+        }
+        Ok(())
+    }
+
+    /// All that recipients wrote, newest first.
+    pub async fn replies(
+        &self,
+        tenant: TenantId,
+        cursor: Cursor,
+        limit: u64,
+    ) -> Result<Page<Reply>, AppError> {
+        Ok(self.tenant(tenant).replies(cursor, limit).await?)
+    }
+
+    /// Reads a reply off the list.
+    pub async fn see_reply(&self, tenant: TenantId, id: ReplyId) -> Result<(), AppError> {
+        if self.tenant(tenant).see_reply(id, self.now()).await? {
+            Ok(())
+        } else {
+            Err(AppError::NotFound("reply"))
+        }
+    }
+}
+
+/// One line without anything hidden.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(80).collect()
+}

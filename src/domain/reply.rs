@@ -1,0 +1,58 @@
+//! What recipients write back.
+
+use chrono::{DateTime, Utc};
+
+use super::ids::ReplyId;
+
+/// What a message from a recipient asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Wish {
+    /// No more messages from this sender, or from any sender of its Messaging Service.
+    Stop,
+    /// Messages again.
+    Start,
+    /// What this is about; Twilio has answered already.
+    Help,
+    /// It asks for nothing of that kind: somebody should read it.
+    Read,
+}
+
+impl Wish {
+    /// Every wish.
+    pub const ALL: [Self; 4] = [Self::Stop, Self::Start, Self::Help, Self::Read];
+
+    /// The stable text, as stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::Help => "help",
+            Self::Read => "read",
+        }
+    }
+
+    /// Reads the stable text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|w| w.as_str() == text)
+    }
+}
+
+/// A message that somebody sent back.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub id: ReplyId,
+    /// Who wrote: E.164, or as the provider says.
+    pub address: String,
+    /// Their name, as the last message to them had it; empty when unknown.
+    pub name: String,
+    /// Our number that they wrote to.
+    pub sender: String,
+    pub wish: Wish,
+    /// As written; data from outside.
+    pub body: String,
+    /// Signed by the provider, or confirmed by it when asked.
+    pub is_proven: bool,
+    pub received_at: DateTime<Utc>,
+    /// When somebody read it off the list; what asks for nothing of a person is born so.
+    pub seen_at: Option<DateTime<Utc>>,
+}

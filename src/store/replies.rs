@@ -1,0 +1,204 @@
+//! What recipients write back: kept once, and a STOP or START carried out in the same transaction, so
+//! that a captured request which comes again changes nothing.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::audit::{AuditLine, audit};
+use super::history::Keyset;
+use super::sql::{self, Row, micros, micros_opt, values};
+use super::suppressions::{NAME_OF, suppress};
+use super::writer::{Lane, Tx};
+use super::{Platform, StoreError, TenantStore};
+use crate::domain::actor::Actor;
+use crate::domain::delivery::Channel;
+use crate::domain::ids::{ReplyId, TenantId};
+use crate::domain::page::{Cursor, Page};
+use crate::domain::reply::{Reply, Wish};
+use crate::domain::suppression::Source;
+
+/// A message from a recipient, to be kept.
+#[derive(Debug, Clone)]
+pub struct NewReply {
+    pub account: String,
+    pub sid: String,
+    /// The channel whose addresses it concerns; `None` for one that we do not write to.
+    pub channel: Option<Channel>,
+    pub address: String,
+    pub sender: String,
+    pub wish: Wish,
+    pub body: String,
+    pub is_proven: bool,
+    pub now: DateTime<Utc>,
+}
+
+impl TenantStore {
+    /// Keeps a message from a recipient and does what it asks for; `None` when it was kept before.
+    pub async fn keep_reply(&self, new: NewReply) -> Result<Option<Reply>, StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let new = new.clone();
+                Box::pin(async move { keep(tx, tenant, &new).await })
+            })
+            .await
+    }
+
+    /// Does what a recipient asks for who wrote to another tenant of the same account.
+    pub async fn follow_wish(
+        &self,
+        channel: Channel,
+        address: String,
+        wish: Wish,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let address = address.clone();
+                Box::pin(async move { follow(tx, tenant, channel, &address, wish, now).await })
+            })
+            .await
+    }
+
+    /// Replies that nobody has read off the list, newest first.
+    pub async fn unseen_replies(&self, limit: u64) -> Result<Vec<Reply>, StoreError> {
+        let query = "SELECT * FROM replies WHERE tenant_id = $1 AND seen_at IS NULL \
+                     ORDER BY id DESC LIMIT $2";
+        let rows = sql::all(self.db(), query, values![self.id.uuid(), limit]).await?;
+        rows.iter().map(reply).collect()
+    }
+
+    /// All that recipients wrote, newest first.
+    pub async fn replies(&self, cursor: Cursor, limit: u64) -> Result<Page<Reply>, StoreError> {
+        Keyset::new("replies", self.id)
+            .page(self, cursor, limit, reply, |r| r.id.uuid())
+            .await
+    }
+
+    /// Reads a reply off the list; `false` when there is none.
+    pub async fn see_reply(&self, id: ReplyId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Receipt, move |tx| {
+                Box::pin(async move {
+                    let see = "UPDATE replies SET seen_at = COALESCE(seen_at, $3) \
+                               WHERE tenant_id = $1 AND id = $2";
+                    let bound = values![tenant, id.uuid(), micros(now)];
+                    Ok(sql::exec(tx, see, bound).await? == 1)
+                })
+            })
+            .await
+    }
+
+    /// The e-mail addresses of the owners.
+    pub async fn owner_emails(&self) -> Result<Vec<String>, StoreError> {
+        let query = "SELECT u.email FROM members m JOIN users u ON u.id = m.user_id \
+                     WHERE m.tenant_id = $1 AND m.role = 'owner' ORDER BY m.created_at LIMIT 50";
+        let rows = sql::all(self.db(), query, values![self.id.uuid()]).await?;
+        rows.iter().map(|r| r.get("email")).collect()
+    }
+}
+
+impl Platform {
+    /// Other tenants that have written to an address from this account. Having entered the account is
+    /// not enough, since anybody may enter any.
+    pub async fn writers_to(
+        &self,
+        account: &str,
+        address: &str,
+        but: TenantId,
+    ) -> Result<Vec<TenantId>, StoreError> {
+        let query = "SELECT k.tenant_id FROM connections k WHERE k.provider = 'twilio' \
+                     AND k.account = $1 AND k.tenant_id <> $3 AND EXISTS \
+                     (SELECT 1 FROM provider_messages p WHERE p.account = $1 AND p.address = $2 \
+                      AND p.tenant_id = k.tenant_id) LIMIT 100";
+        let bound = values![account, address, but.uuid()];
+        let rows = sql::all(self.db(), query, bound).await?;
+        rows.iter()
+            .map(|r| Ok(TenantId::from_uuid(r.get("tenant_id")?)))
+            .collect()
+    }
+}
+
+async fn keep(tx: &Tx, tenant: Uuid, new: &NewReply) -> Result<Option<Reply>, StoreError> {
+    let id = ReplyId::new(new.now);
+    let seen_at = (new.wish != Wish::Read).then_some(new.now);
+    let insert = format!(
+        "INSERT INTO replies (account, sid, id, tenant_id, address, name, sender, wish, body, \
+         is_proven, received_at, seen_at) \
+         VALUES ($3, $4, $5, $1, $2, {NAME_OF}, $6, $7, $8, $9, $10, $11) \
+         ON CONFLICT DO NOTHING RETURNING *"
+    );
+    let bound = values![
+        tenant,
+        new.address.clone(),
+        new.account.clone(),
+        new.sid.clone(),
+        id.uuid(),
+        new.sender.clone(),
+        new.wish.as_str(),
+        new.body.clone(),
+        new.is_proven,
+        micros(new.now),
+        micros_opt(seen_at)
+    ];
+    let Some(row) = sql::one(tx, &insert, bound).await? else {
+        return Ok(None);
+    };
+    // A STOP is taken from anybody who knows the address of the hook; what lifts one must be proven.
+    if let Some(channel) = new.channel
+        && (new.is_proven || new.wish == Wish::Stop)
+    {
+        follow(tx, tenant, channel, &new.address, new.wish, new.now).await?;
+    }
+    reply(&row).map(Some)
+}
+
+async fn follow(
+    tx: &Tx,
+    tenant: Uuid,
+    channel: Channel,
+    address: &str,
+    wish: Wish,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let action = match wish {
+        Wish::Stop => {
+            let why = (Source::Stop, "The recipient wrote STOP");
+            let is_new = suppress(tx, tenant, channel, address, why, now).await?;
+            is_new.then_some("suppression.added")
+        }
+        Wish::Start => {
+            let lift = "DELETE FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
+                        AND address = $3 AND source IN ('stop', 'provider')";
+            let bound = values![tenant, channel.as_str(), address];
+            (sql::exec(tx, lift, bound).await? > 0).then_some("suppression.lifted")
+        }
+        Wish::Help | Wish::Read => None,
+    };
+    let Some(action) = action else { return Ok(()) };
+    let line = AuditLine {
+        actor: Actor::named("the recipient"),
+        action,
+        subject: address.to_owned(),
+        detail: serde_json::json!({ "channel": channel.as_str(), "wrote": wish.as_str() })
+            .to_string(),
+    };
+    audit(tx, tenant, line, now).await
+}
+
+fn reply(row: &Row) -> Result<Reply, StoreError> {
+    let id: Uuid = row.get("id")?;
+    Ok(Reply {
+        id: ReplyId::from_uuid(id),
+        address: row.get("address")?,
+        name: row.get("name")?,
+        sender: row.get("sender")?,
+        wish: row.word("replies", "wish", id, Wish::parse)?,
+        body: row.get("body")?,
+        is_proven: row.get("is_proven")?,
+        received_at: row.time("received_at")?,
+        seen_at: row.time_opt("seen_at")?,
+    })
+}

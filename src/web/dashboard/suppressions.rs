@@ -1,0 +1,199 @@
+//! Suppressions, and what recipients wrote back.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+
+use super::error::PageError;
+use super::flash::Told;
+use super::history::given;
+use super::rule_form::sentence;
+use crate::app::AppError;
+use crate::app::suppressions::SuppressionInput;
+use crate::domain::ids::{ReplyId, SuppressionId};
+use crate::domain::page::{Cursor, Page};
+use crate::domain::reply::Reply;
+use crate::domain::suppression::{Source, Suppression};
+use crate::domain::user::Ability;
+use crate::store::{Added, SuppressionFilter};
+use crate::web::chrome::Section;
+use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::form::FormState;
+use crate::web::pages::suppressions::{
+    LiftPage, RepliesPage, ReplyRow, SuppressionRow, SuppressionsPage,
+};
+use crate::web::pages::words;
+use crate::web::ui::address;
+
+const ROWS: u64 = 50;
+
+/// `GET /t/{tenant}/suppressions`.
+pub(super) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
+    page(&seat, StatusCode::OK, FormState::new()).await
+}
+
+/// `POST /t/{tenant}/suppressions`.
+pub(super) async fn add(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let SeatForm { seat, form } = posted;
+    seat.require(Ability::Suppress)?;
+    let input = SuppressionInput {
+        channel: form.get("channel").to_owned(),
+        address: form.get("address").to_owned(),
+        reason: form.get("reason").to_owned(),
+    };
+    let (tenant, actor) = (seat.tenant(), seat.actor());
+    let added = seat
+        .ask(|app| async move { app.suppress(tenant, &input, &actor).await })
+        .await;
+    match added {
+        Ok(Added::New(_)) => Ok(seat.lead("/suppressions", Some(Told::Suppressed))),
+        Ok(Added::Already(_)) => Ok(seat.lead("/suppressions", Some(Told::SuppressedAlready))),
+        Err(PageError::App(AppError::Invalid(problems))) => {
+            let mut state = form.state(&[]);
+            for problem in problems {
+                state.refuse(problem.field, sentence(&problem.message));
+            }
+            page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn page(seat: &Seat, status: StatusCode, form: FormState) -> Result<HttpResponse, PageError> {
+    let query = seat.query();
+    let get = |name: &str| {
+        let found = query.iter().find(|(n, _)| n == name);
+        found.map_or("", |(_, value)| value.as_str())
+    };
+    let filter = SuppressionFilter {
+        text: get("q").chars().take(100).collect(),
+        source: Source::parse(get("source")),
+    };
+    let cursor = Cursor::parse(get("at")).unwrap_or(Cursor::Newest);
+    let (tenant, asked) = (seat.tenant(), filter.clone());
+    let found = seat
+        .ask(|app| async move { app.suppressions(tenant, &asked, cursor, ROWS).await })
+        .await?;
+    let page = SuppressionsPage {
+        chrome: seat.chrome(Section::Suppressions).await?,
+        rows: Page {
+            rows: found.rows.into_iter().map(row).collect(),
+            newer: found.newer,
+            older: found.older,
+        },
+        text: filter.text,
+        source: filter.source,
+        form,
+    };
+    seat.page(status, &page)
+}
+
+fn row(of: Suppression) -> SuppressionRow {
+    SuppressionRow {
+        id: of.id,
+        at: of.created_at,
+        channel: of.channel.words(),
+        address: of.address,
+        name: given(of.name),
+        source: of.source,
+        reason: of.reason,
+        by: given(of.created_by),
+    }
+}
+
+/// `GET /t/{tenant}/suppressions/{suppression}/lifting/new`.
+pub(super) async fn ask_lifting(seat: Seat) -> Result<HttpResponse, PageError> {
+    seat.require(Ability::Suppress)?;
+    lift_page(&seat, StatusCode::OK, FormState::new()).await
+}
+
+/// `POST /t/{tenant}/suppressions/{suppression}/lifting`.
+pub(super) async fn lift(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let SeatForm { seat, form } = posted;
+    seat.require(Ability::Suppress)?;
+    let id: SuppressionId = seat.id("suppression")?;
+    let (tenant, actor) = (seat.tenant(), seat.actor());
+    let reason = form.get("reason").to_owned();
+    let lifted = seat
+        .ask(|app| async move { app.lift_suppression(tenant, id, &reason, &actor).await })
+        .await;
+    match lifted {
+        Ok(()) => Ok(seat.lead("/suppressions", Some(Told::Lifted))),
+        Err(PageError::App(AppError::Invalid(problems))) => {
+            let mut state = form.state(&[]);
+            for problem in problems {
+                state.refuse(problem.field, sentence(&problem.message));
+            }
+            lift_page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn lift_page(
+    seat: &Seat,
+    status: StatusCode,
+    form: FormState,
+) -> Result<HttpResponse, PageError> {
+    let id: SuppressionId = seat.id("suppression")?;
+    let tenant = seat.tenant();
+    let found = seat
+        .ask(|app| async move { app.suppression(tenant, id).await })
+        .await?;
+    let page = LiftPage {
+        chrome: seat.chrome(Section::Suppressions).await?,
+        row: row(found),
+        form,
+    };
+    seat.page(status, &page)
+}
+
+/// `GET /t/{tenant}/replies`.
+pub(super) async fn replies(seat: Seat) -> Result<HttpResponse, PageError> {
+    let query = seat.query();
+    let at = query.iter().find(|(n, _)| n == "at");
+    let cursor = at
+        .and_then(|(_, text)| Cursor::parse(text))
+        .unwrap_or(Cursor::Newest);
+    let tenant = seat.tenant();
+    let found = seat
+        .ask(|app| async move { app.replies(tenant, cursor, ROWS).await })
+        .await?;
+    let page = RepliesPage {
+        chrome: seat.chrome(Section::Suppressions).await?,
+        rows: Page {
+            rows: found.rows.into_iter().map(reply_row).collect(),
+            newer: found.newer,
+            older: found.older,
+        },
+    };
+    seat.page(StatusCode::OK, &page)
+}
+
+/// A reply as a line, here and on Overview.
+pub(super) fn reply_row(of: Reply) -> ReplyRow {
+    let number = address::short(&of.address);
+    ReplyRow {
+        id: of.id,
+        at: of.received_at,
+        who: if of.name.is_empty() {
+            number
+        } else {
+            format!("{} ({number})", words::straight(&of.name))
+        },
+        body: of.body,
+        wish: of.wish,
+        is_proven: of.is_proven,
+        is_seen: of.seen_at.is_some(),
+    }
+}
+
+/// `POST /t/{tenant}/replies/{reply}/seen`.
+pub(super) async fn see(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let seat = posted.seat;
+    seat.require(Ability::Suppress)?;
+    let id: ReplyId = seat.id("reply")?;
+    let tenant = seat.tenant();
+    seat.ask(|app| async move { app.see_reply(tenant, id).await })
+        .await?;
+    Ok(seat.lead("/", None))
+}

@@ -1,0 +1,158 @@
+//! Suppressions: who must not be written to, and why; and what recipients wrote back.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use maud::Markup;
+
+use crate::domain::ids::{ReplyId, SuppressionId};
+use crate::domain::page::Page;
+use crate::domain::reply::Wish;
+use crate::domain::suppression::Source;
+use crate::web::chrome::Chrome;
+use crate::web::form::FormState;
+use crate::web::ui::chips::{self, Query};
+use crate::web::ui::confirm::act;
+use crate::web::ui::empty::{Drawing, empty};
+use crate::web::ui::field::field;
+use crate::web::ui::tone::Tone;
+use crate::web::ui::{address, badge, filters, icon, notice, pager, time};
+
+/// `GET /t/{tenant}/suppressions?q=&source=&at=`; posts `address` and `reason` there.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/suppressions/index.html")]
+pub struct SuppressionsPage {
+    pub chrome: Chrome,
+    pub rows: Page<SuppressionRow>,
+    /// The search, as typed.
+    pub text: String,
+    pub source: Option<Source>,
+    /// What is added by hand.
+    pub form: FormState,
+}
+
+/// One reason why an address must not be written to.
+#[derive(Debug, Clone)]
+pub struct SuppressionRow {
+    pub id: SuppressionId,
+    pub at: DateTime<Utc>,
+    pub channel: &'static str,
+    pub address: String,
+    pub name: Option<String>,
+    pub source: Source,
+    pub reason: String,
+    /// Who added it by hand.
+    pub by: Option<String>,
+}
+
+impl SuppressionsPage {
+    fn query(&self) -> Query {
+        Query::new(self.chrome.path("/suppressions"))
+            .set("source", self.source.map_or("", Source::as_str))
+            .set("q", self.text.as_str())
+    }
+
+    fn chips(&self) -> Markup {
+        let values: Vec<(String, String)> = Source::ALL
+            .into_iter()
+            .map(|s| (s.as_str().to_owned(), s.words().to_owned()))
+            .collect();
+        chips::row(&self.query(), "source", "Why", &values)
+    }
+
+    fn search(&self) -> Markup {
+        let form = FormState::new().with("q", self.text.as_str());
+        field("q", "Number, name or reason")
+            .kind("search")
+            .unmarked()
+            .render(&form)
+    }
+
+    fn pager(&self) -> Markup {
+        pager::pager(&self.rows, &self.query())
+    }
+
+    fn nothing(&self) -> Markup {
+        let all = self.chrome.path("/suppressions");
+        if self.query().is_filtered() {
+            empty(
+                Drawing::Lens,
+                "Nobody like that",
+                "No suppressed number fits this search.",
+                Some(("Show all", &all)),
+            )
+        } else {
+            empty(
+                Drawing::Calm,
+                "Everybody may be written to",
+                "Whoever writes STOP to your number, or is added by hand, is listed here.",
+                None,
+            )
+        }
+    }
+}
+
+/// `GET /t/{tenant}/suppressions/{suppression}/lifting/new`; posts `reason` to `…/lifting`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/suppressions/lift.html")]
+pub struct LiftPage {
+    pub chrome: Chrome,
+    pub row: SuppressionRow,
+    pub form: FormState,
+}
+
+/// `GET /t/{tenant}/replies?at=`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/suppressions/replies.html")]
+pub struct RepliesPage {
+    pub chrome: Chrome,
+    pub rows: Page<ReplyRow>,
+}
+
+/// What somebody wrote.
+#[derive(Debug, Clone)]
+pub struct ReplyRow {
+    pub id: ReplyId,
+    pub at: DateTime<Utc>,
+    /// "Benjamin George (+1617 … 0123)".
+    pub who: String,
+    pub body: String,
+    pub wish: Wish,
+    pub is_proven: bool,
+    pub is_seen: bool,
+}
+
+impl ReplyRow {
+    /// The button that reads it off the list.
+    pub fn seen(&self, chrome: &Chrome) -> Markup {
+        let action = chrome.path(&format!("/replies/{}/seen", self.id));
+        act(&action, &chrome.csrf, "Seen")
+            .class("button tight")
+            .render()
+    }
+}
+
+impl RepliesPage {
+    fn pager(&self) -> Markup {
+        pager::pager(&self.rows, &Query::new(self.chrome.path("/replies")))
+    }
+
+    fn meaning(row: &ReplyRow) -> Markup {
+        match row.wish {
+            Wish::Stop => badge::state(Tone::Held, "Wants no more"),
+            Wish::Start => badge::state(Tone::Ok, "Wants messages again"),
+            Wish::Help => badge::state(Tone::Quiet, "Asked for help"),
+            Wish::Read if row.is_seen => badge::state(Tone::Quiet, "Seen"),
+            Wish::Read => badge::state(Tone::Needs, "New"),
+        }
+    }
+
+    fn nothing() -> Markup {
+        empty(
+            Drawing::Calm,
+            "Nobody has written back",
+            "What people text to your Twilio number is shown here, once its web address for \
+             messages is set at Twilio.",
+            None,
+        )
+    }
+}

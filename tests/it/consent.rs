@@ -1,0 +1,277 @@
+//! Who does not want to be written to is not, and who writes back is heard.
+
+use ml_connector::app::connections::TwilioInput;
+use ml_connector::domain::actor::Actor;
+use ml_connector::domain::connection::Provider;
+use ml_connector::sandbox::samples::Standing;
+use ml_connector::sandbox::twilio::{Inbound, NewAccount, NewKey, OptOut, PostedCallback};
+use reqwest::StatusCode;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::harness::company::{NUMBER, invoice};
+use crate::harness::{Company, TestApp};
+
+impl Company<'_> {
+    /// Where Twilio posts what recipients write.
+    async fn inbound_url(&self) -> String {
+        let app = self.app.app();
+        let twilio = app.connection(self.id, Provider::Twilio).await.unwrap();
+        let store = app.store().tenant(self.id);
+        let token = store.hook_token(twilio.unwrap().id).await.unwrap();
+        self.app
+            .url(&format!("/hooks/twilio/{}/inbound", token.unwrap()))
+    }
+
+    /// Somebody writes to the company's number.
+    async fn hears(&self, from: &str, body: &str) -> PostedCallback {
+        let inbound = Inbound {
+            account_sid: self.account_sid.clone(),
+            from: from.to_owned(),
+            to: NUMBER.to_owned(),
+            body: body.to_owned(),
+            url: Some(self.inbound_url().await),
+        };
+        self.app.sandbox.twilio().receive(inbound).await.unwrap()
+    }
+
+    /// Tells of an invoice; its only message.
+    async fn tells(&self, seed: u64) -> Value {
+        let body = invoice(seed, Standing::Sent, self.app.now());
+        let event = self.told("", &body).await;
+        self.app.run_due_jobs().await;
+        self.event(&event).await["deliveries"][0].clone()
+    }
+
+    async fn suppressed(&self, such: &str) -> i64 {
+        let own = self.id.uuid().simple();
+        let tenant = if self.app.database.is_file() {
+            format!("hex(tenant_id) = upper('{own}')")
+        } else {
+            format!("tenant_id = '{own}'")
+        };
+        self.app
+            .rows(&format!("suppressions WHERE {tenant} AND {such}"))
+            .await
+    }
+}
+
+fn to(delivery: &Value) -> String {
+    delivery["to"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_stop_nothing_is_sent_and_after_start_it_is_again() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.rule("invoice.sent", "Hello").await;
+    let first = acme.tells(1).await;
+    assert_eq!(first["state"], "delivered", "{first:#}");
+    let contact = to(&first);
+
+    let answered = acme.hears(&contact, " Stop ").await;
+    assert_eq!(answered.status, Some(200), "{answered:?}");
+    let second = acme.tells(2).await;
+    assert_eq!(second["state"], "suppressed", "{second:#}");
+    assert_eq!(second["reason"], "Not sent: The recipient wrote STOP");
+    assert_eq!(acme.messages().len(), 1, "not even tried");
+    let name = first["recipient"].as_str().unwrap().replace('\'', "''");
+    let named = format!("source = 'stop' AND name = '{name}'");
+    assert_eq!(acme.suppressed(&named).await, 1);
+
+    acme.hears(&contact, "START").await;
+    let third = acme.tells(3).await;
+    assert_eq!(third["state"], "delivered", "{third:#}");
+    let logged = "audit_entries WHERE actor = 'the recipient'";
+    assert_eq!(app.rows(logged).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn start_does_not_lift_what_somebody_here_decided() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.rule("invoice.sent", "Hello").await;
+    let contact = to(&acme.tells(1).await);
+    let by_hand = ml_connector::app::suppressions::SuppressionInput {
+        channel: "sms".to_owned(),
+        address: contact.clone(),
+        reason: "Asked us on the phone".to_owned(),
+    };
+    let amy = Actor::named("amy");
+    let added = app.app().suppress(acme.id, &by_hand, &amy);
+    added.await.unwrap();
+    for words in ["STOP", "START"] {
+        acme.hears(&contact, words).await;
+    }
+    assert_eq!(acme.suppressed("source = 'stop'").await, 0);
+    let next = acme.tells(2).await;
+    assert_eq!(
+        next["reason"], "Not sent: Asked us on the phone",
+        "{next:#}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_twilio_knows_and_we_do_not_is_learnt_from_its_refusal() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.rule("invoice.sent", "Hello").await;
+    let contact = to(&acme.tells(1).await);
+    app.sandbox.twilio().opt_out(OptOut {
+        account_sid: acme.account_sid.clone(),
+        to: contact.clone(),
+        opted_out: true,
+    });
+    let refused = acme.tells(2).await;
+    assert_eq!(refused["state"], "suppressed", "{refused:#}");
+    assert_eq!(refused["error_code"], 21610);
+    assert_eq!(acme.suppressed("source = 'provider'").await, 1);
+    acme.hears(&contact, "start").await;
+    assert_eq!(acme.tells(3).await["state"], "delivered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_captured_start_that_comes_again_lifts_nothing() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let contact = "+16175550123";
+    let start = acme.hears(contact, "START").await;
+    acme.hears(contact, "STOP").await;
+    assert_eq!(acme.suppressed("source = 'stop'").await, 1);
+    let again = app
+        .http
+        .post(acme.inbound_url().await)
+        .header("X-Twilio-Signature", start.signature.clone())
+        .form(&start.params)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(again.status(), StatusCode::OK);
+    assert_eq!(acme.suppressed("source = 'stop'").await, 1);
+    assert_eq!(app.rows("replies WHERE wish = 'start'").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_message_changes_nothing_and_is_shown() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let fields = [
+        ("MessageSid", "SM0123456789abcdef0123456789abcdef"),
+        ("AccountSid", acme.account_sid.as_str()),
+        ("From", "+16175550123"),
+        ("To", NUMBER),
+        ("Body", "STOP"),
+    ];
+    let url = acme.inbound_url().await;
+    for signature in [None, Some("bm90IHRoZSBzaWduYXR1cmU=")] {
+        let mut call = app.http.post(&url).form(&fields);
+        if let Some(signature) = signature {
+            call = call.header("X-Twilio-Signature", signature);
+        }
+        assert_eq!(call.send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    }
+    let nowhere = url.replace("/inbound", "x/inbound");
+    let lost = app.http.post(nowhere).form(&fields).send().await.unwrap();
+    assert_eq!(lost.status(), StatusCode::NOT_FOUND);
+    assert_eq!(acme.suppressed("address <> ''").await, 0);
+    assert_eq!(app.rows("replies WHERE address <> ''").await, 0);
+    assert!(app.rows("rejected_requests WHERE path = 'twilio'").await > 0);
+}
+
+/// With an API key alone nobody's signature can be checked.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_auth_token_a_stop_is_taken_and_a_start_is_not() {
+    let app = TestApp::spawn().await;
+    let acme = Company::unconnected(&app, "Acme").await;
+    let account = app.sandbox.twilio().register(NewAccount {
+        numbers: vec![NUMBER.to_owned()],
+        api_keys: vec![NewKey::default()],
+        ..NewAccount::default()
+    });
+    let account = account.unwrap();
+    let (key, secret) = account.api_keys[0].clone();
+    let input = TwilioInput {
+        account_sid: account.account_sid.clone(),
+        api_key_sid: key,
+        api_key_secret: Some(SecretString::from(secret)),
+        from: NUMBER.to_owned(),
+        ..TwilioInput::default()
+    };
+    let amy = Actor::named("amy");
+    app.app()
+        .connect_twilio(acme.id, input, &amy)
+        .await
+        .unwrap();
+    let acme = Company {
+        account_sid: account.account_sid,
+        ..acme
+    };
+    let says = async |sid: &str, body: &str| {
+        let sid = format!("SM{}", sid.repeat(32));
+        let fields = [
+            ("MessageSid", sid.as_str()),
+            ("From", "+16175550123"),
+            ("Body", body),
+        ];
+        let url = acme.inbound_url().await;
+        let answer = app.http.post(url).form(&fields).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+    };
+    says("1", "STOP").await;
+    assert_eq!(acme.suppressed("source = 'stop'").await, 1);
+    says("2", "START").await;
+    assert_eq!(
+        acme.suppressed("source = 'stop'").await,
+        1,
+        "Twilio knows of no such message"
+    );
+    assert_eq!(app.rows("replies WHERE is_proven = FALSE").await, 2);
+
+    acme.hears("+16175550123", "START").await;
+    assert_eq!(
+        acme.suppressed("source = 'stop'").await,
+        0,
+        "Twilio, when asked, shows it"
+    );
+    assert_eq!(app.rows("replies WHERE is_proven = TRUE").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_counts_for_all_who_wrote_from_that_account() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.rule("invoice.sent", "Hello").await;
+    let contact = to(&acme.tells(1).await);
+    let (twin, stranger) = (
+        Company::unconnected(&app, "Twin").await,
+        Company::unconnected(&app, "Stranger").await,
+    );
+    let share = async |company: Company<'_>| {
+        let shared = Company {
+            account_sid: acme.account_sid.clone(),
+            auth_token: acme.auth_token.clone(),
+            ..company
+        };
+        shared.connect_twilio().await;
+        shared.id
+    };
+    twin.rule("invoice.sent", "Hello from the twin").await;
+    let body = invoice(1, Standing::Sent, app.now());
+    let (twin_id, stranger_id) = {
+        let event = twin.told("", &body).await;
+        let ids = (share(twin).await, share(stranger).await);
+        app.run_due_jobs().await;
+        assert!(event.starts_with("evt_"));
+        ids
+    };
+    assert_eq!(acme.messages().len(), 2, "both wrote to the contact");
+    acme.hears(&contact, "STOP").await;
+    let source = async |id| {
+        let store = app.app().store().tenant(id);
+        let sms = ml_connector::domain::delivery::Channel::Sms;
+        store.suppression(sms, &contact).await.unwrap()
+    };
+    assert!(source(acme.id).await.is_some());
+    assert!(source(twin_id).await.is_some(), "it wrote from there");
+    assert!(source(stranger_id).await.is_none(), "it never did");
+}

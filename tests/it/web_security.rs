@@ -1,0 +1,210 @@
+//! What protects people from other people's pages: every address of the service, walked for its form
+//! token, its headers, what it loads, and where it leads.
+
+use ml_connector::web::dashboard::doors::{Entry, OUTSIDE};
+use reqwest::{Method, Response, StatusCode, header};
+use scraper::{Html, Selector};
+
+use crate::harness::TestApp;
+use crate::harness::company::PASSWORD;
+use crate::harness::visitor::Visitor;
+use crate::walk::{Walk, method};
+
+/// The tables that a form may write to, besides those of who is here.
+const WRITTEN: [&str; 12] = [
+    "audit_entries",
+    "connections",
+    "deliveries WHERE state = 'delivered'",
+    "deliveries",
+    "events",
+    "members",
+    "orders",
+    "rules",
+    "secrets",
+    "suppressions",
+    "tenants WHERE stopped_at IS NULL AND is_rehearsal = FALSE",
+    "users",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_form_is_taken_without_its_token() {
+    let app = TestApp::spawn().await;
+    let acme = Walk::of(&app, "Acme").await;
+    let ann = Visitor::signed_in(&app, &acme.company.email, PASSWORD).await;
+    let other = Visitor::signed_in(&app, &acme.company.email, PASSWORD).await;
+    let foreign = other.token(&format!("/t/{}/", acme.company.slug)).await;
+    let before = rows(&app).await;
+    let inside = acme.addresses().map(|(method, path, _)| (method, path));
+    let outside = OUTSIDE
+        .iter()
+        .map(|door| (method(door.method), door.path.to_owned()));
+    let posts: Vec<_> = inside
+        .chain(outside)
+        .filter(|(method, _)| *method == Method::POST)
+        .collect();
+    assert!(posts.len() > 20);
+    for (method, path) in posts {
+        for token in ["", "0123456789abcdef", foreign.as_str()] {
+            let fields: &[(&str, &str)] = if token.is_empty() {
+                &[]
+            } else {
+                &[("csrf", token)]
+            };
+            let answer = ann.ask(method.clone(), &path, fields).await;
+            let status = answer.status();
+            assert_eq!(status, StatusCode::FORBIDDEN, "{path} with {token:?}");
+            has_headers(&answer, &path);
+        }
+    }
+    assert_eq!(rows(&app).await, before, "something was changed");
+    let page = ann.get(&format!("/t/{}/", acme.company.slug)).await;
+    assert_eq!(page.status, StatusCode::OK, "and Ann is still signed in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_keeps_to_itself() {
+    let app = TestApp::spawn().await;
+    let acme = Walk::of(&app, "Acme").await;
+    let ann = Visitor::signed_in(&app, &acme.company.email, PASSWORD).await;
+    let stranger = Visitor::stranger(&app);
+    let inside = acme
+        .addresses()
+        .filter(|(method, ..)| *method == Method::GET);
+    let inside = inside.map(|(_, path, _)| (&ann, path));
+    let outside = OUTSIDE.iter().filter(|door| door.method == "get");
+    let outside = outside.map(|door| {
+        let who = if door.needs == Entry::Anyone {
+            &stranger
+        } else {
+            &ann
+        };
+        (who, door.path.to_owned())
+    });
+    let mut pages = 0;
+    for (who, path) in inside.chain(outside) {
+        let answer = who.ask(Method::GET, &path, &[]).await;
+        assert!(!answer.status().is_server_error(), "{path}");
+        has_headers(&answer, &path);
+        if let Some(to) = answer.headers().get(header::LOCATION) {
+            is_inside(to.to_str().unwrap(), &path);
+        }
+        let html = answer.text().await.unwrap();
+        assert!(html.len() < 100 * 1024, "{path} has {} bytes", html.len());
+        loads_nothing_from_elsewhere(&html, &path);
+        pages += 1;
+    }
+    assert!(pages > 15, "only {pages} pages");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_page_bears_the_headers_too() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let hook = acme.hook_url.strip_prefix(&app.url("")).unwrap().to_owned();
+    let stranger = Visitor::stranger(&app);
+    for (method, path) in [
+        (Method::GET, "/healthz"),
+        (Method::GET, "/readyz"),
+        (Method::GET, "/no-such-page"),
+        (Method::GET, "/t/acme/../../etc/passwd"),
+        (Method::GET, "/api/openapi.json"),
+        (Method::GET, "/api/v1/rules"),
+        (Method::POST, "/hooks/zoho/no-such-hook"),
+        (Method::GET, hook.as_str()),
+        (Method::POST, hook.as_str()),
+    ] {
+        let answer = stranger.ask(method, path, &[]).await;
+        has_headers(&answer, path);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_in_never_leads_to_another_place() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    for next in [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example/",
+        "/\t/evil.example",
+        "javascript:alert(1)",
+        "/t/acme/%0d%0aSet-Cookie:x=1",
+    ] {
+        let ann = Visitor::stranger(&app);
+        let asked = form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>();
+        let door = ann.get(&format!("/sign-in?next={asked}")).await;
+        let mut fields = door.hidden("/sign-in");
+        fields.retain(|(name, _)| name != "next");
+        let fields: Vec<(&str, &str)> = fields
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .chain([
+                ("email", acme.email.as_str()),
+                ("password", PASSWORD),
+                ("next", next),
+            ])
+            .collect();
+        let answer = ann.ask(Method::POST, "/sign-in", &fields).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{next}");
+        is_inside(answer.headers()[header::LOCATION].to_str().unwrap(), next);
+    }
+}
+
+fn has_headers(answer: &Response, path: &str) {
+    let headers = answer.headers();
+    let text = |name: &str| {
+        let value = headers.get(name).map(|v| v.to_str().unwrap());
+        value.unwrap_or_else(|| panic!("{path} has no {name}"))
+    };
+    let policy = text("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'"), "{path}: {policy}");
+    assert!(!policy.contains("unsafe"), "{path}: {policy}");
+    for part in [
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    ] {
+        assert!(policy.contains(part), "{path}: {policy}");
+    }
+    assert_eq!(text("x-frame-options"), "DENY", "{path}");
+    assert_eq!(text("x-content-type-options"), "nosniff", "{path}");
+    assert_eq!(text("referrer-policy"), "same-origin", "{path}");
+    assert_eq!(text("cross-origin-opener-policy"), "same-origin", "{path}");
+    assert!(text("permissions-policy").contains("camera=()"), "{path}");
+    assert!(text("cache-control").contains("no-store"), "{path}");
+}
+
+fn is_inside(to: &str, from: &str) {
+    let outside = to.starts_with("//") || to.contains('\\') || to.contains(char::is_control);
+    assert!(to.starts_with('/') && !outside, "{from} leads to {to}");
+}
+
+/// Nothing that a browser fetches or posts to by itself is another host's.
+fn loads_nothing_from_elsewhere(html: &str, path: &str) {
+    let page = Html::parse_document(html);
+    for (selector, attribute) in [
+        ("script, img, iframe, source, audio, video, embed", "src"),
+        ("link", "href"),
+        ("form", "action"),
+        ("button, input", "formaction"),
+        ("object", "data"),
+    ] {
+        for element in page.select(&Selector::parse(selector).unwrap()) {
+            if let Some(to) = element.attr(attribute) {
+                is_inside(to, path);
+            }
+        }
+    }
+    for selector in ["style", "[style]", "meta[http-equiv]", "base"] {
+        let found = page.select(&Selector::parse(selector).unwrap()).next();
+        assert!(found.is_none(), "{path} has {selector}");
+    }
+}
+
+async fn rows(app: &TestApp) -> Vec<i64> {
+    let mut all = Vec::new();
+    for table in WRITTEN {
+        all.push(app.rows(table).await);
+    }
+    all
+}
