@@ -97,6 +97,8 @@ async fn a_tenant_is_suspended_with_a_reason_and_reinstated() {
         format!("{path}/reinstatement"),
     );
     let page = operator.get(&path).await;
+    let forged = operator.post(&suspension, &[("reason", "forged")]).await;
+    assert_eq!(forged.status, StatusCode::FORBIDDEN);
     let refused = operator
         .submit(&page, &suspension, &[("reason", " ")])
         .await;

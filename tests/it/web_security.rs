@@ -35,8 +35,10 @@ async fn no_form_is_taken_without_its_token() {
     let foreign = other.token(&format!("/t/{}/", acme.company.slug)).await;
     let before = rows(&app).await;
     let inside = acme.addresses().map(|(method, path, _)| (method, path));
+    // The operator's are not there for Ann, whatever she posts.
     let outside = OUTSIDE
         .iter()
+        .filter(|door| door.needs != Entry::Operator)
         .map(|door| (method(door.method), door.path.to_owned()));
     let posts: Vec<_> = inside
         .chain(outside)
