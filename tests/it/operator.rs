@@ -160,7 +160,10 @@ async fn the_queue_page_tells_what_waits() {
     let operator = operator(&app).await;
     let page = operator.get("/operator/queue").await;
     let text = page.text();
-    assert!(text.contains("Events to decideDue: 3 3 min ago"), "{text}");
+    assert!(
+        text.contains("Events to decideDue: 3 3 minutes ago"),
+        "{text}"
+    );
     assert!(text.contains("Letters to mailDue: 1"), "{text}");
     assert!(text.contains("First triesReady: 4"), "{text}");
     assert!(text.contains("AcmeReady: 3"), "{text}");
