@@ -6,11 +6,13 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod accounts;
 mod architecture;
 mod browser;
 mod chaos_verdict;
 mod consent;
 mod crash;
+mod deletion;
 mod deploy;
 mod first_hour;
 mod harness;
@@ -26,6 +28,7 @@ mod schema;
 mod secrets;
 mod story;
 mod suspension;
+mod teams;
 mod tenancy;
 #[path = "../chaos/verdict.rs"]
 mod verdict;

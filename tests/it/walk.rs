@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use ml_connector::domain::actor::Actor;
+use ml_connector::domain::user::Role;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::web::dashboard::doors::{Door, TENANT};
 use reqwest::Method;
@@ -30,12 +32,16 @@ impl<'a> Walk<'a> {
         app.run_due_jobs().await;
         let story = company.event(&event).await;
         let twilio = company.get("/connections/twilio").await;
+        let (invitation, member, token) = people(&company).await;
         let id = |of: &Value| of["id"].as_str().expect("an id").to_owned();
         let ids = BTreeMap::from([
             ("rule", id(&rule)),
             ("delivery", id(&story["deliveries"][0])),
             ("connection", id(&twilio)),
             ("event", event),
+            ("invitation", invitation),
+            ("member", member),
+            ("token", token),
         ]);
         Self { company, ids }
     }
@@ -79,6 +85,21 @@ impl<'a> Walk<'a> {
         }
         filled + rest
     }
+}
+
+/// An invitation of the company, its owner, and a token.
+async fn people(company: &Company<'_>) -> (String, String, String) {
+    let (app, id) = (company.app.app(), company.id);
+    let guest = format!("guest@{}.example", company.slug);
+    let owner = Actor::named(&company.email);
+    app.invite(id, &guest, Role::Viewer, &owner).await.unwrap();
+    let team = app.team(id).await.unwrap();
+    let token = app.tokens(id).await.unwrap();
+    (
+        team.invitations[0].id.to_string(),
+        team.members[0].user.to_string(),
+        token[0].id.to_string(),
+    )
 }
 
 /// The method of a door.
