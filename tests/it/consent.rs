@@ -25,7 +25,7 @@ impl Company<'_> {
     }
 
     /// Somebody writes to the company's number.
-    async fn hears(&self, from: &str, body: &str) -> PostedCallback {
+    pub(crate) async fn hears(&self, from: &str, body: &str) -> PostedCallback {
         let inbound = Inbound {
             account_sid: self.account_sid.clone(),
             from: from.to_owned(),

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use ml_connector::domain::actor::Actor;
+use ml_connector::domain::page::Cursor;
 use ml_connector::domain::user::Role;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::web::dashboard::doors::{Door, TENANT};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::TestApp;
 use crate::harness::company::{Company, invoice};
@@ -33,12 +34,20 @@ impl<'a> Walk<'a> {
         let story = company.event(&event).await;
         let twilio = company.get("/connections/twilio").await;
         let (invitation, member, token) = people(&company).await;
+        company.hears("+16175550142", "Who is this?").await;
+        let replies = app.app().replies(company.id, Cursor::Newest, 1).await;
+        let reply = replies.unwrap().rows[0].id.to_string();
+        let unwanted = json!({"channel": "sms", "address": "+16175550143", "reason": "By phone"});
+        let suppressed = company.api(Method::POST, "/suppressions", Some(unwanted));
+        let suppression: Value = suppressed.await.json().await.unwrap();
         let id = |of: &Value| of["id"].as_str().expect("an id").to_owned();
         let ids = BTreeMap::from([
             ("rule", id(&rule)),
             ("delivery", id(&story["deliveries"][0])),
             ("connection", id(&twilio)),
             ("event", event),
+            ("reply", reply),
+            ("suppression", id(&suppression)),
             ("invitation", invitation),
             ("member", member),
             ("token", token),
