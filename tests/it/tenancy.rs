@@ -146,11 +146,12 @@ async fn a_token_of_another_company_finds_nothing() {
         }
         let id = match path
             .split('/')
-            .find(|p| ["rules", "events", "deliveries"].contains(p))
+            .find(|p| ["rules", "events", "deliveries", "suppressions"].contains(p))
         {
             Some("rules") => acme.id("rule"),
             Some("events") => event,
             Some("deliveries") => acme.id("delivery"),
+            Some("suppressions") => acme.id("suppression"),
             _ => panic!("say here what stands for the id in {path}"),
         };
         let path = path.trim_start_matches("/api/v1").replace("{id}", id);

@@ -97,7 +97,7 @@ doors! { TENANT, tenant, Ability;
     post "/settings", ChangeSettings => settings::save;
     post "/settings/morning-mail", Look => settings::morning;
     post "/settings/hours", ChangeSettings => settings::save_hours;
-    get "/go-live", GoLive => rehearsal::ask_live;
+    get "/go-live", Look => rehearsal::ask_live;
     post "/go-live", GoLive => rehearsal::go_live;
     get "/rehearsal", GoLive => rehearsal::ask_back;
     post "/rehearsal", GoLive => rehearsal::back;
