@@ -46,7 +46,7 @@ impl AuditLine {
 pub struct AuditFilter {
     /// Only what this person or token did.
     pub actor: Option<String>,
-    /// Only actions that begin with one of these words and a point; none means any.
+    /// Only actions like one of these, where `%` stands for anything; none means any.
     pub kinds: &'static [&'static str],
 }
 
@@ -68,7 +68,7 @@ impl TenantStore {
         query.equals("actor", filter.actor.clone());
         let mut kinds = Vec::new();
         for kind in filter.kinds {
-            query.bound.push(Value::from(format!("{kind}.%")));
+            query.bound.push(Value::from(*kind));
             kinds.push(format!("action LIKE ${}", query.bound.len()));
         }
         if !kinds.is_empty() {

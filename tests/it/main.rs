@@ -7,11 +7,13 @@
 )]
 
 mod accessibility;
+mod accounts;
 mod architecture;
 mod browser;
 mod chaos_verdict;
 mod consent;
 mod crash;
+mod deletion;
 mod deploy;
 mod first_hour;
 mod harness;
@@ -27,6 +29,7 @@ mod schema;
 mod secrets;
 mod story;
 mod suspension;
+mod teams;
 mod tenancy;
 #[path = "../chaos/verdict.rs"]
 mod verdict;

@@ -56,6 +56,9 @@ pub(super) struct Prepared {
     pub(super) row: NewTenant,
 }
 
+/// How many companies one person may make without the operator.
+const MOST_OWNED: usize = 20;
+
 impl App {
     /// Makes a tenant with its owner and the hook of its Zoho connection.
     pub async fn create_tenant(&self, input: TenantInput) -> Result<CreatedTenant, AppError> {
@@ -92,6 +95,34 @@ impl App {
             hook_url: self.hook_url(&new.hook_token),
             hook_secret: new.hook_secret,
         })
+    }
+
+    /// Makes another company of somebody who has an account, as a sign-up would: in rehearsal, and to
+    /// contacts by day only. Its place in addresses. Only where strangers may sign up.
+    pub async fn create_company(
+        &self,
+        user: &User,
+        input: &SettingsInput,
+        actor: &Actor,
+    ) -> Result<String, AppError> {
+        if !self.takes_sign_ups() {
+            return Err(AppError::NotFound("page"));
+        }
+        let typed = read_settings(input).map_err(AppError::Invalid)?;
+        let own = self.store().platform().memberships(user.id).await?;
+        let owned = own.iter().filter(|m| m.role == Role::Owner).count();
+        if owned >= MOST_OWNED {
+            return Err(AppError::field(
+                "name",
+                "you own twenty companies already; ask the operator of this service for more",
+            ));
+        }
+        let begun = (true, Some(Hours::default()));
+        let new = self.new_tenant(typed, user.clone(), begun, actor.clone())?;
+        let made = self.named(new.row, |row| async move {
+            self.store().platform().create_tenant(row).await
+        });
+        Ok(made.await?.0)
     }
 
     /// Everything that a tenant begins with, before it is kept.

@@ -6,8 +6,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::door;
 use super::error::PageError;
 use super::flash::Told;
-use super::rule_form::sentence;
-use crate::app::AppError;
 use crate::app::accounts::throttle::Gate;
 use crate::domain::user::Ability;
 use crate::web::chrome::Section;
@@ -29,7 +27,8 @@ pub(super) async fn delete(
     let SeatForm { seat, form } = posted;
     seat.require(Ability::DeleteTenant)?;
     let app = seat.who.app.clone();
-    door::admit(&app, &request, Gate::Own, &seat.who.session.user.email).await?;
+    let email = seat.who.session.user.email.clone();
+    door::admit(&app, &request, Gate::Own, &email).await?;
     let password = door::secret(&form, "password");
     let (tenant, actor, name) = (seat.tenant(), seat.actor(), form.get("name").to_owned());
     let session = seat.who.session.clone();
@@ -41,11 +40,9 @@ pub(super) async fn delete(
         .await;
     match deleted {
         Ok(()) => Ok(redirect("/", Some(Told::Deleted.cookie(app.public_url())))),
-        Err(PageError::App(AppError::Invalid(problems))) => {
+        Err(PageError::App(error)) => {
             let mut state = form.state(&["password"]);
-            for problem in problems {
-                state.refuse(problem.field, sentence(&problem.message));
-            }
+            door::refuse(error, &mut state)?;
             page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await
         }
         Err(error) => Err(error),

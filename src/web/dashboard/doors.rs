@@ -6,9 +6,9 @@ use actix_web::web::{get, post};
 
 use super::account::{self, email, password, second_factor, sessions};
 use super::{
-    books, connections, deletion, event, first_hour, history, invitation, overview, rehearsal,
-    reset, rules, second_step, security_log, session, settings, setup, sign_up, suppressions, team,
-    tokens,
+    books, company, connections, deletion, event, first_hour, history, invitation, overview,
+    rehearsal, reset, rules, second_step, security_log, session, settings, setup, sign_up,
+    suppressions, team, tokens,
 };
 use crate::app::books::consent::CALLBACK_PATH;
 use crate::domain::user::Ability;
@@ -135,6 +135,8 @@ doors! { OUTSIDE, outside, Entry;
     get "/setup", Anyone => setup::show;
     post "/setup", Anyone => setup::make;
     get "/tenants", SignedIn => session::tenants;
+    get "/tenants/new", SignedIn => company::show;
+    post "/tenants/new", SignedIn => company::make;
     get "/account", SignedIn => account::show;
     post "/account/name", SignedIn => account::rename;
     get "/account/email", SignedIn => email::show;

@@ -100,6 +100,8 @@ told! {
         "Nothing was changed: a company needs an owner. Make somebody else an owner first.";
     TokenRevoked, Done, "The token is revoked. Calls with it are refused.";
     Deleted, Done, "The company is deleted. What it had is being removed.";
+    CompanyMade, Done,
+        "The company is made. Follow the steps below; nobody is written to until you go live.";
     TestEventSent, Done, "The test event is sent. What becomes of it is listed below.";
     Live, Done, "You are live. Contacts are written to from now on.";
     LiveAlready, Done, "You are live already.";

@@ -8,7 +8,6 @@ use askama::Template as _;
 use super::door;
 use super::error::PageError;
 use super::flash::Told;
-use super::rule_form::sentence;
 use crate::app::accounts::sign_in::Entry;
 use crate::app::team::OpenInvitation;
 use crate::app::{App, AppError};
@@ -79,26 +78,24 @@ async fn accept_anew(
     });
     let slug = match joined.await {
         Ok(slug) => slug,
-        Err(AppError::Invalid(problems)) => {
+        Err(error @ AppError::Invalid(_)) => {
             let mut state = form.state(&["password"]);
-            for problem in problems {
-                state.refuse(problem.field, sentence(&problem.message));
-            }
+            door::refuse(error, &mut state)?;
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             return page(request, app, open, None, status, state);
         }
         Err(AppError::NotFound(_)) => return gone(),
         Err(error) => return Err(error.into()),
     };
-    let url = app.public_url();
-    let (visit, email) = (door::visit(request), open.invitation.email);
+    let (email, visit) = (open.invitation.email, door::visit(request));
     let entry = on_main(app, |app| async move {
         app.sign_in(&email, password, visit).await
     });
+    let url = app.public_url();
     match entry.await? {
         Entry::In(token) => {
-            let cookies = door::entered(&token, url);
-            let cookies = cookies.into_iter().chain([Told::Joined.cookie(url)]);
+            let cookies = door::entered(&token, url).into_iter();
+            let cookies = cookies.chain([Told::Joined.cookie(url)]);
             Ok(redirect(&format!("/t/{slug}/"), cookies))
         }
         Entry::SecondStep(_) | Entry::Refused => Ok(redirect("/sign-in", None)),

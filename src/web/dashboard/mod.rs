@@ -3,6 +3,7 @@
 
 mod account;
 mod books;
+mod company;
 mod connections;
 pub mod cookies;
 mod deletion;

@@ -142,6 +142,7 @@ pub(super) async fn tenants(
     let page = TenantsPage {
         chrome: who.chrome(&request, Place::Companies),
         tenants: tenants.collect(),
+        can_make: who.app.takes_sign_ups(),
     };
     who.page(&request, StatusCode::OK, &page)
 }

@@ -3,10 +3,9 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
+use super::door;
 use super::error::PageError;
 use super::flash::Told;
-use super::rule_form::sentence;
-use crate::app::AppError;
 use crate::domain::ids::{InvitationId, UserId};
 use crate::domain::user::{Ability, Role};
 use crate::store::Teammate;
@@ -31,11 +30,9 @@ pub(super) async fn invite(posted: SeatForm) -> Result<HttpResponse, PageError> 
         .await;
     match sent {
         Ok(()) => Ok(seat.lead("/team", Some(Told::Invited))),
-        Err(PageError::App(AppError::Invalid(problems))) => {
+        Err(PageError::App(error)) => {
             let mut state = form.state(&[]);
-            for problem in problems {
-                state.refuse(problem.field, sentence(&problem.message));
-            }
+            door::refuse(error, &mut state)?;
             page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await
         }
         Err(error) => Err(error),

@@ -4,10 +4,9 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use secrecy::ExposeSecret as _;
 
+use super::door;
 use super::error::PageError;
 use super::flash::Told;
-use super::rule_form::sentence;
-use crate::app::AppError;
 use crate::app::tokens::TokenInput;
 use crate::domain::ids::ApiTokenId;
 use crate::domain::user::{Ability, Role};
@@ -45,11 +44,9 @@ pub(super) async fn make(posted: SeatForm) -> Result<HttpResponse, PageError> {
             let made = Some((name, token.expose_secret().to_owned()));
             page(&seat, StatusCode::OK, empty(), made).await
         }
-        Err(PageError::App(AppError::Invalid(problems))) => {
+        Err(PageError::App(error)) => {
             let mut state = form.state(&[]);
-            for problem in problems {
-                state.refuse(problem.field, sentence(&problem.message));
-            }
+            door::refuse(error, &mut state)?;
             page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state, None).await
         }
         Err(error) => Err(error),

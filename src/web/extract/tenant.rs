@@ -63,11 +63,6 @@ impl Seat {
         self.member.tenant.id
     }
 
-    /// Where the request comes from.
-    pub fn client(&self) -> ClientAddr {
-        ClientAddr::of(&self.request)
-    }
-
     /// Who acts, as the history will name them.
     pub fn actor(&self) -> Actor {
         Actor::named(&self.who.session.user.email).at(ClientAddr::of(&self.request))

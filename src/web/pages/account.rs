@@ -42,6 +42,19 @@ pub struct SetUpPage {
 pub struct TenantsPage {
     pub chrome: AccountChrome,
     pub tenants: Vec<TenantLine>,
+    /// Whether the person may make another one here.
+    pub can_make: bool,
+}
+
+/// `GET /tenants/new`; posts `company`, `country`, `zone` and `currency`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/account/new_company.html")]
+pub struct NewCompanyPage {
+    pub chrome: AccountChrome,
+    pub form: FormState,
+    pub countries: Vec<Choice>,
+    pub zones: Vec<Choice>,
+    pub currencies: Vec<Choice>,
 }
 
 /// One tenant of the picker.

@@ -29,7 +29,7 @@ pub struct Kind {
     /// In addresses.
     pub key: &'static str,
     pub words: &'static str,
-    /// What its actions begin with.
+    /// Its actions; `%` stands for anything.
     pub actions: &'static [&'static str],
 }
 
@@ -38,37 +38,49 @@ pub const KINDS: [Kind; 7] = [
     Kind {
         key: "sign-ins",
         words: "Sign-ins",
-        actions: &["session", "account", "user", "second_factor", "password"],
+        actions: &["account.%", "number.%"],
     },
     Kind {
         key: "team",
         words: "Team",
-        actions: &["member", "invitation"],
+        actions: &[
+            "member.joined",
+            "member.left",
+            "member.removed",
+            "member.role_changed",
+            "invitation.%",
+        ],
     },
     Kind {
         key: "rules",
         words: "Rules",
-        actions: &["rule", "rules"],
+        actions: &["rule.%", "rules.%"],
     },
     Kind {
         key: "connections",
         words: "Connections",
-        actions: &["connection", "secret", "hook"],
+        actions: &["connection.%", "secret.%", "hook.%"],
     },
     Kind {
         key: "messages",
         words: "Messages",
-        actions: &["event", "delivery", "sending", "suppression", "reply"],
+        actions: &[
+            "event.%",
+            "delivery.%",
+            "sending.%",
+            "suppression.%",
+            "reply.%",
+        ],
     },
     Kind {
         key: "tokens",
         words: "API tokens",
-        actions: &["token"],
+        actions: &["token.%"],
     },
     Kind {
         key: "company",
         words: "Company",
-        actions: &["settings", "tenant", "operator", "rehearsal", "hours"],
+        actions: &["settings.%", "tenant.%", "operator.%", "rehearsal.%"],
     },
 ];
 
@@ -93,7 +105,11 @@ pub fn told(entry: &AuditEntry) -> Told {
     let changes = match entry.action.as_str() {
         "rule.created" | "rule.deleted" => Vec::new(),
         "rules.ordered" => lists(detail),
-        _ => differences(detail),
+        "member.role_changed" => differences("role", detail),
+        "delivery.resolved" => differences("state", detail),
+        "member.renamed" => differences("name", detail),
+        "member.email_changed" => differences("e-mail", detail),
+        _ => differences("before and after", detail),
     };
     Told { sentence, changes }
 }
@@ -102,14 +118,23 @@ pub fn told(entry: &AuditEntry) -> Told {
 fn plain(action: &str) -> Option<&'static str> {
     Some(match action {
         "tenant.created" => "Made the company",
+        "tenant.deleted" => "Deleted a company",
         "settings.changed" => "Changed the settings of the company",
         "sending.stopped" => "Stopped all sending",
         "sending.resumed" => "Resumed sending",
         "tenant.reinstated" => "Reinstated the company",
         "rules.ordered" => "Changed the order of the rules",
         "operator.looked" => "Looked at the company, as operator of this service",
-        "session.began" => "Signed in",
-        "session.ended" => "Signed out",
+        "account.renamed" => "Changed their own name",
+        "account.email_changed" => "Signs in with another e-mail address",
+        "account.password_changed" => "Changed their own password",
+        "account.second_factor_on" => "Turned on the second factor",
+        "account.second_factor_off" => "Turned off the second factor",
+        "account.recovery_codes_renewed" => "Made new recovery codes",
+        "account.sessions_ended" => "Signed out their other browsers",
+        "rehearsal.begun" => "Began the rehearsal: messages go to the owners",
+        "rehearsal.ended" => "Went live: messages go to contacts",
+        "number.confirmed" => "Confirmed their own number, for rehearsals",
         _ => return None,
     })
 }
@@ -119,6 +144,24 @@ fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
     let role =
         |name: &str| Role::parse(&text(name)).map_or_else(|| text(name), |r| r.words().to_owned());
     Some(match action {
+        "account.signed_in" => match text("browser").as_str() {
+            "" => "Signed in".to_owned(),
+            browser => format!("Signed in: {browser}"),
+        },
+        "account.second_step_failed" => {
+            format!(
+                "Typed a wrong code after the right password: {}",
+                text("browser")
+            )
+        }
+        "account.session_ended" => format!("Signed out another browser: {}", text("browser")),
+        "account.password_reset" => match (subject, text("second_factor").as_str()) {
+            ("", _) => "Reset their own password by mail".to_owned(),
+            (whose, "removed") => {
+                format!("Reset the password of {whose}, and removed the second factor")
+            }
+            (whose, _) => format!("Reset the password of {whose}"),
+        },
         "tenant.suspended" => format!("Suspended the company: {}", text("reason")),
         "rule.created" => format!("Wrote the rule “{}”", rule_name(detail)),
         "rule.changed" => format!("Changed the rule “{}”", rule_name(detail)),
@@ -134,12 +177,23 @@ fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
         "token.revoked" => format!("Revoked the API token “{}”", text("name")),
         "invitation.sent" => format!("Invited {subject} as {}", role("role")),
         "invitation.revoked" => format!("Took back the invitation of {subject}"),
+        "member.password_reset" if subject.is_empty() => "Reset their password by mail".to_owned(),
+        "member.password_reset" => format!("Reset the password of {subject}"),
+        "member.signed_in" => format!("Signed in{}", with_browser(detail)),
+        "member.session_ended" => format!("Signed out a browser{}", with_browser(detail)),
         "member.joined" => format!("{subject} joined the team as {}", role("role")),
         "member.role_changed" => format!("Changed the role of {subject}"),
         "member.removed" => format!("Removed {subject} from the team"),
         "member.left" => format!("{subject} left the team"),
         _ => return None,
     })
+}
+
+fn with_browser(detail: &Value) -> String {
+    match detail["browser"].as_str() {
+        Some(browser) if !browser.is_empty() => format!(", {browser}"),
+        _ => String::new(),
+    }
 }
 
 fn rule_name(detail: &Value) -> String {
@@ -192,8 +246,8 @@ fn short_id(id: &str) -> String {
     }
 }
 
-/// Every value that differs between `old` and `new`.
-fn differences(detail: &Value) -> Vec<Difference> {
+/// Every value that differs between `old` and `new`; a single one is called `what`.
+fn differences(what: &str, detail: &Value) -> Vec<Difference> {
     let (old, new) = (&detail["old"], &detail["new"]);
     match (old, new) {
         (Value::Null, Value::Null) => Vec::new(),
@@ -216,7 +270,7 @@ fn differences(detail: &Value) -> Vec<Difference> {
                 .collect()
         }
         _ => vec![Difference {
-            what: "before and after".to_owned(),
+            what: what.to_owned(),
             old: value("", old),
             new: value("", new),
         }],

@@ -3,7 +3,7 @@
 use super::{HOSTILE, Sample, account_chrome, ago, form, hostile_account_chrome, push};
 use crate::web::chrome::{AccountChrome, Flash, FlashKind, Place};
 use crate::web::form::FormState;
-use crate::web::pages::account::{SetUpPage, SignInPage, TenantLine, TenantsPage};
+use crate::web::pages::account::{NewCompanyPage, SetUpPage, SignInPage, TenantLine, TenantsPage};
 use crate::web::pages::door::{
     ConfirmPage, NewPasswordPage, NotePage, ResetPage, SecondStepPage, SignUpPage,
 };
@@ -65,6 +65,7 @@ fn outside(to: &mut Vec<Sample>) {
             ..account_chrome(Place::Companies)
         },
         tenants,
+        can_make: is_operator,
     };
     let line = |name: &str, role: &str, needs_you| TenantLine {
         name: name.into(),
@@ -91,7 +92,35 @@ fn outside(to: &mut Vec<Sample>) {
         &TenantsPage {
             chrome: hostile_account_chrome(Place::Companies),
             tenants: vec![line(HOSTILE, HOSTILE, 1)],
+            can_make: true,
         },
+    );
+    let new_company = |chrome, form| NewCompanyPage {
+        chrome,
+        form,
+        countries: countries(),
+        zones: zones(),
+        currencies: currencies(),
+    };
+    let empty = form(&[
+        ("country", "DE"),
+        ("zone", "Europe/Berlin"),
+        ("currency", "EUR"),
+    ]);
+    push(
+        to,
+        "new-company",
+        &new_company(account_chrome(Place::Companies), empty),
+    );
+    let mut wrong = form(&[("company", HOSTILE)]);
+    wrong.refuse(
+        "company",
+        "Type the company's name, at most 100 characters.",
+    );
+    push(
+        to,
+        "new-company-hostile",
+        &new_company(hostile_account_chrome(Place::Companies), wrong),
     );
 }
 
@@ -117,9 +146,9 @@ fn door(to: &mut Vec<Sample>) {
     let confirm = |what: &str| ConfirmPage {
         csrf: csrf(),
         title: "Confirm your address",
-        sentence: "This makes an account for",
+        sentence: "This makes an account, with the password that was chosen for it, for",
         what: what.into(),
-        warning: "If you did not ask for this account, close this page: nothing is made.",
+        warning: "If it was not you who asked and chose, close this page: nothing is made.",
         action: "/sign-up/x".into(),
         button: "Confirm and go in",
     };

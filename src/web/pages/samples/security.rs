@@ -294,7 +294,7 @@ fn log(to: &mut Vec<Sample>) {
             800,
             ada,
             "Changed the role of ben@northwind.example",
-            vec![change("before and after", "Viewer", "Editor")],
+            vec![change("role", "Viewer", "Editor")],
         ),
         line(
             2000,

@@ -1,0 +1,312 @@
+//! Deleting a company: nobody gets in, nothing goes out, and no row of it is left.
+
+use chrono::TimeDelta;
+use ml_connector::app::AppError;
+use ml_connector::domain::ids::TenantId;
+use ml_connector::sandbox::samples::Standing;
+use reqwest::{Method, StatusCode};
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
+use serde_json::json;
+
+use crate::harness::TestApp;
+use crate::harness::company::{Company, PASSWORD, invoice};
+use crate::harness::page::Page;
+use crate::harness::visitor::Visitor;
+
+/// A tenant's id as SQL of the database writes it.
+fn literal(app: &TestApp, id: TenantId) -> String {
+    if app.database.is_file() {
+        format!("X'{}'", id.uuid().simple())
+    } else {
+        format!("'{}'", id.uuid())
+    }
+}
+
+async fn names(db: &DatabaseConnection, query: &str) -> Vec<String> {
+    let statement = Statement::from_string(db.get_database_backend(), query);
+    let rows = db.query_all_raw(statement).await.unwrap();
+    rows.iter()
+        .map(|r| r.try_get("", "name").unwrap())
+        .collect()
+}
+
+/// Every table that has a tenant's rows, as the schema itself says.
+async fn tables(app: &TestApp) -> Vec<String> {
+    let db = Database::connect(app.database.url()).await.unwrap();
+    let query = match db.get_database_backend() {
+        DbBackend::Postgres => {
+            "SELECT table_name::text AS name FROM information_schema.columns \
+             WHERE column_name = 'tenant_id' AND table_schema = 'public' ORDER BY 1"
+        }
+        _ => {
+            "SELECT m.name AS name FROM sqlite_master m JOIN pragma_table_info(m.name) c \
+             ON c.name = 'tenant_id' WHERE m.type = 'table' ORDER BY 1"
+        }
+    };
+    let found = names(&db, query).await;
+    db.close().await.unwrap();
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
+
+/// The tables in which a tenant has rows.
+async fn holding(app: &TestApp, id: TenantId) -> Vec<String> {
+    let id = literal(app, id);
+    let mut holding = Vec::new();
+    for table in tables(app).await {
+        if app.rows(&format!("{table} WHERE tenant_id = {id}")).await > 0 {
+            holding.push(table);
+        }
+    }
+    holding
+}
+
+/// Rows in every table that a tenant can have rows in.
+async fn fill(company: &Company<'_>) {
+    let app = company.app;
+    company.rule("invoice.sent", "Hello").await;
+    for seed in 0..3 {
+        let body = invoice(seed, Standing::Sent, app.now());
+        company.told("", &body).await;
+    }
+    app.run_due_jobs().await;
+    assert_eq!(company.messages().len(), 3);
+    let deliveries = company.get("/deliveries").await;
+    let first = deliveries["data"][0]["id"].as_str().unwrap();
+    let replay = app
+        .http
+        .post(app.url(&format!("/api/v1/deliveries/{first}/replays")))
+        .bearer_auth(secrecy::ExposeSecret::expose_secret(&company.token))
+        .header("Idempotency-Key", "once more");
+    assert!(replay.send().await.unwrap().status().is_success());
+    app.run_due_jobs().await;
+    let forged = app
+        .http
+        .post(&company.hook_url)
+        .json(&json!({ "forged": true }));
+    assert_eq!(
+        forged.send().await.unwrap().status(),
+        StatusCode::UNAUTHORIZED
+    );
+    let owner = Visitor::signed_in(app, &company.email, PASSWORD).await;
+    let team = owner.get(&format!("/t/{}/team", company.slug)).await;
+    let action = format!("/t/{}/team/invitations", company.slug);
+    let typed = [("email", "guest@example.com"), ("role", "viewer")];
+    owner.submit(&team, &action, &typed).await;
+    let id = literal(app, company.id);
+    let own = if app.database.is_file() {
+        "randomblob(16)"
+    } else {
+        "gen_random_uuid()"
+    };
+    let bytes = if app.database.is_file() {
+        "randomblob(32)"
+    } else {
+        "sha256(gen_random_uuid()::text::bytea)"
+    };
+    let slug = &company.slug;
+    app.database
+        .run(&format!(
+            "INSERT INTO suppressions (id, tenant_id, channel, address, source, name, reason, \
+             created_by, created_at) \
+             VALUES ({own}, {id}, 'sms', '+15005550009', 'hand', '', 'asked', '', 1)"
+        ))
+        .await;
+    app.database
+        .run(&format!(
+            "INSERT INTO replies (account, sid, id, tenant_id, address, name, sender, wish, body, \
+             is_proven, received_at) VALUES ('AC-{slug}', 'SM1', {own}, {id}, '+15005550009', '', '+1', \
+             '', 'Hi', TRUE, 1)"
+        ))
+        .await;
+    app.database
+        .run(&format!(
+            "INSERT INTO consents (id, state, session, tenant_id, region, client_id, client_secret, \
+             organization_id, actor, expires_at) \
+             VALUES ({own}, {bytes}, {bytes}, {id}, 'us', 'c', {bytes}, '', 'ann', 9000000000000000)"
+        ))
+        .await;
+    app.database
+        .run(&format!(
+            "INSERT INTO unmatched_receipts (id, account, sid, status, error_code, verified, detail, \
+             at) VALUES ({own}, '{}', 'SM404', 'sent', 0, TRUE, '{{}}', 1)",
+            company.account_sid
+        ))
+        .await;
+}
+
+async fn delete(owner: &Visitor<'_>, slug: &str, name: &str, password: &str) -> Page {
+    let ask = owner.get(&format!("/t/{slug}/deletion/new")).await;
+    let action = format!("/t/{slug}/deletion");
+    let typed = [("name", name), ("password", password)];
+    owner.submit(&ask, &action, &typed).await
+}
+
+async fn sweep(app: &TestApp) {
+    while app.app().sweep_deleted().await.unwrap() {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_company_is_gone_at_once_for_everybody_and_then_row_by_row() {
+    let app = TestApp::spawn().await;
+    let (acme, other) = (app.company("Acme").await, app.company("Other").await);
+    fill(&acme).await;
+    fill(&other).await;
+    let before = holding(&app, acme.id).await;
+    assert_eq!(before, holding(&app, other.id).await);
+    if app.database.is_file() {
+        assert_eq!(before, tables(&app).await, "every table is put to the test");
+    }
+    let digests = app.rows("digests").await;
+    assert!(app.rows("provider_messages").await > 0);
+
+    let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let ask = owner.get("/t/acme/deletion/new").await;
+    for line in [
+        "3 events from Zoho Books",
+        "4 messages with their proof",
+        "1 rule",
+        "1 suppressed",
+    ] {
+        assert!(ask.text().contains(line), "{line}: {}", ask.text());
+    }
+    let wrong = delete(&owner, "acme", "Akme", "not the password").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.error("name").is_some() && wrong.error("password").is_some());
+    assert_eq!(
+        owner.get("/t/acme/").await.status,
+        StatusCode::OK,
+        "nothing happened"
+    );
+    // One more event, to be decided only after the end.
+    acme.told("", &invoice(7, Standing::Sent, app.now())).await;
+    let gone = delete(&owner, "acme", "Acme", PASSWORD).await;
+    assert!(
+        gone.text().contains("The company is deleted."),
+        "{}",
+        gone.text()
+    );
+
+    for path in [
+        "/t/acme/",
+        "/t/acme/history",
+        "/t/acme/team",
+        "/t/acme/security-log",
+    ] {
+        assert_eq!(
+            owner.get(path).await.status,
+            StatusCode::NOT_FOUND,
+            "{path}"
+        );
+    }
+    let late = acme.post("", &invoice(8, Standing::Sent, app.now())).await;
+    assert_eq!(late.status(), StatusCode::NOT_FOUND);
+    let refused = acme.api(Method::GET, "/rules", None).await.status();
+    assert_eq!(refused, StatusCode::UNAUTHORIZED);
+    app.run_due_jobs().await;
+    assert_eq!(acme.messages().len(), 4, "nothing more was sent");
+    let letters = app.mails().await;
+    let farewell = letters.iter().rev().find(|l| l.to == acme.email).unwrap();
+    assert_eq!(farewell.subject, "Acme was deleted");
+    // An operator sees it no more either, and whoever holds its invitation comes too late.
+    let secret = secrecy::SecretString::from(PASSWORD);
+    app.app()
+        .create_operator("op@service.example", secret)
+        .await
+        .unwrap();
+    let operator = Visitor::signed_in(&app, "op@service.example", PASSWORD).await;
+    assert_eq!(operator.get("/t/acme/").await.status, StatusCode::NOT_FOUND);
+    let invited = letters
+        .iter()
+        .find(|l| l.subject.contains("invited to Acme"))
+        .unwrap();
+    let path = invited.link().split_once("/invitations/").unwrap().1;
+    let guest = Visitor::stranger(&app)
+        .get(&format!("/invitations/{path}"))
+        .await;
+    assert_eq!(guest.status, StatusCode::NOT_FOUND);
+
+    sweep(&app).await;
+    assert_eq!(holding(&app, acme.id).await, Vec::<String>::new());
+    assert_eq!(
+        holding(&app, other.id).await,
+        before,
+        "the other company has all of it"
+    );
+    assert_eq!(
+        app.rows("digests").await,
+        digests / 2,
+        "those of the events went with them"
+    );
+    assert_eq!(app.rows("in_flight").await, 0);
+    let unmatched = format!("unmatched_receipts WHERE account = '{}'", acme.account_sid);
+    assert_eq!(app.rows(&unmatched).await, 0);
+    let stored = app.database.contents().await;
+    let name = acme.hook_url.rsplit('/').next().unwrap().as_bytes();
+    if !app.database.is_file() {
+        // A file keeps freed pages until they are written over.
+        assert!(!stored.windows(name.len()).any(|w| w == name));
+    }
+
+    // The row itself stays for an hour, without its name, so that what comes late finds no home.
+    let id = literal(&app, acme.id);
+    let stone = format!("tenants WHERE id = {id} AND name = '' AND slug <> 'acme'");
+    assert_eq!(app.rows(&stone).await, 1);
+    let settings = app.app().tokens(acme.id).await.unwrap();
+    assert!(settings.is_empty());
+    let made = app
+        .app()
+        .create_token(acme.id, "late", ml_connector::domain::user::Role::Viewer);
+    assert!(matches!(made.await, Err(AppError::NotFound(_))));
+    app.advance(TimeDelta::minutes(61));
+    sweep(&app).await;
+    assert_eq!(app.rows("tenants").await, 1);
+
+    // The platform remembers who and when, and the id.
+    let nil = if app.database.is_file() {
+        format!("X'{}'", "0".repeat(32))
+    } else {
+        "'00000000-0000-0000-0000-000000000000'".to_owned()
+    };
+    let kept = format!(
+        "audit_entries WHERE tenant_id = {nil} AND action = 'tenant.deleted' \
+         AND actor = '{}' AND subject = '{}' AND detail = '{{}}'",
+        acme.email, acme.id
+    );
+    assert_eq!(app.rows(&kept).await, 1);
+    // The name is free again.
+    app.company("Acme").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_on_its_way_is_waited_for_and_what_comes_late_is_swept_too() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    fill(&acme).await;
+    let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let lease = (app.now() + TimeDelta::minutes(2)).timestamp_micros();
+    app.database
+        .run(&format!(
+            "UPDATE deliveries SET state = 'sending', lease_until = {lease}"
+        ))
+        .await;
+    delete(&owner, "acme", "Acme", PASSWORD).await;
+    sweep(&app).await;
+    assert_eq!(app.rows("deliveries").await, 4, "its outcome finds its row");
+    app.advance(TimeDelta::minutes(3));
+    sweep(&app).await;
+    assert_eq!(holding(&app, acme.id).await, Vec::<String>::new());
+
+    // A request that had begun before writes afterwards; no index finds this step by its tenant.
+    let id = literal(&app, acme.id);
+    app.database
+        .run(&format!(
+            "INSERT INTO delivery_steps (event_id, id, tenant_id, delivery_id, attempt_no, kind, \
+             sentence, detail, at) VALUES ({id}, {id}, {id}, {id}, 1, 'sent', '', '{{}}', 1)"
+        ))
+        .await;
+    app.advance(TimeDelta::hours(1));
+    sweep(&app).await;
+    assert_eq!(holding(&app, acme.id).await, Vec::<String>::new());
+    assert_eq!(app.rows("tenants").await, 0);
+}
