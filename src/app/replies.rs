@@ -145,7 +145,8 @@ impl App {
             format!("{} ({})", plain(&reply.name), reply.address)
         };
         // Each line is marked: nothing that a stranger wrote may look as if we had written it.
-        let quoted: String = reply.body.lines().map(|l| format!("> {l}\n")).collect();
+        let quoted: Vec<_> = reply.body.lines().map(|l| format!("> {l}")).collect();
+        let quoted = quoted.join("\n");
         let proof = if reply.is_proven {
             ""
         } else {
@@ -153,7 +154,7 @@ impl App {
         };
         let url = self.public_url().join(&format!("/t/{}/", tenant.slug));
         let text = format!(
-            "{who} wrote to {}:\n\n{quoted}{proof}\nThis service does not answer. Whoever should, \
+            "{who} wrote to {}:\n\n{quoted}\n{proof}\nThis service does not answer. Whoever should, \
              does so by phone or e-mail.\n\n{url}\n",
             reply.sender
         );

@@ -5,11 +5,12 @@ use ml_connector::domain::actor::Actor;
 use ml_connector::domain::connection::Provider;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::sandbox::twilio::{Inbound, NewAccount, NewKey, OptOut, PostedCallback};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::company::{NUMBER, invoice};
+use crate::harness::company::{NUMBER, PASSWORD, invoice};
+use crate::harness::visitor::Visitor;
 use crate::harness::{Company, TestApp};
 
 impl Company<'_> {
@@ -274,4 +275,125 @@ async fn a_stop_counts_for_all_who_wrote_from_that_account() {
     assert!(source(acme.id).await.is_some());
     assert!(source(twin_id).await.is_some(), "it wrote from there");
     assert!(source(stranger_id).await.is_none(), "it never did");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_are_shown_until_seen_and_mailed_to_owners() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.rule("invoice.sent", "Hello").await;
+    let first = acme.tells(1).await;
+    let contact = to(&first);
+    acme.hears(&contact, "thanks, <b>paid</b>").await;
+    acme.hears(&contact, "help").await;
+    let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let at = |below: &str| format!("/t/{}{below}", acme.slug);
+    let overview = owner.get(&at("/")).await;
+    let shown = overview.texts("[aria-labelledby=replies] li");
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    let name = first["recipient"].as_str().unwrap();
+    assert!(shown[0].starts_with(name), "{shown:?}");
+    assert!(shown[0].contains("“thanks, <b>paid</b>”"), "{shown:?}");
+    assert_eq!(app.rows("mails WHERE kind = 'reply'").await, 1);
+
+    let form = overview.attribute("[aria-labelledby=replies] form", "action");
+    let after = owner.submit(&overview, &form.unwrap(), &[]).await;
+    assert!(after.texts("[aria-labelledby=replies] li").is_empty());
+    let all = owner.get(&at("/replies")).await;
+    let rows = all.texts("tbody tr");
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert!(rows[0].contains("Asked for help"), "{rows:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn suppressions_are_searched_added_and_lifted_with_a_reason() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.rule("invoice.sent", "Hello").await;
+    let first = acme.tells(1).await;
+    let contact = to(&first);
+    let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let list = format!("/t/{}/suppressions", acme.slug);
+    let page = owner.get(&list).await;
+    let typed = [("address", "(617) 555-0142"), ("reason", "")];
+    let wrong = owner.submit(&page, &list, &typed).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.error("reason").unwrap().contains("Say why"));
+    let typed = [("address", "(617) 555-0142"), ("reason", "100% sure_")];
+    owner.submit(&page, &list, &typed).await;
+    acme.hears(&contact, "STOP").await;
+
+    let found = async |query: &str| {
+        let page = owner.get(&format!("{list}?{query}")).await;
+        page.texts("tbody tr").len()
+    };
+    let name = first["recipient"].as_str().unwrap().to_uppercase();
+    let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    assert_eq!(found("").await, 2);
+    assert_eq!(found("source=stop").await, 1);
+    assert_eq!(found(&format!("q={name}")).await, 1);
+    assert_eq!(found("q=617-555-0142").await, 1);
+    assert_eq!(found("q=%25").await, 1, "a sign, not a wildcard");
+    assert_eq!(found("q=nobody").await, 0);
+
+    let page = owner.get(&format!("{list}?source=stop")).await;
+    let ask = page.attribute("td a", "href").unwrap();
+    let ask = owner.get(&ask).await;
+    assert!(
+        ask.text().contains("until they text START"),
+        "{}",
+        ask.text()
+    );
+    let action = ask.attribute("form.sheet", "action").unwrap();
+    let blank = owner.submit(&ask, &action, &[("reason", " ")]).await;
+    assert!(blank.error("reason").is_some());
+    owner
+        .submit(&ask, &action, &[("reason", "A mistake")])
+        .await;
+    assert_eq!(acme.suppressed("source = 'stop'").await, 0);
+    let logged = "audit_entries WHERE action = 'suppression.lifted' \
+                  AND detail LIKE '%A mistake%' AND address <> ''";
+    assert_eq!(app.rows(logged).await, 1);
+    // Twilio blocks it still.
+    let next = acme.tells(2).await;
+    assert_eq!(next["error_code"], 21610, "{next:#}");
+    assert_eq!(acme.suppressed("source = 'provider'").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_read_add_and_lift_suppressions() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let new = json!({"channel": "sms", "address": "(617) 555-0142", "reason": "By phone"});
+    let made = acme
+        .api(Method::POST, "/suppressions", Some(new.clone()))
+        .await;
+    assert_eq!(made.status(), StatusCode::CREATED);
+    let made: Value = made.json().await.unwrap();
+    assert_eq!(made["address"], "+16175550142");
+    assert_eq!(made["source"], "hand");
+    let again = acme.api(Method::POST, "/suppressions", Some(new)).await;
+    assert_eq!(again.status(), StatusCode::OK);
+    let wrong = json!({"channel": "fax", "address": "no", "reason": ""});
+    let wrong = acme.api(Method::POST, "/suppressions", Some(wrong)).await;
+    assert_eq!(wrong.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let wrong: Value = wrong.json().await.unwrap();
+    assert_eq!(wrong["errors"].as_array().unwrap().len(), 3, "{wrong:#}");
+    assert_eq!(acme.get("/suppressions?q=0142").await["data"][0], made);
+    assert_eq!(
+        acme.get("/suppressions?source=stop").await["data"],
+        json!([])
+    );
+
+    let path = format!("/suppressions/{}", made["id"].as_str().unwrap());
+    let blank = acme.api(Method::DELETE, &path, None).await;
+    assert_eq!(blank.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let other = app.company("Other").await;
+    let lift = format!("{path}?reason=A+mistake");
+    let foreign = other.api(Method::DELETE, &lift, None).await;
+    assert_eq!(foreign.status(), StatusCode::NOT_FOUND);
+    let lifted = acme.api(Method::DELETE, &lift, None).await;
+    assert_eq!(lifted.status(), StatusCode::NO_CONTENT);
+    let gone = acme.api(Method::DELETE, &lift, None).await;
+    assert_eq!(gone.status(), StatusCode::NOT_FOUND);
 }

@@ -4,9 +4,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ml_connector::domain::actor::Actor;
 use ml_connector::domain::hours::Hours;
 use ml_connector::sandbox::samples::Standing;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::harness::company::invoice;
+use crate::harness::company::{PASSWORD, invoice};
+use crate::harness::visitor::Visitor;
 use crate::harness::{Company, TestApp};
 
 const FIXED: &str = "+447700900555";
@@ -118,4 +120,47 @@ async fn a_message_whose_time_ends_before_the_morning_expires() {
     app.advance(TimeDelta::hours(12));
     app.run_due_jobs().await;
     assert!(acme.messages().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_settings_set_the_hours_and_a_replay_at_night_says_until_when_it_waits() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.rule("invoice.sent", "Hello").await;
+    let event = acme.told("", &invoice(1, Standing::Sent, app.now())).await;
+    app.run_due_jobs().await;
+    let sent = only_delivery(&acme, &event).await;
+    let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let at = |below: &str| format!("/t/{}{below}", acme.slug);
+    let settings = owner.get(&at("/settings")).await;
+    let save = at("/settings/hours");
+    for (from, to, field) in [("8", "20:00", "from"), ("08:00", "08:00", "to")] {
+        let wrong = owner
+            .submit(&settings, &save, &[("from", from), ("to", to)])
+            .await;
+        assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(wrong.error(field).is_some(), "{field}: {}", wrong.text());
+    }
+    let typed = [("from", "08:00"), ("to", "20:00")];
+    let saved = owner.submit(&settings, &save, &typed).await;
+    assert_eq!(saved.attribute("[name=from]", "value").unwrap(), "08:00");
+
+    let again = at(&format!(
+        "/deliveries/{}/replays",
+        sent["id"].as_str().unwrap()
+    ));
+    let ask = owner.get(&format!("{again}/new")).await;
+    let note = "it waits until 08:00 in America/New_York";
+    assert!(ask.text().contains(note), "{}", ask.text());
+    let story = owner.submit(&ask, &again, &[]).await;
+    assert!(story.text().contains("Waits until") || story.text().contains("message waits"));
+    app.run_due_jobs().await;
+    let story = owner.get(&at(&format!("/events/{event}"))).await;
+    let waits = "Waits until 08:00 in America/New_York.";
+    assert!(story.text().contains(waits), "{}", story.text());
+    assert_eq!(acme.messages().len(), 1);
+    let any = [("any_time", "1")];
+    owner.submit(&settings, &save, &any).await;
+    app.run_due_jobs().await;
+    assert_eq!(acme.messages().len(), 2);
 }

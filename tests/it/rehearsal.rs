@@ -6,7 +6,8 @@ use ml_connector::sandbox::twilio::{Fault, FaultKind, FaultOrder, Message};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::company::invoice;
+use crate::harness::company::{PASSWORD, invoice};
+use crate::harness::visitor::Visitor;
 use crate::harness::{Company, TestApp};
 
 /// The owner's own number.
@@ -166,4 +167,122 @@ async fn a_lost_rehearsal_is_looked_for_at_the_owners_number() {
     let found = acme.first_delivery(&event).await;
     assert_eq!(acme.told_whom().len(), 1, "{found:#}");
     assert_eq!(found["state"], "delivered", "{found:#}");
+}
+
+/// By the pages alone: the banner leads on, the number is confirmed, going live shows and asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_lead_from_rehearsal_to_live_and_back() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.rehearse().await;
+    acme.rule("invoice.sent", "Hello").await;
+    acme.told("", &invoice(1, Standing::Sent, app.now())).await;
+    app.run_due_jobs().await;
+    let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let at = |below: &str| format!("/t/{}{below}", acme.slug);
+    let overview = owner.get(&at("/")).await;
+    let banner = overview.texts(".banner").join(" ");
+    assert!(banner.contains("confirm your own number"), "{banner}");
+
+    let page = owner.get(&at("/own-number")).await;
+    let wrong = owner
+        .submit(&page, &at("/own-number"), &[("phone", "12")])
+        .await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.error("phone").unwrap().contains("few digits"));
+    let asked = owner
+        .submit(&page, &at("/own-number"), &[("phone", "(617) 555-0199")])
+        .await;
+    let confirm = at("/own-number/confirmation");
+    let mistyped = owner.submit(&asked, &confirm, &[("code", "nothing")]).await;
+    assert_eq!(mistyped.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(mistyped.error("code").unwrap().contains("not the code"));
+    let code = acme.messages().last().unwrap().body[..6].to_owned();
+    let spaced = format!("{} {}", &code[..3], &code[3..]);
+    let confirmed = owner.submit(&asked, &confirm, &[("code", &spaced)]).await;
+    assert_eq!(confirmed.status, StatusCode::OK);
+    assert!(confirmed.text().contains("+1 617-555-0199"));
+    app.run_due_jobs().await;
+    assert_eq!(acme.told_whom().len(), 1, "what waited goes to the owner");
+    let events = owner.get(&at("/history")).await;
+    assert!(events.texts(".badges").join(" ").contains("Rehearsal"));
+
+    let ask = owner.get(&at("/go-live")).await;
+    assert!(
+        ask.text().contains("1 message to 1 number"),
+        "{}",
+        ask.text()
+    );
+    assert!(
+        ask.texts("td bdi").contains(&"Hello".to_owned()),
+        "unmarked"
+    );
+    let live = owner.submit(&ask, &at("/go-live"), &[]).await;
+    assert!(live.text().contains("You are live"), "{}", live.text());
+    assert!(live.texts(".banner").join(" ").find("Rehearsal").is_none());
+    acme.told("", &invoice(2, Standing::Sent, app.now())).await;
+    app.run_due_jobs().await;
+    assert_eq!(acme.told_whom().last().unwrap().1, "Hello");
+
+    let back = owner.get(&at("/rehearsal")).await;
+    let back = owner.submit(&back, &at("/rehearsal"), &[]).await;
+    assert!(back.texts(".banner").join(" ").contains("Rehearsal."));
+    acme.told("", &invoice(3, Standing::Sent, app.now())).await;
+    app.run_due_jobs().await;
+    assert_eq!(acme.told_whom().last().unwrap().0, OWN);
+    let logged = "audit_entries WHERE action IN \
+                  ('number.confirmed', 'rehearsal.begun', 'rehearsal.ended')";
+    assert_eq!(app.rows(logged).await, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_end_after_five_tries_ten_minutes_and_five_in_an_hour() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let at = |below: &str| format!("/t/{}{below}", acme.slug);
+    let (send, confirm) = (at("/own-number"), at("/own-number/confirmation"));
+    let page = owner.get(&send).await;
+    let asked = owner.submit(&page, &send, &[("phone", OWN)]).await;
+    let code = || acme.messages().last().unwrap().body[..6].to_owned();
+    for _ in 0..5 {
+        owner.submit(&asked, &confirm, &[("code", "x")]).await;
+    }
+    let late = owner.submit(&asked, &confirm, &[("code", &code())]).await;
+    assert!(late.text().contains("No code is valid"), "{}", late.text());
+
+    let asked = owner.submit(&page, &send, &[("phone", OWN)]).await;
+    let elsewhere = acme.messages().last().unwrap().to.clone();
+    assert_eq!(elsewhere, OWN);
+    app.advance(chrono::TimeDelta::minutes(10));
+    let late = owner.submit(&asked, &confirm, &[("code", &code())]).await;
+    assert!(late.text().contains("No code is valid"), "{}", late.text());
+    for _ in 0..3 {
+        let sent = owner.submit(&page, &send, &[("phone", OWN)]).await;
+        assert_eq!(sent.status, StatusCode::OK);
+    }
+    let sixth = owner.submit(&page, &send, &[("phone", OWN)]).await;
+    assert_eq!(sixth.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(acme.messages().len(), 5);
+    app.advance(chrono::TimeDelta::hours(1));
+    let sent = owner.submit(&page, &send, &[("phone", OWN)]).await;
+    assert_eq!(sent.status, StatusCode::OK, "{}", sent.text());
+    assert_eq!(
+        app.rows("users WHERE phone_confirmed_at IS NOT NULL").await,
+        0
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_twilio_the_page_says_what_to_do_first() {
+    let app = TestApp::spawn().await;
+    let acme = Company::unconnected(&app, "Acme").await;
+    let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let page = owner.get(&format!("/t/{}/own-number", acme.slug)).await;
+    assert!(
+        page.text().contains("Connect Twilio first"),
+        "{}",
+        page.text()
+    );
+    assert!(page.texts("input[name=phone]").is_empty());
 }

@@ -50,6 +50,8 @@ pub(super) struct EditRules;
 pub(super) struct Replaying;
 /// The stop switch.
 pub(super) struct StopSending;
+/// Add and lift suppressions.
+pub(super) struct Suppress;
 /// Connections.
 pub(super) struct Connect;
 /// The security log.
@@ -66,6 +68,9 @@ impl Needs for Replaying {
 }
 impl Needs for StopSending {
     const ABILITY: Ability = Ability::StopSending;
+}
+impl Needs for Suppress {
+    const ABILITY: Ability = Ability::Suppress;
 }
 impl Needs for Connect {
     const ABILITY: Ability = Ability::Connect;

@@ -12,6 +12,7 @@ mod openapi;
 mod refusal;
 mod rules;
 mod stop;
+mod suppressions;
 #[cfg(test)]
 mod tests;
 pub mod wire;
@@ -66,6 +67,10 @@ fn doors() -> Vec<Door> {
         Door::at("/deliveries/{id}").on(Method::GET, deliveries::show),
         Door::at("/deliveries/{id}/replays").on(Method::POST, deliveries::replay),
         Door::at("/deliveries/{id}/resolution").on(Method::POST, deliveries::resolve),
+        Door::at("/suppressions")
+            .on(Method::GET, suppressions::list)
+            .on(Method::POST, suppressions::add),
+        Door::at("/suppressions/{id}").on(Method::DELETE, suppressions::lift),
         Door::at("/stop")
             .on(Method::GET, stop::show)
             .on(Method::PUT, stop::set)

@@ -7,7 +7,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, Ref};
 use utoipa::{Modify, OpenApi};
 
-use super::{audit, connections, deliveries, events, rules, stop};
+use super::{audit, connections, deliveries, events, rules, stop, suppressions};
 use crate::web::problem;
 
 /// The document as JSON.
@@ -25,7 +25,7 @@ pub(super) fn document() -> Document {
 #[openapi(
     info(
         title = "ml-connector",
-        description = "Rules, events, deliveries and the switch that stops them."
+        description = "Rules, events, deliveries, who must not be written to, and the switch that stops all."
     ),
     paths(
         connections::twilio,
@@ -46,6 +46,9 @@ pub(super) fn document() -> Document {
         stop::show,
         stop::set,
         stop::lift,
+        suppressions::list,
+        suppressions::add,
+        suppressions::lift,
         audit::list,
     ),
     components(schemas(problem::Body<'static>, problem::FieldError)),

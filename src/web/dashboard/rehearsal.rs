@@ -12,6 +12,7 @@ use super::rule_form::sentence;
 use crate::app::AppError;
 use crate::app::rehearsal::Rehearsed;
 use crate::domain::delivery::Delivery;
+use crate::domain::hours::Hours;
 use crate::domain::phone::E164;
 use crate::domain::user::Ability;
 use crate::web::chrome::Section;
@@ -39,7 +40,7 @@ pub(super) async fn ask_live(seat: Seat) -> Result<HttpResponse, PageError> {
         messages: found.deliveries.iter().map(line).collect(),
         is_cut: found.is_cut,
         waiting: found.waiting.len(),
-        hours: seat.member.tenant.hours.map(|h| h.words()),
+        hours: seat.member.tenant.hours.map(Hours::words),
         may: seat.member.role.may(Ability::GoLive),
     };
     seat.page(StatusCode::OK, &page)
@@ -156,12 +157,18 @@ async fn answer(
 async fn number_page(
     seat: &Seat,
     status: StatusCode,
-    form: FormState,
+    mut form: FormState,
 ) -> Result<HttpResponse, PageError> {
     let (tenant, user) = (seat.tenant(), seat.who.session.user.clone());
     let found = seat
         .ask(|app| async move { app.own_number(tenant, &user).await })
         .await?;
+    // A code that counts no longer has no field any more to stand at.
+    if found.pending.is_none()
+        && let Some(why) = form.error("code").map(str::to_owned)
+    {
+        form.refuse_all(why);
+    }
     let others = found
         .rehearsals_to
         .filter(|n| Some(n) != found.confirmed.as_ref());

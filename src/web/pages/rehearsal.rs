@@ -55,13 +55,12 @@ impl GoLivePage {
             .render()
     }
 
-    fn nothing(&self) -> Markup {
-        let history = self.chrome.path("/history");
+    fn nothing() -> Markup {
         empty(
             Drawing::Calm,
             "Nothing in the last 24 hours",
             "What your rules would have sent is listed here.",
-            Some(("Open the history", &history)),
+            None,
         )
     }
 

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod connections;
 pub mod history;
 pub mod rules;
+pub mod suppressions;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;

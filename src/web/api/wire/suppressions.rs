@@ -1,0 +1,78 @@
+//! Suppressions.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::some;
+use crate::domain::ids::SuppressionId;
+use crate::domain::suppression;
+
+/// One reason why an address must not be written to; an address may have several.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Suppression {
+    #[schema(value_type = String)]
+    pub id: SuppressionId,
+    pub channel: &'static str,
+    pub address: String,
+    /// Whose it is, as the last message to it had it.
+    pub name: Option<String>,
+    /// `stop`, `provider`, `bounce` or `hand`.
+    pub source: &'static str,
+    /// In words.
+    pub reason: String,
+    /// Who added it by hand.
+    pub created_by: Option<String>,
+    pub created_at: DateTime<Utc>,
+}
+
+impl From<suppression::Suppression> for Suppression {
+    fn from(s: suppression::Suppression) -> Self {
+        Self {
+            id: s.id,
+            channel: s.channel.as_str(),
+            address: s.address,
+            name: some(s.name),
+            source: s.source.as_str(),
+            reason: s.reason,
+            created_by: some(s.created_by),
+            created_at: s.created_at,
+        }
+    }
+}
+
+/// An address to be suppressed.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewSuppression {
+    /// `sms`.
+    pub channel: String,
+    /// A number; without a country code it is read as one of the tenant's country.
+    pub address: String,
+    /// Why, in at most 200 characters.
+    pub reason: String,
+}
+
+/// Which suppressions.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SuppressionQuery {
+    /// Part of a number, a name or a reason.
+    pub q: Option<String>,
+    /// `stop`, `provider`, `bounce` or `hand`.
+    pub source: Option<String>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+    /// Rows of a page: 1 to 100, 50 by default.
+    pub limit: Option<String>,
+}
+
+/// Why one is lifted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct LiftQuery {
+    /// Why, in at most 200 characters; kept in the security log.
+    pub reason: Option<String>,
+}
