@@ -36,12 +36,8 @@ impl<'a> Walk<'a> {
         app.run_due_jobs().await;
         let story = company.event(&event).await;
         let twilio = company.get("/connections/twilio").await;
+        let (invitation, member, token) = people(&company).await;
         let actor = Actor::named("tests");
-        let team = app.app();
-        let invited = team.invite(company.id, "new@example.com", Role::Viewer, &actor);
-        invited.await.unwrap();
-        let team = team.team(company.id).await.unwrap();
-        let tokens = app.app().tokens(company.id).await.unwrap();
         let by_hand = SuppressionInput {
             channel: "sms".to_owned(),
             address: "+12025550177".to_owned(),
@@ -61,11 +57,11 @@ impl<'a> Walk<'a> {
             ("delivery", id(&story["deliveries"][0])),
             ("connection", id(&twilio)),
             ("event", event),
-            ("invitation", team.invitations[0].id.to_string()),
-            ("member", team.members[0].user.to_string()),
+            ("invitation", invitation),
+            ("member", member),
+            ("token", token),
             ("suppression", suppressed.rows[0].id.to_string()),
             ("reply", replies.rows[0].id.to_string()),
-            ("token", tokens[0].id.to_string()),
         ]);
         Self { company, ids }
     }
@@ -134,7 +130,22 @@ pub(crate) fn outside() -> impl Iterator<Item = (Method, String, Entry)> {
     })
 }
 
-/// The method of an address.
+/// An invitation of the company, its owner, and a token.
+async fn people(company: &Company<'_>) -> (String, String, String) {
+    let (app, id) = (company.app.app(), company.id);
+    let guest = format!("guest@{}.example", company.slug);
+    let owner = Actor::named(&company.email);
+    app.invite(id, &guest, Role::Viewer, &owner).await.unwrap();
+    let team = app.team(id).await.unwrap();
+    let token = app.tokens(id).await.unwrap();
+    (
+        team.invitations[0].id.to_string(),
+        team.members[0].user.to_string(),
+        token[0].id.to_string(),
+    )
+}
+
+/// The method of a door.
 pub(crate) fn method(of: &str) -> Method {
     match of {
         "get" => Method::GET,

@@ -4,6 +4,7 @@
 use ml_connector::web::dashboard::doors::Entry;
 use reqwest::{Method, Response, StatusCode, header};
 use scraper::{Html, Selector};
+use secrecy::SecretString;
 
 use crate::harness::TestApp;
 use crate::harness::company::PASSWORD;
@@ -58,6 +59,23 @@ async fn no_form_is_taken_without_its_token() {
         }
     }
     assert_eq!(rows(&app).await, before, "something was changed");
+    // Nobody but an operator learns that there is anything at theirs.
+    let operator = operator(&app).await;
+    for (method, path, needs) in walk::outside() {
+        if needs == Entry::Operator {
+            let token = [("csrf", "0123456789abcdef")];
+            let hidden = ann.ask(method.clone(), &path, &token).await.status();
+            assert_eq!(hidden, StatusCode::NOT_FOUND, "{method} {path}");
+            let refused = operator.ask(method.clone(), &path, &token).await.status();
+            let is_taken = method == Method::GET;
+            assert_eq!(
+                refused == StatusCode::FORBIDDEN,
+                !is_taken,
+                "{path}: {refused}"
+            );
+        }
+    }
+    assert_eq!(app.rows("tenants WHERE suspended_for <> ''").await, 0);
     let page = ann.get(&format!("/t/{}/", acme.company.slug)).await;
     assert_eq!(page.status, StatusCode::OK, "and Ann is still signed in");
 }
@@ -73,11 +91,12 @@ async fn every_page_keeps_to_itself() {
         .filter(|(method, ..)| *method == Method::GET);
     let inside = inside.map(|(_, path, _)| (&ann, path));
     let outside = walk::outside().filter(|(method, ..)| *method == Method::GET);
+    let operator = operator(&app).await;
     let outside = outside.map(|(_, path, needs)| {
-        let who = if needs == Entry::Anyone {
-            &stranger
-        } else {
-            &ann
+        let who = match needs {
+            Entry::Anyone => &stranger,
+            Entry::SignedIn => &ann,
+            Entry::Operator => &operator,
         };
         (who, path)
     });
@@ -200,6 +219,12 @@ fn loads_nothing_from_elsewhere(html: &str, path: &str) {
         let found = page.select(&Selector::parse(selector).unwrap()).next();
         assert!(found.is_none(), "{path} has {selector}");
     }
+}
+
+async fn operator(app: &TestApp) -> Visitor<'_> {
+    let (email, password) = ("operator@example.com", SecretString::from(PASSWORD));
+    app.app().create_operator(email, password).await.unwrap();
+    Visitor::signed_in(app, email, PASSWORD).await
 }
 
 async fn rows(app: &TestApp) -> Vec<i64> {

@@ -24,6 +24,8 @@ async fn a_stranger_is_led_from_signing_up_to_the_first_delivered_message() {
         ..NewAccount::default()
     };
     let twilio = app.sandbox.twilio().register(account).unwrap();
+    // Not the first on this instance, which would be led to its set-up.
+    app.company("Globex").await;
     let ann = Person::arrive(&app).await;
 
     ann.open("/sign-up").await;

@@ -12,7 +12,7 @@ async fn whoever_is_invited_comes_in_by_the_letter_with_the_role_they_were_given
     person.sign_in(&acme.email, PASSWORD).await;
     person.browser.click(".rail a", "Team").await;
     person.write("email", "bob@acme.example").await;
-    person.choose("role", "editor").await;
+    person.choose("form.sheet [name=role]", "editor").await;
     person.press("Send invitation").await;
     person.reads("The invitation is on its way.").await;
     person.sign_out().await;

@@ -93,8 +93,8 @@ impl Browser {
     }
 
     /// Chooses one of a list by what is posted for it.
-    pub(crate) async fn choose(&self, name: &str, value: &str) {
-        let list = self.find(&format!("select[name={name}]")).await;
+    pub(crate) async fn choose(&self, selector: &str, value: &str) {
+        let list = self.find(selector).await;
         let option = list.find(By::Css(format!("option[value='{value}']"))).await;
         option.unwrap().click().await.unwrap();
     }

@@ -25,8 +25,8 @@ impl<'a> Person<'a> {
         self.browser.fill(name, text).await;
     }
 
-    pub(crate) async fn choose(&self, name: &str, value: &str) {
-        self.browser.choose(name, value).await;
+    pub(crate) async fn choose(&self, selector: &str, value: &str) {
+        self.browser.choose(selector, value).await;
     }
 
     pub(crate) async fn press(&self, words: &str) {
