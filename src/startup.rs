@@ -23,6 +23,7 @@ use crate::cli::report::Advised;
 use crate::config::Config;
 use crate::config::database::DatabaseUrl;
 use crate::config::web::{PublicUrl, TrustedProxies};
+use crate::crypto::key_ring::KeyRing;
 use crate::crypto::master_key::{KeyOrigin, KeySource, MasterKeyId};
 use crate::crypto::password::Passwords;
 use crate::crypto::token::{self, SetupCode};
@@ -244,6 +245,16 @@ pub async fn serve(
     if options.jobs == Jobs::Here {
         start_workers(config, &app, &runner, &life);
     }
+    if options.jobs != Jobs::ByHand {
+        drop(life.spawn("keys", worker::keep_keys(app.clone(), life.clone())));
+        let does = if options.jobs == Jobs::Here {
+            "serve"
+        } else {
+            "serve --no-worker"
+        };
+        let beats = worker::beat_for_ever(app.clone(), life.clone(), does);
+        drop(life.spawn("beat", beats));
+    }
     if let Some(metrics) = options.metrics.clone() {
         drop(life.spawn("metrics", keep_metrics(metrics, life.clone())));
     }
@@ -274,6 +285,9 @@ pub async fn work(config: &Config, clock: SharedClock) -> anyhow::Result<Working
     let life = Lifecycle::new();
     let runner = runner(config, &app, clock);
     start_workers(config, &app, &runner, &life);
+    drop(life.spawn("keys", worker::keep_keys(app.clone(), life.clone())));
+    let beats = worker::beat_for_ever(app.clone(), life.clone(), "work");
+    drop(life.spawn("beat", beats));
     Ok(Working {
         app,
         life,
@@ -414,18 +428,13 @@ async fn open_vault(
     now: DateTime<Utc>,
 ) -> anyhow::Result<(Vault, KeyOrigin)> {
     let platform = store.platform();
-    let rows = platform
-        .data_keys()
-        .await
-        .context("the data keys cannot be read")?;
-    let wrapped_by: Vec<_> = rows
-        .iter()
-        .map(|r| MasterKeyId::from_stored(r.master_key_id.clone()))
-        .collect();
     let source = KeySource::choose(&config.secrets.master_key, config.database.url.key_file());
-    let (master, origin) = source.settle(&wrapped_by)?;
-    let rows: Vec<_> = rows.into_iter().map(wrapped).collect();
-    let vault = Vault::new(master, &rows)?;
+    let (rows, (masters, origin)) = match settle_keys(store, &source).await {
+        // A change of the master key may have ended between the two looks.
+        Err(_) => settle_keys(store, &source).await?,
+        Ok(settled) => settled,
+    };
+    let vault = Vault::new(masters, &rows)?.from_source(source);
     if rows.is_empty() {
         let key = vault.new_data_key(new_v7(now))?;
         let row = StoredDataKey {
@@ -442,6 +451,18 @@ async fn open_vault(
         }
     }
     Ok((vault, origin))
+}
+
+/// The data keys, and the master keys that fit them.
+async fn settle_keys(
+    store: &Store,
+    source: &KeySource,
+) -> anyhow::Result<(Vec<WrappedKey>, (KeyRing, KeyOrigin))> {
+    let rows = store.platform().data_keys().await;
+    let rows = rows.context("the data keys cannot be read")?;
+    let rows: Vec<_> = rows.into_iter().map(wrapped).collect();
+    let wrapped_by: Vec<_> = rows.iter().map(|r| r.master_key_id.clone()).collect();
+    Ok((rows, source.settle(&wrapped_by)?))
 }
 
 fn wrapped(row: StoredDataKey) -> WrappedKey {

@@ -102,6 +102,13 @@ CREATE TABLE invitations (
     expires_at bigint NOT NULL,
     UNIQUE (tenant_id, email)
 );
+CREATE TABLE processes (
+    name text PRIMARY KEY,
+    does text NOT NULL,
+    version text NOT NULL,
+    started_at bigint NOT NULL,
+    seen_at bigint NOT NULL
+) {narrow};
 CREATE TABLE mails (
     id {id} PRIMARY KEY,
     tenant_id {id} NOT NULL,
@@ -140,6 +147,7 @@ CREATE INDEX replies_unseen ON replies (tenant_id, id) WHERE seen_at IS NULL
 const DOWN: &str = "
 DROP TABLE replies;
 DROP TABLE mails;
+DROP TABLE processes;
 DROP TABLE invitations;
 DROP TABLE throttles;
 DROP TABLE recovery_codes;

@@ -1,5 +1,6 @@
 //! What a use case can say instead of "done".
 
+use crate::crypto::master_key::MasterKeyError;
 use crate::crypto::password::PasswordError;
 use crate::crypto::vault::VaultError;
 use crate::domain::ids::DeliveryId;
@@ -46,6 +47,8 @@ pub enum AppError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Vault(#[from] VaultError),
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
     #[error(transparent)]
     Password(#[from] PasswordError),
     /// The document kept changing while it was decided; the job is tried again.

@@ -135,7 +135,7 @@ impl App {
         let opened = vault
             .seal(&place, &sample)
             .and_then(|sealed| vault.open(&place, &sealed));
-        let key = vault.master_key_id().as_str();
+        let key = vault.master_key_id();
         match opened {
             Ok(opened) if opened.expose_secret() == sample.expose_secret() => {
                 Finding::good(subject, format!("Key {key} seals and opens."))

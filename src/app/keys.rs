@@ -1,13 +1,15 @@
 //! Sealing and opening the secrets of connections.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::{App, AppError};
 use crate::crypto::master_key::MasterKeyId;
 use crate::crypto::vault::{Place, VaultError, WrappedKey};
 use crate::domain::ids::{ConnectionId, TenantId, new_v7};
-use crate::store::StoredSecret;
+use crate::store::{StoredDataKey, StoredSecret};
 
 /// The hook's signing secret; two are valid during a rotation.
 pub(super) const HOOK_SECRET: &str = "hook_secret";
@@ -65,18 +67,83 @@ impl App {
         let vault = &self.parts.vault;
         match vault.open(place, sealed) {
             Err(VaultError::UnknownDataKey { id, .. }) => {
-                let rows = self.store().platform().data_keys().await?;
-                if let Some(row) = rows.into_iter().find(|row| row.id == id) {
-                    vault.admit(&WrappedKey {
-                        id,
-                        master_key_id: MasterKeyId::from_stored(row.master_key_id),
-                        wrapped: row.wrapped,
-                    })?;
-                }
+                self.fetch_key(id).await?;
                 Ok(vault.open(place, sealed)?)
             }
             opened => Ok(opened?),
         }
+    }
+
+    /// The same for bytes.
+    pub(super) async fn open_bytes(
+        &self,
+        place: &Place<'_>,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, AppError> {
+        let vault = &self.parts.vault;
+        match vault.open_bytes(place, sealed) {
+            Err(VaultError::UnknownDataKey { id, .. }) => {
+                self.fetch_key(id).await?;
+                Ok(vault.open_bytes(place, sealed)?)
+            }
+            opened => Ok(opened?),
+        }
+    }
+
+    /// Fetches a data key that is not held yet, at most once a second: one that is not there either
+    /// must not make every request ask for it.
+    async fn fetch_key(&self, id: Uuid) -> Result<(), AppError> {
+        let mut fetched = self.caches.keys.0.lock().await;
+        let now = self.now();
+        let is_recent = fetched.is_some_and(|at| now - at < TimeDelta::seconds(1));
+        if self.parts.vault.holds(id) || is_recent {
+            return Ok(());
+        }
+        *fetched = Some(now);
+        self.refresh_keys().await
+    }
+
+    /// Takes up data keys that came since, and the master key that wraps them: the newest seals from
+    /// then on. Running processes do it every few seconds.
+    pub async fn refresh_keys(&self) -> Result<(), AppError> {
+        let vault = &self.parts.vault;
+        for row in self.store().platform().data_keys().await? {
+            if vault.holds(row.id) {
+                continue;
+            }
+            let row = wrapped(row);
+            match vault.admit(&row) {
+                Err(VaultError::OtherMasterKey { .. }) => {
+                    vault.reload()?;
+                    vault.admit(&row)?;
+                    tracing::info!("Took up master key {}", vault.master_key_id());
+                }
+                admitted => admitted?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// When data keys were last fetched because one was missing.
+#[derive(Default)]
+pub(super) struct Fetched(tokio::sync::Mutex<Option<DateTime<Utc>>>);
+
+/// A data key as the vault takes it.
+pub(super) fn wrapped(row: StoredDataKey) -> WrappedKey {
+    WrappedKey {
+        id: row.id,
+        master_key_id: MasterKeyId::from_stored(row.master_key_id),
+        wrapped: row.wrapped,
+    }
+}
+
+/// A data key as the store keeps it.
+pub(super) fn stored(key: &WrappedKey) -> StoredDataKey {
+    StoredDataKey {
+        id: key.id,
+        master_key_id: key.master_key_id.as_str().to_owned(),
+        wrapped: key.wrapped.clone(),
     }
 }
 

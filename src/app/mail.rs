@@ -108,10 +108,7 @@ impl App {
     }
 
     async fn try_mail(&self, claimed: &ClaimedMail) -> MailOutcome {
-        let opened = self
-            .parts
-            .vault
-            .open_bytes(&place(claimed.id), &claimed.sealed);
+        let opened = self.open_bytes(&place(claimed.id), &claimed.sealed).await;
         let letter = match opened {
             Ok(bytes) => serde_json::from_slice::<Letter>(&bytes),
             Err(error) => return self.later(claimed, format!("it does not open: {error}")),

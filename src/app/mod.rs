@@ -22,6 +22,7 @@ pub mod morning;
 #[cfg(test)]
 mod neighbour_tests;
 pub mod notices;
+pub mod operator;
 mod outcome;
 pub mod own_number;
 pub mod poll;
@@ -31,6 +32,7 @@ pub mod replay;
 pub mod replies;
 pub mod requeue;
 pub mod resolve;
+pub mod rotation;
 pub mod route;
 pub mod rules;
 pub mod security_log;
@@ -106,6 +108,9 @@ struct Caches {
     rejected: ingest::RejectedLimiter,
     equals: equals::Equals,
     walk: requeue::Walk,
+    keys: keys::Fetched,
+    /// When this process was joined together.
+    started_at: DateTime<Utc>,
     deletions: deletion::Walks,
     used_tokens: tokens::Used,
 }
@@ -119,6 +124,8 @@ impl App {
             rejected: ingest::RejectedLimiter::default(),
             equals: equals::Equals::default(),
             walk: requeue::Walk::default(),
+            keys: keys::Fetched::default(),
+            started_at: parts.clock.now(),
             deletions: deletion::Walks::default(),
             used_tokens: tokens::Used::default(),
         };

@@ -23,6 +23,11 @@ pub enum BreakerState {
 }
 
 impl BreakerState {
+    /// Whether it keeps calls back.
+    pub const fn is_open(self) -> bool {
+        !matches!(self, Self::Closed)
+    }
+
     /// The state of a breaker that opened until then, if it did.
     pub(super) fn at(open_until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Self {
         match open_until {

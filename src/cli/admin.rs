@@ -3,20 +3,25 @@
 //! Passwords come from standard input only: arguments are seen by every user of the machine and
 //! stay in the shell's history.
 
+use std::fmt::Write as _;
+
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::report::Advised;
 use crate::app::accounts::TenantInput;
+use crate::app::rotation::{Progress, RotationError};
 use crate::app::{App, AppError};
 use crate::config::Config;
 use crate::config::web::PublicUrl;
+use crate::crypto::master_key::MasterKeyError;
 use crate::domain::actor::Actor;
 use crate::domain::clock::SharedClock;
 use crate::domain::ids::TenantId;
 use crate::domain::user::Role;
 use crate::startup::{self, Jobs};
+use crate::telemetry;
 
 /// Make operators, tenants and API tokens; reset passwords; suspend tenants. May run beside `serve`.
 #[derive(Debug, Subcommand)]
@@ -26,6 +31,7 @@ pub enum AdminCommand {
     CreateToken(CreateTokenArgs),
     SuspendTenant(SuspendTenantArgs),
     ReinstateTenant(ReinstateTenantArgs),
+    RotateKey(RotateKeyArgs),
     ResetPassword(ResetPasswordArgs),
 }
 
@@ -133,6 +139,17 @@ pub struct ReinstateTenantArgs {
     pub json: bool,
 }
 
+/// Change the master key while the service runs, and seal every secret anew.
+///
+/// Where the key is in a file, the new one is made and put there. With `MASTER_KEY`, set it to
+/// `new,old` for every process first, and restart them.
+#[derive(Debug, Args)]
+pub struct RotateKeyArgs {
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 fn parse_role(text: &str) -> Result<Role, String> {
     Role::parse(text).ok_or_else(|| "write owner, admin, editor or viewer".to_owned())
 }
@@ -140,6 +157,10 @@ fn parse_role(text: &str) -> Result<Role, String> {
 /// Runs one administrative command. It takes no lock and waits for the writer of a running `serve`.
 pub async fn run(command: AdminCommand, clock: SharedClock) -> anyhow::Result<()> {
     let config = Config::from_env()?;
+    if matches!(command, AdminCommand::RotateKey(_)) {
+        // It takes a while, and says how far it is.
+        telemetry::init_logs(&config.log)?;
+    }
     // A database that exists belongs to a `serve`, which brings it up to date by itself.
     if config
         .database
@@ -163,6 +184,7 @@ pub async fn run(command: AdminCommand, clock: SharedClock) -> anyhow::Result<()
         AdminCommand::CreateToken(args) => create_token(&app, args).await?,
         AdminCommand::SuspendTenant(args) => suspend_tenant(&app, args).await?,
         AdminCommand::ReinstateTenant(args) => reinstate_tenant(&app, args).await?,
+        AdminCommand::RotateKey(args) => rotate_key(&app, args).await?,
         AdminCommand::ResetPassword(args) => reset_password(&app, args).await?,
     };
     super::say(&text)
@@ -252,6 +274,67 @@ async fn reinstate_tenant(app: &App, args: ReinstateTenantArgs) -> anyhow::Resul
     } else {
         "It was not suspended.\n".to_owned()
     })
+}
+
+async fn rotate_key(app: &App, args: RotateKeyArgs) -> anyhow::Result<String> {
+    let done = app.rotate_key(tell).await.map_err(|error| match error {
+        RotationError::OneKey { .. } => anyhow::Error::from(Advised::new(
+            error.to_string(),
+            "make a key with `openssl rand -base64 32`, set MASTER_KEY to it, a comma and the old \
+             key for every process, restart them, and run this again",
+        )),
+        RotationError::MasterKey(error @ MasterKeyError::Unwritable { .. }) => Advised::new(
+            "the file of the master key cannot be changed",
+            "run this as the user to whom the file belongs and one at a time; or put a new key \
+             (`openssl rand -base64 32`) on a line above the old one yourself, restart every \
+             process, and run this again",
+        )
+        .because(error)
+        .into(),
+        error => error.into(),
+    })?;
+    Ok(if args.json {
+        line(&serde_json::json!({
+            "master_key": done.master, "resealed": done.resealed,
+            "unopened": done.unopened, "old_key_stays": done.old_stays,
+        }))
+    } else {
+        let mut text = format!(
+            "Master key {} is in use; {} values were sealed anew.\n",
+            done.master, done.resealed
+        );
+        if done.unopened > 0 {
+            let _ = writeln!(
+                text,
+                "{} values did not open, before or now, and were left as they were; the lines above \
+                 name them.",
+                done.unopened
+            );
+        }
+        text += if done.old_stays {
+            "Take the old key away now: leave only the first one where the keys are kept, for every \
+             process.\n"
+        } else {
+            "The old key was removed from the file. Keep a copy of the new one apart from the \
+             database's backups; backups made until now still need the old one.\n"
+        };
+        text
+    })
+}
+
+/// Progress, for whoever watches.
+fn tell(progress: Progress) {
+    match progress {
+        Progress::MasterKey(name) => tracing::info!("Changing to master key {name}"),
+        Progress::Rewrapped(count) => tracing::info!("Wrapped {count} data keys anew"),
+        Progress::Waiting(span) => tracing::info!(
+            "Waiting {} seconds until every process has the new data key",
+            span.as_secs()
+        ),
+        Progress::Resealed(table, count) => {
+            tracing::info!("Sealed {count} values of {table} anew");
+        }
+    }
 }
 
 async fn reset_password(app: &App, args: ResetPasswordArgs) -> anyhow::Result<String> {

@@ -19,9 +19,9 @@ pub struct SecretsConfig {
 pub enum MasterKeyConfig {
     /// Neither.
     Unset,
-    /// `MASTER_KEY`: 32 bytes as base64.
+    /// `MASTER_KEY`: 32 bytes as base64; while a key is changed, two apart by a comma, the new one first.
     Inline(SecretString),
-    /// `MASTER_KEY_FILE`: a file that holds the same.
+    /// `MASTER_KEY_FILE`: a file that holds the same, each on a line.
     File(PathBuf),
 }
 

@@ -15,6 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::key_ring::KeyRing;
 use crate::config::secrets::MasterKeyConfig;
 
 /// Standard alphabet; accepts keys with and without the trailing `=`.
@@ -73,7 +74,7 @@ pub enum MasterKeyError {
     )]
     Wrong {
         need: MasterKeyId,
-        have: MasterKeyId,
+        have: String,
         place: String,
     },
     #[error(
@@ -176,16 +177,16 @@ impl KeySource {
     }
 
     /// Finds the key and holds it against those under which the database's data keys are wrapped:
-    /// generates one only when there are none, and refuses a key that does not fit.
+    /// generates one only when there are none, and refuses keys of which none fits.
     pub fn settle(
         &self,
         wrapped_by: &[MasterKeyId],
-    ) -> Result<(MasterKey, KeyOrigin), MasterKeyError> {
-        if let Some(key) = self.load()? {
-            if let Some(need) = wrapped_by.iter().find(|need| *need != key.id()) {
+    ) -> Result<(KeyRing, KeyOrigin), MasterKeyError> {
+        if let Some(ring) = self.load()? {
+            if let Some(need) = wrapped_by.iter().find(|need| ring.find(need).is_none()) {
                 return Err(MasterKeyError::Wrong {
                     need: need.clone(),
-                    have: key.id().clone(),
+                    have: ring.names(),
                     place: self.place(),
                 });
             }
@@ -193,7 +194,7 @@ impl KeySource {
                 Self::Beside(path) => KeyOrigin::FoundBeside(path.clone()),
                 Self::Inline(_) | Self::File(_) | Self::Nowhere => KeyOrigin::Given,
             };
-            return Ok((key, origin));
+            return Ok((ring, origin));
         }
         if let Some(need) = wrapped_by.first() {
             return Err(MasterKeyError::Missing {
@@ -211,20 +212,20 @@ impl KeySource {
             path: path.clone(),
             source,
         })?;
-        Ok((key, KeyOrigin::Generated(path.clone())))
+        Ok((key.into(), KeyOrigin::Generated(path.clone())))
     }
 
-    /// The key that stands there; `None` when there is none.
-    pub fn load(&self) -> Result<Option<MasterKey>, MasterKeyError> {
+    /// The keys that stand there; `None` when there are none.
+    pub fn load(&self) -> Result<Option<KeyRing>, MasterKeyError> {
         let path = match self {
             Self::Inline(text) => {
-                return MasterKey::from_base64(text.expose_secret(), "MASTER_KEY").map(Some);
+                return KeyRing::parse(text.expose_secret(), "MASTER_KEY").map(Some);
             }
             Self::Nowhere => return Ok(None),
             Self::File(path) | Self::Beside(path) => path,
         };
         match fs::read_to_string(path).map(Zeroizing::new) {
-            Ok(text) => MasterKey::from_base64(&text, &path.display().to_string()).map(Some),
+            Ok(text) => KeyRing::parse(&text, &path.display().to_string()).map(Some),
             Err(e) if e.kind() == io::ErrorKind::NotFound && matches!(self, Self::Beside(_)) => {
                 Ok(None)
             }
@@ -315,9 +316,11 @@ mod tests {
         let source = KeySource::Beside(folder.path().join("db.key"));
         let (first, origin) = source.settle(&[]).unwrap();
         assert!(matches!(origin, KeyOrigin::Generated(_)));
-        let (again, origin) = source.settle(std::slice::from_ref(first.id())).unwrap();
+        let (again, origin) = source
+            .settle(std::slice::from_ref(first.first().id()))
+            .unwrap();
         assert!(matches!(origin, KeyOrigin::FoundBeside(_)));
-        assert_eq!(again.id(), first.id());
+        assert_eq!(again.first().id(), first.first().id());
     }
 
     #[cfg(unix)]

@@ -3,6 +3,7 @@
 //! Nothing here reads the database: the vault is handed its wrapped keys, and hands back rows to
 //! be stored.
 
+pub mod key_ring;
 pub mod master_key;
 pub mod password;
 mod place;

@@ -307,6 +307,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_unknown_user_costs_a_hash_of_their_own() {
+        let passwords = Passwords::default();
+        let attempt = || SecretString::from("correct horse");
+        let phc = passwords.hash(attempt(), Vec::new()).await.unwrap();
+        // While others hash, neither a known nor an unknown user gets an answer.
+        let busy = Arc::clone(&passwords.permits);
+        let busy = busy.acquire_many_owned(2).await.unwrap();
+        let mut known = Box::pin(passwords.verify(attempt(), Some(phc)));
+        let mut unknown = Box::pin(passwords.verify(attempt(), None));
+        assert!(futures::poll!(&mut known).is_pending());
+        assert!(futures::poll!(&mut unknown).is_pending());
+        drop(busy);
+        assert_eq!((known.await, unknown.await), (Ok(true), Ok(false)));
+    }
+
+    #[tokio::test]
     async fn no_more_than_two_hashes_run_at_once() {
         use std::sync::atomic::{AtomicUsize, Ordering};
         let passwords = Passwords::default();

@@ -149,9 +149,8 @@ pub fn recovery_digest(typed: &str) -> TokenDigest {
 
 /// A digest that only this instance can make, for what could be guessed from a plain one: whose
 /// tries are counted.
-#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
 pub fn keyed_digest(key: &[u8; 32], parts: &[&str]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
+    let mut mac = mac_under(key);
     for part in parts {
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part.as_bytes());
@@ -197,12 +196,15 @@ pub fn csrf_matches(session: &SecretString, given: &str) -> bool {
         .is_ok_and(|bytes| csrf_mac(session).verify_slice(&bytes).is_ok())
 }
 
-#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
 fn csrf_mac(session: &SecretString) -> Hmac<Sha256> {
-    let key = session.expose_secret().as_bytes();
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
+    let mut mac = mac_under(session.expose_secret().as_bytes());
     mac.update(b"ml-connector csrf");
     mac
+}
+
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+fn mac_under(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::<Sha256>::new_from_slice(key).expect("a key of any length")
 }
 
 fn random_text() -> String {

@@ -22,7 +22,8 @@ use sha2::Sha256;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::master_key::{MasterKey, MasterKeyId};
+use super::key_ring::KeyRing;
+use super::master_key::{KeySource, MasterKey, MasterKeyError, MasterKeyId};
 pub use super::place::Place;
 use super::place::length_prefixed;
 
@@ -51,7 +52,7 @@ pub enum VaultError {
     OtherMasterKey {
         id: Uuid,
         need: MasterKeyId,
-        have: MasterKeyId,
+        have: String,
     },
     #[error("data key {id} does not open under master key {master}: its row is damaged")]
     DamagedKey { id: Uuid, master: MasterKeyId },
@@ -74,23 +75,26 @@ type DataKey = Zeroizing<[u8; 32]>;
 /// Seals and opens secrets. Cheap to clone; clones share their keys.
 #[derive(Clone)]
 pub struct Vault {
-    master: Arc<MasterKey>,
+    masters: Arc<RwLock<Arc<KeyRing>>>,
+    /// Where to look again when another process changes the master key.
+    source: Option<Arc<KeySource>>,
     keys: Arc<RwLock<BTreeMap<Uuid, Arc<DataKey>>>>,
 }
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Vault")
-            .field("master", &self.master)
+            .field("masters", &self.masters())
             .finish_non_exhaustive()
     }
 }
 
 impl Vault {
     /// A vault that holds the data keys of `rows`.
-    pub fn new(master: MasterKey, rows: &[WrappedKey]) -> Result<Self, VaultError> {
+    pub fn new(masters: impl Into<KeyRing>, rows: &[WrappedKey]) -> Result<Self, VaultError> {
         let vault = Self {
-            master: Arc::new(master),
+            masters: Arc::new(RwLock::new(Arc::new(masters.into()))),
+            source: None,
             keys: Arc::default(),
         };
         for row in rows {
@@ -99,9 +103,42 @@ impl Vault {
         Ok(vault)
     }
 
-    /// The name of the master key.
-    pub fn master_key_id(&self) -> &MasterKeyId {
-        self.master.id()
+    /// The same, which looks for new master keys where the first ones came from.
+    #[must_use]
+    pub fn from_source(mut self, source: KeySource) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Where the master keys came from.
+    pub fn source(&self) -> Option<&KeySource> {
+        self.source.as_deref()
+    }
+
+    /// Reads the master keys again; what stands there now wraps and opens from then on.
+    pub fn reload(&self) -> Result<(), MasterKeyError> {
+        if let Some(ring) = self.source().map(KeySource::load).transpose()?.flatten() {
+            *self.masters.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+        }
+        Ok(())
+    }
+
+    /// The master keys at hand.
+    pub fn masters(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.masters.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The name of the master key that wraps.
+    pub fn master_key_id(&self) -> MasterKeyId {
+        self.masters().first().id().clone()
+    }
+
+    /// Whether this data key is held.
+    pub fn holds(&self, id: Uuid) -> bool {
+        self.keys
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(&id)
     }
 
     /// The data key that seals, when there is one.
@@ -119,12 +156,12 @@ impl Vault {
     pub fn new_data_key(&self, id: Uuid) -> Result<WrappedKey, VaultError> {
         let mut key = DataKey::new([0; 32]);
         rand::fill(key.as_mut_slice());
-        wrap(&self.master, id, &key)
+        wrap(self.masters().first(), id, &key)
     }
 
     /// Unwraps a stored data key and holds it; the newest id seals from then on.
     pub fn admit(&self, row: &WrappedKey) -> Result<(), VaultError> {
-        let key = Arc::new(unwrap(&self.master, row)?);
+        let key = Arc::new(unwrap(&self.masters(), row)?);
         self.keys
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -132,9 +169,10 @@ impl Vault {
         Ok(())
     }
 
-    /// The data key of `row`, wrapped anew by `master`, for the change to another master key.
-    pub fn rewrap(&self, row: &WrappedKey, master: &MasterKey) -> Result<WrappedKey, VaultError> {
-        wrap(master, row.id, &unwrap(&self.master, row)?)
+    /// The data key of `row`, wrapped anew by the first master key.
+    pub fn rewrap(&self, row: &WrappedKey) -> Result<WrappedKey, VaultError> {
+        let masters = self.masters();
+        wrap(masters.first(), row.id, &unwrap(&masters, row)?)
     }
 
     /// Seals a text for its place.
@@ -237,14 +275,14 @@ fn wrap(master: &MasterKey, id: Uuid, key: &DataKey) -> Result<WrappedKey, Vault
     })
 }
 
-fn unwrap(master: &MasterKey, row: &WrappedKey) -> Result<DataKey, VaultError> {
-    if row.master_key_id != *master.id() {
+fn unwrap(masters: &KeyRing, row: &WrappedKey) -> Result<DataKey, VaultError> {
+    let Some(master) = masters.find(&row.master_key_id) else {
         return Err(VaultError::OtherMasterKey {
             id: row.id,
             need: row.master_key_id.clone(),
-            have: master.id().clone(),
+            have: masters.names(),
         });
-    }
+    };
     let damaged = || VaultError::DamagedKey {
         id: row.id,
         master: master.id().clone(),
@@ -430,10 +468,22 @@ mod tests {
         let (vault, row) = vault();
         let at = place(Uuid::from_u128(1));
         let sealed = vault.seal(&at, &SecretString::from("s3cret")).unwrap();
-        let master = MasterKey::generate();
-        let moved = vault.rewrap(&row, &master).unwrap();
-        assert_eq!(moved.master_key_id, *master.id());
-        let next = Vault::new(master, &[moved]).unwrap();
+        let (folder, old) = (tempfile::tempdir().unwrap(), vault.master_key_id());
+        let path = folder.path().join("key");
+        crate::crypto::master_key::write_new(&path, vault.masters().first()).unwrap();
+        let vault = vault.from_source(KeySource::File(path.clone()));
+        let change = vault.source().unwrap().begin_change().unwrap().unwrap();
+        vault.reload().unwrap();
+        let moved = vault.rewrap(&row).unwrap();
+        assert_ne!(moved.master_key_id, old);
+        change.end().unwrap();
+        let alone = KeySource::File(path).load().unwrap().unwrap();
+        assert_eq!(moved.master_key_id, *alone.first().id());
+        let next = Vault::new(alone, &[moved]).unwrap();
+        assert!(matches!(
+            next.admit(&row),
+            Err(VaultError::OtherMasterKey { .. })
+        ));
         assert_eq!(next.open(&at, &sealed).unwrap().expose_secret(), "s3cret");
     }
 

@@ -26,6 +26,10 @@ impl Absent {
 
 #[async_trait]
 impl JobQueue for Absent {
+    fn name(&self) -> &'static str {
+        "Redis"
+    }
+
     async fn push(&self, _: Vec<Push>) -> Result<(), QueueError> {
         self.answer().await
     }

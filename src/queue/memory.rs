@@ -84,6 +84,10 @@ impl MemoryQueue {
 
 #[async_trait]
 impl JobQueue for MemoryQueue {
+    fn name(&self) -> &'static str {
+        "this process"
+    }
+
     async fn push(&self, batch: Vec<Push>) -> Result<(), QueueError> {
         let now = self.clock.now();
         {

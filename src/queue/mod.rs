@@ -126,6 +126,9 @@ pub trait JobQueue: Send + Sync + std::fmt::Debug {
     /// Tenants that have jobs, in no order, with their numbers.
     async fn depths(&self) -> Result<Vec<TenantDepth>, QueueError>;
 
+    /// What holds the jobs, in words that follow "wait in".
+    fn name(&self) -> &'static str;
+
     /// Whether the back end answers.
     async fn ping(&self) -> Result<(), QueueError>;
 }
@@ -145,6 +148,12 @@ impl TenantDepth {
         }
     }
 
+    /// Adds the numbers of another tenant.
+    pub const fn add(&mut self, other: &Self) {
+        self.fresh.add(&other.fresh);
+        self.retry.add(&other.retry);
+    }
+
     /// Both lanes together.
     pub const fn total(&self) -> usize {
         self.fresh.total() + self.retry.total()
@@ -152,6 +161,13 @@ impl TenantDepth {
 }
 
 impl Depth {
+    /// Adds the numbers of another lane.
+    pub const fn add(&mut self, other: &Self) {
+        self.ready += other.ready;
+        self.delayed += other.delayed;
+        self.leased += other.leased;
+    }
+
     /// Wherever they stand.
     pub const fn total(&self) -> usize {
         self.ready + self.delayed + self.leased

@@ -13,6 +13,10 @@ pub struct Nowhere;
 
 #[async_trait]
 impl JobQueue for Nowhere {
+    fn name(&self) -> &'static str {
+        "the database alone"
+    }
+
     async fn push(&self, _: Vec<Push>) -> Result<(), QueueError> {
         Ok(())
     }

@@ -302,6 +302,10 @@ impl RedisQueue {
 
 #[async_trait]
 impl JobQueue for RedisQueue {
+    fn name(&self) -> &'static str {
+        "Redis"
+    }
+
     async fn push(&self, batch: Vec<Push>) -> Result<(), QueueError> {
         let step = Step {
             name: "push jobs",

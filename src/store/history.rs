@@ -405,7 +405,12 @@ impl Keyset {
 }
 
 /// Turns rows, one more than asked for if there are more, into a page.
-fn paged<T>(mut rows: Vec<T>, cursor: Cursor, limit: u64, id: impl Fn(&T) -> Uuid) -> Page<T> {
+pub(super) fn paged<T>(
+    mut rows: Vec<T>,
+    cursor: Cursor,
+    limit: u64,
+    id: impl Fn(&T) -> Uuid,
+) -> Page<T> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = rows.len() > limit;
     rows.truncate(limit);

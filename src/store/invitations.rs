@@ -236,8 +236,8 @@ async fn accept(
         }
     };
     let tenant = of.tenant.uuid();
-    let used = "DELETE FROM invitations WHERE tenant_id = $1 AND id = $2";
-    sql::exec(tx, used, values![tenant, of.id.uuid()]).await?;
+    let spend = "DELETE FROM invitations WHERE tenant_id = $1 AND id = $2";
+    sql::exec(tx, spend, values![tenant, of.id.uuid()]).await?;
     if join(tx, tenant, user, of.role, now).await? {
         let detail = json!({ "role": of.role.as_str(), "invited_by": &of.invited_by });
         let line = AuditLine::new(actor, "member.joined", of.email.as_str(), &detail);

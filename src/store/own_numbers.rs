@@ -94,8 +94,8 @@ impl TenantStore {
         let work = writer.write(Lane::Edit, Turn::Free, move |tx| {
             let (hash, number, actor) = (hash.clone(), number.clone(), actor.clone());
             Box::pin(async move {
-                let used = "DELETE FROM user_tokens WHERE token_hash = $1 AND user_id = $2";
-                if sql::exec(tx, used, values![hash, user.uuid()]).await? == 0 {
+                let spend = "DELETE FROM user_tokens WHERE token_hash = $1 AND user_id = $2";
+                if sql::exec(tx, spend, values![hash, user.uuid()]).await? == 0 {
                     return Ok(false);
                 }
                 let query = "SELECT phone FROM users WHERE id = $1";

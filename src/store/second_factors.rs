@@ -92,7 +92,7 @@ impl Platform {
                     return Ok(false);
                 }
                 replace_codes(tx, user, &codes).await?;
-                let action = ("member.second_factor_on", json!({}));
+                let action = ("account.second_factor_on", json!({}));
                 tell_companies(tx, user, action, &actor, now).await?;
                 Ok(true)
             })
@@ -126,7 +126,7 @@ impl Platform {
             let (codes, actor) = (codes.clone(), actor.clone());
             Box::pin(async move {
                 replace_codes(tx, user, &codes).await?;
-                let action = ("member.recovery_codes_renewed", json!({}));
+                let action = ("account.recovery_codes_renewed", json!({}));
                 tell_companies(tx, user, action, &actor, now).await
             })
         });
@@ -144,7 +144,7 @@ impl Platform {
             let actor = actor.clone();
             Box::pin(async move {
                 remove(tx, user).await?;
-                let action = ("member.second_factor_off", json!({}));
+                let action = ("account.second_factor_off", json!({}));
                 tell_companies(tx, user, action, &actor, now).await
             })
         });

@@ -174,7 +174,7 @@ impl Platform {
                 }
                 let detail =
                     json!({ "browser": agent::words(&gone.agent), "address": gone.address });
-                tell_companies(tx, user, ("member.session_ended", detail), &actor, now).await?;
+                tell_companies(tx, user, ("account.session_ended", detail), &actor, now).await?;
                 Ok(true)
             })
         });
@@ -200,7 +200,7 @@ impl Platform {
                 sql::exec(tx, steps, values![user.uuid()]).await?;
                 if ended > 0 {
                     let detail = json!({ "sessions": ended });
-                    tell_companies(tx, user, ("member.sessions_ended", detail), &actor, now)
+                    tell_companies(tx, user, ("account.sessions_ended", detail), &actor, now)
                         .await?;
                 }
                 Ok(ended)
@@ -234,7 +234,7 @@ pub(super) async fn insert(tx: &Tx, new: NewSession) -> Result<(), StoreError> {
     tell_companies(
         tx,
         new.user,
-        ("member.signed_in", detail),
+        ("account.signed_in", detail),
         &new.actor,
         new.at,
     )

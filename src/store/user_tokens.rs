@@ -135,9 +135,9 @@ impl Platform {
         let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
             let (new, session) = (new.clone(), session.clone());
             Box::pin(async move {
-                let spend = "DELETE FROM user_tokens WHERE token_hash = $1 AND expires_at > $2";
-                let spent = values![spends.to_vec(), micros(session.at)];
-                if sql::exec(tx, spend, spent).await? == 0 {
+                let end = "DELETE FROM user_tokens WHERE token_hash = $1 AND expires_at > $2";
+                let named = values![spends.to_vec(), micros(session.at)];
+                if sql::exec(tx, end, named).await? == 0 {
                     return Ok(false);
                 }
                 if !insert_user(tx, &new.owner, session.at).await? {

@@ -138,7 +138,7 @@ impl Platform {
                 let set = "UPDATE users SET name = $2 WHERE id = $1";
                 sql::exec(tx, set, values![id.uuid(), name.clone()]).await?;
                 let detail = json!({ "old": old.name, "new": name });
-                tell_companies(tx, id, ("member.renamed", detail), &actor, now).await
+                tell_companies(tx, id, ("account.renamed", detail), &actor, now).await
             })
         });
         done.await
@@ -157,10 +157,10 @@ impl Platform {
             Box::pin(async move {
                 let user = new.user.uuid();
                 if let Some(token) = new.spends {
-                    let spend = "DELETE FROM user_tokens \
+                    let end = "DELETE FROM user_tokens \
                                  WHERE token_hash = $1 AND user_id = $2 AND expires_at > $3";
-                    let spent = values![token.to_vec(), user, micros(now)];
-                    if sql::exec(tx, spend, spent).await? == 0 {
+                    let named = values![token.to_vec(), user, micros(now)];
+                    if sql::exec(tx, end, named).await? == 0 {
                         return Ok(false);
                     }
                 }
@@ -197,10 +197,10 @@ impl Platform {
         let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
             let (email, actor) = (email.clone(), actor.clone());
             Box::pin(async move {
-                let spend = "DELETE FROM user_tokens \
+                let end = "DELETE FROM user_tokens \
                              WHERE token_hash = $1 AND user_id = $2 AND expires_at > $3";
-                let spent = values![spends.to_vec(), id.uuid(), micros(now)];
-                if sql::exec(tx, spend, spent).await? == 0 {
+                let named = values![spends.to_vec(), id.uuid(), micros(now)];
+                if sql::exec(tx, end, named).await? == 0 {
                     return Ok(false);
                 }
                 let Some(old) = locked(tx, id).await? else {
@@ -216,7 +216,7 @@ impl Platform {
                     return Err(StoreError::Taken("the e-mail address"));
                 }
                 let detail = json!({ "old": old.email, "new": email });
-                tell_companies(tx, id, ("member.email_changed", detail), &actor, now).await?;
+                tell_companies(tx, id, ("account.email_changed", detail), &actor, now).await?;
                 Ok(true)
             })
         });

@@ -6,6 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::app::deliver::Next;
+use crate::app::operator::BEAT_EVERY;
+use crate::app::rotation::KEYS_EVERY;
 use crate::app::route::Ordered;
 use crate::app::{App, AppError, job};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
@@ -47,6 +49,33 @@ pub async fn keep_months(app: App, life: Lifecycle) {
         tokio::select! {
             () = life.soft().cancelled() => return,
             () = tokio::time::sleep(Duration::from_hours(1)) => {}
+        }
+    }
+}
+
+/// Takes up a new data key, and the master key that wraps it, while they are changed; until the
+/// process stops.
+pub async fn keep_keys(app: App, life: Lifecycle) {
+    loop {
+        tokio::select! {
+            () = life.soft().cancelled() => return,
+            () = tokio::time::sleep(KEYS_EVERY) => {}
+        }
+        if let Err(error) = app.refresh_keys().await {
+            tracing::warn!(%error, "New data keys could not be taken up; trying again");
+        }
+    }
+}
+
+/// Shows that this process is alive, until it stops; `does` is the command it runs.
+pub async fn beat_for_ever(app: App, life: Lifecycle, does: &'static str) {
+    loop {
+        if let Err(error) = app.beat(does).await {
+            tracing::warn!(%error, "This process could not show that it is alive; trying again");
+        }
+        tokio::select! {
+            () = life.soft().cancelled() => return,
+            () = tokio::time::sleep(BEAT_EVERY) => {}
         }
     }
 }

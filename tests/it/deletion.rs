@@ -116,7 +116,7 @@ async fn fill(company: &Company<'_>) {
         .run(&format!(
             "INSERT INTO replies (account, sid, id, tenant_id, address, name, sender, wish, body, \
              is_proven, received_at) VALUES ('AC-{slug}', 'SM1', {own}, {id}, '+15005550009', '', '+1', \
-             '', 'Hi', TRUE, 1)"
+             'read', 'Hi', TRUE, 1)"
         ))
         .await;
     app.database

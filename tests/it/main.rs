@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod accounts;
 mod architecture;
 mod browser;
 mod chaos_verdict;
@@ -21,8 +22,10 @@ mod hours;
 mod mail;
 mod many;
 mod notices;
+mod operator;
 mod postgres;
 mod rehearsal;
+mod rotation;
 mod schema;
 mod secrets;
 mod story;

@@ -3,9 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use ml_connector::app::suppressions::SuppressionInput;
 use ml_connector::domain::actor::Actor;
+use ml_connector::domain::ids::ReplyId;
+use ml_connector::domain::page::Cursor;
 use ml_connector::domain::user::Role;
 use ml_connector::sandbox::samples::Standing;
+use ml_connector::store::SuppressionFilter;
 use ml_connector::web::dashboard::doors::{Door, TENANT};
 use reqwest::Method;
 use serde_json::Value;
@@ -33,6 +37,7 @@ impl<'a> Walk<'a> {
         let story = company.event(&event).await;
         let twilio = company.get("/connections/twilio").await;
         let (invitation, member, token) = people(&company).await;
+        let (suppression, reply) = said(&company).await;
         let id = |of: &Value| of["id"].as_str().expect("an id").to_owned();
         let ids = BTreeMap::from([
             ("rule", id(&rule)),
@@ -42,6 +47,8 @@ impl<'a> Walk<'a> {
             ("invitation", invitation),
             ("member", member),
             ("token", token),
+            ("suppression", suppression),
+            ("reply", reply),
         ]);
         Self { company, ids }
     }
@@ -100,6 +107,39 @@ async fn people(company: &Company<'_>) -> (String, String, String) {
         team.members[0].user.to_string(),
         token[0].id.to_string(),
     )
+}
+
+/// A suppression of the company, and a reply that somebody sent it.
+async fn said(company: &Company<'_>) -> (String, String) {
+    let (app, id) = (company.app.app(), company.id);
+    let input = SuppressionInput {
+        channel: "sms".to_owned(),
+        address: "+15005550009".to_owned(),
+        reason: "They asked for it by telephone".to_owned(),
+    };
+    let owner = Actor::named(&company.email);
+    app.suppress(id, &input, &owner).await.unwrap();
+    let filter = SuppressionFilter::default();
+    let listed = app
+        .suppressions(id, &filter, Cursor::Newest, 1)
+        .await
+        .unwrap();
+    let reply = ReplyId::new(company.app.now());
+    let bytes = |id: uuid::Uuid| {
+        if company.app.database.is_file() {
+            format!("X'{}'", id.simple())
+        } else {
+            format!("'{id}'")
+        }
+    };
+    let (own, tenant) = (bytes(reply.uuid()), bytes(id.uuid()));
+    let insert = format!(
+        "INSERT INTO replies (account, sid, id, tenant_id, address, name, sender, wish, body, \
+         is_proven, received_at) VALUES ('AC1', 'SM1', {own}, {tenant}, '+15005550009', '', '+1', \
+         'read', 'Hello', TRUE, 1)"
+    );
+    company.app.database.run(&insert).await;
+    (listed.rows[0].id.to_string(), reply.to_string())
 }
 
 /// The method of a door.

@@ -136,7 +136,7 @@ impl App {
         let password_hash = hashed.map_err(|error| match error {
             AppError::Invalid(problems) => {
                 let at_new = problems.into_iter().map(|mut p| {
-                    p.field = "new_password".to_owned();
+                    "new_password".clone_into(&mut p.field);
                     p
                 });
                 AppError::Invalid(at_new.collect())
@@ -149,7 +149,7 @@ impl App {
             keep: Some(hash(cookie)),
             spends: None,
             without_second_factor: false,
-            action: "member.password_changed",
+            action: "account.password_changed",
         };
         let platform = self.store().platform();
         platform.change_password(new, actor, self.now()).await?;

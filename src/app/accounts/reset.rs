@@ -67,7 +67,7 @@ impl App {
             keep: None,
             spends: Some(hash(link)),
             without_second_factor: false,
-            action: "member.password_reset",
+            action: "account.password_reset",
         };
         let actor = Actor::named(&user.email).at(address);
         let platform = self.store().platform();
@@ -96,7 +96,7 @@ impl App {
             keep: None,
             spends: None,
             without_second_factor,
-            action: "member.password_reset",
+            action: "account.password_reset",
         };
         platform
             .change_password(new, Actor::operator(), self.now())

@@ -124,7 +124,7 @@ impl App {
             return Ok(Step::In(cookie));
         }
         let detail = json!({ "browser": agent::words(&agent) });
-        let failed = "member.second_step_failed";
+        let failed = "account.second_step_failed";
         platform
             .tell_companies(user.id, failed, detail, actor, self.now())
             .await?;

@@ -15,6 +15,10 @@ struct Restless(AtomicU32);
 
 #[async_trait]
 impl JobQueue for Restless {
+    fn name(&self) -> &'static str {
+        "nowhere"
+    }
+
     async fn push(&self, _: Vec<Push>) -> Result<(), QueueError> {
         Ok(())
     }

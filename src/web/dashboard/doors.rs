@@ -6,9 +6,9 @@ use actix_web::web::{get, post};
 
 use super::account::{self, email, password, second_factor, sessions};
 use super::{
-    books, company, connections, deletion, event, first_hour, history, invitation, overview,
-    rehearsal, reset, rules, second_step, security_log, session, settings, setup, sign_up,
-    suppressions, team, tokens,
+    books, company, connections, deletion, event, first_hour, history, invitation, operator,
+    overview, rehearsal, reset, rules, second_step, security_log, session, settings, setup,
+    sign_up, suppressions, team, tokens,
 };
 use crate::app::books::consent::CALLBACK_PATH;
 use crate::domain::user::Ability;
@@ -151,5 +151,11 @@ doors! { OUTSIDE, outside, Entry;
     post "/account/second-factor/recovery-codes", SignedIn => second_factor::renew_codes;
     get "/account/second-factor/removal/new", SignedIn => second_factor::ask_removal;
     post "/account/second-factor/removal", SignedIn => second_factor::remove;
+    get "/operator", Operator => operator::tenants;
+    get "/operator/queue", Operator => operator::queue;
+    get "/operator/workers", Operator => operator::workers;
+    get "/operator/tenants/{tenant}", Operator => operator::tenant;
+    post "/operator/tenants/{tenant}/suspension", Operator => operator::suspend;
+    post "/operator/tenants/{tenant}/reinstatement", Operator => operator::reinstate;
     get CALLBACK_PATH, SignedIn => books::callback;
 }

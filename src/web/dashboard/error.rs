@@ -58,7 +58,12 @@ impl PageError {
             Self::App(AppError::Store(StoreError::Db(_) | StoreError::Closed) | AppError::Busy) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::App(AppError::Store(_) | AppError::Vault(_) | AppError::Password(_))
+            Self::App(
+                AppError::Store(_)
+                | AppError::Vault(_)
+                | AppError::MasterKey(_)
+                | AppError::Password(_),
+            )
             | Self::Draw(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

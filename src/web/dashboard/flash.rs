@@ -76,6 +76,8 @@ told! {
     SettingsSaved, Done, "The settings are saved.";
     MorningOn, Done, "You get the morning letter of this company.";
     MorningOff, Done, "You no longer get the morning letter of this company.";
+    TenantSuspended, Done, "The company is suspended. Its people read the reason.";
+    TenantReinstated, Done, "The company is reinstated. What waited goes out.";
     HookExists, Done, "The web address is there already.";
     StepOver, Refused, "That took too long, or too many codes. Sign in once more.";
     SignedUp, Done,

@@ -16,6 +16,7 @@ mod first_hour;
 pub mod flash;
 mod history;
 mod invitation;
+mod operator;
 mod overview;
 mod rehearsal;
 mod reset;

@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::Setup;
 use super::door;
 use super::error::PageError;
 use super::flash::Told;
@@ -22,9 +23,17 @@ use crate::web::pages::door::{ConfirmPage, NotePage, SignUpPage};
 use crate::web::pages::settings::{countries, currencies, zones};
 
 /// `GET /sign-up`.
-pub(super) async fn show(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, PageError> {
+pub(super) async fn show(
+    request: HttpRequest,
+    setup: Data<Setup>,
+    app: Data<App>,
+) -> Result<HttpResponse, PageError> {
     if SignedIn::find(&request).await?.is_some() {
         return Ok(redirect("/", None));
+    }
+    // The first to come in operates the instance.
+    if super::setup::is_open(&setup, &app).await? {
+        return Ok(redirect("/setup", None));
     }
     if let Some(closed) = closed(&app) {
         return door::note(&closed);
@@ -40,8 +49,12 @@ pub(super) async fn show(request: HttpRequest, app: Data<App>) -> Result<HttpRes
 pub(super) async fn ask(
     VisitForm(form): VisitForm,
     request: HttpRequest,
+    setup: Data<Setup>,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
+    if super::setup::is_open(&setup, &app).await? {
+        return Ok(redirect("/setup", None));
+    }
     if let Some(closed) = closed(&app) {
         return door::note(&closed);
     }
@@ -97,9 +110,9 @@ pub(super) async fn confirm(
     door::public_page(&request, &app, StatusCode::OK, |csrf| ConfirmPage {
         csrf,
         title: "Confirm your address",
-        sentence: "This makes an account for",
+        sentence: "This makes an account, with the password that was chosen for it, for",
         what: format!("{}, {}", pending.email, pending.company),
-        warning: "If you did not ask for this account, close this page: nothing is made.",
+        warning: "If it was not you who asked and chose, close this page: nothing is made.",
         action,
         button: "Confirm and go in",
     })

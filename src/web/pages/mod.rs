@@ -12,6 +12,7 @@ pub mod event;
 pub mod event_story;
 pub mod first_hour;
 pub mod history;
+pub mod operator;
 pub mod overview;
 pub mod profile;
 pub mod rehearsal;

@@ -38,16 +38,7 @@ pub const KINDS: [Kind; 7] = [
     Kind {
         key: "sign-ins",
         words: "Sign-ins",
-        actions: &[
-            "member.signed_in",
-            "member.session%",
-            "member.second%",
-            "member.password%",
-            "member.recovery%",
-            "member.email%",
-            "member.renamed",
-            "number.%",
-        ],
+        actions: &["account.%", "number.%"],
     },
     Kind {
         key: "team",
@@ -134,17 +125,16 @@ fn plain(action: &str) -> Option<&'static str> {
         "tenant.reinstated" => "Reinstated the company",
         "rules.ordered" => "Changed the order of the rules",
         "operator.looked" => "Looked at the company, as operator of this service",
+        "account.renamed" => "Changed their own name",
+        "account.email_changed" => "Signs in with another e-mail address",
+        "account.password_changed" => "Changed their own password",
+        "account.second_factor_on" => "Turned on the second factor",
+        "account.second_factor_off" => "Turned off the second factor",
+        "account.recovery_codes_renewed" => "Made new recovery codes",
+        "account.sessions_ended" => "Signed out their other browsers",
         "rehearsal.begun" => "Began the rehearsal: messages go to the owners",
         "rehearsal.ended" => "Went live: messages go to contacts",
         "number.confirmed" => "Confirmed their own number, for rehearsals",
-        "member.renamed" => "Changed their name",
-        "member.email_changed" => "Changed their e-mail address",
-        "member.password_changed" => "Changed their password",
-        "member.second_factor_on" => "Turned on the second factor",
-        "member.second_factor_off" => "Turned off the second factor",
-        "member.recovery_codes_renewed" => "Made new recovery codes",
-        "member.second_step_failed" => "Typed a wrong code at the second step of signing in",
-        "member.sessions_ended" => "Signed out their other browsers",
         _ => return None,
     })
 }
@@ -154,6 +144,24 @@ fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
     let role =
         |name: &str| Role::parse(&text(name)).map_or_else(|| text(name), |r| r.words().to_owned());
     Some(match action {
+        "account.signed_in" => match text("browser").as_str() {
+            "" => "Signed in".to_owned(),
+            browser => format!("Signed in: {browser}"),
+        },
+        "account.second_step_failed" => {
+            format!(
+                "Typed a wrong code after the right password: {}",
+                text("browser")
+            )
+        }
+        "account.session_ended" => format!("Signed out another browser: {}", text("browser")),
+        "account.password_reset" => match (subject, text("second_factor").as_str()) {
+            ("", _) => "Reset their own password by mail".to_owned(),
+            (whose, "removed") => {
+                format!("Reset the password of {whose}, and removed the second factor")
+            }
+            (whose, _) => format!("Reset the password of {whose}"),
+        },
         "tenant.suspended" => format!("Suspended the company: {}", text("reason")),
         "rule.created" => format!("Wrote the rule “{}”", rule_name(detail)),
         "rule.changed" => format!("Changed the rule “{}”", rule_name(detail)),

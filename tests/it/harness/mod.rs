@@ -40,13 +40,19 @@ pub(crate) struct TestApp {
 impl TestApp {
     /// A Monday morning in November 2026.
     pub(crate) async fn spawn() -> Self {
-        let [one] = Self::several(TestDatabase::migrated().await, Some(monday())).await;
+        Self::spawn_with(&[]).await
+    }
+
+    /// The same with some variables of the environment set otherwise.
+    pub(crate) async fn spawn_with(variables: &[(&str, &str)]) -> Self {
+        let database = TestDatabase::migrated().await;
+        let [one] = Self::several(database, Some(monday()), variables).await;
         one
     }
 
     /// The same on the machine's clock, for tests about real time.
     pub(crate) async fn spawn_in_real_time() -> Self {
-        let [one] = Self::several(TestDatabase::migrated().await, None).await;
+        let [one] = Self::several(TestDatabase::migrated().await, None, &[]).await;
         one
     }
 
@@ -62,12 +68,13 @@ impl TestApp {
             println!("only on PostgreSQL: TEST_DATABASE is not postgres");
             return None;
         }
-        Some(Self::several(database, Some(monday())).await)
+        Some(Self::several(database, Some(monday()), &[]).await)
     }
 
     async fn several<const N: usize>(
         database: TestDatabase,
         fixed: Option<Arc<FixedClock>>,
+        variables: &[(&str, &str)],
     ) -> [Self; N] {
         let clock: SharedClock = match &fixed {
             Some(clock) => clock.clone(),
@@ -77,7 +84,7 @@ impl TestApp {
         let sandbox = SandboxConfig::new(clock.clone(), http.clone());
         let sandbox = Arc::new(Sandbox::start(sandbox).await.unwrap());
         let smtp = Arc::new(SmtpServer::start().await);
-        let config = config(&database, sandbox.base_url(), &smtp.url());
+        let config = config(&database, sandbox.base_url(), &smtp.url(), variables);
         let database = Arc::new(database);
         let begun = join_all((0..N).map(async |_| {
             let options = Options {
@@ -154,9 +161,17 @@ fn monday() -> Arc<FixedClock> {
 }
 
 /// Nothing of the environment: a database, a free port, the sandbox, a mail server.
-fn config(database: &TestDatabase, sandbox: &str, smtp: &str) -> Config {
+fn config(
+    database: &TestDatabase,
+    sandbox: &str,
+    smtp: &str,
+    variables: &[(&str, &str)],
+) -> Config {
     let key = master_key();
+    let set = |name: &str| variables.iter().find(|(n, _)| *n == name);
     Config::from_lookup(&|name| match name {
+        _ if set(name).is_some() => set(name).map(|(_, value)| (*value).to_owned()),
+        "SIGNUP" => Some("open".to_owned()),
         "DATABASE_URL" => Some(database.url()),
         "MASTER_KEY" if !database.is_file() => Some(key.clone()),
         "REDIS_URL" => redis_url(),

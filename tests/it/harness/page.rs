@@ -35,9 +35,28 @@ impl Page {
             .collect()
     }
 
+    /// The page itself.
+    pub(crate) fn source(&self) -> String {
+        self.html.html()
+    }
+
     /// Everything that can be read on the page.
     pub(crate) fn text(&self) -> String {
         self.texts("body").join(" ")
+    }
+
+    /// The same page, its last form going elsewhere: what somebody sends who has no such form before
+    /// them, with a token that is right.
+    pub(crate) fn with_form_to(&self, action: &str) -> Self {
+        let token = self.attribute("main form input[name=csrf]", "value");
+        let token = token.expect("a form with a token");
+        let form =
+            format!("<form action='{action}'><input type=hidden name=csrf value='{token}'></form>");
+        Self {
+            status: self.status,
+            path: self.path.clone(),
+            html: Html::parse_document(&form),
+        }
     }
 
     /// The hidden fields of the form that goes to `action`.

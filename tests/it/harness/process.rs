@@ -26,7 +26,8 @@ pub(crate) fn bare(args: &[&str]) -> Command {
 /// A `serve` on a folder and a port that stay the same over its lives.
 pub(crate) struct Service {
     pub(crate) database: TestDatabase,
-    key: String,
+    /// For `MASTER_KEY`, where the database is no file.
+    pub(crate) key: String,
     pub(crate) port: u16,
     sandbox: String,
     child: Option<Child>,

@@ -42,6 +42,11 @@ impl<'a> Visitor<'a> {
         }
     }
 
+    /// What the browser keeps under a name.
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
+        self.cookies.borrow().get(name).cloned()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Page {
         self.go(Method::GET, path, None).await
     }

@@ -155,6 +155,10 @@ impl std::fmt::Debug for Hosted {
 
 #[async_trait]
 impl JobQueue for Hosted {
+    fn name(&self) -> &'static str {
+        "Redis"
+    }
+
     async fn push(&self, batch: Vec<Push>) -> Result<(), QueueError> {
         self.queue.push(batch).await
     }

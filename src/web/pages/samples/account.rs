@@ -146,9 +146,9 @@ fn door(to: &mut Vec<Sample>) {
     let confirm = |what: &str| ConfirmPage {
         csrf: csrf(),
         title: "Confirm your address",
-        sentence: "This makes an account for",
+        sentence: "This makes an account, with the password that was chosen for it, for",
         what: what.into(),
-        warning: "If you did not ask for this account, close this page: nothing is made.",
+        warning: "If it was not you who asked and chose, close this page: nothing is made.",
         action: "/sign-up/x".into(),
         button: "Confirm and go in",
     };

@@ -5,6 +5,7 @@ mod account;
 mod connections;
 mod event;
 mod history;
+mod operator;
 mod overview;
 mod rehearsal;
 mod rules;
@@ -39,6 +40,7 @@ pub fn all() -> Vec<Sample> {
     event::add(&mut samples);
     rules::add(&mut samples);
     connections::add(&mut samples);
+    operator::add(&mut samples);
     security::add(&mut samples);
     rehearsal::add(&mut samples);
     suppressions::add(&mut samples);

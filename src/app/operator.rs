@@ -1,0 +1,156 @@
+//! What the operator looks at: tenants, the queue, the processes that work.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{App, AppError};
+use crate::brakes::Status;
+use crate::domain::ids::TenantId;
+use crate::domain::page::{Cursor, Page};
+use crate::queue::TenantDepth;
+use crate::store::{Backlog, BrakedConnection, Process, TenantSummary};
+
+/// How often a process shows that it is alive.
+pub const BEAT_EVERY: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// A process that was not seen for so long is gone, or cut off.
+pub const GONE_AFTER: TimeDelta = TimeDelta::minutes(1);
+
+/// How long it is shown afterwards.
+const SHOWN_FOR: TimeDelta = TimeDelta::hours(24);
+
+/// The figures of a tenant are those of so long.
+const FIGURES: TimeDelta = TimeDelta::hours(24);
+
+/// Connections whose brakes are asked for at once.
+const BRAKES: u64 = 200;
+
+/// Tenants with the most jobs that are named.
+const BUSIEST: usize = 20;
+
+/// How the queue stands.
+#[derive(Debug, Clone)]
+pub struct QueueReport {
+    /// What holds the jobs.
+    pub back_end: &'static str,
+    /// The numbers of all tenants together; `None` when the queue does not answer.
+    pub total: Option<TenantDepth>,
+    /// Tenants with the most jobs, and their names; the service's own work has none.
+    pub busiest: Vec<(TenantDepth, Option<String>)>,
+    pub backlogs: Vec<Backlog>,
+}
+
+/// Who works, on what.
+#[derive(Debug, Clone)]
+pub struct WorkersReport {
+    pub processes: Vec<Process>,
+    /// The name of the one that answers.
+    pub own: String,
+    /// Messages in the hands of nobody known: they are looked up when their lease ends.
+    pub orphaned: u64,
+    pub database: (&'static str, String),
+    pub back_end: &'static str,
+    pub queue_answers: bool,
+    /// Connections that are slowed down or shut, of those that were looked at.
+    pub braked: Vec<(BrakedConnection, Status)>,
+    pub connections: usize,
+}
+
+impl App {
+    /// Shows that this process is alive; `does` is the command it runs.
+    pub async fn beat(&self, does: &str) -> Result<(), AppError> {
+        let now = self.now();
+        let process = Process {
+            name: self.parts.lease_owner.clone(),
+            does: does.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: self.caches.started_at,
+            seen_at: now,
+            in_hand: 0,
+        };
+        let platform = self.store().platform();
+        Ok(platform.beat(process, now - SHOWN_FOR).await?)
+    }
+
+    /// A page of tenants whose name, slug or owner's address contains `search`.
+    pub async fn tenant_summaries(
+        &self,
+        search: &str,
+        cursor: Cursor,
+        limit: u64,
+    ) -> Result<Page<TenantSummary>, AppError> {
+        let since = self.now() - FIGURES;
+        let platform = self.store().platform();
+        Ok(platform
+            .tenant_summaries(search, since, cursor, limit)
+            .await?)
+    }
+
+    /// One tenant with its figures.
+    pub async fn tenant_summary(&self, of: TenantId) -> Result<TenantSummary, AppError> {
+        let since = self.now() - FIGURES;
+        let found = self.store().platform().tenant_summary(of, since).await?;
+        found.ok_or(AppError::NotFound("tenant"))
+    }
+
+    /// How the queue stands, in its back end and in the database.
+    pub async fn queue_report(&self) -> Result<QueueReport, AppError> {
+        let (platform, queue) = (self.store().platform(), self.queue());
+        let backlogs = platform.backlogs(self.now()).await?;
+        let asked = tokio::time::timeout(super::QUEUE_PATIENCE, queue.depths()).await;
+        let Ok(Ok(mut depths)) = asked else {
+            return Ok(QueueReport {
+                back_end: queue.name(),
+                total: None,
+                busiest: Vec::new(),
+                backlogs,
+            });
+        };
+        let mut total = TenantDepth::none(uuid::Uuid::nil());
+        for depth in &depths {
+            total.add(depth);
+        }
+        depths.sort_by_key(|d| std::cmp::Reverse(d.total()));
+        depths.truncate(BUSIEST);
+        let ids: Vec<_> = depths.iter().map(|d| d.tenant).collect();
+        let names = platform.tenant_names(&ids).await?;
+        let named = |depth: TenantDepth| {
+            let name = names.iter().find(|(id, _)| *id == depth.tenant);
+            (depth, name.map(|(_, name)| name.clone()))
+        };
+        Ok(QueueReport {
+            back_end: queue.name(),
+            total: Some(total),
+            busiest: depths.into_iter().map(named).collect(),
+            backlogs,
+        })
+    }
+
+    /// Who works, and whether anything holds them up.
+    pub async fn workers_report(&self) -> Result<WorkersReport, AppError> {
+        let platform = self.store().platform();
+        let connections = platform.twilio_connections(BRAKES).await?;
+        let (now, looked_at) = (self.now(), connections.len());
+        let mut braked = Vec::new();
+        for connection in connections {
+            let status = self.parts.brakes.status(connection.id.uuid()).await;
+            if is_braked(&connection, &status, now) {
+                braked.push((connection, status));
+            }
+        }
+        Ok(WorkersReport {
+            processes: platform.processes().await?,
+            own: self.parts.lease_owner.clone(),
+            orphaned: platform.orphaned_leases().await?,
+            database: platform.engine().await?,
+            back_end: self.queue().name(),
+            queue_answers: self.queue_answers().await,
+            braked,
+            connections: looked_at,
+        })
+    }
+}
+
+fn is_braked(connection: &BrakedConnection, status: &Status, now: DateTime<Utc>) -> bool {
+    let until = status.paused_until.max(connection.paused_until);
+    connection.is_broken || status.breaker.is_open() || until.is_some_and(|until| until > now)
+}

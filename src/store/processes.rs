@@ -1,0 +1,86 @@
+//! The processes that run on this database, and what they have in hand.
+
+use chrono::{DateTime, Utc};
+
+use super::sql::{self, Row, is_postgres, micros, values};
+use super::writer::{Lane, Turn};
+use super::{Platform, StoreError};
+
+/// A process, as it last showed itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Unlike that of any process before it; what stands in leases.
+    pub name: String,
+    /// `serve`, `serve --no-worker` or `work`.
+    pub does: String,
+    pub version: String,
+    pub started_at: DateTime<Utc>,
+    pub seen_at: DateTime<Utc>,
+    /// Deliveries leased by it.
+    pub in_hand: i64,
+}
+
+impl Platform {
+    /// Notes that a process is alive, and forgets those unseen since `forget`.
+    pub async fn beat(&self, process: Process, forget: DateTime<Utc>) -> Result<(), StoreError> {
+        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+            let p = process.clone();
+            Box::pin(async move {
+                let beat = "INSERT INTO processes (name, does, version, started_at, seen_at) \
+                            VALUES ($1, $2, $3, $4, $5) \
+                            ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at";
+                let (started, seen) = (micros(p.started_at), micros(p.seen_at));
+                let row = values![p.name, p.does, p.version, started, seen];
+                sql::exec(tx, beat, row).await?;
+                let old = "DELETE FROM processes WHERE seen_at < $1";
+                sql::exec(tx, old, values![micros(forget)]).await.map(drop)
+            })
+        });
+        work.await
+    }
+
+    /// Processes seen lately, the newest first.
+    pub async fn processes(&self) -> Result<Vec<Process>, StoreError> {
+        let query = "SELECT p.*, (SELECT COUNT(*) FROM deliveries d WHERE d.due_at IS NOT NULL \
+                     AND d.state = 'sending' AND d.lease_owner = p.name) AS in_hand \
+                     FROM processes p ORDER BY p.started_at DESC LIMIT 200";
+        let rows = sql::all(self.db(), query, vec![]).await?;
+        rows.iter().map(process).collect()
+    }
+
+    /// Deliveries leased by processes that are not known.
+    pub async fn orphaned_leases(&self) -> Result<u64, StoreError> {
+        let query = "SELECT COUNT(*) AS n FROM deliveries d WHERE d.due_at IS NOT NULL \
+                     AND d.state = 'sending' AND NOT EXISTS \
+                     (SELECT 1 FROM processes p WHERE p.name = d.lease_owner)";
+        let row = sql::one(self.db(), query, vec![]).await?;
+        let count: i64 = row.map_or(Ok(0), |r| r.get("n"))?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// What the database is, and its version.
+    pub async fn engine(&self) -> Result<(&'static str, String), StoreError> {
+        let (kind, query) = if is_postgres(self.db()) {
+            (
+                "PostgreSQL",
+                "SELECT current_setting('server_version') AS version",
+            )
+        } else {
+            ("SQLite", "SELECT sqlite_version() AS version")
+        };
+        let row = sql::one(self.db(), query, vec![]).await?;
+        let version = row.map_or(Ok(String::new()), |r| r.get("version"))?;
+        Ok((kind, version))
+    }
+}
+
+fn process(row: &Row) -> Result<Process, StoreError> {
+    Ok(Process {
+        name: row.get("name")?,
+        does: row.get("does")?,
+        version: row.get("version")?,
+        started_at: row.time("started_at")?,
+        seen_at: row.time("seen_at")?,
+        in_hand: row.get("in_hand")?,
+    })
+}
