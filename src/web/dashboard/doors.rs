@@ -86,8 +86,9 @@ doors! { TENANT, tenant, Ability;
     post "/team/invitations", ManageTeam => team::invite;
     post "/team/invitations/{invitation}/revocation", ManageTeam => team::revoke;
     post "/team/{member}/role", ManageTeam => team::role;
-    get "/team/{member}/removal/new", Look => team::ask_removal;
-    post "/team/{member}/removal", Look => team::removal;
+    // Of others; anybody may take themselves out.
+    get "/team/{member}/removal/new", ManageTeam => team::ask_removal;
+    post "/team/{member}/removal", ManageTeam => team::removal;
     get "/tokens", ManageTokens => tokens::show;
     post "/tokens", ManageTokens => tokens::make;
     post "/tokens/{token}/revocation", ManageTokens => tokens::revoke;
