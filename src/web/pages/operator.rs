@@ -35,7 +35,7 @@ fn areas(here: Area) -> Markup {
     html! {
         nav class="chips" aria-label="Operator" {
             @for (area, words, path) in all {
-                a class="chip" href=(path) aria-current=[(area == here).then_some("page")] { (words) }
+                a class="chip" href=(path) aria-current=[(area == here).then_some("true")] { (words) }
             }
         }
     }
