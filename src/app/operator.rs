@@ -113,14 +113,14 @@ impl App {
         depths.truncate(BUSIEST);
         let ids: Vec<_> = depths.iter().map(|d| d.tenant).collect();
         let names = platform.tenant_names(&ids).await?;
-        let named = |depth: TenantDepth| {
+        let with_name = |depth: TenantDepth| {
             let name = names.iter().find(|(id, _)| *id == depth.tenant);
             (depth, name.map(|(_, name)| name.clone()))
         };
         Ok(QueueReport {
             back_end: queue.name(),
             total: Some(total),
-            busiest: depths.into_iter().map(named).collect(),
+            busiest: depths.into_iter().map(with_name).collect(),
             backlogs,
         })
     }

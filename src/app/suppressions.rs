@@ -80,6 +80,8 @@ impl App {
         why: &str,
         actor: &Actor,
     ) -> Result<(), AppError> {
+        // Another tenant's is not found, whatever else is wrong.
+        self.suppression(tenant, id).await?;
         let why = reason(why).map_err(|p| AppError::Invalid(vec![p]))?;
         let (store, now) = (self.tenant(tenant), self.now());
         let lifted = store.lift_suppression(id, why, actor.clone(), now).await?;

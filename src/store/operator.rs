@@ -99,7 +99,7 @@ impl Platform {
         let mut backlogs = Vec::new();
         for (table, since, such) in [
             ("events", "received_at", unrouted),
-            ("orders", "created_at", unrouted),
+            ("orders", "requested_at", unrouted),
             ("deliveries", "due_at", due),
             ("mails", "due_at", due),
         ] {

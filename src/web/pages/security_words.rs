@@ -175,8 +175,8 @@ fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
         "delivery.resolved" => resolved(subject, detail),
         "suppression.added" if text("wrote") == "stop" => format!("{subject} wrote STOP"),
         "suppression.lifted" if text("wrote") == "start" => format!("{subject} wrote START"),
-        "suppression.added" => format!("Suppressed {subject}: {}", text("reason")),
-        "suppression.lifted" => format!("Lifted a suppression of {subject}: {}", text("reason")),
+        "suppression.added" => format!("Suppressed {subject}{}", because(detail)),
+        "suppression.lifted" => format!("Lifted the suppression of {subject}{}", because(detail)),
         "token.created" => format!("Made the API token “{}” as {}", text("name"), role("role")),
         "token.revoked" => format!("Revoked the API token “{}”", text("name")),
         "invitation.sent" => format!("Invited {subject} as {}", role("role")),
@@ -191,6 +191,13 @@ fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
         "member.left" => format!("{subject} left the team"),
         _ => return None,
     })
+}
+
+fn because(detail: &Value) -> String {
+    match detail["reason"].as_str() {
+        Some(reason) if !reason.is_empty() => format!(": {reason}"),
+        _ => String::new(),
+    }
 }
 
 fn with_browser(detail: &Value) -> String {
