@@ -148,6 +148,7 @@ async fn a_token_of_another_company_finds_nothing() {
             .split('/')
             .find(|p| ["rules", "events", "deliveries", "suppressions"].contains(p))
         {
+            Some("suppressions") => acme.id("suppression"),
             Some("rules") => acme.id("rule"),
             Some("events") => event,
             Some("deliveries") => acme.id("delivery"),

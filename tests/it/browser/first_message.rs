@@ -93,6 +93,7 @@ async fn a_stranger_is_led_from_signing_up_to_the_first_delivered_message() {
     next_is(&ann, "Send a test event").await;
     ann.press("Send a test event").await;
     ann.reads("The test event is sent").await;
+    app.run_due_jobs().await;
 
     next_is(&ann, "Write the first rule").await;
     ann.follow("Invoice sent").await;
