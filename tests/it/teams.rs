@@ -99,7 +99,7 @@ async fn a_stranger_comes_by_invitation_though_nobody_may_sign_up() {
     assert_eq!(inside.path, "/t/acme/", "{}", inside.text());
     assert!(inside.text().contains("Welcome to the team."));
     assert!(
-        inside.texts(".rail .who-name") == ["Ben OkaforEditor"],
+        inside.texts(".rail .who-name") == ["Ben OkaforEditor: your account"],
         "{}",
         inside.text()
     );
