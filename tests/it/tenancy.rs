@@ -152,7 +152,6 @@ async fn a_token_of_another_company_finds_nothing() {
             Some("rules") => acme.id("rule"),
             Some("events") => event,
             Some("deliveries") => acme.id("delivery"),
-            Some("suppressions") => acme.id("suppression"),
             _ => panic!("say here what stands for the id in {path}"),
         };
         let path = path.trim_start_matches("/api/v1").replace("{id}", id);

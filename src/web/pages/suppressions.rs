@@ -72,13 +72,12 @@ impl SuppressionsPage {
     }
 
     fn nothing(&self) -> Markup {
-        let all = self.chrome.path("/suppressions");
         if self.query().is_filtered() {
             empty(
                 Drawing::Lens,
                 "Nobody like that",
                 "No suppressed number fits this search.",
-                Some(("Show all", &all)),
+                None,
             )
         } else {
             empty(
