@@ -103,7 +103,8 @@ async fn every_page_keeps_to_itself() {
     let mut pages = 0;
     for (who, path) in inside.chain(outside) {
         let answer = who.ask(Method::GET, &path, &[]).await;
-        assert!(!answer.status().is_server_error(), "{path}");
+        let status = answer.status();
+        assert!(!status.is_server_error(), "{path}: {status}");
         has_headers(&answer, &path);
         if let Some(to) = answer.headers().get(header::LOCATION) {
             is_inside(to.to_str().unwrap(), &path);

@@ -210,7 +210,7 @@ fn refused(request: &RejectedRequest) -> RequestLine {
 }
 
 /// The steps from nothing to the first delivered message, in order, as they stand.
-pub(super) fn steps(hour: &FirstHour, role: Role) -> Vec<SetUpStep> {
+pub(super) fn steps(hour: FirstHour, role: Role) -> Vec<SetUpStep> {
     let step = |title: &str, sentence: &str, words: &str, path: &str, needs: Ability, done| {
         let may = role.may(needs);
         let whose = if needs == Ability::EditRules {

@@ -38,7 +38,7 @@ pub(super) async fn show(seat: Seat, request: HttpRequest) -> Result<HttpRespons
         .await?;
     let chrome = seat.chrome(Section::Overview).await?;
     let mut view = view(&found, chrome.moment());
-    if let Some(hour) = &found.first_hour {
+    if let Some(hour) = found.first_hour {
         view.checklist = first_hour::steps(hour, chrome.role);
         view.is_folded = first_hour::is_folded(&request);
     }
