@@ -258,15 +258,15 @@ async fn codes_end_after_five_tries_ten_minutes_and_five_in_an_hour() {
     let late = owner.submit(&asked, &confirm, &[("code", &code())]).await;
     assert!(late.text().contains("No code is valid"), "{}", late.text());
     for _ in 0..3 {
-        let sent = owner.submit(&page, &send, &[("phone", OWN)]).await;
-        assert_eq!(sent.status, StatusCode::OK);
+        let again = owner.submit(&page, &send, &[("phone", OWN)]).await;
+        assert_eq!(again.status, StatusCode::OK);
     }
     let sixth = owner.submit(&page, &send, &[("phone", OWN)]).await;
     assert_eq!(sixth.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(acme.messages().len(), 5);
     app.advance(chrono::TimeDelta::hours(1));
-    let sent = owner.submit(&page, &send, &[("phone", OWN)]).await;
-    assert_eq!(sent.status, StatusCode::OK, "{}", sent.text());
+    let later = owner.submit(&page, &send, &[("phone", OWN)]).await;
+    assert_eq!(later.status, StatusCode::OK, "{}", later.text());
     assert_eq!(
         app.rows("users WHERE phone_confirmed_at IS NOT NULL").await,
         0

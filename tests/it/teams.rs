@@ -1,5 +1,8 @@
 //! Teams: people come by invitation, act as far as their role goes, and leave.
 
+use std::fmt::Write as _;
+use std::path::Path;
+
 use chrono::TimeDelta;
 use ml_connector::domain::actor::Actor;
 use ml_connector::domain::user::{Ability, Role};
@@ -227,7 +230,7 @@ async fn an_invitation_ends_when_it_is_old_revoked_or_replaced() {
 }
 
 /// What a role may do, asked at the pages.
-async fn pages_agree(visitor: &Visitor<'_>, role: Role, rule: &str) {
+async fn pages_agree(visitor: &Visitor<'_>, role: Role, some_rule: &str) {
     let home = visitor.get("/t/acme/").await;
     let csrf = home.attribute("[name=csrf]", "value").unwrap();
     let field = ("csrf", csrf.as_str());
@@ -252,12 +255,12 @@ async fn pages_agree(visitor: &Visitor<'_>, role: Role, rule: &str) {
         );
         assert!(!answer.status.is_server_error(), "{role} {path}");
     }
-    let rule = format!("/t/acme/rules/{rule}");
+    let editor = format!("/t/acme/rules/{some_rule}");
     let gets = [
         ("/t/acme/", Ability::Look),
         ("/t/acme/history", Ability::Look),
         ("/t/acme/team", Ability::Look),
-        (rule.as_str(), Ability::Look),
+        (editor.as_str(), Ability::Look),
         ("/t/acme/rules/new", Ability::EditRules),
         ("/t/acme/tokens", Ability::ManageTokens),
         ("/t/acme/security-log", Ability::ReadSecurityLog),
@@ -765,11 +768,7 @@ fn the_docs_show_the_table_that_the_code_goes_by() {
     let mut table = String::from("| | owner | admin | editor | viewer |\n|---|---|---|---|---|\n");
     for ability in Ability::ALL {
         let cells = Role::ALL.map(|role| if role.may(ability) { "yes" } else { "" });
-        table.push_str(&format!(
-            "| {} | {} |\n",
-            ability.words(),
-            cells.join(" | ")
-        ));
+        writeln!(table, "| {} | {} |", ability.words(), cells.join(" | ")).unwrap();
     }
     let docs = include_str!("../../docs/security.md");
     assert!(
@@ -817,7 +816,7 @@ fn actions(below: &std::path::Path, found: &mut Vec<String>) {
                     && !verb.is_empty()
                     && verb.chars().all(|c| c.is_ascii_lowercase() || c == '_')
             });
-            if is_action && !text.ends_with(".html") {
+            if is_action && Path::new(text).extension().is_none_or(|e| e != "html") {
                 found.push(text.to_owned());
             }
         }
