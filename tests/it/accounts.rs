@@ -80,8 +80,16 @@ async fn a_stranger_signs_up_and_comes_in_by_the_link() {
     );
     assert_eq!(app.rows("users").await, 1);
 
+    // Whoever has the letter alone, and did not choose the password, makes nothing either.
+    let guess = scanner
+        .submit(&page, &link, &[("password", PASSWORD)])
+        .await;
+    assert_eq!(guess.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(guess.error("password").is_some());
+    assert_eq!(app.rows("users").await, 1);
+
     let page = ann.get(&link).await;
-    let inside = ann.submit(&page, &link, &[]).await;
+    let inside = ann.submit(&page, &link, &[("password", OTHER)]).await;
     assert_eq!(inside.path, "/t/harbour-light/", "{}", inside.text());
     let such = "tenants WHERE slug = 'harbour-light' AND is_rehearsal AND hours <> ''";
     assert_eq!(app.rows(such).await, 1);

@@ -52,6 +52,8 @@ pub enum SignedUp {
     Over,
     /// Somebody has this address meanwhile.
     Known,
+    /// Not the password that was chosen with the address.
+    Refused,
     /// The session cookie's text, and the name of the tenant in addresses.
     In { cookie: SecretString, slug: String },
 }
@@ -115,15 +117,22 @@ impl App {
         }))
     }
 
-    /// Makes the account and its company, in rehearsal, and signs in.
+    /// Makes the account and its company, in rehearsal, and signs in. The password shows that whoever
+    /// follows the link is who signed up: somebody else may have typed this address, and would know the
+    /// password of what is made.
     pub async fn complete_sign_up(
         &self,
         link: &SecretString,
+        password: SecretString,
         visit: Visit,
     ) -> Result<SignedUp, AppError> {
         let Some(pending) = self.pending(link).await? else {
             return Ok(SignedUp::Over);
         };
+        let chosen = Some(pending.password_hash.clone());
+        if !self.parts.passwords.verify(password, chosen).await? {
+            return Ok(SignedUp::Refused);
+        }
         let typed = read_settings(&SettingsInput {
             name: pending.company,
             country: pending.country,

@@ -11,7 +11,7 @@ use super::door;
 use super::error::PageError;
 use super::flash::Told;
 use crate::app::accounts::SettingsInput;
-use crate::app::accounts::sign_up::{SignUpInput, SignedUp};
+use crate::app::accounts::sign_up::{PendingSignUp, SignUpInput, SignedUp};
 use crate::app::accounts::throttle::Gate;
 use crate::app::{App, AppError};
 use crate::web::extract::csrf_form::VisitForm;
@@ -106,27 +106,25 @@ pub(super) async fn confirm(
     let Some(pending) = pending.await? else {
         return door::over("/sign-up", "Begin again");
     };
-    let action = request.path().to_owned();
-    door::public_page(&request, &app, StatusCode::OK, |csrf| ConfirmPage {
-        csrf,
-        title: "Confirm your address",
-        sentence: "This makes an account, with the password that was chosen for it, for",
-        what: format!("{}, {}", pending.email, pending.company),
-        warning: "If it was not you who asked and chose, close this page: nothing is made.",
-        action,
-        button: "Confirm and go in",
-    })
+    confirm_page(&request, &app, StatusCode::OK, &pending, FormState::new())
 }
 
 /// `POST /sign-up/{token}`.
 pub(super) async fn complete(
-    VisitForm(_): VisitForm,
+    VisitForm(form): VisitForm,
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
-    let (link, visit) = (door::link(&request)?, door::visit(&request));
+    let link = door::link(&request)?;
+    let shown = link.clone();
+    let pending = on_main(&app, |app| async move { app.pending_sign_up(&shown).await });
+    let Some(pending) = pending.await? else {
+        return door::over("/sign-up", "Begin again");
+    };
+    door::admit(&app, &request, Gate::SignIn, &pending.email).await?;
+    let (visit, password) = (door::visit(&request), door::secret(&form, "password"));
     let done = on_main(&app, |app| async move {
-        app.complete_sign_up(&link, visit).await
+        app.complete_sign_up(&link, password, visit).await
     });
     match done.await? {
         SignedUp::In { cookie, slug } => {
@@ -136,6 +134,12 @@ pub(super) async fn complete(
             let to = format!("/t/{slug}/");
             Ok(redirect(&to, cookies.into_iter().chain([told])))
         }
+        SignedUp::Refused => {
+            let mut state = FormState::new();
+            state.refuse("password", "This is not the password that you chose.");
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            confirm_page(&request, &app, status, &pending, state)
+        }
         SignedUp::Over => door::over("/sign-up", "Begin again"),
         SignedUp::Known => door::note(&NotePage {
             title: "You have an account already",
@@ -143,6 +147,26 @@ pub(super) async fn complete(
             button: Some(("Sign in", "/sign-in")),
         }),
     }
+}
+
+fn confirm_page(
+    request: &HttpRequest,
+    app: &App,
+    status: StatusCode,
+    pending: &PendingSignUp,
+    password: FormState,
+) -> Result<HttpResponse, PageError> {
+    let action = request.path().to_owned();
+    door::public_page(request, app, status, |csrf| ConfirmPage {
+        csrf,
+        title: "Confirm your address",
+        sentence: "This makes an account for",
+        what: format!("{}, {}", pending.email, pending.company),
+        warning: "If it was not you who asked, close this page: nothing is made.",
+        action,
+        button: "Confirm and go in",
+        password: Some(password),
+    })
 }
 
 /// Why nobody can sign up here, if so.

@@ -37,6 +37,8 @@ pub struct ConfirmPage {
     /// Where the button posts to: the link itself.
     pub action: String,
     pub button: &'static str,
+    /// Asks for a password first, and says when it was wrong.
+    pub password: Option<FormState>,
 }
 
 /// `GET /reset`; posts `email`.

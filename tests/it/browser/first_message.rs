@@ -35,6 +35,7 @@ async fn a_stranger_is_led_from_signing_up_to_the_first_delivered_message() {
     ann.press("Send me the link").await;
     ann.is_at("Look into your mail").await;
     ann.open_letter_to(EMAIL).await;
+    ann.write("password", PASSWORD).await;
     ann.browser
         .click("main button", &ann.read("main button").await)
         .await;

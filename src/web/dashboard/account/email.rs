@@ -66,6 +66,7 @@ pub(crate) async fn confirm(
         warning: "If you know nothing of it, close this page: nothing changes.",
         action,
         button: "Confirm the address",
+        password: None,
     })
 }
 

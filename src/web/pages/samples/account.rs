@@ -146,11 +146,12 @@ fn door(to: &mut Vec<Sample>) {
     let confirm = |what: &str| ConfirmPage {
         csrf: csrf(),
         title: "Confirm your address",
-        sentence: "This makes an account, with the password that was chosen for it, for",
+        sentence: "This makes an account for",
         what: what.into(),
-        warning: "If it was not you who asked and chose, close this page: nothing is made.",
+        warning: "If it was not you who asked, close this page: nothing is made.",
         action: "/sign-up/x".into(),
         button: "Confirm and go in",
+        password: Some(FormState::new()),
     };
     push(
         to,
