@@ -5,6 +5,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use chrono::TimeDelta;
 use ml_connector::app::accounts::throttle::Gate;
 use ml_connector::crypto::{password, totp};
+use ml_connector::sandbox::samples::Standing;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -12,7 +13,8 @@ use reqwest::{Method, StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::harness::TestApp;
-use crate::harness::company::PASSWORD;
+use crate::harness::company::{PASSWORD, invoice};
+use crate::harness::log::Log;
 use crate::harness::page::Page;
 use crate::harness::process::Service;
 use crate::harness::smtp::Letter;
@@ -608,7 +610,8 @@ async fn a_reset_keeps_the_second_factor() {
 }
 
 #[tokio::test]
-async fn nothing_that_opens_an_account_can_be_read_in_the_database() {
+async fn nothing_that_opens_an_account_can_be_read_in_the_database_or_the_log() {
+    let log = Log::listen();
     let app = TestApp::spawn().await;
     let acme = app.company("Acme").await;
     let ann = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
@@ -619,8 +622,30 @@ async fn nothing_that_opens_an_account_can_be_read_in_the_database() {
     let new = link(&app, "new@harbour.example").await;
     reset(&phone, &acme.email).await;
     let forgotten = link(&app, &acme.email).await;
+    let team = format!("/t/{}/team", acme.slug);
+    let invitation = [("email", "guest@harbour.example"), ("role", "editor")];
+    let page = ann.get(&team).await;
+    ann.submit(&page, &format!("{team}/invitations"), &invitation)
+        .await;
+    let invited = link(&app, "guest@harbour.example").await;
+    let tokens = format!("/t/{}/tokens", acme.slug);
+    let page = ann.get(&tokens).await;
+    let named = [("name", "Till"), ("role", "viewer"), ("days", "30")];
+    let made = ann.submit(&page, &tokens, &named).await;
+    let api_token = made.texts("#new-token").concat();
+    assert!(api_token.starts_with("mlc_"), "{}", made.text());
+    acme.rule("invoice.sent", "Hello").await;
+    let body = invoice(3, Standing::Sent, app.now());
+    acme.told("", &body).await;
+    app.run_due_jobs().await;
+    assert_eq!(acme.messages().len(), 1);
     let token = |link: &str| link.rsplit('/').next().unwrap().to_owned();
     let mut secrets = vec![
+        token(&invited),
+        api_token,
+        acme.auth_token.clone(),
+        acme.hook_secret.expose().to_owned(),
+        acme.token.expose_secret().to_owned(),
         PASSWORD.to_owned(),
         OTHER.to_owned(),
         token(&new),
@@ -634,8 +659,11 @@ async fn nothing_that_opens_an_account_can_be_read_in_the_database() {
     let stored = app.database.contents().await;
     let holds = |text: &str| stored.windows(text.len()).any(|w| w == text.as_bytes());
     assert!(holds("new@harbour.example"), "what is no secret is there");
+    let said = log.text();
+    assert!(said.contains("Mailed a letter"), "{said}");
     for secret in secrets {
-        assert!(!holds(&secret), "{secret}");
+        assert!(!holds(&secret), "{secret} is stored");
+        assert!(!said.contains(&secret), "{secret} is logged");
     }
 }
 

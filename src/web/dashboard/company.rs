@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::door;
+use super::entrance;
 use super::error::PageError;
 use super::flash::Told;
 use crate::app::AppError;
@@ -39,7 +39,7 @@ pub(super) async fn make(
         return Err(PageError::NotFound);
     }
     let email = &who.session.user.email;
-    door::admit(&who.app, &request, Gate::SignUp, email).await?;
+    entrance::admit(&who.app, &request, Gate::SignUp, email).await?;
     let input = SettingsInput {
         name: form.get("company").to_owned(),
         country: form.get("country").to_owned(),
@@ -62,7 +62,7 @@ pub(super) async fn make(
                 }
             }
             let mut state = form.state(&[]);
-            door::refuse(AppError::Invalid(problems), &mut state)?;
+            entrance::refuse(AppError::Invalid(problems), &mut state)?;
             page(&who, &request, StatusCode::UNPROCESSABLE_ENTITY, state)
         }
         Err(error) => Err(error),

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::door;
+use super::entrance;
 use super::error::PageError;
 use super::flash::Told;
 use crate::app::accounts::throttle::Gate;
@@ -28,8 +28,8 @@ pub(super) async fn delete(
     seat.require(Ability::DeleteTenant)?;
     let app = seat.who.app.clone();
     let email = seat.who.session.user.email.clone();
-    door::admit(&app, &request, Gate::Own, &email).await?;
-    let password = door::secret(&form, "password");
+    entrance::admit(&app, &request, Gate::Own, &email).await?;
+    let password = entrance::secret(&form, "password");
     let (tenant, actor, name) = (seat.tenant(), seat.actor(), form.get("name").to_owned());
     let session = seat.who.session.clone();
     let deleted = seat
@@ -42,7 +42,7 @@ pub(super) async fn delete(
         Ok(()) => Ok(redirect("/", Some(Told::Deleted.cookie(app.public_url())))),
         Err(PageError::App(error)) => {
             let mut state = form.state(&["password"]);
-            door::refuse(error, &mut state)?;
+            entrance::refuse(error, &mut state)?;
             page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await
         }
         Err(error) => Err(error),

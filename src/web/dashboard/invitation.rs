@@ -5,7 +5,7 @@ use actix_web::web::{self, Data};
 use actix_web::{FromRequest as _, HttpRequest, HttpResponse};
 use askama::Template as _;
 
-use super::door;
+use super::entrance;
 use super::error::PageError;
 use super::flash::Told;
 use crate::app::accounts::sign_in::Entry;
@@ -70,7 +70,7 @@ async fn accept_anew(
     form: &crate::web::extract::csrf_form::Form,
 ) -> Result<HttpResponse, PageError> {
     let (token, name) = (token(request), form.get("name").to_owned());
-    let password = door::secret(form, "password");
+    let password = entrance::secret(form, "password");
     let (chosen, address) = (password.clone(), ClientAddr::of(request).to_string());
     let joined = on_main(app, |app| async move {
         app.accept_invitation_anew(&token, &name, chosen, address)
@@ -80,21 +80,21 @@ async fn accept_anew(
         Ok(slug) => slug,
         Err(error @ AppError::Invalid(_)) => {
             let mut state = form.state(&["password"]);
-            door::refuse(error, &mut state)?;
+            entrance::refuse(error, &mut state)?;
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             return page(request, app, open, None, status, state);
         }
         Err(AppError::NotFound(_)) => return gone(),
         Err(error) => return Err(error.into()),
     };
-    let (email, visit) = (open.invitation.email, door::visit(request));
+    let (email, visit) = (open.invitation.email, entrance::visit(request));
     let entry = on_main(app, |app| async move {
         app.sign_in(&email, password, visit).await
     });
     let url = app.public_url();
     match entry.await? {
         Entry::In(token) => {
-            let cookies = door::entered(&token, url).into_iter();
+            let cookies = entrance::entered(&token, url).into_iter();
             let cookies = cookies.chain([Told::Joined.cookie(url)]);
             Ok(redirect(&format!("/t/{slug}/"), cookies))
         }
@@ -149,7 +149,7 @@ fn page(
             let page = page(who.session.csrf.clone());
             who.page(request, status, &page)
         }
-        None => door::public_page(request, app, status, page),
+        None => entrance::public_page(request, app, status, page),
     }
 }
 

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::PageError;
 use super::flash::Told;
-use super::{cookies, door};
+use super::{cookies, entrance};
 use crate::app::App;
 use crate::app::accounts::throttle::Gate;
 use crate::web::extract::client_addr::ClientAddr;
@@ -14,7 +14,7 @@ use crate::web::extract::csrf_form::VisitForm;
 use crate::web::extract::tenant::redirect;
 use crate::web::form::FormState;
 use crate::web::on_main;
-use crate::web::pages::door::{NewPasswordPage, NotePage, ResetPage};
+use crate::web::pages::entrance::{NewPasswordPage, NotePage, ResetPage};
 
 /// `GET /reset`.
 pub(super) async fn show(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, PageError> {
@@ -34,9 +34,9 @@ pub(super) async fn ask(
         return no_mail();
     }
     let email = form.get("email").to_owned();
-    door::admit(&app, &request, Gate::Reset, &email).await?;
+    entrance::admit(&app, &request, Gate::Reset, &email).await?;
     match on_main(&app, |app| async move { app.ask_reset(&email).await }).await {
-        Ok(()) => door::note(&NotePage {
+        Ok(()) => entrance::note(&NotePage {
             title: "Look into your mail",
             sentences: vec![
                 "If somebody signs in with this address, a letter with a link is on its way. The \
@@ -49,7 +49,7 @@ pub(super) async fn ask(
         }),
         Err(error) => {
             let mut state = form.state(&[]);
-            door::refuse(error, &mut state)?;
+            entrance::refuse(error, &mut state)?;
             ask_page(&request, &app, StatusCode::UNPROCESSABLE_ENTITY, state)
         }
     }
@@ -69,7 +69,10 @@ pub(super) async fn change(
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
-    let (link, password) = (door::link(&request)?, door::secret(&form, "password"));
+    let (link, password) = (
+        entrance::link(&request)?,
+        entrance::secret(&form, "password"),
+    );
     let address = ClientAddr::of(&request).0;
     let done = on_main(&app, |app| async move {
         app.reset(&link, password, address).await
@@ -81,17 +84,17 @@ pub(super) async fn change(
             let ended = cookies::end(cookies::SESSION, url);
             Ok(redirect("/sign-in", [ended, told]))
         }
-        Ok(false) => door::over("/reset", "Ask for another"),
+        Ok(false) => entrance::over("/reset", "Ask for another"),
         Err(error) => {
             let mut state = FormState::new();
-            door::refuse(error, &mut state)?;
+            entrance::refuse(error, &mut state)?;
             new_page(&request, &app, StatusCode::UNPROCESSABLE_ENTITY, state).await
         }
     }
 }
 
 fn no_mail() -> Result<HttpResponse, PageError> {
-    door::note(&NotePage {
+    entrance::note(&NotePage {
         title: "Ask whoever runs this service",
         sentences: vec![
             "This service has no way to send letters, so it cannot send you a link.".into(),
@@ -109,7 +112,7 @@ fn ask_page(
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
-    door::public_page(request, app, status, |csrf| ResetPage { csrf, form })
+    entrance::public_page(request, app, status, |csrf| ResetPage { csrf, form })
 }
 
 async fn new_page(
@@ -118,13 +121,13 @@ async fn new_page(
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
-    let link = door::link(request)?;
+    let link = entrance::link(request)?;
     let user = on_main(app, |app| async move { app.reset_of(&link).await });
     let Some(user) = user.await? else {
-        return door::over("/reset", "Ask for another");
+        return entrance::over("/reset", "Ask for another");
     };
     let action = request.path().to_owned();
-    door::public_page(request, app, status, |csrf| NewPasswordPage {
+    entrance::public_page(request, app, status, |csrf| NewPasswordPage {
         csrf,
         form,
         action,

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::error::PageError;
 use super::flash::Told;
 use super::session::{local_path, next_of, or_start};
-use super::{cookies, door};
+use super::{cookies, entrance};
 use crate::app::App;
 use crate::app::accounts::sign_in::Step;
 use crate::app::accounts::throttle::Gate;
@@ -15,7 +15,7 @@ use crate::web::extract::csrf_form::VisitForm;
 use crate::web::extract::tenant::redirect;
 use crate::web::form::FormState;
 use crate::web::on_main;
-use crate::web::pages::door::SecondStepPage;
+use crate::web::pages::entrance::SecondStepPage;
 
 /// Where a second step is asked for, with the way on.
 pub(super) fn path(next: &str) -> String {
@@ -54,16 +54,16 @@ pub(super) async fn pass(
         return Ok(over(&app));
     };
     let account = account.to_string();
-    door::admit(&app, &request, Gate::SecondStep, &account).await?;
-    let (visit, code) = (door::visit(&request), form.get("code").to_owned());
+    entrance::admit(&app, &request, Gate::SecondStep, &account).await?;
+    let (visit, code) = (entrance::visit(&request), form.get("code").to_owned());
     let passed = on_main(&app, |app| async move {
         app.second_step(&step, &code, visit).await
     });
     let next = local_path(form.get("next")).to_owned();
     match passed.await? {
         Step::In(token) => {
-            door::succeeded(&app, Gate::SecondStep, &account).await?;
-            let cookies = door::entered(&token, app.public_url());
+            entrance::succeeded(&app, Gate::SecondStep, &account).await?;
+            let cookies = entrance::entered(&token, app.public_url());
             Ok(redirect(or_start(&next), cookies))
         }
         Step::Over => Ok(over(&app)),
@@ -93,7 +93,7 @@ fn page(
     form: FormState,
     next: String,
 ) -> Result<HttpResponse, PageError> {
-    door::public_page(request, app, status, |csrf| SecondStepPage {
+    entrance::public_page(request, app, status, |csrf| SecondStepPage {
         csrf,
         form,
         next,

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::PageError;
 use super::flash::Told;
-use super::{Setup, cookies, door, second_step};
+use super::{Setup, cookies, entrance, second_step};
 use crate::app::App;
 use crate::app::accounts::sign_in::Entry;
 use crate::app::accounts::throttle::Gate;
@@ -64,9 +64,12 @@ pub(super) async fn sign_in(
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
     let email = form.get("email").to_owned();
-    door::admit(&app, &request, Gate::SignIn, &email).await?;
+    entrance::admit(&app, &request, Gate::SignIn, &email).await?;
     let next = local_path(form.get("next")).to_owned();
-    let (visit, password) = (door::visit(&request), door::secret(&form, "password"));
+    let (visit, password) = (
+        entrance::visit(&request),
+        entrance::secret(&form, "password"),
+    );
     let account = email.clone();
     let entry = on_main(&app, |app| async move {
         app.sign_in(&account, password, visit).await
@@ -74,11 +77,11 @@ pub(super) async fn sign_in(
     let url = app.public_url();
     match entry.await? {
         Entry::In(token) => {
-            door::succeeded(&app, Gate::SignIn, &email).await?;
-            Ok(redirect(or_start(&next), door::entered(&token, url)))
+            entrance::succeeded(&app, Gate::SignIn, &email).await?;
+            Ok(redirect(or_start(&next), entrance::entered(&token, url)))
         }
         Entry::SecondStep(step) => {
-            door::succeeded(&app, Gate::SignIn, &email).await?;
+            entrance::succeeded(&app, Gate::SignIn, &email).await?;
             let to = second_step::path(&next);
             Ok(redirect(&to, [cookies::step(&step, url)]))
         }
@@ -156,7 +159,7 @@ fn sign_in_page(
 ) -> Result<HttpResponse, PageError> {
     let flash = Told::of(request).map(Told::flash);
     let can_sign_up = app.takes_sign_ups();
-    door::public_page(request, app, status, |csrf| SignInPage {
+    entrance::public_page(request, app, status, |csrf| SignInPage {
         csrf,
         form,
         next,

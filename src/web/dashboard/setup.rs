@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::PageError;
 use super::flash::Told;
-use super::{Setup, door};
+use super::{Setup, entrance};
 use crate::app::accounts::TenantInput;
 use crate::app::accounts::sign_in::Entry;
 use crate::app::accounts::throttle::Gate;
@@ -63,14 +63,14 @@ pub(super) async fn make(
     if !is_open(&setup, &app).await? {
         return Ok(redirect("/sign-in", None));
     }
-    door::admit(&app, &request, Gate::SetUp, "set-up").await?;
+    entrance::admit(&app, &request, Gate::SetUp, "set-up").await?;
     let mut state = form.state(&["password", "code"]);
     check(&form, code, &mut state);
     if !state.is_valid() {
         return page(&request, &app, StatusCode::UNPROCESSABLE_ENTITY, state);
     }
     let email = form.get("email").to_owned();
-    let password = door::secret(&form, "password");
+    let password = entrance::secret(&form, "password");
     let input = TenantInput {
         name: form.get("company").to_owned(),
         owner_email: email.clone(),
@@ -100,13 +100,13 @@ pub(super) async fn make(
         }
         Err(error) => return Err(error.into()),
     };
-    let (url, visit) = (app.public_url(), door::visit(&request));
+    let (url, visit) = (app.public_url(), entrance::visit(&request));
     let entry = on_main(&app, |app| async move {
         app.sign_in(&email, password, visit).await
     });
     match entry.await? {
         Entry::In(token) => {
-            let cookies = door::entered(&token, url)
+            let cookies = entrance::entered(&token, url)
                 .into_iter()
                 .chain([Told::Welcome.cookie(url)]);
             Ok(redirect(&format!("/t/{}/", made.slug), cookies))
@@ -158,7 +158,7 @@ fn page(
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
-    door::public_page(request, app, status, |csrf| SetUpPage {
+    entrance::public_page(request, app, status, |csrf| SetUpPage {
         csrf,
         form,
         countries: countries(),

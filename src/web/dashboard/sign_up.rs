@@ -7,7 +7,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::Setup;
-use super::door;
+use super::entrance;
 use super::error::PageError;
 use super::flash::Told;
 use crate::app::accounts::SettingsInput;
@@ -19,7 +19,7 @@ use crate::web::extract::signed_in::SignedIn;
 use crate::web::extract::tenant::redirect;
 use crate::web::form::FormState;
 use crate::web::on_main;
-use crate::web::pages::door::{ConfirmPage, NotePage, SignUpPage};
+use crate::web::pages::entrance::{ConfirmPage, NotePage, SignUpPage};
 use crate::web::pages::settings::{countries, currencies, zones};
 
 /// `GET /sign-up`.
@@ -36,7 +36,7 @@ pub(super) async fn show(
         return Ok(redirect("/setup", None));
     }
     if let Some(closed) = closed(&app) {
-        return door::note(&closed);
+        return entrance::note(&closed);
     }
     let form = FormState::new()
         .with("country", "US")
@@ -56,11 +56,11 @@ pub(super) async fn ask(
         return Ok(redirect("/setup", None));
     }
     if let Some(closed) = closed(&app) {
-        return door::note(&closed);
+        return entrance::note(&closed);
     }
     let input = SignUpInput {
         email: form.get("email").to_owned(),
-        password: door::secret(&form, "password"),
+        password: entrance::secret(&form, "password"),
         company: SettingsInput {
             name: form.get("company").to_owned(),
             country: form.get("country").to_owned(),
@@ -68,9 +68,9 @@ pub(super) async fn ask(
             currency: form.get("currency").to_owned(),
         },
     };
-    door::admit(&app, &request, Gate::SignUp, &input.email).await?;
+    entrance::admit(&app, &request, Gate::SignUp, &input.email).await?;
     match on_main(&app, |app| async move { app.sign_up(input).await }).await {
-        Ok(()) => door::note(&NotePage {
+        Ok(()) => entrance::note(&NotePage {
             title: "Look into your mail",
             sentences: vec![
                 "We have written to the address that you gave. Open the link in the letter to \
@@ -89,7 +89,7 @@ pub(super) async fn ask(
                 }
                 problem
             });
-            door::refuse(AppError::Invalid(problems.collect()), &mut state)?;
+            entrance::refuse(AppError::Invalid(problems.collect()), &mut state)?;
             page(&request, &app, StatusCode::UNPROCESSABLE_ENTITY, state)
         }
         Err(error) => Err(error.into()),
@@ -101,10 +101,10 @@ pub(super) async fn confirm(
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
-    let link = door::link(&request)?;
+    let link = entrance::link(&request)?;
     let pending = on_main(&app, |app| async move { app.pending_sign_up(&link).await });
     let Some(pending) = pending.await? else {
-        return door::over("/sign-up", "Begin again");
+        return entrance::over("/sign-up", "Begin again");
     };
     confirm_page(&request, &app, StatusCode::OK, &pending, FormState::new())
 }
@@ -115,21 +115,24 @@ pub(super) async fn complete(
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
-    let link = door::link(&request)?;
+    let link = entrance::link(&request)?;
     let shown = link.clone();
     let pending = on_main(&app, |app| async move { app.pending_sign_up(&shown).await });
     let Some(pending) = pending.await? else {
-        return door::over("/sign-up", "Begin again");
+        return entrance::over("/sign-up", "Begin again");
     };
-    door::admit(&app, &request, Gate::SignIn, &pending.email).await?;
-    let (visit, password) = (door::visit(&request), door::secret(&form, "password"));
+    entrance::admit(&app, &request, Gate::SignIn, &pending.email).await?;
+    let (visit, password) = (
+        entrance::visit(&request),
+        entrance::secret(&form, "password"),
+    );
     let done = on_main(&app, |app| async move {
         app.complete_sign_up(&link, password, visit).await
     });
     match done.await? {
         SignedUp::In { cookie, slug } => {
             let url = app.public_url();
-            let cookies = door::entered(&cookie, url);
+            let cookies = entrance::entered(&cookie, url);
             let told = Told::SignedUp.cookie(url);
             let to = format!("/t/{slug}/");
             Ok(redirect(&to, cookies.into_iter().chain([told])))
@@ -140,8 +143,8 @@ pub(super) async fn complete(
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             confirm_page(&request, &app, status, &pending, state)
         }
-        SignedUp::Over => door::over("/sign-up", "Begin again"),
-        SignedUp::Known => door::note(&NotePage {
+        SignedUp::Over => entrance::over("/sign-up", "Begin again"),
+        SignedUp::Known => entrance::note(&NotePage {
             title: "You have an account already",
             sentences: vec!["Somebody signs in with this address. Nothing was changed.".into()],
             button: Some(("Sign in", "/sign-in")),
@@ -157,7 +160,7 @@ fn confirm_page(
     password: FormState,
 ) -> Result<HttpResponse, PageError> {
     let action = request.path().to_owned();
-    door::public_page(request, app, status, |csrf| ConfirmPage {
+    entrance::public_page(request, app, status, |csrf| ConfirmPage {
         csrf,
         title: "Confirm your address",
         sentence: "This makes an account for",
@@ -200,7 +203,7 @@ fn page(
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
-    door::public_page(request, app, status, |csrf| SignUpPage {
+    entrance::public_page(request, app, status, |csrf| SignUpPage {
         csrf,
         form,
         countries: countries(),

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
-use super::door;
+use super::entrance;
 use super::error::PageError;
 use super::flash::Told;
 use crate::domain::ids::{InvitationId, UserId};
@@ -32,7 +32,7 @@ pub(super) async fn invite(posted: SeatForm) -> Result<HttpResponse, PageError> 
         Ok(()) => Ok(seat.lead("/team", Some(Told::Invited))),
         Err(PageError::App(error)) => {
             let mut state = form.state(&[]);
-            door::refuse(error, &mut state)?;
+            entrance::refuse(error, &mut state)?;
             page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await
         }
         Err(error) => Err(error),

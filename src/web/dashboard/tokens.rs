@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use secrecy::ExposeSecret as _;
 
-use super::door;
+use super::entrance;
 use super::error::PageError;
 use super::flash::Told;
 use crate::app::tokens::TokenInput;
@@ -46,7 +46,7 @@ pub(super) async fn make(posted: SeatForm) -> Result<HttpResponse, PageError> {
         }
         Err(PageError::App(error)) => {
             let mut state = form.state(&[]);
-            door::refuse(error, &mut state)?;
+            entrance::refuse(error, &mut state)?;
             page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state, None).await
         }
         Err(error) => Err(error),

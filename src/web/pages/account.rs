@@ -5,7 +5,7 @@ use askama::Template;
 use crate::web::assets;
 use crate::web::chrome::{AccountChrome, monogram};
 use crate::web::form::FormState;
-use crate::web::pages::door::PASSWORD_HELP;
+use crate::web::pages::entrance::PASSWORD_HELP;
 use crate::web::ui::field::{Choice, field};
 use crate::web::ui::{filters, icon, notice};
 

@@ -6,7 +6,7 @@
 pub mod account;
 pub mod books;
 pub mod connections;
-pub mod door;
+pub mod entrance;
 pub mod error;
 pub mod event;
 pub mod event_story;

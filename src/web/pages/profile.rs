@@ -6,7 +6,7 @@ use maud::Markup;
 
 use crate::web::chrome::AccountChrome;
 use crate::web::form::FormState;
-use crate::web::pages::door::PASSWORD_HELP;
+use crate::web::pages::entrance::PASSWORD_HELP;
 use crate::web::ui::field::field;
 use crate::web::ui::{confirm, filters, icon, notice, time};
 

@@ -6,6 +6,7 @@ pub(crate) mod company;
 #[path = "../../../src/store/test_database.rs"]
 pub(crate) mod database;
 pub(crate) mod demo;
+pub(crate) mod log;
 pub(crate) mod page;
 pub(crate) mod person;
 pub(crate) mod process;

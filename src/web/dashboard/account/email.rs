@@ -8,7 +8,7 @@ use super::{admit, lead};
 use crate::app::App;
 use crate::app::accounts::profile::EmailChange;
 use crate::web::chrome::Place;
-use crate::web::dashboard::door;
+use crate::web::dashboard::entrance;
 use crate::web::dashboard::error::PageError;
 use crate::web::dashboard::flash::Told;
 use crate::web::extract::client_addr::ClientAddr;
@@ -17,7 +17,7 @@ use crate::web::extract::signed_in::SignedIn;
 use crate::web::extract::tenant::redirect;
 use crate::web::form::FormState;
 use crate::web::on_main;
-use crate::web::pages::door::{ConfirmPage, NotePage};
+use crate::web::pages::entrance::{ConfirmPage, NotePage};
 use crate::web::pages::profile::EmailPage;
 
 /// `GET /account/email`.
@@ -32,7 +32,7 @@ pub(crate) async fn ask(posted: CsrfForm, request: HttpRequest) -> Result<HttpRe
         return page(&who, &request, StatusCode::OK, FormState::new());
     }
     admit(&who, &request).await?;
-    let (session, password) = (who.session.clone(), door::secret(&form, "password"));
+    let (session, password) = (who.session.clone(), entrance::secret(&form, "password"));
     let email = form.get("email").to_owned();
     let asked = on_main(&who.app, |app| async move {
         app.ask_email_change(&session.user, password, &email).await
@@ -41,7 +41,7 @@ pub(crate) async fn ask(posted: CsrfForm, request: HttpRequest) -> Result<HttpRe
         Ok(()) => Ok(lead(&who, Told::EmailAsked)),
         Err(error) => {
             let mut state = form.state(&["password"]);
-            door::refuse(error, &mut state)?;
+            entrance::refuse(error, &mut state)?;
             page(&who, &request, StatusCode::UNPROCESSABLE_ENTITY, state)
         }
     }
@@ -52,13 +52,13 @@ pub(crate) async fn confirm(
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
-    let link = door::link(&request)?;
+    let link = entrance::link(&request)?;
     let pending = on_main(&app, |app| async move { app.pending_email(&link).await });
     let Some(email) = pending.await? else {
-        return door::over("/account/email", "To my account");
+        return entrance::over("/account/email", "To my account");
     };
     let action = request.path().to_owned();
-    door::public_page(&request, &app, StatusCode::OK, |csrf| ConfirmPage {
+    entrance::public_page(&request, &app, StatusCode::OK, |csrf| ConfirmPage {
         csrf,
         title: "Confirm your new address",
         sentence: "From now on you sign in with",
@@ -76,7 +76,7 @@ pub(crate) async fn change(
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
-    let link = door::link(&request)?;
+    let link = entrance::link(&request)?;
     let address = ClientAddr::of(&request).0;
     let changed = on_main(&app, |app| async move {
         app.confirm_email(&link, address).await
@@ -86,8 +86,8 @@ pub(crate) async fn change(
             let told = Told::EmailChanged.cookie(app.public_url());
             Ok(redirect("/account", [told]))
         }
-        EmailChange::Over => door::over("/account/email", "To my account"),
-        EmailChange::Known => door::note(&NotePage {
+        EmailChange::Over => entrance::over("/account/email", "To my account"),
+        EmailChange::Known => entrance::note(&NotePage {
             title: "This address has an account of its own",
             sentences: vec![
                 "Somebody signs in with it already. Your own address stays as it was.".into(),

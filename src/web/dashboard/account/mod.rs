@@ -8,7 +8,7 @@ pub(super) mod sessions;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::door;
+use super::entrance;
 use super::error::PageError;
 use super::flash::Told;
 use crate::app::accounts::second_factor::Standing;
@@ -42,7 +42,7 @@ pub(super) async fn rename(
         Ok(()) => Ok(lead(&who, Told::AccountSaved)),
         Err(error) => {
             let mut state = form.state(&[]);
-            door::refuse(error, &mut state)?;
+            entrance::refuse(error, &mut state)?;
             page(&who, &request, StatusCode::UNPROCESSABLE_ENTITY, state).await
         }
     }
@@ -56,7 +56,7 @@ fn lead(who: &SignedIn, told: Told) -> HttpResponse {
 /// Counts one more password or code of somebody who is signed in.
 async fn admit(who: &SignedIn, request: &HttpRequest) -> Result<(), PageError> {
     let account = who.session.user.id.to_string();
-    door::admit(&who.app, request, Gate::Own, &account).await
+    entrance::admit(&who.app, request, Gate::Own, &account).await
 }
 
 async fn page(

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::{admit, lead};
 use crate::web::chrome::Place;
-use crate::web::dashboard::door;
+use crate::web::dashboard::entrance;
 use crate::web::dashboard::error::PageError;
 use crate::web::dashboard::flash::Told;
 use crate::web::extract::csrf_form::CsrfForm;
@@ -28,8 +28,8 @@ pub(crate) async fn change(
     admit(&who, &request).await?;
     let (session, token) = (who.session.clone(), who.token.clone());
     let (old, new) = (
-        door::secret(&form, "password"),
-        door::secret(&form, "new_password"),
+        entrance::secret(&form, "password"),
+        entrance::secret(&form, "new_password"),
     );
     let actor = who.actor(&request);
     let changed = on_main(&who.app, |app| async move {
@@ -40,7 +40,7 @@ pub(crate) async fn change(
         Ok(()) => Ok(lead(&who, Told::PasswordChanged)),
         Err(error) => {
             let mut state = FormState::new();
-            door::refuse(error, &mut state)?;
+            entrance::refuse(error, &mut state)?;
             page(&who, &request, StatusCode::UNPROCESSABLE_ENTITY, state)
         }
     }

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{admit, lead};
 use crate::app::accounts::second_factor::Standing;
 use crate::web::chrome::Place;
-use crate::web::dashboard::door;
+use crate::web::dashboard::entrance;
 use crate::web::dashboard::error::PageError;
 use crate::web::dashboard::flash::Told;
 use crate::web::extract::csrf_form::CsrfForm;
@@ -48,7 +48,7 @@ pub(crate) async fn confirm(
         Ok(codes) => codes_page(&who, &request, &codes, true),
         Err(error) => {
             let mut state = FormState::new();
-            door::refuse(error, &mut state)?;
+            entrance::refuse(error, &mut state)?;
             page(&who, &request, StatusCode::UNPROCESSABLE_ENTITY, state).await
         }
     }
@@ -70,7 +70,7 @@ pub(crate) async fn renew_codes(
         Ok(codes) => codes_page(&who, &request, &codes, false),
         Err(error) => {
             let mut state = FormState::new();
-            door::refuse(error, &mut state)?;
+            entrance::refuse(error, &mut state)?;
             page(&who, &request, StatusCode::UNPROCESSABLE_ENTITY, state).await
         }
     }
@@ -92,7 +92,10 @@ pub(crate) async fn remove(
     let CsrfForm { who, form } = posted;
     admit(&who, &request).await?;
     let (session, actor) = (who.session.clone(), who.actor(&request));
-    let (password, code) = (door::secret(&form, "password"), form.get("code").to_owned());
+    let (password, code) = (
+        entrance::secret(&form, "password"),
+        form.get("code").to_owned(),
+    );
     let removed = on_main(&who.app, |app| async move {
         app.remove_second_factor(&session.user, password, &code, actor)
             .await
@@ -101,7 +104,7 @@ pub(crate) async fn remove(
         Ok(()) => Ok(lead(&who, Told::SecondFactorOff)),
         Err(error) => {
             let mut state = FormState::new();
-            door::refuse(error, &mut state)?;
+            entrance::refuse(error, &mut state)?;
             removal_page(&who, &request, StatusCode::UNPROCESSABLE_ENTITY, state)
         }
     }

@@ -4,7 +4,7 @@ use super::{HOSTILE, Sample, account_chrome, ago, form, hostile_account_chrome, 
 use crate::web::chrome::{AccountChrome, Flash, FlashKind, Place};
 use crate::web::form::FormState;
 use crate::web::pages::account::{NewCompanyPage, SetUpPage, SignInPage, TenantLine, TenantsPage};
-use crate::web::pages::door::{
+use crate::web::pages::entrance::{
     ConfirmPage, NewPasswordPage, NotePage, ResetPage, SecondStepPage, SignUpPage,
 };
 use crate::web::pages::profile::{

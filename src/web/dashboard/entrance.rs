@@ -17,7 +17,7 @@ use crate::web::extract::client_addr::ClientAddr;
 use crate::web::extract::csrf_form::Form;
 use crate::web::form::FormState;
 use crate::web::on_main;
-use crate::web::pages::door::NotePage;
+use crate::web::pages::entrance::NotePage;
 
 /// The browser at the door.
 pub(super) fn visit(request: &HttpRequest) -> Visit {
