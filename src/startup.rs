@@ -322,6 +322,10 @@ fn start_workers(config: &Config, app: &App, runner: &Arc<Runner>, life: &Lifecy
         worker::requeue_for_ever(app.clone(), here.clone(), every),
     ));
     drop(life.spawn("sweep", worker::sweep_for_ever(app.clone(), here.clone())));
+    drop(life.spawn(
+        "deletions",
+        worker::sweep_deleted_for_ever(app.clone(), here.clone()),
+    ));
     drop(life.spawn("months", worker::keep_months(app, here)));
     drop(life.spawn("runner", runner.clone().run(life.clone())));
 }

@@ -73,6 +73,7 @@ CREATE TABLE user_tokens (
 );
 CREATE INDEX user_tokens_user ON user_tokens (user_id, purpose);
 CREATE INDEX user_tokens_expiry ON user_tokens (expires_at);
+CREATE INDEX sessions_expiry ON sessions (expires_at);
 CREATE TABLE second_factors (
     user_id {id} PRIMARY KEY,
     sealed {bytes} NOT NULL,
@@ -153,6 +154,7 @@ DROP TABLE throttles;
 DROP TABLE recovery_codes;
 DROP TABLE second_factors;
 DROP TABLE user_tokens;
+DROP INDEX sessions_expiry;
 DROP INDEX events_test;
 CREATE TABLE suppressions_by_address (
     tenant_id {id} NOT NULL,

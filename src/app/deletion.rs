@@ -29,6 +29,17 @@ pub(super) struct Walks(Mutex<HashMap<TenantId, Walk>>);
 struct Walk {
     digests: DigestCursor,
     is_walked: bool,
+    /// Nothing comes any more.
+    is_last: bool,
+}
+
+impl Walk {
+    fn last() -> Self {
+        Self {
+            is_last: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl Walks {
@@ -140,14 +151,20 @@ impl App {
             if removed > 0 {
                 continue;
             }
-            // Whatever comes late is looked for from the start.
-            self.caches.deletions.set(id, None);
             if rows > 0 {
                 tracing::info!(tenant.id = %id, "{id}: removed {rows} rows; no more are there");
             }
+            // Whatever comes late has rows that an index finds; the digests of all tenants are walked
+            // once more only at the end.
             if !of.is_settled(self.now()) {
+                self.caches.deletions.set(id, Some(walk));
                 return Ok(false);
             }
+            if !walk.is_last {
+                walk = Walk::last();
+                continue;
+            }
+            self.caches.deletions.set(id, None);
             let is_gone = store.end_deletion().await?;
             if is_gone {
                 tracing::info!(tenant.id = %id, "{id} is gone with all that it had");

@@ -26,6 +26,9 @@ const VALID: TimeDelta = TimeDelta::minutes(10);
 /// How many codes a person may have in an hour.
 const CODES_AN_HOUR: i64 = 5;
 
+/// What the key of the codes' hashes is derived for.
+const CODES: &str = "codes of own numbers";
+
 /// How long the call may take; somebody waits for the page.
 const CALL: Duration = Duration::from_secs(10);
 
@@ -100,8 +103,9 @@ impl App {
             phone: number.to_string(),
             salt,
         };
+        let key = self.parts.vault.derive(CODES)?;
         let kept = PhoneCode {
-            hash: hash(user.id, &detail, &code).as_bytes().to_vec(),
+            hash: hash(&key, user.id, &detail, &code).as_bytes().to_vec(),
             detail: serde_json::to_string(&detail).unwrap_or_default(),
             expires_at: now + VALID,
         };
@@ -135,7 +139,8 @@ impl App {
         ) else {
             return Err(AppError::field("code", "Have a new code sent"));
         };
-        let shown = hash(user.id, &detail, &digits);
+        let key = self.parts.vault.derive(CODES)?;
+        let shown = hash(&key, user.id, &detail, &digits);
         let stored = <[u8; 32]>::try_from(kept.hash.as_slice()).map(TokenDigest::from_stored);
         if stored.ok() != Some(shown) {
             let message = "This is not the code that was sent; look again";
@@ -228,7 +233,9 @@ fn number_of(code: &PhoneCode) -> Option<E164> {
     E164::from_stored(&detail.phone)
 }
 
-/// The code is short, so its hash is of this person, this number and a salt.
-fn hash(user: UserId, detail: &Detail, code: &str) -> TokenDigest {
-    TokenDigest::of(&format!("{user}:{}:{}:{code}", detail.phone, detail.salt))
+/// The code is short: without the key, all of them are soon tried.
+fn hash(key: &[u8; 32], user: UserId, detail: &Detail, code: &str) -> TokenDigest {
+    let user = user.to_string();
+    let parts = [user.as_str(), &detail.phone, &detail.salt, code];
+    TokenDigest::of(&token::keyed_digest(key, &parts))
 }

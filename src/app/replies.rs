@@ -7,12 +7,15 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
+use super::keys::AUTH_TOKEN;
 use super::mail::{Letter, Mail};
 use super::receipts::{SignedRequest, StatusAnswer};
 use super::{App, AppError};
 use crate::domain::connection::Provider;
 use crate::domain::delivery::Channel;
-use crate::domain::ids::{ReplyId, TenantId};
+use crate::domain::ids::{ConnectionId, ReplyId, TenantId};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::phone::E164;
 use crate::domain::reply::{Reply, Wish};
@@ -22,6 +25,9 @@ use crate::twilio::messages::CallTime;
 
 /// Twilio waits 15 seconds for our answer.
 const CALL: Duration = Duration::from_secs(6);
+
+/// For how long a message that comes again is one that Twilio could not tell us the first time.
+const TOLD_AGAIN: TimeDelta = TimeDelta::minutes(10);
 
 /// How many replies Overview shows.
 pub(super) const SHOWN: u64 = 20;
@@ -83,12 +89,23 @@ impl App {
             now,
         };
         let sid = new.sid.clone();
-        let Some(kept) = store.keep_reply(new).await? else {
-            return Ok(StatusAnswer::Kept);
+        // Twilio tells again what we answered too late, or with an error half-way: what may be done
+        // twice is. A captured START lifts nothing, and a captured STOP is soon too old.
+        let (kept, is_new) = match store.keep_reply(new).await? {
+            Some(kept) => (kept, true),
+            None => match store.reply_of(&account, &sid).await? {
+                Some(kept) if now - kept.received_at < TOLD_AGAIN => (kept, false),
+                _ => return Ok(StatusAnswer::Kept),
+            },
         };
         match (kept.wish, channel) {
-            (Wish::Stop | Wish::Start, Some(channel)) if is_proven => {
-                for other in platform.writers_to(&account, &from, tenant).await? {
+            (Wish::Stop | Wish::Start, Some(channel))
+                if is_proven && (is_new || kept.wish == Wish::Stop) =>
+            {
+                for (other, connection) in platform.writers_to(&account, &from, tenant).await? {
+                    if is_signed && !self.has_signed(&request, other, connection).await? {
+                        continue;
+                    }
                     let store = self.tenant(other);
                     store
                         .follow_wish(channel, from.clone(), kept.wish, now)
@@ -99,6 +116,23 @@ impl App {
             _ => {}
         }
         Ok(StatusAnswer::Kept)
+    }
+
+    /// Whether a request is signed with the Auth Token that another tenant has entered for the same
+    /// account. Anybody may enter any account and invent a token, which then proves nothing to others.
+    async fn has_signed(
+        &self,
+        request: &SignedRequest,
+        tenant: TenantId,
+        connection: ConnectionId,
+    ) -> Result<bool, AppError> {
+        let secrets = self.secrets(tenant, connection).await?;
+        let tokens: Vec<_> = secrets
+            .into_iter()
+            .filter(|(name, _)| name == AUTH_TOKEN)
+            .map(|(_, secret)| secret)
+            .collect();
+        Ok(!tokens.is_empty() && self.is_signed(request, &tokens))
     }
 
     /// The message as Twilio has it, and whether it does: what nobody signed is only a hint.

@@ -116,6 +116,16 @@ impl TenantStore {
                     }
                     let remove = "DELETE FROM members WHERE tenant_id = $1 AND user_id = $2";
                     sql::exec(tx, remove, values![tenant, user.uuid()]).await?;
+                    // No way back in that they made for themselves.
+                    let by = || values![tenant, person.email.clone()];
+                    let uninvite =
+                        "DELETE FROM invitations WHERE tenant_id = $1 AND invited_by = $2";
+                    sql::exec(tx, uninvite, by()).await?;
+                    let mut bound = by();
+                    bound.push(micros(now).into());
+                    let revoke = "UPDATE api_tokens SET revoked_at = $3 WHERE tenant_id = $1 \
+                                  AND created_by = $2 AND revoked_at IS NULL";
+                    sql::exec(tx, revoke, bound).await?;
                     let action = if leaves {
                         "member.left"
                     } else {

@@ -12,7 +12,7 @@ use super::writer::{Lane, Tx};
 use super::{Platform, StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::Channel;
-use crate::domain::ids::{ReplyId, TenantId};
+use crate::domain::ids::{ConnectionId, ReplyId, TenantId};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::reply::{Reply, Wish};
 use crate::domain::suppression::Source;
@@ -59,6 +59,13 @@ impl TenantStore {
                 Box::pin(async move { follow(tx, tenant, channel, &address, wish, now).await })
             })
             .await
+    }
+
+    /// The reply that the provider knows by this id.
+    pub async fn reply_of(&self, account: &str, sid: &str) -> Result<Option<Reply>, StoreError> {
+        let query = "SELECT * FROM replies WHERE tenant_id = $1 AND account = $2 AND sid = $3";
+        let row = sql::one(self.db(), query, values![self.id.uuid(), account, sid]).await?;
+        row.as_ref().map(reply).transpose()
     }
 
     /// Replies that nobody has read off the list, newest first.
@@ -108,15 +115,20 @@ impl Platform {
         account: &str,
         address: &str,
         but: TenantId,
-    ) -> Result<Vec<TenantId>, StoreError> {
-        let query = "SELECT k.tenant_id FROM connections k WHERE k.provider = 'twilio' \
+    ) -> Result<Vec<(TenantId, ConnectionId)>, StoreError> {
+        let query = "SELECT k.tenant_id, k.id FROM connections k WHERE k.provider = 'twilio' \
                      AND k.account = $1 AND k.tenant_id <> $3 AND EXISTS \
                      (SELECT 1 FROM provider_messages p WHERE p.account = $1 AND p.address = $2 \
                       AND p.tenant_id = k.tenant_id) LIMIT 100";
         let bound = values![account, address, but.uuid()];
         let rows = sql::all(self.db(), query, bound).await?;
         rows.iter()
-            .map(|r| Ok(TenantId::from_uuid(r.get("tenant_id")?)))
+            .map(|r| {
+                Ok((
+                    TenantId::from_uuid(r.get("tenant_id")?),
+                    ConnectionId::from_uuid(r.get("id")?),
+                ))
+            })
             .collect()
     }
 }

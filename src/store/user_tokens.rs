@@ -43,7 +43,8 @@ pub struct UserToken {
 }
 
 impl Platform {
-    /// Keeps a token; earlier ones of the same person and purpose end.
+    /// Keeps a token; earlier ones of the same person and purpose end. Links to a new password stay good
+    /// until one is used: anybody can ask for another, and would otherwise end the one that was asked for.
     pub async fn keep_user_token(
         &self,
         token: UserToken,
@@ -52,8 +53,10 @@ impl Platform {
         let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
             let t = token.clone();
             Box::pin(async move {
-                let end = "DELETE FROM user_tokens WHERE user_id = $1 AND purpose = $2";
-                sql::exec(tx, end, values![t.user.uuid(), t.purpose.as_str()]).await?;
+                if t.purpose != Purpose::Reset {
+                    let end = "DELETE FROM user_tokens WHERE user_id = $1 AND purpose = $2";
+                    sql::exec(tx, end, values![t.user.uuid(), t.purpose.as_str()]).await?;
+                }
                 let insert = "INSERT INTO user_tokens (token_hash, user_id, purpose, detail, tries, \
                               created_at, expires_at) VALUES ($1, $2, $3, $4, 0, $5, $6)";
                 let row = values![

@@ -102,6 +102,17 @@ pub async fn sweep_for_ever(app: App, life: Lifecycle) {
         if let Err(error) = app.release_forgotten().await {
             tracing::warn!(%error, "What waits for nothing could not be released; trying again");
         }
+        tokio::select! {
+            () = life.soft().cancelled() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+    }
+}
+
+/// Removes what deleted tenants had, until the process stops. It has a task of its own, since that may
+/// be much.
+pub async fn sweep_deleted_for_ever(app: App, life: Lifecycle) {
+    loop {
         loop {
             match app.sweep_deleted().await {
                 Ok(true) if !life.soft().is_cancelled() => {}

@@ -428,10 +428,17 @@ async fn with_second_factor(app: &TestApp, who: &Visitor<'_>) -> (SecretString, 
     assert_eq!(page.texts("svg.qr title").len(), 1);
     let secret = SecretString::from(page.texts("#secret")[0].replace(' ', ""));
     let to = "/account/second-factor/confirmation";
-    let wrong = who.submit(&page, to, &[("code", "000000")]).await;
+    let typed = [("code", "000000"), ("password", PASSWORD)];
+    let wrong = who.submit(&page, to, &typed).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     let code = totp::code(&secret, app.now()).unwrap();
-    let on = who.submit(&page, to, &[("code", &code)]).await;
+    // An open browser is not enough.
+    let stranger = who
+        .submit(&page, to, &[("code", &code), ("password", OTHER)])
+        .await;
+    assert!(stranger.error("password").is_some(), "{}", stranger.text());
+    let typed = [("code", code.as_str()), ("password", PASSWORD)];
+    let on = who.submit(&page, to, &typed).await;
     let codes = on.texts(".codes code");
     assert_eq!(codes.len(), 10, "{}", on.text());
     (secret, codes)

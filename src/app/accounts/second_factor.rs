@@ -76,10 +76,12 @@ impl App {
         }
     }
 
-    /// Turns it on with the app's first code; the recovery codes, shown this once.
+    /// Turns it on with the app's first code; the recovery codes, shown this once. The password is asked
+    /// for, so that whoever finds an open browser cannot lock its owner out.
     pub async fn confirm_second_factor(
         &self,
         user: &User,
+        password: SecretString,
         code: &str,
         actor: Actor,
     ) -> Result<Vec<SecretString>, AppError> {
@@ -90,6 +92,7 @@ impl App {
         let factor = factor
             .filter(|f| f.confirmed_at.is_none() && now - f.created_at <= PENDING)
             .ok_or_else(gone)?;
+        self.check_password(user, password).await?;
         let secret = self.open_factor(user.id, &factor).await?;
         let Some(step) = totp::step(&secret, &digits(code), now) else {
             return Err(AppError::field("code", WRONG_CODE));

@@ -126,7 +126,9 @@ impl App {
         password: SecretString,
         visit: Visit,
     ) -> Result<SignedUp, AppError> {
-        let Some(pending) = self.pending(link).await? else {
+        // It may have been closed since the link was sent.
+        let pending = self.pending(link).await?;
+        let Some(pending) = pending.filter(|_| self.takes_sign_ups()) else {
             return Ok(SignedUp::Over);
         };
         let chosen = Some(pending.password_hash.clone());

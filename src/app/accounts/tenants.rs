@@ -292,7 +292,7 @@ pub(super) fn read_settings(input: &SettingsInput) -> Result<TypedSettings, Vec<
     let mut problems = Vec::new();
     let mut refuse = |field: &str, message: &str| problems.push(FieldProblem::new(field, message));
     let name = input.name.trim();
-    if name.is_empty() || name.chars().count() > 100 {
+    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
         refuse("name", "type the company's name, at most 100 characters");
     }
     let country = CountryCode::parse(input.country.trim().to_uppercase().as_str()).ok();

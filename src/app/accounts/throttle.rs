@@ -28,6 +28,8 @@ pub enum Gate {
     Reset,
     /// A code at sign-in; each sign-in allows but five.
     SecondStep,
+    /// Each sends a letter.
+    Invite,
     /// Password or code of somebody who is signed in already.
     Own,
 }
@@ -40,6 +42,7 @@ impl Gate {
             Self::SignUp => "sign-up",
             Self::Reset => "reset",
             Self::SecondStep => "second-step",
+            Self::Invite => "invite",
             Self::Own => "own",
         }
     }
@@ -48,7 +51,7 @@ impl Gate {
         match self {
             Self::SignIn | Self::SetUp | Self::Own => 20,
             Self::SecondStep => 15,
-            Self::SignUp | Self::Reset => 5,
+            Self::SignUp | Self::Reset | Self::Invite => 5,
         }
     }
 }

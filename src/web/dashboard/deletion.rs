@@ -27,8 +27,8 @@ pub(super) async fn delete(
     let SeatForm { seat, form } = posted;
     seat.require(Ability::DeleteTenant)?;
     let app = seat.who.app.clone();
-    let email = seat.who.session.user.email.clone();
-    entrance::admit(&app, &request, Gate::Own, &email).await?;
+    let account = seat.who.session.user.id.to_string();
+    entrance::admit(&app, &request, Gate::Own, &account).await?;
     let password = entrance::secret(&form, "password");
     let (tenant, actor, name) = (seat.tenant(), seat.actor(), form.get("name").to_owned());
     let session = seat.who.session.clone();

@@ -159,10 +159,4 @@ doors! { OUTSIDE, outside, Entry;
     post "/operator/tenants/{tenant}/suspension", Operator => operator::suspend;
     post "/operator/tenants/{tenant}/reinstatement", Operator => operator::reinstate;
     get CALLBACK_PATH, SignedIn => books::callback;
-    get "/operator", Operator => operator::tenants;
-    get "/operator/queue", Operator => operator::queue;
-    get "/operator/workers", Operator => operator::workers;
-    get "/operator/tenants/{tenant}", Operator => operator::tenant;
-    post "/operator/tenants/{tenant}/suspension", Operator => operator::suspend;
-    post "/operator/tenants/{tenant}/reinstatement", Operator => operator::reinstate;
 }

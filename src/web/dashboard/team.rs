@@ -1,11 +1,12 @@
 //! Team: inviting, roles, removing and leaving.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::entrance;
 use super::error::PageError;
 use super::flash::Told;
+use crate::app::accounts::throttle::Gate;
 use crate::domain::ids::{InvitationId, UserId};
 use crate::domain::user::{Ability, Role};
 use crate::store::Teammate;
@@ -20,9 +21,14 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
 }
 
 /// `POST /t/{tenant}/team/invitations`.
-pub(super) async fn invite(posted: SeatForm) -> Result<HttpResponse, PageError> {
+pub(super) async fn invite(
+    posted: SeatForm,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
     seat.require(Ability::ManageTeam)?;
+    // Each sends a letter to whom the sender likes.
+    entrance::admit(&seat.who.app, &request, Gate::Invite, form.get("email")).await?;
     let role = Role::parse(form.get("role")).ok_or(PageError::Unreadable)?;
     let (tenant, actor, email) = (seat.tenant(), seat.actor(), form.get("email").to_owned());
     let sent = seat

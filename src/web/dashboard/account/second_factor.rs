@@ -40,9 +40,13 @@ pub(crate) async fn confirm(
     let CsrfForm { who, form } = posted;
     admit(&who, &request).await?;
     let (session, actor) = (who.session.clone(), who.actor(&request));
-    let code = form.get("code").to_owned();
+    let (password, code) = (
+        entrance::secret(&form, "password"),
+        form.get("code").to_owned(),
+    );
     let confirmed = on_main(&who.app, |app| async move {
-        app.confirm_second_factor(&session.user, &code, actor).await
+        app.confirm_second_factor(&session.user, password, &code, actor)
+            .await
     });
     match confirmed.await {
         Ok(codes) => codes_page(&who, &request, &codes, true),
