@@ -5,6 +5,7 @@ use ml_connector::domain::actor::Actor;
 use ml_connector::domain::connection::Provider;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::sandbox::twilio::{Inbound, NewAccount, NewKey, OptOut, PostedCallback};
+use ml_connector::twilio::signature;
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -275,6 +276,54 @@ async fn a_stop_counts_for_all_who_wrote_from_that_account() {
     assert!(source(acme.id).await.is_some());
     assert!(source(twin_id).await.is_some(), "it wrote from there");
     assert!(source(stranger_id).await.is_none(), "it never did");
+}
+
+/// Anybody may enter any account, with a token of their own making: what it signs is their word alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invented_auth_token_moves_nobody_elses_suppressions() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.rule("invoice.sent", "Hello").await;
+    let contact = to(&acme.tells(1).await);
+    acme.hears(&contact, "STOP").await;
+    let eve = Company {
+        account_sid: acme.account_sid.clone(),
+        auth_token: "0123456789abcdef0123456789abcdef".to_owned(),
+        ..Company::unconnected(&app, "Eve").await
+    };
+    eve.connect_twilio().await;
+    let url = eve.inbound_url().await;
+    for (sid, word, address) in [
+        (
+            "SM00000000000000000000000000000001",
+            "START",
+            contact.as_str(),
+        ),
+        ("SM00000000000000000000000000000002", "STOP", "+16175550177"),
+    ] {
+        let fields = [
+            ("MessageSid", sid),
+            ("AccountSid", acme.account_sid.as_str()),
+            ("From", address),
+            ("To", NUMBER),
+            ("Body", word),
+        ];
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let token = SecretString::from(eve.auth_token.clone());
+        let signature = signature::sign(&url, signature::Signed::Form(body.as_bytes()), &token);
+        let call = app.http.post(&url).body(body);
+        let call = call.header("Content-Type", "application/x-www-form-urlencoded");
+        let taken = call.header("X-Twilio-Signature", signature).send().await;
+        assert_eq!(taken.unwrap().status(), StatusCode::OK, "{word}");
+    }
+    assert_eq!(acme.suppressed("source = 'stop'").await, 1);
+    assert_eq!(
+        eve.suppressed("source = 'stop'").await,
+        1,
+        "at home it counts"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,7 @@ async fn with_a_second_factor_signing_in_takes_a_code_of_the_phone_or_a_recovery
     let secret = SecretString::from(ann.read("#secret").await.replace(' ', ""));
     let code = || totp::code(&secret, app.now()).expect("a secret");
     ann.write("code", "000000").await;
+    ann.write("password", PASSWORD).await;
     ann.press("Turn it on").await;
     ann.browser
         .until("a refusal", async || {
@@ -29,6 +30,7 @@ async fn with_a_second_factor_signing_in_takes_a_code_of_the_phone_or_a_recovery
         })
         .await;
     ann.write("code", &code()).await;
+    ann.write("password", PASSWORD).await;
     ann.press("Turn it on").await;
     ann.is_at("Your recovery codes").await;
     let recovery = ann.browser.texts(".codes code").await;
