@@ -113,7 +113,7 @@ impl TenantsPage {
     fn nothing(&self) -> Markup {
         if self.search.is_empty() {
             let sentence = "Companies appear here when people sign up, or when you make one with \
-                            `ml-connector admin create-tenant`.";
+                            “ml-connector admin create-tenant”.";
             return empty(Drawing::Ledger, "No company yet", sentence, None);
         }
         let clear = Some(("Clear the search", "/operator"));

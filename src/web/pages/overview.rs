@@ -121,7 +121,7 @@ impl OverviewPage {
         }
     }
 
-    /// "1,204 in 7 days, 12 % more than before".
+    /// "1,204 in 7 days, 12% more than before".
     fn week_sent(&self) -> String {
         let (now, before) = (self.view.week.sent, self.view.week_before.sent);
         let count = format!("{} in 7 days", grouped(now));
@@ -131,8 +131,8 @@ impl OverviewPage {
         let percent = now.abs_diff(before).saturating_mul(100) / before;
         match now.cmp(&before) {
             _ if percent == 0 => format!("{count}, as before"),
-            std::cmp::Ordering::Less => format!("{count}, {percent} % fewer"),
-            _ => format!("{count}, {percent} % more"),
+            std::cmp::Ordering::Less => format!("{count}, {percent}% fewer"),
+            _ => format!("{count}, {percent}% more"),
         }
     }
 

@@ -67,7 +67,7 @@ impl TokensPage {
         empty(
             Drawing::Plug,
             "No API token",
-            "A token lets another program use the JSON API for this company.",
+            "The tokens that you make are listed here, with when each was last used.",
             None,
         )
     }

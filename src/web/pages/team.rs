@@ -9,6 +9,7 @@ use crate::domain::user::{Ability, Role};
 use crate::web::assets;
 use crate::web::chrome::Chrome;
 use crate::web::form::FormState;
+use crate::web::pages::entrance::PASSWORD_HELP;
 use crate::web::ui::confirm::act;
 use crate::web::ui::field::{self, Choice, field};
 use crate::web::ui::tone::Tone;
