@@ -315,8 +315,8 @@ async fn an_invented_auth_token_moves_nobody_elses_suppressions() {
         let signature = signature::sign(&url, signature::Signed::Form(body.as_bytes()), &token);
         let call = app.http.post(&url).body(body);
         let call = call.header("Content-Type", "application/x-www-form-urlencoded");
-        let taken = call.header("X-Twilio-Signature", signature).send().await;
-        assert_eq!(taken.unwrap().status(), StatusCode::OK, "{word}");
+        let answer = call.header("X-Twilio-Signature", signature).send().await;
+        assert_eq!(answer.unwrap().status(), StatusCode::OK, "{word}");
     }
     assert_eq!(acme.suppressed("source = 'stop'").await, 1);
     assert_eq!(
