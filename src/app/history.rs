@@ -31,7 +31,7 @@ pub struct Frame {
     pub needs_you: u64,
     /// Whether the person may go to another tenant.
     pub can_switch: bool,
-    /// The person's own tenants, by name, at most [`OFFERED`].
+    /// The person's own tenants, by name, a bounded number.
     pub companies: Vec<Member>,
 }
 
