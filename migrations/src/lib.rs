@@ -9,6 +9,7 @@ mod m20261122_000002_consents;
 mod m20261122_000003_suspension;
 mod m20261122_000004_in_flight;
 mod m20261122_000005_accounts;
+mod m20261127_000006_counts;
 
 use sea_orm_migration::prelude::*;
 
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000003_suspension::Migration),
             Box::new(m20261122_000004_in_flight::Migration),
             Box::new(m20261122_000005_accounts::Migration),
+            Box::new(m20261127_000006_counts::Migration),
         ]
     }
 }

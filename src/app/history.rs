@@ -10,7 +10,7 @@ use crate::domain::event::{Body, Event};
 use crate::domain::ids::{EventId, TenantId};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::reply::Reply;
-use crate::store::{EventSearch, Member, RejectedRequest, Story, Tally, User};
+use crate::store::{EventSearch, HourTally, Member, RejectedRequest, Story, User};
 
 /// Where a count that nobody reads to the end stops.
 pub(super) const COUNTED: u64 = 1000;
@@ -41,8 +41,10 @@ const OFFERED: usize = 12;
 /// How sending stands.
 #[derive(Debug, Clone)]
 pub struct Overview {
-    /// The last fourteen days.
-    pub tally: Tally,
+    /// The last fourteen days, oldest first.
+    pub hours: Vec<HourTally>,
+    /// When Zoho Books was last heard from.
+    pub last_event_at: Option<DateTime<Utc>>,
     /// Queued and held.
     pub waiting: u64,
     /// Newest first, at most two hundred.
@@ -110,17 +112,18 @@ impl App {
     pub async fn overview(&self, tenant: TenantId) -> Result<Overview, AppError> {
         let (store, now) = (self.tenant(tenant), self.now());
         let waits = [DeliveryState::Queued, DeliveryState::Held];
-        let tally = store.tally(now - TimeDelta::days(14)).await?;
+        let last_event_at = store.last_event_at().await?;
         let twilio = store.connection(Provider::Twilio).await?;
         let has_rules = !store.rules().await?.is_empty();
         let begun = Begun {
             is_connected: twilio.is_some(),
-            is_heard: tally.last_event_at.is_some(),
+            is_heard: last_event_at.is_some(),
             has_rules,
         };
         Ok(Overview {
             first_hour: self.first_hour(tenant, begun).await?,
-            tally,
+            hours: store.tally(now - TimeDelta::days(14)).await?,
+            last_event_at,
             waiting: store.count_deliveries(&waits, 100_000).await?,
             needing_person: store.needing_person(200).await?,
             replies: store.unseen_replies(super::replies::SHOWN).await?,

@@ -52,7 +52,8 @@ const OF_EVENTS: [&str; 7] = [
 
 /// Every other table with a tenant's rows: its key, and what finds the rows by an index where
 /// `tenant_id` alone does not.
-const OF_TENANT: [(&str, &str, &str); 19] = [
+const OF_TENANT: [(&str, &str, &str); 20] = [
+    ("delivery_counts", "hour, part", ""),
     ("orders", "id", ""),
     (
         "documents",

@@ -65,7 +65,7 @@ pub use deliveries::{Claim, ClaimResult, Due, RELEASE_AT_ONCE};
 pub use documents::KnownDocument;
 pub use due::DueCursor;
 pub use error::StoreError;
-pub use history::{DeliveryFilter, EventFilter, EventSearch, Story, Tally};
+pub use history::{DeliveryFilter, EventFilter, EventSearch, HourTally, Story};
 pub use invitations::{Invitation, Invited, Joined, Joining};
 pub use mails::{ClaimedMail, MailOutcome, StoredMail};
 pub use members::{TeamChange, Teammate};

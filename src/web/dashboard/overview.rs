@@ -14,7 +14,7 @@ use super::suppressions::reply_row;
 use crate::app::history::Overview;
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::user::Ability;
-use crate::store::Tally;
+use crate::store::HourTally;
 use crate::web::chrome::Section;
 use crate::web::extract::tenant::{Seat, SeatForm};
 use crate::web::pages::connections::Health;
@@ -68,15 +68,15 @@ pub(super) async fn switch(posted: SeatForm) -> Result<HttpResponse, PageError> 
 fn view(found: &Overview, moment: Moment) -> OverviewView {
     let today = midnight(moment.now, moment.zone);
     let (week, before) = (today - TimeDelta::days(6), today - TimeDelta::days(13));
-    let tally = &found.tally;
+    let hours = &found.hours;
     let end = moment.now + TimeDelta::hours(1);
     OverviewView {
-        today: counts(tally, today, end),
-        week: counts(tally, week, end),
-        week_before: counts(tally, before, week),
+        today: counts(hours, today, end),
+        week: counts(hours, week, end),
+        week_before: counts(hours, before, week),
         waiting: found.waiting,
-        hours: hours(tally, moment.now),
-        last_webhook: tally.last_event_at,
+        hours: bars(hours, moment.now),
+        last_webhook: found.last_event_at,
         connections: connections(found, moment),
         rejected: found.rejected,
         needs_you: needs(&found.needing_person),
@@ -96,39 +96,24 @@ fn midnight(now: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
         .map_or(now - TimeDelta::days(1), |at| at.with_timezone(&Utc))
 }
 
-const fn is_sent(state: DeliveryState) -> bool {
-    matches!(
-        state,
-        DeliveryState::Accepted
-            | DeliveryState::Sent
-            | DeliveryState::Delivered
-            | DeliveryState::Read
-    )
-}
-
-const fn is_failed(state: DeliveryState) -> bool {
-    matches!(state, DeliveryState::Failed | DeliveryState::Undelivered)
-}
-
 /// Whole hours count to the span in which they begin.
-fn counts(tally: &Tally, from: DateTime<Utc>, to: DateTime<Utc>) -> Counts {
+fn counts(hours: &[HourTally], from: DateTime<Utc>, to: DateTime<Utc>) -> Counts {
     let mut counts = Counts::default();
-    for (hour, state, n) in &tally.by_hour {
-        let n = u64::try_from(*n).unwrap_or(0);
-        if *hour >= from && *hour < to {
-            counts.sent += if is_sent(*state) { n } else { 0 };
-            counts.failed += if is_failed(*state) { n } else { 0 };
+    for hour in hours {
+        if hour.starts_at >= from && hour.starts_at < to {
+            counts.sent += hour.sent;
+            counts.failed += hour.failed;
         }
     }
     counts
 }
 
-fn hours(tally: &Tally, now: DateTime<Utc>) -> Vec<Hour> {
+fn bars(hours: &[HourTally], now: DateTime<Utc>) -> Vec<Hour> {
     let this_hour = now.timestamp().div_euclid(3600) * 3600;
     (0..24)
         .filter_map(|back| DateTime::from_timestamp(this_hour - (23 - back) * 3600, 0))
         .map(|starts_at| {
-            let of = counts(tally, starts_at, starts_at + TimeDelta::hours(1));
+            let of = counts(hours, starts_at, starts_at + TimeDelta::hours(1));
             Hour {
                 starts_at,
                 sent: of.sent,
@@ -140,7 +125,7 @@ fn hours(tally: &Tally, now: DateTime<Utc>) -> Vec<Hour> {
 
 fn connections(found: &Overview, moment: Moment) -> Vec<ConnectionLine> {
     let mut lines = Vec::new();
-    let heard = found.tally.last_event_at;
+    let heard = found.last_event_at;
     if heard.is_some() || found.twilio.is_some() {
         lines.push(match heard {
             Some(at) => ConnectionLine {
@@ -230,16 +215,16 @@ mod tests {
     #[test]
     fn the_bars_end_with_the_present_hour() {
         let now: DateTime<Utc> = "2026-06-01T22:30:00Z".parse().unwrap();
-        let hour = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
-        let tally = Tally {
-            by_hour: vec![
-                (hour("2026-06-01T22:00:00Z"), DeliveryState::Delivered, 2),
-                (hour("2026-06-01T22:00:00Z"), DeliveryState::Failed, 1),
-                (hour("2026-05-31T22:00:00Z"), DeliveryState::Sent, 9),
-            ],
-            ..Tally::default()
+        let hour = |text: &str, sent, failed| HourTally {
+            starts_at: text.parse().unwrap(),
+            sent,
+            failed,
         };
-        let bars = hours(&tally, now);
+        let hours = [
+            hour("2026-05-31T22:00:00Z", 9, 0),
+            hour("2026-06-01T22:00:00Z", 2, 1),
+        ];
+        let bars = bars(&hours, now);
         assert_eq!(bars.len(), 24);
         assert_eq!((bars[23].sent, bars[23].failed), (2, 1));
         assert_eq!(bars.iter().map(|b| b.sent).sum::<u64>(), 2);
