@@ -29,17 +29,6 @@ pub(super) struct Walks(Mutex<HashMap<TenantId, Walk>>);
 struct Walk {
     digests: DigestCursor,
     is_walked: bool,
-    /// Nothing comes any more.
-    is_last: bool,
-}
-
-impl Walk {
-    fn last() -> Self {
-        Self {
-            is_last: true,
-            ..Self::default()
-        }
-    }
 }
 
 impl Walks {
@@ -133,6 +122,9 @@ impl App {
 
     async fn sweep_one(&self, of: Deleting) -> Result<bool, AppError> {
         let (store, id) = (self.tenant(of.tenant), of.tenant);
+        if !of.is_quiet(self.now()) {
+            return Ok(false);
+        }
         if store.deletion_waits(self.now()).await? {
             tracing::info!(tenant.id = %id, "{id} waits for a message that is on its way");
             return Ok(false);
@@ -154,15 +146,9 @@ impl App {
             if rows > 0 {
                 tracing::info!(tenant.id = %id, "{id}: removed {rows} rows; no more are there");
             }
-            // Whatever comes late has rows that an index finds; the digests of all tenants are walked
-            // once more only at the end.
             if !of.is_settled(self.now()) {
                 self.caches.deletions.set(id, Some(walk));
                 return Ok(false);
-            }
-            if !walk.is_last {
-                walk = Walk::last();
-                continue;
             }
             self.caches.deletions.set(id, None);
             let is_gone = store.end_deletion().await?;

@@ -4,7 +4,10 @@
 //!  begin_deletion   one transaction, alone: the tenant is nobody's any more, the platform's log and
 //!        │          the owners' mails are written
 //!        ▼
-//!  deletion_waits   while a message that was claimed before is on its way: its outcome finds its rows
+//!  is_quiet         a minute later, when no event can come any more; `deletion_waits` while a message
+//!        │          that was claimed before is on its way: its outcome finds its rows
+//!        ▼
+//!  delete_digests   one walk, while the events are there to tell whose they are
 //!        ▼
 //!  delete_some      a few hundred rows at a time, until nothing is left; again from the start after a
 //!        │          crash. What comes late (a request that had begun) is found by the next round
@@ -34,6 +37,10 @@ const ROWS_AT_ONCE: u64 = 500;
 
 /// How many digests one look goes through.
 const DIGESTS_AT_ONCE: u64 = 5000;
+
+/// How long events may still come: another process believes in a hook for five seconds, and a request
+/// that had begun may take twenty more.
+const STRAGGLE: TimeDelta = TimeDelta::minutes(1);
 
 /// How long a deleted tenant's row stays, so that what had begun before finds that it is gone: longer
 /// than a call may take, and longer than other processes believe in a hook.
@@ -115,6 +122,11 @@ pub struct Deleting {
 }
 
 impl Deleting {
+    /// Whether no event can come any more.
+    pub fn is_quiet(&self, now: DateTime<Utc>) -> bool {
+        now - self.since >= STRAGGLE
+    }
+
     /// Whether nothing that began before can come any more.
     pub fn is_settled(&self, now: DateTime<Utc>) -> bool {
         now - self.since >= LINGERS

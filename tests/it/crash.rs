@@ -163,7 +163,7 @@ async fn killed_while_answers_are_lost_and_texts_are_equal_nothing_is_lost_or_do
     }
 }
 
-async fn sandbox() -> SandboxHandle {
+pub(crate) async fn sandbox() -> SandboxHandle {
     let http = ml_connector::http::client().unwrap();
     let mut config = SandboxConfig::new(Arc::new(SystemClock), http);
     config.twilio.latency_ms = 20;

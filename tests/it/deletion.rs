@@ -1,21 +1,31 @@
 //! Deleting a company: nobody gets in, nothing goes out, and no row of it is left.
 
+use std::time::{Duration, Instant};
+
 use chrono::TimeDelta;
 use ml_connector::app::AppError;
+use ml_connector::app::ingest::{HookRequest, Received};
+use ml_connector::domain::actor::Actor;
+use ml_connector::domain::clock::{Clock as _, SystemClock};
 use ml_connector::domain::ids::TenantId;
 use ml_connector::sandbox::samples::Standing;
+use ml_connector::store::Store;
+use ml_connector::zoho::webhook;
 use reqwest::{Method, StatusCode};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
 use serde_json::json;
 
+use crate::crash::sandbox;
 use crate::harness::TestApp;
 use crate::harness::company::{Company, PASSWORD, invoice};
+use crate::harness::database::TestDatabase;
 use crate::harness::page::Page;
+use crate::harness::process::Service;
 use crate::harness::visitor::Visitor;
 
 /// A tenant's id as SQL of the database writes it.
-fn literal(app: &TestApp, id: TenantId) -> String {
-    if app.database.is_file() {
+fn literal(database: &TestDatabase, id: TenantId) -> String {
+    if database.is_file() {
         format!("X'{}'", id.uuid().simple())
     } else {
         format!("'{}'", id.uuid())
@@ -31,8 +41,8 @@ async fn names(db: &DatabaseConnection, query: &str) -> Vec<String> {
 }
 
 /// Every table that has a tenant's rows, as the schema itself says.
-async fn tables(app: &TestApp) -> Vec<String> {
-    let db = Database::connect(app.database.url()).await.unwrap();
+async fn tables(database: &TestDatabase) -> Vec<String> {
+    let db = Database::connect(database.url()).await.unwrap();
     let query = match db.get_database_backend() {
         DbBackend::Postgres => {
             "SELECT table_name::text AS name FROM information_schema.columns \
@@ -50,11 +60,15 @@ async fn tables(app: &TestApp) -> Vec<String> {
 }
 
 /// The tables in which a tenant has rows.
-async fn holding(app: &TestApp, id: TenantId) -> Vec<String> {
-    let id = literal(app, id);
+async fn holding(database: &TestDatabase, id: TenantId) -> Vec<String> {
+    let id = literal(database, id);
     let mut holding = Vec::new();
-    for table in tables(app).await {
-        if app.rows(&format!("{table} WHERE tenant_id = {id}")).await > 0 {
+    for table in tables(database).await {
+        if database
+            .count(&format!("{table} WHERE tenant_id = {id}"))
+            .await
+            > 0
+        {
             holding.push(table);
         }
     }
@@ -93,7 +107,7 @@ async fn fill(company: &Company<'_>) {
     let action = format!("/t/{}/team/invitations", company.slug);
     let typed = [("email", "guest@example.com"), ("role", "viewer")];
     owner.submit(&team, &action, &typed).await;
-    let id = literal(app, company.id);
+    let id = literal(&app.database, company.id);
     let own = if app.database.is_file() {
         "randomblob(16)"
     } else {
@@ -142,6 +156,7 @@ async fn delete(owner: &Visitor<'_>, slug: &str, name: &str, password: &str) -> 
     owner.submit(&ask, &action, &typed).await
 }
 
+/// All that there is to do now.
 async fn sweep(app: &TestApp) {
     while app.app().sweep_deleted().await.unwrap() {}
 }
@@ -152,10 +167,14 @@ async fn a_deleted_company_is_gone_at_once_for_everybody_and_then_row_by_row() {
     let (acme, other) = (app.company("Acme").await, app.company("Other").await);
     fill(&acme).await;
     fill(&other).await;
-    let before = holding(&app, acme.id).await;
-    assert_eq!(before, holding(&app, other.id).await);
+    let before = holding(&app.database, acme.id).await;
+    assert_eq!(before, holding(&app.database, other.id).await);
     if app.database.is_file() {
-        assert_eq!(before, tables(&app).await, "every table is put to the test");
+        assert_eq!(
+            before,
+            tables(&app.database).await,
+            "every table is put to the test"
+        );
     }
     let digests = app.rows("digests").await;
     assert!(app.rows("provider_messages").await > 0);
@@ -207,6 +226,7 @@ async fn a_deleted_company_is_gone_at_once_for_everybody_and_then_row_by_row() {
     app.app().requeue().await.unwrap();
     app.running.runner.run_due().await.unwrap();
     assert_eq!(acme.messages().len(), 4, "nothing more was sent");
+    app.advance(TimeDelta::minutes(1));
     sweep(&app).await;
     let letters = app.mails().await;
     let farewell = letters.iter().rev().find(|l| l.to == acme.email).unwrap();
@@ -230,9 +250,9 @@ async fn a_deleted_company_is_gone_at_once_for_everybody_and_then_row_by_row() {
     assert_eq!(guest.status, StatusCode::NOT_FOUND);
 
     sweep(&app).await;
-    assert_eq!(holding(&app, acme.id).await, Vec::<String>::new());
+    assert_eq!(holding(&app.database, acme.id).await, Vec::<String>::new());
     assert_eq!(
-        holding(&app, other.id).await,
+        holding(&app.database, other.id).await,
         before,
         "the other company has all of it"
     );
@@ -252,7 +272,7 @@ async fn a_deleted_company_is_gone_at_once_for_everybody_and_then_row_by_row() {
     }
 
     // The row itself stays for an hour, without its name, so that what comes late finds no home.
-    let id = literal(&app, acme.id);
+    let id = literal(&app.database, acme.id);
     let stone = format!("tenants WHERE id = {id} AND name = '' AND slug <> 'acme'");
     assert_eq!(app.rows(&stone).await, 1);
     let settings = app.app().tokens(acme.id).await.unwrap();
@@ -298,10 +318,10 @@ async fn a_message_on_its_way_is_waited_for_and_what_comes_late_is_swept_too() {
     assert_eq!(app.rows("deliveries").await, 4, "its outcome finds its row");
     app.advance(TimeDelta::minutes(3));
     sweep(&app).await;
-    assert_eq!(holding(&app, acme.id).await, Vec::<String>::new());
+    assert_eq!(holding(&app.database, acme.id).await, Vec::<String>::new());
 
     // A request that had begun before writes afterwards; no index finds this step by its tenant.
-    let id = literal(&app, acme.id);
+    let id = literal(&app.database, acme.id);
     app.database
         .run(&format!(
             "INSERT INTO delivery_steps (event_id, id, tenant_id, delivery_id, attempt_no, kind, \
@@ -310,6 +330,143 @@ async fn a_message_on_its_way_is_waited_for_and_what_comes_late_is_swept_too() {
         .await;
     app.advance(TimeDelta::hours(1));
     sweep(&app).await;
-    assert_eq!(holding(&app, acme.id).await, Vec::<String>::new());
+    assert_eq!(holding(&app.database, acme.id).await, Vec::<String>::new());
     assert_eq!(app.rows("tenants").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_takes_in_the_first_seconds_goes_with_its_digest() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.told("", &invoice(1, Standing::Sent, app.now())).await;
+    let token = acme.hook_url.rsplit('/').next().unwrap();
+    let believed = app.app().hook(token).await.unwrap().unwrap();
+    let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    delete(&owner, "acme", "Acme", PASSWORD).await;
+    sweep(&app).await;
+    app.advance(TimeDelta::seconds(4));
+    let body = invoice(2, Standing::Sent, app.now());
+    let kind = "application/json";
+    let request = HookRequest {
+        path_type: None,
+        label: String::new(),
+        query: String::new(),
+        content_type: Some(kind.to_owned()),
+        signature: Some(webhook::sign(&acme.hook_secret, "", Some(kind), &body).into_bytes()),
+        body: body.into(),
+        client: std::net::Ipv4Addr::LOCALHOST.into(),
+    };
+    let taken = app.app().receive(&believed, request).await.unwrap();
+    assert!(matches!(taken, Received::Kept(_)), "{taken:?}");
+    for minutes in [2, 60] {
+        app.advance(TimeDelta::minutes(minutes));
+        sweep(&app).await;
+    }
+    assert_eq!(holding(&app.database, acme.id).await, Vec::<String>::new());
+    assert_eq!(
+        (app.rows("digests").await, app.rows("tenants").await),
+        (0, 0)
+    );
+    app.run_due_jobs().await;
+}
+
+/// How many events a company has that is deleted under way.
+const MANY: i64 = 20_000;
+
+/// Many more of what the one event has, so that their removal takes a while.
+async fn multiply(database: &TestDatabase, id: TenantId) {
+    let (own, digest) = if database.is_file() {
+        ("randomblob(16)", "randomblob(32)")
+    } else {
+        (
+            "gen_random_uuid()",
+            "sha256(gen_random_uuid()::text::bytea)",
+        )
+    };
+    let id = literal(database, id);
+    for statement in [
+        format!(
+            "INSERT INTO events (id, tenant_id, connection_id, source, path_type, label, event_type, \
+             state, document_kind, document_id, document_number, party_id, party_name, currency, \
+             rules_not_asked, received_at, routed_at) \
+             WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY}) \
+             SELECT {own}, {id}, {id}, 'webhook', '', '', 'invoice.sent', 'decided', '', '', '', '', \
+             '', '', 0, 1, 1 FROM n"
+        ),
+        format!(
+            "INSERT INTO bodies (event_id, tenant_id, content_type, query, dictionary, raw_size, body) \
+             SELECT e.id, {id}, '', '', b.dictionary, b.raw_size, b.body FROM events e \
+             JOIN bodies b ON b.tenant_id = {id} WHERE e.tenant_id = {id} AND e.id <> b.event_id"
+        ),
+        format!(
+            "INSERT INTO digests (digest, event_id, received_at) SELECT {digest}, id, 1 FROM events \
+             WHERE tenant_id = {id} AND routed_at = 1"
+        ),
+    ] {
+        database.run(&statement).await;
+    }
+}
+
+/// Waits until some of the rows are gone, and not all.
+async fn some_gone(database: &TestDatabase, such: &str, all: i64) {
+    loop {
+        match database.count(such).await {
+            left if left == all => tokio::time::sleep(Duration::from_millis(5)).await,
+            left => {
+                assert!(left > 0, "all of {such} went between two looks");
+                return;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_is_killed_goes_on_when_the_service_starts_again() {
+    let sandbox = sandbox().await;
+    let mut service = Service::new(sandbox.base_url()).await;
+    service.start();
+    let mut ids = Vec::new();
+    for name in ["acme", "other"] {
+        let company = service.tenant(name);
+        let body = invoice(1, Standing::Sent, SystemClock.now());
+        assert!(company.post("", body).await.is_some());
+        company.settled(Duration::from_secs(20)).await;
+        ids.push(TenantId::parse(&company.id).unwrap());
+    }
+    let (acme, other) = (ids[0], ids[1]);
+    service.kill();
+    let database = &service.database;
+    let before = holding(database, other).await;
+    multiply(database, acme).await;
+    let store = Store::open(&database.url()).await.unwrap();
+    let since = SystemClock.now() - TimeDelta::hours(2);
+    let by = Actor::named("ann");
+    let begun = store.tenant(acme).begin_deletion(Vec::new(), by, since);
+    assert!(begun.await.unwrap());
+    drop(store);
+
+    let events = format!("events WHERE tenant_id = {}", literal(database, acme));
+    for (such, all) in [("digests", MANY + 1), (&events, MANY)] {
+        service.start();
+        some_gone(&service.database, such, all).await;
+        service.kill();
+    }
+    let left = service.database.count(&events).await;
+    assert!(left > 0, "it was killed in the middle");
+    service.start();
+    let end = Instant::now() + Duration::from_secs(120);
+    while service.database.count("tenants").await > 1 {
+        assert!(Instant::now() < end, "{}", service.log());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let database = &service.database;
+    assert_eq!(holding(database, acme).await, Vec::<String>::new());
+    assert_eq!(holding(database, other).await, before);
+    for table in ["events", "bodies", "digests"] {
+        assert_eq!(
+            database.count(table).await,
+            1,
+            "{table} of the other company"
+        );
+    }
 }
