@@ -1,4 +1,5 @@
-//! How many messages went out and failed, by hour, so that nobody has to count them.
+//! How many messages went out and failed, by hour, so that nobody has to count them; and letters that
+//! are over are found by when they ended, suppressions from before sources by when they came.
 //!
 //! Triggers keep the figures, so that no statement can forget to. One costs something only when a
 //! delivery begins or ceases to be sent or failed: twice in its life at most, as a rule once.
@@ -23,13 +24,18 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, MAILS).await?;
         dialect::run(manager, COUNTS).await?;
         // Whoever writes waits from the first trigger on, so that none is counted twice or never.
         let triggers: &[&str] = match manager.get_database_backend() {
             DbBackend::Postgres => &POSTGRES,
             _ => &SQLITE,
         };
-        for statement in triggers.iter().chain(&[FILL]) {
+        let ids = match manager.get_database_backend() {
+            DbBackend::Postgres => POSTGRES_IDS,
+            _ => SQLITE_IDS,
+        };
+        for statement in triggers.iter().chain(&[FILL, ids]) {
             let statement = statement
                 .replace("{sent}", SENT)
                 .replace("{failed}", FAILED);
@@ -49,7 +55,7 @@ impl MigrationTrait for Migration {
             manager,
             &format!(
                 "DROP TRIGGER deliveries_made{on}; DROP TRIGGER deliveries_moved{on}; \
-                 DROP TABLE delivery_counts"
+                 DROP TABLE delivery_counts; DROP INDEX mails_ended"
             ),
         )
         .await?;
@@ -63,6 +69,20 @@ impl MigrationTrait for Migration {
         Ok(())
     }
 }
+
+const MAILS: &str = "CREATE INDEX mails_ended ON mails (updated_at) WHERE due_at IS NULL";
+
+/// The step that gave suppressions their ids made them of chance alone; a list is in their order.
+const SQLITE_IDS: &str = "
+UPDATE suppressions SET id = unhex(printf('%012x7%.3s8%.15s', created_at / 1000,
+    hex(randomblob(2)), hex(randomblob(8))))
+WHERE hex(substr(id, 1, 6)) <> printf('%012X', created_at / 1000)
+";
+const POSTGRES_IDS: &str = "
+UPDATE suppressions SET id = (lpad(to_hex(created_at / 1000), 12, '0')
+    || '7' || left(md5(random()::text), 3) || '8' || left(md5(random()::text), 15))::uuid
+WHERE left(replace(id::text, '-', ''), 12) <> lpad(to_hex(created_at / 1000), 12, '0')
+";
 
 /// The hours are of `created_at`, since 1970. A part may be negative; the sum of an hour is not.
 const COUNTS: &str = "

@@ -69,8 +69,6 @@ pub struct History {
     pub events: Page<Event>,
     /// The deliveries of these events.
     pub deliveries: Vec<Delivery>,
-    /// A filter without an index looked only so far back.
-    pub searched_back_to: Option<DateTime<Utc>>,
     pub has_events: bool,
     pub rejected: u64,
 }
@@ -149,7 +147,7 @@ impl App {
         limit: u64,
     ) -> Result<History, AppError> {
         let store = self.tenant(tenant);
-        let (events, searched_back_to) = store.search_events(search, cursor, limit).await?;
+        let events = store.search_events(search, cursor, limit).await?;
         let ids: Vec<EventId> = events.rows.iter().map(|e| e.id).collect();
         Ok(History {
             deliveries: store.deliveries_of_events(&ids).await?,
@@ -160,7 +158,6 @@ impl App {
                 .count_rejected(self.now() - TimeDelta::days(1))
                 .await?,
             events,
-            searched_back_to,
         })
     }
 

@@ -31,6 +31,12 @@ pub fn floor_v7(at: DateTime<Utc>) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
+/// When a UUID v7 was made, to the millisecond.
+pub fn time_of_v7(id: Uuid) -> DateTime<Utc> {
+    let millis = i64::try_from(id.as_u128() >> 80).unwrap_or_default();
+    DateTime::from_timestamp_millis(millis).unwrap_or_default()
+}
+
 /// The text of an id did not have the expected prefix and 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a {kind} id: expected `{prefix}_` and 32 hexadecimal digits")]

@@ -1,5 +1,6 @@
 //! Keyset pages: never an offset, never a count.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// Where a page begins: strictly before (older than) or after (newer than) a row.
@@ -46,4 +47,28 @@ pub struct Page<T> {
     pub newer: Option<Cursor>,
     /// Leads to older rows, when there are any.
     pub older: Option<Cursor>,
+    /// A filter without an index looked only so far back; *older* goes on from there.
+    pub searched_to: Option<DateTime<Utc>>,
+}
+
+impl<T> Page<T> {
+    /// All that there is.
+    pub const fn whole(rows: Vec<T>) -> Self {
+        Self {
+            rows,
+            newer: None,
+            older: None,
+            searched_to: None,
+        }
+    }
+
+    /// The same page of other rows, one for each.
+    pub fn map<U>(self, row: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            rows: self.rows.into_iter().map(row).collect(),
+            newer: self.newer,
+            older: self.older,
+            searched_to: self.searched_to,
+        }
+    }
 }

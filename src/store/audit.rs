@@ -5,7 +5,7 @@ use sea_orm::Value;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::history::Keyset;
+use super::history::{Keyset, SCANNED};
 use super::sql::{self, Row, micros, placeholders, values};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
@@ -50,9 +50,6 @@ pub struct AuditFilter {
     pub kinds: &'static [&'static str],
 }
 
-/// How many entries are looked through for the people in them.
-const LOOKED_THROUGH: u64 = 2000;
-
 /// How many people are offered as a filter.
 const MOST_ACTORS: u64 = 20;
 
@@ -64,26 +61,26 @@ impl TenantStore {
         cursor: Cursor,
         limit: u64,
     ) -> Result<Page<AuditEntry>, StoreError> {
-        let mut query = Keyset::new("audit_entries", self.tenant_id());
-        query.equals("actor", filter.actor.clone());
-        let mut kinds = Vec::new();
-        for kind in filter.kinds {
-            query.bound.push(Value::from(*kind));
-            kinds.push(format!("action LIKE ${}", query.bound.len()));
+        let mut list = Keyset::new(self, "audit_entries", cursor);
+        if let Some(actor) = &filter.actor {
+            list.keep(values![actor.clone()], |n| format!("actor = ${n}"));
         }
-        if !kinds.is_empty() {
-            query.wheres.push(format!("({})", kinds.join(" OR ")));
+        if !filter.kinds.is_empty() {
+            let kinds = filter.kinds.iter().map(|kind| Value::from(*kind));
+            list.keep(kinds.collect(), |first| {
+                let each = (first..).take(filter.kinds.len());
+                let each: Vec<_> = each.map(|n| format!("action LIKE ${n}")).collect();
+                format!("({})", each.join(" OR "))
+            });
         }
-        query
-            .page(self, cursor, limit, entry, |e| e.id.uuid())
-            .await
+        list.page(limit, entry, |e| e.id.uuid()).await
     }
 
     /// Who stands in the newest entries, by name.
     pub async fn audit_actors(&self) -> Result<Vec<String>, StoreError> {
         let query = "SELECT DISTINCT actor FROM (SELECT actor FROM audit_entries \
                      WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2) newest ORDER BY actor LIMIT $3";
-        let bound = values![self.tenant_id().uuid(), LOOKED_THROUGH, MOST_ACTORS];
+        let bound = values![self.tenant_id().uuid(), SCANNED, MOST_ACTORS];
         let rows = sql::all(self.db(), query, bound).await?;
         rows.iter().map(|r| r.get("actor")).collect()
     }

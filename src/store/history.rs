@@ -13,7 +13,7 @@ use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Receipt, Step, S
 use crate::domain::event::{Event, EventState, EventType};
 use crate::domain::ids::{
     AttemptId, ConnectionId, DecisionId, DeliveryId, EventId, OrderId, ReceiptId, RuleId, StepId,
-    TenantId, floor_v7,
+    floor_v7, time_of_v7,
 };
 use crate::domain::order::Order;
 use crate::domain::page::{Cursor, Page};
@@ -41,15 +41,8 @@ pub struct EventSearch {
     pub customer: String,
 }
 
-impl EventSearch {
-    /// Whether every filter has an index.
-    fn is_indexed(&self) -> bool {
-        self.states.is_empty() && self.document.is_empty() && self.customer.is_empty()
-    }
-}
-
-/// How many events one page of a search looks at.
-const SCANNED: u64 = 2000;
+/// How many rows one page looks at for a filter without an index.
+pub(super) const SCANNED: u64 = 2000;
 
 /// Which deliveries to list.
 #[derive(Debug, Clone, Default)]
@@ -86,69 +79,56 @@ impl TenantStore {
         cursor: Cursor,
         limit: u64,
     ) -> Result<Page<Event>, StoreError> {
-        let mut query = Keyset::new("events", self.id);
-        query.equals("state", filter.state.map(|s| s.as_str().to_owned()));
-        query.equals(
-            "event_type",
-            filter.event_type.map(|t| t.as_str().to_owned()),
-        );
-        query.equals("document_id", filter.document_id.clone());
-        query.equals("party_id", filter.party_id.clone());
-        query
-            .page(self, cursor, limit, event, |e| e.id.uuid())
+        self.listed(filter, cursor)
+            .page(limit, event, |e| e.id.uuid())
             .await
     }
 
-    /// A page of a search, newest first. A filter without an index looks at a bounded number of
-    /// events: the instant says how far, when it ended there.
+    /// A page of a search, newest first.
     pub async fn search_events(
         &self,
         search: &EventSearch,
         cursor: Cursor,
         limit: u64,
-    ) -> Result<(Page<Event>, Option<DateTime<Utc>>), StoreError> {
-        if search.is_indexed() {
-            let page = self.events(&search.filter, cursor, limit).await?;
-            return Ok((page, None));
-        }
-        let filter = &search.filter;
-        let mut scan = Keyset::new("events", self.id);
-        scan.equals("state", filter.state.map(|s| s.as_str().to_owned()));
-        let event_type = filter.event_type.map(|t| t.as_str().to_owned());
-        scan.equals("event_type", event_type);
-        scan.equals("document_id", filter.document_id.clone());
-        scan.equals("party_id", filter.party_id.clone());
-        let order = scan.from(cursor);
-        let wheres = scan.wheres.join(" AND ");
-        let edge = format!(
-            "SELECT id, received_at FROM events WHERE {wheres} ORDER BY id {order} \
-             LIMIT 1 OFFSET {}",
-            SCANNED - 1
-        );
-        let edge = sql::one(self.db(), &edge, scan.bound.clone()).await?;
-        let edge = edge
-            .map(|r| Ok::<_, StoreError>((r.get::<Uuid>("id")?, r.time("received_at")?)))
-            .transpose()?;
-        let kept = searched(search, &mut scan.bound);
-        let query = format!(
-            "SELECT e.* FROM (SELECT * FROM events WHERE {wheres} ORDER BY id {order} \
-             LIMIT {SCANNED}) e WHERE {kept} ORDER BY e.id {order} LIMIT {}",
-            limit + 1
-        );
-        let rows = sql::all(self.db(), &query, scan.bound).await?;
-        let rows = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
-        let is_full = rows.len() as u64 > limit;
-        let mut page = paged(rows, cursor, limit, |e| e.id.uuid());
-        let mut searched_to = None;
-        if let Some((id, at)) = edge.filter(|_| !is_full) {
-            if matches!(cursor, Cursor::After(_)) {
-                page.newer = Some(Cursor::After(id));
+    ) -> Result<Page<Event>, StoreError> {
+        let mut list = self.listed(&search.filter, cursor);
+        if !search.states.is_empty() {
+            let or = if search.or_unrecognised {
+                " OR r.state = 'unrecognised'"
             } else {
-                page.older = Some(Cursor::Before(id));
-                searched_to = Some(at);
+                ""
+            };
+            let states = search.states.iter().map(|s| Value::from(s.as_str()));
+            list.keep(states.collect(), |first| {
+                format!(
+                    "(EXISTS (SELECT 1 FROM deliveries d WHERE d.tenant_id = $1 \
+                     AND d.event_id = r.id AND d.state IN ({})){or})",
+                    placeholders(search.states.len(), first)
+                )
+            });
+        }
+        for (text, words, id) in [
+            (&search.document, "document_number", "document_id"),
+            (&search.customer, "party_name", "party_id"),
+        ] {
+            if !text.is_empty() {
+                let (operator, pattern) = sql::anywhere(self.db(), text);
+                list.keep(values![pattern, text.clone()], |n| {
+                    format!("({words} {operator} ${n} OR {id} = ${})", n + 1)
+                });
             }
         }
-        Ok((page, searched_to))
+        list.page(limit, event, |e| e.id.uuid()).await
+    }
+
+    fn listed(&self, filter: &EventFilter, cursor: Cursor) -> Keyset<'_> {
+        let mut list = Keyset::new(self, "events", cursor);
+        list.equals("state", filter.state.map(|s| s.as_str().to_owned()));
+        let event_type = filter.event_type.map(|t| t.as_str().to_owned());
+        list.equals("event_type", event_type);
+        list.equals("document_id", filter.document_id.clone());
+        list.equals("party_id", filter.party_id.clone());
+        list
     }
 
     /// How many deliveries are in one of these states; counting stops at `most`.
@@ -203,11 +183,9 @@ impl TenantStore {
         cursor: Cursor,
         limit: u64,
     ) -> Result<Page<Delivery>, StoreError> {
-        let mut query = Keyset::new("deliveries", self.id);
-        query.equals("state", filter.state.map(|s| s.as_str().to_owned()));
-        query
-            .page(self, cursor, limit, delivery, |d| d.id.own)
-            .await
+        let mut list = Keyset::new(self, "deliveries", cursor);
+        list.equals("state", filter.state.map(|s| s.as_str().to_owned()));
+        list.page(limit, delivery, |d| d.id.own).await
     }
 
     /// The deliveries of several events, for a list of them.
@@ -339,24 +317,48 @@ impl TenantStore {
 /// In microseconds.
 const HOUR: i64 = 3_600_000_000;
 
-/// A list ordered by id, newest first, with equality filters and one row more than asked, which
-/// tells whether there is another page.
-pub(super) struct Keyset {
+/// A list ordered by id, newest first, read with one row more than asked, which tells whether there is
+/// another page. Filters that an index knows come first; with others it looks at a bounded number of
+/// rows and says how far back that was.
+pub(super) struct Keyset<'a> {
+    store: &'a TenantStore,
     table: &'static str,
-    pub(super) wheres: Vec<String>,
-    pub(super) bound: Vec<Value>,
+    cursor: Cursor,
+    /// Which rows are looked at, and with which values.
+    wheres: Vec<String>,
+    bound: Vec<Value>,
+    /// Which of them are kept.
+    kept: Vec<String>,
+    kept_bound: Vec<Value>,
 }
 
-impl Keyset {
-    pub(super) fn new(table: &'static str, tenant: TenantId) -> Self {
+impl<'a> Keyset<'a> {
+    pub(super) fn new(store: &'a TenantStore, table: &'static str, cursor: Cursor) -> Self {
+        let mut wheres = vec!["tenant_id = $1".to_owned()];
+        let mut bound = values![store.id.uuid()];
+        let mut from = |operator: &str, id: Uuid| {
+            wheres.push(format!("id {operator} $2"));
+            bound.push(id.into());
+        };
+        match cursor {
+            Cursor::Newest => {}
+            Cursor::Before(id) => from("<", id),
+            Cursor::After(id) => from(">", id),
+        }
         Self {
+            store,
             table,
-            wheres: vec!["tenant_id = $1".to_owned()],
-            bound: values![tenant.uuid()],
+            cursor,
+            wheres,
+            bound,
+            kept: Vec::new(),
+            kept_bound: Vec::new(),
         }
     }
 
+    /// A filter with an index that ends in the id; before any without.
     pub(super) fn equals(&mut self, column: &str, value: Option<String>) {
+        debug_assert!(self.kept.is_empty(), "values are numbered in order");
         if let Some(value) = value {
             self.bound.push(value.into());
             self.wheres
@@ -364,52 +366,66 @@ impl Keyset {
         }
     }
 
+    /// A filter that no index knows: a condition on rows `r`, told the number of its first value.
+    pub(super) fn keep(&mut self, values: Vec<Value>, condition: impl FnOnce(usize) -> String) {
+        let first = self.bound.len() + self.kept_bound.len() + 1;
+        self.kept.push(condition(first));
+        self.kept_bound.extend(values);
+    }
+
     /// A text in an expression, whatever its case.
     pub(super) fn contains(&mut self, expression: &str, text: &str) {
-        let plain = text
-            .to_lowercase()
-            .replace('\\', "\\\\")
-            .replace('%', "\\%")
-            .replace('_', "\\_");
-        self.bound.push(format!("%{plain}%").into());
-        self.wheres.push(format!(
-            "LOWER({expression}) LIKE ${} ESCAPE '\\'",
-            self.bound.len()
-        ));
+        let (operator, pattern) = sql::anywhere(self.store.db(), text);
+        self.keep(values![pattern], |n| {
+            format!("{expression} {operator} ${n}")
+        });
     }
 
     pub(super) async fn page<T>(
-        mut self,
-        store: &TenantStore,
-        cursor: Cursor,
+        self,
         limit: u64,
         read: impl Fn(&Row) -> Result<T, StoreError>,
         id: impl Fn(&T) -> Uuid,
     ) -> Result<Page<T>, StoreError> {
-        let order = self.from(cursor);
-        self.bound.push((limit + 1).into());
-        let query = format!(
-            "SELECT * FROM {} WHERE {} ORDER BY id {order} LIMIT ${}",
-            self.table,
-            self.wheres.join(" AND "),
-            self.bound.len()
-        );
-        let rows = sql::all(store.db(), &query, self.bound).await?;
-        let rows = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        Ok(paged(rows, cursor, limit, id))
-    }
-
-    /// Begins the list at a cursor; the direction in which it is read.
-    fn from(&mut self, cursor: Cursor) -> &'static str {
-        let (operator, order, id) = match cursor {
-            Cursor::Newest => return "DESC",
-            Cursor::Before(id) => ("<", "DESC", id),
-            Cursor::After(id) => (">", "ASC", id),
+        let (db, table, wheres) = (self.store.db(), self.table, self.wheres.join(" AND "));
+        let is_forward = matches!(self.cursor, Cursor::After(_));
+        let order = if is_forward { "ASC" } else { "DESC" };
+        let mut edge = None;
+        let such = if self.kept.is_empty() {
+            format!("{table} WHERE {wheres}")
+        } else {
+            let last = format!(
+                "SELECT id FROM {table} WHERE {wheres} ORDER BY id {order} LIMIT 1 OFFSET {}",
+                SCANNED - 1
+            );
+            let row = sql::one(db, &last, self.bound.clone()).await?;
+            edge = row.map(|r| r.get::<Uuid>("id")).transpose()?;
+            format!(
+                "(SELECT * FROM {table} WHERE {wheres} ORDER BY id {order} LIMIT {SCANNED}) r \
+                 WHERE {}",
+                self.kept.join(" AND ")
+            )
         };
-        self.bound.push(id.into());
-        self.wheres
-            .push(format!("id {operator} ${}", self.bound.len()));
-        order
+        let mut bound = self.bound;
+        bound.extend(self.kept_bound);
+        bound.push((limit + 1).into());
+        let query = format!(
+            "SELECT * FROM {such} ORDER BY id {order} LIMIT ${}",
+            bound.len()
+        );
+        let rows = sql::all(db, &query, bound).await?;
+        let rows = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let is_full = rows.len() as u64 > limit;
+        let mut page = paged(rows, self.cursor, limit, id);
+        if let Some(edge) = edge.filter(|_| !is_full) {
+            if is_forward {
+                page.newer = Some(Cursor::After(edge));
+            } else {
+                page.older = Some(Cursor::Before(edge));
+                page.searched_to = Some(time_of_v7(edge));
+            }
+        }
+        Ok(page)
     }
 }
 
@@ -437,58 +453,9 @@ pub(super) fn paged<T>(
     Page {
         newer: first.filter(|_| has_newer).map(Cursor::After),
         older: last.filter(|_| has_older).map(Cursor::Before),
+        searched_to: None,
         rows,
     }
-}
-
-/// The conditions of a search that no index knows, over `e`.
-fn searched(search: &EventSearch, bound: &mut Vec<Value>) -> String {
-    let mut wheres = Vec::new();
-    if !search.states.is_empty() {
-        let first = bound.len() + 1;
-        bound.extend(search.states.iter().map(|s| Value::from(s.as_str())));
-        let or = if search.or_unrecognised {
-            " OR e.state = 'unrecognised'"
-        } else {
-            ""
-        };
-        wheres.push(format!(
-            "(EXISTS (SELECT 1 FROM deliveries d WHERE d.tenant_id = $1 AND d.event_id = e.id \
-             AND d.state IN ({})){or})",
-            placeholders(search.states.len(), first)
-        ));
-    }
-    let mut like = |text: &str, words: &str, id: &str| {
-        if !text.is_empty() {
-            bound.push(pattern(text).into());
-            bound.push(text.to_owned().into());
-            let n = bound.len();
-            wheres.push(format!(
-                "(LOWER(e.{words}) LIKE ${} ESCAPE '!' OR e.{id} = ${n})",
-                n - 1
-            ));
-        }
-    };
-    like(&search.document, "document_number", "document_id");
-    like(&search.customer, "party_name", "party_id");
-    if wheres.is_empty() {
-        "1 = 1".to_owned()
-    } else {
-        wheres.join(" AND ")
-    }
-}
-
-/// A text that may stand anywhere, its own `%` and `_` meaning themselves.
-fn pattern(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for letter in text.chars().flat_map(char::to_lowercase) {
-        if matches!(letter, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
 }
 
 fn decision(row: &Row) -> Result<Decision, StoreError> {
@@ -560,29 +527,6 @@ fn of_delivery(row: &Row) -> Result<DeliveryId, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn signs_of_a_pattern_mean_themselves() {
-        assert_eq!(pattern("INV_3%!"), "%inv!_3!%!!%");
-    }
-
-    #[test]
-    fn a_search_numbers_its_values_after_those_of_the_scan() {
-        let search = EventSearch {
-            states: vec![DeliveryState::Held, DeliveryState::Unknown],
-            or_unrecognised: true,
-            customer: "Bowman".to_owned(),
-            ..EventSearch::default()
-        };
-        let mut bound: Vec<Value> = values!["tenant", "matched"];
-        let kept = searched(&search, &mut bound);
-        assert_eq!(bound.len(), 6);
-        assert!(kept.contains("d.state IN ($3, $4)) OR e.state = 'unrecognised')"));
-        assert!(
-            kept.ends_with("LIKE $5 ESCAPE '!' OR e.party_id = $6)"),
-            "{kept}"
-        );
-    }
 
     #[test]
     fn a_page_knows_its_neighbours() {

@@ -160,7 +160,7 @@ impl Platform {
         let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
             Box::pin(async move {
                 let old = "DELETE FROM mails WHERE id IN (SELECT id FROM mails \
-                           WHERE due_at IS NULL AND updated_at < $1 ORDER BY id LIMIT 500)";
+                           WHERE due_at IS NULL AND updated_at < $1 ORDER BY updated_at LIMIT 500)";
                 sql::exec(tx, old, values![micros(before)]).await
             })
         });

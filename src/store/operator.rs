@@ -49,13 +49,13 @@ impl Platform {
         let mut wheres = Vec::new();
         let mut bound: Vec<Value> = values![floor_v7(since)];
         if !search.is_empty() {
-            bound.push(contains(search).into());
-            wheres.push(
-                "(LOWER(t.name) LIKE $2 ESCAPE '!' OR t.slug LIKE $2 ESCAPE '!' OR EXISTS \
-                 (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id WHERE \
-                 m.tenant_id = t.id AND m.role = 'owner' AND LOWER(u.email) LIKE $2 ESCAPE '!'))"
-                    .to_owned(),
-            );
+            let (like, pattern) = sql::anywhere(self.db(), search);
+            bound.push(pattern.into());
+            wheres.push(format!(
+                "(t.name {like} $2 OR t.slug {like} $2 OR EXISTS (SELECT 1 FROM members m \
+                 JOIN users u ON u.id = m.user_id WHERE m.tenant_id = t.id AND m.role = 'owner' \
+                 AND u.email {like} $2))"
+            ));
         }
         let (side, order) = match cursor {
             Cursor::Newest => (None, "DESC"),
@@ -191,17 +191,4 @@ fn summary(row: &Row) -> Result<TenantSummary, StoreError> {
         events: row.get("events")?,
         messages: row.get("messages")?,
     })
-}
-
-/// A pattern for what contains `text`, in lower case and taken literally.
-fn contains(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.to_lowercase().chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }

@@ -78,8 +78,8 @@ impl TenantStore {
 
     /// All that recipients wrote, newest first.
     pub async fn replies(&self, cursor: Cursor, limit: u64) -> Result<Page<Reply>, StoreError> {
-        Keyset::new("replies", self.id)
-            .page(self, cursor, limit, reply, |r| r.id.uuid())
+        Keyset::new(self, "replies", cursor)
+            .page(limit, reply, |r| r.id.uuid())
             .await
     }
 

@@ -126,6 +126,47 @@ pub(super) async fn hold_message<C: ConnectionTrait>(
         .map(drop)
 }
 
+/// The operator and the pattern that find a text anywhere in another, whatever its case and taken
+/// literally. Left to themselves the databases fold ASCII alone, or what their locale knows; so each
+/// letter stands beside its other forms.
+pub(super) fn anywhere<C: ConnectionTrait>(db: &C, text: &str) -> (&'static str, String) {
+    if is_postgres(db) {
+        (
+            "~",
+            pattern(text, |sign| {
+                sign.is_ascii_punctuation().then(|| format!("\\{sign}"))
+            }),
+        )
+    } else {
+        let special = |sign| "*?[".contains(sign).then(|| format!("[{sign}]"));
+        ("GLOB", format!("*{}*", pattern(text, special)))
+    }
+}
+
+/// `[iI][nN][vV]`, with what is special spelled so that it means itself.
+fn pattern(text: &str, special: impl Fn(char) -> Option<String>) -> String {
+    let mut pattern = String::with_capacity(text.len() * 4);
+    for letter in text.chars() {
+        let lower = single(letter.to_lowercase());
+        let forms = [lower, lower.and_then(|l| single(l.to_uppercase()))];
+        match forms {
+            [Some(lower), Some(upper)] if lower != upper => {
+                pattern.extend(['[', lower, upper, ']']);
+            }
+            _ => match special(letter) {
+                Some(spelled) => pattern.push_str(&spelled),
+                None => pattern.push(letter),
+            },
+        }
+    }
+    pattern
+}
+
+fn single(mut letters: impl Iterator<Item = char>) -> Option<char> {
+    let first = letters.next();
+    first.filter(|_| letters.next().is_none())
+}
+
 /// An instant as stored: microseconds since 1970 in UTC.
 pub(super) fn micros(at: DateTime<Utc>) -> i64 {
     at.timestamp_micros()
@@ -164,4 +205,17 @@ pub(super) fn placeholders(count: usize, first: usize) -> String {
         .map(|n| format!("${n}"))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_stand_beside_their_other_case_and_signs_mean_themselves() {
+        let plain = |_| None;
+        assert_eq!(pattern("Jöß 漢1", plain), "[jJ][öÖ]ß 漢1");
+        let special = |sign| "*?[".contains(sign).then(|| format!("[{sign}]"));
+        assert_eq!(pattern("*[^]", special), "[*][[]^]");
+    }
 }

@@ -68,8 +68,10 @@ impl TenantStore {
         cursor: Cursor,
         limit: u64,
     ) -> Result<Page<Suppression>, StoreError> {
-        let mut list = Keyset::new("suppressions", self.id);
-        list.equals("source", filter.source.map(|s| s.as_str().to_owned()));
+        let mut list = Keyset::new(self, "suppressions", cursor);
+        if let Some(source) = filter.source {
+            list.keep(values![source.as_str()], |n| format!("source = ${n}"));
+        }
         let text = filter.text.trim();
         let is_number = |c: char| c.is_ascii_digit() || " +-()./".contains(c);
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -78,7 +80,7 @@ impl TenantStore {
         } else if !text.is_empty() {
             list.contains("(name || ' ' || reason || ' ' || address)", text);
         }
-        list.page(self, cursor, limit, read, |s| s.id.uuid()).await
+        list.page(limit, read, |s| s.id.uuid()).await
     }
 
     /// One suppression.

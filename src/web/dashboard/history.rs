@@ -74,20 +74,10 @@ fn states(of: ResultFilter) -> Vec<DeliveryState> {
 
 fn view(found: History, filters: HistoryFilters, cursor: Cursor) -> HistoryView {
     let deliveries = found.deliveries;
-    let events = found.events;
     HistoryView {
-        events: Page {
-            rows: events
-                .rows
-                .into_iter()
-                .map(|e| row(e, &deliveries))
-                .collect(),
-            newer: events.newer,
-            older: events.older,
-        },
+        events: found.events.map(|e| row(e, &deliveries)),
         filters,
         is_newest: cursor == Cursor::Newest,
-        searched_back_to: found.searched_back_to,
         has_connection: found.has_events,
         rejected: found.rejected,
     }
@@ -122,11 +112,7 @@ pub(super) async fn rejected(seat: Seat) -> Result<HttpResponse, PageError> {
         .await?;
     let page = RejectedPage {
         chrome: seat.chrome(Section::History).await?,
-        rejected: Page {
-            rows: rows.into_iter().map(rejected_row).collect(),
-            newer: None,
-            older: None,
-        },
+        rejected: Page::whole(rows.into_iter().map(rejected_row).collect()),
     };
     seat.page(StatusCode::OK, &page)
 }

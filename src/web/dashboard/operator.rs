@@ -102,11 +102,7 @@ pub(super) async fn tenants(operator: Operator) -> Result<HttpResponse, PageErro
     let page = TenantsPage {
         chrome: operator.who.chrome(&operator.request, Place::Operator),
         search,
-        tenants: Page {
-            rows: found.rows.into_iter().map(row).collect(),
-            newer: found.newer,
-            older: found.older,
-        },
+        tenants: found.map(row),
     };
     operator.who.page(&operator.request, StatusCode::OK, &page)
 }

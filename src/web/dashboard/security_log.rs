@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use super::error::PageError;
-use crate::domain::page::{Cursor, Page};
+use crate::domain::page::Cursor;
 use crate::domain::user::Ability;
 use crate::store::AuditFilter;
 use crate::web::chrome::Section;
@@ -44,19 +44,15 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
     let query = Query::new(chrome.path("/security-log"))
         .set("kind", kind.map_or("", |k| k.key))
         .set("who", who);
-    let lines = entries.rows.iter().map(|entry| LogLine {
+    let entries = entries.map(|entry| LogLine {
         at: entry.at,
-        who: entry.actor.clone(),
-        address: entry.address.clone(),
-        told: told(entry),
+        told: told(&entry),
+        who: entry.actor,
+        address: entry.address,
     });
     let page = SecurityLogPage {
         chrome,
-        entries: Page {
-            rows: lines.collect(),
-            newer: entries.newer,
-            older: entries.older,
-        },
+        entries,
         query,
         people,
     };

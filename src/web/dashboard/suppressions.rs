@@ -10,7 +10,7 @@ use super::rule_form::sentence;
 use crate::app::AppError;
 use crate::app::suppressions::SuppressionInput;
 use crate::domain::ids::{ReplyId, SuppressionId};
-use crate::domain::page::{Cursor, Page};
+use crate::domain::page::Cursor;
 use crate::domain::reply::Reply;
 use crate::domain::suppression::{Source, Suppression};
 use crate::domain::user::Ability;
@@ -75,11 +75,7 @@ async fn page(seat: &Seat, status: StatusCode, form: FormState) -> Result<HttpRe
         .await?;
     let page = SuppressionsPage {
         chrome: seat.chrome(Section::Suppressions).await?,
-        rows: Page {
-            rows: found.rows.into_iter().map(row).collect(),
-            newer: found.newer,
-            older: found.older,
-        },
+        rows: found.map(row),
         text: filter.text,
         source: filter.source,
         form,
@@ -160,11 +156,7 @@ pub(super) async fn replies(seat: Seat) -> Result<HttpResponse, PageError> {
         .await?;
     let page = RepliesPage {
         chrome: seat.chrome(Section::Suppressions).await?,
-        rows: Page {
-            rows: found.rows.into_iter().map(reply_row).collect(),
-            newer: found.newer,
-            older: found.older,
-        },
+        rows: found.map(reply_row),
     };
     seat.page(StatusCode::OK, &page)
 }

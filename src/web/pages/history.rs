@@ -34,8 +34,6 @@ pub struct HistoryView {
     pub filters: HistoryFilters,
     /// Whether these are the newest rows, which may be refreshed in place.
     pub is_newest: bool,
-    /// A filter without an index scanned only so far back; *Older* goes on from there.
-    pub searched_back_to: Option<DateTime<Utc>>,
     /// Whether Zoho Books has ever reached us.
     pub has_connection: bool,
     /// Requests refused in the last 24 hours.
@@ -240,7 +238,7 @@ impl HistoryPage {
     }
 
     fn pager(&self) -> Markup {
-        pager::pager(&self.view.events, &self.query())
+        pager::pager(&self.view.events, &self.query(), self.chrome.moment())
     }
 }
 
@@ -279,7 +277,8 @@ pub struct RejectedRow {
 
 impl RejectedPage {
     fn pager(&self) -> Markup {
-        pager::pager(&self.rejected, &Query::new(self.chrome.path("/rejected")))
+        let query = Query::new(self.chrome.path("/rejected"));
+        pager::pager(&self.rejected, &query, self.chrome.moment())
     }
 
     fn nothing(&self) -> Markup {

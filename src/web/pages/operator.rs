@@ -122,7 +122,7 @@ impl TenantsPage {
     }
 
     fn pager(&self) -> Markup {
-        pager::pager(&self.tenants, &self.query())
+        pager::pager(&self.tenants, &self.query(), self.chrome.moment())
     }
 }
 

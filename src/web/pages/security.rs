@@ -125,12 +125,17 @@ impl SecurityLogPage {
     }
 
     fn pager(&self) -> Markup {
-        pager::pager(&self.entries, &self.query)
+        pager::pager(&self.entries, &self.query, self.chrome.moment())
     }
 
     fn nothing(&self) -> Markup {
         let (title, sentence) = if self.query.is_filtered() {
-            ("Nothing like this", "No entry fits these filters.")
+            let sentence = if self.entries.older.is_some() {
+                "Nothing in this stretch of the log. Older goes on searching."
+            } else {
+                "No entry fits these filters."
+            };
+            ("Nothing like this", sentence)
         } else {
             (
                 "Nothing yet",

@@ -68,17 +68,17 @@ impl SuppressionsPage {
     }
 
     fn pager(&self) -> Markup {
-        pager::pager(&self.rows, &self.query())
+        pager::pager(&self.rows, &self.query(), self.chrome.moment())
     }
 
     fn nothing(&self) -> Markup {
         if self.query().is_filtered() {
-            empty(
-                Drawing::Lens,
-                "Nobody like that",
-                "No suppressed number fits this search.",
-                None,
-            )
+            let sentence = if self.rows.older.is_some() {
+                "None of the numbers that were looked through. Older goes on searching."
+            } else {
+                "No suppressed number fits this search."
+            };
+            empty(Drawing::Lens, "Nobody like that", sentence, None)
         } else {
             empty(
                 Drawing::Calm,
@@ -132,7 +132,8 @@ impl ReplyRow {
 
 impl RepliesPage {
     fn pager(&self) -> Markup {
-        pager::pager(&self.rows, &Query::new(self.chrome.path("/replies")))
+        let query = Query::new(self.chrome.path("/replies"));
+        pager::pager(&self.rows, &query, self.chrome.moment())
     }
 
     fn meaning(row: &ReplyRow) -> Markup {

@@ -21,7 +21,8 @@ use crate::domain::page::{Cursor, Page};
 #[derive(Debug, Serialize, ToSchema)]
 pub struct List<T: ToSchema> {
     pub data: Vec<T>,
-    /// Give it back as `cursor` for the next page; `null` on the last one.
+    /// Give it back as `cursor` for the next page; `null` on the last one. A page may be short, or
+    /// empty, before that: a filter looks at a bounded number of rows at a time.
     pub next: Option<String>,
 }
 

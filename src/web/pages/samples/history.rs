@@ -41,9 +41,8 @@ pub(super) fn add(to: &mut Vec<Sample>) {
 
 fn page<T>(rows: Vec<T>, older: bool) -> Page<T> {
     Page {
-        rows,
-        newer: None,
         older: older.then(|| Cursor::Before(id(7))),
+        ..Page::whole(rows)
     }
 }
 
@@ -58,7 +57,6 @@ fn history(rows: Vec<EventRow>, has_connection: bool) -> HistoryPage {
             events: page(rows, false),
             filters: HistoryFilters::default(),
             is_newest: true,
-            searched_back_to: None,
             has_connection,
             rejected: 0,
         },
@@ -84,7 +82,7 @@ fn filtered() -> HistoryPage {
     sample.view.is_newest = false;
     sample.view.events.newer = Some(Cursor::After(id(1)));
     sample.view.events.older = Some(Cursor::Before(id(1)));
-    sample.view.searched_back_to = Some(ago(60 * 24 * 9));
+    sample.view.events.searched_to = Some(ago(60 * 24 * 9));
     sample
 }
 

@@ -47,8 +47,7 @@ fn tenants(to: &mut Vec<Sample>) {
         search: search.into(),
         tenants: Page {
             older: (rows.len() > 2).then(|| Cursor::Before(Uuid::from_u128(1))),
-            newer: None,
-            rows,
+            ..Page::whole(rows)
         },
     };
     push(to, "operator-empty", &list(chrome(), "", Vec::new()));

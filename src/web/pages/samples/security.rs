@@ -246,9 +246,8 @@ fn log(to: &mut Vec<Sample>) {
     let page = |chrome: Chrome, rows, query, people: &[&str]| SecurityLogPage {
         chrome,
         entries: Page {
-            rows,
-            newer: None,
             older: Some(Cursor::Before(Uuid::from_u128(1))),
+            ..Page::whole(rows)
         },
         query,
         people: people.iter().map(|p| (*p).to_owned()).collect(),

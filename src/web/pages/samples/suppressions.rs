@@ -79,18 +79,10 @@ pub(super) fn add(to: &mut Vec<Sample>) {
     );
 }
 
-fn whole<T>(rows: Vec<T>) -> Page<T> {
-    Page {
-        rows,
-        newer: None,
-        older: None,
-    }
-}
-
 fn list(rows: Vec<SuppressionRow>) -> SuppressionsPage {
     SuppressionsPage {
         chrome: chrome(Section::Suppressions),
-        rows: whole(rows),
+        rows: Page::whole(rows),
         text: String::new(),
         source: None,
         form: FormState::new(),
@@ -149,7 +141,7 @@ fn rows() -> Vec<SuppressionRow> {
 fn replied(rows: Vec<ReplyRow>) -> RepliesPage {
     RepliesPage {
         chrome: chrome(Section::Suppressions),
-        rows: whole(rows),
+        rows: Page::whole(rows),
     }
 }
 
