@@ -10,7 +10,7 @@ use super::keys::AUTH_TOKEN;
 use super::{App, AppError};
 use crate::domain::connection::Provider;
 use crate::domain::delivery::{Delivery, DeliveryState};
-use crate::domain::ids::DeliveryId;
+use crate::domain::ids::{ConnectionId, DeliveryId, TenantId};
 use crate::store::{Change, Guard, HookTarget, NewReceipt, ReceiptResult, TenantStore};
 use crate::twilio::callback::{self, StatusCallback};
 use crate::twilio::codes;
@@ -67,7 +67,9 @@ impl App {
         let Some(connection) = store.connection_by_id(target.connection).await? else {
             return Ok(StatusAnswer::UnknownHook);
         };
-        let tokens = self.callback_tokens(&target).await?;
+        let tokens = self
+            .callback_tokens(target.tenant, target.connection)
+            .await?;
         let is_verified = !tokens.is_empty();
         if is_verified && !self.is_signed(&request.signed, &tokens) {
             self.reject_forged(target, &request.signed, "The status report")
@@ -110,11 +112,13 @@ impl App {
         self.note_refused(target, refused).await;
     }
 
+    /// The Auth Tokens with which requests of a tenant's account may be signed.
     pub(super) async fn callback_tokens(
         &self,
-        target: &HookTarget,
+        tenant: TenantId,
+        connection: ConnectionId,
     ) -> Result<Vec<SecretString>, AppError> {
-        let secrets = self.secrets(target.tenant, target.connection).await?;
+        let secrets = self.secrets(tenant, connection).await?;
         Ok(secrets
             .into_iter()
             .filter(|(name, _)| name == AUTH_TOKEN)
@@ -122,6 +126,7 @@ impl App {
             .collect())
     }
 
+    /// Whether one of these tokens signed it; none at all signs nothing.
     pub(super) fn is_signed(&self, request: &SignedRequest, tokens: &[SecretString]) -> bool {
         let url = signature::full_url(&self.public_url().origin(), &request.path_and_query);
         let signed = Signed::Form(&request.body);

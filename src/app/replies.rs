@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::keys::AUTH_TOKEN;
-use super::mail::{Letter, Mail};
+use super::mail::Letter;
+use super::notices::Notice;
 use super::receipts::{SignedRequest, StatusAnswer};
 use super::{App, AppError};
 use crate::domain::connection::Provider;
 use crate::domain::delivery::Channel;
-use crate::domain::ids::{ConnectionId, ReplyId, TenantId};
+use crate::domain::ids::{ReplyId, TenantId};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::phone::E164;
 use crate::domain::reply::{Reply, Wish};
@@ -47,7 +47,9 @@ impl App {
         let Some(connection) = store.connection_by_id(target.connection).await? else {
             return Ok(StatusAnswer::UnknownHook);
         };
-        let tokens = self.callback_tokens(&target).await?;
+        let tokens = self
+            .callback_tokens(target.tenant, target.connection)
+            .await?;
         let is_signed = !tokens.is_empty();
         if is_signed && !self.is_signed(&request, &tokens) {
             self.reject_forged(target, &request, "The message of a recipient")
@@ -103,7 +105,10 @@ impl App {
                 if is_proven && (is_new || kept.wish == Wish::Stop) =>
             {
                 for (other, connection) in platform.writers_to(&account, &from, tenant).await? {
-                    if is_signed && !self.has_signed(&request, other, connection).await? {
+                    // Anybody may enter any account and invent a token, which proves nothing to
+                    // others.
+                    let tokens = self.callback_tokens(other, connection).await?;
+                    if is_signed && !self.is_signed(&request, &tokens) {
                         continue;
                     }
                     let store = self.tenant(other);
@@ -116,23 +121,6 @@ impl App {
             _ => {}
         }
         Ok(StatusAnswer::Kept)
-    }
-
-    /// Whether a request is signed with the Auth Token that another tenant has entered for the same
-    /// account. Anybody may enter any account and invent a token, which then proves nothing to others.
-    async fn has_signed(
-        &self,
-        request: &SignedRequest,
-        tenant: TenantId,
-        connection: ConnectionId,
-    ) -> Result<bool, AppError> {
-        let secrets = self.secrets(tenant, connection).await?;
-        let tokens: Vec<_> = secrets
-            .into_iter()
-            .filter(|(name, _)| name == AUTH_TOKEN)
-            .map(|(_, secret)| secret)
-            .collect();
-        Ok(!tokens.is_empty() && self.is_signed(request, &tokens))
     }
 
     /// The message as Twilio has it, and whether it does: what nobody signed is only a hint.
@@ -192,20 +180,17 @@ impl App {
              does so by phone or e-mail.\n\n{url}\n",
             reply.sender
         );
-        for owner in store.owner_emails().await? {
-            let mail = Mail {
-                tenant: Some(tenant.id),
-                once: format!("reply:{}:{sid}:{owner}", tenant.id),
-                to: owner,
-                kind: "reply",
-                letter: Letter {
-                    subject: format!("{}: {who} replied", plain(&tenant.name)),
-                    text: text.clone(),
-                },
-            };
-            self.mail(mail).await?;
-        }
-        Ok(())
+        let notice = Notice {
+            kind: "reply",
+            occasion: format!("reply:{}:{sid}", tenant.id),
+            tenant: &tenant,
+            letter: Letter {
+                subject: format!("{}: {who} replied", plain(&tenant.name)),
+                text,
+            },
+        };
+        let owners = self.owners(tenant.id).await?;
+        self.notify(notice, owners).await
     }
 
     /// All that recipients wrote, newest first.

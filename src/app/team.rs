@@ -11,7 +11,7 @@ use crate::domain::actor::Actor;
 use crate::domain::ids::{InvitationId, TenantId, UserId};
 use crate::domain::tenant::Tenant;
 use crate::domain::user::Role;
-use crate::store::{Invitation, Invited, Joined, Joining, TeamChange, Teammate, User};
+use crate::store::{Invitation, Invited, Joined, Joining, MemberEdit, TeamChange, Teammate, User};
 
 /// How long an invitation holds.
 const HOLDS: TimeDelta = TimeDelta::days(7);
@@ -135,12 +135,8 @@ impl App {
         role: Role,
         actor: &Actor,
     ) -> Result<bool, AppError> {
-        let store = self.tenant(tenant);
-        done(
-            store
-                .set_role(user, role, actor.clone(), self.now())
-                .await?,
-        )
+        self.change_member(tenant, user, MemberEdit::Role(role), actor)
+            .await
     }
 
     /// Takes a person out of the team, who loses access with their next request; `false` when nobody
@@ -152,14 +148,30 @@ impl App {
         by: &User,
         actor: &Actor,
     ) -> Result<bool, AppError> {
-        let leaves = by.id == user;
+        let edit = if by.id == user {
+            MemberEdit::Leave
+        } else {
+            MemberEdit::Remove
+        };
+        self.change_member(tenant, user, edit, actor).await
+    }
+
+    async fn change_member(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        edit: MemberEdit,
+        actor: &Actor,
+    ) -> Result<bool, AppError> {
         let store = self.tenant(tenant);
-        let now = self.now();
-        done(
-            store
-                .remove_member(user, leaves, actor.clone(), now)
-                .await?,
-        )
+        match store
+            .change_member(user, edit, actor.clone(), self.now())
+            .await?
+        {
+            TeamChange::Done => Ok(true),
+            TeamChange::LastOwner => Ok(false),
+            TeamChange::Gone => Err(AppError::NotFound("member")),
+        }
     }
 
     /// The invitation behind a mail's link, while it holds.
@@ -252,14 +264,6 @@ impl App {
                 "This invitation is for another e-mail address than yours".to_owned(),
             )),
         }
-    }
-}
-
-fn done(change: TeamChange) -> Result<bool, AppError> {
-    match change {
-        TeamChange::Done => Ok(true),
-        TeamChange::LastOwner => Ok(false),
-        TeamChange::Gone => Err(AppError::NotFound("member")),
     }
 }
 

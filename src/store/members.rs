@@ -29,6 +29,15 @@ pub struct Teammate {
     pub has_second_factor: bool,
 }
 
+/// A change of somebody's place in the team.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberEdit {
+    Role(Role),
+    /// By themselves.
+    Leave,
+    Remove,
+}
+
 /// How a change of the team ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TeamChange {
@@ -61,11 +70,11 @@ impl TenantStore {
         row.map(|r| teammate(&r)).transpose()
     }
 
-    /// Gives a person another role.
-    pub async fn set_role(
+    /// Changes a person's place in the team, unless nobody would be left to own the tenant.
+    pub async fn change_member(
         &self,
         user: UserId,
-        role: Role,
+        edit: MemberEdit,
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<TeamChange, StoreError> {
@@ -77,61 +86,34 @@ impl TenantStore {
                     let Some(person) = person(tx, tenant, user).await? else {
                         return Ok(TeamChange::Gone);
                     };
-                    if person.role == role {
+                    let old = person.role.as_str();
+                    if edit == MemberEdit::Role(person.role) {
                         return Ok(TeamChange::Done);
                     }
-                    if role != Role::Owner && is_last_owner(tx, tenant, user).await? {
+                    if edit != MemberEdit::Role(Role::Owner)
+                        && is_last_owner(tx, tenant, user).await?
+                    {
                         return Ok(TeamChange::LastOwner);
                     }
-                    let set = "UPDATE members SET role = $3 WHERE tenant_id = $1 AND user_id = $2";
-                    sql::exec(tx, set, values![tenant, user.uuid(), role.as_str()]).await?;
-                    let detail = json!({ "old": person.role.as_str(), "new": role.as_str() });
-                    let line = AuditLine::new(actor, "member.role_changed", person.email, &detail);
-                    audit(tx, tenant, line, now).await?;
-                    Ok(TeamChange::Done)
-                })
-            })
-            .await
-    }
-
-    /// Takes a person out of the team: from their next request on they have no place here. It is
-    /// told as leaving when they do it themselves.
-    pub async fn remove_member(
-        &self,
-        user: UserId,
-        leaves: bool,
-        actor: Actor,
-        now: DateTime<Utc>,
-    ) -> Result<TeamChange, StoreError> {
-        let tenant = self.tenant_id().uuid();
-        self.writer()
-            .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let Some(person) = person(tx, tenant, user).await? else {
-                        return Ok(TeamChange::Gone);
+                    let (action, detail) = match edit {
+                        MemberEdit::Role(role) => {
+                            let set = "UPDATE members SET role = $3 \
+                                       WHERE tenant_id = $1 AND user_id = $2";
+                            let bound = values![tenant, user.uuid(), role.as_str()];
+                            sql::exec(tx, set, bound).await?;
+                            let detail = json!({ "old": old, "new": role.as_str() });
+                            ("member.role_changed", detail)
+                        }
+                        MemberEdit::Leave | MemberEdit::Remove => {
+                            remove(tx, tenant, user, &person.email, now).await?;
+                            let action = if edit == MemberEdit::Leave {
+                                "member.left"
+                            } else {
+                                "member.removed"
+                            };
+                            (action, json!({ "old": old }))
+                        }
                     };
-                    if is_last_owner(tx, tenant, user).await? {
-                        return Ok(TeamChange::LastOwner);
-                    }
-                    let remove = "DELETE FROM members WHERE tenant_id = $1 AND user_id = $2";
-                    sql::exec(tx, remove, values![tenant, user.uuid()]).await?;
-                    // No way back in that they made for themselves.
-                    let by = || values![tenant, person.email.clone()];
-                    let uninvite =
-                        "DELETE FROM invitations WHERE tenant_id = $1 AND invited_by = $2";
-                    sql::exec(tx, uninvite, by()).await?;
-                    let mut bound = by();
-                    bound.push(micros(now).into());
-                    let revoke = "UPDATE api_tokens SET revoked_at = $3 WHERE tenant_id = $1 \
-                                  AND created_by = $2 AND revoked_at IS NULL";
-                    sql::exec(tx, revoke, bound).await?;
-                    let action = if leaves {
-                        "member.left"
-                    } else {
-                        "member.removed"
-                    };
-                    let detail = json!({ "old": person.role.as_str() });
                     let line = AuditLine::new(actor, action, person.email, &detail);
                     audit(tx, tenant, line, now).await?;
                     Ok(TeamChange::Done)
@@ -176,6 +158,24 @@ async fn is_last_owner(tx: &Tx, tenant: Uuid, user: UserId) -> Result<bool, Stor
         }
     }
     Ok(is_owner && others == 0)
+}
+
+/// Takes a person out of the team, and every way back in that they made for themselves.
+async fn remove(
+    tx: &Tx,
+    tenant: Uuid,
+    user: UserId,
+    email: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let remove = "DELETE FROM members WHERE tenant_id = $1 AND user_id = $2";
+    sql::exec(tx, remove, values![tenant, user.uuid()]).await?;
+    let uninvite = "DELETE FROM invitations WHERE tenant_id = $1 AND invited_by = $2";
+    sql::exec(tx, uninvite, values![tenant, email]).await?;
+    let revoke = "UPDATE api_tokens SET revoked_at = $3 WHERE tenant_id = $1 \
+                  AND created_by = $2 AND revoked_at IS NULL";
+    sql::exec(tx, revoke, values![tenant, email, micros(now)]).await?;
+    Ok(())
 }
 
 /// Puts a person into the team, unless they are there already; whether they were not.

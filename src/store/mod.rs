@@ -68,7 +68,7 @@ pub use error::StoreError;
 pub use history::{DeliveryFilter, EventFilter, EventSearch, HourTally, Story};
 pub use invitations::{Invitation, Invited, Joined, Joining};
 pub use mails::{ClaimedMail, MailOutcome, StoredMail};
-pub use members::{TeamChange, Teammate};
+pub use members::{MemberEdit, TeamChange, Teammate};
 pub use notices::{Trouble, TroubleKind};
 pub use operator::{Backlog, BrakedConnection, TenantSummary};
 pub use orders::{NewOrder, OrderResult};

@@ -97,14 +97,6 @@ impl TenantStore {
             })
             .await
     }
-
-    /// The e-mail addresses of the owners.
-    pub async fn owner_emails(&self) -> Result<Vec<String>, StoreError> {
-        let query = "SELECT u.email FROM members m JOIN users u ON u.id = m.user_id \
-                     WHERE m.tenant_id = $1 AND m.role = 'owner' ORDER BY m.created_at LIMIT 50";
-        let rows = sql::all(self.db(), query, values![self.id.uuid()]).await?;
-        rows.iter().map(|r| r.get("email")).collect()
-    }
 }
 
 impl Platform {

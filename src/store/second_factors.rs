@@ -91,9 +91,8 @@ impl Platform {
                 if sql::exec(tx, confirm, row).await? == 0 {
                     return Ok(false);
                 }
-                replace_codes(tx, user, &codes).await?;
-                let action = ("account.second_factor_on", json!({}));
-                tell_companies(tx, user, action, &actor, now).await?;
+                let action = "account.second_factor_on";
+                replace_codes(tx, user, &codes, action, (&actor, now)).await?;
                 Ok(true)
             })
         });
@@ -125,9 +124,8 @@ impl Platform {
         let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
             let (codes, actor) = (codes.clone(), actor.clone());
             Box::pin(async move {
-                replace_codes(tx, user, &codes).await?;
-                let action = ("account.recovery_codes_renewed", json!({}));
-                tell_companies(tx, user, action, &actor, now).await
+                let action = "account.recovery_codes_renewed";
+                replace_codes(tx, user, &codes, action, (&actor, now)).await
             })
         });
         done.await
@@ -189,12 +187,19 @@ pub(super) async fn remove(tx: &Tx, user: UserId) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn replace_codes(tx: &Tx, user: UserId, codes: &[[u8; 32]]) -> Result<(), StoreError> {
+/// New recovery codes for the old ones, and the line about it in the logs of the person's companies.
+async fn replace_codes(
+    tx: &Tx,
+    user: UserId,
+    codes: &[[u8; 32]],
+    action: &'static str,
+    (actor, now): (&Actor, DateTime<Utc>),
+) -> Result<(), StoreError> {
     let clear = "DELETE FROM recovery_codes WHERE user_id = $1";
     sql::exec(tx, clear, values![user.uuid()]).await?;
     for code in codes {
         let insert = "INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)";
         sql::exec(tx, insert, values![user.uuid(), code.to_vec()]).await?;
     }
-    Ok(())
+    tell_companies(tx, user, (action, json!({})), actor, now).await
 }

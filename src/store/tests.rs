@@ -2,6 +2,7 @@
 
 mod counts;
 mod rehearsal;
+mod search;
 
 use chrono::TimeDelta;
 use proptest::prelude::*;

@@ -97,8 +97,7 @@ impl App {
         let Some(step) = totp::step(&secret, &digits(code), now) else {
             return Err(AppError::field("code", WRONG_CODE));
         };
-        let codes = new_codes();
-        let hashes = codes.iter().map(digest).collect();
+        let (codes, hashes) = new_codes();
         let confirmed =
             platform.confirm_second_factor(user.id, factor.sealed, step, hashes, (actor, now));
         if !confirmed.await? {
@@ -118,8 +117,7 @@ impl App {
         actor: Actor,
     ) -> Result<Vec<SecretString>, AppError> {
         self.check_code(user.id, code).await?;
-        let (codes, now) = (new_codes(), self.now());
-        let hashes = codes.iter().map(digest).collect();
+        let ((codes, hashes), now) = (new_codes(), self.now());
         let platform = self.store().platform();
         platform
             .renew_recovery_codes(user.id, hashes, actor, now)
@@ -193,12 +191,14 @@ fn place(user: UserId) -> Place<'static> {
     Place::user(user, "second_factors", "sealed", user.uuid())
 }
 
-fn new_codes() -> Vec<SecretString> {
-    (0..CODES).map(|_| token::recovery_code()).collect()
-}
-
-fn digest(code: &SecretString) -> [u8; 32] {
-    *token::recovery_digest(code.expose_secret()).as_bytes()
+/// Codes to be shown, and what is kept of them.
+fn new_codes() -> (Vec<SecretString>, Vec<[u8; 32]>) {
+    let pairs = (0..CODES).map(|_| {
+        let code = token::recovery_code();
+        let digest = token::recovery_digest(code.expose_secret());
+        (code, *digest.as_bytes())
+    });
+    pairs.unzip()
 }
 
 /// Apps show "123 456".
