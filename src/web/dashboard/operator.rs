@@ -11,7 +11,7 @@ use crate::app::AppError;
 use crate::app::operator::GONE_AFTER;
 use crate::brakes::{BreakerState, Status};
 use crate::domain::ids::TenantId;
-use crate::domain::page::{Cursor, Page};
+use crate::domain::page::Cursor;
 use crate::queue::Depth;
 use crate::store::{BrakedConnection, Process, TenantSummary};
 use crate::web::chrome::Place;
