@@ -431,7 +431,7 @@ async fn a_deletion_that_is_killed_goes_on_when_the_service_starts_again() {
         let body = invoice(1, Standing::Sent, SystemClock.now());
         assert!(company.post("", body).await.is_some());
         company.settled(Duration::from_secs(20)).await;
-        ids.push(TenantId::parse(&company.id).unwrap());
+        ids.push(company.id.parse::<TenantId>().unwrap());
     }
     let (acme, other) = (ids[0], ids[1]);
     service.kill();
