@@ -441,9 +441,9 @@ async fn a_deletion_that_is_killed_goes_on_when_the_service_starts_again() {
     let store = Store::open(&database.url()).await.unwrap();
     let since = SystemClock.now() - TimeDelta::hours(2);
     let by = Actor::named("ann");
-    let begun = store.tenant(acme).begin_deletion(Vec::new(), by, since);
-    assert!(begun.await.unwrap());
-    drop(store);
+    let rows = store.tenant(acme);
+    assert!(rows.begin_deletion(Vec::new(), by, since).await.unwrap());
+    drop((store, rows));
 
     let events = format!("events WHERE tenant_id = {}", literal(database, acme));
     for (such, all) in [("digests", MANY + 1), (&events, MANY)] {
