@@ -181,7 +181,6 @@ impl Browser {
 
     /// Shows pages as on a screen of that size, in light or dark.
     pub(crate) async fn look_as(&self, screen: Screen) {
-        let tools = self.driver.cdp();
         let (width, height) = if screen.is_phone {
             (390, 844)
         } else {
@@ -190,14 +189,18 @@ impl Browser {
         let metrics = serde_json::json!({
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": screen.is_phone,
         });
-        let command = "Emulation.setDeviceMetricsOverride";
-        tools.send_raw(command, metrics).await.unwrap();
+        self.tool("Emulation.setDeviceMetricsOverride", metrics)
+            .await;
         let scheme = if screen.is_dark { "dark" } else { "light" };
         let media = serde_json::json!({
             "features": [{ "name": "prefers-color-scheme", "value": scheme }],
         });
-        let command = "Emulation.setEmulatedMedia";
-        tools.send_raw(command, media).await.unwrap();
+        self.tool("Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// Uses one of the browser's own tools for developers; what it answers.
+    pub(crate) async fn tool(&self, command: &str, with: serde_json::Value) -> serde_json::Value {
+        self.driver.cdp().send_raw(command, with).await.unwrap()
     }
 
     /// Looks until there is something to see, for as long as a person would.

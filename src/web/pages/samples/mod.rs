@@ -1,5 +1,5 @@
 //! Made-up values for every page: empty, one, many, hostile. Tests render them all, and
-//! `examples/render_pages.rs` writes them to files to be looked at.
+//! `examples/pictures.rs` takes pictures of them to be looked at.
 
 mod account;
 mod connections;
