@@ -110,14 +110,14 @@ async fn a_stranger_comes_by_invitation_though_nobody_may_sign_up() {
     let used = ben.get(&path).await;
     assert_eq!(used.status, StatusCode::NOT_FOUND);
     assert!(
-        used.text().contains("does not hold any more"),
+        used.text().contains("is no longer valid"),
         "{}",
         used.text()
     );
     Visitor::signed_in(&app, "ben@example.com", NEW_PASSWORD).await;
     let team = owner.get("/t/acme/team").await.text();
     assert!(team.contains("Ben Okafor"), "{team}");
-    assert!(!team.contains("Holds until"), "no invitation waits: {team}");
+    assert!(!team.contains("Valid until"), "no invitation waits: {team}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

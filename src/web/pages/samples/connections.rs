@@ -9,7 +9,7 @@ use crate::web::chrome::Section;
 use crate::web::form::FormState;
 use crate::web::pages::books::{BooksCard, ConsentPage, DisconnectPage};
 use crate::web::pages::connections::{CheckResult, ConnectionsPage, Health, HookCard, TwilioCard};
-use crate::web::pages::first_hour::{Reach, SetUpHookPage, SetUpHookView, TestEvent};
+use crate::web::pages::webhook_guide::{Reach, TestEvent, WebhookGuidePage, WebhookGuideView};
 use crate::web::ui::field::Choice;
 use crate::web::ui::requests::RequestLine;
 use crate::web::ui::tone::Tone;
@@ -138,10 +138,10 @@ fn connections_choose() -> ConnectionsPage {
     page
 }
 
-fn set_up(requests: Vec<RequestLine>, reach: Reach) -> SetUpHookPage {
-    SetUpHookPage {
+fn set_up(requests: Vec<RequestLine>, reach: Reach) -> WebhookGuidePage {
+    WebhookGuidePage {
         chrome: chrome(Section::Connections),
-        view: SetUpHookView {
+        view: WebhookGuideView {
             connection: connection(1),
             address: "https://ml.northwind.example/hooks/zoho/6f2c9a40b17e4d0c8b55".into(),
             new_secret: None,
@@ -172,7 +172,7 @@ fn request(tone: Tone, verdict: &str, sentence: &str, minutes: i64) -> RequestLi
     }
 }
 
-fn set_up_many() -> SetUpHookPage {
+fn set_up_many() -> WebhookGuidePage {
     let requests = vec![
         request(
             Tone::Ok,
@@ -201,7 +201,7 @@ fn set_up_many() -> SetUpHookPage {
     page
 }
 
-fn set_up_hostile() -> SetUpHookPage {
+fn set_up_hostile() -> WebhookGuidePage {
     let requests = vec![
         request(Tone::Ok, HOSTILE, HOSTILE, 0),
         request(Tone::Failed, HOSTILE, HOSTILE, 1),
