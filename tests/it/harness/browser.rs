@@ -122,6 +122,22 @@ impl Browser {
         .await;
     }
 
+    /// Presses a key, wherever the focus is.
+    pub(crate) async fn key(&self, key: Key) {
+        let pressed = self.driver.action_chain().key_down(key.clone()).key_up(key);
+        pressed.perform().await.unwrap();
+    }
+
+    /// Whether the focus is on what a selector finds first, or comes there.
+    pub(crate) async fn has_focus(&self, selector: &str) {
+        let look =
+            format!("return document.activeElement === document.querySelector({selector:?});");
+        self.until(&format!("the focus on {selector}"), async || {
+            self.script::<bool>(&look).await.then_some(())
+        })
+        .await;
+    }
+
     /// Forgets who is signed in, as a browser does that was never here.
     pub(crate) async fn forget(&self) {
         self.driver.delete_all_cookies().await.unwrap();
