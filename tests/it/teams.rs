@@ -178,7 +178,7 @@ async fn an_invitation_ends_when_it_is_old_revoked_or_replaced() {
     let stranger = Visitor::stranger(&app);
     let gone = async |path: &str| {
         let page = stranger.get(path).await;
-        page.status == StatusCode::NOT_FOUND && page.text().contains("does not hold")
+        page.status == StatusCode::NOT_FOUND && page.text().contains("no longer valid")
     };
 
     invite(&owner, &acme, "a@example.com", Role::Viewer).await;
@@ -194,7 +194,7 @@ async fn an_invitation_ends_when_it_is_old_revoked_or_replaced() {
     let second = link(&app, "a@example.com").await;
     assert_ne!(first, second);
     assert!(gone(&first).await, "replaced");
-    assert!(stranger.get(&second).await.text().contains("as Admin"));
+    assert!(stranger.get(&second).await.text().contains("with the role Admin"));
     assert_eq!(app.rows("invitations").await, 1);
 
     let team = owner.get("/t/acme/team").await;
