@@ -194,7 +194,13 @@ async fn an_invitation_ends_when_it_is_old_revoked_or_replaced() {
     let second = link(&app, "a@example.com").await;
     assert_ne!(first, second);
     assert!(gone(&first).await, "replaced");
-    assert!(stranger.get(&second).await.text().contains("with the role Admin"));
+    assert!(
+        stranger
+            .get(&second)
+            .await
+            .text()
+            .contains("with the role Admin")
+    );
     assert_eq!(app.rows("invitations").await, 1);
 
     let team = owner.get("/t/acme/team").await;

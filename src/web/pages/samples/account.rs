@@ -37,14 +37,14 @@ fn outside(to: &mut Vec<Sample>) {
         sentence: "You are signed out.".into(),
     };
     push(to, "sign-in-hostile", &sign_in(wrong, Some(signed_out)));
-    let set_up = |form: FormState| NewInstancePage {
+    let new_instance = |form: FormState| NewInstancePage {
         csrf: "csrf-token".into(),
         form,
     };
     push(
         to,
-        "set-up",
-        &set_up(form(&[
+        "new-instance",
+        &new_instance(form(&[
             ("country", "DE"),
             ("zone", "Europe/Berlin"),
             ("currency", "EUR"),
@@ -56,7 +56,7 @@ fn outside(to: &mut Vec<Sample>) {
         "This is not the code that serve printed when it started.",
     );
     refused.refuse("password", "Use at least 10 characters.");
-    push(to, "set-up-hostile", &set_up(refused));
+    push(to, "new-instance-hostile", &new_instance(refused));
     let tenants = |tenants, is_operator| TenantsPage {
         chrome: AccountChrome {
             is_operator,

@@ -267,6 +267,21 @@ mod tests {
     }
 
     #[test]
+    fn every_link_within_a_page_leads_to_something_on_it() {
+        let (links, refusals) = (select("a[href^='#']"), select(".refusal a"));
+        let led = std::cell::Cell::new(0);
+        each(|name, _, page| {
+            for link in page.select(&links) {
+                let id = &link.attr("href").unwrap()[1..];
+                let place = select(&format!("[id='{id}']"));
+                assert!(page.select(&place).next().is_some(), "{name}: #{id}");
+            }
+            led.set(led.get() + page.select(&refusals).count());
+        });
+        assert!(led.get() > 10, "refusals lead to their fields");
+    }
+
+    #[test]
     fn no_secret_field_is_filled_in() {
         each(|name, _, page| {
             for field in page.select(&select("input[type=password]")) {
