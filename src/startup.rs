@@ -258,9 +258,9 @@ pub async fn serve(
     if let Some(metrics) = options.metrics.clone() {
         drop(life.spawn("metrics", keep_metrics(metrics, life.clone())));
     }
-    let setup = web::dashboard::Setup::for_empty(&app).await?;
-    let setup_code = setup.code.as_ref().map(SetupCode::to_text);
-    start_server(config, &app, listener, options.metrics, setup, &life)?;
+    let new_instance = web::dashboard::NewInstance::for_empty(&app).await?;
+    let setup_code = new_instance.code.as_ref().map(SetupCode::to_text);
+    start_server(config, &app, listener, options.metrics, new_instance, &life)?;
     Ok(Running {
         app,
         address,
@@ -351,10 +351,10 @@ fn start_server(
     app: &App,
     listener: TcpListener,
     metrics: Option<Metrics>,
-    setup: web::dashboard::Setup,
+    new_instance: web::dashboard::NewInstance,
     life: &Lifecycle,
 ) -> anyhow::Result<()> {
-    let server = server(config, app, listener, metrics, setup)?;
+    let server = server(config, app, listener, metrics, new_instance)?;
     let handle = server.handle();
     drop(life.spawn("web", server));
     let stopping = life.soft().clone();
@@ -370,10 +370,10 @@ fn server(
     app: &App,
     listener: TcpListener,
     metrics: Option<Metrics>,
-    setup: web::dashboard::Setup,
+    new_instance: web::dashboard::NewInstance,
 ) -> anyhow::Result<Server> {
     let app = Data::new(app.clone());
-    let setup = Data::new(setup);
+    let new_instance = Data::new(new_instance);
     let headers = Data::new(security_headers::SecurityHeaders::new(app.public_url()));
     let proxies: Data<TrustedProxies> = Data::new(config.web.trusted_proxies.clone());
     let budget = Data::new(IntakeBudget::default());
@@ -381,7 +381,7 @@ fn server(
     let server = HttpServer::new(move || {
         let mut service = actix_web::App::new()
             .app_data(app.clone())
-            .app_data(setup.clone())
+            .app_data(new_instance.clone())
             .app_data(headers.clone())
             .app_data(proxies.clone())
             .app_data(budget.clone());

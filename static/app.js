@@ -1,7 +1,24 @@
-// Three small comforts; every page works without them: copy buttons, the live history, the
-// count of SMS segments while typing.
+// Small comforts; every page works without them: menus that close by themselves, copy buttons, the
+// live history, the count of SMS segments while typing.
 (() => {
   "use strict";
+
+  // A menu closes with Esc, which gives the focus back to its button, and when anything else is clicked.
+  const armMenus = () => {
+    const opened = () => document.querySelectorAll("details.menu[open], details.switcher[open]");
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      for (const menu of opened()) {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      }
+    });
+    document.addEventListener("click", (event) => {
+      for (const menu of opened()) {
+        if (!menu.contains(event.target)) menu.open = false;
+      }
+    });
+  };
 
   // Copy buttons are hidden until a script can serve them.
   const armCopyButtons = (root) => {
@@ -118,6 +135,7 @@
     }
   };
 
+  armMenus();
   armCopyButtons(document);
   followLive();
   followText();

@@ -136,7 +136,7 @@ impl App {
             link("See what failed", "/history?result=failed");
         }
         link("See everything", "/history");
-        link("Switch this letter off", "/settings#morning");
+        link("Switch this e-mail off", "/settings#morning");
         Letter {
             subject: format!("{}: {words}", tenant.name),
             text,

@@ -185,7 +185,7 @@ impl App {
                  Books, under Settings, Workflow Rules, that the rules with our web address are \
                  active and that its log of webhooks shows no failures.\n\n\
                  See the address and the last requests:\n{}\n\n\
-                 You are told once; the next letter follows a silence after the next event.\n",
+                 You are told once; the next e-mail follows a silence after the next event.\n",
                 heard.format("%A, %-d %B at %H:%M"),
                 tenant.zone.name().replace('_', " "),
                 self.page_of(tenant, "/connections"),

@@ -6,7 +6,6 @@ use chrono_tz::Tz;
 use maud::Markup;
 
 use crate::domain::user::{Ability, Role};
-use crate::web::assets;
 use crate::web::ui::icon;
 use crate::web::ui::time::Moment;
 
@@ -154,11 +153,6 @@ impl Chrome {
         format!("/t/{}{below}", self.slug)
     }
 
-    /// The address of a static file.
-    pub fn asset(&self, name: &str) -> String {
-        assets::url(name)
-    }
-
     /// How instants are shown on this page.
     pub fn moment(&self) -> Moment {
         Moment {
@@ -170,16 +164,6 @@ impl Chrome {
     /// Whether the person's role has an ability.
     pub fn may(&self, ability: Ability) -> bool {
         self.role.may(ability)
-    }
-
-    /// Rules, replays and the stop switch.
-    pub fn may_edit(&self) -> bool {
-        self.may(Ability::EditRules)
-    }
-
-    /// Connections and settings.
-    pub fn may_administer(&self) -> bool {
-        self.may(Ability::Connect)
     }
 
     /// Whether all sending is stopped.
@@ -256,11 +240,6 @@ impl AccountChrome {
         } else {
             &[Place::Companies, Place::Account]
         }
-    }
-
-    /// The address of a static file.
-    pub fn asset(&self, name: &str) -> String {
-        assets::url(name)
     }
 
     /// How instants are shown: in UTC, since a person has no zone of their own.

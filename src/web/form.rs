@@ -75,6 +75,13 @@ impl FormState {
         self.errors.get(name).map(String::as_str)
     }
 
+    /// The fields that were refused, each with its error.
+    pub fn errors(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.errors
+            .iter()
+            .map(|(name, why)| (name.as_str(), why.as_str()))
+    }
+
     /// What is wrong with the form as a whole: its refusal, or how many fields need a look.
     pub fn summary(&self) -> Option<String> {
         if let Some(why) = &self.refusal {

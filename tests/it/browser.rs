@@ -1,7 +1,9 @@
 //! The product as its people see it: in a real browser, and without any script.
 
+mod companies;
 mod first_message;
 mod invitation;
+mod keyboard;
 mod live;
 mod password;
 mod roles;
@@ -225,7 +227,10 @@ async fn the_rule_editor_says_what_is_wrong_at_each_field_and_keeps_what_was_typ
     ];
     let wrong = ann.submit(&form, &rules, &typed).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(wrong.texts("[role=alert]"), ["2 fields need another look."]);
+    assert_eq!(
+        wrong.texts("[role=alert] p"),
+        ["2 fields need another look."]
+    );
     let said = |field| wrong.error(field).unwrap_or_default();
     assert_eq!(
         said("recipient_number"),

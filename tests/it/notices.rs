@@ -255,7 +255,7 @@ async fn each_morning_tells_yesterday_to_those_who_want_it() {
     );
     let off = owner.submit(&settings, form, &[("wanted", "no")]).await;
     assert!(
-        off.text().contains("no longer get the morning letter"),
+        off.text().contains("no longer get the morning e-mail"),
         "{}",
         off.text()
     );

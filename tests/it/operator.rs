@@ -164,7 +164,7 @@ async fn the_queue_page_tells_what_waits() {
         text.contains("Events to decideDue: 3 3 minutes ago"),
         "{text}"
     );
-    assert!(text.contains("Letters to mailDue: 1"), "{text}");
+    assert!(text.contains("E-mails to sendDue: 1"), "{text}");
     assert!(text.contains("First triesReady: 4"), "{text}");
     assert!(text.contains("AcmeReady: 3"), "{text}");
     assert!(text.contains("The service's own workReady: 1"), "{text}");

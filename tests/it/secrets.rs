@@ -1,12 +1,16 @@
 //! Secrets: unreadable at rest, absent from logs, and not replaceable by a lost key.
 
+use std::time::{Duration, Instant};
+
+use ml_connector::sandbox::samples::Standing;
+use ml_connector::sandbox::twilio::NewAccount;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::harness::TestApp;
-use crate::harness::company::{NUMBER, PASSWORD};
+use crate::harness::company::{NUMBER, PASSWORD, invoice};
 use crate::harness::process::Service;
-use ml_connector::sandbox::twilio::NewAccount;
+use crate::harness::smtp;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_secret_typed_in_is_unreadable_in_the_database_and_absent_from_the_log() {
@@ -17,7 +21,8 @@ async fn every_secret_typed_in_is_unreadable_in_the_database_and_absent_from_the
     };
     let account = app.sandbox.twilio().register(account).unwrap();
     let mut service = Service::new(app.sandbox.base_url()).await;
-    service.start();
+    let mail = app.smtp.url();
+    service.start_with(&[("SMTP_URL", &mail), ("MAIL_FROM", "sms@example.com")]);
     let acme = service.tenant("acme");
     acme.connect(&account.account_sid, &account.auth_token, NUMBER)
         .await;
@@ -26,13 +31,21 @@ async fn every_secret_typed_in_is_unreadable_in_the_database_and_absent_from_the
         "recipient": { "kind": "contact" }, "template": { "body": "Hello" },
     });
     acme.api(Method::POST, "/rules", Some(rule)).await;
-    let body = crate::harness::company::invoice(
-        3,
-        ml_connector::sandbox::samples::Standing::Sent,
-        app.now(),
-    );
+    let body = invoice(3, Standing::Sent, app.now());
     acme.post("", body).await.unwrap();
-    acme.settled(std::time::Duration::from_secs(20)).await;
+    acme.settled(Duration::from_secs(20)).await;
+    // A letter tells of it.
+    let reset = ["admin", "reset-password", "--email", "owner@acme.example"];
+    let done = service.run(
+        &[&reset[..], &["--password-stdin"]].concat(),
+        "seven mellow anvils\n",
+    );
+    assert!(done.status.success(), "{done:?}");
+    let end = Instant::now() + Duration::from_secs(20);
+    while app.smtp.letters().is_empty() {
+        assert!(Instant::now() < end, "no letter: {}", service.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let shown = acme
         .api(Method::GET, "/connections/twilio", None)
         .await
@@ -45,6 +58,9 @@ async fn every_secret_typed_in_is_unreadable_in_the_database_and_absent_from_the
         acme.token.as_str(),
         PASSWORD,
         "a long enough password",
+        "seven mellow anvils",
+        smtp::PASSWORD,
+        &smtp::credentials(),
     ];
     let stored = service.database.contents().await;
     let known = b"An invoice for everybody";

@@ -110,14 +110,14 @@ async fn a_stranger_comes_by_invitation_though_nobody_may_sign_up() {
     let used = ben.get(&path).await;
     assert_eq!(used.status, StatusCode::NOT_FOUND);
     assert!(
-        used.text().contains("does not hold any more"),
+        used.text().contains("is no longer valid"),
         "{}",
         used.text()
     );
     Visitor::signed_in(&app, "ben@example.com", NEW_PASSWORD).await;
     let team = owner.get("/t/acme/team").await.text();
     assert!(team.contains("Ben Okafor"), "{team}");
-    assert!(!team.contains("Holds until"), "no invitation waits: {team}");
+    assert!(!team.contains("Valid until"), "no invitation waits: {team}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,7 +178,7 @@ async fn an_invitation_ends_when_it_is_old_revoked_or_replaced() {
     let stranger = Visitor::stranger(&app);
     let gone = async |path: &str| {
         let page = stranger.get(path).await;
-        page.status == StatusCode::NOT_FOUND && page.text().contains("does not hold")
+        page.status == StatusCode::NOT_FOUND && page.text().contains("no longer valid")
     };
 
     invite(&owner, &acme, "a@example.com", Role::Viewer).await;
@@ -194,7 +194,13 @@ async fn an_invitation_ends_when_it_is_old_revoked_or_replaced() {
     let second = link(&app, "a@example.com").await;
     assert_ne!(first, second);
     assert!(gone(&first).await, "replaced");
-    assert!(stranger.get(&second).await.text().contains("as Admin"));
+    assert!(
+        stranger
+            .get(&second)
+            .await
+            .text()
+            .contains("with the role Admin")
+    );
     assert_eq!(app.rows("invitations").await, 1);
 
     let team = owner.get("/t/acme/team").await;

@@ -62,6 +62,7 @@ impl<'a> Walk<'a> {
             ("token", token),
             ("suppression", suppressed.rows[0].id.to_string()),
             ("reply", replies.rows[0].id.to_string()),
+            ("tenant", company.id.to_string()),
         ]);
         Self { company, ids }
     }
@@ -91,6 +92,14 @@ impl<'a> Walk<'a> {
             let path = format!("/t/{}{}", self.company.slug, self.fill(door.path));
             (method(door.method), path, door)
         })
+    }
+
+    /// The operator's pages; of those about one company, this one's.
+    pub(crate) fn operator_pages(&self) -> impl Iterator<Item = String> {
+        OUTSIDE
+            .iter()
+            .filter(|door| door.needs == Entry::Operator && door.method == "get")
+            .map(|door| self.fill(door.path))
     }
 
     /// The id of what is at a name.

@@ -235,3 +235,20 @@ async fn rows(app: &TestApp) -> Vec<i64> {
     }
     all
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outside_of_localhost_no_cookie_is_taken_that_another_host_could_have_set() {
+    let app = TestApp::spawn_with(&[("PUBLIC_URL", "https://sms.example.com")]).await;
+    let acme = app.company("Acme").await;
+    let ann = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    assert_eq!(ann.cookie("mlc_session"), None);
+    let session = ann.cookie("__Host-mlc_session").unwrap();
+    for (name, status) in [
+        ("__Host-mlc_session", StatusCode::OK),
+        ("mlc_session", StatusCode::SEE_OTHER),
+    ] {
+        let call = app.http.get(app.url("/account"));
+        let call = call.header(header::COOKIE, format!("{name}={session}"));
+        assert_eq!(call.send().await.unwrap().status(), status, "{name}");
+    }
+}

@@ -1,7 +1,8 @@
 //! How often something may be tried, by all processes together.
 //!
-//! Two counts, since either alone is easy to walk around: one per client network, one per account.
-//! An account's count also slows its owner down, so it is generous; a success clears it.
+//! Three counts, since each alone is easy to walk around: one per client network, one per account, and,
+//! where strangers may try, a strict one per account and network. An account's own count then is high:
+//! whoever guesses must not shut the account's owner out, who comes from elsewhere.
 
 use std::net::IpAddr;
 
@@ -47,11 +48,22 @@ impl Gate {
         }
     }
 
+    /// From anywhere.
     const fn per_account(self) -> i64 {
         match self {
-            Self::SignIn | Self::SetUp | Self::Own => 20,
+            Self::SignIn | Self::SetUp => 300,
+            Self::Own => 20,
             Self::SecondStep => 15,
             Self::SignUp | Self::Reset | Self::Invite => 5,
+        }
+    }
+
+    /// From one network; none where nobody can try who does not have the account already, or where
+    /// each try costs its owner a letter.
+    const fn per_account_and_network(self) -> Option<i64> {
+        match self {
+            Self::SignIn | Self::SetUp => Some(10),
+            Self::SignUp | Self::Reset | Self::SecondStep | Self::Invite | Self::Own => None,
         }
     }
 }
@@ -63,13 +75,29 @@ impl App {
         if !self.count_try(by_network, PER_NETWORK).await? {
             return Ok(false);
         }
+        // What is refused here does not count against the account: its owner may come from elsewhere.
+        if let Some(most) = gate.per_account_and_network() {
+            let by_both = self.name(gate, "both", &both(client, account))?;
+            if !self.count_try(by_both, most).await? {
+                return Ok(false);
+            }
+        }
         let by_account = self.name(gate, "account", &account_key(account))?;
         self.count_try(by_account, gate.per_account()).await
     }
 
-    /// A success: the account's tries are forgotten.
-    pub async fn succeeded(&self, gate: Gate, account: &str) -> Result<(), AppError> {
-        let name = self.name(gate, "account", &account_key(account))?;
+    /// A success: the account's tries from there are forgotten. What others tried meanwhile is not,
+    /// or each visit of its owner would let them begin again.
+    pub async fn succeeded(
+        &self,
+        gate: Gate,
+        client: IpAddr,
+        account: &str,
+    ) -> Result<(), AppError> {
+        let name = match gate.per_account_and_network() {
+            Some(_) => self.name(gate, "both", &both(client, account))?,
+            None => self.name(gate, "account", &account_key(account))?,
+        };
         Ok(self.store().platform().forget_tries(name).await?)
     }
 
@@ -104,6 +132,11 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// An account as tried from one network. No network's text holds a blank.
+fn both(client: IpAddr, account: &str) -> String {
+    format!("{} {}", network(client), account_key(account))
+}
+
 fn account_key(account: &str) -> String {
     account.trim().to_lowercase().chars().take(254).collect()
 }
@@ -118,19 +151,40 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_account_is_slowed_down_from_many_addresses_until_the_window_is_over() {
+    async fn a_stranger_does_not_shut_the_owner_out_who_comes_from_elsewhere() {
         let house = House::build().await;
         let try_from = async |n: u8| {
             let app = &house.app;
             app.admit(Gate::SignIn, ip(n), "Ann@x.com").await.unwrap()
         };
-        for n in 0..20 {
-            assert!(try_from(n).await, "{n}");
+        for n in 0..10 {
+            assert!(try_from(1).await, "{n}");
         }
+        assert!(!try_from(1).await);
+        assert!(try_from(2).await, "another network");
         house.clock.advance(TimeDelta::minutes(14));
-        assert!(!try_from(99).await);
+        assert!(!try_from(1).await);
         house.clock.advance(TimeDelta::minutes(2));
-        assert!(try_from(99).await);
+        assert!(try_from(1).await);
+    }
+
+    #[tokio::test]
+    async fn guessing_from_many_networks_is_bounded() {
+        let house = House::build().await;
+        let try_from = async |n: u8| {
+            let app = &house.app;
+            app.admit(Gate::SignIn, ip(n), "ann@x.com").await.unwrap()
+        };
+        for n in 0..150 {
+            assert!(try_from(n).await && try_from(n).await, "{n}");
+        }
+        assert!(!try_from(200).await);
+        let app = &house.app;
+        let succeeded = app.succeeded(Gate::SignIn, ip(0), "ann@x.com");
+        succeeded.await.unwrap();
+        assert!(!try_from(201).await, "a success lets nobody begin again");
+        house.clock.advance(TimeDelta::minutes(16));
+        assert!(try_from(201).await);
     }
 
     #[tokio::test]
@@ -149,15 +203,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_success_clears_the_account_and_the_sweep_what_is_over() {
+    async fn a_success_clears_what_was_tried_from_there_and_the_sweep_what_is_over() {
         let house = House::build().await;
         let app = &house.app;
-        for n in 0..20 {
-            app.admit(Gate::SignIn, ip(n), "ann@x.com").await.unwrap();
+        let admit = async |gate| app.admit(gate, ip(1), "ann@x.com").await.unwrap();
+        for (gate, most) in [(Gate::SignIn, 10), (Gate::SecondStep, 15)] {
+            for n in 0..most {
+                assert!(admit(gate).await, "{n}");
+            }
+            assert!(!admit(gate).await);
+            app.succeeded(gate, ip(1), "ANN@x.com").await.unwrap();
+            assert!(admit(gate).await);
         }
-        app.succeeded(Gate::SignIn, "ANN@x.com").await.unwrap();
-        assert!(app.admit(Gate::SignIn, ip(30), "ann@x.com").await.unwrap());
-        assert!(house.database.count("throttles").await > 20);
+        assert!(house.database.count("throttles").await >= 5);
         house.clock.advance(TimeDelta::hours(25));
         app.sweep_accounts().await.unwrap();
         assert_eq!(house.database.count("throttles").await, 0);
@@ -173,6 +231,6 @@ mod tests {
             .unwrap();
         let plain = "throttles WHERE length(name) <> 64 OR name LIKE '%ann%' OR name LIKE '%.%'";
         assert_eq!(house.database.count(plain).await, 0);
-        assert_eq!(house.database.count("throttles").await, 2);
+        assert_eq!(house.database.count("throttles").await, 3);
     }
 }

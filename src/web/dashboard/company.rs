@@ -1,4 +1,4 @@
-//! Another company of somebody who is signed in.
+//! Another company of somebody who is signed in; and the fields that every form for a new company has.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
@@ -6,27 +6,23 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::entrance;
 use super::error::PageError;
 use super::flash::Told;
-use crate::app::AppError;
+use super::rule_form::sentence;
 use crate::app::accounts::SettingsInput;
 use crate::app::accounts::throttle::Gate;
+use crate::app::{AppError, FieldProblem};
 use crate::web::chrome::Place;
-use crate::web::extract::csrf_form::CsrfForm;
+use crate::web::extract::csrf_form::{CsrfForm, Form};
 use crate::web::extract::signed_in::SignedIn;
 use crate::web::extract::tenant::redirect;
 use crate::web::form::FormState;
 use crate::web::pages::account::NewCompanyPage;
-use crate::web::pages::settings::{countries, currencies, zones};
 
 /// `GET /tenants/new`.
 pub(super) async fn show(who: SignedIn, request: HttpRequest) -> Result<HttpResponse, PageError> {
     if !who.app.takes_sign_ups() {
         return Err(PageError::NotFound);
     }
-    let form = FormState::new()
-        .with("country", "US")
-        .with("zone", "UTC")
-        .with("currency", "USD");
-    page(&who, &request, StatusCode::OK, form)
+    page(&who, &request, StatusCode::OK, unfilled())
 }
 
 /// `POST /tenants/new`.
@@ -40,12 +36,7 @@ pub(super) async fn make(
     }
     let email = &who.session.user.email;
     entrance::admit(&who.app, &request, Gate::SignUp, email).await?;
-    let input = SettingsInput {
-        name: form.get("company").to_owned(),
-        country: form.get("country").to_owned(),
-        zone: form.get("zone").to_owned(),
-        currency: form.get("currency").to_owned(),
-    };
+    let input = input(&form);
     let (session, actor) = (who.session.clone(), who.actor(&request));
     let made = who
         .ask(|app| async move { app.create_company(&session.user, &input, &actor).await })
@@ -55,17 +46,42 @@ pub(super) async fn make(
             let told = Told::CompanyMade.cookie(who.app.public_url());
             Ok(redirect(&format!("/t/{slug}/"), Some(told)))
         }
-        Err(PageError::App(AppError::Invalid(mut problems))) => {
-            for problem in &mut problems {
-                if problem.field == "name" {
-                    "company".clone_into(&mut problem.field);
-                }
-            }
+        Err(PageError::App(AppError::Invalid(problems))) => {
             let mut state = form.state(&[]);
-            entrance::refuse(AppError::Invalid(problems), &mut state)?;
+            refuse(problems, &mut state);
             page(&who, &request, StatusCode::UNPROCESSABLE_ENTITY, state)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// The company's fields as they stand in a new form.
+pub(super) fn unfilled() -> FormState {
+    FormState::new()
+        .with("country", "US")
+        .with("zone", "UTC")
+        .with("currency", "USD")
+}
+
+/// What was typed into them.
+pub(super) fn input(form: &Form) -> SettingsInput {
+    SettingsInput {
+        name: form.get("company").to_owned(),
+        country: form.get("country").to_owned(),
+        zone: form.get("zone").to_owned(),
+        currency: form.get("currency").to_owned(),
+    }
+}
+
+/// Puts what the app refused at the fields of a form for a company and, maybe, its first owner.
+pub(super) fn refuse(problems: Vec<FieldProblem>, state: &mut FormState) {
+    for FieldProblem { field, message } in problems {
+        let field = match field.as_str() {
+            "name" => "company",
+            "owner_email" => "email",
+            field => field,
+        };
+        state.refuse(field, sentence(&message));
     }
 }
 
@@ -78,9 +94,6 @@ fn page(
     let page = NewCompanyPage {
         chrome: who.chrome(request, Place::Companies),
         form,
-        countries: countries(),
-        zones: zones(),
-        currencies: currencies(),
     };
     who.page(request, status, &page)
 }

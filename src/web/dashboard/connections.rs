@@ -7,9 +7,9 @@ use secrecy::ExposeSecret as _;
 
 use super::books;
 use super::error::PageError;
-use super::first_hour;
 use super::flash::Told;
 use super::rule_form::sentence;
+use super::webhook_guide;
 use crate::app::connections::{HookDetails, TwilioInput};
 use crate::app::{App, AppError, FieldProblem};
 use crate::domain::connection::{Connection, ConnectionState, Provider};
@@ -54,7 +54,7 @@ pub(super) async fn secret(posted: SeatForm) -> Result<HttpResponse, PageError> 
         })
         .await?;
     if form.get("on") == "set-up" {
-        return first_hour::page(&seat, Some(secret.expose_secret().to_owned())).await;
+        return webhook_guide::page(&seat, Some(secret.expose_secret().to_owned())).await;
     }
     let said = Said {
         new_secret: Some(secret.expose_secret().to_owned()),

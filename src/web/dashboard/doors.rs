@@ -6,9 +6,9 @@ use actix_web::web::{get, post};
 
 use super::account::{self, email, password, second_factor, sessions};
 use super::{
-    books, company, connections, deletion, event, first_hour, history, invitation, operator,
-    overview, rehearsal, reset, rules, second_step, security_log, session, settings, setup,
-    sign_up, suppressions, team, tokens,
+    books, checklist, company, connections, deletion, event, history, invitation, new_instance,
+    operator, overview, rehearsal, reset, rules, second_step, security_log, session, settings,
+    sign_up, suppressions, team, tokens, webhook_guide,
 };
 use crate::app::books::consent::CALLBACK_PATH;
 use crate::domain::user::Ability;
@@ -50,7 +50,7 @@ doors! { TENANT, tenant, Ability;
     get "", Look => overview::canonical;
     get "/", Look => overview::show;
     post "/stop-switch", StopSending => overview::switch;
-    post "/checklist", Look => first_hour::fold;
+    post "/checklist", Look => checklist::fold;
     get "/history", Look => history::show;
     get "/rejected", Look => history::rejected;
     get "/events/{event}", Look => event::show;
@@ -71,9 +71,9 @@ doors! { TENANT, tenant, Ability;
     post "/rules/{rule}/deletion", EditRules => rules::deletion;
     get "/connections", Look => connections::show;
     post "/connections/hook", Connect => connections::hook;
-    get "/connections/set-up", Look => first_hour::show;
-    get "/connections/set-up/requests", Look => first_hour::list;
-    post "/connections/set-up/tests", Connect => first_hour::test;
+    get "/connections/set-up", Look => webhook_guide::show;
+    get "/connections/set-up/requests", Look => webhook_guide::list;
+    post "/connections/set-up/tests", Connect => webhook_guide::test;
     post "/connections/twilio", Connect => connections::twilio;
     post "/connections/books", Connect => books::connect;
     post "/connections/books/consent", Connect => books::begin;
@@ -133,8 +133,8 @@ doors! { OUTSIDE, outside, Entry;
     get "/invitations/{token}", Anyone => invitation::show;
     post "/invitations/{token}", Anyone => invitation::accept;
     post "/sign-out", SignedIn => session::sign_out;
-    get "/setup", Anyone => setup::show;
-    post "/setup", Anyone => setup::make;
+    get "/setup", Anyone => new_instance::show;
+    post "/setup", Anyone => new_instance::make;
     get "/tenants", SignedIn => session::tenants;
     get "/tenants/new", SignedIn => company::show;
     post "/tenants/new", SignedIn => company::make;

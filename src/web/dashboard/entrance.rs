@@ -49,13 +49,17 @@ pub(super) async fn admit(
     }
 }
 
-/// Forgets the tries of an account.
-pub(super) async fn succeeded(app: &App, gate: Gate, account: &str) -> Result<(), PageError> {
-    let account = account.to_owned();
-    let done = on_main(
-        app,
-        |app| async move { app.succeeded(gate, &account).await },
-    );
+/// Forgets the tries of an account from where the request comes from.
+pub(super) async fn succeeded(
+    app: &App,
+    request: &HttpRequest,
+    gate: Gate,
+    account: &str,
+) -> Result<(), PageError> {
+    let (client, account) = (ClientAddr::of(request).0, account.to_owned());
+    let done = on_main(app, |app| async move {
+        app.succeeded(gate, client, &account).await
+    });
     Ok(done.await?)
 }
 
@@ -118,7 +122,7 @@ pub(super) fn public_page<P: Template>(
         ));
         visit
     });
-    if request.cookie(cookies::FLASH).is_some() {
+    if cookies::value(request, cookies::FLASH).is_some() {
         answer.cookie(cookies::end(cookies::FLASH, url));
     }
     let page = page(token::csrf(&visit));
@@ -137,7 +141,7 @@ pub(super) fn note(page: &NotePage) -> Result<HttpResponse, PageError> {
 /// A link that was used, or whose time is over.
 pub(super) fn over(again: &'static str, words: &'static str) -> Result<HttpResponse, PageError> {
     note(&NotePage {
-        title: "This link is over",
+        title: "This link no longer works",
         sentences: vec![
             "It was used before, or its time is over, or a newer one took its place.".into(),
         ],

@@ -74,8 +74,8 @@ told! {
         "Our access is forgotten here, but Zoho could not be told. Remove it at Zoho too: My \
          Account, Sessions, Connected Apps.";
     SettingsSaved, Done, "The settings are saved.";
-    MorningOn, Done, "You get the morning letter of this company.";
-    MorningOff, Done, "You no longer get the morning letter of this company.";
+    MorningOn, Done, "You get the morning e-mail of this company.";
+    MorningOff, Done, "You no longer get the morning e-mail of this company.";
     TenantSuspended, Done, "The company is suspended. Its people read the reason.";
     TenantReinstated, Done, "The company is reinstated. What waited goes out.";
     HookExists, Done, "The web address is there already.";
@@ -85,7 +85,7 @@ told! {
          live.";
     PasswordReset, Done, "Your password is changed. Sign in with it.";
     AccountSaved, Done, "Your name is saved.";
-    EmailAsked, Done, "Look into the mail of the new address: the link there makes it yours.";
+    EmailAsked, Done, "Check the e-mail at the new address: the link there makes it yours.";
     EmailChanged, Done, "Your new address is confirmed. Sign in with it from now on.";
     PasswordChanged, Done, "Your password is changed. Your other browsers are signed out.";
     SessionEnded, Done, "That browser is signed out.";
@@ -132,29 +132,23 @@ impl Told {
 
     /// What the last action left, if it is one of ours.
     pub fn of(request: &HttpRequest) -> Option<Self> {
-        let cookie = request.cookie(cookies::FLASH)?;
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|t| t.key() == cookie.value())
+        Self::named(&cookies::value(request, cookies::FLASH)?)
+    }
+
+    fn named(key: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|told| told.key() == key)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
-
     use super::*;
 
     #[test]
     fn only_our_own_words_can_be_told() {
-        let told = |value: &str| {
-            let cookie = Cookie::new(cookies::FLASH, value.to_owned());
-            Told::of(&TestRequest::default().cookie(cookie).to_http_request())
-        };
         for &each in Told::ALL {
-            assert_eq!(told(each.key()), Some(each));
+            assert_eq!(Told::named(each.key()), Some(each));
         }
-        assert_eq!(told("<b>You won</b>"), None);
+        assert_eq!(Told::named("<b>You won</b>"), None);
     }
 }

@@ -3,6 +3,7 @@
 
 mod account;
 mod books;
+mod checklist;
 mod company;
 mod connections;
 pub mod cookies;
@@ -12,10 +13,10 @@ mod entrance;
 pub mod error;
 mod event;
 mod event_view;
-mod first_hour;
 pub mod flash;
 mod history;
 mod invitation;
+mod new_instance;
 mod operator;
 mod overview;
 mod rehearsal;
@@ -28,13 +29,13 @@ mod second_step;
 mod security_log;
 mod session;
 mod settings;
-mod setup;
 mod sign_up;
 mod suppressions;
 mod team;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod webhook_guide;
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
@@ -45,13 +46,13 @@ use crate::crypto::token::SetupCode;
 
 /// What the door of the dashboard remembers in this process: the code that opens the set-up page
 /// while nobody can sign in yet. Kept in `app_data`.
-pub struct Setup {
+pub struct NewInstance {
     /// None for an instance that had a user when the process started. That nobody can sign in *yet*
     /// is asked of the database each time: another process may have set it up meanwhile.
     pub code: Option<SetupCode>,
 }
 
-impl Setup {
+impl NewInstance {
     /// A door with, or without, a set-up page.
     pub const fn new(code: Option<SetupCode>) -> Self {
         Self { code }

@@ -179,7 +179,7 @@ pub(super) async fn queue(operator: Operator) -> Result<HttpResponse, PageError>
                     "events" => "Events to decide",
                     "orders" => "Replays to decide",
                     "deliveries" => "Messages to send or look after",
-                    _ => "Letters to mail",
+                    _ => "E-mails to send",
                 },
                 due: b.due,
                 oldest: b.oldest,

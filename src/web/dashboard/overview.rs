@@ -5,10 +5,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, NaiveTime, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
 
+use super::checklist;
 use super::connections::twilio_health;
 use super::error::PageError;
 use super::event_view::ended;
-use super::first_hour;
 use super::flash::Told;
 use super::suppressions::reply_row;
 use crate::app::history::Overview;
@@ -39,8 +39,8 @@ pub(super) async fn show(seat: Seat, request: HttpRequest) -> Result<HttpRespons
     let chrome = seat.chrome(Section::Overview).await?;
     let mut view = view(&found, chrome.moment());
     if let Some(hour) = found.first_hour {
-        view.checklist = first_hour::steps(hour, chrome.role);
-        view.is_folded = first_hour::is_folded(&request);
+        view.checklist = checklist::steps(hour, chrome.role);
+        view.is_folded = checklist::is_folded(&request);
     }
     seat.page(StatusCode::OK, &OverviewPage { chrome, view })
 }

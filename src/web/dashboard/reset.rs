@@ -37,12 +37,12 @@ pub(super) async fn ask(
     entrance::admit(&app, &request, Gate::Reset, &email).await?;
     match on_main(&app, |app| async move { app.ask_reset(&email).await }).await {
         Ok(()) => entrance::note(&NotePage {
-            title: "Look into your mail",
+            title: "Check your e-mail",
             sentences: vec![
-                "If somebody signs in with this address, a letter with a link is on its way. The \
+                "If somebody signs in with this address, an e-mail with a link is on its way. The \
                  link is good for one hour."
                     .into(),
-                "Nothing there after a few minutes? Look into the spam folder, then try again."
+                "Nothing there after a few minutes? Look in the spam folder, then try again."
                     .into(),
             ],
             button: Some(("Sign in", "/sign-in")),
@@ -97,7 +97,7 @@ fn no_mail() -> Result<HttpResponse, PageError> {
     entrance::note(&NotePage {
         title: "Ask whoever runs this service",
         sentences: vec![
-            "This service has no way to send letters, so it cannot send you a link.".into(),
+            "This service cannot send e-mail, so it cannot send you a link.".into(),
             "Whoever runs it can give you a new password from a shell with “ml-connector admin \
              reset-password”, or set SMTP_URL."
                 .into(),

@@ -62,7 +62,7 @@ pub(super) async fn pass(
     let next = local_path(form.get("next")).to_owned();
     match passed.await? {
         Step::In(token) => {
-            entrance::succeeded(&app, Gate::SecondStep, &account).await?;
+            entrance::succeeded(&app, &request, Gate::SecondStep, &account).await?;
             let cookies = entrance::entered(&token, app.public_url());
             Ok(redirect(or_start(&next), cookies))
         }

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::PageError;
 use super::flash::Told;
-use super::{Setup, cookies, entrance, second_step};
+use super::{NewInstance, cookies, entrance, second_step};
 use crate::app::App;
 use crate::app::accounts::sign_in::Entry;
 use crate::app::accounts::throttle::Gate;
@@ -23,11 +23,11 @@ use crate::web::pages::words;
 /// `GET /`: to the only tenant, the picker, the sign-in or the set-up.
 pub(super) async fn landing(
     request: HttpRequest,
-    setup: Data<Setup>,
+    new: Data<NewInstance>,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
     let Some(who) = SignedIn::find(&request).await? else {
-        let is_open = super::setup::is_open(&setup, &app).await?;
+        let is_open = super::new_instance::is_open(&new, &app).await?;
         return Ok(redirect(if is_open { "/setup" } else { "/sign-in" }, None));
     };
     let session = who.session.clone();
@@ -44,13 +44,13 @@ pub(super) async fn landing(
 /// `GET /sign-in`.
 pub(super) async fn show(
     request: HttpRequest,
-    setup: Data<Setup>,
+    new: Data<NewInstance>,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
     if SignedIn::find(&request).await?.is_some() {
         return Ok(redirect("/", None));
     }
-    if super::setup::is_open(&setup, &app).await? {
+    if super::new_instance::is_open(&new, &app).await? {
         return Ok(redirect("/setup", None));
     }
     let next = next_of(&request);
@@ -77,17 +77,17 @@ pub(super) async fn sign_in(
     let url = app.public_url();
     match entry.await? {
         Entry::In(token) => {
-            entrance::succeeded(&app, Gate::SignIn, &email).await?;
+            entrance::succeeded(&app, &request, Gate::SignIn, &email).await?;
             Ok(redirect(or_start(&next), entrance::entered(&token, url)))
         }
         Entry::SecondStep(step) => {
-            entrance::succeeded(&app, Gate::SignIn, &email).await?;
+            entrance::succeeded(&app, &request, Gate::SignIn, &email).await?;
             let to = second_step::path(&next);
             Ok(redirect(&to, [cookies::step(&step, url)]))
         }
         Entry::Refused => {
             let mut state = form.state(&["password"]);
-            state.refuse_all("E-mail and password do not fit together.");
+            state.refuse_all("The e-mail or the password is wrong.");
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             sign_in_page(&request, &app, status, state, next)
         }

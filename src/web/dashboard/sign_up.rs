@@ -6,11 +6,9 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::Setup;
-use super::entrance;
 use super::error::PageError;
 use super::flash::Told;
-use crate::app::accounts::SettingsInput;
+use super::{NewInstance, company, entrance};
 use crate::app::accounts::sign_up::{PendingSignUp, SignUpInput, SignedUp};
 use crate::app::accounts::throttle::Gate;
 use crate::app::{App, AppError};
@@ -20,39 +18,34 @@ use crate::web::extract::tenant::redirect;
 use crate::web::form::FormState;
 use crate::web::on_main;
 use crate::web::pages::entrance::{ConfirmPage, NotePage, SignUpPage};
-use crate::web::pages::settings::{countries, currencies, zones};
 
 /// `GET /sign-up`.
 pub(super) async fn show(
     request: HttpRequest,
-    setup: Data<Setup>,
+    new: Data<NewInstance>,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
     if SignedIn::find(&request).await?.is_some() {
         return Ok(redirect("/", None));
     }
     // The first to come in operates the instance.
-    if super::setup::is_open(&setup, &app).await? {
+    if super::new_instance::is_open(&new, &app).await? {
         return Ok(redirect("/setup", None));
     }
     if let Some(closed) = closed(&app) {
         return entrance::note(&closed);
     }
-    let form = FormState::new()
-        .with("country", "US")
-        .with("zone", "UTC")
-        .with("currency", "USD");
-    page(&request, &app, StatusCode::OK, form)
+    page(&request, &app, StatusCode::OK, company::unfilled())
 }
 
 /// `POST /sign-up`.
 pub(super) async fn ask(
     VisitForm(form): VisitForm,
     request: HttpRequest,
-    setup: Data<Setup>,
+    new: Data<NewInstance>,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
-    if super::setup::is_open(&setup, &app).await? {
+    if super::new_instance::is_open(&new, &app).await? {
         return Ok(redirect("/setup", None));
     }
     if let Some(closed) = closed(&app) {
@@ -61,35 +54,24 @@ pub(super) async fn ask(
     let input = SignUpInput {
         email: form.get("email").to_owned(),
         password: entrance::secret(&form, "password"),
-        company: SettingsInput {
-            name: form.get("company").to_owned(),
-            country: form.get("country").to_owned(),
-            zone: form.get("zone").to_owned(),
-            currency: form.get("currency").to_owned(),
-        },
+        company: company::input(&form),
     };
     entrance::admit(&app, &request, Gate::SignUp, &input.email).await?;
     match on_main(&app, |app| async move { app.sign_up(input).await }).await {
         Ok(()) => entrance::note(&NotePage {
-            title: "Look into your mail",
+            title: "Check your e-mail",
             sentences: vec![
-                "We have written to the address that you gave. Open the link in the letter to \
+                "We have written to the address that you gave. Open the link in the e-mail to \
                  finish; it is good for 24 hours."
                     .into(),
-                "Nothing there after a few minutes? Look into the spam folder, then try again."
+                "Nothing there after a few minutes? Look in the spam folder, then try again."
                     .into(),
             ],
             button: None,
         }),
         Err(AppError::Invalid(problems)) => {
             let mut state = form.state(&["password"]);
-            let problems = problems.into_iter().map(|mut problem| {
-                if problem.field == "name" {
-                    "company".clone_into(&mut problem.field);
-                }
-                problem
-            });
-            entrance::refuse(AppError::Invalid(problems.collect()), &mut state)?;
+            company::refuse(problems, &mut state);
             page(&request, &app, StatusCode::UNPROCESSABLE_ENTITY, state)
         }
         Err(error) => Err(error.into()),
@@ -188,7 +170,7 @@ fn closed(app: &App) -> Option<NotePage> {
     (!app.can_mail()).then(|| NotePage {
         title: "Signing up does not work yet",
         sentences: vec![
-            "An account begins with a letter, and this service has no way to send one.".into(),
+            "An account begins with an e-mail, and this service cannot send any.".into(),
             "Whoever runs it can set SMTP_URL, or make an account from a shell with \
              “ml-connector admin create-tenant”."
                 .into(),
@@ -203,11 +185,5 @@ fn page(
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
-    entrance::public_page(request, app, status, |csrf| SignUpPage {
-        csrf,
-        form,
-        countries: countries(),
-        zones: zones(),
-        currencies: currencies(),
-    })
+    entrance::public_page(request, app, status, |csrf| SignUpPage { csrf, form })
 }

@@ -96,7 +96,7 @@ impl SignedIn {
         page: &impl Template,
     ) -> Result<HttpResponse, PageError> {
         let mut answer = HttpResponse::build(status);
-        if request.cookie(cookies::FLASH).is_some() {
+        if cookies::value(request, cookies::FLASH).is_some() {
             answer.cookie(cookies::end(cookies::FLASH, self.app.public_url()));
         }
         Ok(answer

@@ -156,7 +156,7 @@ impl Seat {
         page: &impl Template,
     ) -> Result<HttpResponse, PageError> {
         let mut answer = HttpResponse::build(status);
-        if self.request.cookie(cookies::FLASH).is_some() {
+        if cookies::value(&self.request, cookies::FLASH).is_some() {
             answer.cookie(cookies::end(cookies::FLASH, self.who.app.public_url()));
         }
         Ok(answer

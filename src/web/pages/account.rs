@@ -2,11 +2,10 @@
 
 use askama::Template;
 
-use crate::web::assets;
 use crate::web::chrome::{AccountChrome, monogram};
 use crate::web::form::FormState;
 use crate::web::pages::entrance::PASSWORD_HELP;
-use crate::web::ui::field::{Choice, field};
+use crate::web::ui::field::field;
 use crate::web::ui::{filters, icon, notice};
 
 /// `GET /sign-in`; posts `email` and `password`.
@@ -27,13 +26,10 @@ pub struct SignInPage {
 /// `GET /setup` of an empty instance; posts `code`, `company`, `country`, `zone`, `currency`,
 /// `email` and `password`.
 #[derive(Debug, Clone, Template)]
-#[template(path = "pages/account/set_up.html")]
-pub struct SetUpPage {
+#[template(path = "pages/account/new_instance.html")]
+pub struct NewInstancePage {
     pub csrf: String,
     pub form: FormState,
-    pub countries: Vec<Choice>,
-    pub zones: Vec<Choice>,
-    pub currencies: Vec<Choice>,
 }
 
 /// `GET /tenants`: for people in several tenants, and for operators.
@@ -52,9 +48,6 @@ pub struct TenantsPage {
 pub struct NewCompanyPage {
     pub chrome: AccountChrome,
     pub form: FormState,
-    pub countries: Vec<Choice>,
-    pub zones: Vec<Choice>,
-    pub currencies: Vec<Choice>,
 }
 
 /// One tenant of the picker.

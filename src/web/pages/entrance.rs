@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use askama::Template;
 
-use crate::web::assets;
 use crate::web::form::FormState;
-use crate::web::ui::field::{Choice, field};
+use crate::web::ui::field::field;
 use crate::web::ui::{filters, icon, notice};
 
 /// What is said under a field for a new password.
@@ -19,9 +18,6 @@ pub const PASSWORD_HELP: &str =
 pub struct SignUpPage {
     pub csrf: String,
     pub form: FormState,
-    pub countries: Vec<Choice>,
-    pub zones: Vec<Choice>,
-    pub currencies: Vec<Choice>,
 }
 
 /// The page behind a link of a letter: one button, so that following the link alone does nothing.

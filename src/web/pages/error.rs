@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use askama::Template;
 
-use crate::web::assets;
 use crate::web::ui::{filters, icon};
 
 /// The answer with status 4xx or 5xx.
@@ -50,7 +49,10 @@ impl ErrorPage {
                 "This form is too old or incomplete",
                 "Nothing was changed. Go back, load the page again and repeat what you did.",
             ),
-            429 => ("Too many attempts", "Wait a minute, then try once more."),
+            429 => (
+                "Too many attempts",
+                "Wait a quarter of an hour, then try once more.",
+            ),
             503 => (
                 "Not able to answer right now",
                 "The database cannot be reached. What Zoho Books sends meanwhile is refused, so that \

@@ -45,7 +45,7 @@ pub struct OverviewView {
     /// What recipients wrote and nobody has read off the list, newest first.
     pub replies: Vec<ReplyRow>,
     /// The way to the first delivered message; empty once it is behind.
-    pub checklist: Vec<SetUpStep>,
+    pub checklist: Vec<ChecklistStep>,
     /// Whether this browser folded it away.
     pub is_folded: bool,
     /// Whether work goes on; else messages are late.
@@ -81,7 +81,7 @@ pub struct NeedLine {
 
 /// One step of the set-up.
 #[derive(Debug, Clone)]
-pub struct SetUpStep {
+pub struct ChecklistStep {
     pub title: String,
     pub sentence: String,
     /// The button's words and path below the tenant; none for whoever may not do it.
@@ -152,7 +152,7 @@ impl OverviewPage {
     }
 
     /// The first step that is not done is the one to do now.
-    fn is_next(&self, step: &SetUpStep) -> bool {
+    fn is_next(&self, step: &ChecklistStep) -> bool {
         self.view
             .checklist
             .iter()

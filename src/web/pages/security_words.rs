@@ -156,7 +156,7 @@ fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
         }
         "account.session_ended" => format!("Signed out another browser: {}", text("browser")),
         "account.password_reset" => match (subject, text("second_factor").as_str()) {
-            ("", _) => "Reset their own password by mail".to_owned(),
+            ("", _) => "Reset their own password by e-mail".to_owned(),
             (whose, "removed") => {
                 format!("Reset the password of {whose}, and removed the second factor")
             }
@@ -181,7 +181,9 @@ fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
         "token.revoked" => format!("Revoked the API token “{}”", text("name")),
         "invitation.sent" => format!("Invited {subject} as {}", role("role")),
         "invitation.revoked" => format!("Took back the invitation of {subject}"),
-        "member.password_reset" if subject.is_empty() => "Reset their password by mail".to_owned(),
+        "member.password_reset" if subject.is_empty() => {
+            "Reset their password by e-mail".to_owned()
+        }
         "member.password_reset" => format!("Reset the password of {subject}"),
         "member.signed_in" => format!("Signed in{}", with_browser(detail)),
         "member.session_ended" => format!("Signed out a browser{}", with_browser(detail)),

@@ -8,6 +8,7 @@ use crate::domain::ids::{ReplyId, SuppressionId};
 use crate::domain::page::Page;
 use crate::domain::reply::Wish;
 use crate::domain::suppression::Source;
+use crate::domain::user::Ability;
 use crate::web::chrome::Chrome;
 use crate::web::form::FormState;
 use crate::web::ui::chips::{self, Query};

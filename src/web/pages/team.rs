@@ -6,7 +6,6 @@ use maud::{Markup, html};
 
 use crate::domain::ids::{InvitationId, UserId};
 use crate::domain::user::{Ability, Role};
-use crate::web::assets;
 use crate::web::chrome::Chrome;
 use crate::web::form::FormState;
 use crate::web::pages::entrance::PASSWORD_HELP;

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use crate::domain::user::Ability;
 use crate::web::chrome::{Banner, Chrome, Flash, FlashKind};
 use crate::web::form::FormState;
+use crate::web::ui::field;
 use crate::web::ui::time;
 use crate::web::ui::tone::Tone;
 
@@ -24,11 +25,24 @@ pub fn flash(of: &Flash) -> Markup {
     html! { div role=(role) { (notice(tone, &html! { (of.sentence) })) } }
 }
 
-/// Why a form came back; nothing when it did not.
+/// Why a form came back, with a way to each of its fields; nothing when it did not. Whoever does not
+/// see the page begins here: the browser puts the focus on it.
 pub fn refusal(form: &FormState) -> Markup {
+    let content = |why: &str| {
+        html! {
+            p { (why) }
+            @if form.errors().next().is_some() {
+                ul { @for (name, why) in form.errors() {
+                    li { a href={ "#" (field::id(name)) } { (why) } }
+                } }
+            }
+        }
+    };
     html! {
         @if let Some(why) = form.summary() {
-            div role="alert" { (notice(Tone::Failed, &html! { (why) })) }
+            div class="refusal" role="alert" tabindex="-1" autofocus {
+                (notice(Tone::Failed, &content(&why)))
+            }
         }
     }
 }
@@ -53,7 +67,7 @@ pub fn banner(of: &Banner, chrome: &Chrome) -> Markup {
                 span class="banner-text" {
                     b { "Rehearsal." } " No contact is written to. "
                     @if let Some(to) = to { "Messages go to " bdi { (to) } " instead." }
-                    @else if chrome.role.may(Ability::ConfirmNumber) {
+                    @else if chrome.may(Ability::ConfirmNumber) {
                         "Messages wait until you "
                         a href=(chrome.path("/own-number")) { "confirm your own number" } "."
                     } @else { "Messages wait until an owner has confirmed a number of their own." }

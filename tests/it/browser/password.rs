@@ -13,7 +13,7 @@ async fn whoever_forgot_the_password_chooses_a_new_one_by_the_letter() {
     ann.open("/reset").await;
     ann.write("email", &acme.email).await;
     ann.press("Send me the link").await;
-    ann.is_at("Look into your mail").await;
+    ann.is_at("Check your e-mail").await;
     ann.open_letter_to(&acme.email).await;
     ann.is_at("Choose a new password").await;
     ann.write("password", "short").await;
@@ -33,7 +33,7 @@ async fn whoever_forgot_the_password_chooses_a_new_one_by_the_letter() {
 
     ann.browser.forget().await;
     ann.sign_in(&acme.email, PASSWORD).await;
-    ann.reads("do not fit together").await;
+    ann.reads("The e-mail or the password is wrong").await;
     ann.write("password", new).await;
     ann.press("Sign in").await;
     ann.is_at("Overview").await;

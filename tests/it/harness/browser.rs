@@ -122,6 +122,22 @@ impl Browser {
         .await;
     }
 
+    /// Presses a key, wherever the focus is.
+    pub(crate) async fn key(&self, key: Key) {
+        let pressed = self.driver.action_chain().key_down(key.clone()).key_up(key);
+        pressed.perform().await.unwrap();
+    }
+
+    /// Whether the focus is on what a selector finds first, or comes there.
+    pub(crate) async fn has_focus(&self, selector: &str) {
+        let look =
+            format!("return document.activeElement === document.querySelector({selector:?});");
+        self.until(&format!("the focus on {selector}"), async || {
+            self.script::<bool>(&look).await.then_some(())
+        })
+        .await;
+    }
+
     /// Forgets who is signed in, as a browser does that was never here.
     pub(crate) async fn forget(&self) {
         self.driver.delete_all_cookies().await.unwrap();
@@ -181,7 +197,6 @@ impl Browser {
 
     /// Shows pages as on a screen of that size, in light or dark.
     pub(crate) async fn look_as(&self, screen: Screen) {
-        let tools = self.driver.cdp();
         let (width, height) = if screen.is_phone {
             (390, 844)
         } else {
@@ -190,14 +205,18 @@ impl Browser {
         let metrics = serde_json::json!({
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": screen.is_phone,
         });
-        let command = "Emulation.setDeviceMetricsOverride";
-        tools.send_raw(command, metrics).await.unwrap();
+        self.tool("Emulation.setDeviceMetricsOverride", metrics)
+            .await;
         let scheme = if screen.is_dark { "dark" } else { "light" };
         let media = serde_json::json!({
             "features": [{ "name": "prefers-color-scheme", "value": scheme }],
         });
-        let command = "Emulation.setEmulatedMedia";
-        tools.send_raw(command, media).await.unwrap();
+        self.tool("Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// Uses one of the browser's own tools for developers; what it answers.
+    pub(crate) async fn tool(&self, command: &str, with: serde_json::Value) -> serde_json::Value {
+        self.driver.cdp().send_raw(command, with).await.unwrap()
     }
 
     /// Looks until there is something to see, for as long as a person would.

@@ -79,7 +79,13 @@ impl Service {
 
     /// Starts it and waits until it says that it serves.
     pub(crate) fn start(&mut self) {
-        let command = self.command(&["serve"]);
+        self.start_with(&[]);
+    }
+
+    /// The same with more variables.
+    pub(crate) fn start_with(&mut self, variables: &[(&str, &str)]) {
+        let mut command = self.command(&["serve"]);
+        command.envs(variables.iter().copied());
         self.launch(command);
     }
 

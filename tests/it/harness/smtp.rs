@@ -4,10 +4,21 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use mail_parser::{MessageParser, MimeHeaders as _};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+
+/// What a sender has to say before the server takes anything.
+const USER: &str = "sms";
+pub(crate) const PASSWORD: &str = "carrier-pigeon-47";
+
+/// User and password as they come over the line.
+pub(crate) fn credentials() -> String {
+    STANDARD.encode(format!("\0{USER}\0{PASSWORD}"))
+}
 
 /// What the server does with the next letter instead of taking it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +97,7 @@ impl SmtpServer {
 
     /// For `SMTP_URL`.
     pub(crate) fn url(&self) -> String {
-        format!("smtp://{}", self.address)
+        format!("smtp://{USER}:{PASSWORD}@{}", self.address)
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -119,13 +130,20 @@ impl Drop for SmtpServer {
 async fn serve(stream: TcpStream, shared: Arc<Shared>) -> Option<()> {
     let mut stream = BufReader::new(stream);
     let (mut from, mut to, mut fault) = (String::new(), String::new(), None);
+    let mut is_known = false;
     say(&mut stream, "220 test ESMTP").await?;
     loop {
         let line = line(&mut stream).await?;
         let verb = line.split([' ', ':']).next()?.to_ascii_uppercase();
         shared.commands.lock().unwrap().push(verb.clone());
         match verb.as_str() {
-            "EHLO" => say(&mut stream, "250-test\r\n250 8BITMIME").await?,
+            "EHLO" => say(&mut stream, "250-test\r\n250-AUTH PLAIN\r\n250 8BITMIME").await?,
+            "AUTH" if line.ends_with(&format!(" {}", credentials())) => {
+                is_known = true;
+                say(&mut stream, "235 ok").await?;
+            }
+            "AUTH" => say(&mut stream, "535 5.7.8 who?").await?,
+            "MAIL" if !is_known => say(&mut stream, "530 5.7.0 who?").await?,
             "MAIL" => {
                 fault = shared.faults.lock().unwrap().pop_front();
                 if fault == Some(Fault::Busy) {

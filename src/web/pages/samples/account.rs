@@ -3,7 +3,9 @@
 use super::{HOSTILE, Sample, account_chrome, ago, form, hostile_account_chrome, push};
 use crate::web::chrome::{AccountChrome, Flash, FlashKind, Place};
 use crate::web::form::FormState;
-use crate::web::pages::account::{NewCompanyPage, SetUpPage, SignInPage, TenantLine, TenantsPage};
+use crate::web::pages::account::{
+    NewCompanyPage, NewInstancePage, SignInPage, TenantLine, TenantsPage,
+};
 use crate::web::pages::entrance::{
     ConfirmPage, NewPasswordPage, NotePage, ResetPage, SecondStepPage, SignUpPage,
 };
@@ -11,7 +13,6 @@ use crate::web::pages::profile::{
     AccountPage, EmailPage, FactorLine, FactorOffPage, FactorPage, FactorView, PasswordPage,
     RecoveryCodesPage, SessionLine,
 };
-use crate::web::pages::settings::{countries, currencies, zones};
 use crate::web::ui::qr;
 
 pub(super) fn add(to: &mut Vec<Sample>) {
@@ -30,23 +31,20 @@ fn outside(to: &mut Vec<Sample>) {
     };
     push(to, "sign-in", &sign_in(FormState::new(), None));
     let mut wrong = form(&[("email", HOSTILE)]);
-    wrong.refuse_all("E-mail and password do not fit together.");
+    wrong.refuse_all("The e-mail or the password is wrong.");
     let signed_out = Flash {
         kind: FlashKind::Done,
         sentence: "You are signed out.".into(),
     };
     push(to, "sign-in-hostile", &sign_in(wrong, Some(signed_out)));
-    let set_up = |form: FormState| SetUpPage {
+    let new_instance = |form: FormState| NewInstancePage {
         csrf: "csrf-token".into(),
         form,
-        countries: countries(),
-        zones: zones(),
-        currencies: currencies(),
     };
     push(
         to,
-        "set-up",
-        &set_up(form(&[
+        "new-instance",
+        &new_instance(form(&[
             ("country", "DE"),
             ("zone", "Europe/Berlin"),
             ("currency", "EUR"),
@@ -58,7 +56,7 @@ fn outside(to: &mut Vec<Sample>) {
         "This is not the code that serve printed when it started.",
     );
     refused.refuse("password", "Use at least 10 characters.");
-    push(to, "set-up-hostile", &set_up(refused));
+    push(to, "new-instance-hostile", &new_instance(refused));
     let tenants = |tenants, is_operator| TenantsPage {
         chrome: AccountChrome {
             is_operator,
@@ -95,13 +93,7 @@ fn outside(to: &mut Vec<Sample>) {
             can_make: true,
         },
     );
-    let new_company = |chrome, form| NewCompanyPage {
-        chrome,
-        form,
-        countries: countries(),
-        zones: zones(),
-        currencies: currencies(),
-    };
+    let new_company = |chrome, form| NewCompanyPage { chrome, form };
     let empty = form(&[
         ("country", "DE"),
         ("zone", "Europe/Berlin"),
@@ -127,13 +119,7 @@ fn outside(to: &mut Vec<Sample>) {
 /// Before anybody is signed in.
 fn door(to: &mut Vec<Sample>) {
     let csrf = || "csrf-token".to_owned();
-    let sign_up = |form| SignUpPage {
-        csrf: csrf(),
-        form,
-        countries: countries(),
-        zones: zones(),
-        currencies: currencies(),
-    };
+    let sign_up = |form| SignUpPage { csrf: csrf(), form };
     let chosen = form(&[("country", "US"), ("zone", "UTC"), ("currency", "USD")]);
     push(to, "sign-up", &sign_up(chosen));
     let mut refused = form(&[("company", HOSTILE), ("email", HOSTILE), ("country", "DE")]);
@@ -160,12 +146,12 @@ fn door(to: &mut Vec<Sample>) {
     );
     push(to, "confirm-hostile", &confirm(HOSTILE));
     let note = NotePage {
-        title: "Look into your mail",
+        title: "Check your e-mail",
         sentences: vec![
-            "We have written to the address that you gave. Open the link in the letter to finish; \
+            "We have written to the address that you gave. Open the link in the e-mail to finish; \
              it is good for 24 hours."
                 .into(),
-            "Nothing there after a few minutes? Look into the spam folder, then try again.".into(),
+            "Nothing there after a few minutes? Look in the spam folder, then try again.".into(),
         ],
         button: Some(("Sign in", "/sign-in")),
     };

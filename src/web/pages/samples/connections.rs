@@ -9,7 +9,7 @@ use crate::web::chrome::Section;
 use crate::web::form::FormState;
 use crate::web::pages::books::{BooksCard, ConsentPage, DisconnectPage};
 use crate::web::pages::connections::{CheckResult, ConnectionsPage, Health, HookCard, TwilioCard};
-use crate::web::pages::first_hour::{Reach, SetUpHookPage, SetUpHookView, TestEvent};
+use crate::web::pages::webhook_guide::{Reach, TestEvent, WebhookGuidePage, WebhookGuideView};
 use crate::web::ui::field::Choice;
 use crate::web::ui::requests::RequestLine;
 use crate::web::ui::tone::Tone;
@@ -19,9 +19,9 @@ pub(super) fn add(to: &mut Vec<Sample>) {
     push(to, "connections-many", &connections_many());
     push(to, "connections-choose", &connections_choose());
     push(to, "connections-hostile", &connections_hostile());
-    push(to, "set-up-hook-empty", &set_up(Vec::new(), Reach::Likely));
-    push(to, "set-up-hook-many", &set_up_many());
-    push(to, "set-up-hook-hostile", &set_up_hostile());
+    push(to, "webhook-guide-empty", &guide(Vec::new(), Reach::Likely));
+    push(to, "webhook-guide-many", &guide_many());
+    push(to, "webhook-guide-hostile", &guide_hostile());
     push(
         to,
         "connections-disconnect",
@@ -138,10 +138,10 @@ fn connections_choose() -> ConnectionsPage {
     page
 }
 
-fn set_up(requests: Vec<RequestLine>, reach: Reach) -> SetUpHookPage {
-    SetUpHookPage {
+fn guide(requests: Vec<RequestLine>, reach: Reach) -> WebhookGuidePage {
+    WebhookGuidePage {
         chrome: chrome(Section::Connections),
-        view: SetUpHookView {
+        view: WebhookGuideView {
             connection: connection(1),
             address: "https://ml.northwind.example/hooks/zoho/6f2c9a40b17e4d0c8b55".into(),
             new_secret: None,
@@ -172,7 +172,7 @@ fn request(tone: Tone, verdict: &str, sentence: &str, minutes: i64) -> RequestLi
     }
 }
 
-fn set_up_many() -> SetUpHookPage {
+fn guide_many() -> WebhookGuidePage {
     let requests = vec![
         request(
             Tone::Ok,
@@ -194,19 +194,19 @@ fn set_up_many() -> SetUpHookPage {
             9,
         ),
     ];
-    let mut page = set_up(requests, Reach::Proven);
+    let mut page = guide(requests, Reach::Proven);
     page.view.new_secret = Some("q7Rk2mX9vT4pLw8sZb3nHy6c".into());
     page.view.old_secret_until = Some(now() + TimeDelta::days(1));
     page.view.test.own_number = Some("+44 7700 900123".into());
     page
 }
 
-fn set_up_hostile() -> SetUpHookPage {
+fn guide_hostile() -> WebhookGuidePage {
     let requests = vec![
         request(Tone::Ok, HOSTILE, HOSTILE, 0),
         request(Tone::Failed, HOSTILE, HOSTILE, 1),
     ];
-    let mut page = set_up(requests, Reach::Never);
+    let mut page = guide(requests, Reach::Never);
     page.chrome = hostile_chrome(Section::Connections);
     page.view.address = HOSTILE.into();
     page.view.new_secret = Some(HOSTILE.into());

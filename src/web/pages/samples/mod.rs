@@ -1,5 +1,5 @@
 //! Made-up values for every page: empty, one, many, hostile. Tests render them all, and
-//! `examples/render_pages.rs` writes them to files to be looked at.
+//! `examples/pictures.rs` takes pictures of them to be looked at.
 
 mod account;
 mod connections;
@@ -264,6 +264,21 @@ mod tests {
                 "{name}"
             );
         });
+    }
+
+    #[test]
+    fn every_link_within_a_page_leads_to_something_on_it() {
+        let (links, refusals) = (select("a[href^='#']"), select(".refusal a"));
+        let led = std::cell::Cell::new(0);
+        each(|name, _, page| {
+            for link in page.select(&links) {
+                let id = &link.attr("href").unwrap()[1..];
+                let place = select(&format!("[id='{id}']"));
+                assert!(page.select(&place).next().is_some(), "{name}: #{id}");
+            }
+            led.set(led.get() + page.select(&refusals).count());
+        });
+        assert!(led.get() > 10, "refusals lead to their fields");
     }
 
     #[test]

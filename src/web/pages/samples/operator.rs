@@ -122,7 +122,7 @@ fn queue(to: &mut Vec<Sample>) {
     let none = Some((Standings::default(), Standings::default()));
     let calm = vec![
         line("Events to decide", 0, None),
-        line("Letters to mail", 0, None),
+        line("E-mails to send", 0, None),
     ];
     push(
         to,

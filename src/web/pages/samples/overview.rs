@@ -9,7 +9,7 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::EventId;
 use crate::web::chrome::{Banner, Chrome, Flash, FlashKind, Section};
 use crate::web::pages::overview::{
-    ConnectionLine, Counts, NeedLine, OverviewPage, OverviewView, SetUpStep,
+    ChecklistStep, ConnectionLine, Counts, NeedLine, OverviewPage, OverviewView,
 };
 use crate::web::pages::settings::{Morning, SettingsPage, countries, currencies, zones};
 use crate::web::ui::bars::Hour;
@@ -76,7 +76,7 @@ fn overview_empty() -> OverviewPage {
 }
 
 /// The steps, the first `done` of them behind.
-fn checklist(done: usize) -> Vec<SetUpStep> {
+fn checklist(done: usize) -> Vec<ChecklistStep> {
     let steps = [
         (
             "Connect Twilio",
@@ -104,7 +104,7 @@ fn checklist(done: usize) -> Vec<SetUpStep> {
             "",
         ),
     ];
-    let step = |(at, (title, sentence, path)): (usize, (&str, &str, &str))| SetUpStep {
+    let step = |(at, (title, sentence, path)): (usize, (&str, &str, &str))| ChecklistStep {
         title: title.into(),
         sentence: sentence.into(),
         button: (!path.is_empty()).then(|| (title.to_owned(), path.to_owned())),

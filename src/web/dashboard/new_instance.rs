@@ -8,11 +8,11 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::PageError;
 use super::flash::Told;
-use super::{Setup, entrance};
+use super::{NewInstance, company, entrance};
 use crate::app::accounts::TenantInput;
 use crate::app::accounts::sign_in::Entry;
 use crate::app::accounts::throttle::Gate;
-use crate::app::{App, AppError, FieldProblem};
+use crate::app::{App, AppError};
 use crate::crypto::token::SetupCode;
 use crate::domain::money::Currency;
 use crate::domain::phone::CountryCode;
@@ -20,12 +20,11 @@ use crate::web::extract::csrf_form::{Form, VisitForm};
 use crate::web::extract::tenant::redirect;
 use crate::web::form::FormState;
 use crate::web::on_main;
-use crate::web::pages::account::SetUpPage;
-use crate::web::pages::settings::{countries, currencies, zones};
+use crate::web::pages::account::NewInstancePage;
 
 /// Whether the set-up page is there: it has a code, and nobody can sign in yet.
-pub(super) async fn is_open(setup: &Setup, app: &App) -> Result<bool, PageError> {
-    if setup.code.is_none() {
+pub(super) async fn is_open(new: &NewInstance, app: &App) -> Result<bool, PageError> {
+    if new.code.is_none() {
         return Ok(false);
     }
     let is_empty = on_main(app, |app| async move {
@@ -37,30 +36,26 @@ pub(super) async fn is_open(setup: &Setup, app: &App) -> Result<bool, PageError>
 /// `GET /setup`.
 pub(super) async fn show(
     request: HttpRequest,
-    setup: Data<Setup>,
+    new: Data<NewInstance>,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
-    if !is_open(&setup, &app).await? {
+    if !is_open(&new, &app).await? {
         return Ok(redirect("/sign-in", None));
     }
-    let form = FormState::new()
-        .with("country", "US")
-        .with("zone", "UTC")
-        .with("currency", "USD");
-    page(&request, &app, StatusCode::OK, form)
+    page(&request, &app, StatusCode::OK, company::unfilled())
 }
 
 /// `POST /setup`.
 pub(super) async fn make(
     VisitForm(form): VisitForm,
     request: HttpRequest,
-    setup: Data<Setup>,
+    new: Data<NewInstance>,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
-    let Some(code) = setup.code.as_ref() else {
+    let Some(code) = new.code.as_ref() else {
         return Ok(redirect("/sign-in", None));
     };
-    if !is_open(&setup, &app).await? {
+    if !is_open(&new, &app).await? {
         return Ok(redirect("/sign-in", None));
     }
     entrance::admit(&app, &request, Gate::SetUp, "set-up").await?;
@@ -95,7 +90,7 @@ pub(super) async fn make(
         Ok(Some(made)) => made,
         Ok(None) => return Ok(redirect("/sign-in", None)),
         Err(AppError::Invalid(problems)) => {
-            refuse(&problems, &mut state);
+            company::refuse(problems, &mut state);
             return page(&request, &app, StatusCode::UNPROCESSABLE_ENTITY, state);
         }
         Err(error) => return Err(error.into()),
@@ -123,8 +118,8 @@ fn check(form: &Form, code: &SetupCode, state: &mut FormState) {
             "This is not the code that serve printed when it started.",
         );
     }
-    let company = form.get("company");
-    if company.is_empty() || company.chars().count() > 100 {
+    let name = form.get("company");
+    if name.is_empty() || name.chars().count() > 100 {
         state.refuse(
             "company",
             "Type the company's name, at most 100 characters.",
@@ -141,28 +136,11 @@ fn check(form: &Form, code: &SetupCode, state: &mut FormState) {
     }
 }
 
-fn refuse(problems: &[FieldProblem], state: &mut FormState) {
-    for problem in problems {
-        let field = match problem.field.as_str() {
-            "name" => "company",
-            "owner_email" => "email",
-            field => field,
-        };
-        state.refuse(field, super::rule_form::sentence(&problem.message));
-    }
-}
-
 fn page(
     request: &HttpRequest,
     app: &App,
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
-    entrance::public_page(request, app, status, |csrf| SetUpPage {
-        csrf,
-        form,
-        countries: countries(),
-        zones: zones(),
-        currencies: currencies(),
-    })
+    entrance::public_page(request, app, status, |csrf| NewInstancePage { csrf, form })
 }

@@ -1,4 +1,4 @@
-//! The set-up page of the hook: the address, the secret, what to do in Zoho Books, the last requests
+//! The guide to the webhook in Zoho Books: the address, the secret, what to do in Zoho Books, the last requests
 //! live, and a test event.
 
 use askama::Template;
@@ -18,15 +18,15 @@ use crate::web::ui::{badge, filters, icon, notice, time};
 
 /// `GET /t/{tenant}/connections/set-up`.
 #[derive(Debug, Clone, Template)]
-#[template(path = "pages/connections/set_up.html")]
-pub struct SetUpHookPage {
+#[template(path = "pages/connections/webhook_guide.html")]
+pub struct WebhookGuidePage {
     pub chrome: Chrome,
-    pub view: SetUpHookView,
+    pub view: WebhookGuideView,
 }
 
-/// What the set-up page shows.
+/// What the guide shows.
 #[derive(Debug, Clone)]
-pub struct SetUpHookView {
+pub struct WebhookGuideView {
     pub connection: ConnectionId,
     /// `https://…/hooks/zoho/{hook}`; the type is added below.
     pub address: String,
@@ -77,7 +77,7 @@ struct Dated {
     address: String,
 }
 
-impl SetUpHookPage {
+impl WebhookGuidePage {
     fn modules() -> [Module; 6] {
         let module = |name, tells| Module { name, tells };
         [
