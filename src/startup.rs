@@ -94,6 +94,8 @@ const SHARDS: u16 = 1;
 pub struct Options {
     pub jobs: Jobs,
     pub metrics: Option<Metrics>,
+    /// A database that is open already; otherwise the configured one is opened.
+    pub store: Option<Store>,
 }
 
 /// Joins everything but the server: for commands that use the app and end.
@@ -104,6 +106,16 @@ pub async fn build(
     jobs: Jobs,
 ) -> anyhow::Result<Built> {
     let store = open_store(config).await?;
+    build_on(store, config, public_url, clock, jobs).await
+}
+
+async fn build_on(
+    store: Store,
+    config: &Config,
+    public_url: PublicUrl,
+    clock: SharedClock,
+    jobs: Jobs,
+) -> anyhow::Result<Built> {
     let pending = store
         .pending_migrations()
         .await
@@ -232,7 +244,11 @@ pub async fn serve(
         .public_url
         .clone()
         .unwrap_or_else(|| PublicUrl::of_bound(address));
-    let built = build(config, public_url, clock.clone(), options.jobs).await?;
+    let store = match options.store {
+        Some(store) => store,
+        None => open_store(config).await?,
+    };
+    let built = build_on(store, config, public_url, clock.clone(), options.jobs).await?;
     let Built { app, key_origin } = built;
     if lock.is_some() {
         let taken = app.take_over().await?;

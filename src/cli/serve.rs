@@ -31,7 +31,16 @@ pub async fn run(args: ServeArgs, clock: SharedClock) -> anyhow::Result<()> {
     } else {
         Jobs::Here
     };
-    let running = startup::serve(&config, clock, Options { jobs, metrics }).await?;
+    let running = startup::serve(
+        &config,
+        clock,
+        Options {
+            jobs,
+            metrics,
+            ..Options::default()
+        },
+    )
+    .await?;
     super::say(&announcement(&running))?;
     let ending = running.life.until_signal(config.worker.grace).await?;
     tracing::info!(?ending, "Stopped");

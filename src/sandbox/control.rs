@@ -36,6 +36,7 @@ pub(super) fn mount(app: &mut web::ServiceConfig) {
             .route("/twilio/settings", web::post().to(twilio_settings))
             .route("/twilio/inbound", web::post().to(twilio_inbound))
             .route("/twilio/messages", web::get().to(twilio_messages))
+            .route("/twilio/taken", web::get().to(twilio_taken))
             .route(
                 "/twilio/messages/{sid}/status",
                 web::post().to(twilio_status),
@@ -124,6 +125,11 @@ async fn twilio_inbound(body: web::Bytes, twilio: web::Data<Twilio>) -> Answer {
 struct Show {
     /// At most so many messages, the newest; counts are always of all.
     limit: Option<usize>,
+}
+
+/// How many messages were taken so far, and nothing else: cheap to ask often.
+async fn twilio_taken(twilio: web::Data<Twilio>) -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "taken": twilio.taken() }))
 }
 
 async fn twilio_messages(

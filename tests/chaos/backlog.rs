@@ -46,7 +46,7 @@ pub(crate) async fn run(args: &Args, deliveries: usize) -> anyhow::Result<bool> 
 async fn play(args: &Args, deliveries: usize, folder: &Folder) -> anyhow::Result<bool> {
     let mut stage = Stage::start(args, &folder.path()).await?;
     let (admin, base) = (stage.binary(), stage.base());
-    let both = tenants::make(2, &admin, &stage.sandbox, &stage.http, &base).await?;
+    let both = tenants::make(2, &plan::rules(), stage.place(&admin, &base)).await?;
     let [crowd, single] = &both[..] else {
         bail!("two tenants were asked for");
     };

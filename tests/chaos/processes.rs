@@ -95,6 +95,11 @@ impl Process {
         Ok(())
     }
 
+    /// Its id, while it runs.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.as_ref().and_then(Child::id)
+    }
+
     /// How it ended, if it did so by itself since it was started.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         let status = self.child.as_mut()?.try_wait().ok().flatten()?;
@@ -140,8 +145,9 @@ impl Process {
     }
 
     async fn signal(&self, name: &str) -> anyhow::Result<()> {
-        let id = self.child.as_ref().and_then(Child::id);
-        let id = id.with_context(|| format!("{} does not run", self.name))?;
+        let id = self
+            .id()
+            .with_context(|| format!("{} does not run", self.name))?;
         let line = format!("kill -{name} {id}");
         let status = Command::new("sh").args(["-c", &line]).status().await?;
         if !status.success() {

@@ -32,7 +32,7 @@ async fn play(args: &Args, scenario: &Scenario, folder: &Folder) -> anyhow::Resu
     let began = Instant::now();
     let mut stage = Stage::start(args, &folder.path()).await?;
     let (admin, base) = (stage.binary(), stage.base());
-    let made = tenants::make(args.tenants, &admin, &stage.sandbox, &stage.http, &base).await?;
+    let made = tenants::make(args.tenants, &plan::rules(), stage.place(&admin, &base)).await?;
     let tenants: Arc<[Tenant]> = made.into();
     crate::say(&format!("   set up after {} s", began.elapsed().as_secs()));
 

@@ -92,13 +92,19 @@ impl Sandbox {
 
     /// Posts no states any more; they can still be asked for.
     pub(crate) async fn mute(&self) -> anyhow::Result<()> {
-        let order = json!({ "plan": { "post": false, "delay_ms": 500 } });
+        let plan = json!({ "post": false, "delay_ms": 500 });
+        self.callbacks(&plan).await
+    }
+
+    /// How messages go on from here.
+    pub(crate) async fn callbacks(&self, plan: &Value) -> anyhow::Result<()> {
+        let order = json!({ "plan": plan });
         self.order("callbacks", &order).await.map(drop)
     }
 
     /// How many messages it has taken.
     pub(crate) async fn taken(&self) -> anyhow::Result<u64> {
-        let told = self.read("messages?limit=0").await?;
+        let told = self.read("taken").await?;
         told["taken"].as_u64().context("no count of messages")
     }
 

@@ -15,6 +15,7 @@ use crate::scenarios::{Fault, Role};
 use crate::servers::free_address;
 use crate::servers::postgres::Postgres;
 use crate::servers::redis::Redis;
+use crate::tenants::Place;
 
 /// The program under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_ml-connector");
@@ -121,6 +122,16 @@ impl Stage {
     /// The binary with the service's environment.
     pub(crate) fn binary(&self) -> Launch {
         Launch::new(BINARY).env(&self.env)
+    }
+
+    /// Where tenants are made.
+    pub(crate) fn place<'a>(&'a self, admin: &'a Launch, base: &'a str) -> Place<'a> {
+        Place {
+            admin,
+            sandbox: &self.sandbox,
+            http: &self.http,
+            base,
+        }
     }
 
     async fn migrate(&self) -> anyhow::Result<()> {

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::api::Api;
-use crate::plan;
 use crate::processes::Launch;
 use crate::sandbox::{Account, NUMBER, Sandbox};
 
@@ -27,30 +26,39 @@ pub(crate) struct Tenant {
     pub(crate) api: Api,
 }
 
-/// Makes them all. `admin` is the binary with the service's environment; `base` the service.
+/// Where tenants are made.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The binary with the service's environment.
+    pub(crate) admin: &'a Launch,
+    pub(crate) sandbox: &'a Sandbox,
+    pub(crate) http: &'a reqwest::Client,
+    /// The service's address.
+    pub(crate) base: &'a str,
+}
+
+/// Makes them all, each with these rules.
 pub(crate) async fn make(
     count: usize,
-    admin: &Launch,
-    sandbox: &Sandbox,
-    http: &reqwest::Client,
-    base: &str,
+    rules: &[Value],
+    place: Place<'_>,
 ) -> anyhow::Result<Vec<Tenant>> {
     let owners = count.div_ceil(2);
     let mut accounts = Vec::new();
     for _ in 0..(owners + SHARED).min(count) {
-        accounts.push(sandbox.register().await?);
+        accounts.push(place.sandbox.register().await?);
     }
     let account_of = |tenant: usize| {
         let shared = owners + tenant % SHARED;
-        let place = if tenant < owners { tenant } else { shared };
-        accounts[place.min(accounts.len() - 1)].clone()
+        let own = if tenant < owners { tenant } else { shared };
+        accounts[own.min(accounts.len() - 1)].clone()
     };
     stream::iter(0..count)
         .map(|number| {
             let account = account_of(number);
             async move {
                 let name = format!("t{number:02}");
-                let tenant = one(&name, &account, admin, http, base).await;
+                let tenant = one(&name, &account, rules, place).await;
                 tenant.with_context(|| format!("tenant {name}"))
             }
         })
@@ -62,10 +70,10 @@ pub(crate) async fn make(
 async fn one(
     name: &str,
     account: &Account,
-    admin: &Launch,
-    http: &reqwest::Client,
-    base: &str,
+    rules: &[Value],
+    place: Place<'_>,
 ) -> anyhow::Result<Tenant> {
+    let admin = place.admin;
     let email = format!("owner@{name}.example");
     let made = run(
         admin,
@@ -82,8 +90,8 @@ async fn one(
     let id = text(&made, "tenant_id")?;
     let token = run(admin, &["create-token", "--tenant", &id, "--role", "owner"]).await?;
     let api = Api {
-        http: http.clone(),
-        base: base.to_owned(),
+        http: place.http.clone(),
+        base: place.base.to_owned(),
         token: text(&token, "token")?,
     };
     let connection = json!({
@@ -91,8 +99,8 @@ async fn one(
     });
     api.call(Method::PUT, "/connections/twilio", Some(&connection))
         .await?;
-    for rule in plan::rules() {
-        api.call(Method::POST, "/rules", Some(&rule)).await?;
+    for rule in rules {
+        api.call(Method::POST, "/rules", Some(rule)).await?;
     }
     Ok(Tenant {
         name: name.to_owned(),

@@ -34,6 +34,7 @@ pub(crate) struct Postgres {
     data: PathBuf,
     log: PathBuf,
     address: SocketAddr,
+    env: Vec<(String, String)>,
 }
 
 impl Postgres {
@@ -42,6 +43,16 @@ impl Postgres {
         tools: &Path,
         user: Option<&str>,
         folder: &Path,
+    ) -> anyhow::Result<Self> {
+        Self::start_with(tools, user, folder, &[]).await
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) async fn start_with(
+        tools: &Path,
+        user: Option<&str>,
+        folder: &Path,
+        env: &[(String, String)],
     ) -> anyhow::Result<Self> {
         let home = folder.join("postgres");
         std::fs::create_dir(&home)?;
@@ -57,6 +68,7 @@ impl Postgres {
             data: home.join("data"),
             log: home.join("log"),
             address: free_address()?,
+            env: env.to_vec(),
         };
         let data = postgres.data.display().to_string();
         postgres
@@ -76,6 +88,19 @@ impl Postgres {
 
     pub(crate) fn url(&self) -> String {
         format!("postgres://chaos@{}/postgres", self.address)
+    }
+
+    /// Over its Unix socket, which is the way for a server on the same machine.
+    pub(crate) fn socket_url(&self) -> String {
+        let home = self.data.parent().unwrap_or(&self.data).display();
+        let port = self.address.port();
+        format!("postgres://chaos@localhost:{port}/postgres?host={home}")
+    }
+
+    /// The process that all others of it come from.
+    pub(crate) fn id(&self) -> Option<u32> {
+        let told = std::fs::read_to_string(self.data.join("postmaster.pid")).ok()?;
+        told.lines().next()?.parse().ok()
     }
 
     pub(crate) async fn restart(&self, how: Shutdown) -> anyhow::Result<()> {
@@ -116,7 +141,11 @@ impl Postgres {
             }
             None => std::process::Command::new(tool),
         };
-        command.args(args).current_dir("/").stdin(Stdio::null());
+        command
+            .args(args)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .current_dir("/")
+            .stdin(Stdio::null());
         command
     }
 }

@@ -92,7 +92,7 @@ impl TestApp {
         let begun = join_all((0..N).map(async |_| {
             let options = Options {
                 jobs: Jobs::ByHand,
-                metrics: None,
+                ..Options::default()
             };
             let running = startup::serve(&config, clock.clone(), options);
             Self {
