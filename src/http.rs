@@ -14,7 +14,7 @@ use rustls::{ClientConfig, RootCertStore};
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Idle connections kept per host: at least the widest concurrency of a connection.
-const IDLE_PER_HOST: usize = 128;
+const IDLE_PER_HOST: usize = 256;
 
 /// Idle connections are dropped before providers usually do: a request written to a connection
 /// that the other side has just closed ends in doubt.

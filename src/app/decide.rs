@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use moka::sync::Cache;
 
-use super::{App, AppError};
+use super::App;
+use super::recent::Grounds;
 use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::delivery::{Channel, DeliveryState, NewDelivery, rehearsal_mark};
 use crate::domain::document::{DocumentKind, Person, Reading};
@@ -14,7 +15,6 @@ use crate::domain::event::{Event, EventSource, EventType};
 use crate::domain::ids::{DecisionId, DeliveryId, EventId, OrderId, RuleId};
 use crate::domain::phone::{CountryCode, E164, country_from_text, to_e164};
 use crate::domain::rule::{Facts, Recipient, Rule, evaluate};
-use crate::domain::tenant::Tenant;
 use crate::render::Template;
 
 /// Twilio takes at most this many characters (Messages API, `Body`).
@@ -22,7 +22,7 @@ const LONGEST_TEXT: usize = 1600;
 
 /// What is decided about.
 pub(super) struct Matter<'a> {
-    pub(super) tenant: &'a Tenant,
+    pub(super) grounds: &'a Grounds,
     pub(super) event: &'a Event,
     /// The replay that asks, or the nil id.
     pub(super) order: OrderId,
@@ -30,8 +30,6 @@ pub(super) struct Matter<'a> {
     pub(super) reading: &'a Reading,
     /// People remembered for the customer or vendor.
     pub(super) remembered: &'a [Person],
-    /// Where the owner is reached, when the tenant is in rehearsal and that is known.
-    pub(super) rehearsal_to: Option<E164>,
     /// From when `send_within` runs.
     pub(super) wished_at: DateTime<Utc>,
     pub(super) now: DateTime<Utc>,
@@ -74,10 +72,10 @@ struct Reached<'a> {
 
 impl App {
     /// Asks every active rule of the event's type, in order.
-    pub(super) async fn decide(&self, matter: &Matter<'_>) -> Result<Verdicts, AppError> {
-        let rules = self.tenant(matter.tenant.id).rules().await?;
+    pub(super) fn decide(&self, matter: &Matter<'_>) -> Verdicts {
+        let grounds = matter.grounds;
         let mut verdicts = Verdicts::default();
-        for rule in rules.iter().filter(|r| r.enabled) {
+        for rule in grounds.rules.iter().filter(|r| r.enabled) {
             if rule.definition.event_type == matter.event_type {
                 self.ask(rule, matter, &mut verdicts);
             } else {
@@ -85,9 +83,9 @@ impl App {
             }
         }
         // Marked at the end: what is one wish when live is one in the rehearsal of it.
-        if matter.tenant.is_rehearsal {
+        if grounds.tenant.is_rehearsal {
             for delivery in &mut verdicts.deliveries {
-                rehearse(delivery, matter.rehearsal_to.as_ref());
+                rehearse(delivery, grounds.rehearsal_to.as_ref());
             }
         }
         if verdicts.decisions.is_empty() {
@@ -96,7 +94,7 @@ impl App {
                 .decisions
                 .push(matter.whole(DecisionKind::NoRule, reason));
         }
-        Ok(verdicts)
+        verdicts
     }
 
     fn ask(&self, rule: &Rule, matter: &Matter<'_>, verdicts: &mut Verdicts) {
@@ -104,7 +102,7 @@ impl App {
         let label = Some(matter.event.label.as_str()).filter(|l| !l.is_empty());
         let today = matter
             .wished_at
-            .with_timezone(&matter.tenant.zone)
+            .with_timezone(&matter.grounds.tenant.zone)
             .date_naive();
         let facts = Facts::of(matter.reading, reached.person, label, today);
         let verdict = evaluate(&rule.definition.conditions, &facts);
@@ -359,7 +357,7 @@ fn contact_country(matter: &Matter<'_>) -> Option<CountryCode> {
         .country
         .as_deref()
         .and_then(country_from_text);
-    own.or_else(|| CountryCode::parse(&matter.tenant.country).ok())
+    own.or_else(|| CountryCode::parse(&matter.grounds.tenant.country).ok())
 }
 
 fn party_name(matter: &Matter<'_>) -> Option<String> {

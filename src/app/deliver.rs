@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::connections::TwilioAccess;
 use super::outcome::{Sent, Verdict};
+use super::recent::{AsOf, Means};
 use super::{App, AppError, job};
 use crate::brakes::{Admission, Limits, Permit};
 use crate::domain::connection::{Connection, ConnectionState};
@@ -33,6 +34,9 @@ const CLAIMS: usize = 4;
 /// How long an equal message to the same number is waited for before asking again.
 const EQUAL_WAIT: Duration = Duration::from_secs(2);
 
+/// What is due in so long is found by `requeue`, a few seconds late at most.
+const LEFT_TO_THE_ROW: Duration = Duration::from_mins(2);
+
 /// How long Twilio may keep a message waiting (Messages API, `ValidityPeriod`).
 const LONGEST_VALIDITY: u64 = 36_000;
 
@@ -49,7 +53,12 @@ impl App {
     /// Moves a delivery on by whatever is due: send, look, poll or expire.
     pub async fn advance(&self, tenant: TenantId, id: DeliveryId) -> Result<Next, AppError> {
         let store = self.tenant(tenant);
-        let Some(delivery) = store.delivery(id).await? else {
+        let queued = self.caches.recent.take_delivery(id);
+        let read = match queued {
+            Some(queued) => Some(queued),
+            None => store.delivery(id).await?,
+        };
+        let Some(delivery) = read else {
             return Ok(Next::Done);
         };
         let now = self.now();
@@ -70,14 +79,22 @@ impl App {
 
     /// Sends a queued delivery, unless something stands against it.
     async fn send(&self, store: &TenantStore, mut delivery: Delivery) -> Result<Next, AppError> {
+        let mut as_of = AsOf::Lately;
         for _ in 0..CLAIMS {
-            let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
-            let (connection, access) = match self.ready(store, &tenant, &delivery).await? {
-                Ready::Yes(connection, access) => (connection, access),
-                Ready::No(next) => return Ok(next),
-                Ready::ReadAgain => match store.delivery(delivery.id).await? {
+            let means = self.means(store, as_of).await?;
+            // The claim looks at all of this once more, so a refusal is worth no more than a second look.
+            let is_plain = as_of == AsOf::Lately && self.is_plain(&means, &delivery);
+            let ready = if is_plain {
+                Ready::Yes
+            } else {
+                self.ready(store, &means, &delivery).await?
+            };
+            let (connection, access) = match (ready, &means.twilio) {
+                (Ready::Yes, Some((connection, access))) => (connection, access),
+                (Ready::No(next), _) => return Ok(next),
+                _ => match store.delivery(delivery.id).await? {
                     Some(again) if again.state == DeliveryState::Queued => {
-                        delivery = again;
+                        (delivery, as_of) = (again, AsOf::Now);
                         continue;
                     }
                     _ => return Ok(Next::Done),
@@ -88,9 +105,16 @@ impl App {
                 Admission::Wait(span, _) => return Ok(Next::In(span)),
             };
             match self
-                .claim_and_call(store, &tenant, &delivery, (&connection, &access), permit)
+                .claim_and_call(
+                    store,
+                    &means.tenant,
+                    &delivery,
+                    (connection, access),
+                    permit,
+                )
                 .await?
             {
+                Called::Due(due) => return Ok(self.next_at(due)),
                 Called::Done => return self.due_again(store, delivery.id).await,
                 Called::Equal(other) => {
                     let key = equal_key(&connection.account, &delivery);
@@ -103,18 +127,35 @@ impl App {
                 Some(again) if again.state == DeliveryState::Queued => delivery = again,
                 _ => return Ok(Next::Done),
             }
+            as_of = AsOf::Now;
         }
         Ok(Next::In(Duration::from_secs(1)))
+    }
+
+    /// Whether nothing that is known here stands against a live message, as with most.
+    fn is_plain(&self, means: &Means, d: &Delivery) -> bool {
+        let (tenant, now) = (&means.tenant, self.now());
+        let is_open = means.twilio.as_ref().is_some_and(|(connection, _)| {
+            connection.state != ConnectionState::Broken
+                && connection.paused_until.is_none_or(|until| until <= now)
+        });
+        is_open
+            && !d.is_rehearsal
+            && !tenant.is_rehearsal
+            && !tenant.is_suspended
+            && tenant.stopped.is_none()
+            && d.expires_at > now
+            && tenant.opening_for(d.is_to_contact, now).is_none()
     }
 
     /// The checks before a claim, in the order of precedence: suppressed, expired, held, hours.
     async fn ready(
         &self,
         store: &TenantStore,
-        tenant: &Tenant,
+        means: &Means,
         d: &Delivery,
     ) -> Result<Ready, AppError> {
-        let now = self.now();
+        let (tenant, now) = (&means.tenant, self.now());
         if let Some(reason) = store.suppression_of(d).await? {
             let change = Change::to(DeliveryState::Suppressed, d.id, queued(d), now).because(
                 StepKind::Suppressed,
@@ -152,7 +193,7 @@ impl App {
                 .await
                 .map(Ready::No);
         }
-        let Some((connection, access)) = self.twilio_of(store).await? else {
+        let Some((connection, _)) = &means.twilio else {
             let why = "Connect Twilio: there is no account to send with yet";
             return self
                 .hold(store, d, Hold::NoConnection, why)
@@ -172,7 +213,7 @@ impl App {
         if let Some(until_then) = connection.paused_until.filter(|p| *p > now) {
             return Ok(Ready::No(Next::In(until(until_then, now))));
         }
-        Ok(Ready::Yes(Box::new(connection), Box::new(access)))
+        Ok(Ready::Yes)
     }
 
     /// A rehearsal goes to the number that is the owner's when it is first tried; later tries and looks
@@ -317,13 +358,13 @@ impl App {
         // nothing may lose it.
         let (settled, wait) =
             tokio::join!(self.settle(store, &sent, outcome), verdict.tell(permit));
-        settled?;
+        let settled = settled?;
         if let Some(wait) = wait {
             let until_then = self.now() + TimeDelta::from_std(wait).unwrap_or_default();
             store.pause_connection(connection.id, until_then).await?;
         }
         self.wake_equal(&connection.account, d).await;
-        Ok(Called::Done)
+        Ok(settled.map_or(Called::Done, |changed| Called::Due(changed.due_at)))
     }
 
     /// A worker died with the delivery in hand: Twilio may or may not have it.
@@ -461,9 +502,15 @@ impl App {
 
     /// A retry is due at a time of its own; everything else is woken by its row.
     async fn due_again(&self, store: &TenantStore, id: DeliveryId) -> Result<Next, AppError> {
-        let now = self.now();
         let due = store.delivery(id).await?.and_then(|d| d.due_at);
-        Ok(due.map_or(Next::Done, |due| Next::In(until(due, now))))
+        Ok(self.next_at(due))
+    }
+
+    /// What is due much later is left to its row: it would only fill the queue until then.
+    fn next_at(&self, due: Option<DateTime<Utc>>) -> Next {
+        let wait = due.map(|due| until(due, self.now()));
+        wait.filter(|wait| *wait < LEFT_TO_THE_ROW)
+            .map_or(Next::Done, Next::In)
     }
 
     /// Where Twilio reports the fate of this attempt; `None` where it could not reach us.
@@ -502,7 +549,7 @@ impl App {
 
 /// Whether a delivery may go now, and with what.
 enum Ready {
-    Yes(Box<Connection>, Box<TwilioAccess>),
+    Yes,
     No(Next),
     /// It was changed: it must be looked at as it is now.
     ReadAgain,
@@ -510,6 +557,8 @@ enum Ready {
 
 /// How far a claim came.
 enum Called {
+    /// Its outcome is written: when the next step is due, if there is one.
+    Due(Option<DateTime<Utc>>),
     Done,
     Equal(DeliveryId),
     Refused,

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use moka::future::Cache;
+use moka::sync::Cache;
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
 use super::keys::HOOK_SECRET;
+use super::recent::KeptEvent;
 use super::{App, AppError, job};
 use crate::domain::connection::Provider;
 use crate::domain::event::{Body, EventSource, EventType, Ingested, NewEvent};
@@ -62,16 +63,26 @@ impl Hook {
 }
 
 impl App {
+    /// The hook behind a token, if it is remembered: without waiting for anything.
+    pub fn remembered_hook(&self, token: &str) -> Option<Arc<Hook>> {
+        match self.caches.hooks.get(token, self.now()) {
+            Remembered::Hook(hook) => Some(hook),
+            Remembered::Nobodys | Remembered::Nothing => None,
+        }
+    }
+
     /// The hook behind a token; what is known may be five seconds old, what is unknown one.
     pub async fn hook(&self, token: &str) -> Result<Option<Arc<Hook>>, AppError> {
         let cache = &self.caches.hooks;
         // Before the first look: an entry is as old as what was read for it.
         let (since, change) = (self.now(), cache.change());
-        if let Some(hook) = cache.get(token, since).await {
-            return Ok(hook);
+        match cache.get(token, since) {
+            Remembered::Hook(hook) => return Ok(Some(hook)),
+            Remembered::Nobodys => return Ok(None),
+            Remembered::Nothing => {}
         }
         let Some(target) = self.store().platform().hook(Provider::Zoho, token).await? else {
-            cache.keep(token, None, since, change).await;
+            cache.keep(token, None, since, change);
             return Ok(None);
         };
         let secrets = self
@@ -82,7 +93,7 @@ impl App {
             .filter_map(|(_, secret)| WebhookSecret::parse(secret.expose_secret()).ok())
             .collect();
         let hook = Arc::new(Hook { target, secrets });
-        cache.keep(token, Some(hook.clone()), since, change).await;
+        cache.keep(token, Some(hook.clone()), since, change);
         Ok(Some(hook))
     }
 
@@ -98,41 +109,64 @@ impl App {
         hook: &Hook,
         request: HookRequest,
     ) -> Result<Received, AppError> {
-        let signed = SignedRequest {
-            signature: request.signature.as_deref(),
-            query: &request.query,
-            content_type: request.content_type.as_deref(),
-            body: &request.body,
-        };
-        if let Err(rejection) = webhook::verify(&signed, &hook.secrets) {
-            let compared = serde_json::json!({
-                "body_bytes": rejection.compared.body_bytes,
-                "content_type": rejection.compared.content_type,
-                "query_present": rejection.compared.had_query,
-                "received": rejection.compared.received,
-                "computed": rejection.compared.computed,
-            });
-            let path = path_text(request.path_type, &request.label);
-            let reason = rejection.problem.to_string();
-            let refused = Refused {
-                path,
-                client: request.client,
-                reason,
-                compared,
-                is_forged: true,
-            };
-            self.note_refused(hook.target.clone(), refused).await;
-            return Ok(Received::Rejected(rejection));
+        match verify(hook, &request) {
+            Ok(()) => self.keep(source, hook, request).await.map(Received::Kept),
+            Err(rejection) => {
+                self.note_forged(hook, request, &rejection).await;
+                Ok(Received::Rejected(rejection))
+            }
         }
+    }
+
+    /// Keeps a webhook whose signature was checked ([`verify`]); answers once it is on disk. It needs no
+    /// client of ours, so it may run on any runtime.
+    pub async fn keep_webhook(
+        &self,
+        hook: &Hook,
+        request: HookRequest,
+    ) -> Result<Ingested, AppError> {
+        self.keep(EventSource::Webhook, hook, request).await
+    }
+
+    async fn keep(
+        &self,
+        source: EventSource,
+        hook: &Hook,
+        request: HookRequest,
+    ) -> Result<Ingested, AppError> {
         let now = self.now();
         let tenant = hook.target.tenant;
         let event = new_event(source, &hook.target, request, now);
+        let fresh = KeptEvent {
+            event: event.as_kept(),
+            body: Some(event.body.clone()),
+        };
         let kept = self.store().ingest(event).await?;
         if !kept.is_duplicate {
+            self.caches.recent.keep_event(fresh);
             self.wake(vec![job::route_event(tenant, kept.event, now)])
                 .await;
         }
-        Ok(Received::Kept(kept))
+        Ok(kept)
+    }
+
+    /// Leaves a line about a request whose signature is missing or wrong.
+    pub async fn note_forged(&self, hook: &Hook, request: HookRequest, rejection: &Rejection) {
+        let compared = serde_json::json!({
+            "body_bytes": rejection.compared.body_bytes,
+            "content_type": rejection.compared.content_type,
+            "query_present": rejection.compared.had_query,
+            "received": rejection.compared.received,
+            "computed": rejection.compared.computed,
+        });
+        let refused = Refused {
+            path: path_text(request.path_type, &request.label),
+            client: request.client,
+            reason: rejection.problem.to_string(),
+            compared,
+            is_forged: true,
+        };
+        self.note_refused(hook.target.clone(), refused).await;
     }
 
     /// Keeps a line about a request that was refused for what it holds.
@@ -191,6 +225,17 @@ impl App {
     }
 }
 
+/// Checks a request's signature.
+pub fn verify(hook: &Hook, request: &HookRequest) -> Result<(), Rejection> {
+    let signed = SignedRequest {
+        signature: request.signature.as_deref(),
+        query: &request.query,
+        content_type: request.content_type.as_deref(),
+        body: &request.body,
+    };
+    webhook::verify(&signed, &hook.secrets)
+}
+
 fn new_event(
     source: EventSource,
     target: &HookTarget,
@@ -212,7 +257,7 @@ fn new_event(
         body: Body {
             content_type: request.content_type.unwrap_or_default(),
             query: request.query,
-            bytes: request.body.to_vec(),
+            bytes: request.body,
         },
         digest,
         day_digest,
@@ -264,6 +309,14 @@ pub(super) struct HookCache {
     changes: AtomicU64,
 }
 
+/// What is known of a token without a look.
+enum Remembered {
+    Hook(Arc<Hook>),
+    /// There is no such hook.
+    Nobodys,
+    Nothing,
+}
+
 impl HookCache {
     pub(super) fn new() -> Self {
         let life = |span: TimeDelta| span.to_std().unwrap_or_default();
@@ -280,29 +333,30 @@ impl HookCache {
         }
     }
 
-    /// What is known of a token: its hook, that there is none, or nothing.
-    async fn get(&self, token: &str, now: DateTime<Utc>) -> Option<Option<Arc<Hook>>> {
+    fn get(&self, token: &str, now: DateTime<Utc>) -> Remembered {
         let is_young = |since: DateTime<Utc>, most| now - since < most;
-        if let Some((since, hook)) = self.known.get(token).await
+        if let Some((since, hook)) = self.known.get(token)
             && is_young(since, BELIEVED)
         {
-            return Some(Some(hook));
+            return Remembered::Hook(hook);
         }
-        let since = self.unknown.get(token).await?;
-        is_young(since, DISBELIEVED).then_some(None)
+        match self.unknown.get(token) {
+            Some(since) if is_young(since, DISBELIEVED) => Remembered::Nobodys,
+            _ => Remembered::Nothing,
+        }
     }
 
     /// Keeps what was read at `since`, unless something was changed here after `change` was noted.
-    async fn keep(&self, token: &str, hook: Option<Arc<Hook>>, since: DateTime<Utc>, change: u64) {
+    fn keep(&self, token: &str, hook: Option<Arc<Hook>>, since: DateTime<Utc>, change: u64) {
         let key = token.to_owned();
         match hook {
-            Some(hook) => self.known.insert(key, (since, hook)).await,
-            None => self.unknown.insert(key, since).await,
+            Some(hook) => self.known.insert(key, (since, hook)),
+            None => self.unknown.insert(key, since),
         }
         // Only now: a change that comes later than this look forgets the entry itself.
         if self.change() != change {
-            self.known.invalidate(token).await;
-            self.unknown.invalidate(token).await;
+            self.known.invalidate(token);
+            self.unknown.invalidate(token);
         }
     }
 

@@ -27,6 +27,7 @@ mod outcome;
 pub mod own_number;
 pub mod poll;
 pub mod receipts;
+mod recent;
 pub mod rehearsal;
 pub mod replay;
 pub mod replies;
@@ -113,6 +114,7 @@ struct Caches {
     started_at: DateTime<Utc>,
     deletions: deletion::Walks,
     used_tokens: tokens::Used,
+    recent: recent::Recent,
 }
 
 impl App {
@@ -128,6 +130,7 @@ impl App {
             started_at: parts.clock.now(),
             deletions: deletion::Walks::default(),
             used_tokens: tokens::Used::default(),
+            recent: recent::Recent::new(),
         };
         Self {
             parts: Arc::new(parts),

@@ -25,6 +25,12 @@ pub(super) struct Sent<'a> {
     pub(super) lease_until: DateTime<Utc>,
 }
 
+/// The state of a delivery has changed.
+pub(super) struct Changed {
+    /// When its next step is due, if there is one.
+    pub(super) due_at: Option<DateTime<Utc>>,
+}
+
 impl App {
     /// Writes the outcome of a call. It is appended always; the state changes only while this
     /// attempt is still the one that counts.
@@ -33,13 +39,14 @@ impl App {
         store: &TenantStore,
         sent: &Sent<'_>,
         outcome: Result<Accepted, SendError>,
-    ) -> Result<(), AppError> {
+    ) -> Result<Option<Changed>, AppError> {
         let now = self.now();
         let change = match &outcome {
             Ok(accepted) => self.accepted(sent, accepted, now),
             Err(error) => failed(sent, error, now),
         };
-        store
+        let due_at = change.due_at;
+        let changed = store
             .change(Change {
                 is_outcome: true,
                 ..change
@@ -53,7 +60,7 @@ impl App {
             let reason = refusal.entry().what_with(refusal.code.unwrap_or_default());
             self.break_connection(store, sent, reason).await?;
         }
-        Ok(())
+        Ok(changed.then_some(Changed { due_at }))
     }
 
     /// Marks the connection as broken, unless its credentials were replaced since this call began:

@@ -8,7 +8,6 @@ use secrecy::SecretString;
 use super::ingest::Refused;
 use super::keys::AUTH_TOKEN;
 use super::{App, AppError};
-use crate::domain::connection::Provider;
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::ids::{ConnectionId, DeliveryId, TenantId};
 use crate::store::{Change, Guard, HookTarget, NewReceipt, ReceiptResult, TenantStore};
@@ -55,36 +54,56 @@ impl App {
         token: &str,
         request: StatusRequest,
     ) -> Result<StatusAnswer, AppError> {
-        let Some(target) = self
-            .store()
-            .platform()
-            .hook(Provider::Twilio, token)
-            .await?
-        else {
+        let reporter = self.reporter(token).await?;
+        let Some(reporter) = &*reporter else {
             return Ok(StatusAnswer::UnknownHook);
         };
-        let store = self.tenant(target.tenant);
-        let Some(connection) = store.connection_by_id(target.connection).await? else {
-            return Ok(StatusAnswer::UnknownHook);
-        };
-        let tokens = self
-            .callback_tokens(target.tenant, target.connection)
-            .await?;
-        let is_verified = !tokens.is_empty();
-        if is_verified && !self.is_signed(&request.signed, &tokens) {
-            self.reject_forged(target, &request.signed, "The status report")
-                .await;
+        let is_verified = !reporter.tokens.is_empty();
+        if is_verified && !self.is_signed(&request.signed, &reporter.tokens) {
+            self.reject_forged(
+                reporter.target.clone(),
+                &request.signed,
+                "The status report",
+            )
+            .await;
             return Ok(StatusAnswer::Forged);
         }
         let Ok(report) = callback::parse(&request.signed.body) else {
             return Ok(StatusAnswer::Unreadable);
         };
-        let receipt = self.receipt(&store, &connection.account, &request, &report, is_verified);
+        let store = self.tenant(reporter.target.tenant);
+        let receipt = self.receipt(&store, &reporter.account, &request, &report, is_verified);
         let result = store.receive(receipt.await?).await?;
         if let (false, ReceiptResult::Kept(id)) = (is_verified, result) {
             self.confirm(&store, id).await?;
         }
         Ok(StatusAnswer::Kept)
+    }
+
+    /// Takes a status callback like most, a signed one of a known address without an error: nothing has
+    /// to be read for it, so it may be taken on any runtime. `None`: it is not of those.
+    pub async fn receive_plain_status(
+        &self,
+        token: &str,
+        request: &StatusRequest,
+    ) -> Option<Result<StatusAnswer, AppError>> {
+        let reporter = self.remembered_reporter(token)?;
+        let reporter = Option::as_ref(&reporter)?;
+        let report = callback::parse(&request.signed.body).ok()?;
+        let is_plain = request.delivery.is_some()
+            && report.error_code.unwrap_or_default() == 0
+            && !reporter.tokens.is_empty()
+            && self.is_signed(&request.signed, &reporter.tokens);
+        if !is_plain {
+            return None;
+        }
+        let store = self.tenant(reporter.target.tenant);
+        let receipt = self.receipt(&store, &reporter.account, request, &report, true);
+        let kept = async {
+            store.receive(receipt.await?).await?;
+            Ok(StatusAnswer::Kept)
+        };
+        Some(kept.await)
     }
 
     /// Leaves a line under *rejected requests*.
@@ -143,11 +162,12 @@ impl App {
     ) -> Result<NewReceipt, AppError> {
         let now = self.now();
         let error_code = report.error_code.map_or(0, i64::from);
-        let delivery = match request.delivery {
-            Some(id) => store.delivery(id).await?,
-            None => None,
+        // Only a failure is told with the message that failed.
+        let failed = match request.delivery {
+            Some(id) if error_code != 0 => store.delivery(id).await?,
+            _ => None,
         };
-        let reason = match &delivery {
+        let reason = match &failed {
             Some(d) => words(&report.status_word, error_code, d),
             None => plain_words(&report.status_word),
         };
@@ -157,7 +177,7 @@ impl App {
             "carrier_done": report.carrier_done,
         });
         Ok(NewReceipt {
-            delivery: delivery.map(|d| d.id),
+            delivery: request.delivery,
             attempt_no: request.attempt_no,
             account: account.to_owned(),
             sid: report.message_sid.to_string(),

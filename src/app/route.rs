@@ -3,9 +3,12 @@
 //! Everything is worked out outside the transaction, which then checks the version of the document
 //! and the number of the rule set, and starts over when one of them moved.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveTime, TimeZone as _, Utc};
 
 use super::decide::{Matter, Verdicts, whole};
+use super::recent::{AsOf, Grounds, KeptEvent};
 use super::{App, AppError, job};
 use crate::domain::decision::DecisionKind;
 use crate::domain::delivery::DeliveryState;
@@ -31,52 +34,78 @@ pub enum Ordered {
     EventWaits,
 }
 
+/// What is to be decided.
+struct Asked<'a> {
+    event: &'a Event,
+    body: Option<&'a Body>,
+    /// The nil id when the event itself is routed.
+    order: OrderId,
+    /// From when `send_within` runs.
+    wished_at: DateTime<Utc>,
+}
+
 impl App {
     /// Decides one event. Somebody else having done so is fine.
     pub async fn route_event(&self, tenant: TenantId, id: EventId) -> Result<(), AppError> {
+        let store = self.tenant(tenant);
+        let mut kept = self.caches.recent.take_event(id);
+        let mut as_of = AsOf::Lately;
         for _ in 0..STARTS {
-            let store = self.tenant(tenant);
-            let Some(event) = store.event(id).await? else {
-                return Ok(());
+            let read = match kept.take() {
+                Some(kept) => kept,
+                None => match event_of(&store, id).await? {
+                    Some(read) => Arc::new(read),
+                    None => return Ok(()),
+                },
             };
-            if event.routed_at.is_some() {
+            if read.event.routed_at.is_some() {
                 return Ok(());
             }
-            let received_at = event.received_at;
-            let commit = self
-                .plan(&store, &event, OrderId::nil(), received_at)
-                .await?;
-            if self.commit(&store, tenant, commit).await? {
+            let grounds = self.grounds(&store, as_of).await?;
+            let asked = Asked {
+                event: &read.event,
+                body: read.body.as_ref(),
+                order: OrderId::nil(),
+                wished_at: read.event.received_at,
+            };
+            let commit = self.plan(&store, &grounds, &asked).await?;
+            if self.commit(&store, commit).await? {
                 return Ok(());
             }
+            as_of = AsOf::Now;
         }
         Err(AppError::Busy)
     }
 
     /// Decides an event again for an order, with today's rules.
     pub async fn route_order(&self, tenant: TenantId, id: OrderId) -> Result<Ordered, AppError> {
+        let store = self.tenant(tenant);
         for _ in 0..STARTS {
-            let store = self.tenant(tenant);
             let Some(order) = store.order(id).await? else {
                 return Ok(Ordered::Done);
             };
             if order.routed_at.is_some() {
                 return Ok(Ordered::Done);
             }
-            let Some(event) = store.event(order.event).await? else {
+            let Some(read) = event_of(&store, order.event).await? else {
                 return Ok(Ordered::Done);
             };
-            if event.routed_at.is_none() {
+            if read.event.routed_at.is_none() {
                 return Ok(Ordered::EventWaits);
             }
-            let commit = if event.state == EventState::Unrecognised {
-                self.plan(&store, &event, order.id, order.requested_at)
-                    .await?
-            } else {
-                self.plan_again(&store, &event, order.id, order.requested_at)
-                    .await?
+            let grounds = self.grounds(&store, AsOf::Now).await?;
+            let asked = Asked {
+                event: &read.event,
+                body: read.body.as_ref(),
+                order: order.id,
+                wished_at: order.requested_at,
             };
-            if self.commit(&store, tenant, commit).await? {
+            let commit = if read.event.state == EventState::Unrecognised {
+                self.plan(&store, &grounds, &asked).await?
+            } else {
+                self.plan_again(&store, &grounds, &asked).await?
+            };
+            if self.commit(&store, commit).await? {
                 return Ok(Ordered::Done);
             }
         }
@@ -84,22 +113,22 @@ impl App {
     }
 
     /// Commits a plan and wakes the senders; `false` when it must be made anew.
-    async fn commit(
-        &self,
-        store: &TenantStore,
-        tenant: TenantId,
-        commit: RouteCommit,
-    ) -> Result<bool, AppError> {
-        let now = commit.routed_at;
+    async fn commit(&self, store: &TenantStore, commit: RouteCommit) -> Result<bool, AppError> {
+        let (tenant, now) = (store.tenant_id(), commit.routed_at);
         let queued: Vec<_> = commit
             .deliveries
             .iter()
             .filter(|d| d.state == DeliveryState::Queued)
-            .map(|d| job::deliver(tenant, d.id, now))
+            .map(|d| store.as_queued(d, now))
             .collect();
         match store.commit_route(commit).await? {
             RouteResult::Committed => {
-                self.wake(queued).await;
+                let wishes = queued.iter().map(|d| job::deliver(tenant, d.id, now));
+                let wishes = wishes.collect();
+                for delivery in queued {
+                    self.caches.recent.keep_delivery(delivery);
+                }
+                self.wake(wishes).await;
                 Ok(true)
             }
             RouteResult::Gone => Ok(true),
@@ -111,20 +140,22 @@ impl App {
     async fn plan(
         &self,
         store: &TenantStore,
-        event: &Event,
-        order: OrderId,
-        wished_at: DateTime<Utc>,
+        grounds: &Grounds,
+        asked: &Asked<'_>,
     ) -> Result<RouteCommit, AppError> {
         let now = self.now();
-        let tenant = self.whose(store).await?;
-        let body = store.body(event.id).await?;
-        let reading = match read(event, body.as_ref()) {
+        let (tenant, event, order) = (&grounds.tenant, asked.event, asked.order);
+        let reading = match read(event, asked.body) {
             Ok(reading) => reading,
-            Err(why) => return Ok(unrecognised(event, order, &tenant, why, now)),
+            Err(why) => return Ok(unrecognised(event, order, tenant, why, now)),
         };
-        let known = store
-            .document(event.connection, reading.kind, &reading.id)
-            .await?;
+        let (known, remembered) = tokio::try_join!(
+            async {
+                let known = store.document(event.connection, reading.kind, &reading.id);
+                Ok(known.await?)
+            },
+            remembered(store, event, &reading)
+        )?;
         let seen = Observation {
             event: event.id,
             reading: &reading,
@@ -132,24 +163,20 @@ impl App {
             label: &event.label,
             received_at: event.received_at,
             today: event.received_at.with_timezone(&tenant.zone).date_naive(),
-            dated_at: dated_at(&tenant, &reading),
+            dated_at: dated_at(tenant, &reading),
         };
         let settlement = settle(known.as_ref().map(|k| &k.known), &seen);
         let verdicts = match (&settlement.outcome, settlement.event_type) {
-            (Outcome::Tell, Some(event_type)) => {
-                let matter = Matter {
-                    tenant: &tenant,
-                    event,
-                    order,
-                    event_type,
-                    reading: &reading,
-                    remembered: &remembered(store, event, &reading).await?,
-                    rehearsal_to: rehearsal_to(store, &tenant).await?,
-                    wished_at,
-                    now,
-                };
-                self.decide(&matter).await?
-            }
+            (Outcome::Tell, Some(event_type)) => self.decide(&Matter {
+                grounds,
+                event,
+                order,
+                event_type,
+                reading: &reading,
+                remembered: &remembered,
+                wished_at: asked.wished_at,
+                now,
+            }),
             (outcome, _) => {
                 let (kind, reason) = words(outcome, &reading);
                 Verdicts::whole(whole(event.id, order, kind, reason, now))
@@ -173,27 +200,24 @@ impl App {
     async fn plan_again(
         &self,
         store: &TenantStore,
-        event: &Event,
-        order: OrderId,
-        wished_at: DateTime<Utc>,
+        grounds: &Grounds,
+        asked: &Asked<'_>,
     ) -> Result<RouteCommit, AppError> {
         let now = self.now();
-        let tenant = self.whose(store).await?;
-        let body = store.body(event.id).await?;
-        let verdicts = match (read(event, body.as_ref()), event.event_type) {
+        let (event, order) = (asked.event, asked.order);
+        let verdicts = match (read(event, asked.body), event.event_type) {
             (Ok(reading), Some(event_type)) if event_type.document() == reading.kind => {
-                let matter = Matter {
-                    tenant: &tenant,
+                let remembered = remembered(store, event, &reading).await?;
+                self.decide(&Matter {
+                    grounds,
                     event,
                     order,
                     event_type,
                     reading: &reading,
-                    remembered: &remembered(store, event, &reading).await?,
-                    rehearsal_to: rehearsal_to(store, &tenant).await?,
-                    wished_at,
+                    remembered: &remembered,
+                    wished_at: asked.wished_at,
                     now,
-                };
-                self.decide(&matter).await?
+                })
             }
             (read, _) => {
                 let (kind, reason) = match read {
@@ -211,17 +235,19 @@ impl App {
             order,
             connection: event.connection,
             routed_at: now,
-            rule_set: tenant.rule_set,
+            rule_set: grounds.tenant.rule_set,
             settled: None,
             document: None,
             decisions: verdicts.decisions,
             deliveries: verdicts.deliveries,
         })
     }
+}
 
-    async fn whose(&self, store: &TenantStore) -> Result<Tenant, AppError> {
-        store.tenant().await?.ok_or(AppError::NotFound("tenant"))
-    }
+/// An event and its body, as they are stored.
+async fn event_of(store: &TenantStore, id: EventId) -> Result<Option<KeptEvent>, AppError> {
+    let (event, body) = tokio::try_join!(store.event(id), store.body(id))?;
+    Ok(event.map(|event| KeptEvent { event, body }))
 }
 
 fn read(event: &Event, body: Option<&Body>) -> Result<Reading, String> {

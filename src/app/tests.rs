@@ -202,7 +202,7 @@ impl Scene {
             body: Body {
                 content_type: "application/json".to_owned(),
                 query: String::new(),
-                bytes: body.to_string().into_bytes(),
+                bytes: body.to_string().into(),
             },
             digest: [n; 32],
             day_digest: None,

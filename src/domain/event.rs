@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
+use bytes::Bytes;
+use chrono::{DateTime, SubsecRound as _, Utc};
 
 use super::document::DocumentKind;
 use super::ids::{ConnectionId, EventId, TenantId};
@@ -231,7 +232,7 @@ pub struct Event {
 pub struct Body {
     pub content_type: String,
     pub query: String,
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
 }
 
 /// A verified request that wants to become an event.
@@ -249,6 +250,33 @@ pub struct NewEvent {
     /// For reminders: the same with the calendar day in the tenant's zone.
     pub day_digest: Option<[u8; 32]>,
     pub received_at: DateTime<Utc>,
+}
+
+impl NewEvent {
+    /// The event as it stands once it is kept.
+    pub fn as_kept(&self) -> Event {
+        Event {
+            id: self.id,
+            tenant: self.tenant,
+            connection: self.connection,
+            source: self.source,
+            path_type: self.path_type,
+            label: self.label.clone(),
+            event_type: self.path_type,
+            state: EventState::Received,
+            document_kind: None,
+            document_id: String::new(),
+            document_number: String::new(),
+            party_id: String::new(),
+            party_name: String::new(),
+            amount: None,
+            currency: String::new(),
+            rules_not_asked: 0,
+            // As it is stored: in microseconds.
+            received_at: self.received_at.trunc_subsecs(6),
+            routed_at: None,
+        }
+    }
 }
 
 /// What became of a request.

@@ -1,11 +1,14 @@
 //! Deliveries: reading them, and the claim that lets exactly one worker send.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
+use super::bulk::{Bulk, Values};
 use super::sql::{self, Row, micros, values};
-use super::writer::{Lane, Tx};
+use super::writer::{Lane, Many, Turn, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::hours::Hours;
@@ -70,13 +73,11 @@ impl TenantStore {
     /// attempt are one commit. The statement reads suppression, stop switch, suspension, rehearsal,
     /// hours and pause.
     pub async fn claim(&self, claim: Claim) -> Result<ClaimResult, StoreError> {
-        let tenant = self.id.uuid();
-        self.writer()
-            .write(Lane::Attempt, move |tx| {
-                let claim = claim.clone();
-                Box::pin(async move { run(tx, tenant, &claim).await })
-            })
-            .await
+        let claiming = Claiming {
+            tenant: self.id,
+            claim,
+        };
+        self.store.writer.claim(claiming).await
     }
 
     /// Gives a rehearsal that was never tried the owner's number of today; `false` when it moved on
@@ -158,91 +159,218 @@ async fn release(
     Ok(released)
 }
 
-async fn run(tx: &Tx, tenant: Uuid, c: &Claim) -> Result<ClaimResult, StoreError> {
-    let a = &c.attempt;
-    let (event, own) = (a.delivery.event.uuid(), a.delivery.own);
-    if sql::is_postgres(tx) {
-        // The statement below reads what was committed when it began, not when it got the row.
-        let query = "SELECT id FROM deliveries WHERE event_id = $1 AND id = $2 FOR UPDATE";
-        sql::one(tx, query, values![event, own]).await?;
+/// A claim and whose it is.
+pub(super) struct Claiming {
+    tenant: TenantId,
+    claim: Claim,
+}
+
+impl Claiming {
+    fn delivery(&self) -> DeliveryId {
+        self.claim.attempt.delivery
     }
-    let lock = || values![a.account.clone(), c.to.clone(), c.text_hash.clone()];
-    let mut bound = lock();
-    bound.extend(values![event, own, micros(c.now)]);
-    let take = "INSERT INTO in_flight (account, address, text_hash, event_id, delivery_id, since) \
-                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
-    let is_taken = sql::exec(tx, take, bound).await? == 1;
-    if !is_taken {
+
+    fn equal(&self) -> Equal {
+        let c = &self.claim;
+        (c.attempt.account.clone(), c.to.clone(), c.text_hash.clone())
+    }
+}
+
+/// Account, address and text hash: what makes two messages equal.
+type Equal = (String, String, Vec<u8>);
+
+impl Many for Claiming {
+    type Answer = ClaimResult;
+
+    fn turn(&self) -> Turn {
+        Turn::Beside(self.tenant)
+    }
+
+    /// A worker that has given up waiting would not call.
+    const IS_VAIN_UNHEARD: bool = true;
+
+    async fn carry_out(tx: &Tx, all: &[&Self]) -> Result<Vec<ClaimResult>, StoreError> {
+        // Of two claims of one delivery the first may have it.
+        let mut firsts = BTreeMap::new();
+        for claiming in all {
+            firsts.entry(claiming.delivery()).or_insert(*claiming);
+        }
+        lock(tx, firsts.keys().copied()).await?;
+        let taken = take_flights(tx, &firsts).await?;
+        let holders = holders(tx, &firsts, &taken).await?;
+        // Our own row is another worker's claim, or that of an attempt which may be at Twilio: the
+        // conditional update tells.
+        let candidates: Vec<&Claiming> = firsts
+            .values()
+            .copied()
+            .filter(|c| {
+                taken.contains(&c.delivery()) || holders.get(&c.equal()) == Some(&c.delivery())
+            })
+            .collect();
+        let claimed = claim_rows(tx, &candidates).await?;
+        // Only what a claim took is given back: the call of another worker is still under way.
+        let given_back: Vec<DeliveryId> = taken.difference(&claimed).copied().collect();
+        super::outcomes::leave_flights(tx, &given_back).await?;
+        write_attempts(
+            tx,
+            candidates
+                .iter()
+                .filter(|c| claimed.contains(&c.delivery())),
+        )
+        .await?;
+        let mut granted = HashSet::new();
+        Ok(all
+            .iter()
+            .map(|c| {
+                if claimed.contains(&c.delivery()) {
+                    if granted.insert(c.delivery()) {
+                        ClaimResult::Claimed
+                    } else {
+                        ClaimResult::Refused
+                    }
+                } else {
+                    match holders.get(&c.equal()) {
+                        Some(other) if *other != c.delivery() => ClaimResult::EqualInFlight(*other),
+                        _ => ClaimResult::Refused,
+                    }
+                }
+            })
+            .collect())
+    }
+}
+
+type Firsts<'a> = BTreeMap<DeliveryId, &'a Claiming>;
+
+/// Locks rows before they are updated: a conditional update reads what was committed when it began, not
+/// when it got the row; and two batches that took the same rows in another order would stand still.
+pub(super) async fn lock(
+    tx: &Tx,
+    deliveries: impl Iterator<Item = DeliveryId>,
+) -> Result<(), StoreError> {
+    if !sql::is_postgres(tx) {
+        return Ok(());
+    }
+    let ids: BTreeSet<DeliveryId> = deliveries.collect();
+    let rows = ids.iter().map(|d| values![d.event.uuid(), d.own]);
+    let select = Bulk {
+        before: "SELECT d.id FROM (VALUES ",
+        after: ") AS v JOIN deliveries d ON d.event_id = v.column1 AND d.id = v.column2 \
+                ORDER BY d.event_id, d.id FOR UPDATE OF d",
+    };
+    select.all(tx, rows.collect()).await.map(drop)
+}
+
+/// Takes the equal-text locks that are free.
+async fn take_flights(tx: &Tx, firsts: &Firsts<'_>) -> Result<BTreeSet<DeliveryId>, StoreError> {
+    // In one order everywhere, so that two batches do not wait for each other.
+    let mut rows: BTreeMap<Equal, Values> = BTreeMap::new();
+    for (id, c) in firsts {
+        let (account, to, text) = c.equal();
+        let since = micros(c.claim.now);
+        rows.entry(c.equal())
+            .or_insert_with(|| values![account, to, text, id.event.uuid(), id.own, since]);
+    }
+    let take = Bulk {
+        before: "INSERT INTO in_flight (account, address, text_hash, event_id, delivery_id, since) \
+                 VALUES ",
+        after: " ON CONFLICT DO NOTHING RETURNING event_id, delivery_id AS id",
+    };
+    let rows = take.all(tx, rows.into_values().collect()).await?;
+    rows.iter().map(delivery_id).collect()
+}
+
+/// Who has the locks that were not free.
+async fn holders(
+    tx: &Tx,
+    firsts: &Firsts<'_>,
+    taken: &BTreeSet<DeliveryId>,
+) -> Result<HashMap<Equal, DeliveryId>, StoreError> {
+    let mut holders = HashMap::new();
+    for claiming in firsts.values().filter(|c| !taken.contains(&c.delivery())) {
+        let equal = claiming.equal();
+        if holders.contains_key(&equal) {
+            continue;
+        }
         let query = "SELECT event_id, delivery_id AS id FROM in_flight \
                      WHERE account = $1 AND address = $2 AND text_hash = $3";
-        let holder = sql::one(tx, query, lock())
-            .await?
-            .map(|r| delivery_id(&r))
-            .transpose()?;
-        // Our own row is another worker's claim, or that of an attempt which may be at Twilio: the
-        // conditional update below tells.
-        match holder {
-            Some(holder) if holder == a.delivery => {}
-            Some(holder) => return Ok(ClaimResult::EqualInFlight(holder)),
-            None => return Ok(ClaimResult::Refused),
+        let bound = values![equal.0.clone(), equal.1.clone(), equal.2.clone()];
+        if let Some(row) = sql::one(tx, query, bound).await? {
+            holders.insert(equal, delivery_id(&row)?);
         }
     }
-    let claim = "UPDATE deliveries SET state = 'sending', reason = '', hold = '', lease_owner = $4, \
-                 lease_until = $5, due_at = $5, attempt_no = $6, connection_id = $7, account = $8, \
-                 looks = 0, updated_at = $9 \
-                 WHERE event_id = $1 AND id = $2 AND tenant_id = $3 AND state = 'queued' \
-                 AND attempt_no = $6 - 1 AND expires_at > $9 \
-                 AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = $3 \
-                     AND s.channel = deliveries.channel \
-                     AND s.address IN (deliveries.address, deliveries.rehearsal_to)) \
-                 AND (CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END) = $10 \
-                 AND (is_rehearsal = FALSE OR rehearsal_to <> '') \
-                 AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = $3 AND t.stopped_at IS NULL \
-                     AND t.status = 'active' AND t.hours = $11 AND t.zone = $12 \
-                     AND (deliveries.is_rehearsal = TRUE OR t.is_rehearsal = FALSE)) \
-                 AND EXISTS (SELECT 1 FROM connections k WHERE k.id = $7 AND k.tenant_id = $3 \
-                     AND k.state = 'ready' AND (k.paused_until IS NULL OR k.paused_until <= $9))";
-    let bound = values![
-        event,
-        own,
-        tenant,
-        c.lease_owner.clone(),
-        micros(a.lease_until),
-        a.attempt_no,
-        a.connection.uuid(),
-        a.account.clone(),
-        micros(c.now),
-        c.to.clone(),
-        c.hours.map_or_else(String::new, |h| h.to_string()),
-        c.zone.name()
-    ];
-    if sql::exec(tx, claim, bound).await? == 0 {
-        // Only what this claim took is given back: the call of another worker is still under way.
-        if is_taken {
-            super::outcomes::leave_in_flight(tx, a.delivery).await?;
-        }
-        return Ok(ClaimResult::Refused);
-    }
-    sql::exec(
-        tx,
-        "INSERT INTO attempts (event_id, id, tenant_id, delivery_id, attempt_no, connection_id, \
-         account, request, started_at, lease_until) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    Ok(holders)
+}
+
+/// The conditional update: which deliveries may be called for.
+async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId>, StoreError> {
+    let rows = claims.iter().map(|claiming| {
+        let (c, a) = (&claiming.claim, &claiming.claim.attempt);
         values![
-            event,
+            a.delivery.event.uuid(),
+            a.delivery.own,
+            claiming.tenant.uuid(),
+            c.lease_owner.clone(),
+            micros(a.lease_until),
+            a.attempt_no,
+            a.connection.uuid(),
+            a.account.clone(),
+            micros(c.now),
+            c.to.clone(),
+            c.hours.map_or_else(String::new, |h| h.to_string()),
+            c.zone.name()
+        ]
+    });
+    let claim = Bulk {
+        before: "UPDATE deliveries SET state = 'sending', reason = '', hold = '', \
+                 lease_owner = v.column4, lease_until = v.column5, due_at = v.column5, \
+                 attempt_no = v.column6, connection_id = v.column7, account = v.column8, \
+                 looks = 0, updated_at = v.column9 FROM (VALUES ",
+        after: ") AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \
+                AND deliveries.tenant_id = v.column3 AND deliveries.state = 'queued' \
+                AND deliveries.attempt_no = v.column6 - 1 AND deliveries.expires_at > v.column9 \
+                AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.column3 \
+                    AND s.channel = deliveries.channel \
+                    AND s.address IN (deliveries.address, deliveries.rehearsal_to)) \
+                AND (CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END) = v.column10 \
+                AND (is_rehearsal = FALSE OR rehearsal_to <> '') \
+                AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = v.column3 \
+                    AND t.stopped_at IS NULL AND t.status = 'active' AND t.hours = v.column11 \
+                    AND t.zone = v.column12 \
+                    AND (deliveries.is_rehearsal = TRUE OR t.is_rehearsal = FALSE)) \
+                AND EXISTS (SELECT 1 FROM connections k WHERE k.id = v.column7 \
+                    AND k.tenant_id = v.column3 AND k.state = 'ready' \
+                    AND (k.paused_until IS NULL OR k.paused_until <= v.column9)) \
+                RETURNING event_id, id",
+    };
+    let rows = claim.all(tx, rows.collect()).await?;
+    rows.iter().map(delivery_id).collect()
+}
+
+async fn write_attempts<'a>(
+    tx: &Tx,
+    claims: impl Iterator<Item = &'a &'a Claiming>,
+) -> Result<(), StoreError> {
+    let rows = claims.map(|claiming| {
+        let a = &claiming.claim.attempt;
+        values![
+            a.delivery.event.uuid(),
             a.id.uuid(),
-            tenant,
-            own,
+            claiming.tenant.uuid(),
+            a.delivery.own,
             a.attempt_no,
             a.connection.uuid(),
             a.account.clone(),
             a.request.clone(),
             micros(a.started_at),
             micros(a.lease_until)
-        ],
-    )
-    .await?;
-    Ok(ClaimResult::Claimed)
+        ]
+    });
+    let insert = Bulk {
+        before: "INSERT INTO attempts (event_id, id, tenant_id, delivery_id, attempt_no, \
+                 connection_id, account, request, started_at, lease_until) VALUES ",
+        after: "",
+    };
+    insert.exec(tx, rows.collect()).await.map(drop)
 }
 
 pub(super) fn due(row: &Row) -> Result<Due, StoreError> {

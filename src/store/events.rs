@@ -3,6 +3,7 @@
 use sea_orm::DbErr;
 use uuid::Uuid;
 
+use super::codec::BodyCodec;
 use super::ingest::PreparedEvent;
 use super::sql::{self, Row, values};
 use super::{Store, StoreError, TenantStore};
@@ -11,23 +12,31 @@ use crate::domain::event::{Body, Event, EventSource, EventState, EventType, Inge
 use crate::domain::ids::{ConnectionId, EventId, TenantId};
 use crate::domain::money::Amount;
 
+/// Bodies up to this many bytes are compressed by whoever brings them: 64 KiB take about 0.2 ms.
+const COMPRESSED_HERE: usize = 64 * 1024;
+
+fn prepare(codec: &BodyCodec, event: NewEvent) -> Result<PreparedEvent, StoreError> {
+    let encoded = codec.encode(&event.body.bytes)?;
+    Ok(PreparedEvent {
+        event,
+        dictionary: encoded.dictionary,
+        compressed: encoded.bytes,
+    })
+}
+
 impl Store {
     /// Keeps a verified request; answers once it is on disk. The body is compressed before it
-    /// reaches the writer, on a thread that may block.
+    /// reaches the writer: here, since going to another thread costs as much, or on a thread that may
+    /// block when it is large.
     pub async fn ingest(&self, event: NewEvent) -> Result<Ingested, StoreError> {
         let codec = self.codec.clone();
-        let prepared = tokio::task::spawn_blocking(move || {
-            let encoded = codec.encode(&event.body.bytes)?;
-            let (dictionary, compressed) = (encoded.dictionary, encoded.bytes);
-            Ok::<_, StoreError>(PreparedEvent {
-                event,
-                dictionary,
-                compressed,
-            })
-        })
-        .await
-        .map_err(|_| StoreError::Panicked)??;
-        self.writer.ingest(prepared).await
+        let prepared = if event.body.bytes.len() <= COMPRESSED_HERE {
+            prepare(&codec, event)
+        } else {
+            let prepared = tokio::task::spawn_blocking(move || prepare(&codec, event)).await;
+            prepared.map_err(|_| StoreError::Panicked)?
+        };
+        self.writer.ingest(prepared?).await
     }
 }
 
@@ -57,7 +66,7 @@ impl TenantStore {
         Ok(Some(Body {
             content_type: row.get("content_type")?,
             query: row.get("query")?,
-            bytes,
+            bytes: bytes.into(),
         }))
     }
 }

@@ -5,6 +5,7 @@
 //! before a tenant is known. Reads use a pool; every write goes through one writer (see `writer`).
 
 mod audit;
+mod bulk;
 pub mod codec;
 mod connections;
 mod consents;
@@ -133,6 +134,20 @@ impl Store {
             writer: Writer::start(write),
             codec: BodyCodec::new()?,
         })
+    }
+
+    /// Acknowledges events without keeping them, which breaks the first law: only for `benches`, to
+    /// tell what keeping costs.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn bare(self) -> Self {
+        let writer = self.writer.without_events();
+        Self { writer, ..self }
+    }
+
+    /// How many edits this process has made: what was read before the last one may be out of date.
+    pub fn edits(&self) -> u64 {
+        self.writer.edits()
     }
 
     /// Brings the schema up to date, all of it or nothing; who else wants to waits meanwhile.

@@ -3,17 +3,20 @@
 //! The outcome of a call is appended always; only the change of state needs its guard to hold. Every
 //! other step is appended only with the change that it tells of.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
-use super::sql::{self, micros, micros_opt, placeholders, tuples, values};
+use super::bulk::{Bulk, Values};
+use super::sql::{self, micros, micros_opt, placeholders, values};
 use super::suppressions::suppress;
-use super::writer::{Lane, Tx};
+use super::writer::{Many, Turn, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, ProviderStatus, StepKind};
-use crate::domain::ids::{DeliveryId, StepId};
+use crate::domain::ids::{DeliveryId, StepId, TenantId};
 use crate::domain::suppression::Source;
 
 /// A step to be appended.
@@ -142,15 +145,11 @@ impl Change {
 impl TenantStore {
     /// Applies a change; whether the state changed.
     pub async fn change(&self, change: Change) -> Result<bool, StoreError> {
-        let tenant = self.id.uuid();
-        // An address that opts out is not written to by a claim that began before.
-        let is_alone = change.suppress.is_some();
-        self.writer()
-            .write_alone_if(is_alone, Lane::Outcome, move |tx| {
-                let change = change.clone();
-                Box::pin(async move { apply(tx, tenant, &change).await })
-            })
-            .await
+        let changing = Changing {
+            tenant: self.id,
+            change,
+        };
+        self.store.writer.change(changing).await
     }
 
     /// A message of the account that is known to have been accepted since `since`: a listing that
@@ -208,72 +207,159 @@ impl TenantStore {
     }
 }
 
-async fn apply(tx: &Tx, tenant: Uuid, c: &Change) -> Result<bool, StoreError> {
-    if let Some(message) = &c.message {
-        sql::hold_message(tx, &message.account, &message.sid).await?;
-    }
-    if let Some(message) = &c.message
-        && !know_message(tx, tenant, c.delivery, c.guard.attempt_no, message).await?
-        && !c.is_outcome
-        && !is_ours(tx, c.delivery, message).await?
-    {
-        // A look found it while another delivery was faster to call it its own.
-        return Ok(false);
-    }
-    let changed = update(tx, tenant, c).await?;
-    if let Some(step) = &c.step
-        && (changed || c.is_outcome)
-    {
-        let row = (c.delivery, c.guard.attempt_no, c.step_id);
-        insert_steps(tx, tenant, &[row], step, c.now).await?;
-    }
-    if let Some((channel, address, reason)) = &c.suppress {
-        suppress(
-            tx,
-            tenant,
-            *channel,
-            address,
-            (Source::Provider, reason),
-            c.now,
-        )
-        .await?;
-    }
-    if let Some((actor, old)) = &c.said
-        && changed
-    {
-        let detail = serde_json::json!({ "old": old.as_str(), "new": c.state.as_str() });
-        let subject = c.delivery.to_string();
-        let line = AuditLine::new(actor.clone(), "delivery.resolved", subject, &detail);
-        audit(tx, tenant, line, c.now).await?;
-    }
-    if changed && c.leaves_flight {
-        leave_in_flight(tx, c.delivery).await?;
-    }
-    if let Some(message) = &c.message {
-        if !changed {
-            tell_double(tx, tenant, c, message).await?;
+/// A change and whose it is.
+pub(super) struct Changing {
+    tenant: TenantId,
+    change: Change,
+}
+
+impl Many for Changing {
+    type Answer = bool;
+
+    /// An address that opts out is not written to by a claim that began before.
+    fn turn(&self) -> Turn {
+        if self.change.suppress.is_some() {
+            Turn::Alone(self.tenant)
+        } else {
+            Turn::Free
         }
-        super::receipts::fold_unmatched(tx, tenant, c.delivery, message, c.now).await?;
+    }
+
+    /// An outcome is dear, and telling it twice changes nothing.
+    const IS_TOLD_AGAIN: bool = true;
+
+    async fn carry_out(tx: &Tx, all: &[&Self]) -> Result<Vec<bool>, StoreError> {
+        let mut results = vec![false; all.len()];
+        for round in rounds(all) {
+            let members: Vec<&Self> = round.iter().filter_map(|n| all.get(*n).copied()).collect();
+            let applied = apply(tx, &members).await?;
+            for (number, is_changed) in round.into_iter().zip(applied) {
+                if let Some(result) = results.get_mut(number) {
+                    *result = is_changed;
+                }
+            }
+        }
+        Ok(results)
+    }
+}
+
+/// Changes in their order, so that within a round no two are about one delivery or one message.
+fn rounds(all: &[&Changing]) -> Vec<Vec<usize>> {
+    let mut rounds: Vec<Vec<usize>> = Vec::new();
+    let (mut of_delivery, mut of_message) = (HashMap::new(), HashMap::new());
+    for (number, c) in all.iter().map(|c| &c.change).enumerate() {
+        let of_delivery: &mut usize = of_delivery.entry(c.delivery).or_default();
+        let message = c.message.as_ref().map(|m| (&m.account, &m.sid));
+        let of_message: Option<&mut usize> = message.map(|m| of_message.entry(m).or_default());
+        let round = of_message.as_deref().map_or(0, |n| *n).max(*of_delivery);
+        *of_delivery = round + 1;
+        if let Some(of_message) = of_message {
+            *of_message = round + 1;
+        }
+        match rounds.get_mut(round) {
+            Some(members) => members.push(number),
+            None => rounds.push(vec![number]),
+        }
+    }
+    rounds
+}
+
+async fn apply(tx: &Tx, all: &[&Changing]) -> Result<Vec<bool>, StoreError> {
+    let messages = all.iter().filter_map(|c| c.change.message.as_ref());
+    sql::hold_messages(tx, messages.map(|m| (&*m.account, &*m.sid))).await?;
+    super::deliveries::lock(tx, all.iter().map(|c| c.change.delivery)).await?;
+    let refused = know_messages(tx, all).await?;
+    let changed = update(
+        tx,
+        all.iter().filter(|c| !refused.contains(&c.change.delivery)),
+    )
+    .await?;
+    write_steps(tx, all, |c| !refused.contains(&c.delivery), &changed).await?;
+    let left = all.iter().map(|c| &c.change).filter(|c| c.leaves_flight);
+    let left = left.map(|c| c.delivery).filter(|d| changed.contains(d));
+    leave_flights(tx, &left.collect::<Vec<_>>()).await?;
+    for c in all.iter().filter(|c| !refused.contains(&c.change.delivery)) {
+        tell_the_rest(tx, c, changed.contains(&c.change.delivery)).await?;
+    }
+    let known = all.iter().filter(|c| !refused.contains(&c.change.delivery));
+    super::receipts::fold_early(tx, known.map(|c| (c.tenant.uuid(), &c.change))).await?;
+    Ok(all
+        .iter()
+        .map(|c| changed.contains(&c.change.delivery))
+        .collect())
+}
+
+/// Remembers whose messages these are. A look that found one while another delivery was faster to call
+/// it its own changes nothing: those are answered.
+async fn know_messages(tx: &Tx, all: &[&Changing]) -> Result<HashSet<DeliveryId>, StoreError> {
+    let told = all
+        .iter()
+        .filter_map(|c| Some((c, c.change.message.as_ref()?)));
+    let rows = told.clone().map(|(c, m)| {
+        let c = (c.tenant.uuid(), &c.change);
+        message_row(c.0, c.1.delivery, c.1.guard.attempt_no, m)
+    });
+    let made = KNOW.all(tx, rows.collect()).await?;
+    let made: HashSet<(String, String)> = made
+        .iter()
+        .map(|row| Ok((row.get("account")?, row.get("sid")?)))
+        .collect::<Result<_, StoreError>>()?;
+    let mut refused = HashSet::new();
+    for (c, m) in told.filter(|(c, _)| !c.change.is_outcome) {
+        let is_new = made.contains(&(m.account.clone(), m.sid.clone()));
+        if !is_new && !is_ours(tx, c.change.delivery, m).await? {
+            refused.insert(c.change.delivery);
+        }
+    }
+    Ok(refused)
+}
+
+/// The guarded changes of state: which deliveries changed. Those with the same guard go together.
+async fn update<'a>(
+    tx: &Tx,
+    all: impl Iterator<Item = &'a &'a Changing>,
+) -> Result<HashSet<DeliveryId>, StoreError> {
+    let mut by_states: BTreeMap<String, Vec<Values>> = BTreeMap::new();
+    for changing in all {
+        let c = &changing.change;
+        let states: Vec<_> = c.guard.states.iter().map(|s| s.as_str()).collect();
+        let key = states.join("', '");
+        let row = change_row(changing.tenant.uuid(), c);
+        by_states.entry(key).or_default().push(row);
+    }
+    let mut changed = HashSet::new();
+    for (states, rows) in by_states {
+        // The words are ours, never somebody's.
+        let after = format!(
+            ") AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \
+             AND deliveries.tenant_id = v.column3 AND deliveries.attempt_no = v.column15 \
+             AND (v.column16 = '' OR deliveries.lease_owner = v.column16) \
+             AND (deliveries.sid = '' OR v.column11 = '' OR deliveries.sid = v.column11) \
+             AND deliveries.provider_rank <= v.column17 AND deliveries.state IN ('{states}') \
+             RETURNING event_id, id"
+        );
+        let update = Bulk {
+            before: "UPDATE deliveries SET state = v.column4, reason = v.column5, \
+                     hold = v.column6, due_at = v.column7, tries = COALESCE(v.column8, tries), \
+                     absents = COALESCE(v.column9, absents), looks = COALESCE(v.column10, looks), \
+                     sid = CASE WHEN v.column11 = '' THEN sid ELSE v.column11 END, \
+                     provider_rank = CASE WHEN provider_rank < v.column12 THEN v.column12 \
+                     ELSE provider_rank END, \
+                     error_code = CASE WHEN v.column13 = 0 THEN error_code ELSE v.column13 END, \
+                     lease_owner = '', lease_until = NULL, updated_at = v.column14, \
+                     expires_at = COALESCE(v.column18, expires_at) FROM (VALUES ",
+            after: &after,
+        };
+        for row in update.all(tx, rows).await? {
+            changed.insert(super::deliveries::delivery_id(&row)?);
+        }
     }
     Ok(changed)
 }
 
-async fn update(tx: &Tx, tenant: Uuid, c: &Change) -> Result<bool, StoreError> {
-    let states = placeholders(c.guard.states.len(), 20);
-    let statement = format!(
-        "UPDATE deliveries SET state = $4, reason = $5, hold = $6, due_at = $7, \
-         tries = COALESCE($8, tries), absents = COALESCE($9, absents), looks = COALESCE($10, looks), \
-         sid = CASE WHEN $11 = '' THEN sid ELSE $11 END, \
-         provider_rank = CASE WHEN provider_rank < $12 THEN $12 ELSE provider_rank END, \
-         error_code = CASE WHEN $13 = 0 THEN error_code ELSE $13 END, \
-         lease_owner = '', lease_until = $14, updated_at = $15, \
-         expires_at = COALESCE($19, expires_at) \
-         WHERE event_id = $1 AND id = $2 AND tenant_id = $3 AND attempt_no = $16 \
-         AND ($17 = '' OR lease_owner = $17) AND (sid = '' OR $11 = '' OR sid = $11) \
-         AND provider_rank <= $18 AND state IN ({states})"
-    );
+fn change_row(tenant: Uuid, c: &Change) -> Values {
     let rank = c.message.as_ref().map_or(-1, |m| m.status.rank());
-    let mut bound = values![
+    values![
         c.delivery.event.uuid(),
         c.delivery.own,
         tenant,
@@ -287,15 +373,51 @@ async fn update(tx: &Tx, tenant: Uuid, c: &Change) -> Result<bool, StoreError> {
         c.message.as_ref().map_or("", |m| m.sid.as_str()),
         rank,
         c.error_code,
-        Option::<i64>::None,
         micros(c.now),
         c.guard.attempt_no,
         c.guard.lease_owner.clone().unwrap_or_default(),
         if c.message.is_some() { rank } else { i16::MAX },
         micros_opt(c.expires_at),
-    ];
-    bound.extend(c.guard.states.iter().map(|s| s.as_str().into()));
-    Ok(sql::exec(tx, &statement, bound).await? == 1)
+    ]
+}
+
+async fn write_steps(
+    tx: &Tx,
+    all: &[&Changing],
+    is_told: impl Fn(&Change) -> bool,
+    changed: &HashSet<DeliveryId>,
+) -> Result<(), StoreError> {
+    let told = all.iter().filter(|c| is_told(&c.change));
+    let rows = told.filter_map(|changing| {
+        let c = &changing.change;
+        let step = c.step.as_ref()?;
+        let row = (c.delivery, c.guard.attempt_no, c.step_id);
+        (changed.contains(&c.delivery) || c.is_outcome)
+            .then(|| step_row(changing.tenant.uuid(), row, step, c.now))
+    });
+    STEPS.exec(tx, rows.collect()).await.map(drop)
+}
+
+/// What few changes have beside their state: an address that is suppressed, somebody's word, a message
+/// that was sent twice.
+async fn tell_the_rest(tx: &Tx, changing: &Changing, changed: bool) -> Result<(), StoreError> {
+    let (tenant, c) = (changing.tenant.uuid(), &changing.change);
+    if let Some((channel, address, reason)) = &c.suppress {
+        let why = (Source::Provider, &**reason);
+        suppress(tx, tenant, *channel, address, why, c.now).await?;
+    }
+    if let Some((actor, old)) = &c.said
+        && changed
+    {
+        let detail = serde_json::json!({ "old": old.as_str(), "new": c.state.as_str() });
+        let subject = c.delivery.to_string();
+        let line = AuditLine::new(actor.clone(), "delivery.resolved", subject, &detail);
+        audit(tx, tenant, line, c.now).await?;
+    }
+    match &c.message {
+        Some(message) if !changed => tell_double(tx, tenant, c, message).await,
+        _ => Ok(()),
+    }
 }
 
 /// A message turned up for a delivery that no longer waits for it: either a callback told of it
@@ -342,15 +464,27 @@ pub(super) async fn know_message(
     attempt_no: i64,
     m: &KnownMessage,
 ) -> Result<bool, StoreError> {
-    let made = sql::exec(
-        tx,
-        "INSERT INTO provider_messages (account, sid, tenant_id, event_id, delivery_id, attempt_no, \
-         address, accepted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
-        values![m.account.clone(), m.sid.clone(), tenant, delivery.event.uuid(), delivery.own,
-            attempt_no, m.address.clone(), micros(m.accepted_at)],
-    )
-    .await?;
-    Ok(made == 1)
+    let row = message_row(tenant, delivery, attempt_no, m);
+    Ok(KNOW.all(tx, vec![row]).await?.len() == 1)
+}
+
+const KNOW: Bulk<'static> = Bulk {
+    before: "INSERT INTO provider_messages (account, sid, tenant_id, event_id, delivery_id, \
+             attempt_no, address, accepted_at) VALUES ",
+    after: " ON CONFLICT DO NOTHING RETURNING account, sid",
+};
+
+fn message_row(tenant: Uuid, delivery: DeliveryId, attempt_no: i64, m: &KnownMessage) -> Values {
+    values![
+        m.account.clone(),
+        m.sid.clone(),
+        tenant,
+        delivery.event.uuid(),
+        delivery.own,
+        attempt_no,
+        m.address.clone(),
+        micros(m.accepted_at)
+    ]
 }
 
 pub(super) async fn insert_step(
@@ -365,9 +499,6 @@ pub(super) async fn insert_step(
     insert_steps(tx, tenant, &[row], step, now).await
 }
 
-/// How many rows of `delivery_steps` one statement writes: about 15 KB.
-const STEPS_AT_ONCE: usize = 64;
-
 /// The same step for many deliveries, each with the number of its attempt and an id; a step that is
 /// there already stays as it is.
 pub(super) async fn insert_steps(
@@ -377,34 +508,48 @@ pub(super) async fn insert_steps(
     step: &NewStep,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    for some in deliveries.chunks(STEPS_AT_ONCE) {
-        let statement = format!(
-            "INSERT INTO delivery_steps (event_id, id, tenant_id, delivery_id, attempt_no, kind, \
-             sentence, detail, at) VALUES {} ON CONFLICT DO NOTHING",
-            tuples(some.len(), 9, 1)
-        );
-        let rows = some.iter().flat_map(|(delivery, attempt_no, id)| {
-            values![
-                delivery.event.uuid(),
-                id.uuid(),
-                tenant,
-                delivery.own,
-                *attempt_no,
-                step.kind.as_str(),
-                step.sentence.clone(),
-                step.detail.clone(),
-                micros(now)
-            ]
-        });
-        sql::exec(tx, &statement, rows.collect()).await?;
-    }
-    Ok(())
+    let rows = deliveries
+        .iter()
+        .map(|row| step_row(tenant, *row, step, now));
+    STEPS.exec(tx, rows.collect()).await.map(drop)
+}
+
+const STEPS: Bulk<'static> = Bulk {
+    before: "INSERT INTO delivery_steps (event_id, id, tenant_id, delivery_id, attempt_no, kind, \
+             sentence, detail, at) VALUES ",
+    after: " ON CONFLICT DO NOTHING",
+};
+
+fn step_row(
+    tenant: Uuid,
+    (delivery, attempt_no, id): (DeliveryId, i64, StepId),
+    step: &NewStep,
+    now: DateTime<Utc>,
+) -> Values {
+    values![
+        delivery.event.uuid(),
+        id.uuid(),
+        tenant,
+        delivery.own,
+        attempt_no,
+        step.kind.as_str(),
+        step.sentence.clone(),
+        step.detail.clone(),
+        micros(now)
+    ]
 }
 
 /// Lets the next equal message go.
 pub(super) async fn leave_in_flight(tx: &Tx, delivery: DeliveryId) -> Result<(), StoreError> {
-    let leave = "DELETE FROM in_flight WHERE event_id = $1 AND delivery_id = $2";
-    sql::exec(tx, leave, values![delivery.event.uuid(), delivery.own])
-        .await
-        .map(drop)
+    leave_flights(tx, &[delivery]).await
+}
+
+/// The same for many deliveries.
+pub(super) async fn leave_flights(tx: &Tx, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
+    let leave = Bulk {
+        before: "DELETE FROM in_flight WHERE delivery_id IN (VALUES ",
+        after: ")",
+    };
+    let rows = deliveries.iter().map(|d| values![d.own]);
+    leave.exec(tx, rows.collect()).await.map(drop)
 }

@@ -1,15 +1,19 @@
 //! Receipts: what the provider said later, folded by rank in one conditional update.
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::outcomes::{KnownMessage, NewStep, insert_step, know_message, leave_in_flight};
+use super::bulk::{Bulk, Values};
+use super::outcomes::{Change, KnownMessage, NewStep, insert_step, know_message, leave_in_flight};
 use super::sql::{self, micros, micros_opt, values};
 use super::suppressions::suppress;
-use super::writer::{Lane, Tx};
+use super::writer::{Many, Turn, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{Channel, DeliveryState, ProviderStatus, StepKind};
-use crate::domain::ids::{DeliveryId, ReceiptId};
+use crate::domain::ids::{DeliveryId, ReceiptId, TenantId};
 use crate::domain::suppression::Source;
 
 /// Opted out (Twilio's error dictionary, 21610): the address must not be written to again.
@@ -56,19 +60,133 @@ pub enum ReceiptResult {
 impl TenantStore {
     /// Keeps a receipt and folds it into the delivery's state.
     pub async fn receive(&self, receipt: NewReceipt) -> Result<ReceiptResult, StoreError> {
-        let tenant = self.id.uuid();
-        let is_alone = receipt.error_code == OPTED_OUT;
-        self.writer()
-            .write_alone_if(is_alone, Lane::Receipt, move |tx| {
-                let receipt = receipt.clone();
-                Box::pin(async move { run(tx, tenant, &receipt).await })
-            })
-            .await
+        let receiving = Receiving {
+            tenant: self.id,
+            receipt,
+        };
+        self.store.writer.receive(receiving).await
     }
 }
 
+/// A receipt and whose it is.
+pub(super) struct Receiving {
+    tenant: TenantId,
+    receipt: NewReceipt,
+}
+
+impl Many for Receiving {
+    type Answer = ReceiptResult;
+
+    fn turn(&self) -> Turn {
+        if self.receipt.error_code == OPTED_OUT {
+            Turn::Alone(self.tenant)
+        } else {
+            Turn::Free
+        }
+    }
+
+    async fn carry_out(tx: &Tx, all: &[&Self]) -> Result<Vec<ReceiptResult>, StoreError> {
+        let messages = all.iter().map(|r| (&*r.receipt.account, &*r.receipt.sid));
+        sql::hold_messages(tx, messages).await?;
+        super::deliveries::lock(tx, all.iter().filter_map(|r| r.receipt.delivery)).await?;
+        let plain = plain(tx, all).await?;
+        let mut results = fold_plain(tx, all, &plain).await?;
+        for (number, receiving) in all.iter().enumerate() {
+            if let Entry::Vacant(rest) = results.entry(number) {
+                rest.insert(run(tx, receiving.tenant.uuid(), &receiving.receipt).await?);
+            }
+        }
+        Ok(results.into_values().collect())
+    }
+}
+
+/// Receipts like most: signed, of a known status without an error, for a message that the delivery is
+/// known to have, and the only one of its delivery in the batch. By their place in it.
+async fn plain(tx: &Tx, all: &[&Receiving]) -> Result<BTreeMap<usize, DeliveryId>, StoreError> {
+    let mut of_delivery: HashMap<DeliveryId, usize> = HashMap::new();
+    for id in all.iter().filter_map(|r| r.receipt.delivery) {
+        *of_delivery.entry(id).or_default() += 1;
+    }
+    let candidates: BTreeMap<usize, (DeliveryId, &Receiving)> = all
+        .iter()
+        .enumerate()
+        .filter_map(|(number, receiving)| {
+            let r = &receiving.receipt;
+            let id = r.delivery.filter(|id| of_delivery.get(id) == Some(&1))?;
+            let is_plain = r.is_verified && r.status.is_some() && r.error_code != OPTED_OUT;
+            is_plain.then_some((number, (id, *receiving)))
+        })
+        .collect();
+    let rows = candidates.values().map(|(id, receiving)| {
+        let (tenant, r) = (receiving.tenant.uuid(), &receiving.receipt);
+        let (account, sid) = (r.account.clone(), r.sid.clone());
+        values![id.event.uuid(), id.own, tenant, account, sid]
+    });
+    let rows = rows.collect();
+    let after = format!(
+        ") AS v {} deliveries d ON d.event_id = v.column1 AND d.id = v.column2 \
+         AND d.tenant_id = v.column3 WHERE d.account = v.column4 AND d.sid = v.column5 \
+         AND d.state IN ('accepted', 'sent', 'delivered', 'read', 'failed', 'undelivered')",
+        sql::join_listed(tx)
+    );
+    let select = Bulk {
+        before: "SELECT d.event_id, d.id FROM (VALUES ",
+        after: &after,
+    };
+    let mut known = HashSet::new();
+    for row in select.all(tx, rows).await? {
+        known.insert(super::deliveries::delivery_id(&row)?);
+    }
+    Ok(candidates
+        .into_iter()
+        .map(|(number, (id, _))| (number, id))
+        .filter(|(_, id)| known.contains(id))
+        .collect())
+}
+
+/// Keeps them and moves the states: the message is known, so that nothing else can be found out.
+async fn fold_plain(
+    tx: &Tx,
+    all: &[&Receiving],
+    plain: &BTreeMap<usize, DeliveryId>,
+) -> Result<BTreeMap<usize, ReceiptResult>, StoreError> {
+    let chosen = || {
+        plain
+            .iter()
+            .filter_map(|(n, id)| Some((*n, *id, *all.get(*n)?)))
+    };
+    let mut ids = HashMap::new();
+    let rows = chosen().map(|(number, id, receiving)| {
+        let r = &receiving.receipt;
+        let own = ReceiptId::new(r.now);
+        ids.insert(own.uuid(), number);
+        receipt_row(receiving.tenant.uuid(), id, own, r)
+    });
+    let rows: Vec<Values> = rows.collect();
+    let mut results: BTreeMap<usize, ReceiptResult> = chosen()
+        .map(|(number, id, _)| (number, ReceiptResult::Repeated(id)))
+        .collect();
+    for row in RECEIPTS.all(tx, rows).await? {
+        let number = ids.get(&row.get::<Uuid>("id")?);
+        if let Some((number, id)) = number.and_then(|n| Some((*n, *plain.get(n)?))) {
+            results.insert(number, ReceiptResult::Kept(id));
+        }
+    }
+    let rows = chosen().filter_map(|(_, id, receiving)| {
+        let r = &receiving.receipt;
+        Some(move_row(receiving.tenant.uuid(), id, r, r.status?))
+    });
+    let mut moved = HashSet::new();
+    for row in MOVES.all(tx, rows.collect()).await? {
+        moved.insert(super::deliveries::delivery_id(&row)?);
+    }
+    for (number, id, _) in chosen().filter(|(_, id, _)| moved.contains(id)) {
+        results.insert(number, ReceiptResult::Moved(id));
+    }
+    Ok(results)
+}
+
 async fn run(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<ReceiptResult, StoreError> {
-    sql::hold_message(tx, &r.account, &r.sid).await?;
     let Some(target) = target(tx, tenant, r).await? else {
         keep_unmatched(tx, r).await?;
         return Ok(ReceiptResult::Unmatched);
@@ -88,11 +206,26 @@ struct Target {
 }
 
 async fn target(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<Option<Target>, StoreError> {
-    let id = match r.delivery {
-        None => by_sid(tx, tenant, r).await?,
-        known => known,
+    // An id that is not of this tenant says no more than none.
+    let known = match r.delivery {
+        Some(id) => target_by_id(tx, tenant, r, id).await?,
+        None => None,
     };
-    let Some(id) = id else { return Ok(None) };
+    if known.is_some() {
+        return Ok(known);
+    }
+    match by_sid(tx, tenant, r).await? {
+        Some(id) => target_by_id(tx, tenant, r, id).await,
+        None => Ok(None),
+    }
+}
+
+async fn target_by_id(
+    tx: &Tx,
+    tenant: Uuid,
+    r: &NewReceipt,
+    id: DeliveryId,
+) -> Result<Option<Target>, StoreError> {
     let query = format!(
         "SELECT state, sid, attempt_no, channel, account, \
          CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END AS sent_to FROM deliveries \
@@ -146,27 +279,8 @@ async fn fold(
     r: &NewReceipt,
 ) -> Result<ReceiptResult, StoreError> {
     let id = target.id;
-    let kept = sql::exec(
-        tx,
-        "INSERT INTO receipts (event_id, id, tenant_id, delivery_id, account, sid, status, \
-         error_code, source, verified, detail, at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
-        values![
-            id.event.uuid(),
-            ReceiptId::new(r.now).uuid(),
-            tenant,
-            id.own,
-            r.account.clone(),
-            r.sid.clone(),
-            r.word.clone(),
-            r.error_code,
-            r.source,
-            r.is_verified,
-            r.detail.clone(),
-            micros(r.now)
-        ],
-    )
-    .await?;
+    let row = receipt_row(tenant, id, ReceiptId::new(r.now), r);
+    let kept = RECEIPTS.all(tx, vec![row]).await?.len();
     // An unsigned hint and its confirmation are two rows; only what is proven moves the state.
     let seen = if kept == 1 {
         ReceiptResult::Kept(id)
@@ -202,7 +316,8 @@ async fn fold(
     let Some(status) = r.status else {
         return Ok(seen);
     };
-    let moved = move_state(tx, tenant, target, r, status).await?;
+    let row = move_row(tenant, id, r, status);
+    let moved = !MOVES.all(tx, vec![row]).await?.is_empty();
     if moved {
         leave_in_flight(tx, id).await?;
         if target.state == DeliveryState::Unknown {
@@ -242,15 +357,43 @@ async fn began(
     row.map_or(Ok(DateTime::UNIX_EPOCH), |r| r.time("started_at"))
 }
 
+const RECEIPTS: Bulk<'static> = Bulk {
+    before: "INSERT INTO receipts (event_id, id, tenant_id, delivery_id, account, sid, status, \
+             error_code, source, verified, detail, at) VALUES ",
+    after: " ON CONFLICT DO NOTHING RETURNING id",
+};
+
+fn receipt_row(tenant: Uuid, delivery: DeliveryId, own: ReceiptId, r: &NewReceipt) -> Values {
+    values![
+        delivery.event.uuid(),
+        own.uuid(),
+        tenant,
+        delivery.own,
+        r.account.clone(),
+        r.sid.clone(),
+        r.word.clone(),
+        r.error_code,
+        r.source,
+        r.is_verified,
+        r.detail.clone(),
+        micros(r.now)
+    ]
+}
+
 /// The one conditional update: only a higher rank moves the state, and a code once known is not
 /// wiped by a report without one.
-async fn move_state(
-    tx: &Tx,
-    tenant: Uuid,
-    target: &Target,
-    r: &NewReceipt,
-    status: ProviderStatus,
-) -> Result<bool, StoreError> {
+const MOVES: Bulk<'static> = Bulk {
+    before: "UPDATE deliveries SET state = v.column4, provider_rank = v.column5, sid = v.column6, \
+             reason = v.column7, \
+             error_code = CASE WHEN v.column8 = 0 THEN error_code ELSE v.column8 END, hold = '', \
+             due_at = v.column9, looks = CASE WHEN sid = '' THEN 0 ELSE looks END, \
+             lease_owner = '', lease_until = NULL, updated_at = v.column10 FROM (VALUES ",
+    after: ") AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \
+            AND deliveries.tenant_id = v.column3 AND deliveries.provider_rank < v.column5 \
+            AND (deliveries.sid = '' OR deliveries.sid = v.column6) RETURNING event_id, id",
+};
+
+fn move_row(tenant: Uuid, delivery: DeliveryId, r: &NewReceipt, status: ProviderStatus) -> Values {
     let state = match status.state() {
         DeliveryState::Failed | DeliveryState::Undelivered if r.error_code == OPTED_OUT => {
             DeliveryState::Suppressed
@@ -258,15 +401,9 @@ async fn move_state(
         state => state,
     };
     let due_at = if state.is_final() { None } else { r.due_at };
-    let update = "UPDATE deliveries SET state = $4, provider_rank = $5, sid = $6, reason = $7, \
-                  error_code = CASE WHEN $8 = 0 THEN error_code ELSE $8 END, hold = '', \
-                  due_at = $9, looks = CASE WHEN sid = '' THEN 0 ELSE looks END, \
-                  lease_owner = '', lease_until = NULL, updated_at = $10 \
-                  WHERE event_id = $1 AND id = $2 AND tenant_id = $3 AND provider_rank < $5 \
-                  AND (sid = '' OR sid = $6)";
-    let bound = values![
-        target.id.event.uuid(),
-        target.id.own,
+    values![
+        delivery.event.uuid(),
+        delivery.own,
         tenant,
         state.as_str(),
         status.rank(),
@@ -275,12 +412,41 @@ async fn move_state(
         r.error_code,
         micros_opt(due_at),
         micros(r.now)
-    ];
-    Ok(sql::exec(tx, update, bound).await? == 1)
+    ]
 }
 
-/// Receipts that came before the answer to the call are folded once the sid is known.
-pub(super) async fn fold_unmatched(
+/// Receipts that came before the answers to these calls are folded, now that the sids are known.
+pub(super) async fn fold_early<'a>(
+    tx: &Tx,
+    changes: impl Iterator<Item = (Uuid, &'a Change)>,
+) -> Result<(), StoreError> {
+    let told: Vec<_> = changes
+        .filter_map(|(tenant, c)| Some((tenant, c, c.message.as_ref()?)))
+        .collect();
+    let keys = told
+        .iter()
+        .map(|(_, _, m)| values![m.account.clone(), m.sid.clone()]);
+    let after = format!(
+        ") AS v {} unmatched_receipts u ON u.account = v.column1 AND u.sid = v.column2",
+        sql::join_listed(tx)
+    );
+    let select = Bulk {
+        before: "SELECT DISTINCT u.account, u.sid FROM (VALUES ",
+        after: &after,
+    };
+    let mut early: HashSet<(String, String)> = HashSet::new();
+    for row in select.all(tx, keys.collect()).await? {
+        early.insert((row.get("account")?, row.get("sid")?));
+    }
+    for (tenant, c, message) in told {
+        if early.contains(&(message.account.clone(), message.sid.clone())) {
+            fold_unmatched(tx, tenant, c.delivery, message, c.now).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn fold_unmatched(
     tx: &Tx,
     tenant: Uuid,
     delivery: DeliveryId,

@@ -1,18 +1,21 @@
-//! The route transaction: claim the event, check that nothing moved, write everything, once.
+//! The route transaction: claim the event, check that nothing moved, write everything, once. Many events
+//! are routed in one, in as many statements as one would take.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
+use sea_orm::Value;
 use uuid::Uuid;
 
-use super::sql::{self, micros, micros_opt, values};
-use super::writer::{Lane, Tx};
+use super::bulk::{Bulk, Values};
+use super::sql::{self, Row, micros, micros_opt, placeholders, values};
+use super::writer::{Many, Turn, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::decision::Decision;
-use crate::domain::delivery::NewDelivery;
+use crate::domain::delivery::{Delivery, NewDelivery};
 use crate::domain::document::{Document, DocumentKind, Person};
 use crate::domain::event::{EventState, EventType};
-use crate::domain::ids::{ConnectionId, EventId, OrderId, RuleId};
+use crate::domain::ids::{ConnectionId, EventId, OrderId, RuleId, TenantId};
 use crate::domain::money::Amount;
 use crate::domain::transition::Claim;
 
@@ -73,211 +76,433 @@ pub enum RouteResult {
     Stale,
 }
 
+/// A commit and whose it is.
+pub(super) struct Routing {
+    tenant: TenantId,
+    commit: RouteCommit,
+}
+
 impl TenantStore {
+    /// A message as it stands once it is queued at `now`.
+    pub fn as_queued(&self, new: &NewDelivery, now: DateTime<Utc>) -> Delivery {
+        let now = now.trunc_subsecs(6);
+        Delivery {
+            id: new.id,
+            tenant: self.id,
+            rule: new.rule,
+            rule_version: new.rule_version,
+            rule_name: new.rule_name.clone(),
+            order: new.order,
+            replay_of: new.replay_of,
+            channel: new.channel,
+            address: new.address.clone(),
+            recipient: new.recipient.clone(),
+            is_to_contact: new.is_to_contact,
+            is_rehearsal: new.is_rehearsal,
+            rehearsal_to: new.rehearsal_to.clone(),
+            sender: new.sender.clone(),
+            body: new.body.clone(),
+            text_hash: text_hash(&new.body),
+            state: new.state,
+            reason: new.reason.clone(),
+            hold: None,
+            due_at: new.due_at.map(|at| at.trunc_subsecs(6)),
+            expires_at: new.expires_at.trunc_subsecs(6),
+            connection: ConnectionId::from_uuid(Uuid::nil()),
+            account: String::new(),
+            lease_owner: String::new(),
+            lease_until: None,
+            attempt_no: 0,
+            tries: 0,
+            absents: 0,
+            looks: 0,
+            sid: String::new(),
+            provider_rank: -1,
+            error_code: 0,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// Commits the routing of one event or order.
     pub async fn commit_route(&self, commit: RouteCommit) -> Result<RouteResult, StoreError> {
-        let tenant = self.id.uuid();
-        self.writer()
-            .write(Lane::Route, move |tx| {
-                let commit = commit.clone();
-                Box::pin(async move { run(tx, tenant, &commit).await })
-            })
-            .await
+        let routing = Routing {
+            tenant: self.id,
+            commit,
+        };
+        self.store.writer.route(routing).await
     }
 }
 
-/// Every check comes before the first change, so that a refusal needs no roll-back.
-async fn run(tx: &Tx, tenant: Uuid, c: &RouteCommit) -> Result<RouteResult, StoreError> {
-    let lock = sql::for_update(tx);
-    let waiting = if c.order.is_nil() {
-        let query = format!(
-            "SELECT id FROM events WHERE id = $1 AND tenant_id = $2 AND routed_at IS NULL{lock}"
-        );
-        sql::one(tx, &query, values![c.event.uuid(), tenant]).await?
-    } else {
-        let query = format!(
-            "SELECT id FROM orders WHERE id = $1 AND tenant_id = $2 AND routed_at IS NULL{lock}"
-        );
-        sql::one(tx, &query, values![c.order.uuid(), tenant]).await?
-    };
-    if waiting.is_none() {
-        return Ok(RouteResult::Gone);
+impl Many for Routing {
+    type Answer = RouteResult;
+
+    fn turn(&self) -> Turn {
+        Turn::Beside(self.tenant)
     }
-    // Edits of rules run alone, so this number stays until we have committed.
-    let query = "SELECT id FROM tenants WHERE id = $1 AND rule_set = $2";
-    if sql::one(tx, query, values![tenant, c.rule_set])
-        .await?
-        .is_none()
-    {
-        return Ok(RouteResult::Stale);
+
+    /// Every check comes before the first change, so that a refusal needs no roll-back.
+    async fn carry_out(tx: &Tx, all: &[&Self]) -> Result<Vec<RouteResult>, StoreError> {
+        let mut batch = Batch::of(all);
+        batch.refuse_what_is_routed(tx).await?;
+        batch.refuse_old_rules(tx).await?;
+        batch.refuse_old_documents(tx).await?;
+        batch.write_documents(tx).await?;
+        batch.write_claims(tx).await?;
+        batch.write_people(tx).await?;
+        batch.settle_events(tx).await?;
+        batch.settle_orders(tx).await?;
+        batch.write_decisions(tx).await?;
+        batch.write_deliveries(tx).await?;
+        Ok(batch.ended())
     }
-    if let Some(document) = &c.document
-        && !take_document(tx, tenant, c, document, lock).await?
-    {
-        return Ok(RouteResult::Stale);
-    }
-    write_claims_and_people(tx, tenant, c).await?;
-    settle_event(tx, tenant, c).await?;
-    if !c.order.is_nil() {
-        let routed = "UPDATE orders SET routed_at = $3 WHERE id = $1 AND tenant_id = $2";
-        sql::exec(
-            tx,
-            routed,
-            values![c.order.uuid(), tenant, micros(c.routed_at)],
-        )
-        .await?;
-    }
-    for decision in &c.decisions {
-        insert_decision(tx, tenant, decision).await?;
-    }
-    for delivery in &c.deliveries {
-        insert_delivery(tx, tenant, delivery, c.routed_at).await?;
-    }
-    Ok(RouteResult::Committed)
 }
 
-/// Locks the document row, made by insert-or-ignore first, and checks its version; then writes the
-/// next state. Every commit that involves the document raises the version, so that a claim alone
-/// also makes a parallel decision start over.
-async fn take_document(
-    tx: &Tx,
-    tenant: Uuid,
-    c: &RouteCommit,
-    d: &DocumentCommit,
-    lock: &str,
-) -> Result<bool, StoreError> {
-    let key = || values![c.connection.uuid(), d.kind.as_str(), d.id.clone()];
-    let query = format!(
-        "SELECT version FROM documents WHERE connection_id = $1 AND kind = $2 AND document_id = $3{lock}"
-    );
-    let had = sql::one(tx, &query, key())
-        .await?
-        .map_or(Ok(0), |r| r.get::<i64>("version"))?;
-    if had != d.version {
-        return Ok(false);
-    }
-    let Some(state) = &d.state else {
-        if d.version == 0 {
-            // Still unknown, and this body does not make it known: there is nothing to lock.
-            return Ok(d.claims.is_empty());
+/// Commits that are carried out together, with how each ends.
+struct Batch<'a> {
+    all: &'a [&'a Routing],
+    results: Vec<RouteResult>,
+}
+
+type DocumentKey = (Uuid, String, String);
+
+impl<'a> Batch<'a> {
+    /// Of two that are about the same event or document, the later starts over: it was made up before
+    /// the earlier one was committed.
+    fn of(all: &'a [&'a Routing]) -> Self {
+        let (mut events, mut documents) = (HashSet::new(), HashSet::new());
+        let results = all.iter().map(|r| {
+            let is_first = events.insert(r.commit.event)
+                & document_key(&r.commit).is_none_or(|key| documents.insert(key));
+            if is_first {
+                RouteResult::Committed
+            } else {
+                RouteResult::Stale
+            }
+        });
+        Self {
+            results: results.collect(),
+            all,
         }
-        let mut bound = key();
-        bound.push(d.version.into());
-        let raise = "UPDATE documents SET version = version + 1 WHERE connection_id = $1 \
-                     AND kind = $2 AND document_id = $3 AND version = $4";
-        return Ok(sql::exec(tx, raise, bound).await? == 1);
-    };
-    let state = serde_json::to_string(state).unwrap_or_default();
-    let mut bound = key();
-    bound.extend(values![
-        tenant,
-        d.version + 1,
-        state,
-        c.event.uuid(),
-        micros(c.routed_at),
-        d.version
-    ]);
-    let upsert = "INSERT INTO documents (connection_id, kind, document_id, tenant_id, version, \
-                  state, last_event_id, first_received_at, updated_at) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) \
-                  ON CONFLICT (connection_id, kind, document_id) DO UPDATE SET \
-                  version = excluded.version, state = excluded.state, \
-                  last_event_id = excluded.last_event_id, updated_at = excluded.updated_at \
-                  WHERE documents.version = $9";
-    Ok(sql::exec(tx, upsert, bound).await? == 1)
-}
-
-async fn write_claims_and_people(tx: &Tx, tenant: Uuid, c: &RouteCommit) -> Result<(), StoreError> {
-    let Some(d) = &c.document else {
-        return Ok(());
-    };
-    for claim in &d.claims {
-        sql::exec(
-            tx,
-            "INSERT INTO transitions (connection_id, kind, document_id, event_type, discriminator, \
-             tenant_id, event_id, told, claimed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            values![
-                c.connection.uuid(),
-                d.kind.as_str(),
-                d.id.clone(),
-                claim.event_type.as_str(),
-                claim.discriminator.clone(),
-                tenant,
-                claim.event.uuid(),
-                claim.told.as_str(),
-                micros(c.routed_at)
-            ],
-        )
-        .await?;
     }
-    let Some(party) = &d.party else {
-        return Ok(());
-    };
-    // In one order everywhere: two documents of one customer are routed at the same time.
-    let people: BTreeMap<_, _> = d.people.iter().map(|p| (&p.id, p)).collect();
-    for person in people.into_values() {
-        sql::exec(
-            tx,
-            "INSERT INTO people (connection_id, party_id, person_id, tenant_id, person, seen_at) \
-             VALUES ($1, $2, $3, $4, $5, $6) \
-             ON CONFLICT (connection_id, party_id, person_id) DO UPDATE SET \
-             person = excluded.person, seen_at = excluded.seen_at",
-            values![
-                c.connection.uuid(),
-                party.clone(),
-                person.id.clone(),
-                tenant,
-                serde_json::to_string(person).unwrap_or_default(),
-                micros(c.routed_at)
-            ],
-        )
-        .await?;
+
+    /// How each ended. Who wanted to route what another one of the batch has routed has nothing to do.
+    fn ended(mut self) -> Vec<RouteResult> {
+        let done: HashSet<Uuid> = self.good().map(|(_, c)| subject(c)).collect();
+        for (routing, end) in self.all.iter().zip(&mut self.results) {
+            if *end == RouteResult::Stale && done.contains(&subject(&routing.commit)) {
+                *end = RouteResult::Gone;
+            }
+        }
+        self.results
     }
-    Ok(())
+
+    /// Those that nothing was found against so far.
+    fn good(&self) -> impl Iterator<Item = (Uuid, &'a RouteCommit)> {
+        let both = self.all.iter().zip(&self.results);
+        both.filter(|(_, result)| **result == RouteResult::Committed)
+            .map(|(r, _)| (r.tenant.uuid(), &r.commit))
+    }
+
+    /// Ends those for which `is_bad` as `result`.
+    fn refuse(&mut self, result: RouteResult, is_bad: impl Fn(Uuid, &RouteCommit) -> bool) {
+        for (routing, end) in self.all.iter().zip(&mut self.results) {
+            if *end == RouteResult::Committed && is_bad(routing.tenant.uuid(), &routing.commit) {
+                *end = result;
+            }
+        }
+    }
+
+    async fn refuse_what_is_routed(&mut self, tx: &Tx) -> Result<(), StoreError> {
+        let mut waiting = HashSet::new();
+        for table in ["events", "orders"] {
+            let wanted = self
+                .good()
+                .filter(|(_, c)| (table == "orders") != c.order.is_nil());
+            let ids: Vec<Value> = wanted.map(|(_, c)| subject(c).into()).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let query = format!(
+                "SELECT id, tenant_id FROM {table} WHERE id IN ({}) AND routed_at IS NULL \
+                 ORDER BY id{}",
+                placeholders(ids.len(), 1),
+                sql::for_update(tx)
+            );
+            for row in sql::all(tx, &query, ids).await? {
+                waiting.insert((row.get::<Uuid>("tenant_id")?, row.get::<Uuid>("id")?));
+            }
+        }
+        self.refuse(RouteResult::Gone, |tenant, c| {
+            !waiting.contains(&(tenant, subject(c)))
+        });
+        Ok(())
+    }
+
+    /// Edits of rules run alone, so these numbers stay until we have committed.
+    async fn refuse_old_rules(&mut self, tx: &Tx) -> Result<(), StoreError> {
+        let tenants: BTreeSet<Uuid> = self.good().map(|(tenant, _)| tenant).collect();
+        if tenants.is_empty() {
+            return Ok(());
+        }
+        let query = format!(
+            "SELECT id, rule_set FROM tenants WHERE id IN ({})",
+            placeholders(tenants.len(), 1)
+        );
+        let mut current: HashMap<Uuid, i64> = HashMap::new();
+        let bound = tenants.into_iter().map(Value::from).collect();
+        for row in sql::all(tx, &query, bound).await? {
+            current.insert(row.get("id")?, row.get("rule_set")?);
+        }
+        self.refuse(RouteResult::Stale, |tenant, c| {
+            current.get(&tenant) != Some(&c.rule_set)
+        });
+        Ok(())
+    }
+
+    /// Locks the documents' rows and checks their versions.
+    async fn refuse_old_documents(&mut self, tx: &Tx) -> Result<(), StoreError> {
+        let keys: BTreeSet<DocumentKey> =
+            self.good().filter_map(|(_, c)| document_key(c)).collect();
+        let keys = keys.into_iter().map(|(c, k, d)| values![c, k, d]).collect();
+        let after = format!(
+            ") AS v {} documents d ON d.connection_id = v.column1 AND d.kind = v.column2 \
+             AND d.document_id = v.column3 {}",
+            sql::join_listed(tx),
+            if sql::is_postgres(tx) {
+                "ORDER BY d.connection_id, d.kind, d.document_id FOR UPDATE OF d"
+            } else {
+                ""
+            }
+        );
+        let select = Bulk {
+            before: "SELECT d.connection_id, d.kind, d.document_id, d.version FROM (VALUES ",
+            after: &after,
+        };
+        let mut known: HashMap<DocumentKey, i64> = HashMap::new();
+        for row in select.all(tx, keys).await? {
+            known.insert(key_of(&row)?, row.get("version")?);
+        }
+        self.refuse(RouteResult::Stale, |_, c| {
+            let Some((key, d)) = document_key(c).zip(c.document.as_ref()) else {
+                return false;
+            };
+            let is_current = known.get(&key).copied().unwrap_or(0) == d.version;
+            // Still unknown, and this body does not make it known: there is nothing to lock.
+            let is_nothing = d.version == 0 && d.state.is_none() && !d.claims.is_empty();
+            !is_current || is_nothing
+        });
+        Ok(())
+    }
+
+    /// Writes the next states. Every commit that involves a document raises its version, so that a claim
+    /// alone also makes a parallel decision start over. What somebody else made known meanwhile is refused
+    /// here, before anything else of the commit is written.
+    async fn write_documents(&mut self, tx: &Tx) -> Result<(), StoreError> {
+        let (mut changed, mut raised) = (BTreeMap::new(), BTreeMap::new());
+        for (tenant, c) in self.good() {
+            let Some((key, d)) = document_key(c).zip(c.document.as_ref()) else {
+                continue;
+            };
+            let (connection, kind, id) = key.clone();
+            match &d.state {
+                Some(state) => {
+                    let state = serde_json::to_string(state).unwrap_or_default();
+                    let (event, at) = (c.event.uuid(), micros(c.routed_at));
+                    let version = d.version + 1;
+                    let row = values![connection, kind, id, tenant, version, state, event, at, at];
+                    changed.insert(key, row);
+                }
+                None if d.version == 0 => {}
+                None => drop(raised.insert(key, values![connection, kind, id, d.version])),
+            }
+        }
+        let wanted: HashSet<DocumentKey> = changed.keys().chain(raised.keys()).cloned().collect();
+        let upsert = Bulk {
+            before: "INSERT INTO documents (connection_id, kind, document_id, tenant_id, version, \
+                     state, last_event_id, first_received_at, updated_at) VALUES ",
+            after: " ON CONFLICT (connection_id, kind, document_id) DO UPDATE SET \
+                    version = excluded.version, state = excluded.state, \
+                    last_event_id = excluded.last_event_id, updated_at = excluded.updated_at \
+                    WHERE documents.version = excluded.version - 1 \
+                    RETURNING connection_id, kind, document_id",
+        };
+        let raise = Bulk {
+            before: "UPDATE documents SET version = version + 1 FROM (VALUES ",
+            after: ") AS v WHERE connection_id = v.column1 AND kind = v.column2 \
+                    AND document_id = v.column3 AND version = v.column4 \
+                    RETURNING connection_id, kind, document_id",
+        };
+        let mut written = HashSet::new();
+        for (statement, rows) in [(upsert, changed), (raise, raised)] {
+            for row in statement.all(tx, rows.into_values().collect()).await? {
+                written.insert(key_of(&row)?);
+            }
+        }
+        self.refuse(RouteResult::Stale, |_, c| {
+            document_key(c).is_some_and(|key| wanted.contains(&key) && !written.contains(&key))
+        });
+        Ok(())
+    }
+
+    async fn write_claims(&self, tx: &Tx) -> Result<(), StoreError> {
+        let claims = self.good().flat_map(|(tenant, c)| {
+            let claims = c
+                .document
+                .iter()
+                .flat_map(|d| d.claims.iter().map(move |claim| (d, claim)));
+            claims.map(move |(d, claim)| {
+                values![
+                    c.connection.uuid(),
+                    d.kind.as_str(),
+                    d.id.clone(),
+                    claim.event_type.as_str(),
+                    claim.discriminator.clone(),
+                    tenant,
+                    claim.event.uuid(),
+                    claim.told.as_str(),
+                    micros(c.routed_at)
+                ]
+            })
+        });
+        let insert = Bulk {
+            before: "INSERT INTO transitions (connection_id, kind, document_id, event_type, \
+                     discriminator, tenant_id, event_id, told, claimed_at) VALUES ",
+            after: "",
+        };
+        insert.exec(tx, claims.collect()).await.map(drop)
+    }
+
+    /// In one order everywhere: two documents of one customer are routed at the same time.
+    async fn write_people(&self, tx: &Tx) -> Result<(), StoreError> {
+        let mut people = BTreeMap::new();
+        for (tenant, c) in self.good() {
+            let Some((party, d)) = c
+                .document
+                .as_ref()
+                .and_then(|d| d.party.as_ref().zip(Some(d)))
+            else {
+                continue;
+            };
+            for person in &d.people {
+                let key = (c.connection.uuid(), party.clone(), person.id.clone());
+                let (connection, party, id) = key.clone();
+                let text = serde_json::to_string(person).unwrap_or_default();
+                let at = micros(c.routed_at);
+                people.insert(key, values![connection, party, id, tenant, text, at]);
+            }
+        }
+        let upsert = Bulk {
+            before: "INSERT INTO people (connection_id, party_id, person_id, tenant_id, person, \
+                     seen_at) VALUES ",
+            after: " ON CONFLICT (connection_id, party_id, person_id) DO UPDATE SET \
+                    person = excluded.person, seen_at = excluded.seen_at",
+        };
+        let rows = people.into_values().collect();
+        upsert.exec(tx, rows).await.map(drop)
+    }
+
+    async fn settle_events(&self, tx: &Tx) -> Result<(), StoreError> {
+        let events = self.good().filter_map(|(tenant, c)| {
+            let s = c.settled.as_ref()?;
+            Some(values![
+                c.event.uuid(),
+                tenant,
+                micros(c.routed_at),
+                s.event_type.map_or("", EventType::as_str),
+                s.state.as_str(),
+                s.kind.map_or("", DocumentKind::as_str),
+                s.document_id.clone(),
+                s.number.clone(),
+                s.party_id.clone(),
+                s.party_name.clone(),
+                s.amount.map(|a| a.0),
+                s.currency.clone(),
+                s.rules_not_asked
+            ])
+        });
+        let settle = Bulk {
+            before: "UPDATE events SET routed_at = COALESCE(routed_at, v.column3), \
+                     event_type = v.column4, state = v.column5, document_kind = v.column6, \
+                     document_id = v.column7, document_number = v.column8, party_id = v.column9, \
+                     party_name = v.column10, amount = v.column11, currency = v.column12, \
+                     rules_not_asked = v.column13 FROM (VALUES ",
+            after: ") AS v WHERE id = v.column1 AND tenant_id = v.column2",
+        };
+        settle.exec(tx, events.collect()).await.map(drop)
+    }
+
+    async fn settle_orders(&self, tx: &Tx) -> Result<(), StoreError> {
+        let orders = self.good().filter(|(_, c)| !c.order.is_nil());
+        let rows = orders.map(|(tenant, c)| values![c.order.uuid(), tenant, micros(c.routed_at)]);
+        let settle = Bulk {
+            before: "UPDATE orders SET routed_at = v.column3 FROM (VALUES ",
+            after: ") AS v WHERE id = v.column1 AND tenant_id = v.column2",
+        };
+        settle.exec(tx, rows.collect()).await.map(drop)
+    }
+
+    async fn write_decisions(&self, tx: &Tx) -> Result<(), StoreError> {
+        let decisions = self.good().flat_map(|(tenant, c)| {
+            c.decisions.iter().map(move |d| {
+                values![
+                    d.event.uuid(),
+                    d.id.uuid(),
+                    tenant,
+                    d.order.uuid(),
+                    d.rule.map_or(Uuid::nil(), RuleId::uuid),
+                    d.rule_version,
+                    d.rule_name.clone(),
+                    d.is_match,
+                    d.kind.as_str(),
+                    d.reason.clone(),
+                    d.met.clone(),
+                    micros(d.decided_at)
+                ]
+            })
+        });
+        let insert = Bulk {
+            before: "INSERT INTO decisions (event_id, id, tenant_id, order_id, rule_id, \
+                     rule_version, rule_name, matched, kind, reason, met, decided_at) VALUES ",
+            after: "",
+        };
+        insert.exec(tx, decisions.collect()).await.map(drop)
+    }
+
+    async fn write_deliveries(&self, tx: &Tx) -> Result<(), StoreError> {
+        let rows = self.good().flat_map(|(tenant, c)| {
+            c.deliveries
+                .iter()
+                .map(move |d| delivery_row(tenant, d, c.routed_at))
+        });
+        insert_deliveries(tx, rows.collect()).await
+    }
 }
 
-async fn settle_event(tx: &Tx, tenant: Uuid, c: &RouteCommit) -> Result<(), StoreError> {
-    let Some(s) = &c.settled else {
-        return Ok(());
-    };
-    sql::exec(
-        tx,
-        "UPDATE events SET routed_at = COALESCE(routed_at, $3), event_type = $4, state = $5, \
-         document_kind = $6, document_id = $7, document_number = $8, party_id = $9, \
-         party_name = $10, amount = $11, currency = $12, rules_not_asked = $13 \
-         WHERE id = $1 AND tenant_id = $2",
-        values![
-            c.event.uuid(),
-            tenant,
-            micros(c.routed_at),
-            s.event_type.map_or("", EventType::as_str),
-            s.state.as_str(),
-            s.kind.map_or("", DocumentKind::as_str),
-            s.document_id.clone(),
-            s.number.clone(),
-            s.party_id.clone(),
-            s.party_name.clone(),
-            s.amount.map(|a| a.0),
-            s.currency.clone(),
-            s.rules_not_asked
-        ],
-    )
-    .await
-    .map(drop)
+/// What must not be routed yet: the order, or the event itself.
+fn subject(c: &RouteCommit) -> Uuid {
+    if c.order.is_nil() {
+        c.event.uuid()
+    } else {
+        c.order.uuid()
+    }
 }
 
-async fn insert_decision(tx: &Tx, tenant: Uuid, d: &Decision) -> Result<(), StoreError> {
-    sql::exec(
-        tx,
-        "INSERT INTO decisions (event_id, id, tenant_id, order_id, rule_id, rule_version, rule_name, \
-         matched, kind, reason, met, decided_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        values![d.event.uuid(), d.id.uuid(), tenant, d.order.uuid(),
-            d.rule.map_or(Uuid::nil(), RuleId::uuid), d.rule_version, d.rule_name.clone(),
-            d.is_match, d.kind.as_str(), d.reason.clone(), d.met.clone(), micros(d.decided_at)],
-    )
-    .await
-    .map(drop)
+fn document_key(c: &RouteCommit) -> Option<DocumentKey> {
+    let d = c.document.as_ref()?;
+    Some((
+        c.connection.uuid(),
+        d.kind.as_str().to_owned(),
+        d.id.clone(),
+    ))
+}
+
+fn key_of(row: &Row) -> Result<DocumentKey, StoreError> {
+    Ok((
+        row.get("connection_id")?,
+        row.get("kind")?,
+        row.get("document_id")?,
+    ))
 }
 
 pub(super) async fn insert_delivery(
@@ -286,26 +511,53 @@ pub(super) async fn insert_delivery(
     d: &NewDelivery,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let text_hash = text_hash(&d.body);
-    sql::exec(
-        tx,
-        "INSERT INTO deliveries (event_id, id, tenant_id, rule_id, rule_version, rule_name, order_id, \
-         replay_of, channel, address, recipient, sender, body, text_hash, state, reason, hold, \
-         due_at, expires_at, connection_id, account, lease_owner, lease_until, attempt_no, tries, \
-         absents, looks, sid, provider_rank, error_code, created_at, updated_at, \
-         is_to_contact, is_rehearsal, rehearsal_to) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, '', \
-         $17, $18, $19, '', '', NULL, 0, 0, 0, 0, '', -1, 0, $20, $20, $21, $22, $23) \
-         ON CONFLICT (event_id, rule_id, channel, address, order_id) DO NOTHING",
-        values![d.id.event.uuid(), d.id.own, tenant, d.rule.uuid(), d.rule_version,
-            d.rule_name.clone(), d.order.uuid(), d.replay_of.map_or(Uuid::nil(), |r| r.own),
-            d.channel.as_str(), d.address.clone(), d.recipient.clone(), d.sender.clone(),
-            d.body.clone(), text_hash, d.state.as_str(), d.reason.clone(), micros_opt(d.due_at),
-            micros(d.expires_at), Uuid::nil(), micros(now), d.is_to_contact, d.is_rehearsal,
-            d.rehearsal_to.clone()],
-    )
-    .await
-    .map(drop)
+    insert_deliveries(tx, vec![delivery_row(tenant, d, now)]).await
+}
+
+async fn insert_deliveries(tx: &Tx, rows: Vec<Values>) -> Result<(), StoreError> {
+    let insert = Bulk {
+        before: "INSERT INTO deliveries (event_id, id, tenant_id, rule_id, rule_version, rule_name, \
+                 order_id, replay_of, channel, address, recipient, sender, body, text_hash, state, \
+                 reason, hold, due_at, expires_at, connection_id, account, lease_owner, lease_until, \
+                 attempt_no, tries, absents, looks, sid, provider_rank, error_code, created_at, \
+                 updated_at, is_to_contact, is_rehearsal, rehearsal_to) \
+                 SELECT v.column1, v.column2, v.column3, v.column4, v.column5, v.column6, v.column7, \
+                 v.column8, v.column9, v.column10, v.column11, v.column12, v.column13, v.column14, \
+                 v.column15, v.column16, '', v.column17, v.column18, v.column19, '', '', NULL, 0, 0, \
+                 0, 0, '', -1, 0, v.column20, v.column20, v.column21, v.column22, v.column23 \
+                 FROM (VALUES ",
+        after: ") AS v WHERE TRUE \
+                ON CONFLICT (event_id, rule_id, channel, address, order_id) DO NOTHING",
+    };
+    insert.exec(tx, rows).await.map(drop)
+}
+
+fn delivery_row(tenant: Uuid, d: &NewDelivery, now: DateTime<Utc>) -> Values {
+    values![
+        d.id.event.uuid(),
+        d.id.own,
+        tenant,
+        d.rule.uuid(),
+        d.rule_version,
+        d.rule_name.clone(),
+        d.order.uuid(),
+        d.replay_of.map_or(Uuid::nil(), |r| r.own),
+        d.channel.as_str(),
+        d.address.clone(),
+        d.recipient.clone(),
+        d.sender.clone(),
+        d.body.clone(),
+        text_hash(&d.body),
+        d.state.as_str(),
+        d.reason.clone(),
+        micros_opt(d.due_at),
+        micros(d.expires_at),
+        Uuid::nil(),
+        micros(now),
+        d.is_to_contact,
+        d.is_rehearsal,
+        d.rehearsal_to.clone()
+    ]
 }
 
 /// Equal texts to one address go one at a time; this is what makes them equal.

@@ -105,25 +105,44 @@ pub(super) fn is_postgres<C: ConnectionTrait>(db: &C) -> bool {
     db.get_database_backend() == DbBackend::Postgres
 }
 
+/// Joins a table to a list of rows, so that each of these is one look-up in an index; `SQLite` would
+/// sometimes read the whole table instead.
+pub(super) fn join_listed<C: ConnectionTrait>(db: &C) -> &'static str {
+    if is_postgres(db) {
+        "JOIN"
+    } else {
+        "CROSS JOIN"
+    }
+}
+
 /// What locks the rows of a `SELECT`; nothing where only one writes.
 pub(super) fn for_update<C: ConnectionTrait>(db: &C) -> &'static str {
     if is_postgres(db) { " FOR UPDATE" } else { "" }
 }
 
-/// Keeps whoever else works on this message of the provider's waiting until our transaction ends: a
-/// report that comes while the answer to the call is written must find it, or be found by it.
-pub(super) async fn hold_message<C: ConnectionTrait>(
+/// Keeps whoever else works on these messages of the provider's (account, sid) waiting until our
+/// transaction ends: a report that comes while the answer to the call is written must find it, or be
+/// found by it. In one order everywhere, so that no two wait for each other.
+pub(super) async fn hold_messages<'a, C: ConnectionTrait>(
     tx: &C,
-    account: &str,
-    sid: &str,
+    messages: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Result<(), StoreError> {
     if !is_postgres(tx) {
         return Ok(());
     }
-    let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
-    exec(tx, lock, values![format!("{account}/{sid}")])
-        .await
-        .map(drop)
+    let names: std::collections::BTreeSet<String> = messages
+        .map(|(account, sid)| format!("{account}/{sid}"))
+        .collect();
+    let names: Vec<Value> = names.into_iter().map(Value::from).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let query = format!(
+        "SELECT pg_advisory_xact_lock(k) FROM (SELECT DISTINCT hashtextextended(v.column1, 0) AS k \
+         FROM (VALUES {}) AS v ORDER BY k) AS keys",
+        tuples(names.len(), 1, 1)
+    );
+    exec(tx, &query, names).await.map(drop)
 }
 
 /// The operator and the pattern that find a text anywhere in another, whatever its case and taken

@@ -1,5 +1,6 @@
 //! The store on a file, from outside: what may be said twice, in any order, or by two at once.
 
+mod batches;
 mod counts;
 mod rehearsal;
 mod search;
@@ -77,7 +78,7 @@ impl House {
             body: Body {
                 content_type: "application/json".to_owned(),
                 query: String::new(),
-                bytes: b"{}".to_vec(),
+                bytes: b"{}"[..].into(),
             },
             digest: [digest; 32],
             day_digest: day.map(|d| [d; 32]),

@@ -2,13 +2,16 @@
 //!
 //! ```text
 //!                       SQLite (`sqlite`): one writer           PostgreSQL (`postgres`): many
-//!  ingest  ─┐   at most QUOTA of each lane per batch,      ingest ──► BEGIN … COMMIT per batch
-//!  route   ─┤   in this order; so none starves             the rest ─► each its own BEGIN … COMMIT,
-//!  attempt ─┼──► BEGIN IMMEDIATE … COMMIT per batch                   several at a time; the
-//!  outcome ─┤                                                         server shares their flushes
-//!  receipt ─┤
+//!  ingest  ─┐   at most so many of each line per batch,    each line: BEGIN … COMMIT per batch,
+//!  route   ─┤   in this order; so none starves                        two batches at a time
+//!  claim   ─┼──► BEGIN IMMEDIATE … COMMIT per batch        edits:    each its own BEGIN … COMMIT,
+//!  change  ─┤                                                         several at a time; the
+//!  receipt ─┤                                                         server shares their flushes
 //!  edit    ─┘          every caller gets its answer once its command is committed
 //! ```
+//!
+//! All but edits come by the thousand, so a batch of them is carried out in as few statements as one
+//! alone would take ([`Many`]).
 //!
 //! On `SQLite` commands run one after the other, so none sees another half done. On `PostgreSQL` they
 //! run side by side, in other processes as well; what must not is kept apart by [`Turn`].
@@ -20,6 +23,8 @@ pub(super) use postgres::SESSION;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -29,22 +34,23 @@ use sea_orm::{
 };
 use tokio::sync::{mpsc, oneshot};
 
+use super::deliveries::{ClaimResult, Claiming};
 use super::error::StoreError;
 use super::ingest::PreparedEvent;
+use super::outcomes::Changing;
+use super::receipts::{ReceiptResult, Receiving};
+use super::route::{RouteResult, Routing};
 use crate::domain::event::Ingested;
 use crate::domain::ids::TenantId;
 
-/// What a command is about; earlier lanes go first within a batch.
+/// What an edit is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lane {
-    Route,
     Attempt,
     Outcome,
     Receipt,
     Edit,
 }
-
-const LANES: usize = 5;
 
 /// What a command must not run beside. A person who stops all sending, pauses a rule or replaces a
 /// secret must be sure that nothing goes by the old word once the page says that it is done: so
@@ -62,6 +68,39 @@ pub(super) enum Turn {
 /// The transaction that a command works in.
 pub(super) type Tx = DatabaseTransaction;
 
+/// A kind of command that comes by the thousand: a batch of them is carried out together.
+pub(super) trait Many: Send + Sync + Sized + 'static {
+    type Answer: Send + 'static;
+
+    /// Nothing comes of it when nobody waits for the answer any more.
+    const IS_VAIN_UNHEARD: bool = false;
+
+    /// Carried out once more when nobody knows whether its commit was lost or only the answer to it.
+    const IS_TOLD_AGAIN: bool = false;
+
+    /// What it must not run beside.
+    fn turn(&self) -> Turn;
+
+    /// Carries all of them out, as if one after the other; how each ended, in their order. One that must
+    /// not be carried out changes nothing; an error takes back all of them.
+    fn carry_out(
+        tx: &Tx,
+        all: &[&Self],
+    ) -> impl Future<Output = Result<Vec<Self::Answer>, StoreError>> + Send;
+}
+
+/// One of many.
+struct Command<C: Many> {
+    what: C,
+    reply: oneshot::Sender<Result<C::Answer, StoreError>>,
+}
+
+impl<C: Many> Command<C> {
+    fn is_vain(&self) -> bool {
+        C::IS_VAIN_UNHEARD && self.reply.is_closed()
+    }
+}
+
 type Answer = Result<Box<dyn Any + Send>, StoreError>;
 type Work = Box<dyn for<'t> Fn(&'t Tx) -> BoxFuture<'t, Answer> + Send + Sync>;
 
@@ -70,38 +109,52 @@ struct Edit {
     turn: Turn,
     work: Work,
     reply: oneshot::Sender<Answer>,
+    edits: Arc<AtomicU64>,
 }
 
-struct Intake {
-    event: PreparedEvent,
-    reply: oneshot::Sender<Result<Ingested, StoreError>>,
+impl Edit {
+    /// Whether it would claim something for a worker that has given up waiting, and would not call.
+    fn is_vain(&self) -> bool {
+        self.lane == Lane::Attempt && self.reply.is_closed()
+    }
+
+    /// What people change is counted before they hear of it, so that nothing goes by the old word then.
+    fn answer(self, answer: Answer) {
+        if self.lane == Lane::Edit {
+            self.edits.fetch_add(1, Ordering::SeqCst);
+        }
+        drop(self.reply.send(answer));
+    }
 }
 
 /// A handle to whoever writes.
 #[derive(Clone)]
 pub(super) struct Writer {
-    intake: mpsc::Sender<Intake>,
-    /// Commands that wait for nobody, apart from those that may: a lock that somebody holds for long
-    /// must not keep the outcomes of calls from being written.
+    events: mpsc::Sender<Command<PreparedEvent>>,
+    routes: mpsc::Sender<Command<Routing>>,
+    claims: mpsc::Sender<Command<Claiming>>,
+    changes: mpsc::Sender<Command<Changing>>,
+    receipts: mpsc::Sender<Command<Receiving>>,
+    /// Edits that wait for nobody, apart from those that may: a lock that somebody holds for long must
+    /// not keep the outcomes of calls from being written.
     free: mpsc::Sender<Edit>,
     in_turn: mpsc::Sender<Edit>,
+    /// How many edits there were.
+    edits: Arc<AtomicU64>,
 }
 
 /// The other ends.
 struct Inboxes {
-    intake: mpsc::Receiver<Intake>,
+    events: mpsc::Receiver<Command<PreparedEvent>>,
+    routes: mpsc::Receiver<Command<Routing>>,
+    claims: mpsc::Receiver<Command<Claiming>>,
+    changes: mpsc::Receiver<Command<Changing>>,
+    receipts: mpsc::Receiver<Command<Receiving>>,
     free: mpsc::Receiver<Edit>,
     in_turn: mpsc::Receiver<Edit>,
 }
 
-impl Edit {
-    /// Whether it would claim a delivery for a worker that has given up waiting, and would not call.
-    fn is_vain(&self) -> bool {
-        self.lane == Lane::Attempt && self.reply.is_closed()
-    }
-}
-
-/// How many commands may wait before callers do.
+/// How many commands of a line may wait before callers do.
 const WAITING: usize = 4096;
 
 /// How many connections write at the same time.
@@ -115,23 +168,59 @@ pub(super) const fn connections(backend: DbBackend) -> u32 {
 impl Writer {
     /// Starts writing on a pool of its own.
     pub(super) fn start(db: DatabaseConnection) -> Self {
-        let (intake, events) = mpsc::channel(WAITING);
-        let (free, frees) = mpsc::channel(WAITING);
-        let (in_turn, in_turns) = mpsc::channel(WAITING);
+        let (events, in_events) = mpsc::channel(WAITING);
+        let (routes, in_routes) = mpsc::channel(WAITING);
+        let (claims, in_claims) = mpsc::channel(WAITING);
+        let (changes, in_changes) = mpsc::channel(WAITING);
+        let (receipts, in_receipts) = mpsc::channel(WAITING);
+        let (free, in_free) = mpsc::channel(WAITING);
+        let (in_turn, in_in_turn) = mpsc::channel(WAITING);
         let inboxes = Inboxes {
-            intake: events,
-            free: frees,
-            in_turn: in_turns,
+            events: in_events,
+            routes: in_routes,
+            claims: in_claims,
+            changes: in_changes,
+            receipts: in_receipts,
+            free: in_free,
+            in_turn: in_in_turn,
         };
         match db.get_database_backend() {
             DbBackend::Postgres => postgres::start(&db, inboxes),
             _ => drop(tokio::spawn(sqlite::run(db, inboxes))),
         }
         Self {
-            intake,
+            events,
+            routes,
+            claims,
+            changes,
+            receipts,
             free,
             in_turn,
+            edits: Arc::default(),
         }
+    }
+
+    /// How many edits were committed (or failed) so far.
+    pub(super) fn edits(&self) -> u64 {
+        self.edits.load(Ordering::SeqCst)
+    }
+
+    /// The same, but it acknowledges events without keeping them.
+    pub(super) fn without_events(self) -> Self {
+        let (events, mut inbox) = mpsc::channel::<Command<PreparedEvent>>(WAITING);
+        // A writer whose line of events is closed would think that nobody is there any more.
+        let unused = self.events;
+        drop(tokio::spawn(async move {
+            let _open = unused;
+            while let Some(Command { what, reply }) = inbox.recv().await {
+                let kept = Ingested {
+                    event: what.event.id,
+                    is_duplicate: false,
+                };
+                drop(reply.send(Ok(kept)));
+            }
+        }));
+        Self { events, ..self }
     }
 
     /// Runs `work` and answers once it is committed.
@@ -150,6 +239,7 @@ impl Writer {
             turn,
             work,
             reply,
+            edits: self.edits.clone(),
         };
         let way = if turn == Turn::Free {
             &self.free
@@ -163,17 +253,90 @@ impl Writer {
 
     /// Keeps one event; answers once it is on disk.
     pub(super) async fn ingest(&self, event: PreparedEvent) -> Result<Ingested, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        self.intake
-            .send(Intake { event, reply })
-            .await
-            .map_err(|_| StoreError::Closed)?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        tell(&self.events, event).await
+    }
+
+    /// Commits the routing of an event or an order.
+    pub(super) async fn route(&self, routing: Routing) -> Result<RouteResult, StoreError> {
+        tell(&self.routes, routing).await
+    }
+
+    /// Takes a delivery for one call.
+    pub(super) async fn claim(&self, claiming: Claiming) -> Result<ClaimResult, StoreError> {
+        tell(&self.claims, claiming).await
+    }
+
+    /// Applies a change of a delivery.
+    pub(super) async fn change(&self, changing: Changing) -> Result<bool, StoreError> {
+        match changing.turn() {
+            Turn::Free => tell(&self.changes, changing).await,
+            turn => self.one_of_many(Lane::Outcome, turn, changing).await,
+        }
+    }
+
+    /// Keeps a receipt.
+    pub(super) async fn receive(&self, receiving: Receiving) -> Result<ReceiptResult, StoreError> {
+        match receiving.turn() {
+            Turn::Free => tell(&self.receipts, receiving).await,
+            turn => self.one_of_many(Lane::Receipt, turn, receiving).await,
+        }
+    }
+
+    /// One that has to wait for its turn, which others must not wait for.
+    async fn one_of_many<C: Many>(
+        &self,
+        lane: Lane,
+        turn: Turn,
+        what: C,
+    ) -> Result<C::Answer, StoreError> {
+        let what = Arc::new(what);
+        self.write(lane, turn, move |tx| {
+            let what = what.clone();
+            async move { only(C::carry_out(tx, &[&*what]).await?) }.boxed()
+        })
+        .await
     }
 }
 
-/// The writes of one tenant. What decides or claims goes beside others, what people change goes
-/// alone, and what only tells what happened is free.
+async fn tell<C: Many>(way: &mpsc::Sender<Command<C>>, what: C) -> Result<C::Answer, StoreError> {
+    let (reply, answer) = oneshot::channel();
+    let command = Command { what, reply };
+    way.send(command).await.map_err(|_| StoreError::Closed)?;
+    answer.await.map_err(|_| StoreError::Closed)?
+}
+
+/// The answer to a command that was carried out alone.
+fn only<A>(answers: Vec<A>) -> Result<A, StoreError> {
+    answers.into_iter().next().ok_or(StoreError::Closed)
+}
+
+/// Carries out a batch. A panic in one command must not take the writer down with it.
+async fn carry_out<C: Many>(
+    tx: &Tx,
+    commands: &[Command<C>],
+) -> Result<Vec<C::Answer>, StoreError> {
+    if commands.is_empty() {
+        return Ok(Vec::new());
+    }
+    let all: Vec<&C> = commands.iter().map(|c| &c.what).collect();
+    let done = AssertUnwindSafe(C::carry_out(tx, &all))
+        .catch_unwind()
+        .await;
+    let answers = done.unwrap_or(Err(StoreError::Panicked))?;
+    if answers.len() == commands.len() {
+        Ok(answers)
+    } else {
+        Err(StoreError::Panicked)
+    }
+}
+
+fn answer_all<C: Many>(commands: Vec<Command<C>>, answers: Vec<C::Answer>) {
+    for (command, answer) in commands.into_iter().zip(answers) {
+        drop(command.reply.send(Ok(answer)));
+    }
+}
+
+/// The edits of one tenant: what people change goes alone, and what only tells what happened is free.
 pub(super) struct TenantWriter<'a> {
     pub(super) writer: &'a Writer,
     pub(super) tenant: TenantId,
@@ -187,28 +350,10 @@ impl TenantWriter<'_> {
         F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
     {
         let turn = match lane {
-            Lane::Route | Lane::Attempt => Turn::Beside(self.tenant),
+            Lane::Attempt => Turn::Beside(self.tenant),
             Lane::Edit => Turn::Alone(self.tenant),
             Lane::Outcome | Lane::Receipt => Turn::Free,
         };
-        self.writer.write(lane, turn, work).await
-    }
-
-    /// The same, but with no decision or claim of the tenant beside it if `is_alone`.
-    pub(super) async fn write_alone_if<T, F>(
-        &self,
-        is_alone: bool,
-        lane: Lane,
-        work: F,
-    ) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
-    {
-        if !is_alone {
-            return self.write(lane, work).await;
-        }
-        let turn = Turn::Alone(self.tenant);
         self.writer.write(lane, turn, work).await
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::extract::client_addr::ClientAddr;
 use super::on_main;
 use super::problem::Problem;
-use crate::app::ingest::{Hook, HookRequest, Received};
+use crate::app::ingest::{Hook, HookRequest, Received, verify};
 use crate::app::receipts::{SignedRequest, StatusAnswer, StatusRequest};
 use crate::app::{App, AppError};
 use crate::domain::event::EventType;
@@ -102,7 +102,11 @@ async fn zoho(
 ) -> HttpResponse {
     let path = path.into_inner();
     let token = path.hook.clone();
-    let hook = match on_main(&app, |app| async move { app.hook(&token).await }).await {
+    let found = match app.remembered_hook(&token) {
+        Some(hook) => Ok(Some(hook)),
+        None => on_main(&app, |app| async move { app.hook(&token).await }).await,
+    };
+    let hook = match found {
         Ok(Some(hook)) => hook,
         Ok(None) => return unknown_hook(),
         Err(error) => return not_stored(&error),
@@ -112,15 +116,25 @@ async fn zoho(
     }
     match read_request(&request, &path, payload, &budget).await {
         Ok((read, permit)) => {
-            let received = on_main(&app, |app| async move {
-                let received = app.receive(&hook, read).await;
-                drop(permit);
-                received
-            })
-            .await;
+            let received = receive(&app, hook, read).await;
+            drop(permit);
             answer(received)
         }
         Err(refusal) => refuse(&request, &path, &app, hook, refusal).await,
+    }
+}
+
+/// Checks and keeps it here: going to another thread and back costs more than either.
+async fn receive(app: &App, hook: Arc<Hook>, read: HookRequest) -> Result<Received, AppError> {
+    match verify(&hook, &read) {
+        Ok(()) => app.keep_webhook(&hook, read).await.map(Received::Kept),
+        Err(rejection) => {
+            on_main(app, |app| async move {
+                app.note_forged(&hook, read, &rejection).await;
+                Ok(Received::Rejected(rejection))
+            })
+            .await
+        }
     }
 }
 
@@ -399,10 +413,15 @@ async fn twilio_status(
         attempt_no,
     };
     let token = token.into_inner();
-    let answered = on_main(&app, |app| async move {
-        app.receive_status(&token, report).await
-    })
-    .await;
+    let answered = match app.receive_plain_status(&token, &report).await {
+        Some(answered) => answered,
+        None => {
+            on_main(&app, |app| async move {
+                app.receive_status(&token, report).await
+            })
+            .await
+        }
+    };
     match answered {
         Ok(StatusAnswer::Kept) => HttpResponse::NoContent().finish(),
         Ok(refused) => refused_by(refused),

@@ -1,13 +1,15 @@
 //! Writing to `PostgreSQL`: several transactions at a time, in each process.
 //!
-//! Events go in batches, since a hook's callers wait for nothing but the flush. Every other command
-//! has a transaction of its own: two that lock the same rows in another order would else stop each
-//! other for a second, and the server shares one flush among all that commit at the same time anyway.
+//! What comes by the thousand goes in batches, two of each kind at a time: each statement is a way to
+//! the server and back, and each commit a flush, which the server shares among all that commit at the
+//! same time. Batches take their locks in one order, since two that wait for each other stand still
+//! for a second. An edit has a transaction of its own.
 //!
 //! A transaction that the server has rolled back (a deadlock, a restart) is run again. One whose
 //! commit was not answered may be there or not: the outcome of a call is told again, which changes
 //! nothing if it is there; anything else is reported as failed, and whoever asked looks.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,27 +19,31 @@ use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr, RuntimeErr};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
-use super::{Answer, Edit, Inboxes, Intake, Lane, Turn, Tx, begin, run_one};
-use crate::domain::event::Ingested;
+use super::{
+    Answer, Command, Edit, Inboxes, Lane, Many, Turn, Tx, answer_all, begin, carry_out, only,
+    run_one,
+};
 use crate::domain::ids::TenantId;
 use crate::store::error::StoreError;
-use crate::store::ingest::{self, PreparedEvent};
 use crate::store::sql::{self, values};
 
-/// How many batches of events are written at the same time.
-const INTAKES: u32 = 2;
+/// How many batches of each line are written at the same time.
+const BATCHES: u32 = 2;
 
-/// How many commands are that wait for nobody.
-const FREE: u32 = 3;
+/// How many lines there are: events, routes, claims, changes, receipts.
+const LINES: u32 = 5;
+
+/// How many edits are written at the same time that wait for nobody.
+const FREE: u32 = 2;
 
 /// How many are that keep a turn within their tenant, and so may wait.
-const IN_TURN: u32 = 4;
+const IN_TURN: u32 = 2;
 
 /// All of them.
-pub(super) const CONNECTIONS: u32 = INTAKES + FREE + IN_TURN;
+pub(super) const CONNECTIONS: u32 = LINES * BATCHES + FREE + IN_TURN;
 
-/// How many events go into one batch.
-const INGEST_QUOTA: usize = 64;
+/// How many commands go into one batch.
+const QUOTA: usize = 64;
 
 /// How long an event is tried while the server cannot be reached, since Zoho waits for the answer.
 const INTAKE_PATIENCE: Duration = Duration::from_secs(2);
@@ -69,10 +75,11 @@ pub(in crate::store) const SESSION: [(&str, &str); 7] = [
 ];
 
 pub(super) fn start(db: &DatabaseConnection, inboxes: Inboxes) {
-    let events = Arc::new(Mutex::new(inboxes.intake));
-    for _ in 0..INTAKES {
-        drop(tokio::spawn(take_events(db.clone(), events.clone())));
-    }
+    take_line(db, inboxes.events, INTAKE_PATIENCE, INTAKE_TRY);
+    take_line(db, inboxes.routes, EDIT_PATIENCE, EDIT_TRY);
+    take_line(db, inboxes.claims, EDIT_PATIENCE, EDIT_TRY);
+    take_line(db, inboxes.changes, EDIT_PATIENCE, EDIT_TRY);
+    take_line(db, inboxes.receipts, EDIT_PATIENCE, EDIT_TRY);
     for (inbox, takers) in [(inboxes.free, FREE), (inboxes.in_turn, IN_TURN)] {
         let inbox = Arc::new(Mutex::new(inbox));
         for _ in 0..takers {
@@ -81,58 +88,88 @@ pub(super) fn start(db: &DatabaseConnection, inboxes: Inboxes) {
     }
 }
 
-async fn take_events(db: DatabaseConnection, inbox: Inbox<Intake>) {
-    let mut batch = Vec::with_capacity(INGEST_QUOTA);
-    while inbox.lock().await.recv_many(&mut batch, INGEST_QUOTA).await > 0 {
-        let (events, replies): (Vec<_>, Vec<_>) =
-            batch.drain(..).map(|i| (i.event, i.reply)).unzip();
-        let whole: Vec<_> = events.iter().collect();
-        match keep(&db, &whole).await {
-            Ok(kept) => {
-                for (reply, kept) in replies.into_iter().zip(kept) {
-                    drop(reply.send(Ok(kept)));
-                }
+fn take_line<C: Many>(
+    db: &DatabaseConnection,
+    inbox: mpsc::Receiver<Command<C>>,
+    patience: Duration,
+    each_try: Duration,
+) {
+    let inbox = Arc::new(Mutex::new(inbox));
+    for _ in 0..BATCHES {
+        let line = Line {
+            db: db.clone(),
+            inbox: inbox.clone(),
+            patience,
+            each_try,
+        };
+        drop(tokio::spawn(line.run()));
+    }
+}
+
+/// Commands of one kind, carried out in batches.
+struct Line<C: Many> {
+    db: DatabaseConnection,
+    inbox: Inbox<Command<C>>,
+    /// How long a batch is tried while the server cannot be reached …
+    patience: Duration,
+    /// … and how long one try may take, should the server say nothing at all.
+    each_try: Duration,
+}
+
+impl<C: Many> Line<C> {
+    async fn run(self) {
+        let mut batch = Vec::with_capacity(QUOTA);
+        while self.inbox.lock().await.recv_many(&mut batch, QUOTA).await > 0 {
+            let commands: Vec<Command<C>> = batch.drain(..).filter(|c| !c.is_vain()).collect();
+            if !commands.is_empty() {
+                self.commit(commands).await;
             }
+        }
+    }
+
+    async fn commit(&self, commands: Vec<Command<C>>) {
+        match self.keep(&commands).await {
+            Ok(answers) => answer_all(commands, answers),
             // One bad row must not cost the others; alone, each is told its own fault.
-            Err(error) if events.len() > 1 && !is_away(&error) => {
-                let rows = events.len();
-                tracing::warn!(%error, "A batch of {rows} events failed; trying each alone");
-                for (event, reply) in events.iter().zip(replies) {
-                    let kept = keep(&db, &[event]).await;
-                    drop(
-                        reply.send(
-                            kept.and_then(|k| k.into_iter().next().ok_or(StoreError::Closed)),
-                        ),
-                    );
+            Err(error) if commands.len() > 1 && !is_away(&error) => {
+                tracing::warn!(%error, "A batch of {} writes failed; trying each alone",
+                    commands.len());
+                for command in commands {
+                    let alone = [command];
+                    let answer = self.keep(&alone).await.and_then(only);
+                    let [command] = alone;
+                    drop(command.reply.send(answer));
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "The database takes no events");
-                for reply in replies {
-                    drop(reply.send(Err(refused())));
+                tracing::error!(%error, "The database takes no writes");
+                for command in commands {
+                    drop(command.reply.send(Err(refused())));
                 }
             }
         }
     }
-}
 
-async fn keep(
-    db: &DatabaseConnection,
-    events: &[&PreparedEvent],
-) -> Result<Vec<Ingested>, StoreError> {
-    let mut patience = Patience::of(INTAKE_PATIENCE);
-    loop {
-        let done = async {
-            let tx = begin(db).await?;
-            let kept = ingest::insert(&tx, events).await?;
-            Ok((tx, kept))
-        };
-        match within(INTAKE_TRY, done).await {
-            Ok((tx, kept)) => match tx.commit().await {
-                Ok(()) => return Ok(kept),
-                Err(error) => patience.after_commit(error.into()).await?,
-            },
-            Err(error) => patience.after(error).await?,
+    async fn keep(&self, commands: &[Command<C>]) -> Result<Vec<C::Answer>, StoreError> {
+        let mut patience = Patience::of(self.patience);
+        loop {
+            let done = async {
+                let tx = begin(&self.db).await?;
+                keep_turns(&tx, commands.iter().map(|c| c.what.turn())).await?;
+                let answers = carry_out(&tx, commands).await?;
+                Ok((tx, answers))
+            };
+            match within(self.each_try, done).await {
+                Ok((tx, answers)) => match tx.commit().await {
+                    Ok(()) => return Ok(answers),
+                    Err(error) if C::IS_TOLD_AGAIN => patience.after(error.into()).await?,
+                    Err(error) => patience.after_commit(error.into()).await?,
+                },
+                Err(error) => patience.after(error).await?,
+            }
+            if commands.iter().all(Command::is_vain) {
+                return Err(StoreError::Closed);
+            }
         }
     }
 }
@@ -142,12 +179,12 @@ async fn take_edits(db: DatabaseConnection, inbox: Inbox<Edit>) {
         let Some(edit) = inbox.lock().await.recv().await else {
             return;
         };
-        let answer = carry_out(&db, &edit).await;
-        drop(edit.reply.send(answer));
+        let answer = carry_out_edit(&db, &edit).await;
+        edit.answer(answer);
     }
 }
 
-async fn carry_out(db: &DatabaseConnection, edit: &Edit) -> Answer {
+async fn carry_out_edit(db: &DatabaseConnection, edit: &Edit) -> Answer {
     let mut patience = Patience::of(EDIT_PATIENCE);
     loop {
         if edit.is_vain() {
@@ -155,7 +192,7 @@ async fn carry_out(db: &DatabaseConnection, edit: &Edit) -> Answer {
         }
         let done = async {
             let tx = begin(db).await?;
-            keep_turn(&tx, edit.turn).await?;
+            keep_turns(&tx, std::iter::once(edit.turn)).await?;
             let answer = run_one(&edit.work, &tx).await?;
             Ok((tx, answer))
         };
@@ -180,17 +217,34 @@ async fn within<T>(
     timeout(span, done).await.map_err(silent)?
 }
 
-/// The lock ends with the transaction. Waiters stand in line, so that somebody who wants to be alone
-/// is not passed by for ever.
-async fn keep_turn(tx: &Tx, turn: Turn) -> Result<(), StoreError> {
-    let (lock, tenant) = match turn {
-        Turn::Free => return Ok(()),
-        Turn::Beside(tenant) => ("SELECT pg_advisory_xact_lock_shared($1, $2)", tenant),
-        Turn::Alone(tenant) => ("SELECT pg_advisory_xact_lock($1, $2)", tenant),
-    };
-    sql::exec(tx, lock, values![LOCK_CLASS, fold(tenant)])
-        .await
-        .map(drop)
+/// The locks end with the transaction. Waiters stand in line, so that somebody who wants to be alone
+/// is not passed by for ever. All take them in one order, so that no two batches wait for each other.
+async fn keep_turns(tx: &Tx, turns: impl Iterator<Item = Turn>) -> Result<(), StoreError> {
+    let (mut beside, mut alone) = (BTreeSet::new(), BTreeSet::new());
+    for turn in turns {
+        match turn {
+            Turn::Free => {}
+            Turn::Beside(tenant) => drop(beside.insert(fold(tenant))),
+            Turn::Alone(tenant) => drop(alone.insert(fold(tenant))),
+        }
+    }
+    for (lock, tenants) in [
+        ("pg_advisory_xact_lock_shared", beside),
+        ("pg_advisory_xact_lock", alone),
+    ] {
+        if tenants.is_empty() {
+            continue;
+        }
+        let list = sql::tuples(tenants.len(), 1, 2);
+        let query = format!(
+            "SELECT {lock}($1, column1) FROM (SELECT column1 FROM (VALUES {list}) AS v \
+             ORDER BY column1) AS ordered"
+        );
+        let mut bound = values![LOCK_CLASS];
+        bound.extend(tenants.into_iter().map(sea_orm::Value::from));
+        sql::exec(tx, &query, bound).await?;
+    }
+    Ok(())
 }
 
 /// Two tenants with one number wait for each other now and then, and that is all.
@@ -276,5 +330,5 @@ fn sqlx_error(error: &StoreError) -> Option<&sqlx::Error> {
 }
 
 fn refused() -> StoreError {
-    StoreError::Db(DbErr::Custom("the database takes no events".to_owned()))
+    StoreError::Db(DbErr::Custom("the database takes no writes".to_owned()))
 }

@@ -2,117 +2,139 @@
 //! flush costs far more than the rows that it flushes. When a batch fails, every command of it is run
 //! once more under a savepoint of its own, so one bad row fails alone.
 
-use std::any::Any;
-use std::collections::VecDeque;
-
 use sea_orm::{DatabaseConnection, TransactionTrait as _};
+use tokio::sync::mpsc;
 
-use super::{Edit, Inboxes, Intake, LANES, Tx, begin, run_one};
-use crate::domain::event::Ingested;
+use super::{
+    Answer, Command, Edit, Inboxes, Many, Tx, answer_all, begin, carry_out, only, run_one,
+};
+use crate::store::deliveries::Claiming;
 use crate::store::error::StoreError;
-use crate::store::ingest::{self, PreparedEvent};
+use crate::store::ingest::PreparedEvent;
+use crate::store::outcomes::Changing;
+use crate::store::receipts::Receiving;
+use crate::store::route::Routing;
 
-/// How many commands of one lane go into one batch.
+/// How many commands of one line go into one batch.
 const QUOTA: usize = 128;
 
-/// How many events go into one batch.
-const INGEST_QUOTA: usize = 256;
+/// How many events do.
+const EVENTS: usize = 256;
 
 #[derive(Default)]
-struct Waiting {
-    intake: VecDeque<Intake>,
-    lanes: [VecDeque<Edit>; LANES],
-}
-
-impl Waiting {
-    fn add(&mut self, edit: Edit) {
-        if let Some(queue) = self.lanes.get_mut(edit.lane as usize) {
-            queue.push_back(edit);
-        }
-    }
-
-    fn take_all(&mut self, inboxes: &mut Inboxes) {
-        while let Ok(intake) = inboxes.intake.try_recv() {
-            self.intake.push_back(intake);
-        }
-        for inbox in [&mut inboxes.free, &mut inboxes.in_turn] {
-            while let Ok(edit) = inbox.try_recv() {
-                self.add(edit);
-            }
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.intake.is_empty() && self.lanes.iter().all(VecDeque::is_empty)
-    }
-
-    fn next_batch(&mut self) -> Batch {
-        let take = self.intake.len().min(INGEST_QUOTA);
-        let intake = self.intake.drain(..take).collect();
-        let mut edits = Vec::new();
-        for lane in &mut self.lanes {
-            let take = lane.len().min(QUOTA);
-            edits.extend(lane.drain(..take).filter(|edit| !edit.is_vain()));
-        }
-        Batch { intake, edits }
-    }
-}
-
 struct Batch {
-    intake: Vec<Intake>,
+    events: Vec<Command<PreparedEvent>>,
+    routes: Vec<Command<Routing>>,
+    claims: Vec<Command<Claiming>>,
+    changes: Vec<Command<Changing>>,
+    receipts: Vec<Command<Receiving>>,
     edits: Vec<Edit>,
 }
 
+impl Batch {
+    /// Waits until there is something to do; `false` when nothing will ever come.
+    async fn first(&mut self, from: &mut Inboxes) -> bool {
+        let came = tokio::select! {
+            came = from.events.recv_many(&mut self.events, EVENTS) => came,
+            came = from.routes.recv_many(&mut self.routes, QUOTA) => came,
+            came = from.claims.recv_many(&mut self.claims, QUOTA) => came,
+            came = from.changes.recv_many(&mut self.changes, QUOTA) => came,
+            came = from.receipts.recv_many(&mut self.receipts, QUOTA) => came,
+            edit = from.free.recv() => self.add(edit),
+            edit = from.in_turn.recv() => self.add(edit),
+        };
+        came > 0
+    }
+
+    fn add(&mut self, edit: Option<Edit>) -> usize {
+        self.edits.extend(edit);
+        self.edits.len()
+    }
+
+    /// Takes what else is there.
+    fn fill(&mut self, from: &mut Inboxes) {
+        fill(&mut self.events, &mut from.events, EVENTS);
+        fill(&mut self.routes, &mut from.routes, QUOTA);
+        fill(&mut self.claims, &mut from.claims, QUOTA);
+        fill(&mut self.changes, &mut from.changes, QUOTA);
+        fill(&mut self.receipts, &mut from.receipts, QUOTA);
+        fill(&mut self.edits, &mut from.free, QUOTA);
+        fill(&mut self.edits, &mut from.in_turn, 2 * QUOTA);
+        self.claims.retain(|claim| !claim.is_vain());
+        self.edits.retain(|edit| !edit.is_vain());
+    }
+
+    fn len(&self) -> usize {
+        self.events.len()
+            + self.routes.len()
+            + self.claims.len()
+            + self.changes.len()
+            + self.receipts.len()
+            + self.edits.len()
+    }
+}
+
+fn fill<T>(batch: &mut Vec<T>, from: &mut mpsc::Receiver<T>, most: usize) {
+    while batch.len() < most
+        && let Ok(next) = from.try_recv()
+    {
+        batch.push(next);
+    }
+}
+
 pub(super) async fn run(db: DatabaseConnection, mut inboxes: Inboxes) {
-    let mut waiting = Waiting::default();
     loop {
-        if waiting.is_empty() {
-            tokio::select! {
-                Some(intake) = inboxes.intake.recv() => waiting.intake.push_back(intake),
-                Some(edit) = inboxes.free.recv() => waiting.add(edit),
-                Some(edit) = inboxes.in_turn.recv() => waiting.add(edit),
-                else => return,
-            }
+        let mut batch = Batch::default();
+        if !batch.first(&mut inboxes).await {
+            return;
         }
-        waiting.take_all(&mut inboxes);
-        commit(&db, waiting.next_batch()).await;
+        batch.fill(&mut inboxes);
+        commit(&db, batch).await;
     }
 }
 
 /// Commits a batch; if that fails, once more with every command on its own.
 async fn commit(db: &DatabaseConnection, batch: Batch) {
-    let events: Vec<&PreparedEvent> = batch.intake.iter().map(|i| &i.event).collect();
-    let together = commit_together(db, &events, &batch.edits).await;
-    match together {
-        Ok((ingested, answers)) => {
-            for (intake, answer) in batch.intake.into_iter().zip(ingested) {
-                drop(intake.reply.send(Ok(answer)));
-            }
-            for (edit, answer) in batch.edits.into_iter().zip(answers) {
-                drop(edit.reply.send(Ok(answer)));
+    match commit_together(db, &batch).await {
+        Ok(answers) => {
+            answer_all(batch.events, answers.0);
+            answer_all(batch.routes, answers.1);
+            answer_all(batch.claims, answers.2);
+            answer_all(batch.changes, answers.3);
+            answer_all(batch.receipts, answers.4);
+            for (edit, answer) in batch.edits.into_iter().zip(answers.5) {
+                edit.answer(Ok(answer));
             }
         }
         Err(error) => {
-            tracing::warn!(%error, "A batch of {} writes failed; trying each alone",
-                batch.intake.len() + batch.edits.len());
+            tracing::warn!(%error, "A batch of {} writes failed; trying each alone", batch.len());
             commit_apart(db, batch).await;
         }
     }
 }
 
-async fn commit_together(
-    db: &DatabaseConnection,
-    events: &[&PreparedEvent],
-    edits: &[Edit],
-) -> Result<(Vec<Ingested>, Vec<Box<dyn Any + Send>>), StoreError> {
+type Answers = (
+    Vec<<PreparedEvent as Many>::Answer>,
+    Vec<<Routing as Many>::Answer>,
+    Vec<<Claiming as Many>::Answer>,
+    Vec<<Changing as Many>::Answer>,
+    Vec<<Receiving as Many>::Answer>,
+    Vec<Box<dyn std::any::Any + Send>>,
+);
+
+async fn commit_together(db: &DatabaseConnection, batch: &Batch) -> Result<Answers, StoreError> {
     let tx = begin(db).await?;
-    let ingested = ingest::insert(&tx, events).await?;
-    let mut answers = Vec::with_capacity(edits.len());
-    for edit in edits {
-        answers.push(run_one(&edit.work, &tx).await?);
+    let events = carry_out(&tx, &batch.events).await?;
+    let routes = carry_out(&tx, &batch.routes).await?;
+    let claims = carry_out(&tx, &batch.claims).await?;
+    let changes = carry_out(&tx, &batch.changes).await?;
+    let receipts = carry_out(&tx, &batch.receipts).await?;
+    let mut edits = Vec::with_capacity(batch.edits.len());
+    for edit in &batch.edits {
+        edits.push(run_one(&edit.work, &tx).await?);
     }
     tx.commit().await?;
-    Ok((ingested, answers))
+    Ok((events, routes, claims, changes, receipts, edits))
 }
 
 async fn commit_apart(db: &DatabaseConnection, batch: Batch) {
@@ -120,28 +142,43 @@ async fn commit_apart(db: &DatabaseConnection, batch: Batch) {
         Ok(tx) => tx,
         Err(error) => return refuse_all(batch, &error),
     };
-    let mut ingested = Vec::with_capacity(batch.intake.len());
-    for intake in &batch.intake {
-        ingested.push(
-            under_savepoint(&tx, async |tx| {
-                let done = ingest::insert(tx, &[&intake.event]).await?;
-                done.into_iter().next().ok_or(StoreError::Closed)
-            })
-            .await,
-        );
-    }
-    let mut answers = Vec::with_capacity(batch.edits.len());
+    let events = each_apart(&tx, &batch.events).await;
+    let routes = each_apart(&tx, &batch.routes).await;
+    let claims = each_apart(&tx, &batch.claims).await;
+    let changes = each_apart(&tx, &batch.changes).await;
+    let receipts = each_apart(&tx, &batch.receipts).await;
+    let mut edits: Vec<Answer> = Vec::with_capacity(batch.edits.len());
     for edit in &batch.edits {
-        answers.push(under_savepoint(&tx, async |tx| run_one(&edit.work, tx).await).await);
+        edits.push(under_savepoint(&tx, async |tx| run_one(&edit.work, tx).await).await);
     }
     if let Err(error) = tx.commit().await {
         return refuse_all(batch, &error.into());
     }
-    for (intake, answer) in batch.intake.into_iter().zip(ingested) {
-        drop(intake.reply.send(answer));
+    answer_each(batch.events, events);
+    answer_each(batch.routes, routes);
+    answer_each(batch.claims, claims);
+    answer_each(batch.changes, changes);
+    answer_each(batch.receipts, receipts);
+    for (edit, answer) in batch.edits.into_iter().zip(edits) {
+        edit.answer(answer);
     }
-    for (edit, answer) in batch.edits.into_iter().zip(answers) {
-        drop(edit.reply.send(answer));
+}
+
+async fn each_apart<C: Many>(
+    tx: &Tx,
+    commands: &[Command<C>],
+) -> Vec<Result<C::Answer, StoreError>> {
+    let mut answers = Vec::with_capacity(commands.len());
+    for command in commands.chunks(1) {
+        let done = under_savepoint(tx, async |tx| only(carry_out(tx, command).await?));
+        answers.push(done.await);
+    }
+    answers
+}
+
+fn answer_each<C: Many>(commands: Vec<Command<C>>, answers: Vec<Result<C::Answer, StoreError>>) {
+    for (command, answer) in commands.into_iter().zip(answers) {
+        drop(command.reply.send(answer));
     }
 }
 
@@ -169,10 +206,18 @@ fn refuse_all(batch: Batch, error: &StoreError) {
             "the database takes no writes".to_owned(),
         ))
     };
-    for intake in batch.intake {
-        drop(intake.reply.send(Err(refused())));
-    }
+    refuse(batch.events, refused);
+    refuse(batch.routes, refused);
+    refuse(batch.claims, refused);
+    refuse(batch.changes, refused);
+    refuse(batch.receipts, refused);
     for edit in batch.edits {
-        drop(edit.reply.send(Err(refused())));
+        edit.answer(Err(refused()));
+    }
+}
+
+fn refuse<C: Many>(commands: Vec<Command<C>>, refused: impl Fn() -> StoreError) {
+    for command in commands {
+        drop(command.reply.send(Err(refused())));
     }
 }

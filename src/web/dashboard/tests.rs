@@ -136,7 +136,7 @@ impl World {
             body: Body {
                 content_type: "application/json".to_owned(),
                 query: String::new(),
-                bytes: include_bytes!("../../../tests/samples/webhook-invoice.json").to_vec(),
+                bytes: include_bytes!("../../../tests/samples/webhook-invoice.json")[..].into(),
             },
             digest: [7; 32],
             day_digest: None,

@@ -171,7 +171,7 @@ impl House {
             body: Body {
                 content_type: "application/json".to_owned(),
                 query: String::new(),
-                bytes: invoice.to_string().into_bytes(),
+                bytes: invoice.to_string().into(),
             },
             digest,
             day_digest: None,

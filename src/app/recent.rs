@@ -1,0 +1,235 @@
+//! What was read or written a moment ago, so that a busy tenant's rows are not read again for each event.
+//!
+//! Nothing here is the truth: whatever is decided or claimed by it is checked by the statement that
+//! commits it, and refused when it is out of date. Then the rows themselves are read.
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use moka::sync::Cache;
+use secrecy::SecretString;
+
+use super::connections::TwilioAccess;
+use super::{App, AppError};
+use crate::domain::connection::{Connection, Provider};
+use crate::domain::delivery::Delivery;
+use crate::domain::event::{Body, Event};
+use crate::domain::ids::{DeliveryId, EventId, TenantId};
+use crate::domain::phone::E164;
+use crate::domain::rule::Rule;
+use crate::domain::tenant::Tenant;
+use crate::store::{HookTarget, TenantStore};
+
+/// How long something is believed that another process may have edited.
+const BELIEVED: Duration = Duration::from_secs(1);
+
+/// Tenants, or addresses, of which something is remembered.
+const KEYS: u64 = 10_000;
+
+/// Bytes of bodies that are remembered until they are routed.
+const BODIES: u64 = 16 << 20;
+
+/// Messages that are remembered until they are sent.
+const DELIVERIES: u64 = 10_000;
+
+/// How long an event or a message is remembered that somebody else deals with.
+const FRESH: Duration = Duration::from_secs(20);
+
+/// An event with its body, as far as that is kept.
+pub(super) struct KeptEvent {
+    pub(super) event: Event,
+    pub(super) body: Option<Body>,
+}
+
+/// What the events of a tenant are decided by.
+pub(super) struct Grounds {
+    pub(super) tenant: Tenant,
+    pub(super) rules: Vec<Rule>,
+    /// Where messages go instead, while the tenant is in rehearsal and an owner's number is known.
+    pub(super) rehearsal_to: Option<E164>,
+}
+
+/// What the messages of a tenant are sent with.
+pub(super) struct Means {
+    pub(super) tenant: Tenant,
+    pub(super) twilio: Option<(Connection, TwilioAccess)>,
+}
+
+/// Whoever reports to one address of ours: a Twilio account.
+pub(super) struct Reporter {
+    pub(super) target: HookTarget,
+    pub(super) account: String,
+    /// What its reports are signed with; none where only an API key is known.
+    pub(super) tokens: Vec<SecretString>,
+}
+
+/// All that this process remembers of its work.
+pub(super) struct Recent {
+    grounds: Believed<TenantId, Grounds>,
+    means: Believed<TenantId, Means>,
+    reporters: Believed<String, Option<Reporter>>,
+    events: Cache<EventId, Arc<KeptEvent>>,
+    deliveries: Cache<DeliveryId, Arc<Delivery>>,
+}
+
+impl Recent {
+    pub(super) fn new() -> Self {
+        Self {
+            grounds: Believed::new(),
+            means: Believed::new(),
+            reporters: Believed::new(),
+            events: Cache::builder()
+                .max_capacity(BODIES)
+                .weigher(|_, kept: &Arc<KeptEvent>| {
+                    let body = kept.body.as_ref().map_or(0, |b| b.bytes.len());
+                    u32::try_from(body + 500).unwrap_or(u32::MAX)
+                })
+                .time_to_live(FRESH)
+                .build(),
+            deliveries: Cache::builder()
+                .max_capacity(DELIVERIES)
+                .time_to_live(FRESH)
+                .build(),
+        }
+    }
+
+    /// Remembers an event that was kept just now.
+    pub(super) fn keep_event(&self, kept: KeptEvent) {
+        self.events.insert(kept.event.id, Arc::new(kept));
+    }
+
+    /// An event as it was kept, once.
+    pub(super) fn take_event(&self, id: EventId) -> Option<Arc<KeptEvent>> {
+        self.events.remove(&id)
+    }
+
+    /// Remembers a message that was queued just now.
+    pub(super) fn keep_delivery(&self, delivery: Delivery) {
+        self.deliveries.insert(delivery.id, Arc::new(delivery));
+    }
+
+    /// A message as it was queued, once.
+    pub(super) fn take_delivery(&self, id: DeliveryId) -> Option<Delivery> {
+        self.deliveries.remove(&id).map(Arc::unwrap_or_clone)
+    }
+}
+
+/// How current something must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AsOf {
+    /// It may be a second old, but not older than any edit of this process.
+    Lately,
+    Now,
+}
+
+/// Something of each tenant or address, with how many edits this process had seen, and when it was read.
+struct Believed<K, T>(Cache<K, (u64, DateTime<Utc>, Arc<T>)>);
+
+impl<K, T> Believed<K, T>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    T: Send + Sync + 'static,
+{
+    fn new() -> Self {
+        // The app's clock tells the age; should it be set back, the machine's is the bound.
+        let cache = Cache::builder().max_capacity(KEYS).time_to_live(BELIEVED);
+        Self(cache.build())
+    }
+
+    async fn get(
+        &self,
+        app: &App,
+        key: K,
+        as_of: AsOf,
+        read: impl Future<Output = Result<T, AppError>>,
+    ) -> Result<Arc<T>, AppError> {
+        if as_of == AsOf::Lately
+            && let Some(value) = self.remembered(app, &key)
+        {
+            return Ok(value);
+        }
+        // Both before the first row is read: an entry is as old as what was read for it.
+        let (edits, now) = (app.store().edits(), app.now());
+        let value = Arc::new(read.await?);
+        self.0.insert(key, (edits, now, value.clone()));
+        Ok(value)
+    }
+
+    fn remembered(&self, app: &App, key: &K) -> Option<Arc<T>> {
+        let (seen, since, value) = self.0.get(key)?;
+        let age = app.now() - since;
+        let is_young = age < TimeDelta::from_std(BELIEVED).unwrap_or_default();
+        (is_young && seen == app.store().edits()).then_some(value)
+    }
+}
+
+impl App {
+    /// What a tenant's events are decided by.
+    pub(super) async fn grounds(
+        &self,
+        store: &TenantStore,
+        as_of: AsOf,
+    ) -> Result<Arc<Grounds>, AppError> {
+        let read = async {
+            // The tenant first: it has the number of the rule set, and rules that come in between are
+            // refused with it.
+            let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+            Ok(Grounds {
+                rehearsal_to: super::route::rehearsal_to(store, &tenant).await?,
+                rules: store.rules().await?,
+                tenant,
+            })
+        };
+        let grounds = &self.caches.recent.grounds;
+        grounds.get(self, store.tenant_id(), as_of, read).await
+    }
+
+    /// What a tenant's messages are sent with.
+    pub(super) async fn means(
+        &self,
+        store: &TenantStore,
+        as_of: AsOf,
+    ) -> Result<Arc<Means>, AppError> {
+        let read = async {
+            Ok(Means {
+                tenant: store.tenant().await?.ok_or(AppError::NotFound("tenant"))?,
+                twilio: self.twilio_of(store).await?,
+            })
+        };
+        let means = &self.caches.recent.means;
+        means.get(self, store.tenant_id(), as_of, read).await
+    }
+
+    /// Who reports to an address, as far as that is remembered.
+    pub(super) fn remembered_reporter(&self, token: &str) -> Option<Arc<Option<Reporter>>> {
+        let reporters = &self.caches.recent.reporters;
+        reporters.remembered(self, &token.to_owned())
+    }
+
+    /// Who reports to an address; nobody, where there is no such address.
+    pub(super) async fn reporter(&self, token: &str) -> Result<Arc<Option<Reporter>>, AppError> {
+        let read = async {
+            let platform = self.store().platform();
+            let Some(target) = platform.hook(Provider::Twilio, token).await? else {
+                return Ok(None);
+            };
+            let store = self.tenant(target.tenant);
+            let Some(connection) = store.connection_by_id(target.connection).await? else {
+                return Ok(None);
+            };
+            Ok(Some(Reporter {
+                account: connection.account,
+                tokens: self
+                    .callback_tokens(target.tenant, target.connection)
+                    .await?,
+                target,
+            }))
+        };
+        let reporters = &self.caches.recent.reporters;
+        reporters
+            .get(self, token.to_owned(), AsOf::Lately, read)
+            .await
+    }
+}
