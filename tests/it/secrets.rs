@@ -20,9 +20,11 @@ async fn every_secret_typed_in_is_unreadable_in_the_database_and_absent_from_the
         ..NewAccount::default()
     };
     let account = app.sandbox.twilio().register(account).unwrap();
-    let mut service = Service::new(app.sandbox.base_url()).await;
-    let mail = app.smtp.url();
-    service.start_with(&[("SMTP_URL", &mail), ("MAIL_FROM", "sms@example.com")]);
+    let mut service = Service::new(app.sandbox.base_url())
+        .await
+        .with("SMTP_URL", &app.smtp.url())
+        .with("MAIL_FROM", "sms@example.com");
+    service.start();
     let acme = service.tenant("acme");
     acme.connect(&account.account_sid, &account.auth_token, NUMBER)
         .await;

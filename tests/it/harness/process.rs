@@ -30,6 +30,8 @@ pub(crate) struct Service {
     pub(crate) key: String,
     pub(crate) port: u16,
     sandbox: String,
+    /// What else is set, for every command.
+    variables: Vec<(String, String)>,
     child: Option<Child>,
     logs: tempfile::TempDir,
     pub(crate) http: reqwest::Client,
@@ -47,6 +49,7 @@ impl Service {
             key: master_key(),
             port,
             sandbox: sandbox.to_owned(),
+            variables: Vec::new(),
             child: None,
             logs: tempfile::tempdir().unwrap(),
             http: ml_connector::http::client().unwrap(),
@@ -74,18 +77,20 @@ impl Service {
         if let Some(redis) = redis_url() {
             command.env("REDIS_URL", redis);
         }
+        let variables = self.variables.iter();
+        command.envs(variables.map(|(name, value)| (name, value)));
         command
+    }
+
+    /// Sets a variable for every command.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Starts it and waits until it says that it serves.
     pub(crate) fn start(&mut self) {
-        self.start_with(&[]);
-    }
-
-    /// The same with more variables.
-    pub(crate) fn start_with(&mut self, variables: &[(&str, &str)]) {
-        let mut command = self.command(&["serve"]);
-        command.envs(variables.iter().copied());
+        let command = self.command(&["serve"]);
         self.launch(command);
     }
 
