@@ -18,6 +18,7 @@ mod rest;
 mod run;
 mod sandbox;
 mod scenarios;
+#[expect(dead_code, reason = "benches/load uses all of it")]
 mod servers;
 mod stage;
 mod table;
