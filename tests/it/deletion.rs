@@ -434,6 +434,16 @@ async fn a_deletion_that_is_killed_goes_on_when_the_service_starts_again() {
         ids.push(company.id.parse::<TenantId>().unwrap());
     }
     let (acme, other) = (ids[0], ids[1]);
+    let end = Instant::now() + Duration::from_secs(20);
+    while service
+        .database
+        .count("events WHERE routed_at IS NULL")
+        .await
+        > 0
+    {
+        assert!(Instant::now() < end, "{}", service.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     service.kill();
     let database = &service.database;
     let before = holding(database, other).await;
