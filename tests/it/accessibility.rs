@@ -32,8 +32,8 @@ async fn no_sample_page_shuts_anybody_out_on_a_phone() {
     look_at_samples(true).await;
 }
 
-/// Every sample on one screen, light and dark. What a page is made of is the same in both: the
-/// second time only its colours are looked at.
+/// Every sample on one screen, light and dark. Colours depend on the scheme, and what a page is made of
+/// on the screen: axe sees each once, the desk in the light and the phone in the dark.
 async fn look_at_samples(is_phone: bool) {
     let folder = tempfile::tempdir().unwrap();
     let names = write_samples(folder.path());
@@ -46,10 +46,10 @@ async fn look_at_samples(is_phone: bool) {
         for name in &names {
             let file = folder.path().join(name).with_extension("html");
             browser.visit(&format!("file://{}", file.display())).await;
-            let broken_rules = if is_dark {
-                axe::unreadable(&browser, &axe).await
-            } else {
+            let broken_rules = if is_dark == is_phone {
                 axe::violations(&browser, &axe).await
+            } else {
+                Vec::new()
             };
             for broken in broken_rules {
                 let nodes = broken.nodes.join("\n    ");

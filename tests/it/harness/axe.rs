@@ -20,17 +20,11 @@ pub(crate) struct Violation {
     pub(crate) nodes: Vec<String>,
 }
 
-/// All rules of WCAG 2.2 AA, and the good practices.
-const ALL: &str = "{ type: 'tag', values: \
-    ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }";
-
-/// What depends on light and dark.
-const COLOURS: &str = "{ type: 'rule', values: ['color-contrast', 'link-in-text-block'] }";
-
-/// Runs rules on the page that is shown.
+/// Runs all rules of WCAG 2.2 AA and the good practices on the page that is shown.
 const RUN: &str = "
     const done = arguments[arguments.length - 1];
-    const wish = { runOnly: RULES, resultTypes: ['violations'] };
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+    const wish = { runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'] };
     axe.run(document, wish).then((found) =>
         done(found.violations.map(({ id, help, nodes }) => ({
             id, help,
@@ -67,11 +61,5 @@ pub(crate) fn source() -> String {
 /// What the page that the browser shows breaks.
 pub(crate) async fn violations(browser: &Browser, axe: &str) -> Vec<Violation> {
     let () = browser.script(axe).await;
-    browser.later(&RUN.replace("RULES", ALL)).await
-}
-
-/// What it breaks by its colours.
-pub(crate) async fn unreadable(browser: &Browser, axe: &str) -> Vec<Violation> {
-    let () = browser.script(axe).await;
-    browser.later(&RUN.replace("RULES", COLOURS)).await
+    browser.later(RUN).await
 }
