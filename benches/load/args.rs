@@ -42,6 +42,9 @@ pub(crate) struct Args {
     /// Stored events before the first run: a short history is copied until it is so long
     #[arg(long, default_value_t = 0)]
     pub(crate) history: usize,
+    /// Webhooks a second while pages are read
+    #[arg(long, default_value_t = 500)]
+    pub(crate) rate: usize,
     /// Only the storing of events, or only the same without it
     #[arg(long, value_enum)]
     pub(crate) only: Option<Storage>,
@@ -67,6 +70,11 @@ pub(crate) enum What {
     Intake,
     /// How many webhooks become messages a second
     Flow,
+    /// How long pages take after a long history while webhooks come in
+    Pages,
+    /// How many instructions a webhook takes, as valgrind counts them; fails when they are many more than
+    /// they were
+    Effort,
     #[value(hide = true)]
     Server,
 }

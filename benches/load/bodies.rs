@@ -18,7 +18,7 @@ const ID: &str = "9990000000000000";
 const NUMBER: &str = "L-00000000";
 
 /// The fields that rules and texts mostly use: what a careful clerk ticks in Zoho Books.
-const SMALL: [&str; 22] = [
+const SMALL: [&str; 24] = [
     "invoice_id",
     "invoice_number",
     "status",
@@ -41,6 +41,8 @@ const SMALL: [&str; 22] = [
     "reference_number",
     "salesperson_name",
     "invoice_url",
+    "shipping_address",
+    "custom_fields",
 ];
 
 /// A whole HTTP request each, spread over the tenants in turn.

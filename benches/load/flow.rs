@@ -45,7 +45,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     println!(
         "listens after {} ms; {:.0} MiB before the first webhook",
         stage.started_in.as_millis(),
-        mib(idle.peak_kib)
+        mib(idle.now_kib)
     );
     let mut sent = 0;
     flow(args, &stage, (0, WARM_UP), &mut sent).await?;

@@ -11,6 +11,7 @@ mod api;
 mod args;
 mod bodies;
 mod client;
+mod effort;
 mod figures;
 mod flow;
 mod grow;
@@ -18,6 +19,7 @@ mod intake;
 #[path = "../../tests/chaos/processes.rs"]
 #[expect(dead_code, reason = "the chaos harness uses all of it")]
 mod processes;
+mod reading;
 #[path = "../../tests/chaos/sandbox.rs"]
 #[expect(dead_code, reason = "the chaos harness uses all of it")]
 mod sandbox;
@@ -34,6 +36,8 @@ mod usage;
 #[path = "../../tests/chaos/verdict.rs"]
 #[expect(dead_code, reason = "the chaos harness uses all of it")]
 mod verdict;
+#[path = "../pages/visit.rs"]
+mod visit;
 
 use std::io::Write as _;
 
@@ -48,6 +52,8 @@ async fn main() -> anyhow::Result<()> {
         What::Server => server::run(&args).await,
         What::Intake => intake::run(&args).await,
         What::Flow => flow::run(&args).await,
+        What::Effort => effort::run(&args).await,
+        What::Pages => reading::run(&args).await,
     }
 }
 

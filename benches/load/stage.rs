@@ -2,7 +2,7 @@
 //! its tenants. Everything ends with it.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -21,7 +21,7 @@ use crate::tenants::{self, Place, Tenant};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_ml-connector");
 const MASTER_KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
-const STARTS_WITHIN: Duration = Duration::from_secs(20);
+const STARTS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Who serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,25 @@ pub(crate) enum Service {
     Whole,
     /// This program, without workers (`server.rs`).
     Door(Storage),
+}
+
+/// That the instructions of the service are counted, and where to.
+pub(crate) struct Counting {
+    pub(crate) counts: PathBuf,
+}
+
+impl Counting {
+    /// The same program, under `valgrind`; counting begins when it is told so.
+    fn of(&self, launch: &Launch) -> Launch {
+        let file = format!("--callgrind-out-file={}", self.counts.display());
+        let counting = ["--quiet", "--tool=callgrind", "--instr-atstart=no", &file];
+        let Launch { program, args, env } = launch.clone();
+        Launch::new("valgrind")
+            .args(counting)
+            .args([program])
+            .args(args)
+            .env(&env)
+    }
 }
 
 pub(crate) struct Stage {
@@ -50,6 +69,14 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn set(args: &Args, service: Service) -> anyhow::Result<Self> {
+        Self::set_counting(args, service, None).await
+    }
+
+    pub(crate) async fn set_counting(
+        args: &Args,
+        service: Service,
+        counting: Option<&Counting>,
+    ) -> anyhow::Result<Self> {
         let folder = folder()?;
         let logs = folder.path().join("logs");
         std::fs::create_dir(&logs)?;
@@ -90,6 +117,7 @@ impl Stage {
         };
         let mut processes = Vec::new();
         for (name, launch) in launches(args, service, &slowed)? {
+            let launch = counting.map_or_else(|| launch.clone(), |counting| counting.of(&launch));
             let mut process = Process::new(name, launch, &logs);
             process.start()?;
             processes.push(process);

@@ -12,6 +12,8 @@ pub(crate) struct Usage {
     pub(crate) cpu: Duration,
     /// The most memory that each had at any time, together.
     pub(crate) peak_kib: u64,
+    /// The memory that they have now.
+    pub(crate) now_kib: u64,
 }
 
 impl Usage {
@@ -29,7 +31,8 @@ pub(crate) fn of(ids: &[u32]) -> Usage {
     }
     all.iter().fold(Usage::default(), |sum, id| Usage {
         cpu: sum.cpu + cpu(*id).unwrap_or_default(),
-        peak_kib: sum.peak_kib + peak_kib(*id).unwrap_or_default(),
+        peak_kib: sum.peak_kib + memory_kib(*id, "VmHWM:").unwrap_or_default(),
+        now_kib: sum.now_kib + memory_kib(*id, "VmRSS:").unwrap_or_default(),
     })
 }
 
@@ -51,9 +54,9 @@ fn cpu(id: u32) -> Option<Duration> {
     Some(Duration::from_millis(ticks * 1000 / TICKS))
 }
 
-fn peak_kib(id: u32) -> Option<u64> {
+fn memory_kib(id: u32, name: &str) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = text.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
     line.split_whitespace().nth(1)?.parse().ok()
 }
 

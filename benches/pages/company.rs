@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use ml_connector::app::App;
 use ml_connector::app::accounts::{CreatedTenant, TenantInput};
@@ -10,8 +11,9 @@ use ml_connector::app::connections::TwilioInput;
 use ml_connector::app::rules::RuleSwitches;
 use ml_connector::domain::actor::Actor;
 use ml_connector::domain::clock::Clock;
+use ml_connector::domain::document::DocumentKind;
 use ml_connector::sandbox::SandboxHandle;
-use ml_connector::sandbox::samples::{self, Generator};
+use ml_connector::sandbox::samples::{self, Generator, Wish};
 use ml_connector::sandbox::twilio::NewAccount;
 use ml_connector::zoho::secret::WebhookSecret;
 use ml_connector::zoho::webhook;
@@ -28,6 +30,23 @@ const AT_ONCE: usize = 32;
 
 /// How long everything may take to be told.
 const PATIENCE: Duration = Duration::from_mins(30);
+
+/// How many documents are generated, which takes long; the rest differ from them in id and number alone.
+const GENERATED: usize = 1200;
+
+/// What stands for id and number in a generated document, as long as what takes its place.
+const ID: &str = "9990000000000000";
+const NUMBER_OF_IT: &str = "L-00000000";
+
+/// Of twelve documents, so many are of each kind.
+const KINDS: [(DocumentKind, usize); 6] = [
+    (DocumentKind::Invoice, 6),
+    (DocumentKind::CustomerPayment, 2),
+    (DocumentKind::Bill, 1),
+    (DocumentKind::PurchaseOrder, 1),
+    (DocumentKind::VendorPayment, 1),
+    (DocumentKind::Expense, 1),
+];
 
 pub(crate) struct Company {
     pub(crate) made: CreatedTenant,
@@ -89,15 +108,16 @@ impl Company {
         client: &reqwest::Client,
         clock: &dyn Clock,
     ) -> Result<()> {
-        let mut generator = Generator::seeded(7);
-        let bodies = std::iter::repeat_with(|| {
-            let document = generator.any(clock.now());
-            samples::to_body(&document, false)
+        let documents = documents(clock.now());
+        let bodies = (0..events).map(|number| {
+            documents[number % GENERATED]
+                .replace(ID, &format!("777{number:013}"))
+                .replace(NUMBER_OF_IT, &format!("L-{number:08}"))
         });
-        stream::iter(bodies.take(events))
+        stream::iter(bodies)
             .map(|body| async move {
                 let kind = "application/json";
-                let signature = webhook::sign(&self.secret, "", Some(kind), &body);
+                let signature = webhook::sign(&self.secret, "", Some(kind), body.as_bytes());
                 let answer = client
                     .post(&self.made.hook_url)
                     .header("content-type", kind)
@@ -127,4 +147,23 @@ impl Company {
         }
         Ok(())
     }
+}
+
+fn documents(now: DateTime<Utc>) -> Vec<String> {
+    let mut generator = Generator::seeded(7);
+    let wish = Wish {
+        id: Some(ID.to_owned()),
+        number: Some(NUMBER_OF_IT.to_owned()),
+        ..Wish::default()
+    };
+    let kinds = KINDS.iter().flat_map(|(kind, many)| vec![*kind; *many]);
+    kinds
+        .cycle()
+        .take(GENERATED)
+        .map(|kind| {
+            let document = generator.document(kind, &wish, now);
+            let body = samples::to_body(&document, false);
+            String::from_utf8_lossy(&body).into_owned()
+        })
+        .collect()
 }

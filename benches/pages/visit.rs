@@ -3,13 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use ml_connector::app::App;
 use scraper::{Html, Selector};
-
-use super::company::{Company, EMAIL, PASSWORD};
-
-/// How many pages back the deepest page of the history is.
-const DEEP: usize = 100;
 
 pub(crate) struct Visit {
     client: reqwest::Client,
@@ -18,16 +12,16 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    pub(crate) async fn signed_in(app: &App, _: &Company) -> Result<Self> {
+    /// At the service at `base`.
+    pub(crate) async fn signed_in(base: String, email: &str, password: &str) -> Result<Self> {
         let client = ml_connector::http::client()?;
-        let base = app.public_url().origin();
         let door = client.get(format!("{base}/sign-in")).send().await?;
         let visit = cookies(&door);
         let csrf = attribute(&door.text().await?, "input[name=csrf]", "value")?;
         let fields = [
             ("csrf", csrf.as_str()),
-            ("email", EMAIL),
-            ("password", PASSWORD),
+            ("email", email),
+            ("password", password),
         ];
         let entered = client
             .post(format!("{base}/sign-in"))
@@ -46,9 +40,9 @@ impl Visit {
         })
     }
 
-    /// The pages to be measured: name and path.
-    pub(crate) async fn pages(&self, company: &Company) -> Result<Vec<(String, String)>> {
-        let tenant = format!("/t/{}", company.made.slug);
+    /// The pages to be measured: name and path. `deep` is how many pages back the last of them is.
+    pub(crate) async fn pages(&self, slug: &str, deep: usize) -> Result<Vec<(String, String)>> {
+        let tenant = format!("/t/{slug}");
         let mut pages = vec![("Companies".to_owned(), "/tenants".to_owned())];
         for (name, below) in [
             ("Overview", "/"),
@@ -73,13 +67,16 @@ impl Visit {
             "Event".to_owned(),
             attribute(&first, "main a[href*='/events/']", "href")?,
         ));
-        pages.push((format!("History, page {DEEP}"), self.deep(first).await?));
+        pages.push((
+            format!("History, page {deep}"),
+            self.deep(first, deep).await?,
+        ));
         Ok(pages)
     }
 
-    async fn deep(&self, mut page: String) -> Result<String> {
+    async fn deep(&self, mut page: String, deep: usize) -> Result<String> {
         let mut path = String::new();
-        for _ in 1..DEEP {
+        for _ in 1..deep {
             match attribute(&page, "a[rel=next]", "href") {
                 Ok(older) => path = older,
                 // A short history has fewer pages.

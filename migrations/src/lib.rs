@@ -10,6 +10,8 @@ mod m20261122_000003_suspension;
 mod m20261122_000004_in_flight;
 mod m20261122_000005_accounts;
 mod m20261127_000006_counts;
+mod m20261127_000007_indexes;
+mod m20261127_000008_proof;
 
 use sea_orm_migration::prelude::*;
 
@@ -27,6 +29,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000004_in_flight::Migration),
             Box::new(m20261122_000005_accounts::Migration),
             Box::new(m20261127_000006_counts::Migration),
+            Box::new(m20261127_000007_indexes::Migration),
+            Box::new(m20261127_000008_proof::Migration),
         ]
     }
 }

@@ -15,6 +15,7 @@ use crate::domain::event::{Event, EventSource, EventType};
 use crate::domain::ids::{DecisionId, DeliveryId, EventId, OrderId, RuleId};
 use crate::domain::phone::{CountryCode, E164, country_from_text, to_e164};
 use crate::domain::rule::{Facts, Recipient, Rule, evaluate};
+use crate::domain::tenant::Tenant;
 use crate::render::Template;
 
 /// Twilio takes at most this many characters (Messages API, `Body`).
@@ -314,7 +315,7 @@ fn reach_contact<'a>(
     people: &(impl Iterator<Item = &'a Person> + Clone),
     matter: &Matter<'a>,
 ) -> Reached<'a> {
-    let country = contact_country(matter);
+    let country = contact_country(matter.reading, &matter.grounds.tenant);
     let mut refused = None;
     for person in people.clone() {
         for text in [&person.mobile, &person.phone].into_iter().flatten() {
@@ -351,13 +352,17 @@ fn reach_contact<'a>(
     }
 }
 
-fn contact_country(matter: &Matter<'_>) -> Option<CountryCode> {
-    let own = matter
-        .reading
-        .country
-        .as_deref()
-        .and_then(country_from_text);
-    own.or_else(|| CountryCode::parse(&matter.grounds.tenant.country).ok())
+/// Whether somebody whom the document names can be reached.
+pub(super) fn names_somebody(reading: &Reading, tenant: &Tenant) -> bool {
+    let country = contact_country(reading, tenant);
+    let persons = reading.persons.iter();
+    let mut texts = persons.flat_map(|p| [&p.mobile, &p.phone]).flatten();
+    texts.any(|text| to_e164(text, country).is_ok())
+}
+
+fn contact_country(reading: &Reading, tenant: &Tenant) -> Option<CountryCode> {
+    let own = reading.country.as_deref().and_then(country_from_text);
+    own.or_else(|| CountryCode::parse(&tenant.country).ok())
 }
 
 fn party_name(matter: &Matter<'_>) -> Option<String> {

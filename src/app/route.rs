@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveTime, TimeZone as _, Utc};
 
-use super::decide::{Matter, Verdicts, whole};
+use super::decide::{Matter, Verdicts, names_somebody, whole};
 use super::recent::{AsOf, Grounds, KeptEvent};
 use super::{App, AppError, job};
 use crate::domain::decision::DecisionKind;
@@ -154,7 +154,7 @@ impl App {
                 let known = store.document(event.connection, reading.kind, &reading.id);
                 Ok(known.await?)
             },
-            remembered(store, event, &reading)
+            remembered(store, grounds, event, &reading)
         )?;
         let seen = Observation {
             event: event.id,
@@ -207,7 +207,7 @@ impl App {
         let (event, order) = (asked.event, asked.order);
         let verdicts = match (read(event, asked.body), event.event_type) {
             (Ok(reading), Some(event_type)) if event_type.document() == reading.kind => {
-                let remembered = remembered(store, event, &reading).await?;
+                let remembered = remembered(store, grounds, event, &reading).await?;
                 self.decide(&Matter {
                     grounds,
                     event,
@@ -258,15 +258,19 @@ fn read(event: &Event, body: Option<&Body>) -> Result<Reading, String> {
     wire::read(&body.bytes, content_type, event.path_type).map_err(|e| e.to_string())
 }
 
-/// People remembered for the document's customer or vendor.
+/// People remembered for the document's customer or vendor; nobody asks for them when the document itself
+/// names somebody who can be reached.
 async fn remembered(
     store: &TenantStore,
+    grounds: &Grounds,
     event: &Event,
     reading: &Reading,
 ) -> Result<Vec<Person>, AppError> {
     match &reading.party {
-        Some(party) => Ok(store.people(event.connection, &party.id).await?),
-        None => Ok(Vec::new()),
+        Some(party) if !names_somebody(reading, &grounds.tenant) => {
+            Ok(store.people(event.connection, &party.id).await?)
+        }
+        _ => Ok(Vec::new()),
     }
 }
 

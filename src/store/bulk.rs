@@ -1,11 +1,10 @@
 //! Statements about many rows at once. Each statement costs a way to the database and back, so a batch of
 //! commands is told to it in as few as are wise.
 
-use sea_orm::{DbBackend, Value};
+use sea_orm::{ConnectionTrait, DbBackend, Value};
 
 use super::error::StoreError;
 use super::sql::{self, Row, tuples};
-use super::writer::Tx;
 
 /// How much goes into one statement.
 #[derive(Clone, Copy)]
@@ -13,21 +12,23 @@ struct Most {
     /// Of values.
     bytes: usize,
     rows: usize,
+    /// Whether rows are added that say nothing, so that one of few texts takes all of them.
+    is_padded: bool,
 }
 
 impl Most {
     /// Over TLS, sqlx 0.9.0 writes more than 16 KB to a server in two records without `TCP_NODELAY`, and
-    /// the second waits about 40 ms (`benches/README.md`). A file waits for nothing.
+    /// the second waits about 40 ms (`benches/README.md`). A file waits for nothing, but each statement is
+    /// handed to the thread that writes and back, which costs more than a few empty rows.
     const fn of(backend: DbBackend) -> Self {
-        match backend {
-            DbBackend::Postgres => Self {
-                bytes: 15_000,
-                rows: 64,
-            },
-            _ => Self {
-                bytes: usize::MAX,
-                rows: 256,
-            },
+        let (bytes, is_padded) = match backend {
+            DbBackend::Postgres => (15_000, false),
+            _ => (usize::MAX, true),
+        };
+        Self {
+            bytes,
+            rows: 64,
+            is_padded,
         }
     }
 }
@@ -35,50 +36,109 @@ impl Most {
 /// A row of values.
 pub(super) type Values = Vec<Value>;
 
-/// A statement with a list of rows in its middle, as in `INSERT INTO t (a, b) VALUES … ON CONFLICT …` or
-/// `UPDATE t SET … FROM (VALUES …) AS v WHERE …`, whose columns are then `v.column1`, `v.column2` and so on.
+/// A statement with a list of rows in its middle. The first value of each row is never NULL.
 #[derive(Clone, Copy)]
-pub(super) struct Bulk<'a> {
-    pub(super) before: &'a str,
-    pub(super) after: &'a str,
+pub(super) enum Bulk<'a> {
+    /// `INSERT INTO` a table with its columns, the rows, and what to do about those that are there.
+    Insert { into: &'a str, after: &'a str },
+    /// As in `UPDATE t SET … FROM (VALUES … ) AS v WHERE …`: the columns are `v.column1`, `v.column2` and
+    /// so on, and a row of NULLs changes nothing.
+    Joined { before: &'a str, after: &'a str },
 }
 
 impl Bulk<'_> {
     /// How many rows it changed.
-    pub(super) async fn exec(self, tx: &Tx, rows: Vec<Values>) -> Result<u64, StoreError> {
+    pub(super) async fn exec<C: ConnectionTrait>(
+        self,
+        db: &C,
+        rows: Vec<Values>,
+    ) -> Result<u64, StoreError> {
         let mut changed = 0;
-        for (text, bound) in self.statements(tx, rows) {
-            changed += sql::exec(tx, &text, bound).await?;
+        for (text, bound) in self.statements(db.get_database_backend(), rows) {
+            #[cfg(test)]
+            plans::refuse_scans(db, &text, &bound).await;
+            changed += sql::exec(db, &text, bound).await?;
         }
         Ok(changed)
     }
 
     /// The rows that it answers with.
-    pub(super) async fn all(self, tx: &Tx, rows: Vec<Values>) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn all<C: ConnectionTrait>(
+        self,
+        db: &C,
+        rows: Vec<Values>,
+    ) -> Result<Vec<Row>, StoreError> {
         let mut answers = Vec::new();
-        for (text, bound) in self.statements(tx, rows) {
-            answers.extend(sql::all(tx, &text, bound).await?);
+        for (text, bound) in self.statements(db.get_database_backend(), rows) {
+            #[cfg(test)]
+            plans::refuse_scans(db, &text, &bound).await;
+            answers.extend(sql::all(db, &text, bound).await?);
         }
         Ok(answers)
     }
 
-    fn statements(self, tx: &Tx, rows: Vec<Values>) -> Vec<(String, Values)> {
-        let most = Most::of(sea_orm::ConnectionTrait::get_database_backend(tx));
+    fn statements(self, backend: DbBackend, rows: Vec<Values>) -> Vec<(String, Values)> {
+        let most = Most::of(backend);
         let columns = rows.first().map_or(0, Vec::len);
         let sizes: Vec<usize> = rows.iter().map(|row| row.iter().map(size).sum()).collect();
         let mut rows = rows.into_iter();
         chunks(&sizes, most)
             .map(|chunk| {
-                let text = format!(
-                    "{}{}{}",
-                    self.before,
-                    tuples(chunk.len(), columns, 1),
-                    self.after
-                );
-                (text, rows.by_ref().take(chunk.len()).flatten().collect())
+                let number = chunk.len();
+                let mut bound: Values = rows.by_ref().take(number).flatten().collect();
+                if !most.is_padded {
+                    return (self.text(&tuples(number, columns, 1)), bound);
+                }
+                let padded = padded(number);
+                // Without a type: SQLite has none for what it is given.
+                bound.resize(padded * columns, Value::String(None));
+                (self.padded_text(&unnamed(padded, columns)), bound)
             })
             .collect()
     }
+
+    fn text(self, rows: &str) -> String {
+        match self {
+            Self::Insert { into, after } => format!("INSERT INTO {into} VALUES {rows}{after}"),
+            Self::Joined { before, after } => format!("{before}(VALUES {rows}){after}"),
+        }
+    }
+
+    /// `OR FAIL`: `SQLite` would copy each page aside before a statement changes it, to take back a part
+    /// of the statement. Nobody here wants that: an error takes back all since the last savepoint.
+    fn padded_text(self, rows: &str) -> String {
+        match self {
+            Self::Insert { into, after } => format!(
+                "INSERT OR FAIL INTO {into} SELECT * FROM (VALUES {rows}) \
+                 WHERE column1 IS NOT NULL{after}"
+            ),
+            Self::Joined { .. } => {
+                let text = self.text(rows);
+                let verbs = [
+                    ("INSERT ", "INSERT OR FAIL "),
+                    ("UPDATE ", "UPDATE OR FAIL "),
+                ];
+                let verb = verbs.iter().find(|(verb, _)| text.starts_with(verb));
+                verb.map_or(text.clone(), |(verb, or_fail)| {
+                    text.replacen(verb, or_fail, 1)
+                })
+            }
+        }
+    }
+}
+
+/// `(?, ?), (?, ?)`. SQLite looks a name up among all the others whenever its value is given, so that
+/// thousands of names would take millions of steps.
+fn unnamed(rows: usize, columns: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(","));
+    vec![row; rows].join(",")
+}
+
+/// The next of 1, 2, 3, 4, 6, 8, 12, 16, 24 and so on.
+fn padded(rows: usize) -> usize {
+    let above = rows.next_power_of_two();
+    let between = above / 4 * 3;
+    if between >= rows { between } else { above }
 }
 
 /// How many bytes of a statement a value comes to, about.
@@ -90,8 +150,8 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// Rows by the size of their statement. Their number is a power of two, since each number is a text of
-/// its own that the server prepares and the client remembers.
+/// Rows by the size of their statement. Each number of rows is a text of its own that is prepared and
+/// remembered, so only powers of two are taken where nothing is padded.
 fn chunks(sizes: &[usize], most: Most) -> impl Iterator<Item = &[usize]> {
     let mut rest = sizes;
     std::iter::from_fn(move || {
@@ -100,18 +160,44 @@ fn chunks(sizes: &[usize], most: Most) -> impl Iterator<Item = &[usize]> {
             .iter()
             .take(most.rows)
             .take_while(|size| {
-                bytes += *size;
+                bytes = size.saturating_add(bytes);
                 bytes <= most.bytes
             })
             .count();
         let number = match fitting {
             0 => rest.len().min(1),
+            n if most.is_padded => n,
             n => 1 << n.ilog2(),
         };
         let (now, later) = rest.split_at_checked(number)?;
         rest = later;
         (!now.is_empty()).then_some(now)
     })
+}
+
+/// Every batched statement of every test is looked at: one that reads a table from end to end is as fast
+/// as any other while the table is short.
+#[cfg(test)]
+mod plans {
+    use super::*;
+
+    pub(super) async fn refuse_scans<C: ConnectionTrait>(db: &C, text: &str, bound: &Values) {
+        if db.get_database_backend() != DbBackend::Sqlite {
+            return;
+        }
+        let explain = format!("EXPLAIN QUERY PLAN {text}");
+        for row in sql::all(db, &explain, bound.clone()).await.unwrap() {
+            let step: String = row.get("detail").unwrap();
+            let Some(what) = step.strip_prefix("SCAN ") else {
+                continue;
+            };
+            let is_the_list = what == "v"
+                || what.contains("VALUES CLAUSE")
+                || what.starts_with("CONSTANT ROW")
+                || what.starts_with("(subquery");
+            assert!(is_the_list, "{step}: {text}");
+        }
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +207,7 @@ mod tests {
     const MOST: Most = Most {
         bytes: 15_000,
         rows: 64,
+        is_padded: false,
     };
 
     fn lengths(rows: &[usize]) -> Vec<usize> {
@@ -134,6 +221,22 @@ mod tests {
         assert_eq!(lengths(&[1; 200]), [64, 64, 64, 8]);
         assert_eq!(lengths(&[5000; 5]), [2, 2, 1]);
         assert_eq!(lengths(&[90_000, 10, 90_000]), [1, 1, 1]);
+    }
+
+    #[test]
+    fn padded_statements_have_few_texts_and_few_empty_rows() {
+        let sizes: std::collections::BTreeSet<usize> = (1..=64).map(padded).collect();
+        assert_eq!(
+            Vec::from_iter(sizes),
+            [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
+        );
+        for rows in 1..=64 {
+            assert!(
+                padded(rows) >= rows && padded(rows) * 2 <= rows * 3,
+                "{rows}"
+            );
+        }
+        assert_eq!(unnamed(2, 3), "(?,?,?),(?,?,?)");
     }
 
     proptest::proptest! {

@@ -3,8 +3,8 @@
 //! A dictionary is kept for ever: bodies written with it can be read with nothing else. So a better
 //! one gets the next id (`examples/train_dictionary.rs` makes it) and stands beside the old.
 
-use std::fmt;
-use std::sync::Arc;
+use std::cell::RefCell;
+use std::sync::OnceLock;
 
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
@@ -46,29 +46,32 @@ pub enum CodecError {
 }
 
 /// Compresses and decompresses bodies; cheap to clone. Both block for up to a few milliseconds.
-#[derive(Clone)]
-pub struct BodyCodec(Arc<Prepared>);
+#[derive(Debug, Clone, Copy)]
+pub struct BodyCodec(());
 
 struct Prepared {
     encoder: EncoderDictionary<'static>,
     decoder: DecoderDictionary<'static>,
 }
 
-impl fmt::Debug for BodyCodec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BodyCodec")
-            .field("dictionary", &CURRENT)
-            .finish_non_exhaustive()
-    }
+static PREPARED: OnceLock<Prepared> = OnceLock::new();
+
+thread_local! {
+    /// What a compressor works in is larger than most bodies, so each thread keeps one.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
 }
 
 impl BodyCodec {
     /// Prepares the dictionaries, once per process.
     pub fn new() -> Result<Self, CodecError> {
-        Ok(Self(Arc::new(Prepared {
-            encoder: EncoderDictionary::try_copy(DICTIONARY_1, LEVEL)?,
-            decoder: DecoderDictionary::try_copy(DICTIONARY_1)?,
-        })))
+        if PREPARED.get().is_none() {
+            // Who comes second finds the same dictionaries.
+            drop(PREPARED.set(Prepared {
+                encoder: EncoderDictionary::try_copy(DICTIONARY_1, LEVEL)?,
+                decoder: DecoderDictionary::try_copy(DICTIONARY_1)?,
+            }));
+        }
+        Ok(Self(()))
     }
 
     /// Compresses a body; one larger than [`MAX_RAW_BYTES`] is refused, as it could not be read.
@@ -76,9 +79,7 @@ impl BodyCodec {
         if body.len() > MAX_RAW_BYTES {
             return Err(CodecError::TooLarge { bytes: body.len() });
         }
-        let mut compressor = Compressor::with_prepared_dictionary(&self.0.encoder)?;
-        compressor.set_parameter(CParameter::ChecksumFlag(true))?;
-        let bytes = compressor.compress(body)?;
+        let bytes = COMPRESSOR.with_borrow_mut(|kept| compress(kept, body))?;
         Ok(if bytes.len() < body.len() {
             Encoded {
                 dictionary: CURRENT,
@@ -105,7 +106,7 @@ impl BodyCodec {
         }
         let body = match dictionary {
             AS_RECEIVED => bytes.to_vec(),
-            CURRENT => Decompressor::with_prepared_dictionary(&self.0.decoder)?
+            CURRENT => Decompressor::with_prepared_dictionary(&prepared()?.decoder)?
                 .decompress(bytes, raw_bytes)?,
             unknown => return Err(CodecError::UnknownDictionary(unknown)),
         };
@@ -118,6 +119,24 @@ impl BodyCodec {
             })
         }
     }
+}
+
+fn prepared() -> std::io::Result<&'static Prepared> {
+    PREPARED
+        .get()
+        .ok_or_else(|| std::io::Error::other("no dictionary was prepared"))
+}
+
+fn compress(kept: &mut Option<Compressor<'static>>, body: &[u8]) -> std::io::Result<Vec<u8>> {
+    let compressor = match kept {
+        Some(compressor) => compressor,
+        None => {
+            let mut new = Compressor::with_prepared_dictionary(&prepared()?.encoder)?;
+            new.set_parameter(CParameter::ChecksumFlag(true))?;
+            kept.insert(new)
+        }
+    };
+    compressor.compress(body)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
 use super::mails::{StoredMail, insert_mail};
+use super::partial::MOVING;
 use super::sql::{self, micros, placeholders, values};
 use super::writer::{Lane, Turn, Tx};
 use super::{Platform, StoreError, TenantStore};
@@ -193,10 +194,12 @@ impl TenantStore {
 
     /// Whether a message is still on its way that was claimed before.
     pub async fn deletion_waits(&self, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let query = "SELECT id FROM deliveries WHERE tenant_id = $1 AND state = 'sending' \
-                     AND lease_until > $2 LIMIT 1";
+        let query = format!(
+            "SELECT id FROM deliveries WHERE tenant_id = $1 AND state = 'sending' AND {MOVING} \
+             AND lease_until > $2 LIMIT 1"
+        );
         let bound = values![self.tenant_id().uuid(), micros(now)];
-        Ok(sql::one(self.db(), query, bound).await?.is_some())
+        Ok(sql::one(self.db(), &query, bound).await?.is_some())
     }
 
     /// Goes on through the digests from `cursor`, which must come before the events go, since only

@@ -7,6 +7,8 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::bulk::{Bulk, Values};
+use super::partial::RESTING;
+use super::proof::Packed;
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Many, Turn, Tx};
 use super::{StoreError, TenantStore};
@@ -75,6 +77,7 @@ impl TenantStore {
     pub async fn claim(&self, claim: Claim) -> Result<ClaimResult, StoreError> {
         let claiming = Claiming {
             tenant: self.id,
+            request: Packed::of(&claim.attempt.request),
             claim,
         };
         self.store.writer.claim(claiming).await
@@ -132,10 +135,12 @@ async fn release(
 ) -> Result<Vec<DeliveryId>, StoreError> {
     let mut released = Vec::new();
     for hold in holds {
-        let query = "UPDATE deliveries SET state = 'queued', hold = '', reason = $3, due_at = $4, \
-                     updated_at = $4 WHERE tenant_id = $1 AND state = 'held' AND id IN \
-                     (SELECT id FROM deliveries WHERE tenant_id = $1 AND state = 'held' \
-                      AND hold = $2 ORDER BY id LIMIT $5) RETURNING event_id, id, attempt_no";
+        let query = format!(
+            "UPDATE deliveries SET state = 'queued', hold = '', reason = $3, due_at = $4, \
+             updated_at = $4 WHERE tenant_id = $1 AND state = 'held' AND id IN \
+             (SELECT id FROM deliveries WHERE tenant_id = $1 AND state = 'held' AND {RESTING} \
+              AND hold = $2 ORDER BY id LIMIT $5) RETURNING event_id, id, attempt_no"
+        );
         let bound = values![
             tenant,
             hold.as_str(),
@@ -144,7 +149,7 @@ async fn release(
             i64::try_from(RELEASE_AT_ONCE).unwrap_or(i64::MAX)
         ];
         let mut rows = Vec::with_capacity(RELEASE_AT_ONCE);
-        for row in sql::all(tx, query, bound).await? {
+        for row in sql::all(tx, &query, bound).await? {
             let id = delivery_id(&row)?;
             rows.push((id, row.get("attempt_no")?, StepId::new(now)));
             released.push(id);
@@ -163,6 +168,8 @@ async fn release(
 pub(super) struct Claiming {
     tenant: TenantId,
     claim: Claim,
+    /// The request of its attempt.
+    request: Packed,
 }
 
 impl Claiming {
@@ -252,9 +259,9 @@ pub(super) async fn lock(
     }
     let ids: BTreeSet<DeliveryId> = deliveries.collect();
     let rows = ids.iter().map(|d| values![d.event.uuid(), d.own]);
-    let select = Bulk {
-        before: "SELECT d.id FROM (VALUES ",
-        after: ") AS v JOIN deliveries d ON d.event_id = v.column1 AND d.id = v.column2 \
+    let select = Bulk::Joined {
+        before: "SELECT d.id FROM ",
+        after: " AS v JOIN deliveries d ON d.event_id = v.column1 AND d.id = v.column2 \
                 ORDER BY d.event_id, d.id FOR UPDATE OF d",
     };
     select.all(tx, rows.collect()).await.map(drop)
@@ -270,9 +277,8 @@ async fn take_flights(tx: &Tx, firsts: &Firsts<'_>) -> Result<BTreeSet<DeliveryI
         rows.entry(c.equal())
             .or_insert_with(|| values![account, to, text, id.event.uuid(), id.own, since]);
     }
-    let take = Bulk {
-        before: "INSERT INTO in_flight (account, address, text_hash, event_id, delivery_id, since) \
-                 VALUES ",
+    let take = Bulk::Insert {
+        into: "in_flight (account, address, text_hash, event_id, delivery_id, since)",
         after: " ON CONFLICT DO NOTHING RETURNING event_id, delivery_id AS id",
     };
     let rows = take.all(tx, rows.into_values().collect()).await?;
@@ -320,12 +326,12 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
             c.zone.name()
         ]
     });
-    let claim = Bulk {
+    let claim = Bulk::Joined {
         before: "UPDATE deliveries SET state = 'sending', reason = '', hold = '', \
                  lease_owner = v.column4, lease_until = v.column5, due_at = v.column5, \
                  attempt_no = v.column6, connection_id = v.column7, account = v.column8, \
-                 looks = 0, updated_at = v.column9 FROM (VALUES ",
-        after: ") AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \
+                 looks = 0, updated_at = v.column9 FROM ",
+        after: " AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \
                 AND deliveries.tenant_id = v.column3 AND deliveries.state = 'queued' \
                 AND deliveries.attempt_no = v.column6 - 1 AND deliveries.expires_at > v.column9 \
                 AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.column3 \
@@ -360,14 +366,15 @@ async fn write_attempts<'a>(
             a.attempt_no,
             a.connection.uuid(),
             a.account.clone(),
-            a.request.clone(),
+            claiming.request.text(),
+            claiming.request.packed(),
             micros(a.started_at),
             micros(a.lease_until)
         ]
     });
-    let insert = Bulk {
-        before: "INSERT INTO attempts (event_id, id, tenant_id, delivery_id, attempt_no, \
-                 connection_id, account, request, started_at, lease_until) VALUES ",
+    let insert = Bulk::Insert {
+        into: "attempts (event_id, id, tenant_id, delivery_id, attempt_no, \
+                 connection_id, account, request, packed, started_at, lease_until)",
         after: "",
     };
     insert.exec(tx, rows.collect()).await.map(drop)

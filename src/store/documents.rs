@@ -1,8 +1,14 @@
 //! Documents, their claims, and the people remembered by customer or vendor.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sea_orm::DatabaseConnection;
+use tokio::sync::{Mutex, mpsc, oneshot};
 use uuid::Uuid;
 
-use super::sql::{self, values};
+use super::bulk::Bulk;
+use super::sql::{self, Row, values};
 use super::{StoreError, TenantStore};
 use crate::domain::document::{Document, DocumentKind, Person};
 use crate::domain::event::EventType;
@@ -16,53 +22,160 @@ pub struct KnownDocument {
     pub version: i64,
 }
 
+/// Tenant, connection, kind and Zoho's id.
+type Key = (Uuid, Uuid, String, String);
+
+struct LookUp {
+    key: Key,
+    reply: oneshot::Sender<Result<Option<KnownDocument>, StoreError>>,
+}
+
+/// Looks documents up. Each event asks for one, so those that are asked for at the same time are read
+/// together.
+#[derive(Clone)]
+pub(super) struct LookUps(mpsc::Sender<LookUp>);
+
+/// How many may wait before callers do.
+const WAITING: usize = 4096;
+
+/// How many are read together.
+const TOGETHER: usize = 64;
+
+/// How many batches are read at the same time.
+const SIDE_BY_SIDE: usize = 2;
+
+impl LookUps {
+    pub(super) fn start(db: &DatabaseConnection) -> Self {
+        let (ask, asked) = mpsc::channel(WAITING);
+        let asked = Arc::new(Mutex::new(asked));
+        for _ in 0..SIDE_BY_SIDE {
+            drop(tokio::spawn(answer(db.clone(), asked.clone())));
+        }
+        Self(ask)
+    }
+
+    async fn ask(&self, key: Key) -> Result<Option<KnownDocument>, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let look_up = LookUp { key, reply };
+        self.0.send(look_up).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+async fn answer(db: DatabaseConnection, asked: Arc<Mutex<mpsc::Receiver<LookUp>>>) {
+    loop {
+        let mut batch = Vec::with_capacity(TOGETHER);
+        if asked.lock().await.recv_many(&mut batch, TOGETHER).await == 0 {
+            return;
+        }
+        let keys: BTreeSet<&Key> = batch.iter().map(|l| &l.key).collect();
+        match known(&db, &keys).await {
+            Ok(known) => {
+                for LookUp { key, reply } in batch {
+                    drop(reply.send(Ok(known.get(&key).cloned())));
+                }
+            }
+            Err(_) => {
+                // One bad row must not keep the others from their answers.
+                for LookUp { key, reply } in batch {
+                    let alone = known(&db, &BTreeSet::from([&key])).await;
+                    drop(reply.send(alone.map(|mut known| known.remove(&key))));
+                }
+            }
+        }
+    }
+}
+
+/// A document is read before its claims: a claim that comes in between raises the version, so the commit
+/// starts over.
+async fn known(
+    db: &DatabaseConnection,
+    keys: &BTreeSet<&Key>,
+) -> Result<BTreeMap<Key, KnownDocument>, StoreError> {
+    let mut all = BTreeMap::new();
+    for row in joined(
+        db,
+        "documents",
+        "version, state, last_event_id",
+        keys.iter().copied(),
+    )
+    .await?
+    {
+        let last_event: Uuid = row.get("last_event_id")?;
+        let document: Document = row.word("documents", "state", last_event, |s| {
+            serde_json::from_str(s).ok()
+        })?;
+        let known = Known {
+            document,
+            last_event: EventId::from_uuid(last_event),
+            claims: Vec::new(),
+        };
+        let version = row.get("version")?;
+        all.insert(key_of(&row)?, KnownDocument { known, version });
+    }
+    let columns = "event_type, discriminator, event_id, told";
+    for row in joined(db, "transitions", columns, all.keys()).await? {
+        let event: Uuid = row.get("event_id")?;
+        let claim = Claim {
+            event_type: row.word("transitions", "event_type", event, |t| {
+                t.parse::<EventType>().ok()
+            })?,
+            discriminator: row.get("discriminator")?,
+            event: EventId::from_uuid(event),
+            told: row.word("transitions", "told", event, Told::parse)?,
+        };
+        if let Some(document) = all.get_mut(&key_of(&row)?) {
+            document.known.claims.push(claim);
+        }
+    }
+    Ok(all)
+}
+
+/// The rows of a table that belong to these documents.
+async fn joined<'k>(
+    db: &DatabaseConnection,
+    table: &str,
+    columns: &str,
+    keys: impl Iterator<Item = &'k Key>,
+) -> Result<Vec<Row>, StoreError> {
+    let rows = keys.map(|(tenant, connection, kind, id)| {
+        values![*tenant, *connection, kind.clone(), id.clone()]
+    });
+    let columns: String = columns.split(", ").map(|c| format!(", t.{c}")).collect();
+    let before =
+        format!("SELECT t.tenant_id, t.connection_id, t.kind, t.document_id{columns} FROM ");
+    let after = format!(
+        " AS v {} {table} t ON t.tenant_id = v.column1 AND t.connection_id = v.column2 \
+         AND t.kind = v.column3 AND t.document_id = v.column4",
+        sql::join_listed(db)
+    );
+    let select = Bulk::Joined {
+        before: &before,
+        after: &after,
+    };
+    select.all(db, rows.collect()).await
+}
+
+fn key_of(row: &Row) -> Result<Key, StoreError> {
+    Ok((
+        row.get("tenant_id")?,
+        row.get("connection_id")?,
+        row.get("kind")?,
+        row.get("document_id")?,
+    ))
+}
+
 impl TenantStore {
     /// The document with its claims; `None` at first sight.
-    ///
-    /// The document is read before its claims: a claim that comes in between raises the version,
-    /// so the commit starts over.
     pub async fn document(
         &self,
         connection: ConnectionId,
         kind: DocumentKind,
         id: &str,
     ) -> Result<Option<KnownDocument>, StoreError> {
-        let key = || values![connection.uuid(), kind.as_str(), id, self.id.uuid()];
-        let query = "SELECT version, state, last_event_id FROM documents WHERE connection_id = $1 \
-                     AND kind = $2 AND document_id = $3 AND tenant_id = $4";
-        let Some(row) = sql::one(self.db(), query, key()).await? else {
-            return Ok(None);
-        };
-        let last_event: Uuid = row.get("last_event_id")?;
-        let document: Document = row.word("documents", "state", last_event, |s| {
-            serde_json::from_str(s).ok()
-        })?;
-        let query = "SELECT event_type, discriminator, event_id, told FROM transitions \
-                     WHERE connection_id = $1 AND kind = $2 AND document_id = $3 AND tenant_id = $4";
-        let claims = sql::all(self.db(), query, key()).await?;
-        let claims = claims
-            .iter()
-            .map(|r| {
-                let event: Uuid = r.get("event_id")?;
-                Ok(Claim {
-                    event_type: r.word("transitions", "event_type", event, |t| {
-                        t.parse::<EventType>().ok()
-                    })?,
-                    discriminator: r.get("discriminator")?,
-                    event: EventId::from_uuid(event),
-                    told: r.word("transitions", "told", event, Told::parse)?,
-                })
-            })
-            .collect::<Result<Vec<_>, StoreError>>()?;
-        let known = Known {
-            document,
-            last_event: EventId::from_uuid(last_event),
-            claims,
-        };
-        Ok(Some(KnownDocument {
-            known,
-            version: row.get("version")?,
-        }))
+        let (tenant, kind) = (self.id.uuid(), kind.as_str().to_owned());
+        let key = (tenant, connection.uuid(), kind, id.to_owned());
+        self.store.look_ups.ask(key).await
     }
 
     /// The people remembered for a customer or vendor, primary first, then the latest seen.

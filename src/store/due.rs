@@ -105,14 +105,16 @@ impl Platform {
     /// released them.
     pub async fn forgotten_holds(&self) -> Result<Vec<(TenantId, Hold)>, StoreError> {
         let held = "EXISTS (SELECT 1 FROM deliveries d WHERE d.tenant_id = t.id \
-                    AND d.state = 'held' AND d.hold = $1)";
+                    AND d.state = 'held' AND d.state NOT IN ('queued', 'sending') \
+                    AND d.hold = $1)";
         let ready = "EXISTS (SELECT 1 FROM connections k WHERE k.tenant_id = t.id \
                      AND k.provider = 'twilio' AND k.state = 'ready')";
         // A rule without a sender holds so as well: only what was held before the connection was saved.
         let held_before = "EXISTS (SELECT 1 FROM deliveries d JOIN connections k \
                            ON k.tenant_id = d.tenant_id AND k.provider = 'twilio' \
                            AND k.state = 'ready' AND k.updated_at >= d.updated_at \
-                           WHERE d.tenant_id = t.id AND d.state = 'held' AND d.hold = $1)";
+                           WHERE d.tenant_id = t.id AND d.state = 'held' \
+                           AND d.state NOT IN ('queued', 'sending') AND d.hold = $1)";
         let reachable = "EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id \
                          WHERE m.tenant_id = t.id AND m.role = 'owner' \
                          AND u.phone_confirmed_at IS NOT NULL)";

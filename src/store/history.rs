@@ -6,6 +6,8 @@ use uuid::Uuid;
 
 use super::deliveries::delivery;
 use super::events::event;
+use super::partial::{self, MOVING, RESTING};
+use super::proof;
 use super::sql::{self, Row, from_micros, micros, placeholders, values};
 use super::{StoreError, TenantStore};
 use crate::domain::decision::{Decision, DecisionKind};
@@ -123,11 +125,18 @@ impl TenantStore {
 
     fn listed(&self, filter: &EventFilter, cursor: Cursor) -> Keyset<'_> {
         let mut list = Keyset::new(self, "events", cursor);
-        list.equals("state", filter.state.map(|s| s.as_str().to_owned()));
-        let event_type = filter.event_type.map(|t| t.as_str().to_owned());
-        list.equals("event_type", event_type);
-        list.equals("document_id", filter.document_id.clone());
-        list.equals("party_id", filter.party_id.clone());
+        if let Some(state) = filter.state {
+            list.equals("state", state.as_str(), partial::of_event(state));
+        }
+        if let Some(event_type) = filter.event_type {
+            list.equals("event_type", event_type.as_str(), "event_type <> ''");
+        }
+        if let Some(document) = &filter.document_id {
+            list.equals("document_id", document, "document_id <> ''");
+        }
+        if let Some(party) = &filter.party_id {
+            list.equals("party_id", party, "party_id <> ''");
+        }
         list
     }
 
@@ -137,14 +146,23 @@ impl TenantStore {
         states: &[DeliveryState],
         most: u64,
     ) -> Result<u64, StoreError> {
-        let query = format!(
-            "SELECT COUNT(*) AS n FROM (SELECT 1 AS one FROM deliveries WHERE tenant_id = $1 \
-             AND state IN ({}) LIMIT {most}) counted",
-            placeholders(states.len(), 2)
-        );
-        let mut bound = values![self.id.uuid()];
-        bound.extend(states.iter().map(|s| Value::from(s.as_str())));
-        self.number(&query, bound).await
+        // Each part by its own index.
+        let mut n = 0;
+        for part in [MOVING, RESTING] {
+            let states = states.iter().filter(|s| partial::of_delivery(**s) == part);
+            let mut bound = values![self.id.uuid()];
+            bound.extend(states.map(|s| Value::from(s.as_str())));
+            if bound.len() > 1 && n < most {
+                let query = format!(
+                    "SELECT COUNT(*) AS n FROM (SELECT 1 AS one FROM deliveries \
+                     WHERE tenant_id = $1 AND state IN ({}) AND {part} LIMIT {}) counted",
+                    placeholders(bound.len() - 1, 2),
+                    most - n
+                );
+                n += self.number(&query, bound).await?;
+            }
+        }
+        Ok(n)
     }
 
     /// How many requests were refused since then, counting those that were not kept one by one.
@@ -184,7 +202,9 @@ impl TenantStore {
         limit: u64,
     ) -> Result<Page<Delivery>, StoreError> {
         let mut list = Keyset::new(self, "deliveries", cursor);
-        list.equals("state", filter.state.map(|s| s.as_str().to_owned()));
+        if let Some(state) = filter.state {
+            list.equals("state", state.as_str(), partial::of_delivery(state));
+        }
         list.page(limit, delivery, |d| d.id.own).await
     }
 
@@ -216,7 +236,7 @@ impl TenantStore {
         let of = |state: &str| {
             format!(
                 "SELECT * FROM (SELECT * FROM deliveries WHERE tenant_id = $1 \
-                 AND state = '{state}' ORDER BY id DESC LIMIT $2) {state}"
+                 AND state = '{state}' AND {RESTING} ORDER BY id DESC LIMIT $2) {state}"
             )
         };
         let (unknown, held) = (of("unknown"), of("held"));
@@ -356,14 +376,12 @@ impl<'a> Keyset<'a> {
         }
     }
 
-    /// A filter with an index that ends in the id; before any without.
-    pub(super) fn equals(&mut self, column: &str, value: Option<String>) {
+    /// A filter with an index that ends in the id, and what that index holds; before any without.
+    pub(super) fn equals(&mut self, column: &str, value: &str, part: &str) {
         debug_assert!(self.kept.is_empty(), "values are numbered in order");
-        if let Some(value) = value {
-            self.bound.push(value.into());
-            self.wheres
-                .push(format!("{column} = ${}", self.bound.len()));
-        }
+        self.bound.push(value.into());
+        self.wheres
+            .push(format!("{column} = ${} AND {part}", self.bound.len()));
     }
 
     /// A filter that no index knows: a condition on rows `r`, told the number of its first value.
@@ -483,7 +501,7 @@ fn attempt(row: &Row) -> Result<Attempt, StoreError> {
         attempt_no: row.get("attempt_no")?,
         connection: ConnectionId::from_uuid(row.get("connection_id")?),
         account: row.get("account")?,
-        request: row.get("request")?,
+        request: proof::text_of(row, "request")?,
         started_at: row.time("started_at")?,
         lease_until: row.time("lease_until")?,
     })
@@ -497,7 +515,7 @@ fn step(row: &Row) -> Result<Step, StoreError> {
         attempt_no: row.get("attempt_no")?,
         kind: row.word("delivery_steps", "kind", id, StepKind::parse)?,
         sentence: row.get("sentence")?,
-        detail: row.get("detail")?,
+        detail: proof::text_of(row, "detail")?,
         at: row.time("at")?,
     })
 }

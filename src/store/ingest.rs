@@ -91,41 +91,42 @@ async fn claim_digests(tx: &Tx, events: &[&PreparedEvent]) -> Result<Digests, St
         .rev()
         .map(|p| (p.event.digest, &p.event))
         .collect();
-    let claim = Bulk {
-        before: "INSERT INTO digests (digest, event_id, received_at) VALUES ",
-        after: " ON CONFLICT (digest) DO UPDATE SET event_id = digests.event_id \
-                RETURNING digest, event_id, received_at",
+    let claim = Bulk::Insert {
+        into: "digests (digest, event_id, received_at)",
+        after: " ON CONFLICT (digest) DO NOTHING",
     };
     let rows = firsts
         .iter()
         .map(|(digest, e)| values![digest.to_vec(), e.id.uuid(), micros(e.received_at)]);
-    let mut known = HashMap::with_capacity(firsts.len());
-    for row in claim.all(tx, rows.collect()).await? {
-        let digest: Vec<u8> = row.get("digest")?;
-        let holder: Uuid = row.get("event_id")?;
-        let ours = firsts.get(&digest[..]).map(|e| e.id.uuid());
-        if ours != Some(holder) {
-            let at = row.get("received_at")?;
-            known.insert(digest, (EventId::from_uuid(holder), at));
-        }
+    let new = claim.exec(tx, rows.collect()).await?;
+    let mut known = Digests::new();
+    // Nearly always all of them are new.
+    if new < firsts.len() as u64 {
+        known = known_digests(tx, firsts.keys()).await?;
+        known.retain(|digest, (holder, _)| {
+            let ours = <[u8; 32]>::try_from(&digest[..]);
+            ours.is_ok_and(|d| firsts.get(&d).is_none_or(|e| e.id != *holder))
+        });
     }
-    known.extend(known_days(tx, events).await?);
+    let days = events.iter().filter_map(|p| p.event.day_digest.as_ref());
+    known.extend(known_digests(tx, days).await?);
     Ok(known)
 }
 
-/// Bodies that count once a day have a digest of the day as well; it follows that of the body.
-async fn known_days(tx: &Tx, events: &[&PreparedEvent]) -> Result<Digests, StoreError> {
-    let wanted: Vec<Value> = events
-        .iter()
-        .filter_map(|p| p.event.day_digest)
-        .map(|d| Value::from(d.to_vec()))
-        .collect();
+/// Which of these are known, and by which event. They stay as they are until we have committed.
+async fn known_digests(
+    tx: &Tx,
+    digests: impl Iterator<Item = &[u8; 32]>,
+) -> Result<Digests, StoreError> {
+    let wanted: Vec<Value> = digests.map(|d| Value::from(d.to_vec())).collect();
     if wanted.is_empty() {
         return Ok(Digests::new());
     }
     let query = format!(
-        "SELECT digest, event_id, received_at FROM digests WHERE digest IN ({})",
-        placeholders(wanted.len(), 1)
+        "SELECT digest, event_id, received_at FROM digests WHERE digest IN ({}) \
+         ORDER BY digest{}",
+        placeholders(wanted.len(), 1),
+        sql::for_update(tx)
     );
     sql::all(tx, &query, wanted)
         .await?
@@ -147,8 +148,8 @@ async fn update_digests(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreErro
             }
         }
     }
-    let update = Bulk {
-        before: "INSERT INTO digests (digest, event_id, received_at) VALUES ",
+    let update = Bulk::Insert {
+        into: "digests (digest, event_id, received_at)",
         after: " ON CONFLICT (digest) DO UPDATE SET event_id = excluded.event_id, \
                 received_at = excluded.received_at",
     };
@@ -182,10 +183,10 @@ async fn insert_events(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreError
             Option::<i64>::None,
         ]
     });
-    let insert = Bulk {
-        before: "INSERT INTO events (id, tenant_id, connection_id, source, path_type, label, \
+    let insert = Bulk::Insert {
+        into: "events (id, tenant_id, connection_id, source, path_type, label, \
                  event_type, state, document_kind, document_id, document_number, party_id, \
-                 party_name, amount, currency, rules_not_asked, received_at, routed_at) VALUES ",
+                 party_name, amount, currency, rules_not_asked, received_at, routed_at)",
         after: "",
     };
     insert.exec(tx, rows.collect()).await.map(drop)
@@ -204,9 +205,9 @@ async fn insert_bodies(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreError
             p.compressed.clone(),
         ]
     });
-    let insert = Bulk {
-        before: "INSERT INTO bodies (event_id, tenant_id, content_type, query, dictionary, raw_size, \
-                 body) VALUES ",
+    let insert = Bulk::Insert {
+        into: "bodies (event_id, tenant_id, content_type, query, dictionary, raw_size, \
+                 body)",
         after: "",
     };
     insert.exec(tx, rows.collect()).await.map(drop)

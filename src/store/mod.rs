@@ -26,9 +26,11 @@ mod operator;
 mod orders;
 mod outcomes;
 mod own_numbers;
+mod partial;
 mod partitions;
 mod platform;
 mod processes;
+mod proof;
 mod receipts;
 mod rejected;
 mod replies;
@@ -91,6 +93,7 @@ pub use users::{NewHash, User};
 
 use crate::domain::ids::TenantId;
 use codec::BodyCodec;
+use documents::LookUps;
 use writer::{TenantWriter, Writer};
 
 /// A cheap-to-clone handle to the database.
@@ -98,6 +101,7 @@ use writer::{TenantWriter, Writer};
 pub struct Store {
     read: DatabaseConnection,
     writer: Writer,
+    look_ups: LookUps,
     codec: BodyCodec,
 }
 
@@ -106,6 +110,24 @@ const MIGRATION_LOCK: i64 = 0x6d6c_636f_6e6e;
 
 /// How many connections read at the same time.
 const READERS: u32 = 6;
+
+/// How many statements a connection to a `SQLite` file remembers: a batched one has a text for each
+/// number of rows.
+const STATEMENTS: usize = 512;
+
+/// How many rows of an answer may wait on their way from the thread that reads a `SQLite` file.
+const ROWS_ON_THE_WAY: usize = 512;
+
+/// Of a `SQLite` file's pages, how much a connection remembers; negative, so in KiB. A batch changes a
+/// page or more for each row in the indexes that are in no order of time, and what is forgotten within
+/// it is written twice.
+const fn cache_size(r#use: Use) -> &'static str {
+    match r#use {
+        Use::Write => "-32768",
+        Use::Read => "-4096",
+        Use::Checkpoint => "-64",
+    }
+}
 
 impl Store {
     /// Opens the database; on `SQLite` the file and its folder are made when missing.
@@ -129,9 +151,14 @@ impl Store {
         if backend == DbBackend::Postgres {
             refuse_forgetful(&read).await?;
         }
+        let log = match backend {
+            DbBackend::Postgres => None,
+            _ => Some(connect(url, 1, Use::Checkpoint).await?),
+        };
         Ok(Self {
+            look_ups: LookUps::start(&read),
             read,
-            writer: Writer::start(write),
+            writer: Writer::start(write, log),
             codec: BodyCodec::new()?,
         })
     }
@@ -234,6 +261,7 @@ pub fn sqlite_path(url: &str) -> Option<PathBuf> {
 enum Use {
     Read,
     Write,
+    Checkpoint,
 }
 
 /// An answer of 200 means that the event is on disk, so a server that answers before is refused.
@@ -259,22 +287,33 @@ async fn connect(
         } else {
             10
         }))
-        // A writer that finds its connection broken runs again; asking first would cost each
-        // transaction one more way to the server and back.
-        .test_before_acquire(r#use == Use::Read)
+        // A file does not go away, and a writer that finds its connection broken runs again: asking
+        // first would cost each transaction one more way to the server and back.
+        .test_before_acquire(r#use == Use::Read && sqlite_path(url).is_none())
         .sqlx_logging(false)
+        .connect_lazy(r#use == Use::Checkpoint)
         .map_sqlx_postgres_opts(move |server| match r#use {
             Use::Write => server.options(writer::SESSION),
-            Use::Read => server,
+            Use::Read | Use::Checkpoint => server,
         })
-        .map_sqlx_sqlite_opts(|sqlite| {
+        .map_sqlx_sqlite_opts(move |sqlite| {
             sqlite
                 .create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(Duration::from_secs(30))
+                .busy_timeout(if r#use == Use::Checkpoint {
+                    Duration::from_millis(100)
+                } else {
+                    Duration::from_secs(30)
+                })
                 .foreign_keys(false)
-                .statement_cache_capacity(256)
+                .statement_cache_capacity(STATEMENTS)
+                .row_buffer_size(ROWS_ON_THE_WAY)
+                .pragma("cache_size", cache_size(r#use))
+                .pragma("temp_store", "MEMORY")
+                // Else a list of rows gets an index of its own, and the table is read from end to end.
+                .pragma("automatic_index", "OFF")
+                .pragma("wal_autocheckpoint", writer::BY_THE_WRITER)
         });
     if sqlite_path(url).is_some() {
         options

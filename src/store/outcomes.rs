@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
 use super::bulk::{Bulk, Values};
+use super::proof::Packed;
 use super::sql::{self, micros, micros_opt, placeholders, values};
 use super::suppressions::suppress;
 use super::writer::{Many, Turn, Tx};
@@ -145,8 +146,10 @@ impl Change {
 impl TenantStore {
     /// Applies a change; whether the state changed.
     pub async fn change(&self, change: Change) -> Result<bool, StoreError> {
+        let detail = change.step.as_ref().map(|s| Packed::of(&s.detail));
         let changing = Changing {
             tenant: self.id,
+            detail: detail.unwrap_or_default(),
             change,
         };
         self.store.writer.change(changing).await
@@ -211,6 +214,8 @@ impl TenantStore {
 pub(super) struct Changing {
     tenant: TenantId,
     change: Change,
+    /// The detail of its step.
+    detail: Packed,
 }
 
 impl Many for Changing {
@@ -331,14 +336,14 @@ async fn update<'a>(
     for (states, rows) in by_states {
         // The words are ours, never somebody's.
         let after = format!(
-            ") AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \
+            " AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \
              AND deliveries.tenant_id = v.column3 AND deliveries.attempt_no = v.column15 \
              AND (v.column16 = '' OR deliveries.lease_owner = v.column16) \
              AND (deliveries.sid = '' OR v.column11 = '' OR deliveries.sid = v.column11) \
              AND deliveries.provider_rank <= v.column17 AND deliveries.state IN ('{states}') \
              RETURNING event_id, id"
         );
-        let update = Bulk {
+        let update = Bulk::Joined {
             before: "UPDATE deliveries SET state = v.column4, reason = v.column5, \
                      hold = v.column6, due_at = v.column7, tries = COALESCE(v.column8, tries), \
                      absents = COALESCE(v.column9, absents), looks = COALESCE(v.column10, looks), \
@@ -347,7 +352,7 @@ async fn update<'a>(
                      ELSE provider_rank END, \
                      error_code = CASE WHEN v.column13 = 0 THEN error_code ELSE v.column13 END, \
                      lease_owner = '', lease_until = NULL, updated_at = v.column14, \
-                     expires_at = COALESCE(v.column18, expires_at) FROM (VALUES ",
+                     expires_at = COALESCE(v.column18, expires_at) FROM ",
             after: &after,
         };
         for row in update.all(tx, rows).await? {
@@ -393,7 +398,7 @@ async fn write_steps(
         let step = c.step.as_ref()?;
         let row = (c.delivery, c.guard.attempt_no, c.step_id);
         (changed.contains(&c.delivery) || c.is_outcome)
-            .then(|| step_row(changing.tenant.uuid(), row, step, c.now))
+            .then(|| step_row(changing.tenant.uuid(), row, (step, &changing.detail), c.now))
     });
     STEPS.exec(tx, rows.collect()).await.map(drop)
 }
@@ -468,9 +473,9 @@ pub(super) async fn know_message(
     Ok(KNOW.all(tx, vec![row]).await?.len() == 1)
 }
 
-const KNOW: Bulk<'static> = Bulk {
-    before: "INSERT INTO provider_messages (account, sid, tenant_id, event_id, delivery_id, \
-             attempt_no, address, accepted_at) VALUES ",
+const KNOW: Bulk<'static> = Bulk::Insert {
+    into: "provider_messages (account, sid, tenant_id, event_id, delivery_id, \
+             attempt_no, address, accepted_at)",
     after: " ON CONFLICT DO NOTHING RETURNING account, sid",
 };
 
@@ -508,22 +513,23 @@ pub(super) async fn insert_steps(
     step: &NewStep,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let detail = Packed::of(&step.detail);
     let rows = deliveries
         .iter()
-        .map(|row| step_row(tenant, *row, step, now));
+        .map(|row| step_row(tenant, *row, (step, &detail), now));
     STEPS.exec(tx, rows.collect()).await.map(drop)
 }
 
-const STEPS: Bulk<'static> = Bulk {
-    before: "INSERT INTO delivery_steps (event_id, id, tenant_id, delivery_id, attempt_no, kind, \
-             sentence, detail, at) VALUES ",
+const STEPS: Bulk<'static> = Bulk::Insert {
+    into: "delivery_steps (event_id, id, tenant_id, delivery_id, attempt_no, kind, \
+             sentence, detail, packed, at)",
     after: " ON CONFLICT DO NOTHING",
 };
 
 fn step_row(
     tenant: Uuid,
     (delivery, attempt_no, id): (DeliveryId, i64, StepId),
-    step: &NewStep,
+    (step, detail): (&NewStep, &Packed),
     now: DateTime<Utc>,
 ) -> Values {
     values![
@@ -534,7 +540,8 @@ fn step_row(
         attempt_no,
         step.kind.as_str(),
         step.sentence.clone(),
-        step.detail.clone(),
+        detail.text(),
+        detail.packed(),
         micros(now)
     ]
 }
@@ -546,9 +553,9 @@ pub(super) async fn leave_in_flight(tx: &Tx, delivery: DeliveryId) -> Result<(),
 
 /// The same for many deliveries.
 pub(super) async fn leave_flights(tx: &Tx, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
-    let leave = Bulk {
-        before: "DELETE FROM in_flight WHERE delivery_id IN (VALUES ",
-        after: ")",
+    let leave = Bulk::Joined {
+        before: "DELETE FROM in_flight WHERE delivery_id IN ",
+        after: "",
     };
     let rows = deliveries.iter().map(|d| values![d.own]);
     leave.exec(tx, rows.collect()).await.map(drop)

@@ -124,13 +124,13 @@ async fn plain(tx: &Tx, all: &[&Receiving]) -> Result<BTreeMap<usize, DeliveryId
     });
     let rows = rows.collect();
     let after = format!(
-        ") AS v {} deliveries d ON d.event_id = v.column1 AND d.id = v.column2 \
+        " AS v {} deliveries d ON d.event_id = v.column1 AND d.id = v.column2 \
          AND d.tenant_id = v.column3 WHERE d.account = v.column4 AND d.sid = v.column5 \
          AND d.state IN ('accepted', 'sent', 'delivered', 'read', 'failed', 'undelivered')",
         sql::join_listed(tx)
     );
-    let select = Bulk {
-        before: "SELECT d.event_id, d.id FROM (VALUES ",
+    let select = Bulk::Joined {
+        before: "SELECT d.event_id, d.id FROM ",
         after: &after,
     };
     let mut known = HashSet::new();
@@ -357,9 +357,9 @@ async fn began(
     row.map_or(Ok(DateTime::UNIX_EPOCH), |r| r.time("started_at"))
 }
 
-const RECEIPTS: Bulk<'static> = Bulk {
-    before: "INSERT INTO receipts (event_id, id, tenant_id, delivery_id, account, sid, status, \
-             error_code, source, verified, detail, at) VALUES ",
+const RECEIPTS: Bulk<'static> = Bulk::Insert {
+    into: "receipts (event_id, id, tenant_id, delivery_id, account, sid, status, \
+             error_code, source, verified, detail, at)",
     after: " ON CONFLICT DO NOTHING RETURNING id",
 };
 
@@ -382,13 +382,13 @@ fn receipt_row(tenant: Uuid, delivery: DeliveryId, own: ReceiptId, r: &NewReceip
 
 /// The one conditional update: only a higher rank moves the state, and a code once known is not
 /// wiped by a report without one.
-const MOVES: Bulk<'static> = Bulk {
+const MOVES: Bulk<'static> = Bulk::Joined {
     before: "UPDATE deliveries SET state = v.column4, provider_rank = v.column5, sid = v.column6, \
              reason = v.column7, \
              error_code = CASE WHEN v.column8 = 0 THEN error_code ELSE v.column8 END, hold = '', \
              due_at = v.column9, looks = CASE WHEN sid = '' THEN 0 ELSE looks END, \
-             lease_owner = '', lease_until = NULL, updated_at = v.column10 FROM (VALUES ",
-    after: ") AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \
+             lease_owner = '', lease_until = NULL, updated_at = v.column10 FROM ",
+    after: " AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \
             AND deliveries.tenant_id = v.column3 AND deliveries.provider_rank < v.column5 \
             AND (deliveries.sid = '' OR deliveries.sid = v.column6) RETURNING event_id, id",
 };
@@ -427,11 +427,11 @@ pub(super) async fn fold_early<'a>(
         .iter()
         .map(|(_, _, m)| values![m.account.clone(), m.sid.clone()]);
     let after = format!(
-        ") AS v {} unmatched_receipts u ON u.account = v.column1 AND u.sid = v.column2",
+        " AS v {} unmatched_receipts u ON u.account = v.column1 AND u.sid = v.column2",
         sql::join_listed(tx)
     );
-    let select = Bulk {
-        before: "SELECT DISTINCT u.account, u.sid FROM (VALUES ",
+    let select = Bulk::Joined {
+        before: "SELECT DISTINCT u.account, u.sid FROM ",
         after: &after,
     };
     let mut early: HashSet<(String, String)> = HashSet::new();

@@ -266,7 +266,7 @@ impl<'a> Batch<'a> {
             self.good().filter_map(|(_, c)| document_key(c)).collect();
         let keys = keys.into_iter().map(|(c, k, d)| values![c, k, d]).collect();
         let after = format!(
-            ") AS v {} documents d ON d.connection_id = v.column1 AND d.kind = v.column2 \
+            " AS v {} documents d ON d.connection_id = v.column1 AND d.kind = v.column2 \
              AND d.document_id = v.column3 {}",
             sql::join_listed(tx),
             if sql::is_postgres(tx) {
@@ -275,8 +275,8 @@ impl<'a> Batch<'a> {
                 ""
             }
         );
-        let select = Bulk {
-            before: "SELECT d.connection_id, d.kind, d.document_id, d.version FROM (VALUES ",
+        let select = Bulk::Joined {
+            before: "SELECT d.connection_id, d.kind, d.document_id, d.version FROM ",
             after: &after,
         };
         let mut known: HashMap<DocumentKey, i64> = HashMap::new();
@@ -318,18 +318,18 @@ impl<'a> Batch<'a> {
             }
         }
         let wanted: HashSet<DocumentKey> = changed.keys().chain(raised.keys()).cloned().collect();
-        let upsert = Bulk {
-            before: "INSERT INTO documents (connection_id, kind, document_id, tenant_id, version, \
-                     state, last_event_id, first_received_at, updated_at) VALUES ",
+        let upsert = Bulk::Insert {
+            into: "documents (connection_id, kind, document_id, tenant_id, version, \
+                     state, last_event_id, first_received_at, updated_at)",
             after: " ON CONFLICT (connection_id, kind, document_id) DO UPDATE SET \
                     version = excluded.version, state = excluded.state, \
                     last_event_id = excluded.last_event_id, updated_at = excluded.updated_at \
                     WHERE documents.version = excluded.version - 1 \
                     RETURNING connection_id, kind, document_id",
         };
-        let raise = Bulk {
-            before: "UPDATE documents SET version = version + 1 FROM (VALUES ",
-            after: ") AS v WHERE connection_id = v.column1 AND kind = v.column2 \
+        let raise = Bulk::Joined {
+            before: "UPDATE documents SET version = version + 1 FROM ",
+            after: " AS v WHERE connection_id = v.column1 AND kind = v.column2 \
                     AND document_id = v.column3 AND version = v.column4 \
                     RETURNING connection_id, kind, document_id",
         };
@@ -365,9 +365,9 @@ impl<'a> Batch<'a> {
                 ]
             })
         });
-        let insert = Bulk {
-            before: "INSERT INTO transitions (connection_id, kind, document_id, event_type, \
-                     discriminator, tenant_id, event_id, told, claimed_at) VALUES ",
+        let insert = Bulk::Insert {
+            into: "transitions (connection_id, kind, document_id, event_type, \
+                     discriminator, tenant_id, event_id, told, claimed_at)",
             after: "",
         };
         insert.exec(tx, claims.collect()).await.map(drop)
@@ -392,9 +392,9 @@ impl<'a> Batch<'a> {
                 people.insert(key, values![connection, party, id, tenant, text, at]);
             }
         }
-        let upsert = Bulk {
-            before: "INSERT INTO people (connection_id, party_id, person_id, tenant_id, person, \
-                     seen_at) VALUES ",
+        let upsert = Bulk::Insert {
+            into: "people (connection_id, party_id, person_id, tenant_id, person, \
+                     seen_at)",
             after: " ON CONFLICT (connection_id, party_id, person_id) DO UPDATE SET \
                     person = excluded.person, seen_at = excluded.seen_at",
         };
@@ -421,13 +421,13 @@ impl<'a> Batch<'a> {
                 s.rules_not_asked
             ])
         });
-        let settle = Bulk {
+        let settle = Bulk::Joined {
             before: "UPDATE events SET routed_at = COALESCE(routed_at, v.column3), \
                      event_type = v.column4, state = v.column5, document_kind = v.column6, \
                      document_id = v.column7, document_number = v.column8, party_id = v.column9, \
                      party_name = v.column10, amount = v.column11, currency = v.column12, \
-                     rules_not_asked = v.column13 FROM (VALUES ",
-            after: ") AS v WHERE id = v.column1 AND tenant_id = v.column2",
+                     rules_not_asked = v.column13 FROM ",
+            after: " AS v WHERE id = v.column1 AND tenant_id = v.column2",
         };
         settle.exec(tx, events.collect()).await.map(drop)
     }
@@ -435,9 +435,9 @@ impl<'a> Batch<'a> {
     async fn settle_orders(&self, tx: &Tx) -> Result<(), StoreError> {
         let orders = self.good().filter(|(_, c)| !c.order.is_nil());
         let rows = orders.map(|(tenant, c)| values![c.order.uuid(), tenant, micros(c.routed_at)]);
-        let settle = Bulk {
-            before: "UPDATE orders SET routed_at = v.column3 FROM (VALUES ",
-            after: ") AS v WHERE id = v.column1 AND tenant_id = v.column2",
+        let settle = Bulk::Joined {
+            before: "UPDATE orders SET routed_at = v.column3 FROM ",
+            after: " AS v WHERE id = v.column1 AND tenant_id = v.column2",
         };
         settle.exec(tx, rows.collect()).await.map(drop)
     }
@@ -461,9 +461,9 @@ impl<'a> Batch<'a> {
                 ]
             })
         });
-        let insert = Bulk {
-            before: "INSERT INTO decisions (event_id, id, tenant_id, order_id, rule_id, \
-                     rule_version, rule_name, matched, kind, reason, met, decided_at) VALUES ",
+        let insert = Bulk::Insert {
+            into: "decisions (event_id, id, tenant_id, order_id, rule_id, \
+                     rule_version, rule_name, matched, kind, reason, met, decided_at)",
             after: "",
         };
         insert.exec(tx, decisions.collect()).await.map(drop)
@@ -515,7 +515,7 @@ pub(super) async fn insert_delivery(
 }
 
 async fn insert_deliveries(tx: &Tx, rows: Vec<Values>) -> Result<(), StoreError> {
-    let insert = Bulk {
+    let insert = Bulk::Joined {
         before: "INSERT INTO deliveries (event_id, id, tenant_id, rule_id, rule_version, rule_name, \
                  order_id, replay_of, channel, address, recipient, sender, body, text_hash, state, \
                  reason, hold, due_at, expires_at, connection_id, account, lease_owner, lease_until, \
@@ -525,8 +525,8 @@ async fn insert_deliveries(tx: &Tx, rows: Vec<Values>) -> Result<(), StoreError>
                  v.column8, v.column9, v.column10, v.column11, v.column12, v.column13, v.column14, \
                  v.column15, v.column16, '', v.column17, v.column18, v.column19, '', '', NULL, 0, 0, \
                  0, 0, '', -1, 0, v.column20, v.column20, v.column21, v.column22, v.column23 \
-                 FROM (VALUES ",
-        after: ") AS v WHERE TRUE \
+                 FROM ",
+        after: " AS v WHERE v.column1 IS NOT NULL \
                 ON CONFLICT (event_id, rule_id, channel, address, order_id) DO NOTHING",
     };
     insert.exec(tx, rows).await.map(drop)

@@ -16,9 +16,11 @@
 //! On `SQLite` commands run one after the other, so none sees another half done. On `PostgreSQL` they
 //! run side by side, in other processes as well; what must not is kept apart by [`Turn`].
 
+mod checkpoint;
 mod postgres;
 mod sqlite;
 
+pub(super) use checkpoint::BY_THE_WRITER;
 pub(super) use postgres::SESSION;
 
 use std::any::Any;
@@ -166,8 +168,8 @@ pub(super) const fn connections(backend: DbBackend) -> u32 {
 }
 
 impl Writer {
-    /// Starts writing on a pool of its own.
-    pub(super) fn start(db: DatabaseConnection) -> Self {
+    /// Starts writing on a pool of its own; on `SQLite` with one connection more, for the log.
+    pub(super) fn start(db: DatabaseConnection, log: Option<DatabaseConnection>) -> Self {
         let (events, in_events) = mpsc::channel(WAITING);
         let (routes, in_routes) = mpsc::channel(WAITING);
         let (claims, in_claims) = mpsc::channel(WAITING);
@@ -186,7 +188,7 @@ impl Writer {
         };
         match db.get_database_backend() {
             DbBackend::Postgres => postgres::start(&db, inboxes),
-            _ => drop(tokio::spawn(sqlite::run(db, inboxes))),
+            _ => drop(tokio::spawn(sqlite::run(db, log, inboxes))),
         }
         Self {
             events,

@@ -14,6 +14,9 @@ use crate::sandbox::{Account, NUMBER, Sandbox};
 /// How many are made at once: each hashes a password.
 const AT_ONCE: usize = 2;
 
+/// Of every owner.
+pub(crate) const PASSWORD: &str = "a long enough password";
+
 /// Accounts that the second half of the tenants share.
 const SHARED: usize = 2;
 
@@ -122,7 +125,7 @@ async fn run(admin: &Launch, args: &[&str]) -> anyhow::Result<Value> {
     let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         // `create-token` asks for nothing and may be gone before this is written.
-        drop(stdin.write_all(b"a long enough password\n").await);
+        drop(stdin.write_all(format!("{PASSWORD}\n").as_bytes()).await);
     }
     let output = child.wait_with_output().await?;
     if !output.status.success() {

@@ -173,7 +173,10 @@ fn is_open(table: &str, column: &str) -> bool {
         || matches!(column, "id" | "digest" | "replay_of")
         || matches!(
             (table, column),
-            ("consents", "state" | "session") | ("bodies", "body") | ("data_keys", "wrapped")
+            ("consents", "state" | "session")
+                | ("bodies", "body")
+                | ("attempts" | "delivery_steps", "packed")
+                | ("data_keys", "wrapped")
         )
 }
 

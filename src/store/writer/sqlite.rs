@@ -5,6 +5,7 @@
 use sea_orm::{DatabaseConnection, TransactionTrait as _};
 use tokio::sync::mpsc;
 
+use super::checkpoint::Checkpoints;
 use super::{
     Answer, Command, Edit, Inboxes, Many, Tx, answer_all, begin, carry_out, only, run_one,
 };
@@ -82,14 +83,23 @@ fn fill<T>(batch: &mut Vec<T>, from: &mut mpsc::Receiver<T>, most: usize) {
     }
 }
 
-pub(super) async fn run(db: DatabaseConnection, mut inboxes: Inboxes) {
+pub(super) async fn run(
+    db: DatabaseConnection,
+    log: Option<DatabaseConnection>,
+    mut inboxes: Inboxes,
+) {
+    let mut checkpoints = log.map(Checkpoints::start);
     loop {
         let mut batch = Batch::default();
         if !batch.first(&mut inboxes).await {
             return;
         }
         batch.fill(&mut inboxes);
+        let commands = batch.len();
         commit(&db, batch).await;
+        if let Some(checkpoints) = &mut checkpoints {
+            checkpoints.count(commands);
+        }
     }
 }
 

@@ -1,0 +1,40 @@
+//! What partial indexes hold. A query has to say so in the same words, or its planner cannot know that
+//! the index has all that is asked for.
+
+use crate::domain::delivery::DeliveryState;
+use crate::domain::event::EventState;
+
+/// Messages that are about to be sent.
+pub(super) const MOVING: &str = "state IN ('queued', 'sending')";
+
+/// All other messages.
+pub(super) const RESTING: &str = "state NOT IN ('queued', 'sending')";
+
+/// The part of the messages that a state is in.
+pub(super) const fn of_delivery(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Queued | DeliveryState::Sending => MOVING,
+        _ => RESTING,
+    }
+}
+
+/// The part of the events that a state is in.
+pub(super) const fn of_event(state: EventState) -> &'static str {
+    match state {
+        EventState::Received => "state = 'received'",
+        _ => "state <> 'received'",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_state_is_in_its_part() {
+        for state in DeliveryState::ALL {
+            let is_named = MOVING.contains(&format!("'{state}'"));
+            assert_eq!(of_delivery(state) == MOVING, is_named, "{state}");
+        }
+    }
+}
