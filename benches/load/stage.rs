@@ -21,7 +21,7 @@ use crate::tenants::{self, Place, Tenant};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_ml-connector");
 const MASTER_KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
-const STARTS_WITHIN: Duration = Duration::from_secs(60);
+const STARTS_WITHIN: Duration = Duration::from_mins(1);
 
 /// Who serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -141,9 +141,9 @@ async fn joined<'k>(
     let rows = keys.map(|(tenant, connection, kind, id)| {
         values![*tenant, *connection, kind.clone(), id.clone()]
     });
-    let columns: String = columns.split(", ").map(|c| format!(", t.{c}")).collect();
+    let columns = columns.replace(", ", ", t.");
     let before =
-        format!("SELECT t.tenant_id, t.connection_id, t.kind, t.document_id{columns} FROM ");
+        format!("SELECT t.tenant_id, t.connection_id, t.kind, t.document_id, t.{columns} FROM ");
     let after = format!(
         " AS v {} {table} t ON t.tenant_id = v.column1 AND t.connection_id = v.column2 \
          AND t.kind = v.column3 AND t.document_id = v.column4",

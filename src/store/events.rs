@@ -3,7 +3,7 @@
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use super::codec::BodyCodec;
+use super::codec;
 use super::ingest::PreparedEvent;
 use super::sql::{self, Row, values};
 use super::{Store, StoreError, TenantStore};
@@ -15,8 +15,8 @@ use crate::domain::money::Amount;
 /// Bodies up to this many bytes are compressed by whoever brings them: 64 KiB take about 0.2 ms.
 const COMPRESSED_HERE: usize = 64 * 1024;
 
-fn prepare(codec: &BodyCodec, event: NewEvent) -> Result<PreparedEvent, StoreError> {
-    let encoded = codec.encode(&event.body.bytes)?;
+fn prepare(event: NewEvent) -> Result<PreparedEvent, StoreError> {
+    let encoded = codec::encode(&event.body.bytes)?;
     Ok(PreparedEvent {
         event,
         dictionary: encoded.dictionary,
@@ -29,11 +29,10 @@ impl Store {
     /// reaches the writer: here, since going to another thread costs as much, or on a thread that may
     /// block when it is large.
     pub async fn ingest(&self, event: NewEvent) -> Result<Ingested, StoreError> {
-        let codec = self.codec.clone();
         let prepared = if event.body.bytes.len() <= COMPRESSED_HERE {
-            prepare(&codec, event)
+            prepare(event)
         } else {
-            let prepared = tokio::task::spawn_blocking(move || prepare(&codec, event)).await;
+            let prepared = tokio::task::spawn_blocking(move || prepare(event)).await;
             prepared.map_err(|_| StoreError::Panicked)?
         };
         self.writer.ingest(prepared?).await
@@ -58,10 +57,7 @@ impl TenantStore {
         let compressed: Vec<u8> = row.get("body")?;
         let raw_size =
             usize::try_from(row.get::<i64>("raw_size")?).map_err(|e| DbErr::Type(e.to_string()))?;
-        let bytes = self
-            .store
-            .codec
-            .decode(row.get("dictionary")?, &compressed, raw_size)
+        let bytes = codec::decode(row.get("dictionary")?, &compressed, raw_size)
             .map_err(|_| StoreError::BadBody(id.uuid()))?;
         Ok(Some(Body {
             content_type: row.get("content_type")?,

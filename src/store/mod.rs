@@ -11,6 +11,7 @@ mod connections;
 mod consents;
 mod deletion;
 mod deliveries;
+mod dictionary;
 mod documents;
 mod due;
 mod error;
@@ -92,7 +93,6 @@ pub use user_tokens::{Purpose, UserToken};
 pub use users::{NewHash, User};
 
 use crate::domain::ids::TenantId;
-use codec::BodyCodec;
 use documents::LookUps;
 use writer::{TenantWriter, Writer};
 
@@ -102,7 +102,6 @@ pub struct Store {
     read: DatabaseConnection,
     writer: Writer,
     look_ups: LookUps,
-    codec: BodyCodec,
 }
 
 /// The advisory lock under which the schema changes on `PostgreSQL`: any number, but always this one.
@@ -159,7 +158,6 @@ impl Store {
             look_ups: LookUps::start(&read),
             read,
             writer: Writer::start(write, log),
-            codec: BodyCodec::new()?,
         })
     }
 

@@ -4,13 +4,9 @@
 //! The words are kept for ever, as a packed text can be read with nothing else; better ones get the next
 //! number.
 
-use std::cell::RefCell;
-use std::sync::OnceLock;
-
 use sea_orm::Value;
-use zstd::bulk::{Compressor, Decompressor};
-use zstd::dict::{DecoderDictionary, EncoderDictionary};
 
+use super::dictionary::{Dictionary, Kept};
 use super::error::StoreError;
 use super::sql::Row;
 
@@ -19,31 +15,17 @@ const WORDS_1: u8 = 1;
 
 const WORDS: &[u8] = include_bytes!("dictionary/proof-1.raw");
 
-const LEVEL: i32 = 3;
+static DICTIONARY: Dictionary = Dictionary::new(WORDS);
+
+thread_local! {
+    static COMPRESSOR: Kept = const { Kept::new(None) };
+}
 
 /// Shorter texts are kept as they are.
 const PACKED_FROM: usize = 120;
 
 /// No text is longer: what providers answer is cut at a few KB.
 const LONGEST: usize = 1 << 20;
-
-struct Words {
-    encoder: EncoderDictionary<'static>,
-    decoder: DecoderDictionary<'static>,
-}
-
-static PREPARED: OnceLock<Words> = OnceLock::new();
-
-fn prepared() -> &'static Words {
-    PREPARED.get_or_init(|| Words {
-        encoder: EncoderDictionary::copy(WORDS, LEVEL),
-        decoder: DecoderDictionary::copy(WORDS),
-    })
-}
-
-thread_local! {
-    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
-}
 
 /// A text on its way into the columns for it and for what is packed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,18 +63,9 @@ impl Packed {
 }
 
 fn pack(text: &str) -> Option<Vec<u8>> {
-    COMPRESSOR.with_borrow_mut(|kept| {
-        let compressor = match kept {
-            Some(compressor) => compressor,
-            None => {
-                let new = Compressor::with_prepared_dictionary(&prepared().encoder).ok()?;
-                kept.insert(new)
-            }
-        };
-        let mut packed = vec![WORDS_1];
-        packed.extend(compressor.compress(text.as_bytes()).ok()?);
-        Some(packed)
-    })
+    let mut packed = vec![WORDS_1];
+    packed.extend(DICTIONARY.compress(&COMPRESSOR, text.as_bytes()).ok()?);
+    Some(packed)
 }
 
 /// The text of a row, from whichever column has it.
@@ -108,9 +81,8 @@ fn unpack(packed: &[u8]) -> Result<String, StoreError> {
     let [WORDS_1, frame @ ..] = packed else {
         return Err(damaged("packed by a newer version"));
     };
-    let bytes = Decompressor::with_prepared_dictionary(&prepared().decoder)
-        .and_then(|mut d| d.decompress(frame, LONGEST))
-        .map_err(|e| StoreError::Codec(e.into()))?;
+    let bytes = DICTIONARY.decompress(frame, LONGEST);
+    let bytes = bytes.map_err(|e| StoreError::Codec(e.into()))?;
     String::from_utf8(bytes).map_err(|_| damaged("a packed text is no text"))
 }
 

@@ -2,6 +2,7 @@
 
 mod batches;
 mod counts;
+mod log;
 mod rehearsal;
 mod search;
 

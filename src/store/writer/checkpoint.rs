@@ -1,16 +1,16 @@
 //! Moves what was committed from the log of a `SQLite` file into the file itself, on a connection of its
 //! own, so that those whose commit happens to come next do not wait for it.
 
-use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sea_orm::DatabaseConnection;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use crate::store::error::StoreError;
 use crate::store::sql;
 
-/// How many commands are written between two looks at the log.
-const COMMANDS: usize = 256;
+/// The log is looked at this often at most, while something is written.
+const EVERY: Duration = Duration::from_millis(100);
 
 /// From so many pages on they are moved, and the log begins anew: 32 MiB. The more there are, the more
 /// often a page has changed meanwhile, and is moved only once; the fewer, the shorter the next start.
@@ -21,31 +21,32 @@ pub(in crate::store) const BY_THE_WRITER: &str = "32768";
 
 /// Told of what is written.
 pub(super) struct Checkpoints {
-    commands: usize,
-    wake: Arc<Notify>,
+    looked: Instant,
+    wake: watch::Sender<()>,
 }
 
 impl Checkpoints {
     /// Starts looking after the log.
     pub(super) fn start(db: DatabaseConnection) -> Self {
-        let wake = Arc::new(Notify::new());
-        drop(tokio::spawn(run(db, wake.clone())));
-        Self { commands: 0, wake }
+        let (wake, woken) = watch::channel(());
+        drop(tokio::spawn(run(db, woken)));
+        Self {
+            looked: Instant::now(),
+            wake,
+        }
     }
 
-    /// So many commands were committed.
-    pub(super) fn count(&mut self, commands: usize) {
-        self.commands += commands;
-        if self.commands >= COMMANDS {
-            self.commands = 0;
-            self.wake.notify_one();
+    /// Something was committed.
+    pub(super) fn committed(&mut self) {
+        if self.looked.elapsed() >= EVERY {
+            self.looked = Instant::now();
+            self.wake.send_replace(());
         }
     }
 }
 
-async fn run(db: DatabaseConnection, wake: Arc<Notify>) {
-    loop {
-        wake.notified().await;
+async fn run(db: DatabaseConnection, mut woken: watch::Receiver<()>) {
+    while woken.changed().await.is_ok() {
         if let Err(error) = look(&db).await {
             tracing::warn!(%error, "The log of the database could not be moved into its file");
         }

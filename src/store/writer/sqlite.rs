@@ -95,10 +95,9 @@ pub(super) async fn run(
             return;
         }
         batch.fill(&mut inboxes);
-        let commands = batch.len();
         commit(&db, batch).await;
         if let Some(checkpoints) = &mut checkpoints {
-            checkpoints.count(commands);
+            checkpoints.committed();
         }
     }
 }

@@ -1,0 +1,66 @@
+//! Compression with what many texts have in common. A dictionary is kept for ever: what was written with it
+//! can be read with nothing else.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::OnceLock;
+use std::thread::LocalKey;
+
+use zstd::bulk::{Compressor, Decompressor};
+use zstd::dict::{DecoderDictionary, EncoderDictionary};
+use zstd::zstd_safe::CParameter;
+
+/// Measured on indented invoices of 16 KB not used for training: level 3 makes 1.4 KB in 50 µs,
+/// level 6 1.1 KB in 130 µs, level 9 0.9 KB in 220 µs. Every webhook waits for it, so speed wins.
+pub(super) const LEVEL: i32 = 3;
+
+/// A dictionary, prepared once per process.
+pub(super) struct Dictionary {
+    bytes: &'static [u8],
+    prepared: OnceLock<Prepared>,
+}
+
+struct Prepared {
+    encoder: EncoderDictionary<'static>,
+    decoder: DecoderDictionary<'static>,
+}
+
+/// What a compressor works in is larger than most texts, so each thread keeps one for each dictionary.
+pub(super) type Kept = RefCell<Option<Compressor<'static>>>;
+
+impl Dictionary {
+    pub(super) const fn new(bytes: &'static [u8]) -> Self {
+        Self {
+            bytes,
+            prepared: OnceLock::new(),
+        }
+    }
+
+    fn prepared(&self) -> &Prepared {
+        self.prepared.get_or_init(|| Prepared {
+            encoder: EncoderDictionary::copy(self.bytes, LEVEL),
+            decoder: DecoderDictionary::copy(self.bytes),
+        })
+    }
+
+    /// Blocks for up to a few milliseconds.
+    pub(super) fn compress(
+        &'static self,
+        kept: &'static LocalKey<Kept>,
+        bytes: &[u8],
+    ) -> io::Result<Vec<u8>> {
+        kept.with_borrow_mut(|kept| {
+            if let Some(compressor) = kept {
+                return compressor.compress(bytes);
+            }
+            let mut new = Compressor::with_prepared_dictionary(&self.prepared().encoder)?;
+            new.set_parameter(CParameter::ChecksumFlag(true))?;
+            kept.insert(new).compress(bytes)
+        })
+    }
+
+    /// Never makes more than `most` bytes.
+    pub(super) fn decompress(&'static self, bytes: &[u8], most: usize) -> io::Result<Vec<u8>> {
+        Decompressor::with_prepared_dictionary(&self.prepared().decoder)?.decompress(bytes, most)
+    }
+}
