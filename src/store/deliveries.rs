@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::bulk::{Bulk, Values};
-use super::partial::RESTING;
+use super::partial::{PLAIN_STATE, RESTING};
 use super::proof::Packed;
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Many, Turn, Tx};
@@ -326,17 +326,14 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
             c.zone.name()
         ]
     });
-    let claim = Bulk::Joined {
-        before: "UPDATE deliveries SET state = 'sending', reason = '', hold = '', \
-                 lease_owner = v.column4, lease_until = v.column5, due_at = v.column5, \
-                 attempt_no = v.column6, connection_id = v.column7, account = v.column8, \
-                 looks = 0, updated_at = v.column9 FROM ",
-        after: " AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \
-                AND deliveries.tenant_id = v.column3 AND deliveries.state = 'queued' \
+    let after = format!(
+        " AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \
+                AND deliveries.tenant_id = v.column3 AND {plain} = 'queued' \
                 AND deliveries.attempt_no = v.column6 - 1 AND deliveries.expires_at > v.column9 \
                 AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.column3 \
-                    AND s.channel = deliveries.channel \
-                    AND s.address IN (deliveries.address, deliveries.rehearsal_to)) \
+                    AND s.channel = deliveries.channel AND s.address = deliveries.address) \
+                AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.column3 \
+                    AND s.channel = deliveries.channel AND s.address = deliveries.rehearsal_to) \
                 AND (CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END) = v.column10 \
                 AND (is_rehearsal = FALSE OR rehearsal_to <> '') \
                 AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = v.column3 \
@@ -347,6 +344,14 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
                     AND k.tenant_id = v.column3 AND k.state = 'ready' \
                     AND (k.paused_until IS NULL OR k.paused_until <= v.column9)) \
                 RETURNING event_id, id",
+        plain = PLAIN_STATE,
+    );
+    let claim = Bulk::Joined {
+        before: "UPDATE deliveries SET state = 'sending', reason = '', hold = '', \
+                 lease_owner = v.column4, lease_until = v.column5, due_at = v.column5, \
+                 attempt_no = v.column6, connection_id = v.column7, account = v.column8, \
+                 looks = 0, updated_at = v.column9 FROM ",
+        after: &after,
     };
     let rows = claim.all(tx, rows.collect()).await?;
     rows.iter().map(delivery_id).collect()

@@ -110,8 +110,7 @@ const MIGRATION_LOCK: i64 = 0x6d6c_636f_6e6e;
 /// How many connections read at the same time.
 const READERS: u32 = 6;
 
-/// How many statements a connection to a `SQLite` file remembers: a batched one has a text for each
-/// number of rows.
+/// How many statements a connection remembers: a batched one has a text for each number of rows.
 const STATEMENTS: usize = 512;
 
 /// How many rows of an answer may wait on their way from the thread that reads a `SQLite` file.
@@ -291,8 +290,10 @@ async fn connect(
         .sqlx_logging(false)
         .connect_lazy(r#use == Use::Checkpoint)
         .map_sqlx_postgres_opts(move |server| match r#use {
-            Use::Write => server.options(writer::SESSION),
-            Use::Read | Use::Checkpoint => server,
+            Use::Write => server
+                .options(writer::SESSION)
+                .statement_cache_capacity(STATEMENTS),
+            Use::Read | Use::Checkpoint => server.statement_cache_capacity(STATEMENTS),
         })
         .map_sqlx_sqlite_opts(move |sqlite| {
             sqlite

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
 use super::bulk::{Bulk, Values};
+use super::partial::PLAIN_STATE;
 use super::proof::Packed;
 use super::sql::{self, micros, micros_opt, placeholders, values};
 use super::suppressions::suppress;
@@ -340,7 +341,7 @@ async fn update<'a>(
              AND deliveries.tenant_id = v.column3 AND deliveries.attempt_no = v.column15 \
              AND (v.column16 = '' OR deliveries.lease_owner = v.column16) \
              AND (deliveries.sid = '' OR v.column11 = '' OR deliveries.sid = v.column11) \
-             AND deliveries.provider_rank <= v.column17 AND deliveries.state IN ('{states}') \
+             AND deliveries.provider_rank <= v.column17 AND {PLAIN_STATE} IN ('{states}') \
              RETURNING event_id, id"
         );
         let update = Bulk::Joined {

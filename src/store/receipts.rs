@@ -126,7 +126,8 @@ async fn plain(tx: &Tx, all: &[&Receiving]) -> Result<BTreeMap<usize, DeliveryId
     let after = format!(
         " AS v {} deliveries d ON d.event_id = v.column1 AND d.id = v.column2 \
          AND d.tenant_id = v.column3 WHERE d.account = v.column4 AND d.sid = v.column5 \
-         AND d.state IN ('accepted', 'sent', 'delivered', 'read', 'failed', 'undelivered')",
+         AND (d.state || '') IN ('accepted', 'sent', 'delivered', 'read', 'failed', \
+             'undelivered')",
         sql::join_listed(tx)
     );
     let select = Bulk::Joined {

@@ -64,7 +64,11 @@ type Inbox<T> = Arc<Mutex<mpsc::Receiver<T>>>;
 
 /// What a session of a writer goes by. A client that vanishes in the middle of a transaction would keep
 /// its locks for hours, and everybody who waits for them.
-pub(in crate::store) const SESSION: [(&str, &str); 7] = [
+///
+/// Every statement goes by keys. Left to itself the planner thinks each of them over again, which takes
+/// longer than carrying it out where the history is partitioned; and it reads a table as a whole while it
+/// believes that it is small. So a statement is planned once, and for any size.
+pub(in crate::store) const SESSION: [(&str, &str); 13] = [
     ("idle_in_transaction_session_timeout", "10s"),
     ("lock_timeout", "8s"),
     ("statement_timeout", "15s"),
@@ -72,6 +76,13 @@ pub(in crate::store) const SESSION: [(&str, &str); 7] = [
     ("tcp_keepalives_interval", "10"),
     ("tcp_keepalives_count", "3"),
     ("tcp_user_timeout", "30000"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    // A plan that cannot do without reading a whole table counts as dear enough to be compiled.
+    ("jit", "off"),
 ];
 
 pub(super) fn start(db: &DatabaseConnection, inboxes: Inboxes) {
