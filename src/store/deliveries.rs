@@ -328,7 +328,7 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
     });
     let after = format!(
         " AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \
-                AND deliveries.tenant_id = v.column3 AND {plain} = 'queued' \
+                AND deliveries.tenant_id = v.column3 AND {PLAIN_STATE} = 'queued' \
                 AND deliveries.attempt_no = v.column6 - 1 AND deliveries.expires_at > v.column9 \
                 AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.column3 \
                     AND s.channel = deliveries.channel AND s.address = deliveries.address) \
@@ -344,7 +344,6 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
                     AND k.tenant_id = v.column3 AND k.state = 'ready' \
                     AND (k.paused_until IS NULL OR k.paused_until <= v.column9)) \
                 RETURNING event_id, id",
-        plain = PLAIN_STATE,
     );
     let claim = Bulk::Joined {
         before: "UPDATE deliveries SET state = 'sending', reason = '', hold = '', \
