@@ -65,7 +65,7 @@ impl TenantStore {
 
     /// The deliveries of an event, oldest first.
     pub async fn deliveries_of(&self, event: EventId) -> Result<Vec<Delivery>, StoreError> {
-        let query = "SELECT * FROM deliveries WHERE event_id = $1 AND tenant_id = $2 \
+        let query = "SELECT * FROM deliveries WHERE event_id = $1 AND (tenant_id = $2) IS TRUE \
                      ORDER BY id LIMIT 500";
         let rows = sql::all(self.db(), query, values![event.uuid(), self.id.uuid()]).await?;
         rows.iter().map(delivery).collect()

@@ -103,7 +103,7 @@ impl TenantStore {
             let states = search.states.iter().map(|s| Value::from(s.as_str()));
             list.keep(states.collect(), |first| {
                 format!(
-                    "(EXISTS (SELECT 1 FROM deliveries d WHERE d.tenant_id = $1 \
+                    "(EXISTS (SELECT 1 FROM deliveries d WHERE (d.tenant_id = $1) IS TRUE \
                      AND d.event_id = r.id AND d.state IN ({})){or})",
                     placeholders(search.states.len(), first)
                 )
@@ -217,7 +217,8 @@ impl TenantStore {
             return Ok(Vec::new());
         }
         let query = format!(
-            "SELECT * FROM deliveries WHERE tenant_id = $1 AND event_id IN ({}) ORDER BY id LIMIT 1000",
+            "SELECT * FROM deliveries WHERE (tenant_id = $1) IS TRUE AND event_id IN ({}) \
+             ORDER BY id LIMIT 1000",
             placeholders(events.len(), 2)
         );
         let mut bound = values![self.id.uuid()];

@@ -141,7 +141,7 @@ async fn open_delivery(
     tenant: Uuid,
     new: &NewOrder,
 ) -> Result<Option<DeliveryId>, StoreError> {
-    let query = "SELECT id, address, state FROM deliveries WHERE event_id = $1 AND tenant_id = $2";
+    let query = "SELECT id, address, state FROM deliveries WHERE event_id = $1 AND (tenant_id = $2) IS TRUE";
     let event = new.order.event;
     for row in sql::all(tx, query, values![event.uuid(), tenant]).await? {
         let own: Uuid = row.get("id")?;

@@ -1,3 +1,8 @@
+//! What a planner has to be told.
+//!
+//! The messages of an event are asked for with `(tenant_id = …) IS TRUE`: both keys lead into an index, and
+//! SQLite would go through all messages of the tenant, which are in the order of the list.
+//!
 //! What partial indexes hold. A query has to say so in the same words, or its planner cannot know that
 //! the index has all that is asked for.
 
