@@ -69,18 +69,18 @@ async fn answer(db: DatabaseConnection, asked: Arc<Mutex<mpsc::Receiver<LookUp>>
             return;
         }
         let keys: BTreeSet<&Key> = batch.iter().map(|l| &l.key).collect();
-        match known(&db, &keys).await {
-            Ok(known) => {
-                for LookUp { key, reply } in batch {
-                    drop(reply.send(Ok(known.get(&key).cloned())));
-                }
+        if let Ok(known) = known(&db, &keys).await {
+            for LookUp { key, reply } in batch {
+                drop(reply.send(Ok(known.get(&key).cloned())));
             }
-            Err(_) => {
-                // One bad row must not keep the others from their answers.
-                for LookUp { key, reply } in batch {
-                    let alone = known(&db, &BTreeSet::from([&key])).await;
-                    drop(reply.send(alone.map(|mut known| known.remove(&key))));
-                }
+            continue;
+        }
+        // One bad row must not keep the others from their answers. While the database is away each try
+        // waits, and whoever gave up needs none.
+        for LookUp { key, reply } in batch {
+            if !reply.is_closed() {
+                let alone = known(&db, &BTreeSet::from([&key])).await;
+                drop(reply.send(alone.map(|mut known| known.remove(&key))));
             }
         }
     }

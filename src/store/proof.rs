@@ -82,7 +82,9 @@ fn unpack(packed: &[u8]) -> Result<String, StoreError> {
         return Err(damaged("packed by a newer version"));
     };
     let bytes = DICTIONARY.decompress(frame, LONGEST);
-    let bytes = bytes.map_err(|e| StoreError::Codec(e.into()))?;
+    let mut bytes = bytes.map_err(|e| StoreError::Codec(e.into()))?;
+    // It has room for the longest; an event may have a thousand of them.
+    bytes.shrink_to_fit();
     String::from_utf8(bytes).map_err(|_| damaged("a packed text is no text"))
 }
 
