@@ -25,6 +25,7 @@ pub mod cli;
 pub mod config;
 pub mod crypto;
 pub mod domain;
+mod gather;
 pub mod http;
 pub mod lifecycle;
 pub mod mail;

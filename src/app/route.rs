@@ -246,8 +246,8 @@ impl App {
 
 /// An event and its body, as they are stored.
 async fn event_of(store: &TenantStore, id: EventId) -> Result<Option<KeptEvent>, AppError> {
-    let (event, body) = tokio::try_join!(store.event(id), store.body(id))?;
-    Ok(event.map(|event| KeptEvent { event, body }))
+    let read = store.whole_event(id).await?;
+    Ok(read.map(|(event, body)| KeptEvent { event, body }))
 }
 
 fn read(event: &Event, body: Option<&Body>) -> Result<Reading, String> {

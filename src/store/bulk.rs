@@ -4,7 +4,7 @@
 use sea_orm::{ConnectionTrait, DbBackend, Value};
 
 use super::error::StoreError;
-use super::sql::{self, Row, tuples};
+use super::sql::{self, Row};
 
 /// How much goes into one statement.
 #[derive(Clone, Copy)]
@@ -12,23 +12,22 @@ struct Most {
     /// Of values.
     bytes: usize,
     rows: usize,
-    /// Whether rows are added that say nothing, so that one of few texts takes all of them.
-    is_padded: bool,
 }
 
 impl Most {
     /// Over TLS, sqlx 0.9.0 writes more than 16 KB to a server in two records without `TCP_NODELAY`, and
-    /// the second waits about 40 ms (`benches/README.md`). A file waits for nothing, but each statement is
-    /// handed to the thread that writes and back, which costs more than a few empty rows.
+    /// the second waits about 40 ms (`benches/README.md`). A file waits for nothing, but each number of
+    /// rows is a text of its own.
     const fn of(backend: DbBackend) -> Self {
-        let (bytes, is_padded) = match backend {
-            DbBackend::Postgres => (15_000, false),
-            _ => (usize::MAX, true),
-        };
-        Self {
-            bytes,
-            rows: 64,
-            is_padded,
+        match backend {
+            DbBackend::Postgres => Self {
+                bytes: 15_000,
+                rows: 256,
+            },
+            _ => Self {
+                bytes: usize::MAX,
+                rows: 64,
+            },
         }
     }
 }
@@ -78,30 +77,61 @@ impl Bulk<'_> {
     }
 
     fn statements(self, backend: DbBackend, rows: Vec<Values>) -> Vec<(String, Values)> {
-        let most = Most::of(backend);
-        let columns = rows.first().map_or(0, Vec::len);
         let sizes: Vec<usize> = rows.iter().map(|row| row.iter().map(size).sum()).collect();
         let mut rows = rows.into_iter();
-        chunks(&sizes, most)
+        chunks(&sizes, Most::of(backend))
             .map(|chunk| {
-                let number = chunk.len();
-                let mut bound: Values = rows.by_ref().take(number).flatten().collect();
-                if !most.is_padded {
-                    return (self.text(&tuples(number, columns, 1)), bound);
+                let rows = rows.by_ref().take(chunk.len()).collect();
+                match backend {
+                    DbBackend::Postgres => self.of_columns(rows),
+                    _ => self.of_rows(rows),
                 }
-                let padded = padded(number);
-                // Without a type: SQLite has none for what it is given.
-                bound.resize(padded * columns, Value::String(None));
-                (self.padded_text(&unnamed(padded, columns)), bound)
             })
             .collect()
     }
 
-    fn text(self, rows: &str) -> String {
-        match self {
-            Self::Insert { into, after } => format!("INSERT INTO {into} VALUES {rows}{after}"),
-            Self::Joined { before, after } => format!("{before}(VALUES {rows}){after}"),
+    /// One array for each column: the same text for any number of rows, which is prepared and planned once.
+    /// These arrays hold no NULL, so a column that has some is two arrays: which are, and what the others say.
+    fn of_columns(self, rows: Vec<Values>) -> (String, Values) {
+        let mut columns = vec![Column::default(); rows.first().map_or(0, Vec::len)];
+        for row in rows {
+            for (column, value) in columns.iter_mut().zip(row) {
+                column.push(value);
+            }
         }
+        let (mut arrays, mut names, mut values, mut bound) = (vec![], vec![], vec![], vec![]);
+        for (number, column) in (1..).zip(columns) {
+            names.push(format!("column{number}"));
+            arrays.push(format!("${}::{}[]", arrays.len() + 1, column.kind()));
+            bound.extend(sql::array(column.values));
+            if column.has_null {
+                names.push(format!("null{number}"));
+                arrays.push(format!("${}::boolean[]", arrays.len() + 1));
+                bound.extend(sql::array(column.nulls));
+                values.push(format!(
+                    "CASE WHEN null{number} THEN NULL ELSE column{number} END AS column{number}"
+                ));
+            } else {
+                values.push(format!("column{number}"));
+            }
+        }
+        let [arrays, names, values] = [arrays, names, values].map(|list| list.join(", "));
+        let list = format!("SELECT {values} FROM UNNEST({arrays}) AS u ({names})");
+        let text = match self {
+            Self::Insert { into, after } => format!("INSERT INTO {into} {list}{after}"),
+            Self::Joined { before, after } => format!("{before}({list}){after}"),
+        };
+        (text, bound)
+    }
+
+    /// One row after the other, and empty ones up to one of few sizes: each statement is handed to the
+    /// thread that writes and back, which costs more than a few empty rows.
+    fn of_rows(self, rows: Vec<Values>) -> (String, Values) {
+        let (padded, columns) = (padded(rows.len()), rows.first().map_or(0, Vec::len));
+        let mut bound: Values = rows.into_iter().flatten().collect();
+        // Without a type: SQLite has none for what it is given.
+        bound.resize(padded * columns, Value::String(None));
+        (self.padded_text(&unnamed(padded, columns)), bound)
     }
 
     /// `OR FAIL`: `SQLite` would copy each page aside before a statement changes it, to take back a part
@@ -112,8 +142,8 @@ impl Bulk<'_> {
                 "INSERT OR FAIL INTO {into} SELECT * FROM (VALUES {rows}) \
                  WHERE column1 IS NOT NULL{after}"
             ),
-            Self::Joined { .. } => {
-                let text = self.text(rows);
+            Self::Joined { before, after } => {
+                let text = format!("{before}(VALUES {rows}){after}");
                 let verbs = [
                     ("INSERT ", "INSERT OR FAIL "),
                     ("UPDATE ", "UPDATE OR FAIL "),
@@ -123,6 +153,38 @@ impl Bulk<'_> {
                     text.replacen(verb, or_fail, 1)
                 })
             }
+        }
+    }
+}
+
+/// The values of one column, with something in place of each NULL.
+#[derive(Debug, Clone, Default)]
+struct Column {
+    values: Values,
+    /// Which of them are NULL.
+    nulls: Values,
+    has_null: bool,
+}
+
+impl Column {
+    fn push(&mut self, value: Value) {
+        let is_null = value == value.as_null();
+        self.has_null |= is_null;
+        self.nulls.push(is_null.into());
+        self.values
+            .push(if is_null { value.dummy_value() } else { value });
+    }
+
+    /// Its type in `PostgreSQL`.
+    fn kind(&self) -> &'static str {
+        match self.values.first() {
+            Some(Value::Uuid(_)) => "uuid",
+            Some(Value::BigInt(_)) => "bigint",
+            Some(Value::Int(_)) => "integer",
+            Some(Value::SmallInt(_)) => "smallint",
+            Some(Value::Bool(_)) => "boolean",
+            Some(Value::Bytes(_)) => "bytea",
+            _ => "text",
         }
     }
 }
@@ -146,12 +208,13 @@ fn size(value: &Value) -> usize {
     match value {
         Value::String(Some(text)) => text.len() + 4,
         Value::Bytes(Some(bytes)) => bytes.len() + 4,
+        Value::Bool(_) | Value::SmallInt(_) | Value::Int(_) => 8,
+        Value::BigInt(_) => 12,
         _ => 20,
     }
 }
 
-/// Rows by the size of their statement. Each number of rows is a text of its own that is prepared and
-/// remembered, so only powers of two are taken where nothing is padded.
+/// Rows by the size of their statement.
 fn chunks(sizes: &[usize], most: Most) -> impl Iterator<Item = &[usize]> {
     let mut rest = sizes;
     std::iter::from_fn(move || {
@@ -164,11 +227,7 @@ fn chunks(sizes: &[usize], most: Most) -> impl Iterator<Item = &[usize]> {
                 bytes <= most.bytes
             })
             .count();
-        let number = match fitting {
-            0 => rest.len().min(1),
-            n if most.is_padded => n,
-            n => 1 << n.ilog2(),
-        };
+        let number = fitting.max(rest.len().min(1));
         let (now, later) = rest.split_at_checked(number)?;
         rest = later;
         (!now.is_empty()).then_some(now)
@@ -207,7 +266,6 @@ mod tests {
     const MOST: Most = Most {
         bytes: 15_000,
         rows: 64,
-        is_padded: false,
     };
 
     fn lengths(rows: &[usize]) -> Vec<usize> {
@@ -215,11 +273,11 @@ mod tests {
     }
 
     #[test]
-    fn statements_are_small_and_of_few_texts() {
+    fn statements_are_small() {
         assert_eq!(lengths(&[]), [0; 0]);
-        assert_eq!(lengths(&[100; 7]), [4, 2, 1]);
+        assert_eq!(lengths(&[100; 7]), [7]);
         assert_eq!(lengths(&[1; 200]), [64, 64, 64, 8]);
-        assert_eq!(lengths(&[5000; 5]), [2, 2, 1]);
+        assert_eq!(lengths(&[5000; 5]), [3, 2]);
         assert_eq!(lengths(&[90_000, 10, 90_000]), [1, 1, 1]);
     }
 

@@ -15,10 +15,10 @@ pub const MAX_RAW_BYTES: usize = (1 << 20) + (1 << 16);
 
 const DICTIONARY_1: &[u8] = include_bytes!("dictionary/1.zdict");
 
-static DICTIONARY: Dictionary = Dictionary::new(DICTIONARY_1);
+static DICTIONARY: Dictionary = Dictionary::new(DICTIONARY_1, &KEPT);
 
 thread_local! {
-    static COMPRESSOR: Kept = const { Kept::new(None) };
+    static KEPT: Kept = const { Kept::new() };
 }
 
 /// A body as stored.
@@ -47,7 +47,7 @@ pub fn encode(body: &[u8]) -> Result<Encoded, CodecError> {
     if body.len() > MAX_RAW_BYTES {
         return Err(CodecError::TooLarge { bytes: body.len() });
     }
-    let bytes = DICTIONARY.compress(&COMPRESSOR, body)?;
+    let bytes = DICTIONARY.compress(body)?;
     Ok(if bytes.len() < body.len() {
         Encoded {
             dictionary: CURRENT,

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use futures::FutureExt as _;
+use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
 use super::bulk::{Bulk, Values};
+use super::look_ups::LookUps;
 use super::partial::{PLAIN_STATE, RESTING};
 use super::proof::Packed;
 use super::sql::{self, Row, micros, values};
@@ -52,15 +55,43 @@ pub enum ClaimResult {
     Refused,
 }
 
+/// Tenant and delivery.
+type Key = (Uuid, DeliveryId);
+
+/// Deliveries that a worker goes on with.
+pub(super) type Deliveries = LookUps<Key, Delivery>;
+
+pub(super) fn look_ups(db: &DatabaseConnection) -> Deliveries {
+    LookUps::start(db, |db, keys| known(db, keys).boxed())
+}
+
+async fn known(
+    db: &DatabaseConnection,
+    keys: &BTreeSet<&Key>,
+) -> Result<BTreeMap<Key, Delivery>, StoreError> {
+    let select = Bulk::Joined {
+        before: "SELECT d.* FROM ",
+        after: &format!(
+            " AS v {} deliveries d ON d.event_id = v.column2 AND d.id = v.column3 \
+             AND d.tenant_id = v.column1",
+            sql::join_listed(db)
+        ),
+    };
+    let rows = keys
+        .iter()
+        .map(|(tenant, id)| values![*tenant, id.event.uuid(), id.own]);
+    let rows = select.all(db, rows.collect()).await?;
+    let known = rows.iter().map(delivery);
+    known
+        .map(|d| d.map(|d| ((d.tenant.uuid(), d.id), d)))
+        .collect()
+}
+
 impl TenantStore {
     /// One delivery.
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        let query = "SELECT * FROM deliveries WHERE event_id = $1 AND id = $2 AND tenant_id = $3";
-        let bound = values![id.event.uuid(), id.own, self.id.uuid()];
-        sql::one(self.db(), query, bound)
-            .await?
-            .map(|r| delivery(&r))
-            .transpose()
+        let key = (self.id.uuid(), id);
+        self.store.look_ups.deliveries.ask(key).await
     }
 
     /// The deliveries of an event, oldest first.

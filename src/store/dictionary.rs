@@ -18,6 +18,7 @@ pub(super) const LEVEL: i32 = 3;
 pub(super) struct Dictionary {
     bytes: &'static [u8],
     prepared: OnceLock<Prepared>,
+    kept: &'static LocalKey<Kept>,
 }
 
 struct Prepared {
@@ -25,14 +26,28 @@ struct Prepared {
     decoder: DecoderDictionary<'static>,
 }
 
-/// What a compressor works in is larger than most texts, so each thread keeps one for each dictionary.
-pub(super) type Kept = RefCell<Option<Compressor<'static>>>;
+/// What compressing and unpacking work in is larger than most texts, so each thread keeps both for each
+/// dictionary.
+pub(super) struct Kept {
+    compressor: RefCell<Option<Compressor<'static>>>,
+    decompressor: RefCell<Option<Decompressor<'static>>>,
+}
+
+impl Kept {
+    pub(super) const fn new() -> Self {
+        Self {
+            compressor: RefCell::new(None),
+            decompressor: RefCell::new(None),
+        }
+    }
+}
 
 impl Dictionary {
-    pub(super) const fn new(bytes: &'static [u8]) -> Self {
+    pub(super) const fn new(bytes: &'static [u8], kept: &'static LocalKey<Kept>) -> Self {
         Self {
             bytes,
             prepared: OnceLock::new(),
+            kept,
         }
     }
 
@@ -44,12 +59,9 @@ impl Dictionary {
     }
 
     /// Blocks for up to a few milliseconds.
-    pub(super) fn compress(
-        &'static self,
-        kept: &'static LocalKey<Kept>,
-        bytes: &[u8],
-    ) -> io::Result<Vec<u8>> {
-        kept.with_borrow_mut(|kept| {
+    pub(super) fn compress(&'static self, bytes: &[u8]) -> io::Result<Vec<u8>> {
+        self.kept.with(|kept| {
+            let kept = &mut *kept.compressor.borrow_mut();
             if let Some(compressor) = kept {
                 return compressor.compress(bytes);
             }
@@ -61,6 +73,13 @@ impl Dictionary {
 
     /// Never makes more than `most` bytes.
     pub(super) fn decompress(&'static self, bytes: &[u8], most: usize) -> io::Result<Vec<u8>> {
-        Decompressor::with_prepared_dictionary(&self.prepared().decoder)?.decompress(bytes, most)
+        self.kept.with(|kept| {
+            let kept = &mut *kept.decompressor.borrow_mut();
+            if let Some(decompressor) = kept {
+                return decompressor.decompress(bytes, most);
+            }
+            let new = Decompressor::with_prepared_dictionary(&self.prepared().decoder)?;
+            kept.insert(new).decompress(bytes, most)
+        })
     }
 }

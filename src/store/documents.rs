@@ -1,13 +1,13 @@
 //! Documents, their claims, and the people remembered by customer or vendor.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
+use futures::FutureExt as _;
 use sea_orm::DatabaseConnection;
-use tokio::sync::{Mutex, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::bulk::Bulk;
+use super::look_ups::LookUps;
 use super::sql::{self, Row, values};
 use super::{StoreError, TenantStore};
 use crate::domain::document::{Document, DocumentKind, Person};
@@ -23,67 +23,14 @@ pub struct KnownDocument {
 }
 
 /// Tenant, connection, kind and Zoho's id.
-type Key = (Uuid, Uuid, String, String);
-
-struct LookUp {
-    key: Key,
-    reply: oneshot::Sender<Result<Option<KnownDocument>, StoreError>>,
-}
+pub(super) type Key = (Uuid, Uuid, String, String);
 
 /// Looks documents up. Each event asks for one, so those that are asked for at the same time are read
 /// together.
-#[derive(Clone)]
-pub(super) struct LookUps(mpsc::Sender<LookUp>);
+pub(super) type Documents = LookUps<Key, KnownDocument>;
 
-/// How many may wait before callers do.
-const WAITING: usize = 4096;
-
-/// How many are read together.
-const TOGETHER: usize = 64;
-
-/// How many batches are read at the same time.
-const SIDE_BY_SIDE: usize = 2;
-
-impl LookUps {
-    pub(super) fn start(db: &DatabaseConnection) -> Self {
-        let (ask, asked) = mpsc::channel(WAITING);
-        let asked = Arc::new(Mutex::new(asked));
-        for _ in 0..SIDE_BY_SIDE {
-            drop(tokio::spawn(answer(db.clone(), asked.clone())));
-        }
-        Self(ask)
-    }
-
-    async fn ask(&self, key: Key) -> Result<Option<KnownDocument>, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        let look_up = LookUp { key, reply };
-        self.0.send(look_up).await.map_err(|_| StoreError::Closed)?;
-        answer.await.map_err(|_| StoreError::Closed)?
-    }
-}
-
-async fn answer(db: DatabaseConnection, asked: Arc<Mutex<mpsc::Receiver<LookUp>>>) {
-    loop {
-        let mut batch = Vec::with_capacity(TOGETHER);
-        if asked.lock().await.recv_many(&mut batch, TOGETHER).await == 0 {
-            return;
-        }
-        let keys: BTreeSet<&Key> = batch.iter().map(|l| &l.key).collect();
-        if let Ok(known) = known(&db, &keys).await {
-            for LookUp { key, reply } in batch {
-                drop(reply.send(Ok(known.get(&key).cloned())));
-            }
-            continue;
-        }
-        // One bad row must not keep the others from their answers. While the database is away each try
-        // waits, and whoever gave up needs none.
-        for LookUp { key, reply } in batch {
-            if !reply.is_closed() {
-                let alone = known(&db, &BTreeSet::from([&key])).await;
-                drop(reply.send(alone.map(|mut known| known.remove(&key))));
-            }
-        }
-    }
+pub(super) fn look_ups(db: &DatabaseConnection) -> Documents {
+    LookUps::start(db, |db, keys| known(db, keys).boxed())
 }
 
 /// A document is read before its claims: a claim that comes in between raises the version, so the commit
@@ -175,7 +122,7 @@ impl TenantStore {
     ) -> Result<Option<KnownDocument>, StoreError> {
         let (tenant, kind) = (self.id.uuid(), kind.as_str().to_owned());
         let key = (tenant, connection.uuid(), kind, id.to_owned());
-        self.store.look_ups.ask(key).await
+        self.store.look_ups.documents.ask(key).await
     }
 
     /// The people remembered for a customer or vendor, primary first, then the latest seen.

@@ -1,10 +1,15 @@
 //! Events and their bodies.
 
-use sea_orm::DbErr;
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::FutureExt as _;
+use sea_orm::{DatabaseConnection, DbErr};
 use uuid::Uuid;
 
+use super::bulk::Bulk;
 use super::codec;
 use super::ingest::PreparedEvent;
+use super::look_ups::LookUps;
 use super::sql::{self, Row, values};
 use super::{Store, StoreError, TenantStore};
 use crate::domain::document::DocumentKind;
@@ -14,6 +19,75 @@ use crate::domain::money::Amount;
 
 /// Bodies up to this many bytes are compressed by whoever brings them: 64 KiB take about 0.2 ms.
 const COMPRESSED_HERE: usize = 64 * 1024;
+
+/// Tenant and event.
+type Key = (Uuid, Uuid);
+
+/// Events with what is left of their bodies. A worker needs one for each job, unless its own process has
+/// taken the event in.
+pub(super) type Events = LookUps<Key, (Event, Option<PackedBody>)>;
+
+pub(super) fn look_ups(db: &DatabaseConnection) -> Events {
+    LookUps::start(db, |db, keys| whole(db, keys).boxed())
+}
+
+async fn whole(
+    db: &DatabaseConnection,
+    keys: &BTreeSet<&Key>,
+) -> Result<BTreeMap<Key, (Event, Option<PackedBody>)>, StoreError> {
+    let select = Bulk::Joined {
+        before: "SELECT t.*, b.content_type, b.query, b.dictionary, b.raw_size, b.body FROM ",
+        after: &format!(
+            " AS v {} events t ON t.id = v.column2 AND t.tenant_id = v.column1 \
+             LEFT JOIN bodies b ON b.event_id = t.id AND b.tenant_id = t.tenant_id",
+            sql::join_listed(db)
+        ),
+    };
+    let rows = keys.iter().map(|(tenant, id)| values![*tenant, *id]);
+    let mut found = BTreeMap::new();
+    for row in select.all(db, rows.collect()).await? {
+        let event = event(&row)?;
+        let body = match row.get::<Option<Vec<u8>>>("body")? {
+            Some(packed) => Some(PackedBody::of(&row, packed)?),
+            None => None,
+        };
+        found.insert((event.tenant.uuid(), event.id.uuid()), (event, body));
+    }
+    Ok(found)
+}
+
+/// A body as it is stored.
+#[derive(Debug, Clone)]
+pub(super) struct PackedBody {
+    content_type: String,
+    query: String,
+    dictionary: i16,
+    raw_size: usize,
+    packed: Vec<u8>,
+}
+
+impl PackedBody {
+    fn of(row: &Row, packed: Vec<u8>) -> Result<Self, StoreError> {
+        let raw_size = usize::try_from(row.get::<i64>("raw_size")?);
+        Ok(Self {
+            content_type: row.get("content_type")?,
+            query: row.get("query")?,
+            dictionary: row.get("dictionary")?,
+            raw_size: raw_size.map_err(|e| DbErr::Type(e.to_string()))?,
+            packed,
+        })
+    }
+
+    fn unpack(self, event: EventId) -> Result<Body, StoreError> {
+        let bytes = codec::decode(self.dictionary, &self.packed, self.raw_size)
+            .map_err(|_| StoreError::BadBody(event.uuid()))?;
+        Ok(Body {
+            content_type: self.content_type,
+            query: self.query,
+            bytes: bytes.into(),
+        })
+    }
+}
 
 fn prepare(event: NewEvent) -> Result<PreparedEvent, StoreError> {
     let encoded = codec::encode(&event.body.bytes)?;
@@ -50,20 +124,22 @@ impl TenantStore {
     /// The body of an event, as received.
     pub async fn body(&self, id: EventId) -> Result<Option<Body>, StoreError> {
         let query = "SELECT * FROM bodies WHERE event_id = $1 AND tenant_id = $2";
-        let Some(row) = sql::one(self.db(), query, values![id.uuid(), self.id.uuid()]).await?
-        else {
+        let row = sql::one(self.db(), query, values![id.uuid(), self.id.uuid()]).await?;
+        let packed = row.map(|row| PackedBody::of(&row, row.get("body")?));
+        packed.transpose()?.map(|body| body.unpack(id)).transpose()
+    }
+
+    /// An event and its body, as far as that is kept.
+    pub async fn whole_event(
+        &self,
+        id: EventId,
+    ) -> Result<Option<(Event, Option<Body>)>, StoreError> {
+        let key = (self.id.uuid(), id.uuid());
+        let Some((event, body)) = self.store.look_ups.events.ask(key).await? else {
             return Ok(None);
         };
-        let compressed: Vec<u8> = row.get("body")?;
-        let raw_size =
-            usize::try_from(row.get::<i64>("raw_size")?).map_err(|e| DbErr::Type(e.to_string()))?;
-        let bytes = codec::decode(row.get("dictionary")?, &compressed, raw_size)
-            .map_err(|_| StoreError::BadBody(id.uuid()))?;
-        Ok(Some(Body {
-            content_type: row.get("content_type")?,
-            query: row.get("query")?,
-            bytes: bytes.into(),
-        }))
+        let body = body.map(|body| body.unpack(id)).transpose()?;
+        Ok(Some((event, body)))
     }
 }
 

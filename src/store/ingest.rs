@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::bulk::Bulk;
 use super::error::StoreError;
-use super::sql::{self, micros, placeholders, values};
+use super::sql::{self, micros, values};
 use super::writer::{Many, Turn, Tx};
 use crate::domain::event::{EventState, EventType, Ingested, NewEvent};
 use crate::domain::ids::EventId;
@@ -122,10 +122,10 @@ async fn known_digests(
     if wanted.is_empty() {
         return Ok(Digests::new());
     }
+    let (is_one, wanted) = sql::among(tx, wanted, 1);
     let query = format!(
-        "SELECT digest, event_id, received_at FROM digests WHERE digest IN ({}) \
+        "SELECT digest, event_id, received_at FROM digests WHERE digest {is_one} \
          ORDER BY digest{}",
-        placeholders(wanted.len(), 1),
         sql::for_update(tx)
     );
     sql::all(tx, &query, wanted)

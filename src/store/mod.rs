@@ -20,6 +20,7 @@ mod history;
 mod ingest;
 mod invitations;
 pub mod lock;
+mod look_ups;
 mod mails;
 mod members;
 mod notices;
@@ -93,7 +94,9 @@ pub use user_tokens::{Purpose, UserToken};
 pub use users::{NewHash, User};
 
 use crate::domain::ids::TenantId;
-use documents::LookUps;
+use deliveries::Deliveries;
+use documents::Documents;
+use events::Events;
 use writer::{TenantWriter, Writer};
 
 /// A cheap-to-clone handle to the database.
@@ -101,7 +104,15 @@ use writer::{TenantWriter, Writer};
 pub struct Store {
     read: DatabaseConnection,
     writer: Writer,
-    look_ups: LookUps,
+    look_ups: Gathered,
+}
+
+/// Look-ups that are made together.
+#[derive(Clone)]
+struct Gathered {
+    events: Events,
+    documents: Documents,
+    deliveries: Deliveries,
 }
 
 /// The advisory lock under which the schema changes on `PostgreSQL`: any number, but always this one.
@@ -122,7 +133,7 @@ const ROWS_ON_THE_WAY: usize = 512;
 const fn cache_size(r#use: Use) -> &'static str {
     match r#use {
         Use::Write => "-32768",
-        Use::Read => "-4096",
+        Use::Read | Use::LookUp => "-4096",
         Use::Checkpoint => "-64",
     }
 }
@@ -153,8 +164,16 @@ impl Store {
             DbBackend::Postgres => None,
             _ => Some(connect(url, 1, Use::Checkpoint).await?),
         };
+        let look_ups = match backend {
+            DbBackend::Postgres => connect(url, look_ups::CONNECTIONS, Use::LookUp).await?,
+            _ => read.clone(),
+        };
         Ok(Self {
-            look_ups: LookUps::start(&read),
+            look_ups: Gathered {
+                events: events::look_ups(&look_ups),
+                documents: documents::look_ups(&look_ups),
+                deliveries: deliveries::look_ups(&look_ups),
+            },
             read,
             writer: Writer::start(write, log),
         })
@@ -257,6 +276,8 @@ pub fn sqlite_path(url: &str) -> Option<PathBuf> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
     Read,
+    /// Reading by keys, many at once.
+    LookUp,
     Write,
     Checkpoint,
 }
@@ -286,14 +307,16 @@ async fn connect(
         }))
         // A file does not go away, and a writer that finds its connection broken runs again: asking
         // first would cost each transaction one more way to the server and back.
-        .test_before_acquire(r#use == Use::Read && sqlite_path(url).is_none())
+        .test_before_acquire(matches!(r#use, Use::Read | Use::LookUp) && sqlite_path(url).is_none())
         .sqlx_logging(false)
         .connect_lazy(r#use == Use::Checkpoint)
-        .map_sqlx_postgres_opts(move |server| match r#use {
-            Use::Write => server
-                .options(writer::SESSION)
-                .statement_cache_capacity(STATEMENTS),
-            Use::Read | Use::Checkpoint => server.statement_cache_capacity(STATEMENTS),
+        .map_sqlx_postgres_opts(move |server| {
+            let server = server.statement_cache_capacity(STATEMENTS);
+            match r#use {
+                Use::Write => server.options(writer::PATIENCE).options(sql::BY_KEYS),
+                Use::LookUp => server.options(sql::BY_KEYS),
+                Use::Read | Use::Checkpoint => server,
+            }
         })
         .map_sqlx_sqlite_opts(move |sqlite| {
             sqlite

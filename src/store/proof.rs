@@ -15,10 +15,10 @@ const WORDS_1: u8 = 1;
 
 const WORDS: &[u8] = include_bytes!("dictionary/proof-1.raw");
 
-static DICTIONARY: Dictionary = Dictionary::new(WORDS);
+static DICTIONARY: Dictionary = Dictionary::new(WORDS, &KEPT);
 
 thread_local! {
-    static COMPRESSOR: Kept = const { Kept::new(None) };
+    static KEPT: Kept = const { Kept::new() };
 }
 
 /// Shorter texts are kept as they are.
@@ -64,7 +64,7 @@ impl Packed {
 
 fn pack(text: &str) -> Option<Vec<u8>> {
     let mut packed = vec![WORDS_1];
-    packed.extend(DICTIONARY.compress(&COMPRESSOR, text.as_bytes()).ok()?);
+    packed.extend(DICTIONARY.compress(text.as_bytes()).ok()?);
     Some(packed)
 }
 

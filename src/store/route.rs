@@ -8,7 +8,7 @@ use sea_orm::Value;
 use uuid::Uuid;
 
 use super::bulk::{Bulk, Values};
-use super::sql::{self, Row, micros, micros_opt, placeholders, values};
+use super::sql::{self, Row, micros, micros_opt, values};
 use super::writer::{Many, Turn, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::decision::Decision;
@@ -223,10 +223,10 @@ impl<'a> Batch<'a> {
             if ids.is_empty() {
                 continue;
             }
+            let (is_one, ids) = sql::among(tx, ids, 1);
             let query = format!(
-                "SELECT id, tenant_id FROM {table} WHERE id IN ({}) AND routed_at IS NULL \
+                "SELECT id, tenant_id FROM {table} WHERE id {is_one} AND routed_at IS NULL \
                  ORDER BY id{}",
-                placeholders(ids.len(), 1),
                 sql::for_update(tx)
             );
             for row in sql::all(tx, &query, ids).await? {
@@ -245,12 +245,10 @@ impl<'a> Batch<'a> {
         if tenants.is_empty() {
             return Ok(());
         }
-        let query = format!(
-            "SELECT id, rule_set FROM tenants WHERE id IN ({})",
-            placeholders(tenants.len(), 1)
-        );
+        let tenants = tenants.into_iter().map(Value::from).collect();
+        let (is_one, bound) = sql::among(tx, tenants, 1);
+        let query = format!("SELECT id, rule_set FROM tenants WHERE id {is_one}");
         let mut current: HashMap<Uuid, i64> = HashMap::new();
-        let bound = tenants.into_iter().map(Value::from).collect();
         for row in sql::all(tx, &query, bound).await? {
             current.insert(row.get("id")?, row.get("rule_set")?);
         }

@@ -14,6 +14,20 @@ macro_rules! values {
 }
 pub(super) use values;
 
+/// How a session of `PostgreSQL` plans that goes by keys only. Left to itself the planner thinks each
+/// statement over again, which takes longer than carrying it out where the history is partitioned; and it
+/// reads a table as a whole while it believes that it is small. So a statement is planned once, and for
+/// any size.
+pub(super) const BY_KEYS: [(&str, &str); 6] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    // A plan that cannot do without reading a whole table counts as dear enough to be compiled.
+    ("jit", "off"),
+];
+
 /// Runs a statement; how many rows it changed.
 pub(super) async fn exec<C: ConnectionTrait>(
     db: &C,
@@ -135,16 +149,12 @@ pub(super) async fn hold_messages<'a, C: ConnectionTrait>(
     let names: std::collections::BTreeSet<String> = messages
         .map(|(account, sid)| format!("{account}/{sid}"))
         .collect();
-    let names: Vec<Value> = names.into_iter().map(Value::from).collect();
-    if names.is_empty() {
+    let Some(names) = array(names.into_iter().map(Value::from).collect()) else {
         return Ok(());
-    }
-    let query = format!(
-        "SELECT pg_advisory_xact_lock(k) FROM (SELECT DISTINCT hashtextextended(v.column1, 0) AS k \
-         FROM (VALUES {}) AS v ORDER BY k) AS keys",
-        tuples(names.len(), 1, 1)
-    );
-    exec(tx, &query, names).await.map(drop)
+    };
+    let query = "SELECT pg_advisory_xact_lock(k) FROM (SELECT DISTINCT hashtextextended(v.name, 0) AS k \
+                 FROM UNNEST($1::text[]) AS v (name) ORDER BY k) AS keys";
+    exec(tx, query, vec![names]).await.map(drop)
 }
 
 /// The operator and the pattern that find a text anywhere in another, whatever its case and taken
@@ -203,29 +213,33 @@ pub(super) fn from_micros(at: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(at).unwrap_or_default()
 }
 
-/// `($1, $2), ($3, $4)` for `rows` rows of `columns` values, numbered from `first`.
-pub(super) fn tuples(rows: usize, columns: usize, first: usize) -> String {
-    let mut sql = String::with_capacity(rows * columns * 5);
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..columns {
-            if column > 0 {
-                sql.push_str(", ");
-            }
-            sql.push('$');
-            sql.push_str(&(first + row * columns + column).to_string());
-        }
-        sql.push(')');
-    }
-    sql
-}
-
 /// `$1, $2, $3` for `count` values, numbered from `first`.
 pub(super) fn placeholders(count: usize, first: usize) -> String {
     (first..first + count)
         .map(|n| format!("${n}"))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// `= ANY ($1)` or `IN ($1, $2)`, numbered from `first`, and what to bind: one text for any number where each
+/// text is planned anew.
+pub(super) fn among<C: ConnectionTrait>(
+    db: &C,
+    list: Vec<Value>,
+    first: usize,
+) -> (String, Vec<Value>) {
+    if is_postgres(db) {
+        let bound = array(list).into_iter().collect();
+        (format!("= ANY (${first})"), bound)
+    } else {
+        (format!("IN ({})", placeholders(list.len(), first)), list)
+    }
+}
+
+/// Values of one type, none of them NULL, as one value of `PostgreSQL`; `None` when there are none.
+pub(super) fn array(list: Vec<Value>) -> Option<Value> {
+    let kind = list.first()?.array_type();
+    Some(Value::Array(kind, Some(Box::new(list))))
 }
 
 /// What an event has is asked for by its id: a plan that goes through all messages of the tenant instead is

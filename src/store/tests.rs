@@ -1133,12 +1133,12 @@ async fn a_tenants_lock_that_somebody_holds_keeps_no_outcome_waiting() {
 }
 
 #[tokio::test]
-async fn a_writers_session_gives_up_what_it_holds() {
+async fn a_writers_session_gives_up_what_it_holds_and_plans_by_keys() {
     let house = House::open().await;
     if house.database.is_file() {
         return;
     }
-    for (name, value) in writer::SESSION {
+    for (name, value) in writer::PATIENCE.into_iter().chain(sql::BY_KEYS) {
         let shown = house
             .store
             .writer

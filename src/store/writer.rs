@@ -21,7 +21,7 @@ mod postgres;
 mod sqlite;
 
 pub(super) use checkpoint::BY_THE_WRITER;
-pub(super) use postgres::SESSION;
+pub(super) use postgres::PATIENCE;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;

@@ -62,13 +62,9 @@ const LOCK_CLASS: i32 = 0x6d6c_6301;
 
 type Inbox<T> = Arc<Mutex<mpsc::Receiver<T>>>;
 
-/// What a session of a writer goes by. A client that vanishes in the middle of a transaction would keep
-/// its locks for hours, and everybody who waits for them.
-///
-/// Every statement goes by keys. Left to itself the planner thinks each of them over again, which takes
-/// longer than carrying it out where the history is partitioned; and it reads a table as a whole while it
-/// believes that it is small. So a statement is planned once, and for any size.
-pub(in crate::store) const SESSION: [(&str, &str); 13] = [
+/// How long a session of a writer lets anything wait. A client that vanishes in the middle of a transaction
+/// would keep its locks for hours, and everybody who waits for them.
+pub(in crate::store) const PATIENCE: [(&str, &str); 7] = [
     ("idle_in_transaction_session_timeout", "10s"),
     ("lock_timeout", "8s"),
     ("statement_timeout", "15s"),
@@ -76,13 +72,6 @@ pub(in crate::store) const SESSION: [(&str, &str); 13] = [
     ("tcp_keepalives_interval", "10"),
     ("tcp_keepalives_count", "3"),
     ("tcp_user_timeout", "30000"),
-    ("plan_cache_mode", "force_generic_plan"),
-    ("enable_seqscan", "off"),
-    ("enable_bitmapscan", "off"),
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-    // A plan that cannot do without reading a whole table counts as dear enough to be compiled.
-    ("jit", "off"),
 ];
 
 pub(super) fn start(db: &DatabaseConnection, inboxes: Inboxes) {
@@ -243,16 +232,16 @@ async fn keep_turns(tx: &Tx, turns: impl Iterator<Item = Turn>) -> Result<(), St
         ("pg_advisory_xact_lock_shared", beside),
         ("pg_advisory_xact_lock", alone),
     ] {
-        if tenants.is_empty() {
+        let tenants = tenants.into_iter().map(sea_orm::Value::from).collect();
+        let Some(tenants) = sql::array(tenants) else {
             continue;
-        }
-        let list = sql::tuples(tenants.len(), 1, 2);
+        };
         let query = format!(
-            "SELECT {lock}($1, column1) FROM (SELECT column1 FROM (VALUES {list}) AS v \
-             ORDER BY column1) AS ordered"
+            "SELECT {lock}($1, tenant) FROM (SELECT tenant FROM UNNEST($2::int[]) AS v (tenant) \
+             ORDER BY tenant) AS ordered"
         );
         let mut bound = values![LOCK_CLASS];
-        bound.extend(tenants.into_iter().map(sea_orm::Value::from));
+        bound.push(tenants);
         sql::exec(tx, &query, bound).await?;
     }
     Ok(())
@@ -300,7 +289,7 @@ impl Patience {
     }
 }
 
-/// Deadlock (40P01), a serialization failure (40001), or one of the time-outs of [`SESSION`]: of a lock
+/// Deadlock (40P01), a serialization failure (40001), or one of the time-outs of [`PATIENCE`]: of a lock
 /// (55P03), a statement (57014), a transaction (25P03).
 fn is_rolled_back(error: &StoreError) -> bool {
     let codes = ["40P01", "40001", "55P03", "57014", "25P03"];

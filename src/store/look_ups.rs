@@ -1,0 +1,76 @@
+//! Look-ups by key that each event needs: those that are asked for at the same time are read together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use sea_orm::DatabaseConnection;
+
+use super::error::StoreError;
+use crate::gather::{Call, Gather};
+
+/// How many batches are read at the same time.
+const SIDE_BY_SIDE: usize = 2;
+
+/// How many connections read for all of them.
+pub(super) const CONNECTIONS: u32 = 4;
+
+type Answer<V> = Result<Option<V>, StoreError>;
+
+/// What is found by keys of one kind.
+type Found<K, V> = Result<BTreeMap<K, V>, StoreError>;
+
+/// Reads what there is of these keys.
+type Read<K, V> =
+    for<'a> fn(&'a DatabaseConnection, &'a BTreeSet<&'a K>) -> BoxFuture<'a, Found<K, V>>;
+
+/// Look-ups of one kind.
+pub(super) struct LookUps<K, V>(Gather<K, Answer<V>>);
+
+impl<K, V> LookUps<K, V>
+where
+    K: Ord + Send + Sync + 'static,
+    V: Clone + Send + 'static,
+{
+    pub(super) fn start(db: &DatabaseConnection, read: Read<K, V>) -> Self {
+        let db = Arc::new(db.clone());
+        Self(Gather::start(SIDE_BY_SIDE, move |calls| {
+            let db = db.clone();
+            async move { answer(&db, read, calls).await }
+        }))
+    }
+
+    pub(super) async fn ask(&self, key: K) -> Answer<V> {
+        self.0.ask(key).await.unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+impl<K, V> Clone for LookUps<K, V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+async fn answer<K: Ord, V: Clone>(
+    db: &DatabaseConnection,
+    read: Read<K, V>,
+    calls: Vec<Call<K, Answer<V>>>,
+) {
+    let keys: BTreeSet<&K> = calls.iter().map(|call| &call.question).collect();
+    if let Ok(found) = read(db, &keys).await {
+        for call in calls {
+            let one = found.get(&call.question).cloned();
+            call.answer(Ok(one));
+        }
+        return;
+    }
+    // One bad row must not keep the others from their answers. While the database is away each try
+    // waits, and whoever gave up needs none.
+    for call in calls {
+        if !call.is_vain() {
+            let alone = read(db, &BTreeSet::from([&call.question])).await;
+            let one = alone.map(|mut found| found.remove(&call.question));
+            call.answer(one);
+        }
+    }
+}
