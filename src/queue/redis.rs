@@ -4,37 +4,31 @@
 //! is the truth: the server may forget everything between any two steps, and only wakes less well.
 
 mod failure;
+mod push;
+mod server;
 mod text;
 mod wait;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_redis::redis::{FromRedisValue, cmd};
+use deadpool_redis::redis::cmd;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use self::failure::{Failed, Why};
+use self::push::Pushes;
+use self::server::{ANSWER, CHUNK, Server};
 use self::wait::Beds;
 use super::{
     Depth, JobQueue, Lane, Lease, LeaseToken, Outcome, Push, QueueError, Settlement, TenantDepth,
     later,
 };
 use crate::domain::clock::SharedClock;
-use crate::redis::{Redis, Script, Trouble};
-
-/// How long a step may take, with getting a connection.
-const ANSWER: Duration = Duration::from_secs(2);
-
-/// How long pushing one chunk may take: a webhook waits for it, and its push is one chunk. A push
-/// that fails costs only time, since the database knows what is due.
-const PUSH_ANSWER: Duration = Duration::from_millis(500);
-
-/// How many jobs one step moves at most: the server does nothing else meanwhile, a few milliseconds.
-const CHUNK: usize = 250;
+use crate::redis::{Redis, Trouble};
 
 /// How many further steps one reservation spends on a calendar that is far behind.
 const CATCH_UPS: usize = 20;
@@ -47,13 +41,10 @@ const SCAN: usize = 1000;
 
 /// The queue on Redis. Share it in an `Arc`.
 pub struct RedisQueue {
-    redis: Redis,
-    clock: SharedClock,
-    /// What the keys of each shard begin with.
-    shards: Vec<String>,
+    server: Arc<Server>,
+    pushes: Pushes,
     /// Which shard is reserved from first, so that none comes last for ever.
     turn: AtomicUsize,
-    steps: Steps,
     beds: Beds,
     unheard: Mutex<Vec<Unheard>>,
 }
@@ -64,32 +55,6 @@ struct Unheard {
     count: usize,
 }
 
-/// The scripts.
-struct Steps {
-    push: Script,
-    reserve: Script,
-    settle: Script,
-    catch_up: Script,
-}
-
-/// A script with what all of them share.
-macro_rules! step {
-    ($file:literal) => {
-        Script::new(concat!(
-            include_str!("redis/common.lua"),
-            include_str!($file)
-        ))
-    };
-}
-
-/// What is asked of Redis, by which script, and how long that may take.
-#[derive(Clone, Copy)]
-struct Step<'a> {
-    name: &'static str,
-    script: &'a Script,
-    answer: Duration,
-}
-
 /// A lease as the script says it: token, job, attempt, lane.
 type Lent = (String, String, u32, String);
 
@@ -97,57 +62,18 @@ impl RedisQueue {
     /// The queue in the name space of `redis`, on the time of `clock`. Tenants are spread over
     /// `shards`, at least one; all processes must be given the same number, or they would not see
     /// each other's jobs until somebody pushes them again.
+    ///
+    /// # Panics
+    ///
+    /// When it is called outside a runtime: what is pushed goes to Redis from this one.
     pub fn new(redis: Redis, clock: SharedClock, shards: u16) -> Self {
-        let shards = (0..shards.max(1))
-            .map(|n| redis.key(&format!("q{n}"), ""))
-            .collect();
+        let server = Arc::new(Server::new(redis, clock, shards));
         Self {
-            redis,
-            clock,
-            shards,
+            pushes: Pushes::new(server.clone()),
+            server,
             turn: AtomicUsize::new(0),
-            steps: Steps {
-                push: step!("redis/push.lua"),
-                reserve: step!("redis/reserve.lua"),
-                settle: step!("redis/settle.lua"),
-                catch_up: step!("redis/catch_up.lua"),
-            },
             beds: Beds::default(),
             unheard: Mutex::default(),
-        }
-    }
-
-    fn shard_of(&self, tenant: Uuid) -> usize {
-        // The last bits of an id are chance. The remainder is below a 16-bit number.
-        let shards = u128::try_from(self.shards.len()).unwrap_or(1);
-        usize::try_from(tenant.as_u128() % shards).unwrap_or(0)
-    }
-
-    fn failed(&self, step: &'static str, why: Why) -> Failed {
-        Failed {
-            step,
-            address: self.redis.address(),
-            why,
-        }
-    }
-
-    /// Runs one script on one shard.
-    async fn ask<T: FromRedisValue>(
-        &self,
-        step: Step<'_>,
-        shard: &str,
-        args: &[String],
-    ) -> Result<T, Failed> {
-        let mut call = step.script.key(shard);
-        call.arg(text::of_instant(self.clock.now())).arg(args);
-        let answer = async {
-            let mut connection = self.redis.connection().await?;
-            Ok::<T, Trouble>(call.invoke_async(&mut *connection).await?)
-        };
-        match timeout(step.answer, answer).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(trouble)) => Err(self.failed(step.name, trouble.into())),
-            Err(_) => Err(self.failed(step.name, Why::Late(step.answer))),
         }
     }
 
@@ -159,17 +85,16 @@ impl RedisQueue {
         lease: Duration,
         leases: &mut Vec<Lease>,
     ) -> Result<(), Failed> {
-        let step = Step {
-            name: "reserve jobs",
-            script: &self.steps.reserve,
-            answer: ANSWER,
-        };
+        let step = &self.server.steps.reserve;
         while leases.len() < max {
             let want = (max - leases.len()).min(CHUNK);
-            let over = text::of_instant(later(self.clock.now(), lease));
+            let over = text::of_instant(later(self.server.clock.now(), lease));
             let salt = text::new_salt(u16::try_from(shard).unwrap_or_default());
             let args = [want.to_string(), over.to_string(), salt.clone()];
-            let answer = self.ask(step, &self.shards[shard], &args).await;
+            let answer = self
+                .server
+                .ask(step, &self.server.shards[shard], &args)
+                .await;
             let (is_behind, lent): (bool, Vec<Lent>) = match answer {
                 Ok(answer) => answer,
                 Err(failed) => {
@@ -197,13 +122,13 @@ impl RedisQueue {
     /// Catches up with a calendar of which one step can do only a part, or a tenant with 100,000
     /// jobs due at once would keep another's, due after them, from its turn.
     async fn catch_up(&self, shard: usize) -> Result<(), Failed> {
-        let step = Step {
-            name: "catch up with due jobs",
-            script: &self.steps.catch_up,
-            answer: ANSWER,
-        };
+        let step = &self.server.steps.catch_up;
         for _ in 0..CATCH_UPS {
-            if !self.ask(step, &self.shards[shard], &[]).await? {
+            if !self
+                .server
+                .ask(step, &self.server.shards[shard], &[])
+                .await?
+            {
                 break;
             }
         }
@@ -241,7 +166,7 @@ impl RedisQueue {
             let Some(unheard) = last else {
                 return Ok(());
             };
-            let outcome = Outcome::Snooze(self.clock.now());
+            let outcome = Outcome::Snooze(self.server.clock.now());
             let ends: Vec<_> = text::tokens(&unheard.salt, unheard.count)
                 .map(|token| Settlement { token, outcome })
                 .collect();
@@ -254,12 +179,8 @@ impl RedisQueue {
 
     /// Ends leases, wherever they are.
     async fn end(&self, batch: &[Settlement]) -> Result<usize, Failed> {
-        let step = Step {
-            name: "settle jobs",
-            script: &self.steps.settle,
-            answer: ANSWER,
-        };
-        let mut args = vec![Vec::new(); self.shards.len()];
+        let step = &self.server.steps.settle;
+        let mut args = vec![Vec::new(); self.server.shards.len()];
         for end in batch {
             // A token of no shard of ours proves nothing.
             if let Some(args) = args.get_mut(text::shard_of(end.token)) {
@@ -267,9 +188,9 @@ impl RedisQueue {
             }
         }
         let mut settled = 0;
-        for (shard, args) in self.shards.iter().zip(args) {
+        for (shard, args) in self.server.shards.iter().zip(args) {
             for chunk in args.chunks(3 * CHUNK) {
-                settled += self.ask::<usize>(step, shard, chunk).await?;
+                settled += self.server.ask::<usize>(step, shard, chunk).await?;
             }
         }
         Ok(settled)
@@ -281,7 +202,7 @@ impl RedisQueue {
         shard: &str,
         tenants: &mut HashMap<Uuid, TenantDepth>,
     ) -> Result<(), Trouble> {
-        let mut connection = self.redis.connection().await?;
+        let mut connection = self.server.redis.connection().await?;
         let mut cursor = 0_u64;
         loop {
             let mut scan = cmd("HSCAN");
@@ -307,31 +228,15 @@ impl JobQueue for RedisQueue {
     }
 
     async fn push(&self, batch: Vec<Push>) -> Result<(), QueueError> {
-        let step = Step {
-            name: "push jobs",
-            script: &self.steps.push,
-            answer: PUSH_ANSWER,
-        };
-        let mut args = vec![Vec::new(); self.shards.len()];
-        for push in &batch {
-            let shard = &mut args[self.shard_of(push.job.tenant)];
-            shard.push(text::of_job(&push.job));
-            shard.push(text::of_instant(push.due).to_string());
-        }
-        for (shard, args) in self.shards.iter().zip(args) {
-            for chunk in args.chunks(2 * CHUNK) {
-                self.ask::<()>(step, shard, chunk).await?;
-            }
-        }
-        Ok(())
+        Ok(self.pushes.push(batch).await?)
     }
 
     async fn reserve(&self, max: usize, lease: Duration) -> Result<Vec<Lease>, QueueError> {
         self.give_back().await?;
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         let mut leases = Vec::new();
-        for n in 0..self.shards.len() {
-            let shard = first.wrapping_add(n) % self.shards.len();
+        for n in 0..self.server.shards.len() {
+            let shard = first.wrapping_add(n) % self.server.shards.len();
             if let Err(failed) = self.lend(shard, max, lease, &mut leases).await {
                 if leases.is_empty() {
                     return Err(failed.into());
@@ -355,20 +260,21 @@ impl JobQueue for RedisQueue {
     async fn depths(&self) -> Result<Vec<TenantDepth>, QueueError> {
         const NAME: &str = "read depths";
         let mut tenants = HashMap::new();
-        for shard in &self.shards {
-            match timeout(ANSWER, self.scan(shard, &mut tenants)).await {
-                Ok(scanned) => scanned.map_err(|trouble| self.failed(NAME, trouble.into()))?,
-                Err(_) => return Err(self.failed(NAME, Why::Late(ANSWER)).into()),
-            }
+        for shard in &self.server.shards {
+            let scanned = match timeout(ANSWER, self.scan(shard, &mut tenants)).await {
+                Ok(scanned) => scanned.map_err(Why::Trouble),
+                Err(_) => Err(Why::Late(ANSWER)),
+            };
+            scanned.map_err(|why| self.server.failed(NAME, why))?;
         }
         Ok(tenants.into_values().collect())
     }
 
     async fn ping(&self) -> Result<(), QueueError> {
         const NAME: &str = "get a PING answered";
-        match timeout(ANSWER, self.redis.ping()).await {
-            Ok(answer) => answer.map_err(|trouble| self.failed(NAME, trouble.into()))?,
-            Err(_) => return Err(self.failed(NAME, Why::Late(ANSWER)).into()),
+        match timeout(ANSWER, self.server.redis.ping()).await {
+            Ok(answer) => answer.map_err(|trouble| self.server.failed(NAME, trouble.into()))?,
+            Err(_) => return Err(self.server.failed(NAME, Why::Late(ANSWER)).into()),
         }
         Ok(())
     }
@@ -377,8 +283,8 @@ impl JobQueue for RedisQueue {
 impl std::fmt::Debug for RedisQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RedisQueue")
-            .field("redis", &self.redis)
-            .field("shards", &self.shards.len())
+            .field("redis", &self.server.redis)
+            .field("shards", &self.server.shards.len())
             .finish_non_exhaustive()
     }
 }

@@ -17,16 +17,38 @@ local CALLS = 8
 -- Sleepers look by themselves after this long, in microseconds.
 local LOOK_AGAIN = 5000000
 
+-- A command costs as much as a hundred lines of Lua. So what a step needs is read in few of them, what it
+-- changes is gathered, and `note` writes it down.
+local WIDTH = 1000
+
+-- Calls `give` with at most so many of a list's items at a time.
+local function portions(list, give)
+  for first = 1, #list, WIDTH do
+    give(unpack(list, first, math.min(first + WIDTH - 1, #list)))
+  end
+end
+
+-- The values of some fields of a hash, in their order; false for those that are not there.
+local function values_of(key, fields)
+  local values = {}
+  portions(fields, function(...)
+    for _, value in ipairs(call('HMGET', key, ...)) do
+      values[#values + 1] = value
+    end
+  end)
+  return values
+end
+
 -- Lua would write large numbers as 1.8e+15.
 local function whole(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
 -- Numbers put in order what has the same time. As text of one width they sort in a set as well.
 local last
 local function next_number()
   last = (last or tonumber(call('GET', LAST) or 0)) + 1
-  return string.format('%016.0f', last)
+  return string.format('%016d', last)
 end
 
 local depths = {}
@@ -37,23 +59,16 @@ end
 
 -- An entry is text: lane (f, r), place (r, d, l), attempt; then, unless ready, due or end, and
 -- number; when lent, the token and, if pushed meanwhile, the instant of that push.
-local function read(job)
-  local text = call('HGET', JOBS, job)
-  if not text then
-    return nil
-  end
+local function to_entry(text)
   local lane, place, attempt, at, number, token, again =
     string.match(text, '^([fr])([rdl]) (%d+) ?(%d*) ?(%d*) ?(%x*) ?(%d*)$')
-  if not lane then
-    return nil
-  end
-  return {
+  return lane and {
     lane = lane, place = place, attempt = tonumber(attempt), at = tonumber(at),
     number = number, token = token, again = tonumber(again),
   }
 end
 
-local function write(job, entry)
+local function to_text(entry)
   local text = entry.lane .. entry.place .. ' ' .. whole(entry.attempt)
   if entry.place ~= 'r' then
     text = text .. ' ' .. whole(entry.at) .. ' ' .. entry.number
@@ -64,18 +79,73 @@ local function write(job, entry)
       text = text .. ' ' .. whole(entry.again)
     end
   end
-  call('HSET', JOBS, job, text)
+  return text
+end
+
+-- Entries as this step has read or changed them, by job; false where there is none.
+local entries, changed = {}, {}
+
+-- Reads the entries of jobs that are not known yet.
+local function know(jobs)
+  local unknown = {}
+  for _, job in ipairs(jobs) do
+    if entries[job] == nil then
+      entries[job] = false
+      unknown[#unknown + 1] = job
+    end
+  end
+  for i, text in ipairs(values_of(JOBS, unknown)) do
+    entries[unknown[i]] = text and to_entry(text) or false
+  end
+end
+
+local function read(job)
+  if entries[job] == nil then
+    know({ job })
+  end
+  return entries[job] or nil
+end
+
+local function write(job, entry)
+  entries[job], changed[job] = entry, true
+end
+
+-- What goes into sorted sets and out of them: by key, members with their scores. Members that are there
+-- keep their score.
+local added, removed = {}, {}
+local function add(key, score, member)
+  added[key] = added[key] or {}
+  added[key][member] = added[key][member] or score
+end
+
+local function remove(key, member)
+  if added[key] then
+    added[key][member] = nil
+  end
+  removed[key] = removed[key] or {}
+  table.insert(removed[key], member)
+end
+
+-- Writes down the places of jobs, for whoever has to look at them.
+local function put()
+  for key, members in pairs(removed) do
+    portions(members, function(...) call('ZREM', key, ...) end)
+  end
+  for key, scores in pairs(added) do
+    local list = {}
+    for member, score in pairs(scores) do
+      list[#list + 1], list[#list + 2] = score, member
+    end
+    portions(list, function(...) call('ZADD', key, 'NX', ...) end)
+  end
+  added, removed = {}, {}
 end
 
 -- Puts a job into its lane, and its tenant into the ring, unless they stand there.
-local in_ring = {}
 local function stand(job, lane, number)
   local tenant = string.sub(job, 1, 32)
-  call('ZADD', LANE[lane] .. tenant, 'NX', number, job)
-  if not in_ring[tenant] then
-    call('ZADD', RING, 'NX', number, tenant)
-    in_ring[tenant] = true
-  end
+  add(LANE[lane] .. tenant, number, job)
+  add(RING, number, tenant)
 end
 
 -- Puts a job, already taken from where it stood, into its lane or the calendar.
@@ -88,22 +158,41 @@ local function place(job, entry, due)
     readied = readied + 1
   else
     entry.place, entry.at = 'd', due
-    call('ZADD', DELAYED, whole(due), entry.number .. job)
+    add(DELAYED, whole(due), entry.number .. job)
     soonest = math.min(soonest or due, due)
   end
   write(job, entry)
   count(job, entry, 1)
 end
 
--- Ends a lease in the books; the job and its entry, or nil when the token proves nothing.
+-- Leases as this step has read or changed them, by token: number and job; false where there is none.
+local held, lent = {}, {}
+
+-- Reads what these tokens prove, and the entries of their jobs.
+local function know_leases(tokens)
+  local jobs = {}
+  for i, text in ipairs(values_of(LENT, tokens)) do
+    held[tokens[i]] = text
+    if text then
+      jobs[#jobs + 1] = string.sub(text, 17)
+    end
+  end
+  know(jobs)
+end
+
+local function lend_to(token, number, job)
+  held[token], lent[token] = number .. job, true
+end
+
+-- Ends a lease in the books; the job and its entry, or nil when the token proves nothing. The token is
+-- known.
 local function take_back(token)
-  local held = call('HGET', LENT, token)
-  if not held then
+  if not held[token] then
     return nil
   end
-  local number, job = string.sub(held, 1, 16), string.sub(held, 17)
-  call('HDEL', LENT, token)
-  call('ZREM', LEASES, number .. token)
+  local number, job = string.sub(held[token], 1, 16), string.sub(held[token], 17)
+  held[token], lent[token] = false, true
+  remove(LEASES, number .. token)
   local entry = read(job)
   if not entry then
     -- The key with the entries was lost, and nobody has pushed the job since.
@@ -120,31 +209,69 @@ end
 -- there is more of it than one step may do.
 local function catch_up()
   local due = call('ZRANGEBYSCORE', DELAYED, '-inf', whole(now), 'LIMIT', 0, AT_ONCE)
-  if #due > 0 then
-    call('ZREM', DELAYED, unpack(due))
+  local jobs = {}
+  for i, member in ipairs(due) do
+    jobs[i] = string.sub(member, 17)
   end
-  for _, member in ipairs(due) do
-    local number, job = string.sub(member, 1, 16), string.sub(member, 17)
-    local entry = read(job)
+  know(jobs)
+  for i, member in ipairs(due) do
+    remove(DELAYED, member)
+    local job, entry = jobs[i], read(jobs[i])
     if not entry then
       place(job, { lane = 'f', attempt = 0 }, now)
-    elseif entry.place == 'd' and entry.number == number then
+    elseif entry.place == 'd' and entry.number == string.sub(member, 1, 16) then
       count(job, entry, -1)
       place(job, entry, now)
     end
   end
   local over = call('ZRANGEBYSCORE', LEASES, '-inf', whole(now), 'LIMIT', 0, AT_ONCE)
-  if #over > 0 then
-    call('ZREM', LEASES, unpack(over))
+  local tokens = {}
+  for i, member in ipairs(over) do
+    remove(LEASES, member)
+    tokens[i] = string.sub(member, 17)
   end
-  for _, member in ipairs(over) do
-    local job, entry = take_back(string.sub(member, 17))
+  know_leases(tokens)
+  for _, token in ipairs(tokens) do
+    local job, entry = take_back(token)
     if job then
       entry.lane, entry.again = 'r', nil
       place(job, entry, now)
     end
   end
   return #due == AT_ONCE or #over == AT_ONCE
+end
+
+-- Writes down all that was only remembered so far; must be called once, after all moves.
+local function note()
+  put()
+  local texts, gone = {}, {}
+  for job in pairs(changed) do
+    if entries[job] then
+      texts[#texts + 1], texts[#texts + 2] = job, to_text(entries[job])
+    else
+      gone[#gone + 1] = job
+    end
+  end
+  portions(texts, function(...) call('HSET', JOBS, ...) end)
+  portions(gone, function(...) call('HDEL', JOBS, ...) end)
+  texts, gone = {}, {}
+  for token in pairs(lent) do
+    if held[token] then
+      texts[#texts + 1], texts[#texts + 2] = token, held[token]
+    else
+      gone[#gone + 1] = token
+    end
+  end
+  portions(texts, function(...) call('HSET', LENT, ...) end)
+  portions(gone, function(...) call('HDEL', LENT, ...) end)
+  if last then
+    call('SET', LAST, whole(last))
+  end
+  for field, by in pairs(depths) do
+    if by ~= 0 and call('HINCRBY', DEPTHS, field, by) <= 0 then
+      call('HDEL', DEPTHS, field)
+    end
+  end
 end
 
 -- Wakes up to `sleepers` of those who block on the key. Calls that nobody has taken yet are enough.
@@ -160,16 +287,3 @@ local function wake(sleepers)
     call('RPUSH', WAKE, unpack({ 1, 1, 1, 1, 1, 1, 1, 1 }, 1, math.min(sleepers, CALLS)))
   end
 end
-
--- Writes down what was only remembered so far; must be called once, after all moves.
-local function note()
-  if last then
-    call('SET', LAST, whole(last))
-  end
-  for field, by in pairs(depths) do
-    if by ~= 0 and call('HINCRBY', DEPTHS, field, by) <= 0 then
-      call('HDEL', DEPTHS, field)
-    end
-  end
-end
-

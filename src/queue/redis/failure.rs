@@ -1,5 +1,6 @@
 //! Why a step was not taken: what was asked, where, and what came of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::queue::QueueError;
@@ -35,6 +36,13 @@ fn words(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     said
+}
+
+/// Of a step that several had asked for.
+impl From<Arc<Failed>> for QueueError {
+    fn from(failed: Arc<Failed>) -> Self {
+        Self(Box::new(failed))
+    }
 }
 
 impl From<Failed> for QueueError {

@@ -3,6 +3,11 @@
 -- mends whatever single key was lost.
 
 catch_up()
+local jobs = {}
+for i = 2, #ARGV, 2 do
+  jobs[#jobs + 1] = ARGV[i]
+end
+know(jobs)
 for i = 2, #ARGV, 2 do
   local job, due = ARGV[i], tonumber(ARGV[i + 1])
   local entry = read(job)
@@ -12,16 +17,16 @@ for i = 2, #ARGV, 2 do
     stand(job, entry.lane, next_number())
   elseif entry.place == 'd' then
     if due < entry.at then
-      call('ZREM', DELAYED, entry.number .. job)
+      remove(DELAYED, entry.number .. job)
       count(job, entry, -1)
       place(job, entry, due)
     else
-      call('ZADD', DELAYED, 'NX', whole(entry.at), entry.number .. job)
+      add(DELAYED, whole(entry.at), entry.number .. job)
     end
   else
     entry.again = math.min(entry.again or due, due)
     write(job, entry)
-    call('ZADD', LEASES, 'NX', whole(entry.at), entry.number .. entry.token)
+    add(LEASES, whole(entry.at), entry.number .. entry.token)
     call('HSETNX', LENT, entry.token, entry.number .. job)
   end
 end

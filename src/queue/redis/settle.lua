@@ -2,6 +2,13 @@
 -- Answers how many were still held.
 
 catch_up()
+local tokens = {}
+for i = 2, #ARGV, 3 do
+  if held[ARGV[i]] == nil then
+    tokens[#tokens + 1] = ARGV[i]
+  end
+end
+know_leases(tokens)
 local settled, gone = 0, false
 for i = 2, #ARGV, 3 do
   local how, due = ARGV[i + 1], tonumber(ARGV[i + 2])
@@ -11,7 +18,7 @@ for i = 2, #ARGV, 3 do
     local again = entry.again
     entry.again = nil
     if how == 'done' and not again then
-      call('HDEL', JOBS, job)
+      write(job, false)
       gone = true
     elseif how == 'done' then
       place(job, { lane = 'f', attempt = 0 }, again)

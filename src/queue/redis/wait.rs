@@ -11,7 +11,8 @@ use deadpool_redis::redis::{RedisError, cmd, pipe};
 use tokio::time::{Instant, timeout};
 
 use super::failure::{Failed, Why};
-use super::{ANSWER, RedisQueue, text};
+use super::server::ANSWER;
+use super::{RedisQueue, text};
 use crate::redis::Trouble;
 
 /// However quiet it is, a sleeper looks again after this long: a lost call delays a job by no more.
@@ -61,11 +62,11 @@ impl RedisQueue {
                 Err(_) => {}
             }
         }
-        let mut fresh = match timeout(ANSWER, self.redis.dedicated()).await {
+        let mut fresh = match timeout(ANSWER, self.server.redis.dedicated()).await {
             Ok(connected) => {
-                connected.map_err(|trouble| self.failed("wait for jobs", trouble.into()))?
+                connected.map_err(|trouble| self.server.failed("wait for jobs", trouble.into()))?
             }
-            Err(_) => return Err(self.failed("wait for jobs", Why::Late(ANSWER))),
+            Err(_) => return Err(self.server.failed("wait for jobs", Why::Late(ANSWER))),
         };
         let began = Instant::now();
         match self.sleep_on(&mut fresh).await {
@@ -74,13 +75,14 @@ impl RedisQueue {
                 Ok(())
             }
             Err(Why::Trouble(_)) if began.elapsed() >= GOOD => Ok(()),
-            Err(why) => Err(self.failed("wait for jobs", why)),
+            Err(why) => Err(self.server.failed("wait for jobs", why)),
         }
     }
 
     /// Looks and sleeps until there is something to reserve.
     async fn sleep_on(&self, connection: &mut MultiplexedConnection) -> Result<(), Why> {
         let calls: Vec<_> = self
+            .server
             .shards
             .iter()
             .map(|shard| format!("{shard}wake"))
@@ -111,7 +113,7 @@ impl RedisQueue {
         connection: &mut MultiplexedConnection,
     ) -> Result<Option<Duration>, RedisError> {
         let mut next = LOOK_AGAIN;
-        for shard in &self.shards {
+        for shard in &self.server.shards {
             let mut look = pipe();
             look.cmd("EXISTS").arg(format!("{shard}ring"));
             for times in ["delayed", "leases"] {
@@ -122,7 +124,7 @@ impl RedisQueue {
             if is_ready {
                 return Ok(None);
             }
-            let now = self.clock.now();
+            let now = self.server.clock.now();
             for (_, score) in due.into_iter().chain(over) {
                 match (text::of_score(score) - now).to_std() {
                     Ok(left) if !left.is_zero() => next = next.min(left),

@@ -246,14 +246,12 @@ async fn a_frozen_server_is_not_waited_for_and_gets_back_what_it_lent_to_nobody(
     // Frozen between the question and the answer: taken by hand, as nobody can time it.
     let salt = super::text::new_salt(0);
     let over = super::text::of_instant(SystemClock.now() + LEASE);
-    let step = super::Step {
-        name: "reserve jobs",
-        script: &queue.steps.reserve,
-        answer: super::ANSWER,
-    };
+    let server = &queue.server;
     let args = ["1".to_owned(), over.to_string(), salt.clone()];
-    let (_, unheard): (bool, Vec<super::Lent>) =
-        queue.ask(step, &queue.shards[0], &args).await.unwrap();
+    let (_, unheard): (bool, Vec<super::Lent>) = server
+        .ask(&server.steps.reserve, &server.shards[0], &args)
+        .await
+        .unwrap();
     assert_eq!(unheard.len(), 1);
     queue.remember(super::Unheard { salt, count: 1 });
     let lent = queue.reserve(1, LEASE).await.unwrap();

@@ -46,7 +46,12 @@ async fn tenants_without_jobs_leave_no_keys_behind() {
     assert!(keys(&redis).await.len() > 20);
     // Some fail, some are lost, some are pushed while they run.
     let leases = queue.reserve(60, LEASE).await.unwrap();
-    settle(&queue, &leases[..20], Outcome::Retry(queue.clock.now())).await;
+    settle(
+        &queue,
+        &leases[..20],
+        Outcome::Retry(queue.server.clock.now()),
+    )
+    .await;
     queue
         .push(push_of(&queue, leases[30].job.clone(), AT_ONCE))
         .await
@@ -121,7 +126,7 @@ async fn whichever_key_is_lost_pushing_again_mends_it() {
         push().await;
         // One failed and is ready again, one is lent, one is delayed, two are fresh.
         let failed = queue.reserve(1, LEASE).await.unwrap();
-        settle(&queue, &failed, Outcome::Retry(queue.clock.now())).await;
+        settle(&queue, &failed, Outcome::Retry(queue.server.clock.now())).await;
         queue.reserve(1, LEASE).await.unwrap();
         let key = redis.key("q0", lost);
         server::ask::<()>(&redis, &["DEL", &key]).await;

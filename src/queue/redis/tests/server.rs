@@ -198,7 +198,7 @@ pub(super) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
 
 /// Pushes for an instant `after` from now.
 pub(super) fn push_of(queue: &RedisQueue, job: Job, after: Duration) -> Vec<Push> {
-    let due = crate::queue::later(queue.clock.now(), after);
+    let due = crate::queue::later(queue.server.clock.now(), after);
     vec![Push { job, due }]
 }
 
