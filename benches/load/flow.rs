@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::args::Args;
 use crate::figures::{median, mib, micros_each, number, quantile_ms};
 use crate::stage::{Service, Stage};
-use crate::{bodies, client, usage};
+use crate::{bodies, client, reading, usage};
 
 const WARM_UP: usize = 2000;
 
@@ -66,7 +66,6 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
         runs.push(flow(args, &stage, (from, from + args.events), &mut sent).await?);
     }
     let grown = number(usize::try_from(stage.disk().saturating_sub(disk))?);
-    stage.end().await?;
     let of = |pick: fn(&Run) -> f64| median(runs.iter().map(pick).collect());
     println!(
         "| taken a second | sent a second | p99 of the 200, ms | CPU µs each | of the database's | of Twilio's stand-in | peak MiB | disk B each |"
@@ -83,7 +82,10 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
         of(|r| r.peak_mib),
         grown / number(args.runs * args.events)
     );
-    Ok(())
+    if args.pages {
+        reading::read(args, &stage, 2 * WARM_UP + args.runs * args.events).await?;
+    }
+    stage.end().await
 }
 
 async fn flow(

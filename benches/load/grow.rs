@@ -17,9 +17,12 @@ const BODIES: usize = 10;
 /// How long ago the oldest copy was, in milliseconds: 60 days.
 const SPAN_MS: i64 = 60 * 24 * 3600 * 1000;
 
+/// A table, and the columns of which a copy has its own.
+type Table = (&'static str, &'static [(&'static str, &'static str)]);
+
 /// The tables of an event, and what a copy has for itself. `{n}` is the number of the copy, `{ms}` its
 /// time; the rest is taken over.
-const TABLES: [(&str, &[(&str, &str)]); 10] = [
+const TABLES: [Table; 9] = [
     (
         "events",
         &[
@@ -72,14 +75,6 @@ const TABLES: [(&str, &[(&str, &str)]); 10] = [
         ],
     ),
     (
-        "digests",
-        &[
-            ("digest", "{chance}"),
-            ("event_id", "{event}"),
-            ("received_at", "{ms} * 1000"),
-        ],
-    ),
-    (
         "documents",
         &[("document_id", "'G' || {n}"), ("last_event_id", "{event}")],
     ),
@@ -98,6 +93,16 @@ const TABLES: [(&str, &[(&str, &str)]); 10] = [
     ),
 ];
 
+/// Written for all copies at once and in their order, since they are chance: a page for each otherwise.
+const DIGESTS: Table = (
+    "digests",
+    &[
+        ("digest", "{chance}"),
+        ("event_id", "{event}"),
+        ("received_at", "{ms} * 1000"),
+    ],
+);
+
 /// Makes the history `events` long. The service does not run meanwhile.
 pub(crate) async fn grow(url: &str, events: usize, now_ms: i64) -> anyhow::Result<()> {
     // One connection, for which the settings below hold.
@@ -106,6 +111,8 @@ pub(crate) async fn grow(url: &str, events: usize, now_ms: i64) -> anyhow::Resul
     let db = Database::connect(options).await?;
     let is_file = db.get_database_backend() == DbBackend::Sqlite;
     if is_file {
+        // Nothing is lost with a history that has to be copied once more.
+        exec(&db, "PRAGMA journal_mode = OFF").await?;
         exec(&db, "PRAGMA synchronous = OFF").await?;
         exec(&db, "PRAGMA cache_size = -200000").await?;
     }
@@ -119,29 +126,26 @@ pub(crate) async fn grow(url: &str, events: usize, now_ms: i64) -> anyhow::Resul
     let had = count(&db, "grown_from").await?;
     let mut from = 0;
     let wanted = events.saturating_sub(had);
+    let copies = |from, to| Copies {
+        from,
+        to,
+        had,
+        wanted,
+        now_ms,
+        is_file,
+    };
     while from < wanted {
         let to = (from + AT_ONCE).min(wanted);
-        for (table, own) in TABLES {
-            let columns = columns(&db, table).await?;
-            let copies = Copies {
-                from,
-                to,
-                had,
-                wanted,
-                now_ms,
-                is_file,
-            };
-            let copy = copies.of(table, &columns, own)?;
-            exec(&db, &copy)
-                .await
-                .with_context(|| format!("{table}: {copy}"))?;
+        for table in TABLES {
+            copies(from, to).make(&db, table, "").await?;
         }
         from = to;
         crate::say(&format!("   {} of {events} events", had + from));
     }
+    copies(0, wanted).make(&db, DIGESTS, " ORDER BY 1").await?;
     exec(&db, "DROP TABLE grown_from").await?;
     if is_file {
-        exec(&db, "PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        exec(&db, "PRAGMA journal_mode = WAL").await?;
     } else {
         exec(&db, "ANALYZE").await?;
     }
@@ -162,6 +166,13 @@ struct Copies {
 }
 
 impl Copies {
+    async fn make(self, db: &DatabaseConnection, table: Table, order: &str) -> anyhow::Result<()> {
+        let (name, own) = table;
+        let copy = self.of(name, &columns(db, name).await?, own)? + order;
+        let made = exec(db, &copy).await;
+        made.with_context(|| format!("{name}: {copy}"))
+    }
+
     /// The `INSERT … SELECT` for one table.
     fn of(self, table: &str, columns: &[String], own: &[(&str, &str)]) -> anyhow::Result<String> {
         let Self {
@@ -207,12 +218,24 @@ impl Copies {
             let value = written.map_or_else(
                 || format!("t.{column}"),
                 |(_, text)| {
-                    text.replace("{n}", "s.n")
-                        .replace("{ms}", &ms)
-                        .replace("{event}", &id(8))
-                        .replace("{own}", &id(9))
-                        .replace("{chance}", chance)
-                        .replace("{chance_text}", chance_text)
+                    // Of one width, so that what is in the order of texts comes in order.
+                    text.replace(
+                        "|| {n}",
+                        &format!(
+                            "|| {}",
+                            if is_file {
+                                "printf('%09d', s.n)"
+                            } else {
+                                "lpad(s.n::text, 9, '0')"
+                            }
+                        ),
+                    )
+                    .replace("{n}", "s.n")
+                    .replace("{ms}", &ms)
+                    .replace("{event}", &id(8))
+                    .replace("{own}", &id(9))
+                    .replace("{chance}", chance)
+                    .replace("{chance_text}", chance_text)
                 },
             );
             let comma = if values.is_empty() { "" } else { ", " };

@@ -11,6 +11,7 @@ mod api;
 mod args;
 mod bodies;
 mod client;
+mod companies;
 mod effort;
 mod figures;
 mod flow;
@@ -50,10 +51,10 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     match args.what {
         What::Server => server::run(&args).await,
+        What::Companies => companies::run(&args).await,
         What::Intake => intake::run(&args).await,
         What::Flow => flow::run(&args).await,
         What::Effort => effort::run(&args).await,
-        What::Pages => reading::run(&args).await,
     }
 }
 

@@ -4,18 +4,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use ml_connector::domain::clock::{Clock as _, SystemClock};
-use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::args::Args;
-use crate::figures::{mib, number, quantile_ms};
-use crate::stage::{Service, Stage};
+use crate::figures::{number, quantile_ms};
+use crate::stage::Stage;
 use crate::tenants::PASSWORD;
 use crate::visit::Visit;
 use crate::{bodies, client};
-
-/// So many events before the history is copied.
-const WARM_UP: usize = 2000;
 
 /// How often each page is asked for.
 const EACH: usize = 200;
@@ -26,28 +22,9 @@ const DEEP: usize = 1000;
 /// Webhooks are posted in portions, one each tenth of a second.
 const PORTION: Duration = Duration::from_millis(100);
 
-pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
-    let mut stage = Stage::set(args, Service::Whole).await?;
-    stage.sandbox.callbacks(&json!({ "statuses": [] })).await?;
+/// Reads every page of one company; webhooks are numbered from `from`.
+pub(crate) async fn read(args: &Args, stage: &Stage, from: usize) -> anyhow::Result<()> {
     let address = stage.address;
-    let made = |stage: &Stage, from, to| {
-        bodies::requests(
-            &stage.tenants,
-            address,
-            (from, to),
-            args.large,
-            SystemClock.now(),
-        )
-    };
-    client::post(address, made(&stage, 0, WARM_UP), args.connections).await?;
-    stage.grow(args.history).await?;
-    println!(
-        "{} events stored on {:?}, {:.1} GiB; listens after {} ms",
-        args.history.max(WARM_UP),
-        args.on,
-        mib(stage.disk() / 1024) / 1024.0,
-        stage.started_in.as_millis()
-    );
     let tenant = stage.tenants.first().context("no tenant")?;
     let email = format!("owner@{}.example", tenant.name);
     let visit = Visit::signed_in(format!("http://{address}"), &email, PASSWORD).await?;
@@ -55,7 +32,9 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     // Enough for a page that takes a tenth of a second each time.
     let portion = args.rate / 10;
     let wanted = args.rate * EACH / 10 * pages.len();
-    let requests = made(&stage, WARM_UP, WARM_UP + wanted);
+    let range = (from, from + wanted);
+    let now = SystemClock.now();
+    let requests = bodies::requests(&stage.tenants, address, range, args.large, now);
     let posting = post_steadily(address, requests, portion, args.connections);
     println!("| page | median ms | p99 ms | webhooks a second meanwhile |");
     println!("|---|---|---|---|");
@@ -73,7 +52,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     posting.abort();
     // What is under way comes to its end.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    stage.end().await
+    Ok(())
 }
 
 /// Posts portions until it is aborted or nothing is left.

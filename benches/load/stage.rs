@@ -10,7 +10,6 @@ use ml_connector::domain::clock::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use crate::args::{Args, Backend, Storage};
-use crate::grow;
 use crate::processes::{Launch, Process};
 use crate::sandbox::Sandbox;
 use crate::servers::free_address;
@@ -18,10 +17,14 @@ use crate::servers::postgres::Postgres;
 use crate::servers::redis::Redis;
 use crate::slow_disk;
 use crate::tenants::{self, Place, Tenant};
+use crate::{companies, grow};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_ml-connector");
 const MASTER_KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 const STARTS_WITHIN: Duration = Duration::from_mins(1);
+
+/// Companies that are made as people make them.
+const BY_HAND: usize = 100;
 
 /// Who serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +146,13 @@ impl Stage {
             http: &stage.http,
             base: &base,
         };
-        stage.tenants = tenants::make(args.tenants, &rules(args.rules), place).await?;
+        let by_hand = args.tenants.min(BY_HAND);
+        stage.tenants = tenants::make(by_hand, &rules(args.rules), place).await?;
+        if args.tenants > by_hand {
+            let (more, like) = (args.tenants - by_hand, stage.tenants[0].clone());
+            let more = companies::make(more, args, &admin, &stage.sandbox, &like).await?;
+            stage.tenants.extend(more);
+        }
         Ok(stage)
     }
 
@@ -265,7 +274,7 @@ fn launches(
 }
 
 /// One rule that matches every invoice sent, after so many that do not.
-fn rules(others: usize) -> Vec<Value> {
+pub(crate) fn rules(others: usize) -> Vec<Value> {
     let rule = |name: String, conditions: Value, text: &str| {
         json!({
             "name": name, "event_type": "invoice.sent", "channel": "sms",
