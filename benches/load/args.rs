@@ -80,6 +80,8 @@ pub(crate) enum What {
     /// How many instructions a webhook takes, as valgrind counts them; fails when they are many more than
     /// they were
     Effort,
+    /// How long one event takes to go through 1, 10 and 100 rules, with nothing read or written
+    Rules,
     #[value(hide = true)]
     Server,
     #[value(hide = true)]

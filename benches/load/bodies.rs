@@ -71,7 +71,7 @@ pub(crate) fn bytes(is_large: bool, now: DateTime<Utc>) -> usize {
     sizes.sum::<usize>() / GENERATED
 }
 
-fn document(number: usize, is_large: bool, now: DateTime<Utc>) -> String {
+pub(crate) fn document(number: usize, is_large: bool, now: DateTime<Utc>) -> String {
     let wish = Wish {
         standing: Some(Standing::Sent),
         id: Some(ID.to_owned()),

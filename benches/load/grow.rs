@@ -124,6 +124,20 @@ pub(crate) async fn grow(url: &str, events: usize, now_ms: i64) -> anyhow::Resul
     .await?;
     exec(&db, "CREATE INDEX grown_place ON grown_from (place)").await?;
     let had = count(&db, "grown_from").await?;
+    // What is copied stands apart from the copies: else each portion would look through all before it.
+    for (table, _) in TABLES.into_iter().chain([DIGESTS]) {
+        let key = key_of(table);
+        exec(
+            &db,
+            &format!("CREATE TABLE grown_{table} AS SELECT * FROM {table}"),
+        )
+        .await?;
+        exec(
+            &db,
+            &format!("CREATE INDEX grown_{table}_key ON grown_{table} ({key})"),
+        )
+        .await?;
+    }
     let mut from = 0;
     let wanted = events.saturating_sub(had);
     let copies = |from, to| Copies {
@@ -143,6 +157,9 @@ pub(crate) async fn grow(url: &str, events: usize, now_ms: i64) -> anyhow::Resul
         crate::say(&format!("   {} of {events} events", had + from));
     }
     copies(0, wanted).make(&db, DIGESTS, " ORDER BY 1").await?;
+    for (table, _) in TABLES.into_iter().chain([DIGESTS]) {
+        exec(&db, &format!("DROP TABLE grown_{table}")).await?;
+    }
     exec(&db, "DROP TABLE grown_from").await?;
     if is_file {
         exec(&db, "PRAGMA journal_mode = WAL").await?;
@@ -241,11 +258,12 @@ impl Copies {
             let comma = if values.is_empty() { "" } else { ", " };
             write!(values, "{comma}{value}")?;
         }
-        let key = match table {
-            "events" => "t.id = g.event_id",
-            "documents" => "t.document_id = g.document",
-            _ => "t.event_id = g.event_id",
+        let place = if table == "documents" {
+            "document"
+        } else {
+            "event_id"
         };
+        let key = format!("t.{} = g.{place}", key_of(table));
         let some = if table == "bodies" {
             format!(" WHERE s.n % {BODIES} = 0")
         } else {
@@ -257,11 +275,22 @@ impl Copies {
             format!("generate_series({from}::bigint, {}) AS s(n)", to - 1)
         };
         let join = if is_file { "CROSS JOIN" } else { "JOIN" };
+        // Else SQLite copies each page aside, to take back a part of the statement.
+        let insert = if is_file { "INSERT OR FAIL" } else { "INSERT" };
         Ok(format!(
-            "{series}INSERT INTO {table} ({}) SELECT {values} FROM {series_of} \
-         {join} grown_from g ON g.place = s.n % {had} {join} {table} t ON {key}{some}",
+            "{series}{insert} INTO {table} ({}) SELECT {values} FROM {series_of} \
+         {join} grown_from g ON g.place = s.n % {had} {join} grown_{table} t ON {key}{some}",
             columns.join(", ")
         ))
+    }
+}
+
+/// By which column a row is found for its event.
+fn key_of(table: &str) -> &'static str {
+    match table {
+        "events" => "id",
+        "documents" => "document_id",
+        _ => "event_id",
     }
 }
 

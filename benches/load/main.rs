@@ -21,6 +21,7 @@ mod intake;
 #[expect(dead_code, reason = "the chaos harness uses all of it")]
 mod processes;
 mod reading;
+mod rules;
 #[path = "../../tests/chaos/sandbox.rs"]
 #[expect(dead_code, reason = "the chaos harness uses all of it")]
 mod sandbox;
@@ -55,6 +56,7 @@ async fn main() -> anyhow::Result<()> {
         What::Intake => intake::run(&args).await,
         What::Flow => flow::run(&args).await,
         What::Effort => effort::run(&args).await,
+        What::Rules => rules::run(&args),
     }
 }
 

@@ -297,6 +297,42 @@ mod tests {
         assert_eq!(unnamed(2, 3), "(?,?,?),(?,?,?)");
     }
 
+    #[test]
+    fn on_postgresql_one_text_does_for_any_number_of_rows() {
+        let insert = Bulk::Insert {
+            into: "t (a, b)",
+            after: " RETURNING a",
+        };
+        let rows = |number: i64| (0..number).map(|n| sql::values![n, format!("row {n}")]);
+        let (text, bound) = insert.of_columns(rows(1).collect());
+        assert_eq!(
+            text,
+            "INSERT INTO t (a, b) SELECT column1, column2 FROM \
+             UNNEST($1::bigint[], $2::text[]) AS u (column1, column2) RETURNING a"
+        );
+        assert_eq!(bound.len(), 2);
+        assert_eq!(insert.of_columns(rows(50).collect()).0, text);
+        let rows = vec![
+            sql::values![1_i64, "one"],
+            sql::values![None::<i64>, "none"],
+        ];
+        let (text, bound) = insert.of_columns(rows);
+        assert_eq!(
+            text,
+            "INSERT INTO t (a, b) SELECT CASE WHEN null1 THEN NULL ELSE column1 END AS column1, \
+             column2 FROM UNNEST($1::bigint[], $2::boolean[], $3::text[]) \
+             AS u (column1, null1, column2) RETURNING a"
+        );
+        assert_eq!(
+            bound,
+            [
+                sql::array(sql::values![1_i64, 0_i64]).unwrap(),
+                sql::array(sql::values![false, true]).unwrap(),
+                sql::array(sql::values!["one", "none"]).unwrap(),
+            ]
+        );
+    }
+
     proptest::proptest! {
         #[test]
         fn every_row_is_in_one_statement(rows in proptest::collection::vec(0_usize..40_000, 0..300)) {

@@ -143,7 +143,7 @@ impl Many for Routing {
 
     /// Every check comes before the first change, so that a refusal needs no roll-back.
     async fn carry_out(tx: &Tx, all: &[&Self]) -> Result<Vec<RouteResult>, StoreError> {
-        let mut batch = Batch::of(all);
+        let mut batch = Routings::of(all);
         batch.refuse_what_is_routed(tx).await?;
         batch.refuse_old_rules(tx).await?;
         batch.refuse_old_documents(tx).await?;
@@ -159,14 +159,14 @@ impl Many for Routing {
 }
 
 /// Commits that are carried out together, with how each ends.
-struct Batch<'a> {
+struct Routings<'a> {
     all: &'a [&'a Routing],
     results: Vec<RouteResult>,
 }
 
 type DocumentKey = (Uuid, String, String);
 
-impl<'a> Batch<'a> {
+impl<'a> Routings<'a> {
     /// Of two that are about the same event or document, the later starts over: it was made up before
     /// the earlier one was committed.
     fn of(all: &'a [&'a Routing]) -> Self {
