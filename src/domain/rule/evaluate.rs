@@ -58,7 +58,7 @@ pub fn evaluate(conditions: &Conditions, facts: &Facts<'_>) -> Verdict {
         values.push(MetValue {
             field: condition.field.clone(),
             op: condition.op.as_str().to_owned(),
-            expected: cut(&condition.value.to_string(), MAX_VALUE_CHARS),
+            expected: joined(condition.value.texts(), |text| Cow::Borrowed(text)),
             met: fact.map(|fact| cut(&fact.words(), MAX_VALUE_CHARS)),
         });
     }
@@ -80,14 +80,17 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
         let holds = matches!(op, Op::Absent | Op::Ne | Op::NotIn);
         return (holds, format!("{field} is not given"));
     };
-    let met = quoted(&fact.words());
+    let words_met = fact.words();
     let expected = &condition.value;
     let holds = match op {
         Op::Present => return (true, format!("{field} is given")),
-        Op::Absent => return (false, format!("{field} {met} is given")),
+        Op::Absent => return (false, format!("{field} {} is given", quoted(&words_met))),
         Op::Gt | Op::Gte | Op::Lt | Op::Lte => {
             let Some(number) = fact.decimal() else {
-                return (false, format!("{field} {met} is not a number"));
+                return (
+                    false,
+                    format!("{field} {} is not a number", quoted(&words_met)),
+                );
             };
             let text = expected.texts().first().map_or("", String::as_str);
             let Some(wanted) = Decimal::parse(text) else {
@@ -98,13 +101,16 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
             };
             let holds = holds_for(op, number.cmp(&wanted));
             let words = if holds { op.words() } else { op.words_for_no() };
-            let places = places(&met).max(places(text));
+            let places = places(&words_met).max(places(text));
             let [met, wanted] = [&number, &wanted].map(|n| n.to_fixed(places, None));
             return (holds, format!("{field} {met} {words} {wanted}"));
         }
         Op::Before | Op::After => {
             let Some(day) = fact.date() else {
-                return (false, format!("{field} {met} is not a date"));
+                return (
+                    false,
+                    format!("{field} {} is not a date", quoted(&words_met)),
+                );
             };
             let text = expected.texts().first().map_or("", String::as_str);
             let Some(wanted) = DateOperand::parse(text).map(|wanted| wanted.on(facts.today)) else {
@@ -143,20 +149,26 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
                 })
         }),
     };
+    let met = quoted(&words_met);
     let words = match (op, holds) {
         // "status is paid", not "status paid is paid".
         (Op::Eq, true) | (Op::Ne, false) => return (holds, format!("{field} is {met}")),
         (_, true) => op.words(),
         (_, false) => op.words_for_no(),
     };
-    let texts: Vec<String> = expected.texts().iter().map(|text| quoted(text)).collect();
-    (
-        holds,
-        format!(
-            "{field} {met} {words} {}",
+    let wanted = joined(expected.texts(), |text| Cow::Owned(quoted(text)));
+    (holds, format!("{field} {met} {words} {wanted}"))
+}
+
+/// Texts as a list in one, nearly always of one alone.
+fn joined(texts: &[String], each: impl Fn(&str) -> Cow<'_, str>) -> String {
+    match texts {
+        [one] => cut(&each(one), MAX_VALUE_CHARS),
+        _ => {
+            let texts: Vec<_> = texts.iter().map(|text| each(text)).collect();
             cut(&texts.join(", "), MAX_VALUE_CHARS)
-        ),
-    )
+        }
+    }
 }
 
 /// How many decimals to show: cents where there are any at all.
@@ -216,6 +228,9 @@ fn quoted(text: &str) -> String {
 /// At most `most` characters, the last of them an ellipsis where something is missing. Line
 /// breaks and control characters become spaces.
 fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most && !text.chars().any(char::is_control) {
+        return text.to_owned();
+    }
     let clean = |letter: char| if letter.is_control() { ' ' } else { letter };
     let short: Cow<'_, str> = match text.char_indices().nth(most) {
         None => Cow::Borrowed(text),
