@@ -1,11 +1,17 @@
 //! Connections, their sealed secrets and hooks.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use futures::FutureExt as _;
+use sea_orm::DatabaseConnection;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
+use super::bulk::Bulk;
+use super::look_ups::LookUps;
 use super::sql::{self, Row, micros, micros_opt, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
@@ -47,12 +53,96 @@ pub struct SaveConnection {
     pub now: DateTime<Utc>,
 }
 
+/// Connections by tenant and provider.
+pub(super) type Connections = LookUps<(Uuid, &'static str), Connection>;
+
+/// The secrets and the address of a connection, by tenant and connection.
+pub(super) type Belongings = LookUps<(Uuid, Uuid), Belonging>;
+
+/// What belongs to a connection.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Belonging {
+    /// Newest first; some may be over.
+    secrets: Vec<StoredSecret>,
+    hook_token: Option<String>,
+}
+
+pub(super) fn look_ups(db: &DatabaseConnection) -> (Connections, Belongings) {
+    (
+        LookUps::start(db, |db, keys| connections(db, keys).boxed()),
+        LookUps::start(db, |db, keys| belongings(db, keys).boxed()),
+    )
+}
+
+async fn connections(
+    db: &DatabaseConnection,
+    keys: &BTreeSet<&(Uuid, &'static str)>,
+) -> Result<BTreeMap<(Uuid, &'static str), Connection>, StoreError> {
+    let select = Bulk::Joined {
+        before: "SELECT c.* FROM ",
+        after: &format!(
+            " AS v {} connections c ON c.tenant_id = v.column1 AND c.provider = v.column2",
+            sql::join_listed(db)
+        ),
+    };
+    let keys = keys.iter().map(|(tenant, name)| values![*tenant, *name]);
+    let mut found = BTreeMap::new();
+    for row in select.all(db, keys.collect()).await? {
+        let one = connection(&row)?;
+        let key = (one.tenant.uuid(), one.provider.as_str());
+        found.entry(key).or_insert(one);
+    }
+    Ok(found)
+}
+
+async fn belongings(
+    db: &DatabaseConnection,
+    keys: &BTreeSet<&(Uuid, Uuid)>,
+) -> Result<BTreeMap<(Uuid, Uuid), Belonging>, StoreError> {
+    let join = sql::join_listed(db);
+    let keys: Vec<_> = keys
+        .iter()
+        .map(|(tenant, connection)| values![*tenant, *connection])
+        .collect();
+    let mut found: BTreeMap<(Uuid, Uuid), Belonging> = BTreeMap::new();
+    let secrets = Bulk::Joined {
+        before: "SELECT s.tenant_id, s.connection_id, s.id, s.name, s.sealed, s.created_at, \
+                 s.expires_at FROM ",
+        after: &format!(
+            " AS v {join} secrets s ON s.tenant_id = v.column1 AND s.connection_id = v.column2 \
+             ORDER BY s.id DESC"
+        ),
+    };
+    for row in secrets.all(db, keys.clone()).await? {
+        let key = (row.get("tenant_id")?, row.get("connection_id")?);
+        found.entry(key).or_default().secrets.push(StoredSecret {
+            id: row.get("id")?,
+            name: row.get("name")?,
+            sealed: row.get("sealed")?,
+            created_at: row.time("created_at")?,
+            expires_at: row.time_opt("expires_at")?,
+        });
+    }
+    let hooks = Bulk::Joined {
+        before: "SELECT h.tenant_id, h.connection_id, h.token FROM ",
+        after: &format!(
+            " AS v {join} hooks h ON h.tenant_id = v.column1 AND h.connection_id = v.column2 \
+             AND h.revoked_at IS NULL ORDER BY h.created_at"
+        ),
+    };
+    for row in hooks.all(db, keys).await? {
+        let key = (row.get("tenant_id")?, row.get("connection_id")?);
+        // The latest is the last.
+        found.entry(key).or_default().hook_token = row.get("token")?;
+    }
+    Ok(found)
+}
+
 impl TenantStore {
     /// The tenant's connection to a provider.
     pub async fn connection(&self, provider: Provider) -> Result<Option<Connection>, StoreError> {
-        let query = "SELECT * FROM connections WHERE tenant_id = $1 AND provider = $2";
-        let row = sql::one(self.db(), query, values![self.id.uuid(), provider.as_str()]).await?;
-        row.map(|r| connection(&r)).transpose()
+        let key = (self.id.uuid(), provider.as_str());
+        self.store.look_ups.connections.ask(key).await
     }
 
     /// A connection by id.
@@ -71,33 +161,21 @@ impl TenantStore {
         connection: ConnectionId,
         now: DateTime<Utc>,
     ) -> Result<Vec<StoredSecret>, StoreError> {
-        let query = "SELECT id, name, sealed, created_at, expires_at FROM secrets \
-                     WHERE tenant_id = $1 AND connection_id = $2 \
-                     AND (expires_at IS NULL OR expires_at > $3) ORDER BY id DESC";
-        let bound = values![self.id.uuid(), connection.uuid(), micros(now)];
-        let rows = sql::all(self.db(), query, bound).await?;
-        rows.iter()
-            .map(|r| {
-                Ok(StoredSecret {
-                    id: r.get("id")?,
-                    name: r.get("name")?,
-                    sealed: r.get("sealed")?,
-                    created_at: r.time("created_at")?,
-                    expires_at: r.time_opt("expires_at")?,
-                })
-            })
-            .collect()
+        let belonging = self.belonging(connection).await?;
+        let mut secrets = belonging.secrets;
+        secrets.retain(|secret| secret.expires_at.is_none_or(|end| end > now));
+        Ok(secrets)
     }
 
-    /// The live hook token of a connection.
+    /// The address of a connection's callbacks.
     pub async fn hook_token(&self, connection: ConnectionId) -> Result<Option<String>, StoreError> {
-        let query = "SELECT token FROM hooks WHERE tenant_id = $1 AND connection_id = $2 \
-                     AND revoked_at IS NULL ORDER BY created_at DESC LIMIT 1";
-        let bound = values![self.id.uuid(), connection.uuid()];
-        sql::one(self.db(), query, bound)
-            .await?
-            .map(|r| r.get("token"))
-            .transpose()
+        Ok(self.belonging(connection).await?.hook_token)
+    }
+
+    async fn belonging(&self, connection: ConnectionId) -> Result<Belonging, StoreError> {
+        let key = (self.id.uuid(), connection.uuid());
+        let found = self.store.look_ups.belongings.ask(key).await?;
+        Ok(found.unwrap_or_default())
     }
 
     /// Makes or replaces a connection: settings, secrets by name, and its hook when it has none.

@@ -94,9 +94,13 @@ pub use user_tokens::{Purpose, UserToken};
 pub use users::{NewHash, User};
 
 use crate::domain::ids::TenantId;
+use connections::{Belongings, Connections};
 use deliveries::Deliveries;
 use documents::Documents;
 use events::Events;
+use platform::Hooks;
+use rules::Rules;
+use settings::Tenants;
 use writer::{TenantWriter, Writer};
 
 /// A cheap-to-clone handle to the database.
@@ -113,6 +117,27 @@ struct Gathered {
     events: Events,
     documents: Documents,
     deliveries: Deliveries,
+    hooks: Hooks,
+    tenants: Tenants,
+    rules: Rules,
+    connections: Connections,
+    belongings: Belongings,
+}
+
+impl Gathered {
+    fn start(db: &DatabaseConnection) -> Self {
+        let (connections, belongings) = connections::look_ups(db);
+        Self {
+            events: events::look_ups(db),
+            documents: documents::look_ups(db),
+            deliveries: deliveries::look_ups(db),
+            hooks: platform::look_ups(db),
+            tenants: settings::look_ups(db),
+            rules: rules::look_ups(db),
+            connections,
+            belongings,
+        }
+    }
 }
 
 /// The advisory lock under which the schema changes on `PostgreSQL`: any number, but always this one.
@@ -169,11 +194,7 @@ impl Store {
             _ => read.clone(),
         };
         Ok(Self {
-            look_ups: Gathered {
-                events: events::look_ups(&look_ups),
-                documents: documents::look_ups(&look_ups),
-                deliveries: deliveries::look_ups(&look_ups),
-            },
+            look_ups: Gathered::start(&look_ups),
             read,
             writer: Writer::start(write, log),
         })

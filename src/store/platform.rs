@@ -1,11 +1,16 @@
 //! What must be found before a tenant is known: sign-in, hooks, due work, keys.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
+use futures::FutureExt as _;
 use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
+use super::bulk::Bulk;
 use super::connections::HookTarget;
+use super::look_ups::LookUps;
 use super::sql::{self, Row, micros, values};
 use super::users::{User, insert_user};
 use super::writer::{Lane, Turn};
@@ -15,6 +20,47 @@ use crate::domain::connection::Provider;
 use crate::domain::ids::{ConnectionId, TenantId, UserId};
 use crate::domain::tenant::Tenant;
 use crate::domain::user::Role;
+
+/// Token and provider.
+type HookKey = (String, &'static str);
+
+/// Where addresses lead.
+pub(super) type Hooks = LookUps<HookKey, HookTarget>;
+
+pub(super) fn look_ups(db: &DatabaseConnection) -> Hooks {
+    LookUps::start(db, |db, keys| hooks(db, keys).boxed())
+}
+
+async fn hooks(
+    db: &DatabaseConnection,
+    keys: &BTreeSet<&HookKey>,
+) -> Result<BTreeMap<HookKey, HookTarget>, StoreError> {
+    let join = sql::join_listed(db);
+    let select = Bulk::Joined {
+        before: "SELECT h.token, h.provider, h.tenant_id, h.connection_id, t.status, t.zone FROM ",
+        after: &format!(
+            " AS v {join} hooks h ON h.token = v.column1 AND h.provider = v.column2 \
+             AND h.revoked_at IS NULL \
+             {join} tenants t ON t.id = h.tenant_id AND t.deleted_at IS NULL"
+        ),
+    };
+    let rows = keys
+        .iter()
+        .map(|(token, provider)| values![token.clone(), *provider]);
+    let mut found = BTreeMap::new();
+    for row in select.all(db, rows.collect()).await? {
+        let tenant: Uuid = row.get("tenant_id")?;
+        let provider = row.word("hooks", "provider", tenant, Provider::parse)?;
+        let target = HookTarget {
+            tenant: TenantId::from_uuid(tenant),
+            connection: ConnectionId::from_uuid(row.get("connection_id")?),
+            is_suspended: row.get::<String>("status")? != "active",
+            zone: row.word("tenants", "zone", tenant, |z| z.parse().ok())?,
+        };
+        found.insert((row.get("token")?, provider.as_str()), target);
+    }
+    Ok(found)
+}
 
 /// The few look-ups over all tenants.
 #[derive(Clone)]
@@ -115,21 +161,8 @@ impl Platform {
         provider: Provider,
         token: &str,
     ) -> Result<Option<HookTarget>, StoreError> {
-        let query = "SELECT h.tenant_id, h.connection_id, t.status, t.zone FROM hooks h \
-                     JOIN tenants t ON t.id = h.tenant_id \
-                     WHERE h.token = $1 AND h.provider = $2 AND h.revoked_at IS NULL \
-                     AND t.deleted_at IS NULL";
-        let row = sql::one(self.db(), query, values![token, provider.as_str()]).await?;
-        row.map(|r| {
-            let tenant: Uuid = r.get("tenant_id")?;
-            Ok(HookTarget {
-                tenant: TenantId::from_uuid(tenant),
-                connection: ConnectionId::from_uuid(r.get("connection_id")?),
-                is_suspended: r.get::<String>("status")? != "active",
-                zone: r.word("tenants", "zone", tenant, |z| z.parse().ok())?,
-            })
-        })
-        .transpose()
+        let key = (token.to_owned(), provider.as_str());
+        self.store.look_ups.hooks.ask(key).await
     }
 
     /// Every data key, newest last.

@@ -1,10 +1,16 @@
 //! Rules: ordered, versioned; every edit raises the number of the tenant's rule set.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
+use futures::FutureExt as _;
+use sea_orm::DatabaseConnection;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
+use super::bulk::Bulk;
+use super::look_ups::LookUps;
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
@@ -17,12 +23,40 @@ const CURRENT: &str = "SELECT r.id, r.position, r.enabled, r.version, v.definiti
                        JOIN rule_versions v ON v.rule_id = r.id AND v.version = r.version \
                        WHERE r.tenant_id = $1 AND r.deleted_at IS NULL";
 
+/// The rules of a tenant.
+pub(super) type Rules = LookUps<Uuid, Vec<Rule>>;
+
+pub(super) fn look_ups(db: &DatabaseConnection) -> Rules {
+    LookUps::start(db, |db, tenants| rules(db, tenants).boxed())
+}
+
+async fn rules(
+    db: &DatabaseConnection,
+    tenants: &BTreeSet<&Uuid>,
+) -> Result<BTreeMap<Uuid, Vec<Rule>>, StoreError> {
+    let join = sql::join_listed(db);
+    let select = Bulk::Joined {
+        before: "SELECT r.tenant_id, r.id, r.position, r.enabled, r.version, c.definition FROM ",
+        after: &format!(
+            " AS v {join} rules r ON r.tenant_id = v.column1 AND r.deleted_at IS NULL \
+             {join} rule_versions c ON c.rule_id = r.id AND c.version = r.version \
+             ORDER BY r.position, r.id"
+        ),
+    };
+    let tenants = tenants.iter().map(|id| values![**id]).collect();
+    let mut found: BTreeMap<Uuid, Vec<Rule>> = BTreeMap::new();
+    for row in select.all(db, tenants).await? {
+        let of_tenant = found.entry(row.get("tenant_id")?).or_default();
+        of_tenant.push(rule(&row)?);
+    }
+    Ok(found)
+}
+
 impl TenantStore {
     /// Every rule, in order.
     pub async fn rules(&self) -> Result<Vec<Rule>, StoreError> {
-        let query = format!("{CURRENT} ORDER BY r.position, r.id LIMIT 1000");
-        let rows = sql::all(self.db(), &query, values![self.id.uuid()]).await?;
-        rows.iter().map(rule).collect()
+        let found = self.store.look_ups.rules.ask(self.id.uuid()).await?;
+        Ok(found.unwrap_or_default())
     }
 
     /// One rule.

@@ -1,8 +1,15 @@
 //! A tenant's own row, its stop switch, suspension and rehearsal.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
+use futures::FutureExt as _;
+use sea_orm::DatabaseConnection;
+use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
+use super::bulk::Bulk;
+use super::look_ups::LookUps;
 use super::sql::{self, micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
@@ -11,12 +18,34 @@ use crate::domain::ids::EventId;
 use crate::domain::phone::E164;
 use crate::domain::tenant::Tenant;
 
+/// Tenants by id.
+pub(super) type Tenants = LookUps<Uuid, Tenant>;
+
+pub(super) fn look_ups(db: &DatabaseConnection) -> Tenants {
+    LookUps::start(db, |db, ids| tenants(db, ids).boxed())
+}
+
+async fn tenants(
+    db: &DatabaseConnection,
+    ids: &BTreeSet<&Uuid>,
+) -> Result<BTreeMap<Uuid, Tenant>, StoreError> {
+    let select = Bulk::Joined {
+        before: "SELECT t.* FROM ",
+        after: &format!(
+            " AS v {} tenants t ON t.id = v.column1 AND t.deleted_at IS NULL",
+            sql::join_listed(db)
+        ),
+    };
+    let ids = ids.iter().map(|id| values![**id]).collect();
+    let rows = select.all(db, ids).await?;
+    let tenants = rows.iter().map(super::platform::tenant);
+    tenants.map(|t| t.map(|t| (t.id.uuid(), t))).collect()
+}
+
 impl TenantStore {
     /// The tenant's own row; none for one that is being deleted.
     pub async fn tenant(&self) -> Result<Option<Tenant>, StoreError> {
-        let query = "SELECT * FROM tenants WHERE id = $1 AND deleted_at IS NULL";
-        let row = sql::one(self.db(), query, values![self.id.uuid()]).await?;
-        row.map(|r| super::platform::tenant(&r)).transpose()
+        self.store.look_ups.tenants.ask(self.id.uuid()).await
     }
 
     /// Changes name, country, zone, currency and hours. What waits for the hour is looked at again
