@@ -221,8 +221,8 @@ pub(super) fn placeholders(count: usize, first: usize) -> String {
         .join(", ")
 }
 
-/// `= ANY ($1)` or `IN ($1, $2)`, numbered from `first`, and what to bind: one text for any number where each
-/// text is planned anew.
+/// `= ANY ($1)` or `IN ($1, $2)`, numbered from `first`, and what to bind, which must not be nothing: one
+/// text for any number where each text is planned anew.
 pub(super) fn among<C: ConnectionTrait>(
     db: &C,
     list: Vec<Value>,
