@@ -162,13 +162,11 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
 
 /// Texts as a list in one, nearly always of one alone.
 fn joined(texts: &[String], each: impl Fn(&str) -> Cow<'_, str>) -> String {
-    match texts {
-        [one] => cut(&each(one), MAX_VALUE_CHARS),
-        _ => {
-            let texts: Vec<_> = texts.iter().map(|text| each(text)).collect();
-            cut(&texts.join(", "), MAX_VALUE_CHARS)
-        }
+    if let [one] = texts {
+        return cut(&each(one), MAX_VALUE_CHARS);
     }
+    let texts: Vec<_> = texts.iter().map(|text| each(text)).collect();
+    cut(&texts.join(", "), MAX_VALUE_CHARS)
 }
 
 /// How many decimals to show: cents where there are any at all.
