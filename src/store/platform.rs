@@ -161,6 +161,10 @@ impl Platform {
         provider: Provider,
         token: &str,
     ) -> Result<Option<HookTarget>, StoreError> {
+        // No address of ours has it, and PostgreSQL would refuse it, and all that are looked up with it.
+        if token.contains('\0') {
+            return Ok(None);
+        }
         let key = (token.to_owned(), provider.as_str());
         self.store.look_ups.hooks.ask(key).await
     }

@@ -1178,3 +1178,15 @@ async fn a_column_added_by_a_newer_version_disturbs_nobody() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_address_that_no_text_can_hold_leads_nowhere() {
+    let house = House::open().await;
+    let platform = house.store.platform();
+    for token in ["", "\0", "a\0b"] {
+        let found = platform
+            .hook(crate::domain::connection::Provider::Zoho, token)
+            .await;
+        assert!(found.unwrap().is_none(), "{token:?}");
+    }
+}
