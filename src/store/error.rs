@@ -3,12 +3,20 @@
 use sea_orm::DbErr;
 use uuid::Uuid;
 
+use super::write_fault::WriteFault;
+
 /// A failed read or write.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database refused, or could not be reached.
     #[error("the database failed")]
     Db(#[from] DbErr),
+    /// The database takes no writes at the moment; nothing of this one was kept.
+    #[error("the database takes no writes: {0}")]
+    Refused(WriteFault),
+    /// The database has not said in time whether the write was kept.
+    #[error("the database has not answered in time, so this may be stored or not")]
+    Late,
     /// A stored value does not mean anything to this version.
     #[error("column {column} of table {table} holds a value that is not understood (row {row})")]
     BadRow {
@@ -36,4 +44,16 @@ pub enum StoreError {
     /// A name that must be unique is taken.
     #[error("{0} is taken")]
     Taken(&'static str),
+}
+
+impl StoreError {
+    /// What the error says about the database itself; `None` when only this one write is at fault.
+    pub fn fault(&self) -> Option<WriteFault> {
+        match self {
+            Self::Db(error) => WriteFault::of(error),
+            Self::Refused(fault) => Some(*fault),
+            Self::Late => Some(WriteFault::Silent),
+            _ => None,
+        }
+    }
 }

@@ -53,11 +53,13 @@ mod throttles;
 mod tokens;
 mod user_tokens;
 mod users;
+mod write_fault;
 mod writer;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
 use sea_orm_migration::MigratorTrait as _;
@@ -92,6 +94,7 @@ pub use suppressions::{Added, SuppressionFilter};
 pub use tokens::{ApiToken, TokenGrant};
 pub use user_tokens::{Purpose, UserToken};
 pub use users::{NewHash, User};
+pub use write_fault::WriteFault;
 
 use crate::domain::ids::TenantId;
 use connections::{Belongings, Connections};
@@ -160,6 +163,16 @@ const fn cache_size(r#use: Use) -> &'static str {
         Use::Write => "-32768",
         Use::Read | Use::LookUp => "-4096",
         Use::Checkpoint => "-64",
+    }
+}
+
+/// How long a lock of another program's on a `SQLite` file is waited for.
+const fn lock_patience(r#use: Use) -> Duration {
+    match r#use {
+        Use::Checkpoint => Duration::from_millis(100),
+        // Whoever waits for the writer is told within seconds, see [`writer::WITHIN`].
+        Use::Write => Duration::from_secs(3),
+        Use::Read | Use::LookUp => Duration::from_secs(30),
     }
 }
 
@@ -339,16 +352,17 @@ async fn connect(
                 Use::Read | Use::Checkpoint => server,
             }
         })
+        // Else the next transaction would be a savepoint in one that was given up, and never committed.
+        .map_sqlx_sqlite_before_acquire(|connection, _| {
+            let is_clean = !connection.is_in_transaction();
+            Box::pin(std::future::ready(Ok(is_clean)))
+        })
         .map_sqlx_sqlite_opts(move |sqlite| {
             sqlite
                 .create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(if r#use == Use::Checkpoint {
-                    Duration::from_millis(100)
-                } else {
-                    Duration::from_secs(30)
-                })
+                .busy_timeout(lock_patience(r#use))
                 .foreign_keys(false)
                 .statement_cache_capacity(STATEMENTS)
                 .row_buffer_size(ROWS_ON_THE_WAY)

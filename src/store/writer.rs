@@ -27,6 +27,7 @@ use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -35,6 +36,7 @@ use sea_orm::{
     TransactionTrait as _,
 };
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::deliveries::{ClaimResult, Claiming};
 use super::error::StoreError;
@@ -42,6 +44,7 @@ use super::ingest::PreparedEvent;
 use super::outcomes::Changing;
 use super::receipts::{ReceiptResult, Receiving};
 use super::route::{RouteResult, Routing};
+use super::write_fault::WriteFault;
 use crate::domain::event::Ingested;
 use crate::domain::ids::TenantId;
 
@@ -93,7 +96,7 @@ pub(super) trait Many: Send + Sync + Sized + 'static {
 
 /// One of many.
 struct Command<C: Many> {
-    what: C,
+    what: Arc<C>,
     reply: oneshot::Sender<Result<C::Answer, StoreError>>,
 }
 
@@ -104,7 +107,7 @@ impl<C: Many> Command<C> {
 }
 
 type Answer = Result<Box<dyn Any + Send>, StoreError>;
-type Work = Box<dyn for<'t> Fn(&'t Tx) -> BoxFuture<'t, Answer> + Send + Sync>;
+type Work = Arc<dyn for<'t> Fn(&'t Tx) -> BoxFuture<'t, Answer> + Send + Sync>;
 
 struct Edit {
     lane: Lane,
@@ -115,9 +118,10 @@ struct Edit {
 }
 
 impl Edit {
-    /// Whether it would claim something for a worker that has given up waiting, and would not call.
+    /// Whether it would claim something for a worker that has given up waiting, and would not call; or
+    /// change something for a person who has been told that it may not have come to that.
     fn is_vain(&self) -> bool {
-        self.lane == Lane::Attempt && self.reply.is_closed()
+        matches!(self.lane, Lane::Attempt | Lane::Edit) && self.reply.is_closed()
     }
 
     /// What people change is counted before they hear of it, so that nothing goes by the old word then.
@@ -143,6 +147,8 @@ pub(super) struct Writer {
     in_turn: mpsc::Sender<Edit>,
     /// How many edits there were.
     edits: Arc<AtomicU64>,
+    /// How long an edit is waited for.
+    within: Duration,
 }
 
 /// The other ends.
@@ -158,6 +164,16 @@ struct Inboxes {
 
 /// How many commands of a line may wait before callers do.
 const WAITING: usize = 4096;
+
+/// How long whoever posts or presses a button waits for the database; with what comes before and after,
+/// an answer takes less than 10 s.
+pub(super) const WITHIN: Duration = Duration::from_secs(8);
+
+/// How long the outcome of a call is tried: without it the message has to be looked up.
+const OUTCOME_WITHIN: Duration = Duration::from_mins(1);
+
+/// The pause between two tries.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// How many connections write at the same time.
 pub(super) const fn connections(backend: DbBackend) -> u32 {
@@ -199,7 +215,13 @@ impl Writer {
             free,
             in_turn,
             edits: Arc::default(),
+            within: WITHIN,
         }
+    }
+
+    /// The same, but who edits waits longer: for commands in a shell, beside a busy service.
+    pub(super) fn patient(self, within: Duration) -> Self {
+        Self { within, ..self }
     }
 
     /// How many edits were committed (or failed) so far.
@@ -231,57 +253,86 @@ impl Writer {
         T: Send + 'static,
         F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        let work: Work = Box::new(move |tx| {
+        let work: Work = Arc::new(move |tx| {
             let done = work(tx);
             async move { Ok(Box::new(done.await?) as Box<dyn Any + Send>) }.boxed()
         });
-        let edit = Edit {
-            lane,
-            turn,
-            work,
-            reply,
-            edits: self.edits.clone(),
+        let value = match lane {
+            Lane::Edit => within(self.within, self.edit(lane, turn, work)).await?,
+            _ => self.edit(lane, turn, work).await?,
         };
+        value.downcast().map(|v| *v).map_err(|_| StoreError::Closed)
+    }
+
+    /// Hands an edit over, again as long as another program holds the lock.
+    async fn edit(&self, lane: Lane, turn: Turn, work: Work) -> Answer {
         let way = if turn == Turn::Free {
             &self.free
         } else {
             &self.in_turn
         };
-        way.send(edit).await.map_err(|_| StoreError::Closed)?;
-        let value = answer.await.map_err(|_| StoreError::Closed)??;
-        value.downcast().map(|v| *v).map_err(|_| StoreError::Closed)
+        loop {
+            let (reply, answer) = oneshot::channel();
+            let edit = Edit {
+                lane,
+                turn,
+                work: work.clone(),
+                reply,
+                edits: self.edits.clone(),
+            };
+            way.send(edit).await.map_err(|_| StoreError::Closed)?;
+            match answer.await.map_err(|_| StoreError::Closed)? {
+                Err(StoreError::Refused(WriteFault::Locked)) if lane == Lane::Edit => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// Keeps one event; answers once it is on disk.
     pub(super) async fn ingest(&self, event: PreparedEvent) -> Result<Ingested, StoreError> {
-        tell(&self.events, event).await
+        within(WITHIN, tell(&self.events, Arc::new(event))).await
     }
 
     /// Commits the routing of an event or an order.
     pub(super) async fn route(&self, routing: Routing) -> Result<RouteResult, StoreError> {
-        tell(&self.routes, routing).await
+        tell(&self.routes, Arc::new(routing)).await
     }
 
     /// Takes a delivery for one call.
     pub(super) async fn claim(&self, claiming: Claiming) -> Result<ClaimResult, StoreError> {
-        tell(&self.claims, claiming).await
+        tell(&self.claims, Arc::new(claiming)).await
     }
 
-    /// Applies a change of a delivery.
+    /// Applies a change of a delivery; tried for a while when the database takes no writes.
     pub(super) async fn change(&self, changing: Changing) -> Result<bool, StoreError> {
-        match changing.turn() {
-            Turn::Free => tell(&self.changes, changing).await,
-            turn => self.one_of_many(Lane::Outcome, turn, changing).await,
+        let changing = Arc::new(changing);
+        let until = Instant::now() + OUTCOME_WITHIN;
+        loop {
+            let changed = match changing.turn() {
+                Turn::Free => tell(&self.changes, changing.clone()).await,
+                turn => self.one_of_many(Lane::Outcome, turn, changing.clone()).await,
+            };
+            match changed {
+                Err(StoreError::Refused(_)) if Instant::now() < until => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                changed => return changed,
+            }
         }
     }
 
     /// Keeps a receipt.
     pub(super) async fn receive(&self, receiving: Receiving) -> Result<ReceiptResult, StoreError> {
-        match receiving.turn() {
-            Turn::Free => tell(&self.receipts, receiving).await,
-            turn => self.one_of_many(Lane::Receipt, turn, receiving).await,
-        }
+        let receiving = Arc::new(receiving);
+        let received = async {
+            match receiving.turn() {
+                Turn::Free => tell(&self.receipts, receiving).await,
+                turn => self.one_of_many(Lane::Receipt, turn, receiving).await,
+            }
+        };
+        within(WITHIN, received).await
     }
 
     /// One that has to wait for its turn, which others must not wait for.
@@ -289,9 +340,8 @@ impl Writer {
         &self,
         lane: Lane,
         turn: Turn,
-        what: C,
+        what: Arc<C>,
     ) -> Result<C::Answer, StoreError> {
-        let what = Arc::new(what);
         self.write(lane, turn, move |tx| {
             let what = what.clone();
             async move { only(C::carry_out(tx, &[&*what]).await?) }.boxed()
@@ -300,7 +350,18 @@ impl Writer {
     }
 }
 
-async fn tell<C: Many>(way: &mpsc::Sender<Command<C>>, what: C) -> Result<C::Answer, StoreError> {
+/// Gives up waiting; what was asked for may be done all the same.
+async fn within<T>(
+    span: Duration,
+    done: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    timeout(span, done).await.unwrap_or(Err(StoreError::Late))
+}
+
+async fn tell<C: Many>(
+    way: &mpsc::Sender<Command<C>>,
+    what: Arc<C>,
+) -> Result<C::Answer, StoreError> {
     let (reply, answer) = oneshot::channel();
     let command = Command { what, reply };
     way.send(command).await.map_err(|_| StoreError::Closed)?;
@@ -320,7 +381,7 @@ async fn carry_out<C: Many>(
     if commands.is_empty() {
         return Ok(Vec::new());
     }
-    let all: Vec<&C> = commands.iter().map(|c| &c.what).collect();
+    let all: Vec<&C> = commands.iter().map(|c| &*c.what).collect();
     let done = AssertUnwindSafe(C::carry_out(tx, &all))
         .catch_unwind()
         .await;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sea_orm::DatabaseConnection;
 use tokio::sync::watch;
 
+use super::sqlite;
 use crate::store::error::StoreError;
 use crate::store::sql;
 
@@ -49,6 +50,7 @@ async fn run(db: DatabaseConnection, mut woken: watch::Receiver<()>) {
     while woken.changed().await.is_ok() {
         if let Err(error) = look(&db).await {
             tracing::warn!(%error, "The log of the database could not be moved into its file");
+            sqlite::throw_away(&db).await;
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::store::ingest::PreparedEvent;
 use crate::store::outcomes::Changing;
 use crate::store::receipts::Receiving;
 use crate::store::route::Routing;
+use crate::store::write_fault::WriteFault;
 
 /// How many commands of one line go into one batch.
 const QUOTA: usize = 128;
@@ -102,73 +103,140 @@ pub(super) async fn run(
     }
 }
 
-/// Commits a batch; if that fails, once more with every command on its own.
+/// Why a batch was not committed.
+enum Failure {
+    /// A command could not be carried out; all of it was rolled back.
+    Command(StoreError),
+    /// The transaction itself is lost, and with it the connection: `SQLite` may have ended it by itself,
+    /// which neither we nor the driver would know.
+    Transaction(StoreError),
+}
+
+impl Failure {
+    fn of(error: StoreError) -> Self {
+        if error.fault().is_some() {
+            Self::Transaction(error)
+        } else {
+            Self::Command(error)
+        }
+    }
+}
+
+/// Commits a batch; if a command of it fails, once more with every command on its own. Nobody is answered
+/// before the commit is known: each batch begins with `BEGIN IMMEDIATE` on a connection that is in no
+/// transaction (see `connect` in `store`), so what ends it is the outermost `COMMIT`.
 async fn commit(db: &DatabaseConnection, batch: Batch) {
-    match commit_together(db, &batch).await {
-        Ok(answers) => {
-            answer_all(batch.events, answers.0);
-            answer_all(batch.routes, answers.1);
-            answer_all(batch.claims, answers.2);
-            answer_all(batch.changes, answers.3);
-            answer_all(batch.receipts, answers.4);
-            for (edit, answer) in batch.edits.into_iter().zip(answers.5) {
-                edit.answer(Ok(answer));
+    let lost = match commit_together(db, &batch).await {
+        Ok(answers) => return answer_together(batch, answers),
+        Err(Failure::Transaction(error)) => error,
+        Err(Failure::Command(error)) => {
+            tracing::warn!(%error, "A batch of {} writes failed; trying each alone", batch.len());
+            match commit_apart(db, &batch).await {
+                Ok(answers) => return answer_apart(batch, answers),
+                Err(error) => error,
             }
         }
-        Err(error) => {
-            tracing::warn!(%error, "A batch of {} writes failed; trying each alone", batch.len());
-            commit_apart(db, batch).await;
+    };
+    throw_away(db).await;
+    refuse_all(batch, &lost);
+}
+
+/// What came of a batch: the answers of each line.
+struct Answers<E, R, C, H, P, D> {
+    events: Vec<E>,
+    routes: Vec<R>,
+    claims: Vec<C>,
+    changes: Vec<H>,
+    receipts: Vec<P>,
+    edits: Vec<D>,
+}
+
+type Together = Answers<
+    <PreparedEvent as Many>::Answer,
+    <Routing as Many>::Answer,
+    <Claiming as Many>::Answer,
+    <Changing as Many>::Answer,
+    <Receiving as Many>::Answer,
+    Box<dyn std::any::Any + Send>,
+>;
+
+type Apart = Answers<
+    Result<<PreparedEvent as Many>::Answer, StoreError>,
+    Result<<Routing as Many>::Answer, StoreError>,
+    Result<<Claiming as Many>::Answer, StoreError>,
+    Result<<Changing as Many>::Answer, StoreError>,
+    Result<<Receiving as Many>::Answer, StoreError>,
+    Answer,
+>;
+
+async fn commit_together(db: &DatabaseConnection, batch: &Batch) -> Result<Together, Failure> {
+    let tx = begin(db).await.map_err(Failure::Transaction)?;
+    match carry_out_together(&tx, batch).await {
+        Ok(answers) => {
+            let committed = tx.commit().await;
+            committed.map_err(|error| Failure::Transaction(error.into()))?;
+            Ok(answers)
         }
+        Err(error) => match (Failure::of(error), tx.rollback().await) {
+            (Failure::Command(_), Err(error)) => Err(Failure::Transaction(error.into())),
+            (failure, _) => Err(failure),
+        },
     }
 }
 
-type Answers = (
-    Vec<<PreparedEvent as Many>::Answer>,
-    Vec<<Routing as Many>::Answer>,
-    Vec<<Claiming as Many>::Answer>,
-    Vec<<Changing as Many>::Answer>,
-    Vec<<Receiving as Many>::Answer>,
-    Vec<Box<dyn std::any::Any + Send>>,
-);
-
-async fn commit_together(db: &DatabaseConnection, batch: &Batch) -> Result<Answers, StoreError> {
-    let tx = begin(db).await?;
-    let events = carry_out(&tx, &batch.events).await?;
-    let routes = carry_out(&tx, &batch.routes).await?;
-    let claims = carry_out(&tx, &batch.claims).await?;
-    let changes = carry_out(&tx, &batch.changes).await?;
-    let receipts = carry_out(&tx, &batch.receipts).await?;
-    let mut edits = Vec::with_capacity(batch.edits.len());
+async fn carry_out_together(tx: &Tx, batch: &Batch) -> Result<Together, StoreError> {
+    let answers = Together {
+        events: carry_out(tx, &batch.events).await?,
+        routes: carry_out(tx, &batch.routes).await?,
+        claims: carry_out(tx, &batch.claims).await?,
+        changes: carry_out(tx, &batch.changes).await?,
+        receipts: carry_out(tx, &batch.receipts).await?,
+        edits: Vec::with_capacity(batch.edits.len()),
+    };
+    let mut edits = answers.edits;
     for edit in &batch.edits {
-        edits.push(run_one(&edit.work, &tx).await?);
+        edits.push(run_one(&edit.work, tx).await?);
+    }
+    Ok(Answers { edits, ..answers })
+}
+
+/// Errors only when the transaction is lost, and then nothing of it was kept.
+async fn commit_apart(db: &DatabaseConnection, batch: &Batch) -> Result<Apart, StoreError> {
+    let tx = begin(db).await?;
+    let mut answers = Apart {
+        events: each_apart(&tx, &batch.events).await?,
+        routes: each_apart(&tx, &batch.routes).await?,
+        claims: each_apart(&tx, &batch.claims).await?,
+        changes: each_apart(&tx, &batch.changes).await?,
+        receipts: each_apart(&tx, &batch.receipts).await?,
+        edits: Vec::with_capacity(batch.edits.len()),
+    };
+    for edit in &batch.edits {
+        let done = under_savepoint(&tx, async |tx| run_one(&edit.work, tx).await).await?;
+        answers.edits.push(done);
     }
     tx.commit().await?;
-    Ok((events, routes, claims, changes, receipts, edits))
+    Ok(answers)
 }
 
-async fn commit_apart(db: &DatabaseConnection, batch: Batch) {
-    let tx = match begin(db).await {
-        Ok(tx) => tx,
-        Err(error) => return refuse_all(batch, &error),
-    };
-    let events = each_apart(&tx, &batch.events).await;
-    let routes = each_apart(&tx, &batch.routes).await;
-    let claims = each_apart(&tx, &batch.claims).await;
-    let changes = each_apart(&tx, &batch.changes).await;
-    let receipts = each_apart(&tx, &batch.receipts).await;
-    let mut edits: Vec<Answer> = Vec::with_capacity(batch.edits.len());
-    for edit in &batch.edits {
-        edits.push(under_savepoint(&tx, async |tx| run_one(&edit.work, tx).await).await);
+fn answer_together(batch: Batch, answers: Together) {
+    answer_all(batch.events, answers.events);
+    answer_all(batch.routes, answers.routes);
+    answer_all(batch.claims, answers.claims);
+    answer_all(batch.changes, answers.changes);
+    answer_all(batch.receipts, answers.receipts);
+    for (edit, answer) in batch.edits.into_iter().zip(answers.edits) {
+        edit.answer(Ok(answer));
     }
-    if let Err(error) = tx.commit().await {
-        return refuse_all(batch, &error.into());
-    }
-    answer_each(batch.events, events);
-    answer_each(batch.routes, routes);
-    answer_each(batch.claims, claims);
-    answer_each(batch.changes, changes);
-    answer_each(batch.receipts, receipts);
-    for (edit, answer) in batch.edits.into_iter().zip(edits) {
+}
+
+fn answer_apart(batch: Batch, answers: Apart) {
+    answer_each(batch.events, answers.events);
+    answer_each(batch.routes, answers.routes);
+    answer_each(batch.claims, answers.claims);
+    answer_each(batch.changes, answers.changes);
+    answer_each(batch.receipts, answers.receipts);
+    for (edit, answer) in batch.edits.into_iter().zip(answers.edits) {
         edit.answer(answer);
     }
 }
@@ -176,13 +244,13 @@ async fn commit_apart(db: &DatabaseConnection, batch: Batch) {
 async fn each_apart<C: Many>(
     tx: &Tx,
     commands: &[Command<C>],
-) -> Vec<Result<C::Answer, StoreError>> {
+) -> Result<Vec<Result<C::Answer, StoreError>>, StoreError> {
     let mut answers = Vec::with_capacity(commands.len());
     for command in commands.chunks(1) {
         let done = under_savepoint(tx, async |tx| only(carry_out(tx, command).await?));
-        answers.push(done.await);
+        answers.push(done.await?);
     }
-    answers
+    Ok(answers)
 }
 
 fn answer_each<C: Many>(commands: Vec<Command<C>>, answers: Vec<Result<C::Answer, StoreError>>) {
@@ -191,30 +259,43 @@ fn answer_each<C: Many>(commands: Vec<Command<C>>, answers: Vec<Result<C::Answer
     }
 }
 
+/// How the work ended; an error outside of it says that the whole transaction is lost.
 async fn under_savepoint<T>(
     tx: &Tx,
     work: impl AsyncFnOnce(&Tx) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
+) -> Result<Result<T, StoreError>, StoreError> {
     let savepoint = tx.begin().await?;
     match work(&savepoint).await {
         Ok(value) => {
             savepoint.commit().await?;
-            Ok(value)
+            Ok(Ok(value))
         }
+        Err(error) if error.fault().is_some() => Err(error),
         Err(error) => {
             savepoint.rollback().await?;
-            Err(error)
+            Ok(Err(error))
         }
     }
 }
 
+/// Closes the connection, so that the next batch begins on a new one. What `SQLite` thinks of the old one
+/// does not matter any more: closing rolls back whatever is open on it.
+pub(super) async fn throw_away(db: &DatabaseConnection) {
+    match db.get_sqlite_connection_pool().acquire().await {
+        Ok(connection) => {
+            if let Err(error) = connection.close().await {
+                tracing::debug!(%error, "The connection could not be closed in order");
+            }
+        }
+        Err(error) => tracing::debug!(%error, "No connection could be opened to be closed"),
+    }
+}
+
+/// Said at length by whoever watches the writer, and only once.
 fn refuse_all(batch: Batch, error: &StoreError) {
-    tracing::error!(%error, source = ?std::error::Error::source(error), "The database takes no writes");
-    let refused = || {
-        StoreError::Db(sea_orm::DbErr::Custom(
-            "the database takes no writes".to_owned(),
-        ))
-    };
+    tracing::debug!(%error, source = ?std::error::Error::source(error), "The database takes no writes");
+    let fault = error.fault().unwrap_or(WriteFault::Other);
+    let refused = || StoreError::Refused(fault);
     refuse(batch.events, refused);
     refuse(batch.routes, refused);
     refuse(batch.claims, refused);
