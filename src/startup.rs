@@ -86,6 +86,9 @@ pub enum Jobs {
     ByHand,
 }
 
+/// How long a command in a shell waits for its turn beside a busy service.
+const SHELL_PATIENCE: Duration = Duration::from_mins(1);
+
 /// Parts of the queue in Redis; more are of use only on a cluster.
 const SHARDS: u16 = 1;
 
@@ -105,7 +108,10 @@ pub async fn build(
     clock: SharedClock,
     jobs: Jobs,
 ) -> anyhow::Result<Built> {
-    let store = open_store(config).await?;
+    let mut store = open_store(config).await?;
+    if jobs == Jobs::Elsewhere {
+        store = store.patient(SHELL_PATIENCE);
+    }
     build_on(store, config, public_url, clock, jobs).await
 }
 

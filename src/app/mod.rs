@@ -46,6 +46,7 @@ mod test_house;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
+pub mod write_health;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,6 +116,7 @@ struct Caches {
     deletions: deletion::Walks,
     used_tokens: tokens::Used,
     recent: recent::Recent,
+    write_health: write_health::WriteHealth,
 }
 
 impl App {
@@ -131,6 +133,7 @@ impl App {
             deletions: deletion::Walks::default(),
             used_tokens: tokens::Used::default(),
             recent: recent::Recent::new(),
+            write_health: write_health::WriteHealth::default(),
         };
         Self {
             parts: Arc::new(parts),

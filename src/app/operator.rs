@@ -7,10 +7,10 @@ use crate::brakes::Status;
 use crate::domain::ids::TenantId;
 use crate::domain::page::{Cursor, Page};
 use crate::queue::TenantDepth;
-use crate::store::{Backlog, BrakedConnection, Process, TenantSummary};
+use crate::store::{Backlog, BrakedConnection, Process, StoreError, TenantSummary, WriteFault};
 
-/// How often a process shows that it is alive.
-pub const BEAT_EVERY: std::time::Duration = std::time::Duration::from_secs(20);
+/// How often a process shows that it is alive, and finds out whether writes come back.
+pub const BEAT_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// A process that was not seen for so long is gone, or cut off.
 pub const GONE_AFTER: TimeDelta = TimeDelta::minutes(1);
@@ -56,8 +56,8 @@ pub struct WorkersReport {
 }
 
 impl App {
-    /// Shows that this process is alive; `does` is the command it runs.
-    pub async fn beat(&self, does: &str) -> Result<(), AppError> {
+    /// Notes that this process is alive, and looks whether the note can be read.
+    pub(super) async fn write_beat(&self, does: &str) -> Result<(), StoreError> {
         let now = self.now();
         let process = Process {
             name: self.parts.lease_owner.clone(),
@@ -68,7 +68,12 @@ impl App {
             in_hand: 0,
         };
         let platform = self.store().platform();
-        Ok(platform.beat(process, now - SHOWN_FOR).await?)
+        let name = process.name.clone();
+        platform.beat(process, now - SHOWN_FOR).await?;
+        match platform.last_seen(&name).await? {
+            Some(seen) if seen.timestamp_micros() >= now.timestamp_micros() => Ok(()),
+            _ => Err(StoreError::Refused(WriteFault::Unseen)),
+        }
     }
 
     /// A page of tenants whose name, slug or owner's address contains `search`.

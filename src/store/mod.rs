@@ -222,6 +222,13 @@ impl Store {
         Self { writer, ..self }
     }
 
+    /// The same, but whoever edits waits for so long, for commands in a shell.
+    #[must_use]
+    pub fn patient(self, within: Duration) -> Self {
+        let writer = self.writer.patient(within);
+        Self { writer, ..self }
+    }
+
     /// How many edits this process has made: what was read before the last one may be out of date.
     pub fn edits(&self) -> u64 {
         self.writer.edits()

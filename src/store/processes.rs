@@ -23,20 +23,30 @@ pub struct Process {
 impl Platform {
     /// Notes that a process is alive, and forgets those unseen since `forget`.
     pub async fn beat(&self, process: Process, forget: DateTime<Utc>) -> Result<(), StoreError> {
-        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
-            let p = process.clone();
-            Box::pin(async move {
-                let beat = "INSERT INTO processes (name, does, version, started_at, seen_at) \
+        let work = self
+            .store
+            .writer
+            .write(Lane::Receipt, Turn::Free, move |tx| {
+                let p = process.clone();
+                Box::pin(async move {
+                    let beat = "INSERT INTO processes (name, does, version, started_at, seen_at) \
                             VALUES ($1, $2, $3, $4, $5) \
                             ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at";
-                let (started, seen) = (micros(p.started_at), micros(p.seen_at));
-                let row = values![p.name, p.does, p.version, started, seen];
-                sql::exec(tx, beat, row).await?;
-                let old = "DELETE FROM processes WHERE seen_at < $1";
-                sql::exec(tx, old, values![micros(forget)]).await.map(drop)
-            })
-        });
+                    let (started, seen) = (micros(p.started_at), micros(p.seen_at));
+                    let row = values![p.name, p.does, p.version, started, seen];
+                    sql::exec(tx, beat, row).await?;
+                    let old = "DELETE FROM processes WHERE seen_at < $1";
+                    sql::exec(tx, old, values![micros(forget)]).await.map(drop)
+                })
+            });
         work.await
+    }
+
+    /// When a process showed itself last, as others read it.
+    pub async fn last_seen(&self, name: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let query = "SELECT seen_at FROM processes WHERE name = $1";
+        let row = sql::one(self.db(), query, values![name]).await?;
+        row.map(|row| row.time("seen_at")).transpose()
     }
 
     /// Processes seen lately, the newest first.

@@ -3,6 +3,7 @@
 mod batches;
 mod counts;
 mod log;
+mod lost_transactions;
 mod rehearsal;
 mod search;
 

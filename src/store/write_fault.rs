@@ -42,7 +42,10 @@ impl WriteFault {
         match &**error {
             sqlx::Error::Database(told) => {
                 let code = told.code().unwrap_or_default();
-                if told.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+                if told
+                    .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+                    .is_some()
+                {
                     of_sqlite(&code)
                 } else {
                     of_postgres(&code)
@@ -97,8 +100,12 @@ impl fmt::Display for WriteFault {
         f.write_str(match self {
             Self::DiskFull => "the disk of the database is full; free some space there",
             Self::Locked => "another program holds a lock on the database; end it or wait for it",
-            Self::ReadOnly => "the database is read-only; make it writable or connect to the primary",
-            Self::DiskFails => "the disk of the database cannot be read or written; look at the disk",
+            Self::ReadOnly => {
+                "the database is read-only; make it writable or connect to the primary"
+            }
+            Self::DiskFails => {
+                "the disk of the database cannot be read or written; look at the disk"
+            }
             Self::Damaged => "the database is damaged; restore a backup",
             Self::Away => "the database cannot be reached; it may be restarting",
             Self::Silent => "the database has not answered in time; something may hold it up",

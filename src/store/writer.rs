@@ -312,7 +312,10 @@ impl Writer {
         loop {
             let changed = match changing.turn() {
                 Turn::Free => tell(&self.changes, changing.clone()).await,
-                turn => self.one_of_many(Lane::Outcome, turn, changing.clone()).await,
+                turn => {
+                    self.one_of_many(Lane::Outcome, turn, changing.clone())
+                        .await
+                }
             };
             match changed {
                 Err(StoreError::Refused(_)) if Instant::now() < until => {

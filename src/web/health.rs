@@ -8,6 +8,7 @@ use actix_web::{HttpResponse, Responder};
 
 use super::on_main;
 use crate::app::App;
+use crate::app::write_health::Failing;
 use crate::telemetry::Metrics;
 
 /// A probe gives up after a few seconds, and so do we.
@@ -25,18 +26,23 @@ async fn alive() -> impl Responder {
     text(StatusCode::OK, "alive\n")
 }
 
-/// Able to serve: the database answers. A process whose queue does not answer can still keep events,
+/// Able to serve: the database answers, and writes come back. A process whose queue does not answer can still keep events,
 /// so it stays in the load balancer and only says so.
 async fn ready(app: Data<App>) -> impl Responder {
     let asked = on_main(&app, |app| async move {
         let platform = app.store().platform();
         let ping = tokio::time::timeout(DATABASE_PATIENCE, platform.ping());
-        let (database, queue) = tokio::join!(ping, app.queue_answers());
-        let database = match database {
-            Ok(answer) => answer.map_err(|error| error.to_string()),
-            Err(_) => Err("no answer in time".to_owned()),
-        };
-        Ok(database.map(|()| queue))
+        let (database, queue, failing) =
+            tokio::join!(ping, app.queue_answers(), app.failing_writes());
+        Ok(match (database, failing) {
+            (_, Some(Failing { fault, span })) => Err(format!(
+                "writes do not come back: {fault} (for {} s)",
+                span.as_secs()
+            )),
+            (Ok(Ok(())), None) => Ok(queue),
+            (Ok(Err(error)), None) => Err(error.to_string()),
+            (Err(_), None) => Err("the database does not answer in time".to_owned()),
+        })
     })
     .await;
     match asked.map_err(|error| error.to_string()).flatten() {
@@ -46,20 +52,17 @@ async fn ready(app: Data<App>) -> impl Responder {
             "ready, but the queue does not answer: events are kept, and work goes on when it \
              returns\n",
         ),
-        Err(error) => {
-            tracing::warn!(error, "Not ready: the database does not answer");
-            text(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "not ready: the database does not answer\n",
-            )
-        }
+        Err(error) => text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("not ready: {error}\n"),
+        ),
     }
 }
 
-fn text(status: StatusCode, says: &'static str) -> HttpResponse {
+fn text(status: StatusCode, says: impl Into<String>) -> HttpResponse {
     HttpResponse::build(status)
         .content_type("text/plain; charset=utf-8")
-        .body(says)
+        .body(says.into())
 }
 
 async fn metrics(metrics: Option<Data<Metrics>>) -> impl Responder {

@@ -18,6 +18,7 @@ use crate::app::ingest::{Hook, HookRequest, Received, verify};
 use crate::app::receipts::{SignedRequest, StatusAnswer, StatusRequest};
 use crate::app::{App, AppError};
 use crate::domain::event::EventType;
+use crate::store::StoreError;
 use crate::twilio::inbound::SILENCE;
 use crate::zoho::content::{ContentKind, is_encoded};
 use crate::zoho::webhook::SIGNATURE_HEADER;
@@ -27,6 +28,13 @@ const LARGEST_BODY: usize = 1024 * 1024;
 
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long the hook itself may be looked for.
+const FIND_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long a request that has arrived may take to be stored or refused: whoever posts hears within 10 s,
+/// whatever the database does.
+const STORE_WITHIN: Duration = Duration::from_millis(7_500);
 
 /// All bodies that are read but not yet committed, in KiB.
 const BUDGET_KIB: usize = 64 * 1024;
@@ -104,7 +112,10 @@ async fn zoho(
     let token = path.hook.clone();
     let found = match app.remembered_hook(&token) {
         Some(hook) => Ok(Some(hook)),
-        None => on_main(&app, |app| async move { app.hook(&token).await }).await,
+        None => {
+            let look = on_main(&app, |app| async move { app.hook(&token).await });
+            in_time(FIND_WITHIN, look).await
+        }
     };
     let hook = match found {
         Ok(Some(hook)) => hook,
@@ -116,12 +127,22 @@ async fn zoho(
     }
     match read_request(&request, &path, payload, &budget).await {
         Ok((read, permit)) => {
-            let received = receive(&app, hook, read).await;
+            let received = in_time(STORE_WITHIN, receive(&app, hook, read)).await;
             drop(permit);
             answer(received)
         }
         Err(refusal) => refuse(&request, &path, &app, hook, refusal).await,
     }
+}
+
+/// What has not ended in time may still be stored, which its repeat will find.
+async fn in_time<T>(
+    span: Duration,
+    done: impl Future<Output = Result<T, AppError>>,
+) -> Result<T, AppError> {
+    tokio::time::timeout(span, done)
+        .await
+        .unwrap_or(Err(AppError::Store(StoreError::Late)))
 }
 
 /// Checks and keeps it here: going to another thread and back costs more than either.
@@ -413,16 +434,18 @@ async fn twilio_status(
         attempt_no,
     };
     let token = token.into_inner();
-    let answered = match app.receive_plain_status(&token, &report).await {
-        Some(answered) => answered,
-        None => {
-            on_main(&app, |app| async move {
-                app.receive_status(&token, report).await
-            })
-            .await
+    let answered = in_time(STORE_WITHIN, async {
+        match app.receive_plain_status(&token, &report).await {
+            Some(answered) => answered,
+            None => {
+                on_main(&app, |app| async move {
+                    app.receive_status(&token, report).await
+                })
+                .await
+            }
         }
-    };
-    match answered {
+    });
+    match answered.await {
         Ok(StatusAnswer::Kept) => HttpResponse::NoContent().finish(),
         Ok(refused) => refused_by(refused),
         Err(error) => not_stored(&error),
@@ -443,9 +466,8 @@ async fn twilio_inbound(
     let token = token.into_inner();
     let answered = on_main(&app, |app| async move {
         app.receive_inbound(&token, signed).await
-    })
-    .await;
-    match answered {
+    });
+    match in_time(STORE_WITHIN, answered).await {
         Ok(StatusAnswer::Kept) => HttpResponse::Ok()
             .content_type("text/xml; charset=utf-8")
             .body(SILENCE),
@@ -506,7 +528,12 @@ fn not_stored(error: &AppError) -> HttpResponse {
     let cause = std::error::Error::source(error)
         .map(ToString::to_string)
         .unwrap_or_default();
-    tracing::error!(%error, cause, "A request could not be stored");
+    // Told once by whoever watches the writer, not for each of thousands.
+    if matches!(error, AppError::Store(error) if error.fault().is_some()) {
+        tracing::debug!(%error, cause, "A request could not be stored");
+    } else {
+        tracing::error!(%error, cause, "A request could not be stored");
+    }
     let detail = "The request could not be stored. Send it again";
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,

@@ -69,10 +69,10 @@ pub async fn keep_keys(app: App, life: Lifecycle) {
 
 /// Shows that this process is alive, until it stops; `does` is the command it runs.
 pub async fn beat_for_ever(app: App, life: Lifecycle, does: &'static str) {
+    app.watch_writes();
     loop {
-        if let Err(error) = app.beat(does).await {
-            tracing::warn!(%error, "This process could not show that it is alive; trying again");
-        }
+        // How it went is noted, and told by the log and `/readyz`.
+        drop(app.beat(does).await);
         tokio::select! {
             () = life.soft().cancelled() => return,
             () = tokio::time::sleep(BEAT_EVERY) => {}

@@ -17,6 +17,7 @@ mod deletion;
 mod deploy;
 mod first_hour;
 mod harness;
+mod held_up;
 mod hooks;
 mod hostile;
 mod hours;

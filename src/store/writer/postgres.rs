@@ -26,6 +26,7 @@ use super::{
 use crate::domain::ids::TenantId;
 use crate::store::error::StoreError;
 use crate::store::sql::{self, values};
+use crate::store::write_fault::WriteFault;
 
 /// How many batches of each line are written at the same time.
 const BATCHES: u32 = 2;
@@ -142,9 +143,10 @@ impl<C: Many> Line<C> {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "The database takes no writes");
+                tracing::debug!(%error, "The database takes no writes");
+                let fault = error.fault().unwrap_or(WriteFault::Other);
                 for command in commands {
-                    drop(command.reply.send(Err(refused())));
+                    drop(command.reply.send(Err(StoreError::Refused(fault))));
                 }
             }
         }
@@ -327,8 +329,4 @@ fn sqlx_error(error: &StoreError) -> Option<&sqlx::Error> {
         ) => Some(error),
         _ => None,
     }
-}
-
-fn refused() -> StoreError {
-    StoreError::Db(DbErr::Custom("the database takes no writes".to_owned()))
 }

@@ -62,6 +62,10 @@ impl Batch {
         fill(&mut self.receipts, &mut from.receipts, QUOTA);
         fill(&mut self.edits, &mut from.free, QUOTA);
         fill(&mut self.edits, &mut from.in_turn, 2 * QUOTA);
+    }
+
+    /// Forgets what nobody waits for any more and would only surprise.
+    fn drop_vain(&mut self) {
         self.claims.retain(|claim| !claim.is_vain());
         self.edits.retain(|edit| !edit.is_vain());
     }
@@ -125,8 +129,8 @@ impl Failure {
 /// Commits a batch; if a command of it fails, once more with every command on its own. Nobody is answered
 /// before the commit is known: each batch begins with `BEGIN IMMEDIATE` on a connection that is in no
 /// transaction (see `connect` in `store`), so what ends it is the outermost `COMMIT`.
-async fn commit(db: &DatabaseConnection, batch: Batch) {
-    let lost = match commit_together(db, &batch).await {
+async fn commit(db: &DatabaseConnection, mut batch: Batch) {
+    let lost = match commit_together(db, &mut batch).await {
         Ok(answers) => return answer_together(batch, answers),
         Err(Failure::Transaction(error)) => error,
         Err(Failure::Command(error)) => {
@@ -169,8 +173,10 @@ type Apart = Answers<
     Answer,
 >;
 
-async fn commit_together(db: &DatabaseConnection, batch: &Batch) -> Result<Together, Failure> {
+async fn commit_together(db: &DatabaseConnection, batch: &mut Batch) -> Result<Together, Failure> {
     let tx = begin(db).await.map_err(Failure::Transaction)?;
+    // Whoever holds the lock may have held it for seconds.
+    batch.drop_vain();
     match carry_out_together(&tx, batch).await {
         Ok(answers) => {
             let committed = tx.commit().await;

@@ -55,7 +55,10 @@ impl From<AppError> for Refusal {
                 "The address must not be written to",
                 format!("The address is suppressed: {why}"),
             ),
-            AppError::Busy | AppError::Store(StoreError::Closed) => later(),
+            AppError::Busy | AppError::Store(StoreError::Closed) => {
+                later("nothing was changed; try again shortly")
+            }
+            AppError::Store(error) if error.fault().is_some() => unavailable(&error),
             error => broken(&error),
         };
         problem.into()
@@ -131,14 +134,23 @@ fn conflict(slug: &'static str, title: &'static str, detail: impl Into<String>) 
     Problem::new(StatusCode::CONFLICT, slug, title, detail)
 }
 
-fn later() -> Problem {
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "busy",
-        "Not now",
-        "nothing was changed; try again shortly",
-    )
-    .with_retry_after(Duration::from_secs(2))
+/// The database is at fault, which the log and `/readyz` tell.
+fn unavailable(error: &StoreError) -> Problem {
+    tracing::debug!(%error, "An API request met a database at fault");
+    match error {
+        StoreError::Late => later(
+            "the database has not answered in time, so this may be stored or not; look before \
+             you try again",
+        ),
+        _ => later(
+            "the database takes no writes at the moment; nothing was changed, try again shortly",
+        ),
+    }
+}
+
+fn later(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Not now", detail)
+        .with_retry_after(Duration::from_secs(2))
 }
 
 fn broken(error: &AppError) -> Problem {

@@ -55,9 +55,15 @@ impl PageError {
             Self::App(AppError::Conflict(_) | AppError::Open(_) | AppError::Suppressed(_)) => {
                 StatusCode::CONFLICT
             }
-            Self::App(AppError::Store(StoreError::Db(_) | StoreError::Closed) | AppError::Busy) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::App(
+                AppError::Store(
+                    StoreError::Db(_)
+                    | StoreError::Refused(_)
+                    | StoreError::Late
+                    | StoreError::Closed,
+                )
+                | AppError::Busy,
+            ) => StatusCode::SERVICE_UNAVAILABLE,
             Self::App(
                 AppError::Store(_)
                 | AppError::Vault(_)
@@ -85,11 +91,24 @@ impl PageError {
             }
             // These words are ours, never a provider's.
             Self::App(AppError::Conflict(why)) => page.sentence = format!("{why}.").into(),
+            Self::App(AppError::Store(StoreError::Refused(_))) => {
+                page.sentence = "The database takes no writes at the moment, so nothing was \
+                                 changed. Try once more in a minute."
+                    .into();
+            }
+            Self::App(AppError::Store(StoreError::Late)) => {
+                page.sentence = "The database has not answered in time, so what you did may be \
+                                 stored or not. Look before you do it again."
+                    .into();
+            }
             _ => {}
         }
         let mut answer = HttpResponse::build(status);
         if status == StatusCode::TOO_MANY_REQUESTS {
             answer.insert_header((header::RETRY_AFTER, "60"));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            answer.insert_header((header::RETRY_AFTER, "10"));
         }
         match page.render() {
             Ok(html) => answer.content_type("text/html; charset=utf-8").body(html),
@@ -98,7 +117,14 @@ impl PageError {
     }
 
     fn log(&self) {
-        if self.status().is_server_error() {
+        let is_told_by_the_watch = matches!(self,
+            Self::App(AppError::Store(error)) if error.fault().is_some());
+        if is_told_by_the_watch {
+            tracing::debug!(
+                error = self as &dyn std::error::Error,
+                "A page met a database at fault"
+            );
+        } else if self.status().is_server_error() {
             tracing::error!(
                 error = self as &dyn std::error::Error,
                 "A page could not be served: {self}"
