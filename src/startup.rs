@@ -566,3 +566,36 @@ fn database_address(url: &DatabaseUrl) -> String {
 fn lease_owner() -> String {
     format!("{}-{}", std::process::id(), &token::hook()[..8])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_a_file_is_another_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, kept) = (folder.path().join("a.db"), folder.path().join("b.db"));
+        std::fs::write(&file, "rows").unwrap();
+        let place = place_of(&file);
+        assert_eq!(place_of(&file), place);
+        std::fs::copy(&file, &kept).unwrap();
+        assert_ne!(place_of(&kept), place);
+    }
+
+    #[test]
+    fn each_part_tells_installations_apart() {
+        let of = installation;
+        let (key, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let names = [
+            of(key, "7 16384 public", ""),
+            of(other, "7 16384 public", ""),
+            of(key, "7 16385 public", ""),
+            of(key, "7 16384 public", "staging"),
+            of(key, "7 16384", "public"),
+        ];
+        let different: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(different.len(), names.len());
+        assert_eq!(names[0], of(key, "7 16384 public", ""));
+        assert_eq!(names[0].len(), 32);
+    }
+}
