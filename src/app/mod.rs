@@ -71,8 +71,8 @@ use crate::zoho::tokens::AccessTokens;
 /// How long anybody waits for the queue's answer: it only wakes workers.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long anybody waits to hear how it is: right after the start that may still be tried out.
-const QUEUE_VERDICT: Duration = Duration::from_secs(6);
+/// How long a probe or a page waits to hear how it is: right after the start that is still tried out.
+const QUEUE_VERDICT: Duration = Duration::from_secs(3);
 
 /// What the app is made of; `startup` fills it in.
 pub struct Parts {

@@ -35,7 +35,7 @@ pub async fn run(args: CheckArgs, clock: SharedClock) -> anyhow::Result<()> {
     let mut findings = built.app.report().await;
     findings.insert(0, key_finding(&built.key_origin));
     if config.queue.redis_url.is_some() {
-        findings.push(redis_finding(built.app.queue_answers().await));
+        findings.push(redis_finding(built.app.queue().health().await));
     }
     let is_good = findings.iter().all(|f| f.is_good);
     super::say(&if args.json {

@@ -55,8 +55,8 @@ const IN_DOUBT: Duration = Duration::from_millis(250);
 /// How long a trial may take; less than its steps give themselves, so that it is judged here.
 const PATIENCE: Duration = Duration::from_millis(1900);
 
-/// Whoever asks for the verdict before there is one waits no longer.
-const FIRST_VERDICT: Duration = Duration::from_secs(5);
+/// Whoever asks for the verdict before there is one waits no longer: three trials, and what is between.
+const FIRST_VERDICT: Duration = Duration::from_secs(7);
 
 /// How many ends of Redis's leases are kept for it; the leases of others run out.
 const MOST_OWED: usize = 10_000;
@@ -243,7 +243,11 @@ impl Inner {
     async fn until(&self, is_alone: bool) {
         let mut degraded = self.degraded.subscribe();
         // Fails only when nobody can change it any more.
-        if degraded.wait_for(|d| d.is_some() == is_alone).await.is_err() {
+        if degraded
+            .wait_for(|d| d.is_some() == is_alone)
+            .await
+            .is_err()
+        {
             std::future::pending::<()>().await;
         }
     }
@@ -400,7 +404,10 @@ impl JobQueue for FailoverQueue {
 
     async fn health(&self) -> Result<(), Degraded> {
         let mut is_tried = self.0.is_tried.subscribe();
-        if timeout(FIRST_VERDICT, is_tried.wait_for(|is_tried| *is_tried)).await.is_err() {
+        if timeout(FIRST_VERDICT, is_tried.wait_for(|is_tried| *is_tried))
+            .await
+            .is_err()
+        {
             return Err(Degraded::silent(self.0.redis.name(), FIRST_VERDICT));
         }
         self.0.degraded.borrow().clone().map_or(Ok(()), Err)

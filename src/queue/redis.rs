@@ -24,8 +24,8 @@ use self::push::Pushes;
 use self::server::{ANSWER, CHUNK, Server};
 use self::wait::Beds;
 use super::{
-    Degraded, Depth, JobQueue, Lane, Lease, LeaseToken, Outcome, Push, QueueError, Settlement, TenantDepth,
-    later,
+    Degraded, Depth, JobQueue, Lane, Lease, LeaseToken, Outcome, Push, QueueError, Settlement,
+    TenantDepth, later,
 };
 use crate::domain::clock::SharedClock;
 use crate::redis::{Redis, Trouble};

@@ -8,8 +8,8 @@ use tokio::sync::watch;
 
 use crate::app::deliver::Next;
 use crate::app::operator::BEAT_EVERY;
-use crate::app::rotation::KEYS_EVERY;
 use crate::app::requeue;
+use crate::app::rotation::KEYS_EVERY;
 use crate::app::route::Ordered;
 use crate::app::{App, AppError, job};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
@@ -36,7 +36,11 @@ pub async fn requeue_for_ever(app: App, life: Lifecycle, every: Duration) {
         if let Err(error) = app.requeue().await {
             tracing::warn!(%error, "What waits could not be read; trying again");
         }
-        let every = if is_alone { requeue::EVERY_ALONE } else { every };
+        let every = if is_alone {
+            requeue::EVERY_ALONE
+        } else {
+            every
+        };
         tokio::select! {
             () = life.soft().cancelled() => return,
             () = tokio::time::sleep(every) => {}
@@ -47,12 +51,14 @@ pub async fn requeue_for_ever(app: App, life: Lifecycle, every: Duration) {
 
 /// Returns when the queue no longer is, or is not, alone as it was.
 async fn changed(changes: Option<&mut watch::Receiver<Option<Degraded>>>, was_alone: bool) {
-    if let Some(changes) = changes
-        && let Ok(_) = changes.wait_for(|now| now.is_some() != was_alone).await
-    {
-        return;
+    let Some(changes) = changes else {
+        return std::future::pending().await;
+    };
+    let has_turned = |now: &Option<Degraded>| now.is_some() != was_alone;
+    if changes.wait_for(has_turned).await.is_err() {
+        // Nobody can change it any more.
+        std::future::pending().await
     }
-    std::future::pending().await
 }
 
 /// Makes the next months of the history in time, until the process stops; several processes may.

@@ -53,7 +53,7 @@ impl Running {
     /// Hears of invoices, and sends a message about each in time; how long that took.
     async fn sends(&self, seeds: Range<u64>, within: Duration) -> Duration {
         let (wanted, began) = (usize::try_from(seeds.end).unwrap(), Instant::now());
-        let posts = stream::iter(seeds).for_each_concurrent(16, async |seed| {
+        let posts = stream::iter(seeds).for_each_concurrent(16, |seed| async move {
             assert!(self.acme.post("", invoice(seed)).await.is_some());
         });
         posts.await;
@@ -173,7 +173,10 @@ async fn how_fast_it_is_beside_a_redis_that_is_well_gone_or_slow() {
     let mut measure = async |what: &str| {
         let took = running.sends(seeds.clone(), patience).await;
         seeds = seeds.end..seeds.end + u64::from(count);
-        println!("{what}: {:.0} messages/s", f64::from(count) / took.as_secs_f64());
+        println!(
+            "{what}: {:.0} messages/s",
+            f64::from(count) / took.as_secs_f64()
+        );
     };
     measure("warming up").await;
     measure("Redis is well").await;
@@ -199,7 +202,8 @@ async fn a_copy_of_the_database_takes_no_job_of_the_original() {
         println!("only on PostgreSQL with Redis");
         return;
     }
-    let key = [("MASTER_KEY", &*master_key())];
+    let master_key = master_key();
+    let key = [("MASTER_KEY", master_key.as_str())];
     let [one, other] = TestApp::on(database, &key).await;
     let acme = one.company("Acme").await;
     acme.rule("invoice.sent", "Hello").await;
@@ -212,7 +216,10 @@ async fn a_copy_of_the_database_takes_no_job_of_the_original() {
     acme.told("", &body).await;
     let ran = async |app: &TestApp| app.running.runner.run_due().await.unwrap();
     assert_eq!(ran(&staging).await, 0, "it is not its own");
-    assert!(ran(&other).await > 0, "processes of one installation share it");
+    assert!(
+        ran(&other).await > 0,
+        "processes of one installation share it"
+    );
     other.run_due_jobs().await;
     assert_eq!(acme.messages().len(), 1);
 }

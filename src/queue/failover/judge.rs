@@ -108,7 +108,12 @@ impl Judge {
         took > limit
     }
 
-    fn leave_after(&mut self, is_enough: bool, degraded: Degraded, now: Instant) -> Option<Verdict> {
+    fn leave_after(
+        &mut self,
+        is_enough: bool,
+        degraded: Degraded,
+        now: Instant,
+    ) -> Option<Verdict> {
         if self.alone_since.is_none() && !is_enough {
             return None;
         }
@@ -172,12 +177,18 @@ mod tests {
     fn two_failures_leave_redis_and_three_good_trials_go_back() {
         let judge = &mut Judge::default();
         let failed = || Trial::Failed(ill());
-        assert_eq!(hear(judge, [failed(), Trial::Good, failed()]), [None, None, None]);
+        assert_eq!(
+            hear(judge, [failed(), Trial::Good, failed()]),
+            [None, None, None]
+        );
         assert!(judge.is_in_doubt());
         assert_eq!(hear(judge, [failed()]), [database()]);
         assert!(!judge.is_in_doubt());
         assert_eq!(
-            hear(judge, [Trial::Good, Trial::Good, failed(), Trial::Good, Trial::Good]),
+            hear(
+                judge,
+                [Trial::Good, Trial::Good, failed(), Trial::Good, Trial::Good]
+            ),
             [None, None, database(), None, None]
         );
         assert_eq!(hear(judge, [Trial::Good, Trial::Good]), [redis(), None]);
@@ -189,7 +200,10 @@ mod tests {
         let between = Duration::from_millis(150);
         assert!(!judge.is_slow(between));
         let slow = || Trial::Slow(ill());
-        assert_eq!(hear(judge, [slow(), slow(), Trial::Vague]), [None, None, None]);
+        assert_eq!(
+            hear(judge, [slow(), slow(), Trial::Vague]),
+            [None, None, None]
+        );
         assert_eq!(hear(judge, [slow()]), [database()]);
         assert!(judge.is_slow(between), "or it would be left again at once");
         assert_eq!(

@@ -94,7 +94,6 @@ impl JobQueue for Scripted {
     }
 }
 
-
 fn over(redis: &Arc<Scripted>, does_jobs: bool, yardstick: Yardstick) -> FailoverQueue {
     FailoverQueue::start(redis.clone(), Arc::new(SystemClock), does_jobs, yardstick)
 }
@@ -106,7 +105,10 @@ async fn turns(queue: &FailoverQueue, is_alone: bool) {
 
 fn push_now() -> Vec<Push> {
     let due = SystemClock.now();
-    vec![Push { job: job(1, 2), due }]
+    vec![Push {
+        job: job(1, 2),
+        due,
+    }]
 }
 
 #[tokio::test]

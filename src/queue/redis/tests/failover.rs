@@ -107,7 +107,10 @@ async fn a_killed_server_is_done_without_and_gone_back_to() {
 
     server.begin().await;
     back(&queue).await;
-    assert!(queue.depths().await.unwrap().is_empty(), "the database knows");
+    assert!(
+        queue.depths().await.unwrap().is_empty(),
+        "the database knows"
+    );
     push(&queue, 3).await;
     assert!(holds_jobs(&server).await);
     let lease = reserve(&queue).await;
@@ -167,7 +170,10 @@ async fn a_server_with_another_password_is_done_without() {
     let knows = Redis::open(&SecretString::from(url), "test").unwrap();
     ask::<u64>(&knows, &["CLIENT", "KILL", "TYPE", "normal"]).await;
     let degraded = left(&queue).await;
-    assert_eq!(degraded.what, "Redis refuses the name or password of REDIS_URL");
+    assert_eq!(
+        degraded.what,
+        "Redis refuses the name or password of REDIS_URL"
+    );
     assert!(works(&queue, 20).await < Duration::from_secs(1));
     ask::<()>(&knows, &["CONFIG", "SET", "requirepass", ""]).await;
     back(&queue).await;
@@ -216,7 +222,9 @@ async fn what_trials_do_not_see_is_seen_by_what_fails() {
     };
     let queue = beside_a_quick_database(server.redis("test"));
     works(&queue, 1).await;
-    server.ask::<()>(&["ACL", "SETUSER", "default", "-blpop"]).await;
+    server
+        .ask::<()>(&["ACL", "SETUSER", "default", "-blpop"])
+        .await;
     let fails = async {
         loop {
             if queue.wait_ready().await.is_ok() {

@@ -280,16 +280,11 @@ async fn who_never_answers_is_given_up_in_time() {
     };
     let (reserved, depths, health, waited) = timeout(bound, asked).await.unwrap();
     let health = health.unwrap_err().to_string();
-    let failures: BTreeSet<_> = [
-        pushed.err(),
-        reserved.err(),
-        depths.err(),
-        waited.err(),
-    ]
-    .into_iter()
-    .map(|failed| failed.unwrap().to_string())
-    .chain([health])
-    .collect();
+    let failures: BTreeSet<_> = [pushed.err(), reserved.err(), depths.err(), waited.err()]
+        .into_iter()
+        .map(|failed| failed.unwrap().to_string())
+        .chain([health])
+        .collect();
     assert_eq!(failures.len(), 5, "each says what was asked: {failures:?}");
     for said in failures {
         assert!(said.contains(&address.to_string()), "{said}");
