@@ -52,10 +52,7 @@ pub enum Refusal {
 impl Trouble {
     /// What the server refused; `None` when it did not answer.
     pub fn refusal(&self) -> Option<Refusal> {
-        let error = match self {
-            Self::Redis(error) | Self::Pool(PoolError::Backend(error)) => error,
-            Self::Pool(_) | Self::Build(_) => return None,
-        };
+        let error = self.answer()?;
         match (error.kind(), error.code()) {
             (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS" | "NOAUTH")) => {
                 Some(Refusal::Stranger)
@@ -65,6 +62,21 @@ impl Trouble {
             }
             (_, Some(_)) => Some(Refusal::Other),
             (_, None) => None,
+        }
+    }
+
+    /// What the server said, in its own words and without the place in our scripts.
+    pub fn said(&self) -> Option<String> {
+        let error = self.answer()?;
+        let (code, detail) = (error.code()?, error.detail()?);
+        let detail = detail.split(" script: ").next().unwrap_or(detail);
+        Some(format!("{code} {}", detail.trim_end_matches(['.', ' '])))
+    }
+
+    const fn answer(&self) -> Option<&RedisError> {
+        match self {
+            Self::Redis(error) | Self::Pool(PoolError::Backend(error)) => Some(error),
+            Self::Pool(_) | Self::Build(_) => None,
         }
     }
 }

@@ -35,7 +35,7 @@ impl Failed {
                     Some(Refusal::Write) => "refuses writes",
                     Some(Refusal::Other) => "refuses what the queue needs",
                 };
-                (what, words(trouble))
+                (what, trouble.said().unwrap_or_else(|| words(trouble)))
             }
         };
         Degraded {

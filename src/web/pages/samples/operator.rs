@@ -192,7 +192,7 @@ fn workers(to: &mut Vec<Sample>) {
         database: "PostgreSQL 17.5".into(),
         back_end: "Redis".into(),
         queue_trouble: (!queue_works).then(|| {
-            "Redis refuses writes: OOM: command not allowed when used memory > 'maxmemory'. \
+            "Redis refuses writes: OOM command not allowed when used memory > 'maxmemory' \
              (10.0.0.7:6379)"
                 .into()
         }),
