@@ -1,12 +1,15 @@
 //! The way to Redis or Valkey, shared by the queue and the brakes. Nothing in it is the truth: whoever
 //! calls must bear that it is empty, gone, or back with nothing in it.
 
+#[cfg(test)]
+pub(crate) mod slow_relay;
+
 use std::fmt;
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{AsyncConnectionConfig, Client, IntoConnectionInfo as _};
-use deadpool_redis::{Connection, Manager, Pool, Runtime};
+use deadpool_redis::redis::{AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo as _};
+use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use deadpool_redis::redis::{RedisError, Script};
@@ -29,10 +32,53 @@ pub enum Trouble {
     Redis(#[from] RedisError),
     /// No connection was to be had.
     #[error("no connection to Redis")]
-    Pool(#[from] deadpool_redis::PoolError),
+    Pool(#[from] PoolError),
     /// The pool could not be built.
     #[error("the pool of connections to Redis cannot be built")]
     Build(#[from] deadpool_redis::BuildError),
+}
+
+/// What a server that answers will not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Let us in.
+    Stranger,
+    /// Write: its memory is full, its disk is, or it became a copy of another.
+    Write,
+    /// Something else.
+    Other,
+}
+
+impl Trouble {
+    /// What the server refused; `None` when it did not answer.
+    pub fn refusal(&self) -> Option<Refusal> {
+        let error = self.answer()?;
+        match (error.kind(), error.code()) {
+            (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS" | "NOAUTH")) => {
+                Some(Refusal::Stranger)
+            }
+            (_, Some("OOM" | "READONLY" | "MISCONF" | "NOREPLICAS" | "MASTERDOWN")) => {
+                Some(Refusal::Write)
+            }
+            (_, Some(_)) => Some(Refusal::Other),
+            (_, None) => None,
+        }
+    }
+
+    /// What the server said, in its own words and without the place in our scripts.
+    pub fn said(&self) -> Option<String> {
+        let error = self.answer()?;
+        let (code, detail) = (error.code()?, error.detail()?);
+        let detail = detail.split(" script: ").next().unwrap_or(detail);
+        Some(format!("{code} {}", detail.trim_end_matches(['.', ' '])))
+    }
+
+    const fn answer(&self) -> Option<&RedisError> {
+        match self {
+            Self::Redis(error) | Self::Pool(PoolError::Backend(error)) => Some(error),
+            Self::Pool(_) | Self::Build(_) => None,
+        }
+    }
 }
 
 /// A cheap-to-clone handle to one server and one name space on it.

@@ -6,7 +6,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
@@ -14,6 +14,7 @@ use actix_web::{HttpServer, dev::Server};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret as _;
+use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -32,7 +33,9 @@ use crate::domain::clock::SharedClock;
 use crate::domain::ids::new_v7;
 use crate::lifecycle::Lifecycle;
 use crate::mail::Mailer;
-use crate::queue::{JobQueue, MemoryQueue, Nowhere, RedisQueue, Runner, RunnerConfig, unforeseen};
+use crate::queue::{
+    FailoverQueue, JobQueue, MemoryQueue, Nowhere, RedisQueue, Runner, RunnerConfig, unforeseen,
+};
 use crate::redis::Redis;
 use crate::store::lock::{DatabaseLock, LockError};
 use crate::store::{Store, StoreError, StoredDataKey};
@@ -139,7 +142,7 @@ async fn build_on(
         .context("mail cannot be set up")?;
     let client = http::client().context("the HTTP client cannot be built")?;
     let queue: Arc<dyn JobQueue> = match (&redis, jobs) {
-        (Some(redis), _) => Arc::new(RedisQueue::new(redis.clone(), clock.clone(), SHARDS)),
+        (Some(redis), _) => Arc::new(queue_on(redis, &store, &clock, jobs)),
         (None, Jobs::Elsewhere) => Arc::new(Nowhere),
         (None, Jobs::Here | Jobs::ByHand) => Arc::new(MemoryQueue::new(clock.clone())),
     };
@@ -166,6 +169,26 @@ async fn build_on(
         clock,
     });
     Ok(Built { app, key_origin })
+}
+
+/// The queue on Redis, and in this process while Redis is worse than the database.
+fn queue_on(redis: &Redis, store: &Store, clock: &SharedClock, jobs: Jobs) -> FailoverQueue {
+    let queue = Arc::new(RedisQueue::new(redis.clone(), clock.clone(), SHARDS));
+    let platform = store.platform();
+    FailoverQueue::start(
+        queue,
+        clock.clone(),
+        jobs != Jobs::Elsewhere,
+        Arc::new(move || {
+            let platform = platform.clone();
+            Box::pin(async move {
+                // A database that is away is no quicker.
+                if platform.ping().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            })
+        }),
+    )
 }
 
 /// Letters may be shown in the log only where nobody but this machine reaches the service. `work`
@@ -434,17 +457,45 @@ async fn keep_metrics(metrics: Metrics, life: Lifecycle) {
 }
 
 /// Prepares the way to Redis, if there is one; it need not answer yet. Installations that share a
-/// server are kept apart by the first data key, which no two databases have in common.
+/// server are kept apart by what is theirs alone: where the database is, its first data key, and what
+/// the operator calls it.
 async fn open_redis(config: &Config, store: &Store) -> anyhow::Result<Option<Redis>> {
     let Some(url) = &config.queue.redis_url else {
         return Ok(None);
     };
-    let keys = store.platform().data_keys().await;
+    let platform = store.platform();
+    let keys = platform.data_keys().await;
     let keys = keys.context("the data keys cannot be read")?;
-    let installation = keys.first().map_or(Uuid::nil(), |key| key.id);
-    let redis = Redis::open(url, &installation.simple().to_string());
+    let first = keys.first().map_or(Uuid::nil(), |key| key.id);
+    let place = match config.database.url.file() {
+        Some(file) => place_of(file),
+        None => platform
+            .place()
+            .await
+            .context("which database this is cannot be read")?,
+    };
+    let called = config.queue.redis_namespace.as_deref().unwrap_or_default();
+    let redis = Redis::open(url, &installation(first, &place, called));
     let redis = redis.context("REDIS_URL cannot be used")?;
     Ok(Some(redis))
+}
+
+/// What the keys of an installation begin with: 32 digits.
+fn installation(first_key: Uuid, place: &str, called: &str) -> String {
+    let mut hash = Sha256::new();
+    for part in [&first_key.simple().to_string(), place, called] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hex::encode(&hash.finalize()[..16])
+}
+
+/// A file as no copy of it is: made at another moment, or elsewhere.
+fn place_of(file: &Path) -> String {
+    let path = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let made = file.metadata().and_then(|about| about.created()).ok();
+    let made = made.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    format!("{} {}", path.display(), made.unwrap_or_default().as_nanos())
 }
 
 /// Finds the master key and unwraps the data keys; on an empty database both are made.
@@ -520,4 +571,37 @@ fn database_address(url: &DatabaseUrl) -> String {
 /// Names this process in leases: unlike that of any process before it.
 fn lease_owner() -> String {
     format!("{}-{}", std::process::id(), &token::hook()[..8])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_a_file_is_another_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, kept) = (folder.path().join("a.db"), folder.path().join("b.db"));
+        std::fs::write(&file, "rows").unwrap();
+        let place = place_of(&file);
+        assert_eq!(place_of(&file), place);
+        std::fs::copy(&file, &kept).unwrap();
+        assert_ne!(place_of(&kept), place);
+    }
+
+    #[test]
+    fn each_part_tells_installations_apart() {
+        let of = installation;
+        let (key, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let names = [
+            of(key, "7 16384 public", ""),
+            of(other, "7 16384 public", ""),
+            of(key, "7 16385 public", ""),
+            of(key, "7 16384 public", "staging"),
+            of(key, "7 16384", "public"),
+        ];
+        let different: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(different.len(), names.len());
+        assert_eq!(names[0], of(key, "7 16384 public", ""));
+        assert_eq!(names[0].len(), 32);
+    }
 }

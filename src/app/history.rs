@@ -59,8 +59,8 @@ pub struct Overview {
     pub has_rules: bool,
     /// How far the first hour has come; none once it is over.
     pub first_hour: Option<FirstHour>,
-    /// Whether what hands out work to the workers answers.
-    pub queue_answers: bool,
+    /// What is wrong with the queue, in a few words: messages may be late.
+    pub queue_trouble: Option<String>,
 }
 
 /// A page of the history.
@@ -129,7 +129,7 @@ impl App {
             twilio,
             has_sent: store.count_deliveries(&TAKEN, 1).await? > 0,
             has_rules,
-            queue_answers: self.queue_answers().await,
+            queue_trouble: self.queue_answers().await.err().map(|d| d.what),
         })
     }
 

@@ -64,13 +64,16 @@ use crate::crypto::vault::Vault;
 use crate::domain::clock::SharedClock;
 use crate::domain::ids::TenantId;
 use crate::mail::Mailer;
-use crate::queue::{JobQueue, Push};
+use crate::queue::{Degraded, JobQueue, Push};
 use crate::store::{Store, TenantStore};
 use crate::twilio::Twilio;
 use crate::zoho::tokens::AccessTokens;
 
 /// How long anybody waits for the queue's answer: it only wakes workers.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a probe or a page waits to hear how it is: right after the start that is still tried out.
+const QUEUE_VERDICT: Duration = Duration::from_secs(3);
 
 /// What the app is made of; `startup` fills it in.
 pub struct Parts {
@@ -186,19 +189,15 @@ impl App {
         self.parts.store.tenant(id)
     }
 
-    /// Whether the queue answers within a second. While it does not, events are kept all the same,
-    /// and what they ask for is done once it is back.
-    pub async fn queue_answers(&self) -> bool {
-        match timeout(QUEUE_PATIENCE, self.parts.queue.ping()).await {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "The queue does not answer");
-                false
-            }
-            Err(_) => {
-                tracing::warn!("The queue has not answered within a second");
-                false
-            }
+    /// What is wrong with the queue, if anything is. Meanwhile events are kept all the same, and done as
+    /// soon as workers find them in the database. The log is told by the queue itself, when it changes.
+    pub async fn queue_answers(&self) -> Result<(), Degraded> {
+        match timeout(QUEUE_VERDICT, self.parts.queue.health()).await {
+            Ok(health) => health,
+            Err(_) => Err(Degraded {
+                what: format!("{} does not answer", self.parts.queue.name()),
+                detail: String::new(),
+            }),
         }
     }
 

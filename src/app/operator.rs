@@ -6,7 +6,7 @@ use super::{App, AppError};
 use crate::brakes::Status;
 use crate::domain::ids::TenantId;
 use crate::domain::page::{Cursor, Page};
-use crate::queue::TenantDepth;
+use crate::queue::{Degraded, TenantDepth};
 use crate::store::{Backlog, BrakedConnection, Process, StoreError, TenantSummary, WriteFault};
 
 /// How often a process shows that it is alive, and finds out whether writes come back.
@@ -49,7 +49,8 @@ pub struct WorkersReport {
     pub orphaned: u64,
     pub database: (&'static str, String),
     pub back_end: &'static str,
-    pub queue_answers: bool,
+    /// What is wrong with the queue, while workers look into the database.
+    pub queue_trouble: Option<Degraded>,
     /// Connections that are slowed down or shut, of those that were looked at.
     pub braked: Vec<(BrakedConnection, Status)>,
     pub connections: usize,
@@ -148,7 +149,7 @@ impl App {
             orphaned: platform.orphaned_leases().await?,
             database: platform.engine().await?,
             back_end: self.queue().name(),
-            queue_answers: self.queue_answers().await,
+            queue_trouble: self.queue_answers().await.err(),
             braked,
             connections: looked_at,
         })

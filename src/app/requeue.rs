@@ -9,7 +9,8 @@ use crate::store::DueCursor;
 /// lost is to be found.
 pub const EVERY: Duration = Duration::from_secs(5);
 
-/// How often it is asked where nobody hears of what other processes push.
+/// How often it is asked where nobody hears of what other processes push, and while the queue that they
+/// share is out of order.
 pub const EVERY_ALONE: Duration = Duration::from_secs(1);
 
 /// How many rows of each kind one look takes.

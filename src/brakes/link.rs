@@ -147,17 +147,21 @@ impl Link {
         }
     }
 
-    /// A connection over which something could be written: a server that is loading, or a mere copy,
-    /// answers but is of no use.
+    /// A connection over which something could be written, and in time: a server that is loading, or a mere
+    /// copy, answers but is of no use.
     async fn open(&self) -> Result<MultiplexedConnection, Fault> {
         let mut connection = self.redis.dedicated().await?;
-        cmd("SET")
-            .arg(self.redis.key("brakes", self.provider))
+        let mut set = cmd("SET");
+        set.arg(self.redis.key("brakes", self.provider))
             .arg(1)
             .arg("PX")
-            .arg(1000)
-            .query_async::<()>(&mut connection)
-            .await?;
+            .arg(1000);
+        let written = set.query_async::<()>(&mut connection);
+        // As quickly as calls need it, or each would find it slow again.
+        match timeout(ANSWER, written).await {
+            Ok(written) => written?,
+            Err(_) => return Err(Fault::Slow),
+        }
         Ok(connection)
     }
 

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::config::web::PublicUrl;
 use crate::crypto::master_key::KeyOrigin;
 use crate::domain::clock::SharedClock;
+use crate::queue::Degraded;
 use crate::startup::{self, Jobs};
 
 /// Say what is wrong with the set-up and how to mend it.
@@ -34,7 +35,7 @@ pub async fn run(args: CheckArgs, clock: SharedClock) -> anyhow::Result<()> {
     let mut findings = built.app.report().await;
     findings.insert(0, key_finding(&built.key_origin));
     if config.queue.redis_url.is_some() {
-        findings.push(redis_finding(built.app.queue_answers().await));
+        findings.push(redis_finding(built.app.queue().health().await));
     }
     let is_good = findings.iter().all(|f| f.is_good);
     super::say(&if args.json {
@@ -70,19 +71,20 @@ fn key_finding(origin: &KeyOrigin) -> Finding {
     }
 }
 
-fn redis_finding(answers: bool) -> Finding {
-    let (says, advice) = if answers {
-        ("It answers.", "")
-    } else {
-        (
-            "It does not answer. Events are still kept, and sent once it does.",
-            "See that the server of REDIS_URL runs and can be reached from here",
-        )
+fn redis_finding(health: Result<(), Degraded>) -> Finding {
+    let (is_good, says, advice) = match health {
+        Ok(()) => (true, "It takes what the queue asks of it.".to_owned(), ""),
+        Err(degraded) => (
+            false,
+            format!("{degraded}; workers look into the database themselves."),
+            "Messages go out all the same, up to some seconds later. See that the server of REDIS_URL \
+             runs near by, takes its password and writes: no replica, and maxmemory above what it holds",
+        ),
     };
     Finding {
         subject: "Redis".to_owned(),
-        is_good: answers,
-        says: says.to_owned(),
+        is_good,
+        says,
         advice: advice.to_owned(),
     }
 }

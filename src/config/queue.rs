@@ -10,6 +10,9 @@ use super::reader::Reader;
 pub struct QueueConfig {
     /// `REDIS_URL`: `redis://…` or `rediss://…` (TLS). Default: the queue is in the process.
     pub redis_url: Option<SecretString>,
+    /// `REDIS_NAMESPACE`: tells installations on one Redis apart whose databases are copies of each
+    /// other block by block. Default: none, which does for all others.
+    pub redis_namespace: Option<String>,
 }
 
 impl QueueConfig {
@@ -22,7 +25,18 @@ impl QueueConfig {
             }
             Ok(SecretString::from(text))
         });
-        Self { redis_url }
+        let write = "write a name of letters, digits, - and _, such as staging";
+        let redis_namespace = reader.parsed("REDIS_NAMESPACE", write, |text| {
+            let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "-_".contains(sign);
+            if text.len() > 64 || !text.chars().all(is_plain) {
+                return Err("is no plain name of at most 64 letters".to_owned());
+            }
+            Ok(text.to_owned())
+        });
+        Self {
+            redis_url,
+            redis_namespace,
+        }
     }
 }
 
@@ -42,5 +56,13 @@ mod tests {
             mistake(&[("REDIS_URL", "cache:6379")]).variable,
             "REDIS_URL"
         );
+    }
+
+    #[test]
+    fn a_name_space_is_a_plain_name() {
+        let named = |name| parse(&[("REDIS_NAMESPACE", name)]).unwrap().queue;
+        assert_eq!(named("staging").redis_namespace.as_deref(), Some("staging"));
+        let braces = mistake(&[("REDIS_NAMESPACE", "{q0}")]);
+        assert_eq!(braces.variable, "REDIS_NAMESPACE");
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{JobQueue, Lease, Push, QueueError, Settlement, TenantDepth};
+use super::{Degraded, JobQueue, Lease, Push, QueueError, Settlement, TenantDepth};
 
 /// How a back end can be away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +46,11 @@ impl JobQueue for Absent {
         self.answer().await
     }
 
-    async fn ping(&self) -> Result<(), QueueError> {
-        self.answer().await
+    async fn health(&self) -> Result<(), Degraded> {
+        self.answer().await.map_err(|error| Degraded {
+            what: "Redis does not answer".to_owned(),
+            detail: error.to_string(),
+        })
     }
 
     async fn depths(&self) -> Result<Vec<TenantDepth>, QueueError> {

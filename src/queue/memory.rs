@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::ring::Ring;
 use super::{
-    Depth, Job, JobQueue, Lane, Lease, LeaseToken, Outcome, Push, QueueError, Settlement,
+    Degraded, Depth, Job, JobQueue, Lane, Lease, LeaseToken, Outcome, Push, QueueError, Settlement,
     TenantDepth, later,
 };
 use crate::domain::clock::SharedClock;
@@ -72,6 +72,16 @@ impl MemoryQueue {
             state: Mutex::new(State::new()),
             wake: Notify::new(),
         }
+    }
+
+    /// Whether it has lent something under this token that is not over yet.
+    pub(super) fn has_lent(&self, token: LeaseToken) -> bool {
+        self.state_at(self.clock.now()).leases.contains_key(&token)
+    }
+
+    /// Forgets all jobs that are not lent: somebody else hands them out now.
+    pub(super) fn forget_waiting(&self) {
+        self.state_at(self.clock.now()).forget_waiting();
     }
 
     /// The state as of now. No panic can leave it half changed, so poison is no reason to stop.
@@ -154,7 +164,7 @@ impl JobQueue for MemoryQueue {
             .collect())
     }
 
-    async fn ping(&self) -> Result<(), QueueError> {
+    async fn health(&self) -> Result<(), Degraded> {
         Ok(())
     }
 }
@@ -227,6 +237,22 @@ impl State {
                 *again = Some(again.map_or(due, |known| known.min(due)));
             }
         }
+    }
+
+    fn forget_waiting(&mut self) {
+        let is_lent = |entry: &Entry| matches!(entry.place, Place::Leased { .. });
+        let waiting: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| !is_lent(entry))
+            .map(|(job, _)| Arc::clone(job))
+            .collect();
+        for job in &waiting {
+            self.uncount(job);
+            self.entries.remove(job);
+        }
+        self.ring = Ring::new();
+        self.calendar.clear();
     }
 
     fn lend(&mut self, until: DateTime<Utc>) -> Option<Lease> {

@@ -4,6 +4,8 @@
 pub(crate) mod absent;
 #[cfg(test)]
 mod contract;
+mod degraded;
+mod failover;
 mod handler;
 mod job;
 mod memory;
@@ -20,8 +22,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
 use uuid::Uuid;
 
+pub use self::degraded::Degraded;
+pub use self::failover::{FailoverQueue, Yardstick};
 pub use self::handler::{Handler, Handlers, JobContext};
 pub use self::job::{Job, JobError, Kind, Lane};
 pub use self::memory::MemoryQueue;
@@ -129,8 +134,14 @@ pub trait JobQueue: Send + Sync + std::fmt::Debug {
     /// What holds the jobs, in words that follow "wait in".
     fn name(&self) -> &'static str;
 
-    /// Whether the back end answers.
-    async fn ping(&self) -> Result<(), QueueError>;
+    /// Whether the back end does what is needed of it now.
+    async fn health(&self) -> Result<(), Degraded>;
+
+    /// What is wrong, as it changes, for a back end that then hears only of this process's pushes:
+    /// meanwhile somebody must look for what is due more often. `None` for one that never changes so.
+    fn degradations(&self) -> Option<watch::Receiver<Option<Degraded>>> {
+        None
+    }
 }
 
 impl TenantDepth {

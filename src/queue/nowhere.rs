@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{JobQueue, Lease, Push, QueueError, Settlement, TenantDepth};
+use super::{Degraded, JobQueue, Lease, Push, QueueError, Settlement, TenantDepth};
 
 /// Takes jobs and forgets them.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl JobQueue for Nowhere {
         std::future::pending().await
     }
 
-    async fn ping(&self) -> Result<(), QueueError> {
+    async fn health(&self) -> Result<(), Degraded> {
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use deadpool_redis::redis::cmd;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use self::failure::{Failed, Why};
@@ -24,8 +24,8 @@ use self::push::Pushes;
 use self::server::{ANSWER, CHUNK, Server};
 use self::wait::Beds;
 use super::{
-    Depth, JobQueue, Lane, Lease, LeaseToken, Outcome, Push, QueueError, Settlement, TenantDepth,
-    later,
+    Degraded, Depth, JobQueue, Lane, Lease, LeaseToken, Outcome, Push, QueueError, Settlement,
+    TenantDepth, later,
 };
 use crate::domain::clock::SharedClock;
 use crate::redis::{Redis, Trouble};
@@ -123,7 +123,12 @@ impl RedisQueue {
     /// jobs due at once would keep another's, due after them, from its turn.
     async fn catch_up(&self, shard: usize) -> Result<(), Failed> {
         let step = &self.server.steps.catch_up;
+        // On a slow server, what is ready waits for us meanwhile.
+        let until = Instant::now() + ANSWER;
         for _ in 0..CATCH_UPS {
+            if Instant::now() > until {
+                break;
+            }
             if !self
                 .server
                 .ask(step, &self.server.shards[shard], &[])
@@ -270,11 +275,18 @@ impl JobQueue for RedisQueue {
         Ok(tenants.into_values().collect())
     }
 
-    async fn ping(&self) -> Result<(), QueueError> {
-        const NAME: &str = "get a PING answered";
-        match timeout(ANSWER, self.server.redis.ping()).await {
-            Ok(answer) => answer.map_err(|trouble| self.server.failed(NAME, trouble.into()))?,
-            Err(_) => return Err(self.server.failed(NAME, Why::Late(ANSWER)).into()),
+    /// Not by `PING`: a server whose memory is full, or that became a copy, answers that as ever.
+    async fn health(&self) -> Result<(), Degraded> {
+        let step = &self.server.steps.trial;
+        for shard in &self.server.shards {
+            let corner = format!("{shard}trial:");
+            let answer = self.server.ask::<bool>(step, &corner, &[]).await;
+            if !answer.map_err(|failed| failed.degraded())? {
+                return Err(Degraded {
+                    what: "Redis does not keep what it is told".to_owned(),
+                    detail: self.server.redis.address(),
+                });
+            }
         }
         Ok(())
     }

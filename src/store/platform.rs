@@ -108,6 +108,29 @@ impl Platform {
             .map(drop)
     }
 
+    /// Which database of which PostgreSQL server this is. A copy that was restored, or made as a template's,
+    /// is another; a standby that took over is the same, and so is a copy of the server block by block.
+    pub async fn place(&self) -> Result<String, StoreError> {
+        // Everybody may ask for the server's number, unless somebody took that right away.
+        let query = "SELECT COALESCE(current_schema()::TEXT, '') AS schema, \
+                     COALESCE((SELECT oid::BIGINT FROM pg_database \
+                               WHERE datname = current_database()), 0) AS oid, \
+                     COALESCE(has_function_privilege( \
+                         to_regprocedure('pg_control_system()')::OID, 'execute'), FALSE) AS may_ask";
+        let Some(row) = sql::one(self.db(), query, vec![]).await? else {
+            return Ok(String::new());
+        };
+        let (oid, schema): (i64, String) = (row.get("oid")?, row.get("schema")?);
+        let mut server = 0_i64;
+        if row.get("may_ask")? {
+            let query = "SELECT system_identifier FROM pg_control_system()";
+            if let Some(row) = sql::one(self.db(), query, vec![]).await? {
+                server = row.get("system_identifier")?;
+            }
+        }
+        Ok(format!("{server} {oid} {schema}"))
+    }
+
     /// The tenant behind a dashboard address.
     pub async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>, StoreError> {
         let query = "SELECT * FROM tenants WHERE slug = $1 AND deleted_at IS NULL";

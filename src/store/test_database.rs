@@ -100,6 +100,28 @@ impl TestDatabase {
         db.close().await.unwrap();
     }
 
+    /// Another with the same rows, on the same server; whoever is connected to this one is cut off once.
+    pub(crate) async fn copy(&self) -> Self {
+        let Server { url, database } = self.server.as_ref().expect("a server");
+        self.lock_out().await;
+        let copy = format!("t{}", uuid::Uuid::new_v4().simple());
+        let db = one_connection(url).await;
+        for step in [
+            format!("CREATE DATABASE {copy} TEMPLATE {database}"),
+            format!("ALTER DATABASE {database} ALLOW_CONNECTIONS true"),
+        ] {
+            run(&db, &step).await;
+        }
+        db.close().await.unwrap();
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            server: Some(Server {
+                url: url.clone(),
+                database: copy,
+            }),
+        }
+    }
+
     /// Everything that is in it, for whoever looks for what must not be there.
     pub(crate) async fn contents(&self) -> Vec<u8> {
         if let Some(server) = &self.server {

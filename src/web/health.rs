@@ -26,8 +26,8 @@ async fn alive() -> impl Responder {
     text(StatusCode::OK, "alive\n")
 }
 
-/// Able to serve: the database answers, and writes come back. A process whose queue does not answer can still keep events,
-/// so it stays in the load balancer and only says so.
+/// Able to serve: the database answers, and writes come back. A process whose queue is out of order can
+/// still keep events and have them done, so it stays in the load balancer and only says so.
 async fn ready(app: Data<App>) -> impl Responder {
     let asked = on_main(&app, |app| async move {
         let platform = app.store().platform();
@@ -46,11 +46,10 @@ async fn ready(app: Data<App>) -> impl Responder {
     })
     .await;
     match asked.map_err(|error| error.to_string()).flatten() {
-        Ok(true) => text(StatusCode::OK, "ready\n"),
-        Ok(false) => text(
+        Ok(Ok(())) => text(StatusCode::OK, "ready\n"),
+        Ok(Err(degraded)) => text(
             StatusCode::OK,
-            "ready, but the queue does not answer: events are kept, and work goes on when it \
-             returns\n",
+            format!("ready, but {degraded}; workers look into the database themselves\n"),
         ),
         Err(error) => text(
             StatusCode::SERVICE_UNAVAILABLE,

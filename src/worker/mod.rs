@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use crate::app::deliver::Next;
 use crate::app::operator::BEAT_EVERY;
+use crate::app::requeue;
 use crate::app::rotation::KEYS_EVERY;
 use crate::app::route::Ordered;
 use crate::app::{App, AppError, job};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
 use crate::lifecycle::Lifecycle;
-use crate::queue::{Handler, Handlers, Job, JobContext, JobError};
+use crate::queue::{Degraded, Handler, Handlers, Job, JobContext, JobError};
 
 /// Which handler does which kind of job.
 pub fn handlers(app: &App) -> Handlers {
@@ -23,16 +25,39 @@ pub fn handlers(app: &App) -> Handlers {
         .with(job::SEND_MAIL, Arc::new(SendMail(app.clone())))
 }
 
-/// Pushes again what waits in the database, until the process stops.
+/// Pushes again what waits in the database, until the process stops: every so often, more often while the
+/// queue hears of nothing that others push, and at once when that changes.
 pub async fn requeue_for_ever(app: App, life: Lifecycle, every: Duration) {
+    let mut degradations = app.queue().degradations();
     loop {
+        // Asked first: what is pushed while it changes may have gone the way that is over.
+        let changes = degradations.as_ref();
+        let is_alone = changes.is_some_and(|changes| changes.borrow().is_some());
         if let Err(error) = app.requeue().await {
             tracing::warn!(%error, "What waits could not be read; trying again");
         }
+        let every = if is_alone {
+            requeue::EVERY_ALONE
+        } else {
+            every
+        };
         tokio::select! {
             () = life.soft().cancelled() => return,
             () = tokio::time::sleep(every) => {}
+            () = changed(degradations.as_mut(), is_alone) => {}
         }
+    }
+}
+
+/// Returns when the queue no longer is, or is not, alone as it was.
+async fn changed(changes: Option<&mut watch::Receiver<Option<Degraded>>>, was_alone: bool) {
+    let Some(changes) = changes else {
+        return std::future::pending().await;
+    };
+    let has_turned = |now: &Option<Degraded>| now.is_some() != was_alone;
+    if changes.wait_for(has_turned).await.is_err() {
+        // Nobody can change it any more.
+        std::future::pending().await
     }
 }
 

@@ -26,6 +26,7 @@ mod many;
 mod notices;
 mod operator;
 mod postgres;
+mod redis;
 mod rehearsal;
 mod rotation;
 mod schema;

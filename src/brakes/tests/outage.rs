@@ -5,9 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use tracing_subscriber::fmt::MakeWriter;
+use url::Url;
 
 use super::super::*;
 use super::bench::{Bench, ONE, goes_or, refused, seconds};
+use crate::config::environment;
+use crate::redis::slow_relay::SlowRelay;
 
 /// A call waits a quarter of a second; the machine may be busy.
 const BOUND: Duration = Duration::from_millis(600);
@@ -192,6 +195,42 @@ async fn the_log_tells_each_change_once() {
         assert!(pair[0].contains("cannot ask Redis"), "{text}");
         assert!(pair[1].contains("shared through Redis again"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_slow_redis_is_as_good_as_gone_and_the_log_tells_it_once() {
+    let url = environment("TEST_REDIS_URL").and_then(|url| Url::parse(&url).ok());
+    let Some(port) = url.and_then(|url| url.port()) else {
+        println!("TEST_REDIS_URL names no server: not tested with a slow one");
+        return;
+    };
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).finish();
+    let _here = tracing::subscriber::set_default(subscriber);
+    let relay = SlowRelay::to(port).await;
+    let url = format!("redis://127.0.0.1:{}", relay.port);
+    let namespace = Uuid::new_v4().simple().to_string();
+    let redis = Redis::open(&url.into(), &namespace).unwrap();
+    let bench = Bench::on(Some(redis), Limits::twilio());
+    bench.go().await.succeeded().await;
+    assert!(!is_alone(&bench).await);
+    // Connecting takes less than the second that it may, and each answer more than a call waits.
+    relay.delay(Duration::from_millis(150));
+    for _ in 0..3 {
+        bench.go().await.succeeded().await;
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        bench.pass(seconds(1));
+    }
+    relay.delay(Duration::ZERO);
+    bench.pass(seconds(1));
+    bench.go().await.succeeded().await;
+    assert!(!is_alone(&bench).await);
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("brakes"))
+        .collect();
+    assert_eq!(lines.len(), 2, "{text}");
 }
 
 /// What was logged.

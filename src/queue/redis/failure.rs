@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::queue::QueueError;
-use crate::redis::Trouble;
+use crate::queue::{Degraded, QueueError};
+use crate::redis::{Refusal, Trouble};
 
 /// A step that Redis did not take, or did not confirm. The address bears no password.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,28 @@ pub(super) enum Why {
     Late(Duration),
     #[error("{}", words(.0))]
     Trouble(#[from] Trouble),
+}
+
+impl Failed {
+    /// The same in words for people.
+    pub(super) fn degraded(&self) -> Degraded {
+        let (what, said) = match &self.why {
+            Why::Late(span) => ("does not answer", format!("nothing came within {span:?}")),
+            Why::Trouble(trouble) => {
+                let what = match trouble.refusal() {
+                    None => "does not answer",
+                    Some(Refusal::Stranger) => "refuses the name or password of REDIS_URL",
+                    Some(Refusal::Write) => "refuses writes",
+                    Some(Refusal::Other) => "refuses what the queue needs",
+                };
+                (what, trouble.said().unwrap_or_else(|| words(trouble)))
+            }
+        };
+        Degraded {
+            what: format!("Redis {what}"),
+            detail: format!("{said} ({})", self.address),
+        }
+    }
 }
 
 /// All that the error and its causes say.

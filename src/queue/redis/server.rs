@@ -34,6 +34,7 @@ pub(super) struct Steps {
     pub(super) reserve: Step,
     pub(super) settle: Step,
     pub(super) catch_up: Step,
+    pub(super) trial: Step,
 }
 
 /// A step whose script is what all of them share and its own file.
@@ -54,6 +55,7 @@ impl Steps {
             reserve: step!("reserve jobs", "reserve.lua", ANSWER),
             settle: step!("settle jobs", "settle.lua", ANSWER),
             catch_up: step!("catch up with due jobs", "catch_up.lua", ANSWER),
+            trial: step!("try a step out", "trial.lua", ANSWER),
         }
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::domain::clock::SystemClock;
 use crate::lifecycle::Ending;
-use crate::queue::{Push, TenantDepth};
+use crate::queue::{Degraded, Push, TenantDepth};
 
 /// Answers when asked for jobs, but lets nobody wait for them.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ impl JobQueue for Restless {
         Ok(Vec::new())
     }
 
-    async fn ping(&self) -> Result<(), QueueError> {
+    async fn health(&self) -> Result<(), Degraded> {
         Ok(())
     }
 }

@@ -213,7 +213,7 @@ pub(super) async fn workers(operator: Operator) -> Result<HttpResponse, PageErro
         orphaned: report.orphaned,
         database: format!("{kind} {version}"),
         back_end: report.back_end.to_owned(),
-        queue_answers: report.queue_answers,
+        queue_trouble: report.queue_trouble.map(|d| d.to_string()),
         braked: report
             .braked
             .into_iter()

@@ -83,7 +83,7 @@ fn view(found: &Overview, moment: Moment) -> OverviewView {
         replies: found.replies.iter().cloned().map(reply_row).collect(),
         checklist: Vec::new(),
         is_folded: false,
-        queue_answers: found.queue_answers,
+        queue_trouble: found.queue_trouble.clone(),
     }
 }
 

@@ -224,7 +224,8 @@ pub struct WorkersPage {
     /// "SQLite 3.50.4".
     pub database: String,
     pub back_end: String,
-    pub queue_answers: bool,
+    /// What is wrong with it.
+    pub queue_trouble: Option<String>,
     pub braked: Vec<BrakeLine>,
     pub connections: u64,
 }

@@ -49,7 +49,7 @@ pub struct OverviewView {
     /// Whether this browser folded it away.
     pub is_folded: bool,
     /// Whether work goes on; else messages are late.
-    pub queue_answers: bool,
+    pub queue_trouble: Option<String>,
 }
 
 /// How many messages left, and how many failed.
@@ -90,15 +90,16 @@ pub struct ChecklistStep {
 }
 
 impl OverviewPage {
-    /// Told while nothing is handed out to the workers.
+    /// Told while workers have to find by themselves what is due.
     fn standstill(&self) -> Markup {
         html! {
-            @if !self.view.queue_answers {
+            @if let Some(trouble) = &self.view.queue_trouble {
                 (notice::notice(Tone::Needs, &html! {
-                    b { "Messages are late." }
-                    " The queue of this service does not answer at the moment. Everything that Zoho "
-                    "Books tells us is kept, and sending goes on by itself when it is back. If this "
-                    "lasts, tell the operator of this service."
+                    b { "Messages may be late." }
+                    " The queue of this service is out of order (" (trouble) "). Everything that Zoho "
+                    "Books tells us is kept, and workers look for what is due by themselves, so that "
+                    "messages go out some seconds later than usual. If this lasts, tell the operator of "
+                    "this service."
                 }))
             }
         }

@@ -10,6 +10,9 @@ pub(crate) mod log;
 pub(crate) mod page;
 pub(crate) mod person;
 pub(crate) mod process;
+pub(crate) mod redis;
+#[path = "../../../src/redis/slow_relay.rs"]
+pub(crate) mod slow_relay;
 pub(crate) mod smtp;
 pub(crate) mod visitor;
 
@@ -72,6 +75,14 @@ impl TestApp {
             return None;
         }
         Some(Self::several(database, Some(monday()), &[]).await)
+    }
+
+    /// As many as are wanted on a database that is there.
+    pub(crate) async fn on<const N: usize>(
+        database: TestDatabase,
+        variables: &[(&str, &str)],
+    ) -> [Self; N] {
+        Self::several(database, Some(monday()), variables).await
     }
 
     async fn several<const N: usize>(

@@ -193,11 +193,13 @@ async fn a_server_that_comes_back_empty_goes_on() {
         queue.push(push_of(&queue, job(1, 1), AT_ONCE)).await.err(),
         queue.reserve(1, LEASE).await.err(),
         queue.settle(vec![done(lent[0].token)]).await.err(),
-        queue.ping().await.err(),
     ] {
         let said = failed.expect("there is no server").to_string();
         assert!(said.contains("127.0.0.1:"), "{said}");
     }
+    let degraded = queue.health().await.expect_err("there is no server");
+    assert_eq!(degraded.what, "Redis does not answer");
+    assert!(degraded.detail.contains("127.0.0.1:"), "{degraded}");
     assert!(began.elapsed() < Duration::from_secs(2), "nothing waits");
     // Either way it does not sleep on as if nothing had happened.
     drop(timeout(PATIENCE, sleeper).await.unwrap().unwrap());
@@ -272,21 +274,17 @@ async fn who_never_answers_is_given_up_in_time() {
         tokio::join!(
             queue.reserve(1, LEASE),
             queue.depths(),
-            queue.ping(),
+            queue.health(),
             queue.wait_ready()
         )
     };
-    let (reserved, depths, ping, waited) = timeout(bound, asked).await.unwrap();
-    let failures: BTreeSet<_> = [
-        pushed.err(),
-        reserved.err(),
-        depths.err(),
-        ping.err(),
-        waited.err(),
-    ]
-    .into_iter()
-    .map(|failed| failed.unwrap().to_string())
-    .collect();
+    let (reserved, depths, health, waited) = timeout(bound, asked).await.unwrap();
+    let health = health.unwrap_err().to_string();
+    let failures: BTreeSet<_> = [pushed.err(), reserved.err(), depths.err(), waited.err()]
+        .into_iter()
+        .map(|failed| failed.unwrap().to_string())
+        .chain([health])
+        .collect();
     assert_eq!(failures.len(), 5, "each says what was asked: {failures:?}");
     for said in failures {
         assert!(said.contains(&address.to_string()), "{said}");

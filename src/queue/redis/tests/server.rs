@@ -14,7 +14,7 @@ use crate::config::environment;
 use crate::domain::clock::{SharedClock, SystemClock};
 use crate::queue::contract::{self, Subject};
 use crate::queue::{
-    Job, JobQueue, Lease, LeaseToken, Outcome, Push, QueueError, RedisQueue, Settlement,
+    Degraded, Job, JobQueue, Lease, LeaseToken, Outcome, Push, QueueError, RedisQueue, Settlement,
     TenantDepth,
 };
 use crate::redis::Redis;
@@ -70,8 +70,11 @@ impl Server {
     }
 
     pub(super) fn redis(&self, namespace: &str) -> Redis {
-        let url = format!("redis://127.0.0.1:{}", self.port);
-        Redis::open(&SecretString::from(url), namespace).unwrap()
+        at_port(self.port, namespace)
+    }
+
+    pub(super) const fn port(&self) -> u16 {
+        self.port
     }
 
     /// A queue of a process of its own, on the real time.
@@ -104,6 +107,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+pub(super) fn at_port(port: u16, namespace: &str) -> Redis {
+    let url = format!("redis://127.0.0.1:{port}");
+    Redis::open(&SecretString::from(url), namespace).unwrap()
 }
 
 /// Sends a signal to a process that we have started.
@@ -179,8 +187,8 @@ impl JobQueue for Hosted {
         self.queue.depths().await
     }
 
-    async fn ping(&self) -> Result<(), QueueError> {
-        self.queue.ping().await
+    async fn health(&self) -> Result<(), Degraded> {
+        self.queue.health().await
     }
 }
 

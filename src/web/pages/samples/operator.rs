@@ -185,13 +185,17 @@ fn workers(to: &mut Vec<Sample>) {
         words: words.into(),
         in_flight: 2,
     };
-    let page = |chrome, processes, braked, queue_answers: bool| WorkersPage {
+    let page = |chrome, processes, braked, queue_works: bool| WorkersPage {
         chrome,
         processes,
-        orphaned: u64::from(!queue_answers),
+        orphaned: u64::from(!queue_works),
         database: "PostgreSQL 17.5".into(),
         back_end: "Redis".into(),
-        queue_answers,
+        queue_trouble: (!queue_works).then(|| {
+            "Redis refuses writes: OOM command not allowed when used memory > 'maxmemory' \
+             (10.0.0.7:6379)"
+                .into()
+        }),
         braked,
         connections: 3,
     };

@@ -60,7 +60,7 @@ fn quiet() -> OverviewView {
         replies: Vec::new(),
         checklist: Vec::new(),
         is_folded: false,
-        queue_answers: true,
+        queue_trouble: None,
     }
 }
 
@@ -212,7 +212,7 @@ fn overview_stopped() -> OverviewPage {
 fn overview_late() -> OverviewPage {
     let mut page = overview_many();
     page.chrome.banners = Vec::new();
-    page.view.queue_answers = false;
+    page.view.queue_trouble = Some("Redis refuses writes".into());
     page
 }
 
