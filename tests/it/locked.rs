@@ -7,7 +7,7 @@ use std::process::Command;
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DbBackend, Statement};
 
 use crate::crash::sandbox;
-use crate::harness::process::{Service, free_port};
+use crate::harness::process::{Service, free_port, refusal_of};
 
 /// A `serve` on another name, with the key of the first.
 fn serve_on(service: &Service, file: &Path) -> Command {
@@ -20,12 +20,9 @@ fn serve_on(service: &Service, file: &Path) -> Command {
     command
 }
 
-fn refused(mut command: Command) -> String {
-    let said = command.output().unwrap();
-    assert!(!said.status.success());
-    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+fn assert_in_use(command: Command) {
+    let said = refusal_of(command);
     assert!(said.contains("is in use by process"), "{said}");
-    said
 }
 
 /// Whether another program can take the file out of WAL mode, for which nobody else may have it
@@ -61,25 +58,23 @@ async fn a_second_serve_is_refused_by_every_name_and_takes_no_lock_from_the_firs
     std::os::unix::fs::symlink(&database, place("symbolic.db")).unwrap();
     fs::hard_link(&database, place("hard.db")).unwrap();
     for name in ["test.db", "symbolic.db", "hard.db"] {
-        refused(serve_on(&service, &place(name)));
+        assert_in_use(serve_on(&service, &place(name)));
     }
     // What only tells who holds it holds nothing.
     fs::remove_file(place("test.db.pid")).unwrap();
-    refused(serve_on(&service, &database));
+    assert_in_use(serve_on(&service, &database));
     assert!(!can_be_had_alone(&database).await);
 
     // A copy is a database of its own: it is not the lock that stops it.
     fs::copy(&database, place("copy.db")).unwrap();
-    let said = serve_on(&service, &place("copy.db"))
-        .env("BIND", format!("127.0.0.1:{}", service.port))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    let mut copy = serve_on(&service, &place("copy.db"));
+    copy.env("BIND", format!("127.0.0.1:{}", service.port));
+    let said = refusal_of(copy);
     assert!(said.contains("cannot listen on"), "{said}");
 
     // Nor does it help to call the file something else while it is held.
     fs::rename(&database, place("renamed.db")).unwrap();
-    refused(serve_on(&service, &place("renamed.db")));
+    assert_in_use(serve_on(&service, &place("renamed.db")));
     fs::rename(place("renamed.db"), &database).unwrap();
 
     service.kill();

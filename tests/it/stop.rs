@@ -11,7 +11,7 @@ use reqwest::StatusCode;
 
 use crate::crash::sandbox;
 use crate::harness::posts::{Counts, Posts};
-use crate::harness::process::{Service, free_port};
+use crate::harness::process::{Service, free_port, refusal_of};
 
 /// Clients with a connection for each post, and clients that keep theirs.
 const FRESH: usize = 48;
@@ -193,9 +193,8 @@ async fn what_is_no_listening_socket_is_refused_in_words() {
     let service = Service::new(sandbox.base_url()).await;
     for (count, words) in [("1", "cannot be used"), ("2", "2 sockets were handed over")] {
         let mut command = service.command(&["serve"]);
-        let said = command.env("LISTEN_FDS", count).output().unwrap();
-        assert!(!said.status.success());
-        let said = String::from_utf8_lossy(&said.stderr).into_owned();
+        command.env("LISTEN_FDS", count);
+        let said = refusal_of(command);
         assert!(
             said.contains(words) && said.contains("ListenStream="),
             "{said}"

@@ -254,6 +254,28 @@ impl Drop for Beside {
     }
 }
 
+/// What a command says that must not run for long: beyond 20 s it is killed.
+pub(crate) fn refusal_of(mut command: Command) -> String {
+    let said = command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = said.spawn().unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > end {
+            child.kill().unwrap();
+            break child.wait().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(status.code(), Some(1), "it was not refused: {said}");
+    said
+}
+
 fn terminate(child: &Child) {
     let id = child.id().to_string();
     let sent = Command::new("kill").args(["-TERM", &id]).status();
