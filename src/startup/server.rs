@@ -279,13 +279,13 @@ pub(super) fn start(
         life_of_it.soft().cancelled().await;
         tokio::select! {
             () = life_of_it.hard().cancelled() => {}
-            () = stop(&handle, door, &connections, delay) => {}
+            () = stop(&handle, &door, &connections, delay) => {}
         }
     }));
     Ok(())
 }
 
-async fn stop(server: &ServerHandle, door: Door, connections: &Connections, delay: Duration) {
+async fn stop(server: &ServerHandle, door: &Door, connections: &Connections, delay: Duration) {
     let began = Instant::now();
     tokio::time::sleep(delay).await;
     door.close(server).await;
