@@ -41,8 +41,8 @@ use crate::zoho::oauth::ZohoOAuth;
 use crate::zoho::tokens::AccessTokens;
 use crate::{http, web, worker};
 
-pub use server::inherited_socket;
 use server::Door;
+pub use server::inherited_socket;
 
 /// The app, before anything runs.
 pub struct Built {
@@ -373,7 +373,9 @@ fn take_lock(file: &Path, now: DateTime<Utc>) -> anyhow::Result<DatabaseLock> {
                  file in DATABASE_URL"
             }
         };
-        Advised::new(error.to_string(), advice).because(error).into()
+        Advised::new(error.to_string(), advice)
+            .because(error)
+            .into()
     })
 }
 
