@@ -3,14 +3,13 @@
 //! Building is apart from running, and the port may be 0, so that tests and the demo start the same
 //! thing that an operator starts.
 
+mod server;
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use actix_web::middleware::from_fn;
-use actix_web::web::Data;
-use actix_web::{HttpServer, dev::Server};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret as _;
@@ -23,7 +22,7 @@ use crate::brakes::{Brakes, Limits};
 use crate::cli::report::Advised;
 use crate::config::Config;
 use crate::config::database::DatabaseUrl;
-use crate::config::web::{PublicUrl, TrustedProxies};
+use crate::config::web::PublicUrl;
 use crate::crypto::key_ring::KeyRing;
 use crate::crypto::master_key::{KeyOrigin, KeySource, MasterKeyId};
 use crate::crypto::password::Passwords;
@@ -41,11 +40,12 @@ use crate::store::lock::{DatabaseLock, LockError};
 use crate::store::{Store, StoreError, StoredDataKey};
 use crate::telemetry::Metrics;
 use crate::twilio::Twilio;
-use crate::web::hooks::IntakeBudget;
-use crate::web::middleware::{request_id, security_headers};
 use crate::zoho::oauth::ZohoOAuth;
 use crate::zoho::tokens::AccessTokens;
 use crate::{http, web, worker};
+
+use server::Door;
+pub use server::inherited_socket;
 
 /// The app, before anything runs.
 pub struct Built {
@@ -73,8 +73,19 @@ pub struct Running {
     pub runner: Arc<Runner>,
     /// Opens the set-up page of an empty instance.
     pub setup_code: Option<String>,
-    /// Held as long as the service runs: a second one on the same file is refused.
-    _lock: Option<DatabaseLock>,
+    /// Held as long as the service runs: a second one on the same file is refused. The last field,
+    /// so that it is dropped after the rest.
+    lock: Option<DatabaseLock>,
+}
+
+impl Running {
+    /// For a process that runs one service: whatever still has the file open when this is dropped
+    /// keeps its locks, since the lock's descriptor stays open to the end of the process.
+    pub fn hold_lock_until_exit(&mut self) {
+        if let Some(lock) = self.lock.take() {
+            lock.hold_until_exit();
+        }
+    }
 }
 
 /// Who does the jobs of a service.
@@ -102,6 +113,8 @@ pub struct Options {
     pub metrics: Option<Metrics>,
     /// A database that is open already; otherwise the configured one is opened.
     pub store: Option<Store>,
+    /// A socket that somebody else holds open; otherwise one is bound as configured.
+    pub inherited: Option<TcpListener>,
 }
 
 /// Joins everything but the server: for commands that use the app and end.
@@ -252,22 +265,21 @@ pub async fn serve(
     options: Options,
 ) -> anyhow::Result<Running> {
     if options.jobs == Jobs::Elsewhere {
-        refuse_on_a_file(config, "serve --no-worker", clock.now())?;
+        refuse_on_a_file(config, "serve --no-worker")?;
     }
     let lock = match config.database.url.file() {
-        Some(file) => Some(DatabaseLock::take(file, clock.now())?),
+        Some(file) => Some(take_lock(file, clock.now())?),
         None => None,
     };
     if lock.is_some() {
         migrate(config, clock.now()).await?;
     }
-    let listener = TcpListener::bind(config.web.bind).map_err(|source| {
-        let what = format!("cannot listen on {}", config.web.bind);
-        Advised::new(what, "stop what listens there, or set BIND or PORT").because(source)
-    })?;
-    let address = listener
-        .local_addr()
-        .context("the address bound cannot be read")?;
+    let door = Door::open(config, options.inherited)?;
+    let address = door.address;
+    // What is judged by the address, such as whether letters may be shown, goes by the real one.
+    let mut config = config.clone();
+    config.web.bind = address;
+    let config = &config;
     let public_url = config
         .web
         .public_url
@@ -305,7 +317,7 @@ pub async fn serve(
     }
     let new_instance = web::dashboard::NewInstance::for_empty(&app).await?;
     let setup_code = new_instance.code.as_ref().map(SetupCode::to_text);
-    start_server(config, &app, listener, options.metrics, new_instance, &life)?;
+    server::start(config, &app, door, options.metrics, new_instance, &life)?;
     Ok(Running {
         app,
         address,
@@ -313,13 +325,13 @@ pub async fn serve(
         key_origin,
         runner,
         setup_code,
-        _lock: lock,
+        lock,
     })
 }
 
 /// Starts workers without a web server.
 pub async fn work(config: &Config, clock: SharedClock) -> anyhow::Result<Working> {
-    refuse_on_a_file(config, "work", clock.now())?;
+    refuse_on_a_file(config, "work")?;
     let public_url = config
         .web
         .public_url
@@ -375,76 +387,40 @@ fn start_workers(config: &Config, app: &App, runner: &Arc<Runner>, life: &Lifecy
     drop(life.spawn("runner", runner.clone().run(life.clone())));
 }
 
+/// Takes the file for this process, before anything else in it opens the file.
+fn take_lock(file: &Path, now: DateTime<Utc>) -> anyhow::Result<DatabaseLock> {
+    DatabaseLock::take(file, now).map_err(|error| {
+        let advice = match &error {
+            LockError::Held { .. } => {
+                "stop that process first, or name another file in DATABASE_URL"
+            }
+            LockError::Network { .. } | LockError::NoLocks { .. } => {
+                "put the file on a disk of this machine, or set DATABASE_URL to a PostgreSQL server"
+            }
+            LockError::Io { .. } => {
+                "see that this user may read and write the file and its folder, or name another \
+                 file in DATABASE_URL"
+            }
+        };
+        Advised::new(error.to_string(), advice)
+            .because(error)
+            .into()
+    })
+}
+
 /// One process has a `SQLite` file: its web server and its workers are one.
-fn refuse_on_a_file(config: &Config, command: &str, now: DateTime<Utc>) -> anyhow::Result<()> {
+fn refuse_on_a_file(config: &Config, command: &str) -> anyhow::Result<()> {
     let Some(file) = config.database.url.file() else {
         return Ok(());
     };
-    let what = match DatabaseLock::take(file, now) {
-        Err(held @ LockError::Held { .. }) => format!(
-            "`{command}` cannot run on a SQLite file, which one process has to itself: {held}"
-        ),
-        _ => format!("`{command}` cannot run on a SQLite file, which one process has to itself"),
-    };
+    let mut what =
+        format!("`{command}` cannot run on a SQLite file, which one process has to itself");
+    if let Some(holder) = DatabaseLock::holder(file) {
+        what = format!("{what}: {} is in use by {holder}", file.display());
+    }
     let advice =
         "run `serve`, which has workers of its own, or set DATABASE_URL to a PostgreSQL server";
     Err(Advised::new(what, advice).into())
-}
-
-fn start_server(
-    config: &Config,
-    app: &App,
-    listener: TcpListener,
-    metrics: Option<Metrics>,
-    new_instance: web::dashboard::NewInstance,
-    life: &Lifecycle,
-) -> anyhow::Result<()> {
-    let server = server(config, app, listener, metrics, new_instance)?;
-    let handle = server.handle();
-    drop(life.spawn("web", server));
-    let stopping = life.soft().clone();
-    drop(life.spawn("web stop", async move {
-        stopping.cancelled().await;
-        handle.stop(true).await;
-    }));
-    Ok(())
-}
-
-fn server(
-    config: &Config,
-    app: &App,
-    listener: TcpListener,
-    metrics: Option<Metrics>,
-    new_instance: web::dashboard::NewInstance,
-) -> anyhow::Result<Server> {
-    let app = Data::new(app.clone());
-    let new_instance = Data::new(new_instance);
-    let headers = Data::new(security_headers::SecurityHeaders::new(app.public_url()));
-    let proxies: Data<TrustedProxies> = Data::new(config.web.trusted_proxies.clone());
-    let budget = Data::new(IntakeBudget::default());
-    let metrics = metrics.map(Data::new);
-    let server = HttpServer::new(move || {
-        let mut service = actix_web::App::new()
-            .app_data(app.clone())
-            .app_data(new_instance.clone())
-            .app_data(headers.clone())
-            .app_data(proxies.clone())
-            .app_data(budget.clone());
-        if let Some(metrics) = &metrics {
-            service = service.app_data(metrics.clone());
-        }
-        service
-            .wrap(from_fn(security_headers::put))
-            .wrap(from_fn(request_id::give))
-            .configure(web::routes)
-    })
-    .workers(std::thread::available_parallelism().map_or(2, usize::from))
-    .shutdown_timeout(20)
-    .client_request_timeout(Duration::from_secs(10))
-    .disable_signals()
-    .listen(listener)?
-    .run();
-    Ok(server)
 }
 
 async fn keep_metrics(metrics: Metrics, life: Lifecycle) {

@@ -33,6 +33,6 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
         ..Options::default()
     };
     let running = startup::serve(&config, clock, options).await?;
-    running.life.until_signal(config.worker.grace).await?;
+    running.life.until_signal(config.grace()).await?;
     Ok(())
 }

@@ -80,7 +80,7 @@ pub async fn run(args: DemoArgs, clock: SharedClock) -> anyhow::Result<()> {
     super::say(&announcement(&running.app, &tenant, &password))?;
     let stream = stream(running.app.clone(), client, tenant, running.life.clone());
     drop(running.life.spawn("demo", stream));
-    running.life.until_signal(config.worker.grace).await?;
+    running.life.until_signal(config.grace()).await?;
     sandbox.stop().await;
     Ok(())
 }

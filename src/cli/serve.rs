@@ -13,7 +13,7 @@ use crate::telemetry::{self, Metrics};
 /// Run the web server and the workers in one process.
 ///
 /// On SQLite the database is made or brought up to date first, after keeping a copy; on PostgreSQL
-/// `migrate` does it. Stop with Ctrl-C: running jobs finish; a second Ctrl-C ends them.
+/// `migrate` does it. Stop with Ctrl-C: running jobs and requests finish; a second Ctrl-C ends them.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     /// Only the web server; processes that run `work` do the jobs (PostgreSQL only)
@@ -23,6 +23,8 @@ pub struct ServeArgs {
 
 /// Serves until told to stop.
 pub async fn run(args: ServeArgs, clock: SharedClock) -> anyhow::Result<()> {
+    // First of all: it also takes the socket's variables out of the environment.
+    let inherited = startup::inherited_socket()?;
     let config = Config::from_env()?;
     telemetry::init_logs(&config.log)?;
     let metrics = Some(Metrics::install()?);
@@ -31,18 +33,20 @@ pub async fn run(args: ServeArgs, clock: SharedClock) -> anyhow::Result<()> {
     } else {
         Jobs::Here
     };
-    let running = startup::serve(
+    let mut running = startup::serve(
         &config,
         clock,
         Options {
             jobs,
             metrics,
+            inherited,
             ..Options::default()
         },
     )
     .await?;
+    running.hold_lock_until_exit();
     super::say(&announcement(&running))?;
-    let ending = running.life.until_signal(config.worker.grace).await?;
+    let ending = running.life.until_signal(config.grace()).await?;
     tracing::info!(?ending, "Stopped");
     Ok(())
 }

@@ -19,7 +19,7 @@ pub struct DatabaseConfig {
 /// A parsed `DATABASE_URL`.
 #[derive(Debug, Clone)]
 pub enum DatabaseUrl {
-    /// A file; `serve` locks `<file>.lock` and may keep the master key in `<file>.key`.
+    /// A file, which `serve` locks; the master key may stand beside it in `<file>.key`.
     Sqlite(PathBuf),
     /// A server, with its user name and password in the address.
     Postgres(SecretString),

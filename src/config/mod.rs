@@ -16,7 +16,9 @@ pub mod zoho;
 
 pub use reader::{ConfigError, Mistake};
 
-use database::DatabaseConfig;
+use std::time::Duration;
+
+use database::{DatabaseConfig, DatabaseUrl};
 use log::LogConfig;
 use mail::MailConfig;
 use queue::QueueConfig;
@@ -62,6 +64,21 @@ impl Config {
             log: LogConfig::read(&mut reader),
         };
         reader.finish(config)
+    }
+
+    /// How long to go on serving after the signal while `/readyz` says 503. On a file nobody could
+    /// take over meanwhile, so only PostgreSQL has a default above zero.
+    pub fn stop_delay(&self) -> Duration {
+        let default = match self.database.url {
+            DatabaseUrl::Sqlite(_) => Duration::ZERO,
+            DatabaseUrl::Postgres(_) => Duration::from_secs(5),
+        };
+        self.web.stop_delay.unwrap_or(default)
+    }
+
+    /// How long a process that serves may take to stop, from the first signal on.
+    pub fn grace(&self) -> Duration {
+        self.stop_delay() + self.worker.grace
     }
 
     /// Whether a provider is replaced by a sandbox; every page then bears a banner.

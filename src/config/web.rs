@@ -1,6 +1,7 @@
 //! The web server: where it listens, what it is called, whom it believes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use url::{Host, Url};
@@ -20,7 +21,13 @@ pub struct WebConfig {
     pub trusted_proxies: TrustedProxies,
     /// `SIGNUP`: whether strangers may open an account. Default `closed`.
     pub signup: Signup,
+    /// `STOP_DELAY`: how long a process that was told to stop goes on serving while `/readyz` says
+    /// 503. Default: see [`Config::stop_delay`](super::Config::stop_delay).
+    pub stop_delay: Option<Duration>,
 }
+
+/// Nobody waits longer for a process to stop.
+const LONGEST_STOP_DELAY: u64 = 300;
 
 /// Whether strangers may open an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +71,14 @@ impl WebConfig {
                 "SIGNUP",
                 &[("open", Signup::Open), ("closed", Signup::Closed)],
                 Signup::Closed,
+            ),
+            stop_delay: reader.parsed(
+                "STOP_DELAY",
+                "write seconds, from 0 to 300, like 10",
+                |text| match text.parse() {
+                    Ok(seconds @ 0..=LONGEST_STOP_DELAY) => Ok(Duration::from_secs(seconds)),
+                    _ => Err("is not such a number of seconds".to_owned()),
+                },
             ),
         }
     }
@@ -301,6 +316,20 @@ mod tests {
             mistake(&[("TRUSTED_PROXIES", "10.0.0.0/8, proxy")]).variable,
             "TRUSTED_PROXIES"
         );
+    }
+
+    #[test]
+    fn only_where_another_process_can_take_over_is_the_stop_put_off() {
+        let delay = |set: &[(&str, &str)]| parse(set).unwrap().stop_delay().as_secs();
+        let postgres = ("DATABASE_URL", "postgres://localhost/x");
+        let key = ("MASTER_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+        assert_eq!(delay(&[]), 0);
+        assert_eq!(delay(&[postgres, key]), 5);
+        assert_eq!(delay(&[postgres, key, ("STOP_DELAY", "0")]), 0);
+        assert_eq!(delay(&[("STOP_DELAY", "20")]), 20);
+        for text in ["301", "-1", "1.5", "5s"] {
+            assert_eq!(mistake(&[("STOP_DELAY", text)]).variable, "STOP_DELAY");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 
+use super::middleware::draining::Draining;
 use super::on_main;
 use crate::app::App;
 use crate::app::write_health::Failing;
@@ -27,8 +28,12 @@ async fn alive() -> impl Responder {
 }
 
 /// Able to serve: the database answers, and writes come back. A process whose queue is out of order can
-/// still keep events and have them done, so it stays in the load balancer and only says so.
-async fn ready(app: Data<App>) -> impl Responder {
+/// still keep events and have them done, so it stays in the load balancer and only says so. One that is
+/// about to end leaves it first.
+async fn ready(app: Data<App>, draining: Data<Draining>) -> impl Responder {
+    if draining.has_begun() {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
     let asked = on_main(&app, |app| async move {
         let platform = app.store().platform();
         let ping = tokio::time::timeout(DATABASE_PATIENCE, platform.ping());

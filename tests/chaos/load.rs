@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::plan::{self, Planned};
 use crate::tenants::Tenant;
+use crate::verdict::{BROKEN_OFF, NOBODY};
 
 /// How long one post waits for its answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
@@ -201,15 +202,12 @@ impl Load {
     }
 }
 
-/// A refusal that is no fault of a running process: no web process listened.
-pub(crate) const NOBODY: &str = "nobody listened";
-
 fn in_words(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         "no answer in time".to_owned()
     } else if error.is_connect() {
         "no connection".to_owned()
     } else {
-        "broken off".to_owned()
+        BROKEN_OFF.to_owned()
     }
 }

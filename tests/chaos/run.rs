@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Args;
-use crate::load::{Load, NOBODY, Posted, Seen};
+use crate::load::{Load, Posted, Seen};
 use crate::plan;
 use crate::rest::{self, Told};
 use crate::scenarios::{At, Scenario};
@@ -77,10 +77,7 @@ async fn play(args: &Args, scenario: &Scenario, folder: &Folder) -> anyhow::Resu
     report.took = began.elapsed();
     report.troubles.append(&mut stage.troubles);
     if scenario.is_smooth {
-        let rough = report.refusals.iter().filter(|(what, _)| what != NOBODY);
-        let rough: Vec<String> = rough
-            .map(|(what, n)| format!("{n} posts: {what}"))
-            .collect();
+        let rough = verdict::unexcused(&report.refusals);
         report.troubles.extend(rough);
     }
     Ok(report)

@@ -9,6 +9,23 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+/// A post that no running process is to blame for: a connection refused while nobody listened.
+pub(crate) const NOBODY: &str = "nobody listened";
+/// A post whose connection was taken and closed without an answer.
+pub(crate) const BROKEN_OFF: &str = "accepted and closed without an answer";
+
+/// Of the posts without a 200, in words, those that nothing excuses while no process crashes: all
+/// but the ones that nobody was there to take.
+pub(crate) fn unexcused(refusals: &[(String, usize)]) -> Vec<String> {
+    let rough = refusals.iter().filter(|(what, _)| what != NOBODY);
+    rough
+        .map(|(what, posts)| match what.as_str() {
+            BROKEN_OFF => format!("{posts} posts: {what}, which no stop or restart excuses"),
+            _ => format!("{posts} posts: {what}"),
+        })
+        .collect()
+}
+
 /// One message that an event should lead to, by the harness's own reckoning.
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {

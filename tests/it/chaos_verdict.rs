@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::verdict::{Delivery, Message, Tally, Verdict, Wish, judge};
+use crate::verdict::{
+    BROKEN_OFF, Delivery, Message, NOBODY, Tally, Verdict, Wish, judge, unexcused,
+};
 
 const ANN: &str = "+12025550101";
 
@@ -245,4 +247,22 @@ fn a_state_that_says_why_explains_what_was_not_sent() {
     assert_eq!(counts(&verdict.all), [4, 0, 0, 0, 0, 4, 0]);
     assert_eq!(verdict.findings[0].text, "held: because");
     assert_eq!(verdict.findings.len(), 4);
+}
+
+#[test]
+fn only_a_connection_that_nobody_was_there_to_take_is_excused() {
+    let posts = |what: &str, count| (what.to_owned(), count);
+    assert_eq!(unexcused(&[posts(NOBODY, 9)]), Vec::<String>::new());
+    let rough = unexcused(&[
+        posts(NOBODY, 9),
+        posts(BROKEN_OFF, 1),
+        posts("answered 503", 2),
+    ]);
+    assert_eq!(
+        rough,
+        [
+            "1 posts: accepted and closed without an answer, which no stop or restart excuses",
+            "2 posts: answered 503"
+        ]
+    );
 }

@@ -257,6 +257,11 @@ fn compose_runs_commands_that_exist() {
     }
 }
 
+/// From the signal on: what was told, the grace, and cancelled work that puts its things down.
+fn needed(stop_delay: Duration) -> Duration {
+    stop_delay + WorkerConfig::default().grace + Duration::from_secs(5)
+}
+
 #[test]
 fn compose_waits_until_running_jobs_have_ended() {
     let compose = compose();
@@ -264,7 +269,9 @@ fn compose_waits_until_running_jobs_have_ended() {
         let service = &compose["services"][name];
         let patience = at(service, "stop_grace_period").as_str().unwrap();
         let patience = patience.strip_suffix('s').unwrap().parse().unwrap();
-        assert!(Duration::from_secs(patience) >= WorkerConfig::default().grace * 3 / 2);
+        let environment = at(service, "environment");
+        let delay = environment["STOP_DELAY"].as_str().unwrap().parse().unwrap();
+        assert!(Duration::from_secs(patience) >= needed(Duration::from_secs(delay)));
     }
 }
 
@@ -365,8 +372,21 @@ fn fly_reaches_the_port_of_the_image_and_never_stops_a_machine() {
         assert_eq!(fly["restart"][0]["policy"].as_str(), Some("always"));
         assert_eq!(fly["kill_signal"].as_str(), Some("SIGTERM"));
         let patience = u64::try_from(fly["kill_timeout"].as_integer().unwrap()).unwrap();
-        assert!(Duration::from_secs(patience) >= WorkerConfig::default().grace * 3 / 2);
+        let delay = config(&variables(&fly["env"])).web.stop_delay;
+        let needed = needed(delay.unwrap_or_default());
+        assert!(Duration::from_secs(patience) >= needed, "{file}");
     }
+}
+
+#[test]
+fn a_cluster_on_fly_is_told_to_pass_a_machine_by_before_its_listener_goes() {
+    let fly = fly("fly.cluster.toml");
+    let check = &fly["http_service"]["checks"][0];
+    assert_eq!(check["path"].as_str(), Some("/readyz"));
+    let interval = check["interval"].as_str().unwrap();
+    let interval: u64 = interval.strip_suffix('s').unwrap().parse().unwrap();
+    let delay = config(&variables(&fly["env"])).web.stop_delay.unwrap();
+    assert!(delay > Duration::from_secs(interval));
 }
 
 #[test]

@@ -48,9 +48,9 @@ pub async fn give<B: MessageBody + 'static>(
     );
     let result = next.call(request).instrument(span).await;
     let value = HeaderValue::from_str(&id.to_string()).ok();
-    super::on_every_answer(result, |headers| {
+    super::on_every_answer(result, |head| {
         if let Some(value) = value {
-            headers.insert(HEADER, value);
+            head.headers_mut().insert(HEADER, value);
         }
     })
 }

@@ -62,7 +62,7 @@ pub async fn put<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     let result = next.call(request).await;
-    super::on_every_answer(result, |headers| policy.put_on(headers))
+    super::on_every_answer(result, |head| policy.put_on(head.headers_mut()))
 }
 
 #[cfg(test)]

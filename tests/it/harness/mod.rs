@@ -9,6 +9,7 @@ pub(crate) mod demo;
 pub(crate) mod log;
 pub(crate) mod page;
 pub(crate) mod person;
+pub(crate) mod posts;
 pub(crate) mod process;
 pub(crate) mod redis;
 #[path = "../../../src/redis/slow_relay.rs"]

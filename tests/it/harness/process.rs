@@ -2,8 +2,9 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use ml_connector::zoho::secret::WebhookSecret;
@@ -39,15 +40,10 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn new(sandbox: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
         let service = Self {
             database: TestDatabase::empty().await,
             key: master_key(),
-            port,
+            port: free_port(),
             sandbox: sandbox.to_owned(),
             variables: Vec::new(),
             child: None,
@@ -70,6 +66,7 @@ impl Service {
             .env("BIND", format!("127.0.0.1:{}", self.port))
             .env("ZOHO_SANDBOX_URL", &self.sandbox)
             .env("TWILIO_SANDBOX_URL", &self.sandbox)
+            .env("STOP_DELAY", "0")
             .env("RUST_LOG", "info");
         if !self.database.is_file() {
             command.env("MASTER_KEY", &self.key);
@@ -94,7 +91,11 @@ impl Service {
         self.launch(command);
     }
 
-    fn launch(&mut self, mut command: Command) {
+    fn launch(&mut self, command: Command) {
+        self.child = Some(self.launched(command));
+    }
+
+    fn launched(&self, mut command: Command) -> Child {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -105,7 +106,43 @@ impl Service {
         let first = lines.next().expect("serve says where it listens").unwrap();
         assert!(first.contains("serves http://127.0.0.1"), "{first}");
         std::thread::spawn(move || lines.for_each(drop));
-        self.child = Some(child);
+        child
+    }
+
+    /// Starts it on a socket that this process goes on holding, as systemd does.
+    pub(crate) fn start_on(&mut self, socket: &TcpListener) {
+        let plain = self.command(&["serve"]);
+        let mut handed = Command::new("sh");
+        let moved = "exec 3<&0 0</dev/null";
+        handed
+            .args([
+                "-c",
+                &format!("{moved}; LISTEN_PID=$$ LISTEN_FDS=1 exec {BINARY} serve"),
+            ])
+            .stdin(OwnedFd::from(socket.try_clone().unwrap()))
+            .env_clear();
+        for (name, value) in plain.get_envs() {
+            handed.env(name, value.unwrap_or_default());
+        }
+        self.launch(handed);
+    }
+
+    /// A second process on the same database, at a port of its own.
+    pub(crate) fn start_beside(&self, port: u16) -> Beside {
+        let mut command = self.command(&["serve"]);
+        command.env("BIND", format!("127.0.0.1:{port}"));
+        Beside(self.launched(command))
+    }
+
+    /// SIGTERM; it goes on until [`Service::ended`].
+    pub(crate) fn terminate(&self) {
+        terminate(self.child.as_ref().expect("it runs"));
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let child = self.child.take().expect("it runs");
+        ended(child).await
     }
 
     /// The same with a limit on its address space, in KiB.
@@ -205,6 +242,55 @@ impl Service {
             id,
         }
     }
+}
+
+/// A process beside a [`Service`]. Killed when dropped.
+pub(crate) struct Beside(Child);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// What a command says that must not run for long: beyond 20 s it is killed.
+pub(crate) fn refusal_of(mut command: Command) -> String {
+    let said = command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = said.spawn().unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > end {
+            child.kill().unwrap();
+            break child.wait().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(status.code(), Some(1), "it was not refused: {said}");
+    said
+}
+
+fn terminate(child: &Child) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(sent.unwrap().success());
+}
+
+async fn ended(mut child: Child) -> ExitStatus {
+    let waiting = tokio::task::spawn_blocking(move || child.wait().unwrap());
+    waiting.await.unwrap()
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().port()
 }
 
 impl Drop for Service {
