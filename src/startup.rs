@@ -38,8 +38,9 @@ use crate::store::lock::{DatabaseLock, LockError};
 use crate::store::{Store, StoreError, StoredDataKey};
 use crate::telemetry::Metrics;
 use crate::twilio::Twilio;
-use crate::web::hooks::IntakeBudget;
-use crate::web::middleware::{request_id, security_headers};
+use crate::web::connections::{self, Connections};
+use crate::web::intake::IntakeBudget;
+use crate::web::middleware::{bodies, request_id, security_headers};
 use crate::zoho::oauth::ZohoOAuth;
 use crate::zoho::tokens::AccessTokens;
 use crate::{http, web, worker};
@@ -394,6 +395,8 @@ fn server(
     let proxies: Data<TrustedProxies> = Data::new(config.web.trusted_proxies.clone());
     let budget = Data::new(IntakeBudget::default());
     let metrics = metrics.map(Data::new);
+    let met = Connections::new(config.web.trusted_proxies.clone());
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let server = HttpServer::new(move || {
         let mut service = actix_web::App::new()
             .app_data(app.clone())
@@ -405,11 +408,14 @@ fn server(
             service = service.app_data(metrics.clone());
         }
         service
+            .wrap(from_fn(bodies::hold))
             .wrap(from_fn(security_headers::put))
             .wrap(from_fn(request_id::give))
             .configure(web::routes)
     })
-    .workers(std::thread::available_parallelism().map_or(2, usize::from))
+    .on_connect(move |stream, data| met.meet(stream, data))
+    .workers(workers)
+    .max_connections(connections::MOST.div_ceil(workers))
     .shutdown_timeout(20)
     .client_request_timeout(Duration::from_secs(10))
     .disable_signals()

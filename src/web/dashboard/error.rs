@@ -11,6 +11,7 @@ use actix_web::{Error, HttpResponse, ResponseError};
 use askama::Template as _;
 
 use crate::app::AppError;
+use crate::crypto::password::PasswordError;
 use crate::store::StoreError;
 use crate::web::middleware::request_id::RequestId;
 use crate::web::pages::error::ErrorPage;
@@ -55,9 +56,11 @@ impl PageError {
             Self::App(AppError::Conflict(_) | AppError::Open(_) | AppError::Suppressed(_)) => {
                 StatusCode::CONFLICT
             }
-            Self::App(AppError::Store(StoreError::Db(_) | StoreError::Closed) | AppError::Busy) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::App(
+                AppError::Store(StoreError::Db(_) | StoreError::Closed)
+                | AppError::Busy
+                | AppError::Password(PasswordError::Busy),
+            ) => StatusCode::SERVICE_UNAVAILABLE,
             Self::App(
                 AppError::Store(_)
                 | AppError::Vault(_)
@@ -83,6 +86,9 @@ impl PageError {
                                  what you did."
                     .into();
             }
+            _ if self.is_busy() => {
+                page = ErrorPage::busy(page.request_id);
+            }
             // These words are ours, never a provider's.
             Self::App(AppError::Conflict(why)) => page.sentence = format!("{why}.").into(),
             _ => {}
@@ -91,14 +97,24 @@ impl PageError {
         if status == StatusCode::TOO_MANY_REQUESTS {
             answer.insert_header((header::RETRY_AFTER, "60"));
         }
+        if self.is_busy() {
+            answer.insert_header((header::RETRY_AFTER, "5"));
+        }
         match page.render() {
             Ok(html) => answer.content_type("text/html; charset=utf-8").body(html),
             Err(_) => answer.finish(),
         }
     }
 
+    /// So many ask at once that not everybody can be served; nothing is broken.
+    const fn is_busy(&self) -> bool {
+        matches!(self, Self::App(AppError::Password(PasswordError::Busy)))
+    }
+
     fn log(&self) {
-        if self.status().is_server_error() {
+        if self.is_busy() {
+            tracing::warn!("A page was not served: {self}");
+        } else if self.status().is_server_error() {
             tracing::error!(
                 error = self as &dyn std::error::Error,
                 "A page could not be served: {self}"
