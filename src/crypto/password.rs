@@ -511,7 +511,7 @@ mod tests {
         drop(waiting.pop());
         let mut next = Box::pin(passwords.verify(attempt(), None));
         assert!(futures::poll!(&mut next).is_pending());
-        drop(busy);
+        drop((waiting, busy));
         assert_eq!(next.await, Ok(false));
     }
 

@@ -50,7 +50,7 @@ async fn passwords_and_bodies_of_strangers_fit_into_256_mb_and_leave_little_behi
         let fields = [
             ("email", format!("new{n}@example.com")),
             ("password", format!("mellow anvil kettle {n}")),
-            ("name", format!("Company {n}")),
+            ("company", format!("Company {n}")),
             ("country", "GB".to_owned()),
             ("zone", "Europe/London".to_owned()),
             ("currency", "GBP".to_owned()),
