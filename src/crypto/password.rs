@@ -1,17 +1,17 @@
 //! Passwords: argon2id with the parameters that OWASP recommends, and only such as are hard to guess.
 //!
 //! An unknown user costs as much as a wrong password, or the time of an answer would tell who has
-//! an account. Hashing takes 19 MiB and some 20 ms, so [`Passwords`] bounds how many run at once and
-//! how many wait, and keeps the memory: given back to the allocator and asked for again on thread after
+//! an account. Hashing takes 19 MiB and some 20 ms, so [`Passwords`] hashes one after the other, bounds how
+//! many wait, and keeps the memory: given back to the allocator and asked for again on thread after
 //! thread, it would stay with each of them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use zxcvbn::Score;
 use zxcvbn::feedback::{Feedback, Warning};
 
@@ -19,9 +19,7 @@ use zxcvbn::feedback::{Feedback, Warning};
 pub const MIN_CHARACTERS: usize = 10;
 /// The longest password that is accepted, in bytes.
 pub const MAX_BYTES: usize = 1024;
-/// How many hashes may be computed at once.
-const AT_ONCE: usize = 2;
-/// How many more may wait for their turn: about a second's work, so nobody looks at a page that hangs.
+/// How many may wait for their turn: a second or two of work, so nobody looks at a page that hangs.
 const MOST_WAITING: usize = 64;
 
 // OWASP Password Storage Cheat Sheet: argon2id with m=19 MiB, t=2, p=1.
@@ -224,11 +222,7 @@ fn params() -> Result<Params, PasswordError> {
 }
 
 fn hasher() -> Result<Argon2<'static>, PasswordError> {
-    Ok(Argon2::new(
-        Algorithm::Argon2id,
-        Version::V0x13,
-        params()?,
-    ))
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params()?))
 }
 
 /// Whatever a stored hash was made with; `None` when it cannot be read or asks for too much.
@@ -243,17 +237,13 @@ fn hasher_of(stored: &PasswordHash) -> Option<(Argon2<'static>, Params)> {
     is_bearable.then(|| (Argon2::new(algorithm, version, params.clone()), params))
 }
 
-/// The same, on blocking threads, two at a time. Cheap to clone; clones share the bounds.
+/// The same, on blocking threads, one at a time. Cheap to clone; clones share the bounds.
 #[derive(Clone)]
-pub struct Passwords(Arc<Inner>);
-
-struct Inner {
+pub struct Passwords {
     /// Who waits or is at work.
-    places: Semaphore,
-    /// Who is at work.
-    permits: Semaphore,
-    /// As many as were ever at work at once.
-    workspaces: Mutex<Vec<Workspace>>,
+    places: Arc<Semaphore>,
+    /// Whoever has it is at work.
+    workspace: Arc<Mutex<Workspace>>,
 }
 
 impl std::fmt::Debug for Passwords {
@@ -270,18 +260,17 @@ impl Default for Passwords {
 
 impl Passwords {
     fn waiting_at_most(waiting: usize) -> Self {
-        Self(Arc::new(Inner {
-            places: Semaphore::new(AT_ONCE + waiting),
-            permits: Semaphore::new(AT_ONCE),
-            workspaces: Mutex::default(),
-        }))
+        Self {
+            places: Arc::new(Semaphore::new(1 + waiting)),
+            workspace: Arc::default(),
+        }
     }
 
     /// So many wait that nobody is let in.
     #[cfg(test)]
     pub fn overrun() -> Self {
         let full = Self::default();
-        full.0.places.forget_permits(AT_ONCE + MOST_WAITING);
+        full.places.close();
         full
     }
 
@@ -319,41 +308,15 @@ impl Passwords {
         &self,
         work: impl FnOnce(&mut Workspace) -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let inner = Arc::clone(&self.0);
-        let _place = self.0.places.try_acquire().map_err(|_| PasswordError::Busy)?;
-        let permit = self.0.permits.acquire().await;
-        // Given back below, on the thread that hashes: a caller who hangs up does not free it sooner.
-        permit.map_err(|_| PasswordError::Hashing)?.forget();
+        let _place = self.places.try_acquire().map_err(|_| PasswordError::Busy)?;
+        let mut workspace = Arc::clone(&self.workspace).lock_owned().await;
+        // It goes along: a caller who hangs up does not free a thread that still hashes.
         let task = tokio::task::spawn_blocking(move || {
-            let _permit = GivenBack(&inner.permits);
-            let mut workspace = inner.take_workspace();
             let result = work(&mut workspace);
             workspace.wipe();
-            inner.keep_workspace(workspace);
             result
         });
         task.await.map_err(|_| PasswordError::Hashing)?
-    }
-}
-
-/// Also when the work panics.
-struct GivenBack<'a>(&'a Semaphore);
-
-impl Drop for GivenBack<'_> {
-    fn drop(&mut self) {
-        self.0.add_permits(1);
-    }
-}
-
-impl Inner {
-    fn take_workspace(&self) -> Workspace {
-        let mut kept = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.pop().unwrap_or_default()
-    }
-
-    fn keep_workspace(&self, workspace: Workspace) {
-        let mut kept = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push(workspace);
     }
 }
 
@@ -460,7 +423,7 @@ mod tests {
         let attempt = || SecretString::from("correct horse");
         let phc = passwords.hash(attempt(), Vec::new()).await.unwrap();
         // While others hash, neither a known nor an unknown user gets an answer.
-        let busy = passwords.0.permits.acquire_many(2).await.unwrap();
+        let busy = passwords.workspace.lock().await;
         let mut known = Box::pin(passwords.verify(attempt(), Some(phc)));
         let mut unknown = Box::pin(passwords.verify(attempt(), None));
         assert!(futures::poll!(&mut known).is_pending());
@@ -469,18 +432,16 @@ mod tests {
         assert_eq!((known.await, unknown.await), (Ok(true), Ok(false)));
     }
 
-    #[tokio::test]
-    async fn no_more_than_two_hashes_run_at_once() {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn hashes_are_made_one_after_the_other() {
         use std::sync::atomic::{AtomicUsize, Ordering};
         let passwords = Passwords::default();
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        // Each waits for a partner, so that two really run together.
-        let pairs = Arc::new(std::sync::Barrier::new(2));
         let runs = (0..8).map(|_| {
-            let (now, most, pairs) = (Arc::clone(&now), Arc::clone(&most), Arc::clone(&pairs));
-            passwords.run(move |_| {
+            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+            passwords.run(move |workspace| {
                 most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                pairs.wait();
+                verify_nobody(&SecretString::from("wrong"), workspace)?;
                 now.fetch_sub(1, Ordering::SeqCst);
                 Ok(())
             })
@@ -491,15 +452,15 @@ mod tests {
                 .iter()
                 .all(Result::is_ok)
         );
-        assert_eq!(most.load(Ordering::SeqCst), 2);
+        assert_eq!(most.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test]
     async fn who_finds_too_many_waiting_is_told_at_once() {
         let passwords = Passwords::waiting_at_most(3);
         let attempt = || SecretString::from("wrong wrong wrong");
-        let busy = passwords.0.permits.acquire_many(2).await.unwrap();
-        let mut waiting: Vec<_> = (0..5)
+        let busy = passwords.workspace.lock().await;
+        let mut waiting: Vec<_> = (0..4)
             .map(|_| Box::pin(passwords.verify(attempt(), None)))
             .collect();
         for one in &mut waiting {
@@ -524,13 +485,10 @@ mod tests {
         }
         let weak = passwords.hash(SecretString::from("short"), Vec::new());
         assert_eq!(weak.await, Err(PasswordError::TooShort));
-        let kept = passwords.0.workspaces.lock().unwrap();
-        assert!((1..=AT_ONCE).contains(&kept.len()));
-        for workspace in kept.iter() {
-            assert!(workspace.blocks.len() <= MEMORY_KIB as usize);
-            let words = workspace.blocks.iter().flat_map(AsRef::as_ref);
-            assert!(words.copied().all(|word: u64| word == 0));
-        }
+        let kept = passwords.workspace.lock().await;
+        assert_eq!(kept.blocks.capacity(), MEMORY_KIB as usize);
+        let words = kept.blocks.iter().flat_map(AsRef::as_ref);
+        assert!(words.copied().all(|word: u64| word == 0));
     }
 
     #[test]

@@ -289,9 +289,9 @@ mod tests {
         let (acme, id) = (tenant(), ConnectionId::new(Utc::now()));
         let mut held = budget.of_hook(acme, id);
         held.grow_to(7 * MIB + KIB).unwrap();
-        let never = stream::poll_fn(|_| -> std::task::Poll<Option<Result<Bytes, PayloadError>>> {
-            panic!("it was read")
-        });
+        let never = stream::poll_fn(
+            |_| -> std::task::Poll<Option<Result<Bytes, PayloadError>>> { panic!("it was read") },
+        );
         let mut room = budget.of_hook(acme, id);
         let refused = read(never, Some(MIB), MIB, &mut room).await;
         assert_eq!(refused, Err(Broken::NoRoom));

@@ -65,7 +65,10 @@ async fn passwords_and_bodies_of_strangers_fit_into_256_mb_and_leave_little_behi
     assert_eq!(begun, [StatusCode::OK; 30]);
     for answer in join_all(held.into_iter().map(end_of)).await {
         // Or 408, where all of this took longer than a body may.
-        assert!(answer.contains(" 401 ") || answer.contains(" 408 "), "{answer}");
+        assert!(
+            answer.contains(" 401 ") || answer.contains(" 408 "),
+            "{answer}"
+        );
     }
 
     let peak = service.peak_kib();
@@ -77,7 +80,11 @@ async fn passwords_and_bodies_of_strangers_fit_into_256_mb_and_leave_little_behi
     }
     println!(
         "{}: {idle} KiB when idle, {peak} at most, {} afterwards, of which {left} its own",
-        if group.is_some() { "in a cgroup" } else { "without a cgroup" },
+        if group.is_some() {
+            "in a cgroup"
+        } else {
+            "without a cgroup"
+        },
         service.memory_kib("VmRSS"),
     );
     assert!(left <= AFTERWARDS_KIB, "{left} KiB are kept");
