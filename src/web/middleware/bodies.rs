@@ -53,6 +53,7 @@ pub async fn hold<B: MessageBody + 'static>(
         payload,
         room,
         arrived: 0,
+        is_read: false,
         is_crowded,
     })));
     if is_crowded {
@@ -79,6 +80,8 @@ struct Held {
     /// None where the handler takes it.
     room: Option<Room>,
     arrived: usize,
+    /// To its end.
+    is_read: bool,
     /// It found no room.
     is_crowded: bool,
 }
@@ -92,6 +95,9 @@ impl Incoming {
     fn kept_until_sent(self, answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         if let Some(room) = &mut self.0.borrow_mut().room {
             room.give_back();
+        }
+        if self.0.borrow().is_read {
+            return answer;
         }
         let keep = |body| {
             BoxBody::new(Answer {
@@ -112,6 +118,7 @@ impl Stream for Incoming {
             return Poll::Ready(None);
         }
         let next = held.payload.poll_next_unpin(cx);
+        held.is_read |= matches!(next, Poll::Ready(None));
         if let Poll::Ready(Some(Ok(chunk))) = &next {
             held.arrived += chunk.len();
             let arrived = held.arrived;
