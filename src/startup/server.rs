@@ -37,8 +37,9 @@ use crate::config::web::TrustedProxies;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 use crate::web;
-use crate::web::hooks::IntakeBudget;
-use crate::web::middleware::{draining, request_id, security_headers};
+use crate::web::connections::{self, Connections};
+use crate::web::intake::IntakeBudget;
+use crate::web::middleware::{bodies, draining, request_id, security_headers};
 
 /// How long handshakes may still be on their way when the kernel ignores new ones.
 const HANDSHAKES: Duration = Duration::from_millis(200);
@@ -186,7 +187,7 @@ mod own {
 
 /// The connections that workers have begun with.
 #[derive(Debug, Clone, Default)]
-struct Connections(Arc<Counts>);
+struct OpenConnections(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -196,9 +197,9 @@ struct Counts {
 }
 
 /// One of them, for as long as it is open.
-struct Open(Connections);
+struct Open(OpenConnections);
 
-impl Connections {
+impl OpenConnections {
     fn begin(&self) -> Open {
         self.0.begun.fetch_add(1, Ordering::Relaxed);
         self.0.open.fetch_add(1, Ordering::Relaxed);
@@ -251,7 +252,7 @@ pub(super) fn start(
     new_instance: web::dashboard::NewInstance,
     life: &Lifecycle,
 ) -> anyhow::Result<()> {
-    let connections = Connections::default();
+    let connections = OpenConnections::default();
     let socket = door.socket.try_clone();
     let socket = socket.context("the listening socket cannot be shared")?;
     let server = server(
@@ -285,7 +286,7 @@ pub(super) fn start(
     Ok(())
 }
 
-async fn stop(server: &ServerHandle, door: &Door, connections: &Connections, delay: Duration) {
+async fn stop(server: &ServerHandle, door: &Door, connections: &OpenConnections, delay: Duration) {
     let began = Instant::now();
     tokio::time::sleep(delay).await;
     door.close(server).await;
@@ -307,7 +308,7 @@ struct Parts {
     metrics: Option<Metrics>,
     new_instance: web::dashboard::NewInstance,
     draining: draining::Draining,
-    connections: Connections,
+    connections: OpenConnections,
 }
 
 fn server(
@@ -323,7 +324,9 @@ fn server(
     let proxies: Data<TrustedProxies> = Data::new(config.web.trusted_proxies.clone());
     let budget = Data::new(IntakeBudget::default());
     let metrics = parts.metrics.map(Data::new);
-    let connections = parts.connections;
+    let open = parts.connections;
+    let met = Connections::new(config.web.trusted_proxies.clone());
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let server = HttpServer::new(move || {
         let mut service = actix_web::App::new()
             .app_data(app.clone())
@@ -336,15 +339,18 @@ fn server(
             service = service.app_data(metrics.clone());
         }
         service
+            .wrap(from_fn(bodies::hold))
             .wrap(from_fn(security_headers::put))
             .wrap(from_fn(draining::close_connections))
             .wrap(from_fn(request_id::give))
             .configure(web::routes)
     })
-    .on_connect(move |_, kept| {
-        kept.insert(connections.begin());
+    .on_connect(move |stream, kept| {
+        met.meet(stream, kept);
+        kept.insert(open.begin());
     })
-    .workers(std::thread::available_parallelism().map_or(2, usize::from))
+    .workers(workers)
+    .max_connections(connections::MOST.div_ceil(workers))
     .shutdown_timeout(LAST_REQUESTS)
     .client_request_timeout(Duration::from_secs(10))
     .disable_signals()

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{self, Bytes, BytesMut, Data, Path, Payload, Query, ServiceConfig};
+use actix_web::web::{self, Data, Path, Payload, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use futures::StreamExt as _;
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::extract::client_addr::ClientAddr;
+use super::intake::{self, Broken, IntakeBudget, Room};
+use super::middleware::bodies::RETRY_AFTER;
 use super::on_main;
 use super::problem::Problem;
 use crate::app::ingest::{Hook, HookRequest, Received, verify};
@@ -36,8 +36,9 @@ const FIND_WITHIN: Duration = Duration::from_secs(2);
 /// whatever the database does.
 const STORE_WITHIN: Duration = Duration::from_millis(7_500);
 
-/// All bodies that are read but not yet committed, in KiB.
-const BUDGET_KIB: usize = 64 * 1024;
+/// The most pairs of a query and a form together. Zoho sends a handful; each costs far more memory than
+/// the two bytes that it has on the way, and all of them are sorted before the signature can be checked.
+const MOST_PAIRS: usize = 1000;
 
 /// When a suspended account's webhook is worth another try.
 const SUSPENDED_RETRY: Duration = Duration::from_hours(1);
@@ -47,23 +48,6 @@ const LONGEST_LABEL: usize = 40;
 
 /// Status reports are small forms.
 const LARGEST_REPORT: usize = 64 * 1024;
-
-/// What the bodies not yet committed may use together.
-#[derive(Debug, Clone)]
-pub struct IntakeBudget(Arc<Semaphore>);
-
-impl Default for IntakeBudget {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(BUDGET_KIB)))
-    }
-}
-
-impl IntakeBudget {
-    fn take(&self, kib: usize) -> Option<OwnedSemaphorePermit> {
-        let kib = u32::try_from(kib).ok()?;
-        self.0.clone().try_acquire_many_owned(kib).ok()
-    }
-}
 
 /// The addresses that providers call.
 pub fn routes(config: &mut ServiceConfig) {
@@ -125,10 +109,11 @@ async fn zoho(
     if hook.target.is_suspended {
         return refuse(&request, &path, &app, hook, suspended()).await;
     }
-    match read_request(&request, &path, payload, &budget).await {
-        Ok((read, permit)) => {
+    let mut room = budget.of_hook(hook.target.tenant, hook.target.connection);
+    match read_request(&request, &path, payload, &mut room).await {
+        Ok(read) => {
             let received = in_time(STORE_WITHIN, receive(&app, hook, read)).await;
-            drop(permit);
+            drop(room);
             answer(received)
         }
         Err(refusal) => refuse(&request, &path, &app, hook, refusal).await,
@@ -204,8 +189,8 @@ async fn read_request(
     request: &HttpRequest,
     path: &HookPath,
     payload: Payload,
-    budget: &IntakeBudget,
-) -> Result<(HookRequest, Option<OwnedSemaphorePermit>), Box<Refusal>> {
+    room: &mut Room,
+) -> Result<HookRequest, Box<Refusal>> {
     let path_type = match path.event_type.as_str() {
         "" => None,
         text => Some(text.parse::<EventType>().map_err(|e| {
@@ -227,23 +212,21 @@ async fn read_request(
     let content_type = header_text(request, header::CONTENT_TYPE.as_str());
     check_kind(request, content_type.as_deref())?;
     let announced = announced_length(request);
-    if announced.is_some_and(|length| length > LARGEST_BODY) {
-        return Err(too_large(announced));
-    }
-    let collected = collect(payload, LARGEST_BODY, Some(budget));
-    let (body, permit) = match tokio::time::timeout(BODY_WITHIN, collected).await {
-        Ok(Ok(read)) => read,
+    let arriving = intake::read(payload, announced, LARGEST_BODY, room);
+    let body = match tokio::time::timeout(BODY_WITHIN, arriving).await {
+        Ok(Ok(body)) => body,
         Ok(Err(Broken::NoRoom)) => {
             let mut refusal = Refusal::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "busy",
                 "Too many requests at once",
-                "More webhooks arrive than can be stored at the moment; send this one again",
+                "More webhooks arrive at this address than can be stored at the moment; send this \
+                 one again",
             );
-            refusal.retry_after = Some(Duration::from_secs(5));
+            refusal.retry_after = Some(RETRY_AFTER);
             return Err(refusal);
         }
-        Ok(Err(Broken::TooLarge)) => return Err(too_large(None)),
+        Ok(Err(Broken::TooLarge)) => return Err(too_large(announced)),
         Ok(Err(Broken::Off)) => {
             let detail = "The connection ended before the whole body had arrived";
             return Err(Refusal::new(
@@ -263,6 +246,14 @@ async fn read_request(
             ));
         }
     };
+    if pairs(request.query_string(), content_type.as_deref(), &body) > MOST_PAIRS {
+        return Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-many-pairs",
+            "Too many parameters",
+            "The query and the form have more than 1000 parameters. Choose fewer in Zoho Books",
+        ));
+    }
     let signature = request
         .headers()
         .get(SIGNATURE_HEADER)
@@ -276,7 +267,17 @@ async fn read_request(
         body,
         client: ClientAddr::of(request).0,
     };
-    Ok((read, permit))
+    Ok(read)
+}
+
+/// How many pairs the signature would cover.
+fn pairs(query: &str, content_type: Option<&str>, body: &[u8]) -> usize {
+    let in_form = match ContentKind::of_body(content_type, body) {
+        ContentKind::Form => body,
+        _ => &[],
+    };
+    let apart = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'&').count();
+    apart(query.as_bytes()) + apart(in_form)
 }
 
 /// A body would only fill the disk of somebody whom the operator has shut out; Zoho may try again.
@@ -334,44 +335,6 @@ fn too_large(announced: Option<usize>) -> Box<Refusal> {
     );
     refusal.compared = serde_json::json!({ "body_bytes": announced });
     refusal
-}
-
-/// Why a body could not be read.
-enum Broken {
-    TooLarge,
-    NoRoom,
-    Off,
-}
-
-/// Reads a body. Room in the budget is taken as its bytes arrive, not as they are announced: whoever
-/// announces and then trickles would otherwise keep everybody out.
-async fn collect(
-    mut payload: Payload,
-    limit: usize,
-    budget: Option<&IntakeBudget>,
-) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Broken> {
-    let mut body = BytesMut::new();
-    let mut room: Option<OwnedSemaphorePermit> = None;
-    let mut kib = 0;
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Broken::Off)?;
-        if body.len() + chunk.len() > limit {
-            return Err(Broken::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-        let needed = body.len().div_ceil(1024);
-        if let Some(budget) = budget
-            && needed > kib
-        {
-            let more = budget.take(needed - kib).ok_or(Broken::NoRoom)?;
-            match &mut room {
-                Some(room) => room.merge(more),
-                None => room = Some(more),
-            }
-            kib = needed;
-        }
-    }
-    Ok((body.freeze(), room))
 }
 
 /// Answers a refusal and leaves a line under *rejected requests*.
@@ -478,8 +441,8 @@ async fn twilio_inbound(
 
 /// What a request of Twilio's is checked by; `None` when its body is too large or too slow.
 async fn signed_request(request: &HttpRequest, payload: Payload) -> Option<SignedRequest> {
-    let collected = collect(payload, LARGEST_REPORT, None);
-    let Ok(Ok((body, _))) = tokio::time::timeout(BODY_WITHIN, collected).await else {
+    let arriving = payload.to_bytes_limited(LARGEST_REPORT);
+    let Ok(Ok(Ok(body))) = tokio::time::timeout(BODY_WITHIN, arriving).await else {
         return None;
     };
     let path_and_query = request.uri().path_and_query();

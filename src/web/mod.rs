@@ -6,11 +6,13 @@
 pub mod api;
 pub mod assets;
 pub mod chrome;
+pub mod connections;
 pub mod dashboard;
 pub mod extract;
 pub mod form;
 pub mod health;
 pub mod hooks;
+pub mod intake;
 pub mod middleware;
 pub mod pages;
 pub mod problem;

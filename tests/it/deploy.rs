@@ -378,6 +378,17 @@ fn fly_reaches_the_port_of_the_image_and_never_stops_a_machine() {
     }
 }
 
+/// What `memory.rs` shows to be enough, and as much again for the system and its page cache.
+#[test]
+fn fly_has_memory_for_whatever_is_sent() {
+    for file in FLY {
+        let fly = fly(file);
+        let memory = fly["vm"][0]["memory"].as_str().unwrap();
+        let megabytes: u64 = memory.strip_suffix("mb").unwrap().parse().unwrap();
+        assert!(megabytes >= 512, "{file}: {memory}");
+    }
+}
+
 #[test]
 fn a_cluster_on_fly_is_told_to_pass_a_machine_by_before_its_listener_goes() {
     let fly = fly("fly.cluster.toml");

@@ -11,6 +11,7 @@ use actix_web::{Error, HttpResponse, ResponseError};
 use askama::Template as _;
 
 use crate::app::AppError;
+use crate::crypto::password::PasswordError;
 use crate::store::StoreError;
 use crate::web::middleware::request_id::RequestId;
 use crate::web::pages::error::ErrorPage;
@@ -62,7 +63,8 @@ impl PageError {
                     | StoreError::Late
                     | StoreError::Closed,
                 )
-                | AppError::Busy,
+                | AppError::Busy
+                | AppError::Password(PasswordError::Busy),
             ) => StatusCode::SERVICE_UNAVAILABLE,
             Self::App(
                 AppError::Store(_)
@@ -89,6 +91,9 @@ impl PageError {
                                  what you did."
                     .into();
             }
+            _ if self.is_busy() => {
+                page = ErrorPage::busy(page.request_id);
+            }
             // These words are ours, never a provider's.
             Self::App(AppError::Conflict(why)) => page.sentence = format!("{why}.").into(),
             Self::App(AppError::Store(StoreError::Refused(_))) => {
@@ -107,13 +112,20 @@ impl PageError {
         if status == StatusCode::TOO_MANY_REQUESTS {
             answer.insert_header((header::RETRY_AFTER, "60"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if self.is_busy() {
+            answer.insert_header((header::RETRY_AFTER, "5"));
+        } else if status == StatusCode::SERVICE_UNAVAILABLE {
             answer.insert_header((header::RETRY_AFTER, "10"));
         }
         match page.render() {
             Ok(html) => answer.content_type("text/html; charset=utf-8").body(html),
             Err(_) => answer.finish(),
         }
+    }
+
+    /// So many ask at once that not everybody can be served; nothing is broken.
+    const fn is_busy(&self) -> bool {
+        matches!(self, Self::App(AppError::Password(PasswordError::Busy)))
     }
 
     fn log(&self) {
@@ -124,6 +136,8 @@ impl PageError {
                 error = self as &dyn std::error::Error,
                 "A page met a database at fault"
             );
+        } else if self.is_busy() {
+            tracing::warn!("A page was not served: {self}");
         } else if self.status().is_server_error() {
             tracing::error!(
                 error = self as &dyn std::error::Error,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::Data;
-use actix_web::{cookie::Cookie, test};
+use actix_web::{ResponseError as _, cookie::Cookie, test};
 use chrono::{DateTime, Utc};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -16,14 +16,15 @@ use scraper::{Html, Selector};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::NewInstance;
+use super::error::PageError;
 use crate::app::accounts::throttle::Gate;
 use crate::app::accounts::{CreatedTenant, TenantInput};
 use crate::app::ingest::{HookRequest, Received};
-use crate::app::{App, Parts};
+use crate::app::{App, AppError, Parts};
 use crate::brakes::{Brakes, Limits};
 use crate::config::web::{PublicUrl, Signup};
 use crate::crypto::master_key::MasterKey;
-use crate::crypto::password::Passwords;
+use crate::crypto::password::{PasswordError, Passwords};
 use crate::crypto::token::SetupCode;
 use crate::crypto::vault::Vault;
 use crate::domain::actor::Actor;
@@ -71,6 +72,20 @@ impl World {
         zoho: Option<url::Url>,
         queue: impl FnOnce(SharedClock) -> Arc<dyn JobQueue>,
     ) -> Self {
+        Self::of(code, zoho, queue, Passwords::default()).await
+    }
+
+    /// Where so many passwords are checked that nobody else is let in.
+    async fn overrun() -> Self {
+        Self::of(None, None, test_queue, Passwords::overrun()).await
+    }
+
+    async fn of(
+        code: Option<SetupCode>,
+        zoho: Option<url::Url>,
+        queue: impl FnOnce(SharedClock) -> Arc<dyn JobQueue>,
+        passwords: Passwords,
+    ) -> Self {
         let database = TestDatabase::migrated().await;
         let store = Store::open(&database.url()).await.unwrap();
         let at: DateTime<Utc> = "2026-06-01T10:00:00Z".parse().unwrap();
@@ -83,7 +98,7 @@ impl World {
             store,
             queue: queue(clock.clone()),
             vault,
-            passwords: Passwords::default(),
+            passwords,
             twilio: Twilio::new(http.clone(), None),
             brakes: Brakes::new(Limits::twilio(), clock.clone(), StdRng::seed_from_u64(1)),
             mailer: Mailer::to_log(),
@@ -307,6 +322,20 @@ async fn a_member_signs_in_sees_the_company_and_signs_out() {
             .html
             .contains("You are signed out.")
     );
+}
+
+#[actix_web::test]
+async fn who_finds_too_many_signing_in_is_told_to_try_again() {
+    let world = World::overrun().await;
+    let mut visitor = world.visitor();
+    let page = visitor.get("/sign-in").await;
+    let fields = [("email", "ann@example.com"), ("password", PASSWORD)];
+    let answer = visitor.post(&page, "/sign-in", &fields).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.html.contains("Too many people at once"));
+    assert!(answer.html.contains("try once more"));
+    let busy = PageError::from(AppError::from(PasswordError::Busy)).error_response();
+    assert_eq!(busy.headers().get(header::RETRY_AFTER).unwrap(), "5");
 }
 
 #[actix_web::test]

@@ -3,6 +3,7 @@
 //! An error of an inner layer reaches the outer ones as `Err`, not as an answer: headers that must
 //! stand on every answer are therefore put on both.
 
+pub mod bodies;
 pub mod draining;
 pub mod request_id;
 pub mod security_headers;

@@ -71,4 +71,13 @@ impl ErrorPage {
             request_id: request_id.into(),
         }
     }
+
+    /// The answer to one request too many at once.
+    pub fn busy(request_id: impl Into<String>) -> Self {
+        Self {
+            title: "Too many people at once",
+            sentence: "Nothing was changed. Wait a few seconds, go back and try once more.".into(),
+            ..Self::of(503, request_id)
+        }
+    }
 }

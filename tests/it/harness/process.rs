@@ -158,14 +158,31 @@ impl Service {
         self.launch(limited);
     }
 
+    /// The same as a member of a cgroup, by the file that names its members.
+    pub(crate) fn start_in(&mut self, members: &Path) {
+        let plain = self.command(&["serve"]);
+        let join = format!("echo $$ > {} && exec {BINARY} serve", members.display());
+        let mut member = Command::new("sh");
+        member.args(["-c", &join]).env_clear();
+        for (name, value) in plain.get_envs() {
+            member.env(name, value.unwrap_or_default());
+        }
+        self.launch(member);
+    }
+
     /// The most memory it has used, in KiB.
     pub(crate) fn peak_kib(&self) -> u64 {
+        self.memory_kib("VmHWM")
+    }
+
+    /// What the kernel says of its memory under a name, in KiB.
+    pub(crate) fn memory_kib(&self, name: &str) -> u64 {
         let id = self.child.as_ref().expect("it runs").id();
         let status = read(Path::new(&format!("/proc/{id}/status")));
         let line = status
             .lines()
-            .find_map(|l| l.strip_prefix("VmHWM:"))
-            .expect("a peak");
+            .find_map(|l| l.strip_prefix(name)?.strip_prefix(':'))
+            .expect("a figure; has it ended?");
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
