@@ -149,11 +149,9 @@ async fn watch_over(queue: Weak<Inner>, doubt: Arc<Notify>) {
             !judge.is_in_doubt() && !std::mem::replace(is_tried, true)
         });
         drop(inner);
-        if judge.is_in_doubt() {
-            sleep(IN_DOUBT).await;
-        } else {
-            // A step that failed makes the next trial come sooner; but not at once, again and again.
-            sleep(IN_DOUBT).await;
+        sleep(IN_DOUBT).await;
+        if !judge.is_in_doubt() {
+            // A step that fails makes the next trial come sooner.
             drop(timeout(EVERY - IN_DOUBT, doubt.notified()).await);
         }
     }
