@@ -4,9 +4,9 @@ use std::sync::atomic::AtomicUsize;
 
 use super::*;
 use crate::domain::clock::{Clock as _, SystemClock};
+use crate::queue::Lane;
 use crate::queue::absent::Absent;
 use crate::queue::contract::{self, Subject, contract_suite, job};
-use crate::queue::{Lane, LeaseToken};
 
 const LEASE: Duration = Duration::from_secs(30);
 
