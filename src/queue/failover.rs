@@ -31,6 +31,7 @@
 
 mod judge;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -42,7 +43,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::judge::{Judge, STEPS, Trial, Verdict};
 use super::{
-    Degraded, JobQueue, Lease, MemoryQueue, Outcome, Push, QueueError, Settlement, TenantDepth,
+    Degraded, JobQueue, Lease, LeaseToken, MemoryQueue, Outcome, Push, QueueError, Settlement,
+    TenantDepth,
 };
 use crate::domain::clock::SharedClock;
 
@@ -81,6 +83,9 @@ struct Inner {
     fared: [Fared; STEPS],
     complaint: Mutex<String>,
     doubt: Arc<Notify>,
+    /// Leases of Redis that have not ended.
+    lent: Mutex<HashSet<LeaseToken>>,
+    /// Ends of those that it has not heard of.
     owed: Mutex<Vec<Settlement>>,
 }
 
@@ -123,6 +128,7 @@ impl FailoverQueue {
             fared: Default::default(),
             complaint: Mutex::default(),
             doubt: Arc::default(),
+            lent: Mutex::default(),
             owed: Mutex::default(),
         });
         drop(tokio::spawn(watch_over(
@@ -149,11 +155,9 @@ async fn watch_over(queue: Weak<Inner>, doubt: Arc<Notify>) {
             !judge.is_in_doubt() && !std::mem::replace(is_tried, true)
         });
         drop(inner);
-        if judge.is_in_doubt() {
-            sleep(IN_DOUBT).await;
-        } else {
-            // A step that failed makes the next trial come sooner; but not at once, again and again.
-            sleep(IN_DOUBT).await;
+        sleep(IN_DOUBT).await;
+        if !judge.is_in_doubt() {
+            // A step that fails makes the next trial come sooner.
             drop(timeout(EVERY - IN_DOUBT, doubt.notified()).await);
         }
     }
@@ -328,7 +332,9 @@ impl JobQueue for FailoverQueue {
             biased;
             answer = &mut asked => {
                 let answer = answer.unwrap_or_else(|gone| Err(QueueError(Box::new(gone))));
-                inner.note(Step::Reserve, answer)
+                let leases = inner.note(Step::Reserve, answer)?;
+                lock(&inner.lent).extend(leases.iter().map(|lease| lease.token));
+                Ok(leases)
             }
             () = inner.until(true) => {
                 let inner = inner.clone();
@@ -346,27 +352,29 @@ impl JobQueue for FailoverQueue {
 
     async fn settle(&self, batch: Vec<Settlement>) -> Result<usize, QueueError> {
         let inner = &self.0;
-        let is_here = |end: &Settlement| {
-            let here = inner.here.as_ref();
-            here.is_some_and(|here| here.has_lent(end.token))
+        let (theirs, ours): (Vec<_>, Vec<_>) = {
+            let lent = lock(&inner.lent);
+            batch.into_iter().partition(|end| lent.contains(&end.token))
         };
-        let (ours, theirs): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_here);
-        let mut settled = 0;
-        if let Some(here) = &inner.here
-            && !ours.is_empty()
-        {
-            settled += here.settle(ours).await?;
-        }
+        let mut settled = match &inner.here {
+            Some(here) if !ours.is_empty() => here.settle(ours).await?,
+            _ => 0,
+        };
         if theirs.is_empty() {
             return Ok(settled);
         }
+        let tokens: Vec<_> = theirs.iter().map(|end| end.token).collect();
         if inner.is_alone() {
             settled += theirs.len();
             inner.owe(theirs);
-            return Ok(settled);
+        } else {
+            settled += inner.note(Step::Settle, inner.redis.settle(theirs).await)?;
         }
-        let answer = inner.note(Step::Settle, inner.redis.settle(theirs).await);
-        Ok(settled + answer?)
+        let mut lent = lock(&inner.lent);
+        for token in &tokens {
+            lent.remove(token);
+        }
+        Ok(settled)
     }
 
     async fn wait_ready(&self) -> Result<(), QueueError> {

@@ -74,11 +74,6 @@ impl MemoryQueue {
         }
     }
 
-    /// Whether it has lent something under this token that is not over yet.
-    pub(super) fn has_lent(&self, token: LeaseToken) -> bool {
-        self.state_at(self.clock.now()).leases.contains_key(&token)
-    }
-
     /// Forgets all jobs that are not lent: somebody else hands them out now.
     pub(super) fn forget_waiting(&self) {
         self.state_at(self.clock.now()).forget_waiting();

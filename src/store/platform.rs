@@ -108,7 +108,7 @@ impl Platform {
             .map(drop)
     }
 
-    /// Which database of which PostgreSQL server this is. A copy that was restored, or made as a template's,
+    /// Which database of which `PostgreSQL` server this is. A copy that was restored, or made as a template's,
     /// is another; a standby that took over is the same, and so is a copy of the server block by block.
     pub async fn place(&self) -> Result<String, StoreError> {
         // Everybody may ask for the server's number, unless somebody took that right away.

@@ -86,6 +86,10 @@ impl Running {
     }
 
     /// Messages go on while Redis is worse than the database.
+    #[expect(
+        clippy::print_stdout,
+        reason = "whoever reads the run sees how long it took"
+    )]
     async fn goes_on(&self, says: &str) {
         let took = self.sends(5..25, SOON).await;
         println!("{says}: 20 messages after {took:?}");
@@ -192,10 +196,6 @@ async fn how_fast_it_is_beside_a_redis_that_is_well_gone_or_slow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(
-    clippy::print_stdout,
-    reason = "whoever reads the run sees what it left out"
-)]
 async fn a_copy_of_the_database_takes_no_job_of_the_original() {
     let database = TestDatabase::migrated().await;
     if database.is_file() || redis_url().is_none() {
