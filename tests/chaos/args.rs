@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use crate::scenarios::Scenario;
+
 /// Starts the service with its servers on this machine, breaks things under load, and counts what
 /// was accepted, delivered, lost, doubled and left to a person.
 ///
@@ -46,6 +48,10 @@ pub(crate) struct Args {
     /// that there is always something under way to be cut in two
     #[arg(long, default_value_t = 150)]
     pub(crate) latency_ms: u32,
+    /// About half the time: faults that come again and again come less often, none is left out, and
+    /// each load ends with its faults
+    #[arg(long)]
+    pub(crate) quick: bool,
     /// What chance starts from
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -80,12 +86,30 @@ pub(crate) struct Servers {
     /// The Redis or Valkey server
     #[arg(long, hide = true, default_value = "redis-server")]
     pub(crate) redis_server: PathBuf,
+    /// The library that gives a process a clock of its own
+    #[arg(long, hide = true)]
+    pub(crate) faketime: Option<PathBuf>,
 }
 
 impl Args {
     /// Whether a Redis runs.
     pub(crate) const fn has_redis(&self) -> bool {
         !self.servers.embedded && !self.servers.no_redis
+    }
+
+    /// Webhooks of a scenario's main load.
+    pub(crate) fn events_of(&self, scenario: &Scenario) -> usize {
+        if !self.quick {
+            return self.events;
+        }
+        let seconds = f64::from(u32::try_from(scenario.quick_load()).unwrap_or(u32::MAX));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a few thousand"
+        )]
+        let events = (self.rate() * seconds) as usize;
+        events.min(self.events)
     }
 
     /// Webhooks a second.

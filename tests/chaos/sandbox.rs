@@ -30,7 +30,7 @@ pub(crate) struct Account {
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     pub(crate) process: Process,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     http: reqwest::Client,
 }
 

@@ -1,5 +1,6 @@
 //! Everything that runs: the servers, the sandbox, the service's processes, the relay before them.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -8,14 +9,19 @@ use anyhow::{Context as _, bail};
 use serde_json::json;
 
 use crate::args::Args;
+use crate::line::Line;
 use crate::processes::{Launch, Process};
+use crate::promises::Calls;
 use crate::relay::Relay;
 use crate::sandbox::Sandbox;
-use crate::scenarios::{Fault, Role};
+use crate::scenarios::{Fault, Role, Staging};
 use crate::servers::free_address;
-use crate::servers::postgres::Postgres;
+use crate::servers::postgres::{Elsewhere, Postgres};
 use crate::servers::redis::Redis;
+use crate::slow_line::SlowLine;
+use crate::small_disk::SmallDisk;
 use crate::tenants::Place;
+use crate::writer_lock::WriterLock;
 
 /// The program under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_ml-connector");
@@ -34,6 +40,28 @@ const MASTER_KEY: &str = "Y2hhb3MgY2hhb3MgY2hhb3MgY2hhb3MgY2hhb3MgMTI=";
 struct Member {
     process: Process,
     web: Option<SocketAddr>,
+    /// Its way to Twilio's stand-in.
+    line: Line,
+}
+
+impl Member {
+    async fn kill(&mut self) -> anyhow::Result<()> {
+        self.process.kill().await?;
+        self.line.killed();
+        Ok(())
+    }
+
+    async fn freeze(&mut self) -> anyhow::Result<()> {
+        self.process.freeze().await?;
+        self.line.frozen();
+        Ok(())
+    }
+
+    async fn thaw(&mut self) -> anyhow::Result<()> {
+        self.process.thaw().await?;
+        self.line.thawed();
+        Ok(())
+    }
 }
 
 #[derive(Debug)]
@@ -43,9 +71,14 @@ pub(crate) struct Stage {
     work: Vec<Member>,
     relay: Relay,
     pub(crate) sandbox: Sandbox,
+    slow_redis: Option<SlowLine>,
     redis: Option<Redis>,
     postgres: Option<Postgres>,
+    writer_lock: Option<WriterLock>,
+    disk: Option<SmallDisk>,
     pub(crate) http: reqwest::Client,
+    staging: Staging,
+    faketime: Option<PathBuf>,
     env: Vec<(String, String)>,
     seed: u64,
     /// What must not happen, whatever breaks: processes that end by themselves, panics.
@@ -54,18 +87,24 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Starts everything and waits until it serves.
-    pub(crate) async fn start(args: &Args, folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        args: &Args,
+        staging: Staging,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
         let logs = folder.join("logs");
         std::fs::create_dir(&logs)?;
         let http = ml_connector::http::client()?;
         let sandbox = Sandbox::start(Path::new(BINARY), &http, &logs, args.latency_ms).await?;
-        let (mut postgres, mut redis) = (None, None);
+        let data = folder.join("data");
+        let disk = match staging {
+            Staging::SmallDisk => Some(SmallDisk::mount(&data, disk_size(args))?),
+            _ => None,
+        };
+        let (mut postgres, mut redis, mut slow_redis) = (None, None, None);
         let database = if args.servers.embedded {
-            std::fs::create_dir(folder.join("data"))?;
-            format!(
-                "sqlite://{}",
-                folder.join("data").join("chaos.db").display()
-            )
+            std::fs::create_dir_all(&data)?;
+            format!("sqlite://{}", data.join("chaos.db").display())
         } else {
             let tools = args
                 .servers
@@ -73,14 +112,25 @@ impl Stage {
                 .clone()
                 .context("--postgres-bin is missing")?;
             let user = args.servers.postgres_user.as_deref();
-            let server = Postgres::start(&tools, user, folder).await?;
+            let server = match &disk {
+                None => Postgres::start(&tools, user, folder).await?,
+                Some(disk) => on_disk(disk, &tools, user, folder).await?,
+            };
             let url = server.url();
             postgres = Some(server);
             url
         };
         if args.has_redis() {
-            redis = Some(Redis::start(&args.servers.redis_server, folder, &logs).await?);
+            let server = Redis::start(&args.servers.redis_server, folder, &logs).await?;
+            if staging == Staging::SlowRedis {
+                slow_redis = Some(SlowLine::start(server.address).await?);
+            }
+            redis = Some(server);
         }
+        let redis_url = match &slow_redis {
+            Some(line) => Some(format!("redis://{}", line.address)),
+            None => redis.as_ref().map(Redis::url),
+        };
         let webs = if args.servers.embedded { 1 } else { args.web };
         let addresses = (0..webs).map(|_| free_address());
         let addresses: Vec<SocketAddr> = addresses.collect::<Result<_, _>>()?;
@@ -93,15 +143,20 @@ impl Stage {
             ("TWILIO_SANDBOX_URL", sandbox.url()),
             ("RUST_LOG", "info".to_owned()),
         ];
-        env.extend(redis.as_ref().map(|r| ("REDIS_URL", r.url())));
+        env.extend(redis_url.map(|url| ("REDIS_URL", url)));
         let mut stage = Self {
             web: Vec::new(),
             work: Vec::new(),
             relay,
             sandbox,
+            slow_redis,
             redis,
             postgres,
+            writer_lock: None,
+            disk,
             http,
+            staging,
+            faketime: args.servers.faketime.clone(),
             env: env
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value))
@@ -121,7 +176,15 @@ impl Stage {
 
     /// The binary with the service's environment.
     pub(crate) fn binary(&self) -> Launch {
-        Launch::new(BINARY).env(&self.env)
+        Launch::new(BINARY).env(&self.env).through(self.enter())
+    }
+
+    /// The words that start a program where it sees the data.
+    fn enter(&self) -> Vec<OsString> {
+        match &self.disk {
+            Some(disk) if self.postgres.is_none() => disk.enter(),
+            _ => Vec::new(),
+        }
     }
 
     /// Where tenants are made.
@@ -154,14 +217,18 @@ impl Stage {
             } else {
                 &["serve", "--no-worker"]
             };
-            let member = self.member(&format!("web-{number}"), words, address, logs);
-            self.web.push(Member {
-                web: Some(address),
-                ..member
-            });
+            let name = format!("web-{number}");
+            let mut member = self.member(&name, words, address, logs, None).await?;
+            member.web = Some(address);
+            self.web.push(member);
         }
         for number in 0..if args.servers.embedded { 0 } else { args.work } {
-            let member = self.member(&format!("work-{number}"), &["work"], free_address()?, logs);
+            let off_by = match self.staging {
+                Staging::Clocks(seconds) => seconds.get(number).copied(),
+                _ => None,
+            };
+            let (name, address) = (format!("work-{number}"), free_address()?);
+            let member = self.member(&name, &["work"], address, logs, off_by).await?;
             self.work.push(member);
         }
         for member in self.web.iter_mut().chain(&mut self.work) {
@@ -173,30 +240,100 @@ impl Stage {
         Ok(())
     }
 
-    fn member(&self, name: &str, words: &[&str], bind: SocketAddr, logs: &Path) -> Member {
-        let bind = [("BIND".to_owned(), bind.to_string())];
-        let launch = self.binary().args(words).env(&bind);
-        Member {
+    /// A process that does not run yet, with its clock off by so many seconds.
+    async fn member(
+        &self,
+        name: &str,
+        words: &[&str],
+        bind: SocketAddr,
+        logs: &Path,
+        off_by: Option<i64>,
+    ) -> anyhow::Result<Member> {
+        let line = Line::start(self.sandbox.address).await?;
+        let mut env = vec![
+            ("BIND".to_owned(), bind.to_string()),
+            ("ZOHO_SANDBOX_URL".to_owned(), line.url()),
+            ("TWILIO_SANDBOX_URL".to_owned(), line.url()),
+        ];
+        if let Some(seconds) = off_by {
+            let library = self.faketime.as_ref().context("--faketime is missing")?;
+            env.extend([
+                ("LD_PRELOAD".to_owned(), library.display().to_string()),
+                ("FAKETIME".to_owned(), format!("{seconds:+}s")),
+                // Spans of time are as long as ever: only the date is wrong.
+                ("FAKETIME_DONT_FAKE_MONOTONIC".to_owned(), "1".to_owned()),
+                ("DONT_FAKE_MONOTONIC".to_owned(), "1".to_owned()),
+            ]);
+        }
+        let launch = self.binary().args(words).env(&env);
+        Ok(Member {
             process: Process::new(name, launch, logs),
             web: None,
+            line,
+        })
+    }
+
+    /// What all lines to Twilio's stand-in have seen.
+    pub(crate) fn calls(&self) -> Calls {
+        let mut calls = Calls::default();
+        for member in self.web.iter().chain(&self.work) {
+            member.line.tell(&member.process.name, &mut calls);
         }
+        calls
     }
 
     /// Breaks or mends one thing.
     pub(crate) async fn bring(&mut self, fault: Fault) -> anyhow::Result<()> {
         self.note_ends();
         match fault {
-            Fault::Kill(role, number) => self.one(role, number)?.process.kill().await,
+            Fault::Kill(role, number) => self.one(role, number)?.kill().await,
             Fault::Start(role, number) => self.one(role, number)?.process.start(),
-            Fault::Freeze(role, number) => self.one(role, number)?.process.freeze().await,
-            Fault::Thaw(role, number) => self.one(role, number)?.process.thaw().await,
+            Fault::Freeze(role, number) => self.one(role, number)?.freeze().await,
+            Fault::Thaw(role, number) => self.one(role, number)?.thaw().await,
             Fault::RollAll => self.roll().await,
             Fault::KillRedis => self.redis()?.process.kill().await,
             Fault::StartRedis => self.redis()?.start_again().await,
             Fault::FlushRedis => self.redis()?.flush_all().await,
-            Fault::RestartPostgres(how) => {
-                let postgres = self.postgres.as_ref();
-                postgres.context("no PostgreSQL")?.restart(how).await
+            Fault::FillRedis => self.redis()?.fill().await,
+            Fault::FreeRedis => self.redis()?.free().await,
+            Fault::DemoteRedis => self.redis()?.demote().await,
+            Fault::PromoteRedis => self.redis()?.promote().await,
+            Fault::SlowRedis(ms) => self.delay_redis(Duration::from_millis(ms)),
+            Fault::QuickRedis => self.delay_redis(Duration::ZERO),
+            Fault::FreezeRedis => self.redis()?.process.freeze().await,
+            Fault::ThawRedis => self.redis()?.process.thaw().await,
+            Fault::RestartPostgres(how) => self.postgres()?.restart(how).await,
+            Fault::ReadOnly => {
+                let postgres = self.postgres()?;
+                postgres.set("default_transaction_read_only", "on").await
+            }
+            Fault::Writable => {
+                let postgres = self.postgres()?;
+                postgres.set("default_transaction_read_only", "off").await
+            }
+            Fault::FreezePostgres => self.postgres()?.freeze().await,
+            Fault::ThawPostgres => self.postgres()?.thaw().await,
+            Fault::CommitLazily => {
+                // What a crash takes is what was not written: so there is some.
+                self.postgres()?.set("wal_writer_delay", "10s").await?;
+                self.postgres()?.set("synchronous_commit", "off").await
+            }
+            Fault::CommitDurably => self.postgres()?.set("synchronous_commit", "on").await,
+            Fault::FillDisk => Ok(self.disk()?.fill()?),
+            Fault::FreeDisk => {
+                self.disk()?.free()?;
+                match &self.postgres {
+                    Some(postgres) => postgres.ensure_it_runs().await,
+                    None => Ok(()),
+                }
+            }
+            Fault::HoldWriter => {
+                self.writer_lock = Some(WriterLock::take(self.database()?).await?);
+                Ok(())
+            }
+            Fault::ReleaseWriter => {
+                let lock = self.writer_lock.take();
+                lock.context("the lock is not held")?.release().await
             }
             Fault::ProviderBad => {
                 let shares = json!([
@@ -214,6 +351,7 @@ impl Stage {
     async fn roll(&mut self) -> anyhow::Result<()> {
         for member in self.web.iter_mut().chain(&mut self.work) {
             if let Err(error) = member.process.terminate(ENDS_WITHIN).await {
+                member.line.killed();
                 self.troubles.push(error.to_string());
             }
             member.process.start()?;
@@ -262,6 +400,54 @@ impl Stage {
     fn redis(&mut self) -> anyhow::Result<&mut Redis> {
         self.redis.as_mut().context("no Redis")
     }
+
+    fn delay_redis(&self, delay: Duration) -> anyhow::Result<()> {
+        let line = self.slow_redis.as_ref();
+        line.context("the way to Redis cannot be made slow")?
+            .delay(delay);
+        Ok(())
+    }
+
+    fn postgres(&self) -> anyhow::Result<&Postgres> {
+        self.postgres.as_ref().context("no PostgreSQL")
+    }
+
+    fn disk(&self) -> anyhow::Result<&SmallDisk> {
+        self.disk.as_ref().context("no small disk")
+    }
+
+    fn database(&self) -> anyhow::Result<&str> {
+        let url = self.env.iter().find(|(name, _)| name == "DATABASE_URL");
+        Ok(&url.context("no database")?.1)
+    }
+}
+
+/// So large that the data of a whole run leave room, in MB: only the ballast fills it.
+fn disk_size(args: &Args) -> u64 {
+    let events = u64::try_from(args.events).unwrap_or(u64::MAX);
+    if args.servers.embedded {
+        96 + events / 25
+    } else {
+        320 + events / 12
+    }
+}
+
+async fn on_disk(
+    disk: &SmallDisk,
+    tools: &Path,
+    user: Option<&str>,
+    folder: &Path,
+) -> anyhow::Result<Postgres> {
+    if let Some(user) = user {
+        disk.give_to(user)?;
+    }
+    let data = disk.path().join("postgres");
+    let place = Elsewhere {
+        enter: disk.enter_as_user(),
+        from_here: disk.outer_path(&data),
+        data,
+    };
+    Postgres::start_in(tools, user, folder, &[], place).await
 }
 
 /// Waits until a process serves or, without a web, says that it works.

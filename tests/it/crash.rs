@@ -170,7 +170,7 @@ pub(crate) async fn sandbox() -> SandboxHandle {
     Sandbox::start(config).await.unwrap()
 }
 
-fn register(sandbox: &SandboxHandle) -> (String, String) {
+pub(crate) fn register(sandbox: &SandboxHandle) -> (String, String) {
     let account = NewAccount {
         numbers: vec![NUMBER.to_owned()],
         ..NewAccount::default()
@@ -179,7 +179,7 @@ fn register(sandbox: &SandboxHandle) -> (String, String) {
     (made.account_sid, made.auth_token)
 }
 
-async fn rule(tenant: &Tenant, text: &str, recipient: Value) {
+pub(crate) async fn rule(tenant: &Tenant, text: &str, recipient: Value) {
     let rule = json!({
         "name": text, "event_type": "invoice.sent", "channel": "sms",
         "recipient": recipient, "template": { "body": text },
@@ -188,7 +188,7 @@ async fn rule(tenant: &Tenant, text: &str, recipient: Value) {
 }
 
 /// An invoice of its own for each seed; the number is part of the text.
-fn invoice(seed: u64) -> Vec<u8> {
+pub(crate) fn invoice(seed: u64) -> Vec<u8> {
     let wish = Wish {
         standing: Some(Standing::Sent),
         id: Some(format!("{}", 900_000_000_000 + seed)),
@@ -203,7 +203,7 @@ fn invoice(seed: u64) -> Vec<u8> {
 }
 
 /// How often each text went to each number of an account.
-fn texts(sandbox: &SandboxHandle, account: &str) -> HashMap<String, usize> {
+pub(crate) fn texts(sandbox: &SandboxHandle, account: &str) -> HashMap<String, usize> {
     let filter = MessageFilter {
         account_sid: Some(account.to_owned()),
         ..MessageFilter::default()

@@ -10,12 +10,14 @@ mod accessibility;
 mod accounts;
 mod architecture;
 mod browser;
+mod chaos_promises;
 mod chaos_verdict;
 mod consent;
 mod crash;
 mod deletion;
 mod deploy;
 mod first_hour;
+mod full_disk;
 mod harness;
 mod hooks;
 mod hostile;
@@ -25,10 +27,15 @@ mod many;
 mod notices;
 mod operator;
 mod postgres;
+#[path = "../chaos/promises.rs"]
+mod promises;
 mod rehearsal;
 mod rotation;
 mod schema;
 mod secrets;
+#[path = "../chaos/small_disk.rs"]
+#[expect(dead_code, reason = "the chaos harness uses all of it")]
+mod small_disk;
 mod story;
 mod suspension;
 mod teams;
