@@ -15,6 +15,7 @@ mod load;
 mod plan;
 mod processes;
 mod promises;
+mod readiness;
 mod relay;
 mod rest;
 mod run;

@@ -15,6 +15,9 @@ pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 /// How soon after the end of a fault there must be a 200, and a message.
 pub(crate) const BACK_WITHIN: Duration = Duration::from_secs(10);
 
+/// How soon `/readyz` must say that nothing can be taken.
+pub(crate) const TOLD_WITHIN: Duration = Duration::from_secs(10);
+
 /// What a scenario promises.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Promises {
@@ -22,6 +25,8 @@ pub(crate) struct Promises {
     pub(crate) answers: bool,
     /// Work is back within [`BACK_WITHIN`] of the end of each fault.
     pub(crate) recovers: bool,
+    /// `/readyz` says within [`TOLD_WITHIN`] that something is wrong, and not for long afterwards.
+    pub(crate) tells: bool,
     /// So many per cent of the messages leave within so long of their 200.
     pub(crate) on_time: Option<(usize, Duration)>,
 }
@@ -48,6 +53,22 @@ impl Waits {
     }
 }
 
+/// An answer of `/readyz`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Readiness {
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) is_ready: bool,
+}
+
+/// A fault that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// Its end, in words.
+    pub(crate) what: String,
+    pub(crate) begin: DateTime<Utc>,
+    pub(crate) end: DateTime<Utc>,
+}
+
 /// What came how long after a fault had ended; `None` where it never came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Recovery {
@@ -55,21 +76,38 @@ pub(crate) struct Recovery {
     pub(crate) what: String,
     pub(crate) first_200: Option<Duration>,
     pub(crate) first_message: Option<Duration>,
+    /// From the begin of the fault to the first `/readyz` that was 503, while it lasted.
+    pub(crate) told: Option<Duration>,
+    /// From its end to the last such one before the next fault.
+    pub(crate) unready: Duration,
 }
 
 impl Recovery {
-    /// The first of each after `end`.
-    pub(crate) fn after(
-        what: String,
-        end: DateTime<Utc>,
-        answers: impl IntoIterator<Item = DateTime<Utc>>,
-        messages: impl IntoIterator<Item = DateTime<Utc>>,
-    ) -> Self {
-        Self {
-            what,
-            first_200: first(end, answers),
-            first_message: first(end, messages),
-        }
+    /// What was seen around each fault: of all answers with 200, messages, and answers of `/readyz`.
+    pub(crate) fn of_each(
+        faults: &[Ended],
+        answers: &[DateTime<Utc>],
+        messages: &[DateTime<Utc>],
+        readiness: &[Readiness],
+    ) -> Vec<Self> {
+        let unready: Vec<_> = readiness.iter().filter(|r| !r.is_ready).collect();
+        let of = |(number, fault): (usize, &Ended)| {
+            let next = faults.get(number + 1).map(|next| next.begin);
+            let told = unready.iter().map(|r| r.at);
+            let told = told.filter(|at| *at <= fault.end);
+            let last = unready.iter().map(|r| r.at);
+            let last = last.filter(|at| next.is_none_or(|next| *at < next)).max();
+            Self {
+                what: fault.what.clone(),
+                first_200: first(fault.end, answers.iter().copied()),
+                first_message: first(fault.end, messages.iter().copied()),
+                told: first(fault.begin, told),
+                unready: last
+                    .and_then(|last| (last - fault.end).to_std().ok())
+                    .unwrap_or_default(),
+            }
+        };
+        faults.iter().enumerate().map(of).collect()
     }
 }
 
@@ -114,6 +152,9 @@ pub(crate) fn broken(promises: Promises, outcome: &Outcome<'_>) -> Vec<String> {
             }
         }
     }
+    if promises.tells {
+        broken.extend(outcome.recoveries.iter().flat_map(untold));
+    }
     if let Some((percent, within)) = promises.on_time {
         let late = outcome.sends.iter().filter(|took| **took > within).count();
         if late * 100 > outcome.sends.len() * (100 - percent) {
@@ -124,6 +165,29 @@ pub(crate) fn broken(promises: Promises, outcome: &Outcome<'_>) -> Vec<String> {
                 within.as_secs()
             ));
         }
+    }
+    broken
+}
+
+/// What `/readyz` did not say, or said for too long.
+fn untold(recovery: &Recovery) -> Vec<String> {
+    let mut broken = Vec::new();
+    let what = &recovery.what;
+    match recovery.told {
+        Some(told) if told <= TOLD_WITHIN => {}
+        Some(told) => broken.push(format!(
+            "{what}: /readyz said only after {:.1} s of it that something was wrong",
+            told.as_secs_f64()
+        )),
+        None => broken.push(format!(
+            "{what}: /readyz never said that something was wrong"
+        )),
+    }
+    if recovery.unready > BACK_WITHIN {
+        broken.push(format!(
+            "{what}: /readyz still said {:.1} s later that something was wrong",
+            recovery.unready.as_secs_f64()
+        ));
     }
     broken
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use chrono::{DateTime, Utc};
 use ml_connector::domain::clock::{Clock as _, SystemClock};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Args;
 use crate::load::{Load, NOBODY, Posted, Seen};
 use crate::plan;
-use crate::promises::{self, Doubt, Outcome, Recovery};
+use crate::promises::{self, Doubt, Ended, Outcome, Readiness, Recovery};
+use crate::readiness::Watch;
 use crate::rest::{self, Told};
 use crate::scenarios::{At, Scenario};
 use crate::stage::{Folder, Stage};
@@ -50,9 +50,10 @@ async fn play(args: &Args, scenario: &Scenario, folder: &Folder) -> anyhow::Resu
         posted_all.cancel();
         load.go_on(events, args.recipients, &stop).await;
     };
-    let mut ends = Vec::new();
+    let watch = Watch::start(&stage.http, &stage.webs());
+    let mut ended = Vec::new();
     let breaking = async {
-        let broken = break_things(&mut stage, scenario.faults(args.quick), &mut ends).await;
+        let broken = break_things(&mut stage, scenario.faults(args.quick), &mut ended).await;
         faults_over.cancel();
         broken
     };
@@ -76,9 +77,11 @@ async fn play(args: &Args, scenario: &Scenario, folder: &Folder) -> anyhow::Resu
 
     let told = rest::read(&tenants, &seen.posted).await?;
     let messages = stage.sandbox.messages().await?;
+    let readiness = watch.seen();
+    drop(watch);
     stage.end().await;
     let calls = stage.calls().with_attempts(&told.attempts);
-    let recoveries = recoveries(ends, &seen, &messages);
+    let recoveries = recoveries(&ended, &seen, &messages, &readiness);
     let mut report = report(&tenants, seen, told, &messages);
     report.recoveries = recoveries;
     report.all.answers_lost = Some(calls.lost_answers());
@@ -103,38 +106,49 @@ async fn play(args: &Args, scenario: &Scenario, folder: &Folder) -> anyhow::Resu
     Ok(report)
 }
 
-/// When a fault had ended, and which.
-type Ends = Vec<(String, DateTime<Utc>)>;
-
 /// Breaks and mends, each at its second.
-async fn break_things(stage: &mut Stage, faults: Vec<At>, ends: &mut Ends) -> anyhow::Result<()> {
+async fn break_things(
+    stage: &mut Stage,
+    faults: Vec<At>,
+    ended: &mut Vec<Ended>,
+) -> anyhow::Result<()> {
     let began = Instant::now();
+    let mut begin = SystemClock.now();
     for (second, fault) in faults {
         let wait = Duration::from_secs(second).saturating_sub(began.elapsed());
         tokio::time::sleep(wait).await;
         crate::say(&format!("   {:>3} s  {fault:?}", began.elapsed().as_secs()));
+        if fault.is_begin() {
+            begin = SystemClock.now();
+        }
         stage
             .bring(fault)
             .await
             .with_context(|| format!("{fault:?}"))?;
         if fault.is_end() {
-            ends.push((format!("{second} s {fault:?}"), SystemClock.now()));
+            ended.push(Ended {
+                what: format!("{second} s {fault:?}"),
+                begin,
+                end: SystemClock.now(),
+            });
         }
     }
     Ok(())
 }
 
 /// What came first after each fault had ended.
-fn recoveries(ends: Ends, seen: &Seen, messages: &[Message]) -> Vec<Recovery> {
-    let answers = || {
-        seen.posted
-            .iter()
-            .filter_map(|p| Some(p.accepted.as_ref()?.at))
-    };
-    let sent = || messages.iter().map(|message| message.at);
-    ends.into_iter()
-        .map(|(what, end)| Recovery::after(what, end, answers(), sent()))
-        .collect()
+fn recoveries(
+    ended: &[Ended],
+    seen: &Seen,
+    messages: &[Message],
+    readiness: &[Readiness],
+) -> Vec<Recovery> {
+    let answers = seen.posted.iter();
+    let answers: Vec<_> = answers
+        .filter_map(|p| Some(p.accepted.as_ref()?.at))
+        .collect();
+    let sent: Vec<_> = messages.iter().map(|message| message.at).collect();
+    Recovery::of_each(ended, &answers, &sent, readiness)
 }
 
 /// Says of each doubt which lost answer it comes from. One without such an answer is a trouble.

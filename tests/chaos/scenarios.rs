@@ -48,6 +48,10 @@ pub(crate) enum Fault {
     /// `default_transaction_read_only`, for the sessions of before as well.
     ReadOnly,
     Writable,
+    /// As in a failover: all sessions are cut, and new ones find a server that only reads.
+    StandBy,
+    /// It writes again, but not for the sessions that began meanwhile.
+    Promoted,
     /// SIGSTOP of PostgreSQL with all its sessions: connections are made, and nobody answers.
     FreezePostgres,
     ThawPostgres,
@@ -71,6 +75,11 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// Whether something begins to be wrong with it.
+    pub(crate) const fn is_begin(self) -> bool {
+        matches!(self, Self::RestartPostgres(_)) || !self.is_end()
+    }
+
     /// Whether it is the end of something after which work must soon be back.
     pub(crate) const fn is_end(self) -> bool {
         matches!(
@@ -82,6 +91,7 @@ impl Fault {
                 | Self::ThawRedis
                 | Self::RestartPostgres(_)
                 | Self::Writable
+                | Self::Promoted
                 | Self::ThawPostgres
                 | Self::FreeDisk
                 | Self::ReleaseWriter
@@ -153,9 +163,9 @@ impl Scenario {
 
 use Fault::{
     CommitDurably, CommitLazily, DemoteRedis, FillDisk, FillRedis, FlushRedis, FreeDisk, FreeRedis,
-    Freeze, FreezePostgres, FreezeRedis, HoldWriter, Kill, KillRedis, Mute, PromoteRedis,
+    Freeze, FreezePostgres, FreezeRedis, HoldWriter, Kill, KillRedis, Mute, PromoteRedis, Promoted,
     ProviderBad, ProviderGood, QuickRedis, ReadOnly, ReleaseWriter, RestartPostgres, RollAll,
-    SlowRedis, Start, StartRedis, Thaw, ThawPostgres, ThawRedis, TooMany, Writable,
+    SlowRedis, StandBy, Start, StartRedis, Thaw, ThawPostgres, ThawRedis, TooMany, Writable,
 };
 use Role::{Web, Work};
 
@@ -173,12 +183,19 @@ const CALM: Scenario = Scenario {
 const ANSWERS: Promises = Promises {
     answers: true,
     recovers: false,
+    tells: false,
     on_time: None,
 };
 
 const RECOVERS: Promises = Promises {
     recovers: true,
     ..ANSWERS
+};
+
+/// While nothing can be taken, `/readyz` says so.
+const TELLS: Promises = Promises {
+    tells: true,
+    ..RECOVERS
 };
 
 /// Without Redis work goes on: after 10 s by the database, and then there is some to catch up with.
@@ -315,7 +332,7 @@ pub(crate) const ALL: [Scenario; 22] = [
         about: "the disk of the database is full for 5 s, twice",
         is_smooth: false,
         staging: Staging::SmallDisk,
-        promises: RECOVERS,
+        promises: TELLS,
         timeline: |until| {
             let start = first(until);
             [start, start + 15]
@@ -330,17 +347,25 @@ pub(crate) const ALL: [Scenario; 22] = [
         about: "another program holds the write lock of SQLite for 40 s",
         needs: Needs::Embedded,
         is_smooth: false,
-        promises: RECOVERS,
+        promises: TELLS,
         timeline: |until| once(until, HoldWriter, ReleaseWriter, 40),
         ..CALM
     },
     Scenario {
         name: "read-only",
-        about: "PostgreSQL is read-only for 10 s, as in a failover",
+        about: "PostgreSQL is read-only for 10 s, twice: by a setting, and as sessions find it in a failover",
         needs: Needs::Processes,
         is_smooth: false,
-        promises: RECOVERS,
-        timeline: |until| once(until, ReadOnly, Writable, 10),
+        promises: TELLS,
+        timeline: |until| {
+            let start = first(until);
+            vec![
+                (start, ReadOnly),
+                (start + 10, Writable),
+                (start + 20, StandBy),
+                (start + 30, Promoted),
+            ]
+        },
         ..CALM
     },
     Scenario {
@@ -348,7 +373,7 @@ pub(crate) const ALL: [Scenario; 22] = [
         about: "PostgreSQL stands still for 30 s with all its sessions",
         needs: Needs::Processes,
         is_smooth: false,
-        promises: RECOVERS,
+        promises: TELLS,
         timeline: |until| once(until, FreezePostgres, ThawPostgres, 30),
         ..CALM
     },

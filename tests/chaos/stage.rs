@@ -174,6 +174,11 @@ impl Stage {
         format!("http://{}", self.relay.address)
     }
 
+    /// Where each web process listens.
+    pub(crate) fn webs(&self) -> Vec<SocketAddr> {
+        self.web.iter().filter_map(|member| member.web).collect()
+    }
+
     /// The binary with the service's environment.
     pub(crate) fn binary(&self) -> Launch {
         Launch::new(BINARY).env(&self.env).through(self.enter())
@@ -311,6 +316,8 @@ impl Stage {
                 let postgres = self.postgres()?;
                 postgres.set("default_transaction_read_only", "off").await
             }
+            Fault::StandBy => self.postgres()?.stand_by().await,
+            Fault::Promoted => self.postgres()?.promote().await,
             Fault::FreezePostgres => self.postgres()?.freeze().await,
             Fault::ThawPostgres => self.postgres()?.thaw().await,
             Fault::CommitLazily => {

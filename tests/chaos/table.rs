@@ -118,13 +118,18 @@ impl Report {
             what,
             first_200,
             first_message,
+            told,
+            unready,
         } in &self.recoveries
         {
+            let said = told.map_or("never".to_owned(), in_words);
             let [answer, message] =
                 [*first_200, *first_message].map(|span| Back::from(span).words());
             let _ = writeln!(
                 text,
-                "after {what}: first 200 {answer}, first message {message}"
+                "after {what}: first 200 {answer}, first message {message}; /readyz was 503 first \
+                 after {said} of the fault, and last {} after its end",
+                in_words(*unready)
             );
         }
         for kind in ["lost", "doubled", "open", "undecided", "explained"] {
@@ -164,6 +169,7 @@ impl Report {
             json!({
                 "after": r.what,
                 "first_200_s": seconds(r.first_200), "first_message_s": seconds(r.first_message),
+                "readyz_told_s": seconds(r.told), "readyz_unready_s": r.unready.as_secs_f64(),
             })
         });
         let findings = self.findings.iter().map(|f| {

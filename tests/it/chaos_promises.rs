@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::promises::{Calls, Doubt, Key, Outcome, Promises, Recovery, Waits, broken};
+use crate::promises::{
+    Calls, Doubt, Ended, Key, Outcome, Promises, Readiness, Recovery, Waits, broken,
+};
 
 const ALL: Promises = Promises {
     answers: true,
     recovers: true,
+    tells: true,
     on_time: Some((90, Duration::from_secs(5))),
 };
 
@@ -36,6 +39,25 @@ fn broken_by(waits: Waits, recoveries: &[Recovery], sends: &[u64]) -> Vec<String
     broken(ALL, &outcome)
 }
 
+/// What came around a fault from second 0 to second 20.
+fn around(answers: &[i64], messages: &[i64], unready: &[i64]) -> Vec<Recovery> {
+    let fault = Ended {
+        what: "15 s FreeDisk".to_owned(),
+        begin: at(0),
+        end: at(20),
+    };
+    let times = |seconds: &[i64]| seconds.iter().copied().map(at).collect::<Vec<_>>();
+    let mut readiness = vec![Readiness {
+        at: at(0),
+        is_ready: true,
+    }];
+    readiness.extend(unready.iter().map(|second| Readiness {
+        at: at(*second),
+        is_ready: false,
+    }));
+    Recovery::of_each(&[fault], &times(answers), &times(messages), &readiness)
+}
+
 fn key(text: &str) -> Key {
     ("AC".to_owned(), "+12025550101".to_owned(), text.to_owned())
 }
@@ -49,9 +71,10 @@ fn doubt(delivery: &str, text: &str) -> Doubt {
 
 #[test]
 fn figures_within_all_limits_break_no_promise() {
-    let back = Recovery::after("10 s".to_owned(), at(0), [at(10)], [at(-1), at(9)]);
+    let back = around(&[30], &[-1, 29], &[-3, 10, 19, 29]);
     let sends = [1, 1, 1, 1, 1, 1, 1, 1, 1, 60];
-    assert!(broken_by(waits(&[0.1, 10.0]), &[back], &sends).is_empty());
+    let told = broken_by(waits(&[0.1, 10.0]), &back, &sends);
+    assert_eq!(told, [""; 0]);
 }
 
 #[test]
@@ -68,14 +91,45 @@ fn a_post_that_waits_longer_than_ten_seconds_is_counted_and_told() {
 
 #[test]
 fn what_comes_back_late_or_never_is_told_apart() {
-    let late = Recovery::after("15 s FreeDisk".to_owned(), at(0), [at(-5), at(11)], []);
+    let late = around(&[15, 31], &[19], &[2]);
     assert_eq!(
-        broken_by(Waits::default(), &[late], &[]),
+        broken_by(Waits::default(), &late, &[]),
         [
             "15 s FreeDisk: the first 200 came only after 11.0 s",
             "15 s FreeDisk: the first message never came",
         ]
     );
+}
+
+#[test]
+fn readiness_that_tells_nothing_or_for_too_long_is_told() {
+    let silent = around(&[20], &[20], &[-1, 31]);
+    assert_eq!(
+        broken_by(Waits::default(), &silent, &[]),
+        [
+            "15 s FreeDisk: /readyz never said that something was wrong",
+            "15 s FreeDisk: /readyz still said 11.0 s later that something was wrong",
+        ]
+    );
+    let late = around(&[20], &[20], &[12]);
+    let wanted = "15 s FreeDisk: /readyz said only after 12.0 s of it that something was wrong";
+    assert_eq!(broken_by(Waits::default(), &late, &[]), [wanted]);
+}
+
+#[test]
+fn what_a_later_fault_does_is_not_put_down_to_an_earlier_one() {
+    let fault = |begin, end| Ended {
+        what: format!("{end} s"),
+        begin: at(begin),
+        end: at(end),
+    };
+    let unready = [2, 32, 34].map(|second| Readiness {
+        at: at(second),
+        is_ready: false,
+    });
+    let both = Recovery::of_each(&[fault(0, 5), fault(30, 35)], &[at(36)], &[], &unready);
+    let told: Vec<_> = both.iter().map(|r| (r.told, r.unready.as_secs())).collect();
+    assert_eq!(told, [(Some(Duration::from_secs(2)), 0); 2]);
 }
 
 #[test]

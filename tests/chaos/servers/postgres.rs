@@ -155,6 +155,25 @@ impl Postgres {
         self.psql(&[&change, "SELECT pg_reload_conf()"]).await
     }
 
+    /// All sessions are cut, and those that begin from now on only read.
+    pub(crate) async fn stand_by(&self) -> anyhow::Result<()> {
+        let (only_read, cut) = (
+            "ALTER DATABASE postgres SET default_transaction_read_only = on",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = 'postgres' AND pid <> pg_backend_pid()",
+        );
+        self.psql(&[only_read, cut]).await
+    }
+
+    /// Those that begin from now on write; the others still only read.
+    pub(crate) async fn promote(&self) -> anyhow::Result<()> {
+        let (me, all) = (
+            "SET default_transaction_read_only = off",
+            "ALTER DATABASE postgres RESET default_transaction_read_only",
+        );
+        self.psql(&[me, all]).await
+    }
+
     async fn psql(&self, statements: &[&str]) -> anyhow::Result<()> {
         let port = self.address.port().to_string();
         let place = [
