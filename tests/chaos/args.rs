@@ -48,8 +48,8 @@ pub(crate) struct Args {
     /// that there is always something under way to be cut in two
     #[arg(long, default_value_t = 150)]
     pub(crate) latency_ms: u32,
-    /// About half the time: faults that come again and again come less often, none is left out, and
-    /// each load ends with its faults
+    /// Shorter loads: faults that come again and again come less often, none is left out, and each
+    /// load ends with its faults
     #[arg(long)]
     pub(crate) quick: bool,
     /// What chance starts from

@@ -90,6 +90,13 @@ impl Sandbox {
         self.order("next", &order).await.map(drop)
     }
 
+    /// How long each of its answers takes from now on.
+    pub(crate) async fn latency(&self, ms: u32) -> anyhow::Result<()> {
+        self.order("settings", &json!({ "latency_ms": ms }))
+            .await
+            .map(drop)
+    }
+
     /// Posts no states any more; they can still be asked for.
     pub(crate) async fn mute(&self) -> anyhow::Result<()> {
         let plan = json!({ "post": false, "delay_ms": 500 });

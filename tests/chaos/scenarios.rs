@@ -68,6 +68,8 @@ pub(crate) enum Fault {
     ProviderBad,
     /// It reports no states: doubts are settled by looking, not by a callback that comes first.
     Mute,
+    /// Each of its answers takes so many milliseconds: much is in hand when a worker dies.
+    ProviderSlow(u32),
     /// Twilio's stand-in answers as it should again.
     ProviderGood,
     /// It answers the next so many wishes with 429.
@@ -107,7 +109,7 @@ pub(crate) enum Staging {
     SmallDisk,
     /// The way to Redis can be made slow.
     SlowRedis,
-    /// The clocks of the workers in turn are off by so many seconds.
+    /// The clocks of the workers in turn are off by so many seconds; there are at least so many.
     Clocks(&'static [i64]),
 }
 
@@ -164,8 +166,9 @@ impl Scenario {
 use Fault::{
     CommitDurably, CommitLazily, DemoteRedis, FillDisk, FillRedis, FlushRedis, FreeDisk, FreeRedis,
     Freeze, FreezePostgres, FreezeRedis, HoldWriter, Kill, KillRedis, Mute, PromoteRedis, Promoted,
-    ProviderBad, ProviderGood, QuickRedis, ReadOnly, ReleaseWriter, RestartPostgres, RollAll,
-    SlowRedis, StandBy, Start, StartRedis, Thaw, ThawPostgres, ThawRedis, TooMany, Writable,
+    ProviderBad, ProviderGood, ProviderSlow, QuickRedis, ReadOnly, ReleaseWriter, RestartPostgres,
+    RollAll, SlowRedis, StandBy, Start, StartRedis, Thaw, ThawPostgres, ThawRedis, TooMany,
+    Writable,
 };
 use Role::{Web, Work};
 
@@ -242,20 +245,21 @@ pub(crate) const ALL: [Scenario; 22] = [
     },
     Scenario {
         name: "clocks-ahead",
-        about: "the clock of one worker is 20 s ahead, of another an hour; kills as in kill-worker-mute",
+        about: "the clock of one worker is 20 s ahead, of another an hour, of a third right; the wrong \
+                ones are killed in turn while Twilio is slow and reports nothing",
         needs: Needs::Processes,
-        staging: Staging::Clocks(&[20, 3600]),
+        staging: Staging::Clocks(&[20, 3600, 0]),
         promises: ON_TIME,
-        timeline: mute_kills,
+        timeline: clock_kills,
         ..CALM
     },
     Scenario {
         name: "clocks-behind",
-        about: "the clock of one worker is 20 s behind, of another an hour; kills as in kill-worker-mute",
+        about: "the same with clocks that are behind",
         needs: Needs::Processes,
-        staging: Staging::Clocks(&[-20, -3600]),
+        staging: Staging::Clocks(&[-20, -3600, 0]),
         promises: ON_TIME,
-        timeline: mute_kills,
+        timeline: clock_kills,
         ..CALM
     },
     Scenario {
@@ -459,6 +463,19 @@ fn once(until: u64, begin: Fault, end: Fault, seconds: u64) -> Vec<At> {
 fn mute_kills(until: u64) -> Vec<At> {
     let mut faults = kills(Work, (5..until).step_by(6));
     faults.push((0, Mute));
+    faults
+}
+
+/// The first two workers in turn, each in the middle of many calls.
+fn clock_kills(until: u64) -> Vec<At> {
+    let mut faults = vec![(0, Mute), (0, ProviderSlow(1000))];
+    for (number, second) in (5..until).step_by(6).enumerate() {
+        let number = number % 2;
+        faults.extend([
+            (second, Kill(Work, number)),
+            (second + 2, Start(Work, number)),
+        ]);
+    }
     faults
 }
 

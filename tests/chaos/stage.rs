@@ -227,11 +227,17 @@ impl Stage {
             member.web = Some(address);
             self.web.push(member);
         }
-        for number in 0..if args.servers.embedded { 0 } else { args.work } {
-            let off_by = match self.staging {
-                Staging::Clocks(seconds) => seconds.get(number).copied(),
-                _ => None,
-            };
+        let clocks = match self.staging {
+            Staging::Clocks(seconds) => seconds,
+            _ => &[],
+        };
+        let workers = if args.servers.embedded {
+            0
+        } else {
+            args.work.max(clocks.len())
+        };
+        for number in 0..workers {
+            let off_by = clocks.get(number).copied().filter(|seconds| *seconds != 0);
             let (name, address) = (format!("work-{number}"), free_address()?);
             let member = self.member(&name, &["work"], address, logs, off_by).await?;
             self.work.push(member);
@@ -349,6 +355,7 @@ impl Stage {
                 ]);
                 self.sandbox.fault_plan(self.seed, &shares).await
             }
+            Fault::ProviderSlow(ms) => self.sandbox.latency(ms).await,
             Fault::Mute => self.sandbox.mute().await,
             Fault::ProviderGood => self.sandbox.fault_plan(self.seed, &json!([])).await,
             Fault::TooMany(count) => self.sandbox.too_many(count).await,
