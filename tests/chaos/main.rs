@@ -10,6 +10,7 @@
 mod api;
 mod args;
 mod backlog;
+mod faults;
 mod line;
 mod load;
 mod plan;
