@@ -119,6 +119,12 @@ impl Args {
         events.min(self.events)
     }
 
+    /// How long so many webhooks take.
+    pub(crate) fn load(&self, events: usize) -> Duration {
+        let events = u32::try_from(events).map_or(f64::MAX, f64::from);
+        Duration::from_secs_f64((events / self.rate()).min(86_400.0))
+    }
+
     /// Webhooks a second.
     pub(crate) fn rate(&self) -> f64 {
         let events = u32::try_from(self.events).map_or(f64::MAX, f64::from);

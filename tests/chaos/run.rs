@@ -19,6 +19,9 @@ use crate::table::{Line, Report};
 use crate::tenants::{self, Tenant};
 use crate::verdict::{self, Finding, Message, Wish};
 
+/// How much longer than planned the load may take.
+const GIVES_UP_AFTER: Duration = Duration::from_secs(30);
+
 /// Runs it. Its folder stays, and is named, when something is wrong.
 pub(crate) async fn scenario(args: &Args, scenario: &Scenario) -> anyhow::Result<Report> {
     let folder = Folder::new()?;
@@ -43,17 +46,24 @@ async fn play(args: &Args, scenario: &Scenario, folder: &Folder) -> anyhow::Resu
     let (posted_all, faults_over) = (CancellationToken::new(), CancellationToken::new());
     let stop = CancellationToken::new();
     let events = args.events_of(scenario);
+    let faults = scenario.faults(args.quick);
+    // When nothing is taken any more, that is known by then.
+    let last = faults.last().map_or(0, |(second, _)| *second);
+    let limit = Duration::from_secs(last) + args.load(events) + GIVES_UP_AFTER;
     let posting = async {
         let planned = plan::main_load(args.seed, events, args.tenants, args.recipients);
-        load.run(planned, args.rate()).await;
-        crate::say(&format!("   {events} webhooks posted"));
+        let posted = tokio::time::timeout(limit, load.run(planned, args.rate())).await;
+        crate::say(&match posted {
+            Ok(()) => format!("   {events} webhooks posted"),
+            Err(_) => format!("   gave up posting all of {events} webhooks"),
+        });
         posted_all.cancel();
         load.go_on(events, args.recipients, &stop).await;
     };
     let watch = Watch::start(&stage.http, &stage.webs());
     let mut ended = Vec::new();
     let breaking = async {
-        let broken = break_things(&mut stage, scenario.faults(args.quick), &mut ended).await;
+        let broken = break_things(&mut stage, faults, &mut ended).await;
         faults_over.cancel();
         broken
     };
