@@ -113,48 +113,73 @@ impl Drop for Line {
     }
 }
 
-async fn pass_on(client: TcpStream, to: SocketAddr, calls: &Shared) -> std::io::Result<()> {
-    let server = TcpStream::connect(to).await?;
+/// What waits for an answer on a connection: a call for a message by its number, or any other.
+type Awaited = Option<Option<usize>>;
+
+async fn pass_on(mut client: TcpStream, to: SocketAddr, calls: &Shared) -> std::io::Result<()> {
     client.set_nodelay(true)?;
-    server.set_nodelay(true)?;
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    // The call that waits for its answer on this connection.
-    let open: Arc<Mutex<Option<usize>>> = Arc::default();
-    let asking = async {
-        let (mut unread, mut chunk) = (Vec::new(), vec![0; 16 * 1024]);
-        loop {
-            let length = from_client.read(&mut chunk).await?;
-            if length == 0 {
-                return to_server.shutdown().await;
+    let mut server: Option<TcpStream> = None;
+    let mut awaited: Awaited = None;
+    let mut unread = Vec::new();
+    let (mut up, mut down) = (vec![0; 16 * 1024], vec![0; 16 * 1024]);
+    loop {
+        tokio::select! {
+            length = client.read(&mut up) => {
+                let length = length?;
+                if length == 0 {
+                    return Ok(());
+                }
+                unread.extend_from_slice(&up[..length]);
+                while let Some((key, used)) = request(&unread) {
+                    unread.drain(..used);
+                    awaited = Some(key.map(|key| begin(calls, key)));
+                }
+                still_open(&mut server, to).await?.write_all(&up[..length]).await?;
             }
-            unread.extend_from_slice(&chunk[..length]);
-            while let Some((key, used)) = request(&unread) {
-                unread.drain(..used);
-                *lock(&open) = key.map(|key| begin(calls, key));
+            length = read(server.as_mut(), &mut down) => {
+                // Who closes an idle connection has lost no answer: the next call opens another.
+                let Ok(length @ 1..) = length else {
+                    server = None;
+                    if awaited.is_some() || !unread.is_empty() {
+                        return Ok(());
+                    }
+                    continue;
+                };
+                client.write_all(&down[..length]).await?;
+                if let Some(Some(number)) = awaited.take()
+                    && let Some(call) = lock(calls).get_mut(number)
+                {
+                    call.answered = Some((Instant::now(), status(&down[..length])));
+                }
             }
-            to_server.write_all(&chunk[..length]).await?;
         }
-    };
-    let answering = async {
-        let mut chunk = vec![0; 16 * 1024];
-        loop {
-            let length = from_server.read(&mut chunk).await?;
-            if length == 0 {
-                return to_client.shutdown().await;
-            }
-            to_client.write_all(&chunk[..length]).await?;
-            if let Some(number) = lock(&open).take()
-                && let Some(call) = lock(calls).get_mut(number)
-            {
-                call.answered = Some((Instant::now(), status(&chunk[..length])));
-            }
-        }
-    };
-    // Whichever side ends first ends both, as without a line between.
-    tokio::select! {
-        ended = asking => ended,
-        ended = answering => ended,
+    }
+}
+
+/// The connection of before, or a new one when it was closed meanwhile.
+async fn still_open(
+    server: &mut Option<TcpStream>,
+    to: SocketAddr,
+) -> std::io::Result<&mut TcpStream> {
+    let is_open = server.as_ref().is_some_and(|server| {
+        let told = server.try_read(&mut [0; 1]);
+        told.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    });
+    if !is_open {
+        let new = TcpStream::connect(to).await?;
+        new.set_nodelay(true)?;
+        *server = Some(new);
+    }
+    server
+        .as_mut()
+        .ok_or_else(|| std::io::ErrorKind::NotConnected.into())
+}
+
+/// Reads where there is anything to read from.
+async fn read(server: Option<&mut TcpStream>, into: &mut [u8]) -> std::io::Result<usize> {
+    match server {
+        Some(server) => server.read(into).await,
+        None => std::future::pending().await,
     }
 }
 

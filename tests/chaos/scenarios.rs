@@ -374,7 +374,8 @@ fn mute_kills(until: u64) -> Vec<At> {
 
 /// The first two workers in turn, each in the middle of many calls.
 fn clock_kills(until: u64) -> Vec<At> {
-    let mut faults = vec![(0, Mute), (0, ProviderSlow(1000))];
+    let (slow, as_before) = (ProviderSlow(1000), ProviderSlow(150));
+    let mut faults = vec![(0, Mute), (0, slow), (until + 2, as_before)];
     for (number, second) in (5..until).step_by(6).enumerate() {
         let number = number % 2;
         faults.extend([
