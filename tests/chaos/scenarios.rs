@@ -376,7 +376,7 @@ fn mute_kills(until: u64) -> Vec<At> {
 fn clock_kills(until: u64) -> Vec<At> {
     let (slow, as_before) = (ProviderSlow(1000), ProviderSlow(150));
     let mut faults = vec![(0, Mute), (0, slow), (until + 2, as_before)];
-    for (number, second) in (5..until).step_by(6).enumerate() {
+    for (number, second) in (5..until).step_by(10).enumerate() {
         let number = number % 2;
         faults.extend([
             (second, Kill(Work, number)),
