@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::args::Args;
 use crate::load::{Load, Posted};
 use crate::plan;
+use crate::scenarios::Staging;
 use crate::stage::{Folder, Stage};
 use crate::table;
 use crate::tenants::{self, Tenant};
@@ -44,7 +45,7 @@ pub(crate) async fn run(args: &Args, deliveries: usize) -> anyhow::Result<bool> 
 }
 
 async fn play(args: &Args, deliveries: usize, folder: &Folder) -> anyhow::Result<bool> {
-    let mut stage = Stage::start(args, &folder.path()).await?;
+    let mut stage = Stage::start(args, Staging::Usual, &folder.path()).await?;
     let (admin, base) = (stage.binary(), stage.base());
     let both = tenants::make(2, &plan::rules(), stage.place(&admin, &base)).await?;
     let [crowd, single] = &both[..] else {

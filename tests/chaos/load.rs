@@ -15,11 +15,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::plan::{self, Planned};
+use crate::promises::Waits;
 use crate::tenants::Tenant;
 use crate::verdict::{BROKEN_OFF, NOBODY};
 
-/// How long one post waits for its answer.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// How long one post waits for its answer: longer than any may take, so that it is seen how long.
+const GIVES_UP_AFTER: Duration = Duration::from_secs(45);
 /// How long a webhook is posted again and again.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// The pause before the second post; it doubles up to the longest.
@@ -35,6 +36,8 @@ pub(crate) struct Posted {
     /// The event, when the 200 arrived, and how long the post with the 200 took; `None` when there
     /// was no 200 to the end.
     pub(crate) accepted: Option<Accepted>,
+    /// How long its posts waited for their answers, of whatever kind.
+    pub(crate) waits: Waits,
 }
 
 #[derive(Debug, Clone)]
@@ -118,12 +121,14 @@ impl Load {
         let this = self.clone();
         self.tasks.spawn(async move {
             let body = planned.body(SystemClock.now());
-            let accepted = this.until_accepted(&planned, &body).await;
+            let mut waits = Waits::default();
+            let accepted = this.until_accepted(&planned, &body, &mut waits).await;
             drop(permit);
             let again = planned.again_after_ms.zip(accepted.clone());
             let posted = Posted {
                 planned: planned.clone(),
                 accepted,
+                waits,
             };
             this.lock().posted.push(posted);
             if let Some((after, accepted)) = again {
@@ -133,12 +138,19 @@ impl Load {
         });
     }
 
-    async fn until_accepted(&self, planned: &Planned, body: &[u8]) -> Option<Accepted> {
+    async fn until_accepted(
+        &self,
+        planned: &Planned,
+        body: &[u8],
+        waits: &mut Waits,
+    ) -> Option<Accepted> {
         let end = Instant::now() + PATIENCE;
         let mut pause = FIRST_PAUSE;
         loop {
             let began = Instant::now();
-            match self.post(planned, body.to_vec()).await {
+            let answer = self.post(planned, body.to_vec()).await;
+            waits.add(began.elapsed());
+            match answer {
                 Ok((event, _)) => {
                     return Some(Accepted {
                         event,
@@ -176,7 +188,7 @@ impl Load {
         let answer = self
             .http
             .post(format!("{}{}", tenant.hook_url, planned.path()))
-            .timeout(ANSWERS_WITHIN)
+            .timeout(GIVES_UP_AFTER)
             // On a kept connection the end of a process would look like a refusal.
             .header("connection", "close")
             .header("content-type", kind)

@@ -10,9 +10,13 @@
 mod api;
 mod args;
 mod backlog;
+mod faults;
+mod line;
 mod load;
 mod plan;
 mod processes;
+mod promises;
+mod readiness;
 mod relay;
 mod rest;
 mod run;
@@ -20,10 +24,13 @@ mod sandbox;
 mod scenarios;
 #[expect(dead_code, reason = "benches/load uses all of it")]
 mod servers;
+mod slow_line;
+mod small_disk;
 mod stage;
 mod table;
 mod tenants;
 mod verdict;
+mod writer_lock;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -33,7 +40,7 @@ use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::Args;
-use crate::scenarios::{ALL, Needs, Scenario};
+use crate::scenarios::{ALL, Needs, Scenario, Staging};
 use crate::table::{Line, Report};
 
 #[tokio::main]
@@ -84,7 +91,7 @@ async fn all(args: &Args) -> anyhow::Result<bool> {
                 let name = format!("{}{mark}", report.scenario);
                 Line {
                     name,
-                    ..report.all.clone()
+                    ..report.summary()
                 }
             })
             .collect();
@@ -95,8 +102,23 @@ async fn all(args: &Args) -> anyhow::Result<bool> {
 
 /// The scenarios asked for, or all that this set-up can do.
 fn chosen(args: &Args) -> anyhow::Result<Vec<&'static Scenario>> {
+    let chosen = asked_for(args)?;
+    for scenario in &chosen {
+        if matches!(scenario.staging, Staging::Clocks(_)) && args.servers.faketime.is_none() {
+            let name = scenario.name;
+            bail!(
+                "{name} gives workers clocks of their own by libfaketime.so.1, which was not found: \
+                 install the package faketime, or name the library with --faketime"
+            );
+        }
+    }
+    Ok(chosen)
+}
+
+fn asked_for(args: &Args) -> anyhow::Result<Vec<&'static Scenario>> {
     let can = |scenario: &Scenario| match scenario.needs {
         Needs::Nothing => true,
+        Needs::Embedded => args.servers.embedded,
         Needs::Processes => !args.servers.embedded,
         Needs::Redis => args.has_redis(),
     };
@@ -107,7 +129,10 @@ fn chosen(args: &Args) -> anyhow::Result<Vec<&'static Scenario>> {
     for name in &args.scenarios {
         match ALL.iter().find(|scenario| scenario.name == name) {
             Some(scenario) if can(scenario) => chosen.push(scenario),
-            Some(_) => bail!("{name} needs servers that --embedded or --no-redis leave out"),
+            Some(scenario) => match scenario.needs {
+                Needs::Embedded => bail!("{name} is about SQLite: give --embedded"),
+                _ => bail!("{name} needs servers that --embedded or --no-redis leave out"),
+            },
             None => bail!("no scenario {name}; --list shows them"),
         }
     }

@@ -35,6 +35,19 @@ impl Launch {
         self
     }
 
+    /// The same, started by the program at the head of these words.
+    pub(crate) fn through(self, words: impl IntoIterator<Item = OsString>) -> Self {
+        let mut words = words.into_iter();
+        let Some(first) = words.next() else {
+            return self;
+        };
+        Self::new(first)
+            .args(words)
+            .args([self.program.into_os_string()])
+            .args(self.args)
+            .env(&self.env)
+    }
+
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command

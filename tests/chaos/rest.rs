@@ -1,12 +1,13 @@
 //! Waiting until everything has come to rest, and reading what the service says of itself then.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
 use crate::load::Posted;
+use crate::promises::Key;
 use crate::tenants::Tenant;
 use crate::verdict::Delivery;
 
@@ -74,6 +75,8 @@ pub(crate) struct Told {
     pub(crate) deliveries: Vec<Delivery>,
     /// How often each kind of step was taken: what the faults really hit.
     pub(crate) steps: BTreeMap<String, usize>,
+    /// How many attempts were begun for each kind of message.
+    pub(crate) attempts: HashMap<Key, usize>,
     pub(crate) troubles: Vec<String>,
 }
 
@@ -108,6 +111,12 @@ pub(crate) async fn read(tenants: &[Tenant], posted: &[Posted]) -> anyhow::Resul
         for story in &stories {
             told.troubles.extend(undecided(tenant, story));
             for delivery in array(&story["deliveries"]) {
+                let key = (
+                    tenant.account.clone(),
+                    text(delivery, "to"),
+                    text(delivery, "body"),
+                );
+                *told.attempts.entry(key).or_default() += array(&delivery["attempts"]).len();
                 for step in array(&delivery["steps"]) {
                     *told.steps.entry(text(step, "kind")).or_default() += 1;
                 }

@@ -30,7 +30,7 @@ pub(crate) struct Account {
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     pub(crate) process: Process,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     http: reqwest::Client,
 }
 
@@ -88,6 +88,13 @@ impl Sandbox {
         let fault = json!({ "kind": "too_many", "retry_after": 1 });
         let order = json!({ "fault": fault, "count": count });
         self.order("next", &order).await.map(drop)
+    }
+
+    /// How long each of its answers takes from now on.
+    pub(crate) async fn latency(&self, ms: u32) -> anyhow::Result<()> {
+        self.order("settings", &json!({ "latency_ms": ms }))
+            .await
+            .map(drop)
     }
 
     /// Posts no states any more; they can still be asked for.

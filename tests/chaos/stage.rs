@@ -1,21 +1,28 @@
 //! Everything that runs: the servers, the sandbox, the service's processes, the relay before them.
 
+mod breaking;
+
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use serde_json::json;
 
 use crate::args::Args;
+use crate::line::Line;
 use crate::processes::{Launch, Process};
+use crate::promises::Calls;
 use crate::relay::Relay;
 use crate::sandbox::Sandbox;
-use crate::scenarios::{Fault, Role};
+use crate::scenarios::Staging;
 use crate::servers::free_address;
-use crate::servers::postgres::Postgres;
+use crate::servers::postgres::{Elsewhere, Postgres};
 use crate::servers::redis::Redis;
+use crate::slow_line::SlowLine;
+use crate::small_disk::SmallDisk;
 use crate::tenants::Place;
+use crate::writer_lock::WriterLock;
 
 /// The program under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_ml-connector");
@@ -34,6 +41,28 @@ const MASTER_KEY: &str = "Y2hhb3MgY2hhb3MgY2hhb3MgY2hhb3MgY2hhb3MgMTI=";
 struct Member {
     process: Process,
     web: Option<SocketAddr>,
+    /// Its way to Twilio's stand-in.
+    line: Line,
+}
+
+impl Member {
+    async fn kill(&mut self) -> anyhow::Result<()> {
+        self.process.kill().await?;
+        self.line.killed();
+        Ok(())
+    }
+
+    async fn freeze(&mut self) -> anyhow::Result<()> {
+        self.process.freeze().await?;
+        self.line.frozen();
+        Ok(())
+    }
+
+    async fn thaw(&mut self) -> anyhow::Result<()> {
+        self.process.thaw().await?;
+        self.line.thawed();
+        Ok(())
+    }
 }
 
 #[derive(Debug)]
@@ -43,9 +72,14 @@ pub(crate) struct Stage {
     work: Vec<Member>,
     relay: Relay,
     pub(crate) sandbox: Sandbox,
+    slow_redis: Option<SlowLine>,
     redis: Option<Redis>,
     postgres: Option<Postgres>,
+    writer_lock: Option<WriterLock>,
+    disk: Option<SmallDisk>,
     pub(crate) http: reqwest::Client,
+    staging: Staging,
+    faketime: Option<PathBuf>,
     env: Vec<(String, String)>,
     seed: u64,
     /// What must not happen, whatever breaks: processes that end by themselves, panics.
@@ -54,18 +88,24 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Starts everything and waits until it serves.
-    pub(crate) async fn start(args: &Args, folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        args: &Args,
+        staging: Staging,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
         let logs = folder.join("logs");
         std::fs::create_dir(&logs)?;
         let http = ml_connector::http::client()?;
         let sandbox = Sandbox::start(Path::new(BINARY), &http, &logs, args.latency_ms).await?;
-        let (mut postgres, mut redis) = (None, None);
+        let data = folder.join("data");
+        let disk = match staging {
+            Staging::SmallDisk => Some(SmallDisk::mount(&data, disk_size(args))?),
+            _ => None,
+        };
+        let (mut postgres, mut redis, mut slow_redis) = (None, None, None);
         let database = if args.servers.embedded {
-            std::fs::create_dir(folder.join("data"))?;
-            format!(
-                "sqlite://{}",
-                folder.join("data").join("chaos.db").display()
-            )
+            std::fs::create_dir_all(&data)?;
+            format!("sqlite://{}", data.join("chaos.db").display())
         } else {
             let tools = args
                 .servers
@@ -73,14 +113,25 @@ impl Stage {
                 .clone()
                 .context("--postgres-bin is missing")?;
             let user = args.servers.postgres_user.as_deref();
-            let server = Postgres::start(&tools, user, folder).await?;
+            let server = match &disk {
+                None => Postgres::start(&tools, user, folder).await?,
+                Some(disk) => on_disk(disk, &tools, user, folder).await?,
+            };
             let url = server.url();
             postgres = Some(server);
             url
         };
         if args.has_redis() {
-            redis = Some(Redis::start(&args.servers.redis_server, folder, &logs).await?);
+            let server = Redis::start(&args.servers.redis_server, folder, &logs).await?;
+            if staging == Staging::SlowRedis {
+                slow_redis = Some(SlowLine::start(server.address).await?);
+            }
+            redis = Some(server);
         }
+        let redis_url = match &slow_redis {
+            Some(line) => Some(format!("redis://{}", line.address)),
+            None => redis.as_ref().map(Redis::url),
+        };
         let webs = if args.servers.embedded { 1 } else { args.web };
         let addresses = (0..webs).map(|_| free_address());
         let addresses: Vec<SocketAddr> = addresses.collect::<Result<_, _>>()?;
@@ -93,15 +144,20 @@ impl Stage {
             ("TWILIO_SANDBOX_URL", sandbox.url()),
             ("RUST_LOG", "info".to_owned()),
         ];
-        env.extend(redis.as_ref().map(|r| ("REDIS_URL", r.url())));
+        env.extend(redis_url.map(|url| ("REDIS_URL", url)));
         let mut stage = Self {
             web: Vec::new(),
             work: Vec::new(),
             relay,
             sandbox,
+            slow_redis,
             redis,
             postgres,
+            writer_lock: None,
+            disk,
             http,
+            staging,
+            faketime: args.servers.faketime.clone(),
             env: env
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value))
@@ -119,9 +175,22 @@ impl Stage {
         format!("http://{}", self.relay.address)
     }
 
+    /// Where each web process listens.
+    pub(crate) fn webs(&self) -> Vec<SocketAddr> {
+        self.web.iter().filter_map(|member| member.web).collect()
+    }
+
     /// The binary with the service's environment.
     pub(crate) fn binary(&self) -> Launch {
-        Launch::new(BINARY).env(&self.env)
+        Launch::new(BINARY).env(&self.env).through(self.enter())
+    }
+
+    /// The words that start a program where it sees the data.
+    fn enter(&self) -> Vec<OsString> {
+        match &self.disk {
+            Some(disk) if self.postgres.is_none() => disk.enter(),
+            _ => Vec::new(),
+        }
     }
 
     /// Where tenants are made.
@@ -154,14 +223,24 @@ impl Stage {
             } else {
                 &["serve", "--no-worker"]
             };
-            let member = self.member(&format!("web-{number}"), words, address, logs);
-            self.web.push(Member {
-                web: Some(address),
-                ..member
-            });
+            let name = format!("web-{number}");
+            let mut member = self.member(&name, words, address, logs, None).await?;
+            member.web = Some(address);
+            self.web.push(member);
         }
-        for number in 0..if args.servers.embedded { 0 } else { args.work } {
-            let member = self.member(&format!("work-{number}"), &["work"], free_address()?, logs);
+        let clocks = match self.staging {
+            Staging::Clocks(seconds) => seconds,
+            _ => &[],
+        };
+        let workers = if args.servers.embedded {
+            0
+        } else {
+            args.work.max(clocks.len())
+        };
+        for number in 0..workers {
+            let off_by = clocks.get(number).copied().filter(|seconds| *seconds != 0);
+            let (name, address) = (format!("work-{number}"), free_address()?);
+            let member = self.member(&name, &["work"], address, logs, off_by).await?;
             self.work.push(member);
         }
         for member in self.web.iter_mut().chain(&mut self.work) {
@@ -173,53 +252,46 @@ impl Stage {
         Ok(())
     }
 
-    fn member(&self, name: &str, words: &[&str], bind: SocketAddr, logs: &Path) -> Member {
-        let bind = [("BIND".to_owned(), bind.to_string())];
-        let launch = self.binary().args(words).env(&bind);
-        Member {
+    /// A process that does not run yet, with its clock off by so many seconds.
+    async fn member(
+        &self,
+        name: &str,
+        words: &[&str],
+        bind: SocketAddr,
+        logs: &Path,
+        off_by: Option<i64>,
+    ) -> anyhow::Result<Member> {
+        let line = Line::start(self.sandbox.address).await?;
+        let mut env = vec![
+            ("BIND".to_owned(), bind.to_string()),
+            ("ZOHO_SANDBOX_URL".to_owned(), line.url()),
+            ("TWILIO_SANDBOX_URL".to_owned(), line.url()),
+        ];
+        if let Some(seconds) = off_by {
+            let library = self.faketime.as_ref().context("--faketime is missing")?;
+            env.extend([
+                ("LD_PRELOAD".to_owned(), library.display().to_string()),
+                ("FAKETIME".to_owned(), format!("{seconds:+}s")),
+                // Spans of time are as long as ever: only the date is wrong.
+                ("FAKETIME_DONT_FAKE_MONOTONIC".to_owned(), "1".to_owned()),
+                ("DONT_FAKE_MONOTONIC".to_owned(), "1".to_owned()),
+            ]);
+        }
+        let launch = self.binary().args(words).env(&env);
+        Ok(Member {
             process: Process::new(name, launch, logs),
             web: None,
-        }
+            line,
+        })
     }
 
-    /// Breaks or mends one thing.
-    pub(crate) async fn bring(&mut self, fault: Fault) -> anyhow::Result<()> {
-        self.note_ends();
-        match fault {
-            Fault::Kill(role, number) => self.one(role, number)?.process.kill().await,
-            Fault::Start(role, number) => self.one(role, number)?.process.start(),
-            Fault::Freeze(role, number) => self.one(role, number)?.process.freeze().await,
-            Fault::Thaw(role, number) => self.one(role, number)?.process.thaw().await,
-            Fault::RollAll => self.roll().await,
-            Fault::KillRedis => self.redis()?.process.kill().await,
-            Fault::StartRedis => self.redis()?.start_again().await,
-            Fault::FlushRedis => self.redis()?.flush_all().await,
-            Fault::RestartPostgres(how) => {
-                let postgres = self.postgres.as_ref();
-                postgres.context("no PostgreSQL")?.restart(how).await
-            }
-            Fault::ProviderBad => {
-                let shares = json!([
-                    { "probability": 0.05, "fault": { "kind": "drop_after" } },
-                    { "probability": 0.02, "fault": { "kind": "unavailable" } },
-                ]);
-                self.sandbox.fault_plan(self.seed, &shares).await
-            }
-            Fault::Mute => self.sandbox.mute().await,
-            Fault::ProviderGood => self.sandbox.fault_plan(self.seed, &json!([])).await,
-            Fault::TooMany(count) => self.sandbox.too_many(count).await,
+    /// What all lines to Twilio's stand-in have seen.
+    pub(crate) fn calls(&self) -> Calls {
+        let mut calls = Calls::default();
+        for member in self.web.iter().chain(&self.work) {
+            member.line.tell(&member.process.name, &mut calls);
         }
-    }
-
-    async fn roll(&mut self) -> anyhow::Result<()> {
-        for member in self.web.iter_mut().chain(&mut self.work) {
-            if let Err(error) = member.process.terminate(ENDS_WITHIN).await {
-                self.troubles.push(error.to_string());
-            }
-            member.process.start()?;
-            ready(member, &self.http).await?;
-        }
-        Ok(())
+        calls
     }
 
     /// Ends the service as a person would, and looks into the logs.
@@ -248,20 +320,34 @@ impl Stage {
             }
         }
     }
+}
 
-    /// The process of that role and number, counted round. One process alone has both roles.
-    fn one(&mut self, role: Role, number: usize) -> anyhow::Result<&mut Member> {
-        let members = match role {
-            Role::Work if !self.work.is_empty() => &mut self.work,
-            Role::Web | Role::Work => &mut self.web,
-        };
-        let count = members.len().max(1);
-        members.get_mut(number % count).context("no such process")
+/// So large that the data of a whole run leave room, in MB: only the ballast fills it.
+fn disk_size(args: &Args) -> u64 {
+    let events = u64::try_from(args.events).unwrap_or(u64::MAX);
+    if args.servers.embedded {
+        96 + events / 25
+    } else {
+        320 + events / 12
     }
+}
 
-    fn redis(&mut self) -> anyhow::Result<&mut Redis> {
-        self.redis.as_mut().context("no Redis")
+async fn on_disk(
+    disk: &SmallDisk,
+    tools: &Path,
+    user: Option<&str>,
+    folder: &Path,
+) -> anyhow::Result<Postgres> {
+    if let Some(user) = user {
+        disk.give_to(user)?;
     }
+    let data = disk.path().join("postgres");
+    let place = Elsewhere {
+        enter: disk.enter_as_user(),
+        from_here: disk.outer_path(&data),
+        data,
+    };
+    Postgres::start_in(tools, user, folder, &[], place).await
 }
 
 /// Waits until a process serves or, without a web, says that it works.

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::promises::{Doubt, Recovery, Waits};
 use crate::verdict::{Finding, Tally};
 
 /// How many findings of one kind are told one by one.
 const TOLD: usize = 15;
 
-const HEAD: [&str; 14] = [
+const HEAD: [&str; 19] = [
     "",
     "accepted",
     "refused",
@@ -19,12 +20,17 @@ const HEAD: [&str; 14] = [
     "lost",
     "doubled",
     "undecided",
+    "answers lost",
     "explained",
     "open",
+    "hung",
+    "longest wait",
     "ack p50",
     "ack p99",
     "send p50",
     "send p99",
+    "200 after",
+    "sent after",
 ];
 
 /// One line of figures.
@@ -37,6 +43,34 @@ pub(crate) struct Line {
     pub(crate) tally: Tally,
     /// How long the answers with 200 took.
     pub(crate) acknowledged: Vec<Duration>,
+    /// How long posts waited for an answer of whatever kind.
+    pub(crate) waits: Waits,
+    /// Answers of Twilio's stand-in that no process can have written down; of all only.
+    pub(crate) answers_lost: Option<usize>,
+    /// The slowest returns after the end of a fault, to a 200 and to a message; of all only.
+    pub(crate) back: [Option<Back>; 2],
+}
+
+/// How soon something was back after the end of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Back {
+    After(Duration),
+    Never,
+}
+
+impl Back {
+    fn words(self) -> String {
+        match self {
+            Self::After(span) => in_words(span),
+            Self::Never => "never".to_owned(),
+        }
+    }
+}
+
+impl From<Option<Duration>> for Back {
+    fn from(after: Option<Duration>) -> Self {
+        after.map_or(Self::Never, Self::After)
+    }
 }
 
 /// A scenario's report.
@@ -53,6 +87,10 @@ pub(crate) struct Report {
     pub(crate) repeats: usize,
     /// How often each kind of step was taken by deliveries.
     pub(crate) steps: Vec<(String, usize)>,
+    /// What came how soon after each fault had ended.
+    pub(crate) recoveries: Vec<Recovery>,
+    /// What waits for a person.
+    pub(crate) doubts: Vec<Doubt>,
 }
 
 impl Report {
@@ -68,7 +106,7 @@ impl Report {
             self.scenario,
             self.took.as_secs()
         );
-        text.push_str(&lines(self.tenants.iter().chain([&self.all])));
+        text.push_str(&lines(self.tenants.iter().chain([&self.summary()])));
         let (refusals, steps) = (list(&self.refusals), list(&self.steps));
         let _ = writeln!(
             text,
@@ -76,6 +114,24 @@ impl Report {
             self.repeats
         );
         let _ = writeln!(text, "steps of deliveries: {steps}");
+        for Recovery {
+            what,
+            first_200,
+            first_message,
+            told,
+            unready,
+        } in &self.recoveries
+        {
+            let said = told.map_or("never".to_owned(), in_words);
+            let [answer, message] =
+                [*first_200, *first_message].map(|span| Back::from(span).words());
+            let _ = writeln!(
+                text,
+                "after {what}: first 200 {answer}, first message {message}; /readyz was 503 first \
+                 after {said} of the fault, and last {} after its end",
+                in_words(*unready)
+            );
+        }
         for kind in ["lost", "doubled", "open", "undecided", "explained"] {
             let all: Vec<_> = self.findings.iter().filter(|f| f.kind == kind).collect();
             for finding in all.iter().take(TOLD) {
@@ -96,7 +152,26 @@ impl Report {
         text
     }
 
+    /// The figures of all, with what is known of no single tenant.
+    pub(crate) fn summary(&self) -> Line {
+        let slowest = |of: fn(&Recovery) -> Option<Duration>| {
+            self.recoveries.iter().map(|r| Back::from(of(r))).max()
+        };
+        Line {
+            back: [slowest(|r| r.first_200), slowest(|r| r.first_message)],
+            ..self.all.clone()
+        }
+    }
+
     pub(crate) fn json(&self) -> Value {
+        let seconds = |span: Option<Duration>| span.map(|span| span.as_secs_f64());
+        let recoveries = self.recoveries.iter().map(|r| {
+            json!({
+                "after": r.what,
+                "first_200_s": seconds(r.first_200), "first_message_s": seconds(r.first_message),
+                "readyz_told_s": seconds(r.told), "readyz_unready_s": r.unready.as_secs_f64(),
+            })
+        });
         let findings = self.findings.iter().map(|f| {
             let tenant = self.tenants.get(f.tenant).map(|line| line.name.as_str());
             json!({ "kind": f.kind, "tenant": tenant, "text": f.text, "path": f.path })
@@ -112,6 +187,7 @@ impl Report {
             "steps": self.steps.iter().cloned()
                 .map(|(kind, count)| (kind, json!(count))).collect::<serde_json::Map<_, _>>(),
             "repeats_known": self.repeats,
+            "recoveries": recoveries.collect::<Vec<_>>(),
             "findings": findings.collect::<Vec<_>>(),
             "troubles": self.troubles,
         })
@@ -122,16 +198,19 @@ impl Line {
     fn cells(&self) -> Vec<String> {
         let tally = &self.tally;
         let counts = [
-            self.accepted,
-            self.refused,
-            tally.wanted,
-            tally.delivered,
-            tally.lost,
-            tally.doubled,
-            tally.undecided,
-            tally.explained,
-            tally.open,
+            Some(self.accepted),
+            Some(self.refused),
+            Some(tally.wanted),
+            Some(tally.delivered),
+            Some(tally.lost),
+            Some(tally.doubled),
+            Some(tally.undecided),
+            self.answers_lost,
+            Some(tally.explained),
+            Some(tally.open),
+            Some(self.waits.hung),
         ];
+        let count = |count: Option<usize>| count.map_or("-".to_owned(), |n| n.to_string());
         let spans = [
             (&self.acknowledged, 50),
             (&self.acknowledged, 99),
@@ -139,9 +218,14 @@ impl Line {
             (&tally.first_send, 99),
         ];
         std::iter::once(self.name.clone())
-            .chain(counts.iter().map(ToString::to_string))
+            .chain(counts.map(count))
+            .chain([in_words(self.waits.longest)])
             .chain(
                 spans.map(|(spans, share)| quantile(spans, share).map_or("-".to_owned(), in_words)),
+            )
+            .chain(
+                self.back
+                    .map(|back| back.map_or("-".to_owned(), Back::words)),
             )
             .collect()
     }
@@ -162,6 +246,9 @@ impl Line {
             "undecided": tally.undecided,
             "explained": tally.explained,
             "open": tally.open,
+            "answers_lost": self.answers_lost,
+            "hung": self.waits.hung,
+            "longest_wait_ms": (self.waits.longest.as_secs_f64() * 10_000.0).round() / 10.0,
             "acknowledgement_ms": { "p50": ms(&self.acknowledged, 50), "p99": ms(&self.acknowledged, 99) },
             "first_send_ms": { "p50": ms(&tally.first_send, 50), "p99": ms(&tally.first_send, 99) },
         })

@@ -10,12 +10,14 @@ mod accessibility;
 mod accounts;
 mod architecture;
 mod browser;
+mod chaos_promises;
 mod chaos_verdict;
 mod consent;
 mod crash;
 mod deletion;
 mod deploy;
 mod first_hour;
+mod full_disk;
 mod harness;
 mod held_up;
 mod hooks;
@@ -29,11 +31,16 @@ mod memory;
 mod notices;
 mod operator;
 mod postgres;
+#[path = "../chaos/promises.rs"]
+mod promises;
 mod redis;
 mod rehearsal;
 mod rotation;
 mod schema;
 mod secrets;
+#[path = "../chaos/small_disk.rs"]
+#[expect(dead_code, reason = "the chaos harness uses all of it")]
+mod small_disk;
 mod stop;
 mod story;
 mod suspension;

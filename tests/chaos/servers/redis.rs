@@ -17,7 +17,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Redis {
     pub(crate) process: Process,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Redis {
@@ -58,6 +58,26 @@ impl Redis {
     /// Forgets everything, at once.
     pub(crate) async fn flush_all(&self) -> anyhow::Result<()> {
         self.ask("FLUSHALL").await
+    }
+
+    /// Over its limit, with nothing that it may drop: reads are answered, writes refused.
+    pub(crate) async fn fill(&self) -> anyhow::Result<()> {
+        self.ask("CONFIG SET maxmemory-policy noeviction").await?;
+        self.ask("CONFIG SET maxmemory 1").await
+    }
+
+    pub(crate) async fn free(&self) -> anyhow::Result<()> {
+        self.ask("CONFIG SET maxmemory 0").await
+    }
+
+    /// The replica of a server that is not there: reads are answered, writes refused.
+    pub(crate) async fn demote(&self) -> anyhow::Result<()> {
+        let nobody = free_address()?.port();
+        self.ask(&format!("REPLICAOF 127.0.0.1 {nobody}")).await
+    }
+
+    pub(crate) async fn promote(&self) -> anyhow::Result<()> {
+        self.ask("REPLICAOF NO ONE").await
     }
 
     /// Sends a command that is answered by one line of good news.

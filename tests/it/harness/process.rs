@@ -1,5 +1,6 @@
 //! The real binary, started, killed and started again.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -33,6 +34,8 @@ pub(crate) struct Service {
     sandbox: String,
     /// What else is set, for every command.
     variables: Vec<(String, String)>,
+    /// The words before each command.
+    through: Vec<OsString>,
     child: Option<Child>,
     logs: tempfile::TempDir,
     pub(crate) http: reqwest::Client,
@@ -46,6 +49,7 @@ impl Service {
             port: free_port(),
             sandbox: sandbox.to_owned(),
             variables: Vec::new(),
+            through: Vec::new(),
             child: None,
             logs: tempfile::tempdir().unwrap(),
             http: ml_connector::http::client().unwrap(),
@@ -60,7 +64,14 @@ impl Service {
 
     /// A command on its database and providers.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = bare(args);
+        let mut command = match &self.through[..] {
+            [] => bare(args),
+            [first, words @ ..] => {
+                let mut command = Command::new(first);
+                command.args(words).arg(BINARY).args(args).env_clear();
+                command
+            }
+        };
         command
             .env("DATABASE_URL", self.database.url())
             .env("BIND", format!("127.0.0.1:{}", self.port))
@@ -82,6 +93,12 @@ impl Service {
     /// Sets a variable for every command.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts every command by the program at the head of these words.
+    pub(crate) fn through(mut self, words: Vec<OsString>) -> Self {
+        self.through = words;
         self
     }
 
@@ -370,19 +387,26 @@ impl Tenant {
             .await;
     }
 
-    /// Posts a webhook; the event's id, or `None` when it was not acknowledged.
-    pub(crate) async fn post(&self, path: &str, body: Vec<u8>) -> Option<String> {
+    /// Posts a webhook, however it is answered.
+    pub(crate) async fn try_post(
+        &self,
+        path: &str,
+        body: Vec<u8>,
+    ) -> reqwest::Result<reqwest::Response> {
         let kind = "application/json";
         let signature = webhook::sign(&self.hook_secret, "", Some(kind), &body);
-        let answer = self
-            .http
+        self.http
             .post(format!("{}{path}", self.hook_url))
             .header("content-type", kind)
             .header(webhook::SIGNATURE_HEADER, signature)
             .body(body)
             .send()
             .await
-            .ok()?;
+    }
+
+    /// Posts a webhook; the event's id, or `None` when it was not acknowledged.
+    pub(crate) async fn post(&self, path: &str, body: Vec<u8>) -> Option<String> {
+        let answer = self.try_post(path, body).await.ok()?;
         if !answer.status().is_success() {
             return None;
         }
