@@ -14,7 +14,7 @@ use crate::domain::delivery::Hold;
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::phone::to_e164;
 use crate::domain::rule::Sender;
-use crate::store::TenantStore;
+use crate::store::{TenantStore, lock_scope};
 use crate::twilio;
 use crate::twilio::credentials::{
     Account, AccountSid, ApiKeySid, MessagingServiceSid, User, parse_secret,
@@ -43,6 +43,8 @@ pub struct TwilioInput {
 pub struct TwilioAccess {
     pub(super) account: Account,
     pub(super) hook_token: Option<String>,
+    /// Whether Twilio has accepted these credentials.
+    is_accepted: bool,
     default_sender: Option<Sender>,
 }
 
@@ -68,6 +70,12 @@ impl TwilioAccess {
         a.account_sid == b.account_sid
             && a.user == b.user
             && a.secret.expose_secret() == b.secret.expose_secret()
+    }
+
+    /// Among whose messages an equal one is waited for: those of the account, once Twilio has accepted
+    /// the credentials. Before that only the tenant's own, since anybody may type any account.
+    pub(super) fn scope(&self, tenant: TenantId) -> String {
+        lock_scope(tenant, self.account.account_sid.as_str(), self.is_accepted)
     }
 
     /// The rule's sender (as stored JSON), else the connection's.
@@ -138,6 +146,9 @@ impl App {
             paused_until: None,
             checked_at: None,
             checked: String::new(),
+            // Kept only where the credentials change.
+            login: ConnectionId::new(now).uuid(),
+            accepted_at: None,
         };
         let save = crate::store::SaveConnection {
             connection: connection.clone(),
@@ -216,6 +227,11 @@ impl App {
         store
             .set_connection_state(connection.id, state, reason, checked, self.now())
             .await?;
+        if result.is_good {
+            store
+                .accept_login(connection.id, connection.login, self.now())
+                .await?;
+        }
         if !result.is_good {
             self.tell_trouble(tenant).await;
         }
@@ -341,6 +357,7 @@ impl App {
                 region,
             },
             hook_token: store.hook_token(connection.id).await?,
+            is_accepted: connection.is_accepted(),
             default_sender: default_sender(settings),
         }))
     }

@@ -93,7 +93,7 @@ impl App {
             Err(Unseen::Store(error)) => Err(error),
             Err(Unseen::Twilio(error)) => self.could_not_look(store, d, &error).await,
         };
-        self.wake_equal(&d.account, d).await;
+        self.wake_equal(access.scope(d.tenant), d).await;
         next
     }
 

@@ -142,8 +142,8 @@ async fn fill(company: &Company<'_>) {
         .await;
     app.database
         .run(&format!(
-            "INSERT INTO unmatched_receipts (id, account, sid, status, error_code, verified, detail, \
-             at) VALUES ({own}, '{}', 'SM404', 'sent', 0, TRUE, '{{}}', 1)",
+            "INSERT INTO unmatched_receipts (id, tenant_id, account, sid, status, error_code, verified, detail, \
+             at) VALUES ({own}, {id}, '{}', 'SM404', 'sent', 0, TRUE, '{{}}', 1)",
             company.account_sid
         ))
         .await;

@@ -9,6 +9,7 @@
 mod accessibility;
 mod accounts;
 mod architecture;
+mod bounds;
 mod browser;
 mod chaos_verdict;
 mod consent;
@@ -27,6 +28,7 @@ mod operator;
 mod postgres;
 mod rehearsal;
 mod rotation;
+mod same_account;
 mod schema;
 mod secrets;
 mod story;
