@@ -129,6 +129,7 @@ CREATE TABLE api_tokens (
 CREATE INDEX api_tokens_tenant ON api_tokens (tenant_id, id);
 ";
 
+/// `login` names the credentials that are stored, `accepted_at` is when the provider first accepted these.
 const CONNECTIONS: &str = "
 CREATE TABLE connections (
     id {id} PRIMARY KEY,
@@ -302,6 +303,8 @@ CREATE TABLE receipts (
 ) {by_event};
 ";
 
+/// The `scope` of a text in flight is the provider's account, or the tenant's id while the provider has not
+/// accepted its credentials.
 const UNIQUE_ACROSS_MONTHS: &str = "
 CREATE TABLE digests (
     digest {bytes} PRIMARY KEY,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
+use uuid::Uuid;
 
 use super::keys::{API_KEY_SECRET, AUTH_TOKEN, HOOK_SECRET};
 use super::{App, AppError, FieldProblem};
@@ -43,8 +44,8 @@ pub struct TwilioInput {
 pub struct TwilioAccess {
     pub(super) account: Account,
     pub(super) hook_token: Option<String>,
-    /// Whether Twilio has accepted these credentials.
-    is_accepted: bool,
+    /// The connection and its credentials, while Twilio has not accepted these.
+    unaccepted: Option<(ConnectionId, Uuid)>,
     default_sender: Option<Sender>,
 }
 
@@ -75,7 +76,8 @@ impl TwilioAccess {
     /// Among whose messages an equal one is waited for: those of the account, once Twilio has accepted
     /// the credentials. Before that only the tenant's own, since anybody may type any account.
     pub(super) fn scope(&self, tenant: TenantId) -> String {
-        lock_scope(tenant, self.account.account_sid.as_str(), self.is_accepted)
+        let account = self.account.account_sid.as_str();
+        lock_scope(tenant, account, self.unaccepted.is_none())
     }
 
     /// The rule's sender (as stored JSON), else the connection's.
@@ -228,9 +230,7 @@ impl App {
             .set_connection_state(connection.id, state, reason, checked, self.now())
             .await?;
         if result.is_good {
-            store
-                .accept_login(connection.id, connection.login, self.now())
-                .await?;
+            self.accept(&store, &access).await?;
         }
         if !result.is_good {
             self.tell_trouble(tenant).await;
@@ -327,6 +327,18 @@ impl App {
         }
     }
 
+    /// Notes that Twilio answered a call that was made with these.
+    pub(super) async fn accept(
+        &self,
+        store: &TenantStore,
+        access: &TwilioAccess,
+    ) -> Result<(), AppError> {
+        if let Some((connection, login)) = access.unaccepted {
+            store.accept_login(connection, login, self.now()).await?;
+        }
+        Ok(())
+    }
+
     async fn access(
         &self,
         store: &TenantStore,
@@ -357,7 +369,7 @@ impl App {
                 region,
             },
             hook_token: store.hook_token(connection.id).await?,
-            is_accepted: connection.is_accepted(),
+            unaccepted: (!connection.is_accepted()).then_some((connection.id, connection.login)),
             default_sender: default_sender(settings),
         }))
     }

@@ -135,7 +135,7 @@ impl App {
         store: &TenantStore,
         told: Inbound,
     ) -> Result<(Inbound, bool), AppError> {
-        let Some((connection, access)) = self.twilio_of(store).await? else {
+        let Some((_, access)) = self.twilio_of(store).await? else {
             return Ok((told, false));
         };
         let asked = self
@@ -143,10 +143,8 @@ impl App {
             .twilio
             .get(&access.account, &told.message_sid, CallTime::of(CALL))
             .await;
-        if asked.is_ok() && !connection.is_accepted() {
-            store
-                .accept_login(connection.id, connection.login, self.now())
-                .await?;
+        if asked.is_ok() {
+            self.accept(store, &access).await?;
         }
         Ok(match asked {
             Ok(found) if !found.outbound && found.from.is_some() => {

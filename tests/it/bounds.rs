@@ -183,3 +183,33 @@ async fn a_person_has_so_many_sessions_and_the_oldest_end() {
     assert_eq!(last.get("/t/acme/").await.status, StatusCode::OK);
     assert!(owner.get("/t/acme/").await.path.starts_with("/sign-in"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_are_so_many_suppressions_and_a_proven_stop_is_taken_all_the_same() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    app.app().check_twilio(acme.id).await.unwrap();
+    let most = ml_connector::store::MOST_SUPPRESSIONS;
+    let (id, tenant) = if app.database.is_file() {
+        let tenant = format!("x'{}'", acme.id.uuid().simple());
+        ("unhex(printf('%032x', n.i))".to_owned(), tenant)
+    } else {
+        let id = "lpad(to_hex(n.i), 32, '0')::uuid".to_owned();
+        (id, format!("'{}'", acme.id.uuid()))
+    };
+    app.database
+        .run(&format!(
+            "INSERT INTO suppressions (id, tenant_id, channel, address, source, name, reason, \
+             created_by, created_at) WITH RECURSIVE n (i) AS \
+             (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {most}) \
+             SELECT {id}, {tenant}, 'sms', '+44' || i, 'hand', '', 'Wished so', '', 1 FROM n"
+        ))
+        .await;
+    let one = json!({ "channel": "sms", "address": "+16175550123", "reason": "On the phone" });
+    let refused = acme.api(Method::POST, "/suppressions", Some(one)).await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let says = refused.text().await.unwrap();
+    assert!(says.contains("there are 100000 suppressions"), "{says}");
+    acme.hears("+16175550123", "STOP").await;
+    assert_eq!(app.rows("suppressions WHERE source = 'stop'").await, 1);
+}
