@@ -123,7 +123,7 @@ async fn rules_are_changed_so_often_a_day_and_may_still_be_switched_off() {
         (id, format!("x'{own}'"))
     } else {
         let id = format!("(lpad(to_hex({ms}), 12, '0') || lpad(to_hex(n.i), 20, '0'))::uuid");
-        (id, format!("'{own}'"))
+        (id, format!("'{own}'::uuid"))
     };
     app.database
         .run(&format!(
@@ -209,7 +209,7 @@ async fn there_are_so_many_suppressions_and_a_proven_stop_is_taken_all_the_same(
         ("unhex(printf('%032x', n.i))".to_owned(), tenant)
     } else {
         let id = "lpad(to_hex(n.i), 32, '0')::uuid".to_owned();
-        (id, format!("'{}'", acme.id.uuid()))
+        (id, format!("'{}'::uuid", acme.id.uuid()))
     };
     app.database
         .run(&format!(
