@@ -119,14 +119,17 @@ CREATE TABLE api_tokens (
     name text NOT NULL,
     role text NOT NULL,
     token_hash {bytes} NOT NULL UNIQUE,
+    maker_id {id},
     created_at bigint NOT NULL,
     used_at bigint,
     expires_at bigint,
+    ended_at bigint,
     revoked_at bigint
 );
 CREATE INDEX api_tokens_tenant ON api_tokens (tenant_id, id);
 ";
 
+/// `login` names the credentials that are stored, `accepted_at` is when the provider first accepted these.
 const CONNECTIONS: &str = "
 CREATE TABLE connections (
     id {id} PRIMARY KEY,
@@ -140,6 +143,8 @@ CREATE TABLE connections (
     paused_until bigint,
     checked_at bigint,
     checked text NOT NULL,
+    login {id},
+    accepted_at bigint,
     created_at bigint NOT NULL,
     updated_at bigint NOT NULL,
     UNIQUE (tenant_id, provider, name)
@@ -298,6 +303,8 @@ CREATE TABLE receipts (
 ) {by_event};
 ";
 
+/// The `scope` of a text in flight is the provider's account, or the tenant's id while the provider has not
+/// accepted its credentials.
 const UNIQUE_ACROSS_MONTHS: &str = "
 CREATE TABLE digests (
     digest {bytes} PRIMARY KEY,
@@ -350,16 +357,18 @@ CREATE TABLE provider_messages (
 ) {narrow};
 CREATE INDEX provider_messages_accepted ON provider_messages (account, accepted_at);
 CREATE TABLE in_flight (
-    account text NOT NULL,
+    scope text NOT NULL,
     address text NOT NULL,
     text_hash {bytes} NOT NULL,
+    tenant_id {id} NOT NULL,
     event_id {id} NOT NULL,
     delivery_id {id} NOT NULL,
     since bigint NOT NULL,
-    PRIMARY KEY (account, address, text_hash)
+    PRIMARY KEY (scope, address, text_hash)
 ) {narrow};
 CREATE TABLE unmatched_receipts (
     id {id} PRIMARY KEY,
+    tenant_id {id} NOT NULL,
     account text NOT NULL,
     sid text NOT NULL,
     status text NOT NULL,
@@ -367,8 +376,9 @@ CREATE TABLE unmatched_receipts (
     verified boolean NOT NULL,
     detail text NOT NULL,
     at bigint NOT NULL,
-    UNIQUE (account, sid, status, error_code)
+    UNIQUE (tenant_id, account, sid, status, error_code, verified)
 );
+CREATE INDEX unmatched_receipts_tenant ON unmatched_receipts (tenant_id, id);
 CREATE TABLE orders (
     id {id} PRIMARY KEY,
     tenant_id {id} NOT NULL,

@@ -99,6 +99,7 @@ CREATE TABLE invitations (
     role text NOT NULL,
     token_hash {bytes} NOT NULL UNIQUE,
     invited_by text NOT NULL,
+    inviter_id {id},
     created_at bigint NOT NULL,
     expires_at bigint NOT NULL,
     UNIQUE (tenant_id, email)

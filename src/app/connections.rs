@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
+use uuid::Uuid;
 
 use super::keys::{API_KEY_SECRET, AUTH_TOKEN, HOOK_SECRET};
 use super::{App, AppError, FieldProblem};
@@ -14,7 +15,7 @@ use crate::domain::delivery::Hold;
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::phone::to_e164;
 use crate::domain::rule::Sender;
-use crate::store::TenantStore;
+use crate::store::{TenantStore, lock_scope};
 use crate::twilio;
 use crate::twilio::credentials::{
     Account, AccountSid, ApiKeySid, MessagingServiceSid, User, parse_secret,
@@ -43,6 +44,8 @@ pub struct TwilioInput {
 pub struct TwilioAccess {
     pub(super) account: Account,
     pub(super) hook_token: Option<String>,
+    /// The connection and its credentials, while Twilio has not accepted these.
+    unaccepted: Option<(ConnectionId, Uuid)>,
     default_sender: Option<Sender>,
 }
 
@@ -68,6 +71,13 @@ impl TwilioAccess {
         a.account_sid == b.account_sid
             && a.user == b.user
             && a.secret.expose_secret() == b.secret.expose_secret()
+    }
+
+    /// Among whose messages an equal one is waited for: those of the account, once Twilio has accepted
+    /// the credentials. Before that only the tenant's own, since anybody may type any account.
+    pub(super) fn scope(&self, tenant: TenantId) -> String {
+        let account = self.account.account_sid.as_str();
+        lock_scope(tenant, account, self.unaccepted.is_none())
     }
 
     /// The rule's sender (as stored JSON), else the connection's.
@@ -138,6 +148,9 @@ impl App {
             paused_until: None,
             checked_at: None,
             checked: String::new(),
+            // Kept only where the credentials change.
+            login: ConnectionId::new(now).uuid(),
+            accepted_at: None,
         };
         let save = crate::store::SaveConnection {
             connection: connection.clone(),
@@ -216,6 +229,9 @@ impl App {
         store
             .set_connection_state(connection.id, state, reason, checked, self.now())
             .await?;
+        if result.is_good {
+            self.accept(&store, &access).await?;
+        }
         if !result.is_good {
             self.tell_trouble(tenant).await;
         }
@@ -311,6 +327,18 @@ impl App {
         }
     }
 
+    /// Notes that Twilio answered a call that was made with these.
+    pub(super) async fn accept(
+        &self,
+        store: &TenantStore,
+        access: &TwilioAccess,
+    ) -> Result<(), AppError> {
+        if let Some((connection, login)) = access.unaccepted {
+            store.accept_login(connection, login, self.now()).await?;
+        }
+        Ok(())
+    }
+
     async fn access(
         &self,
         store: &TenantStore,
@@ -341,6 +369,7 @@ impl App {
                 region,
             },
             hook_token: store.hook_token(connection.id).await?,
+            unaccepted: (!connection.is_accepted()).then_some((connection.id, connection.login)),
             default_sender: default_sender(settings),
         }))
     }

@@ -117,7 +117,7 @@ impl App {
                 Called::Due(due) => return Ok(self.next_at(due)),
                 Called::Done => return self.due_again(store, delivery.id).await,
                 Called::Equal(other) => {
-                    let key = equal_key(&connection.account, &delivery);
+                    let key = equal_key(access.scope(store.tenant_id()), &delivery);
                     self.caches.equals.wait(key, store.tenant_id(), delivery.id);
                     return self.wait_for_equal(store, &delivery, other).await;
                 }
@@ -326,6 +326,7 @@ impl App {
             attempt,
             to: d.to().to_owned(),
             text_hash: d.text_hash.clone(),
+            is_accepted: connection.is_accepted(),
             lease_owner: self.parts.lease_owner.clone(),
             hours: tenant.hours,
             zone: tenant.zone,
@@ -363,7 +364,7 @@ impl App {
             let until_then = self.now() + TimeDelta::from_std(wait).unwrap_or_default();
             store.pause_connection(connection.id, until_then).await?;
         }
-        self.wake_equal(&connection.account, d).await;
+        self.wake_equal(access.scope(store.tenant_id()), d).await;
         Ok(settled.map_or(Called::Done, |changed| Called::Due(changed.due_at)))
     }
 
@@ -474,16 +475,21 @@ impl App {
         })
     }
 
-    /// Equal texts to one number go one at a time, so that a lost one can be told from the next.
+    /// Equal texts to one number go one at a time, so that a lost one can be told from the next. Of
+    /// another tenant's message no more is told than that.
     async fn wait_for_equal(
         &self,
         store: &TenantStore,
         d: &Delivery,
-        other: DeliveryId,
+        other: Option<DeliveryId>,
     ) -> Result<Next, AppError> {
         let now = self.now();
-        let sentence =
-            format!("Waits until an equal message to the same number is settled ({other})");
+        let sentence = match other {
+            Some(other) => {
+                format!("Waits until an equal message to the same number is settled ({other})")
+            }
+            None => "Waits for an equal message on this Twilio account".to_owned(),
+        };
         if d.reason != sentence {
             let change = Change::to(DeliveryState::Queued, d.id, queued(d), now).because(
                 StepKind::Waits,
@@ -529,8 +535,8 @@ impl App {
     }
 
     /// Lets the next equal message go, if one waits in this process.
-    pub(super) async fn wake_equal(&self, account: &str, d: &Delivery) {
-        if let Some((tenant, next)) = self.caches.equals.next(&equal_key(account, d)) {
+    pub(super) async fn wake_equal(&self, scope: String, d: &Delivery) {
+        if let Some((tenant, next)) = self.caches.equals.next(&equal_key(scope, d)) {
             self.wake_deliveries(tenant, &[next]).await;
         }
     }
@@ -560,13 +566,13 @@ enum Called {
     /// Its outcome is written: when the next step is due, if there is one.
     Due(Option<DateTime<Utc>>),
     Done,
-    Equal(DeliveryId),
+    Equal(Option<DeliveryId>),
     Refused,
 }
 
 /// What makes two messages equal.
-fn equal_key(account: &str, d: &Delivery) -> super::equals::Equal {
-    (account.to_owned(), d.to().to_owned(), d.text_hash.clone())
+fn equal_key(scope: String, d: &Delivery) -> super::equals::Equal {
+    (scope, d.to().to_owned(), d.text_hash.clone())
 }
 
 /// Still waiting for its turn.

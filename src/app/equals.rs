@@ -10,7 +10,7 @@ use crate::domain::ids::{DeliveryId, TenantId};
 /// More than these are not remembered.
 const MOST: usize = 10_000;
 
-/// An account, an address and a text.
+/// Among whose messages (`lock_scope`), an address and a text.
 pub(super) type Equal = (String, String, Vec<u8>);
 
 /// Lines of deliveries, one for each equal text.

@@ -83,17 +83,21 @@ impl App {
                 .await;
         }
         if let Some(sid) = self.hinted(store, d, &attempt, &access).await? {
+            self.accept(store, &access).await?;
             let proof = serde_json::json!({ "hint": sid.as_str() }).to_string();
             return self
                 .found(store, d, sid.as_str(), attempt.started_at, proof)
                 .await;
         }
         let next = match self.see(store, d, &attempt, &access).await {
-            Ok(sight) => self.judge(store, d, &sight).await,
+            Ok(sight) => {
+                self.accept(store, &access).await?;
+                self.judge(store, d, &sight).await
+            }
             Err(Unseen::Store(error)) => Err(error),
             Err(Unseen::Twilio(error)) => self.could_not_look(store, d, &error).await,
         };
-        self.wake_equal(&d.account, d).await;
+        self.wake_equal(access.scope(d.tenant), d).await;
         next
     }
 
@@ -257,7 +261,13 @@ impl App {
         proof: String,
     ) -> Result<Next, AppError> {
         let now = self.now();
-        let wait = super::poll::first(false);
+        // What somebody hinted at about it is asked at once.
+        let hints = store.unsigned_sids(d.id).await?;
+        let wait = if hints.iter().any(|hint| hint == sid) {
+            TimeDelta::zero()
+        } else {
+            super::poll::first(false)
+        };
         let message = KnownMessage {
             account: d.account.clone(),
             sid: sid.to_owned(),
@@ -278,7 +288,8 @@ impl App {
             )
         };
         store.change(change).await?;
-        Ok(Next::In(wait.to_std().unwrap_or_default()))
+        let wait = wait.to_std().unwrap_or_default();
+        Ok(Next::In(wait.max(Duration::from_millis(1))))
     }
 
     /// The witness is shown and ours is not.

@@ -15,8 +15,8 @@ use crate::crypto::master_key::MasterKey;
 use crate::crypto::vault::{Place, Vault, VaultError, data_key_of};
 use crate::domain::actor::Actor;
 use crate::domain::ids::new_v7;
-use crate::store::StoredDataKey;
 use crate::store::test_database::TestDatabase;
+use crate::store::{RuleEdit, StoredDataKey};
 use crate::zoho::secret::WebhookSecret;
 use crate::zoho::webhook;
 
@@ -248,7 +248,7 @@ async fn a_rule_switched_off_elsewhere_stays_off_when_its_text_is_edited() {
     let store = house.app.store().tenant(tenant);
     let given = (any.enabled, any.position);
     let kept = store.update_rule(edited, given, Actor::named("ann"), house.app.now());
-    assert!(kept.await.unwrap());
+    assert_eq!(kept.await.unwrap(), RuleEdit::Done);
     let now = house.app.rule(tenant, id).await.unwrap();
     assert!(!now.enabled);
     assert_eq!(now.definition.template.body, "two");

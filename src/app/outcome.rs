@@ -127,6 +127,8 @@ impl App {
             looks: Some(0),
             error_code: accepted.error_code.unwrap_or_default().into(),
             leaves_flight: true,
+            accepts: (!sent.connection.is_accepted())
+                .then_some((sent.connection.id, sent.connection.login)),
             message: Some(KnownMessage {
                 account: sent.connection.account.clone(),
                 sid: accepted.sid.to_string(),

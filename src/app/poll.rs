@@ -50,6 +50,7 @@ impl App {
             .await
         {
             Ok(message) => {
+                self.accept(store, &access).await?;
                 let code = message.error_code.map_or(0, i64::from);
                 let word = message.status.map_or("unknown", |s| s.as_str());
                 let receipt = NewReceipt {

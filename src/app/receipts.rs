@@ -10,7 +10,7 @@ use super::keys::AUTH_TOKEN;
 use super::{App, AppError};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::ids::{ConnectionId, DeliveryId, TenantId};
-use crate::store::{Change, Guard, HookTarget, NewReceipt, ReceiptResult, TenantStore};
+use crate::store::{CALLBACK, Change, Guard, HookTarget, NewReceipt, ReceiptResult, TenantStore};
 use crate::twilio::callback::{self, StatusCallback};
 use crate::twilio::codes;
 use crate::twilio::signature::{self, Signed};
@@ -48,7 +48,8 @@ pub enum StatusAnswer {
 }
 
 impl App {
-    /// Takes a status callback: signature first; without an Auth Token it is only a hint.
+    /// Takes a status callback: signature first; without an Auth Token, or with one that Twilio has never
+    /// accepted, it is only a hint.
     pub async fn receive_status(
         &self,
         token: &str,
@@ -74,7 +75,7 @@ impl App {
         let store = self.tenant(reporter.target.tenant);
         let receipt = self.receipt(&store, &reporter.account, &request, &report, is_verified);
         let result = store.receive(receipt.await?).await?;
-        if let (false, ReceiptResult::Kept(id)) = (is_verified, result) {
+        if let ReceiptResult::Hinted(id) = result {
             self.confirm(&store, id).await?;
         }
         Ok(StatusAnswer::Kept)
@@ -186,7 +187,7 @@ impl App {
             status: report.status.filter(|_| is_verified),
             error_code,
             reason,
-            source: "callback",
+            source: CALLBACK,
             is_verified,
             detail: detail.to_string(),
             due_at: Some(now + super::poll::first(true)),

@@ -1,7 +1,8 @@
 //! What recipients write back: STOP and START change who may be written to, everything else is for
 //! somebody to read.
 //!
-//! Without an Auth Token nobody's signature can be checked. Then Twilio itself is asked for the
+//! Without an Auth Token nobody's signature can be checked, and one that Twilio has never accepted proves
+//! nothing, since anybody may invent one. Then Twilio itself is asked for the
 //! message; where it cannot be asked, a STOP is taken all the same, since a message too few does less
 //! harm than one too many, and a START is not.
 
@@ -28,6 +29,11 @@ const CALL: Duration = Duration::from_secs(6);
 
 /// For how long a message that comes again is one that Twilio could not tell us the first time.
 const TOLD_AGAIN: TimeDelta = TimeDelta::minutes(10);
+
+/// Of how many replies that nobody proved owners are told within [`FLOOD`].
+const MOST_TOLD: u64 = 20;
+
+const FLOOD: TimeDelta = TimeDelta::hours(1);
 
 /// How many replies Overview shows.
 pub(super) const SHOWN: u64 = 20;
@@ -69,7 +75,7 @@ impl App {
                 .await;
             return Ok(StatusAnswer::Forged);
         }
-        let (told, is_proven) = if is_signed {
+        let (told, is_proven) = if is_signed && connection.is_accepted() {
             (told, true)
         } else {
             self.as_twilio_has_it(&store, told).await?
@@ -137,6 +143,9 @@ impl App {
             .twilio
             .get(&access.account, &told.message_sid, CallTime::of(CALL))
             .await;
+        if asked.is_ok() {
+            self.accept(store, &access).await?;
+        }
         Ok(match asked {
             Ok(found) if !found.outbound && found.from.is_some() => {
                 let body = found.body.unwrap_or_default();
@@ -160,6 +169,10 @@ impl App {
 
     /// Tells the owners what somebody wrote.
     async fn mail_on(&self, store: &TenantStore, reply: &Reply, sid: &str) -> Result<(), AppError> {
+        // Whoever knows the hook's address must not fill the owners' mailboxes by it.
+        if !reply.is_proven && store.is_flooded(self.now() - FLOOD, MOST_TOLD).await? {
+            return Ok(());
+        }
         let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
         let who = if reply.name.is_empty() {
             reply.address.clone()

@@ -26,6 +26,9 @@ use crate::zoho::wire;
 /// How often a decision starts over because something moved, before the job is tried again later.
 const STARTS: usize = 20;
 
+/// How many people of one document are remembered.
+const MOST_PEOPLE: usize = 50;
+
 /// How an order ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ordered {
@@ -361,6 +364,7 @@ fn document(
             .persons
             .iter()
             .filter(|p| !p.id.is_empty())
+            .take(MOST_PEOPLE)
             .cloned()
             .collect(),
     }

@@ -8,6 +8,7 @@ use crate::domain::ids::{RuleId, TenantId};
 use crate::domain::phone::CountryCode;
 use crate::domain::rule::{Rule, RuleDefinition};
 use crate::render::Template;
+use crate::store::{MOST_RULE_EDITS, MOST_RULES, RuleEdit};
 
 /// What stands beside a rule's definition in a form or an API body.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,9 +50,10 @@ impl App {
         };
         let at_end = switches.position.is_none();
         let store = self.tenant(tenant);
-        store
+        let edit = store
             .create_rule(rule, at_end, actor.clone(), self.now())
             .await?;
+        done(edit, |why| AppError::field("name", why))?;
         self.rule(tenant, id).await
     }
 
@@ -71,12 +73,10 @@ impl App {
         };
         let given = (switches.enabled, switches.position);
         let store = self.tenant(tenant);
-        if !store
+        let edit = store
             .update_rule(rule, given, actor.clone(), self.now())
-            .await?
-        {
-            return Err(AppError::NotFound("rule"));
-        }
+            .await?;
+        done(edit, |why| AppError::field("name", why))?;
         self.rule(tenant, id).await
     }
 
@@ -89,14 +89,10 @@ impl App {
         actor: &Actor,
     ) -> Result<(), AppError> {
         let store = self.tenant(tenant);
-        let done = store
+        let edit = store
             .switch_rule(id, enabled, actor.clone(), self.now())
             .await?;
-        if done {
-            Ok(())
-        } else {
-            Err(AppError::NotFound("rule"))
-        }
+        done(edit, AppError::Conflict)
     }
 
     /// Moves a rule one place up or down.
@@ -119,7 +115,8 @@ impl App {
         };
         ids.swap(at, to);
         let store = self.tenant(tenant);
-        Ok(store.order_rules(ids, actor.clone(), self.now()).await?)
+        let edit = store.order_rules(ids, actor.clone(), self.now()).await?;
+        done(edit, AppError::Conflict)
     }
 
     /// Takes a rule away.
@@ -159,5 +156,21 @@ impl App {
             return Err(AppError::field("template.body", message));
         }
         Ok(definition)
+    }
+}
+
+/// How a change of the rules ended; `bounded` says of what kind a bound is that was reached.
+fn done(edit: RuleEdit, bounded: impl FnOnce(String) -> AppError) -> Result<(), AppError> {
+    match edit {
+        RuleEdit::Done => Ok(()),
+        RuleEdit::Gone => Err(AppError::NotFound("rule")),
+        RuleEdit::TooMany => Err(bounded(format!(
+            "there are {MOST_RULES} rules, as many as a company may have; delete one that is no \
+             longer needed"
+        ))),
+        RuleEdit::TooOften => Err(bounded(format!(
+            "rules were changed {MOST_RULE_EDITS} times within a day, as often as they may; try \
+             again tomorrow. Switching off and deleting still work"
+        ))),
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::ids::{SuppressionId, TenantId};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::phone::{CountryCode, to_e164};
 use crate::domain::suppression::Suppression;
-use crate::store::{Added, SuppressionFilter};
+use crate::store::{Added, MOST_SUPPRESSIONS, SuppressionFilter};
 
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 200;
@@ -67,9 +67,16 @@ impl App {
             return Err(AppError::Invalid(problems));
         };
         let address = number.to_string();
-        Ok(store
+        let added = store
             .add_suppression(channel, address, reason, actor.clone(), self.now())
-            .await?)
+            .await?;
+        added.ok_or_else(|| {
+            let message = format!(
+                "there are {MOST_SUPPRESSIONS} suppressions, as many as a company may have; lift \
+                 those that are no longer needed"
+            );
+            AppError::field("address", message)
+        })
     }
 
     /// Lifts a suppression for a reason. At Twilio a STOP stays until the person writes START.

@@ -11,7 +11,9 @@ use crate::domain::actor::Actor;
 use crate::domain::ids::{InvitationId, TenantId, UserId};
 use crate::domain::tenant::Tenant;
 use crate::domain::user::Role;
-use crate::store::{Invitation, Invited, Joined, Joining, MemberEdit, TeamChange, Teammate, User};
+use crate::store::{
+    Invitation, Invited, Joined, Joining, MOST_MEMBERS, MemberEdit, TeamChange, Teammate, User,
+};
 
 /// How long an invitation holds.
 const HOLDS: TimeDelta = TimeDelta::days(7);
@@ -105,6 +107,13 @@ impl App {
             Invited::TooMany => Err(AppError::field(
                 "email",
                 "a hundred people are invited and have not come; revoke some of these first",
+            )),
+            Invited::TeamFull => Err(AppError::field(
+                "email",
+                format!(
+                    "the team has {MOST_MEMBERS} people, those who are invited among them, and may \
+                     have no more; remove somebody first"
+                ),
             )),
         }
     }

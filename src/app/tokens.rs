@@ -11,7 +11,7 @@ use crate::crypto::token::{self, NewToken, TokenDigest};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{ApiTokenId, TenantId};
 use crate::domain::user::Role;
-use crate::store::{ApiToken, TokenGrant};
+use crate::store::{ApiToken, MOST_TOKENS, TokenFound, TokenGrant};
 
 /// After how many days a token may end; 0 is never.
 pub const LASTS: [i64; 4] = [30, 90, 365, 0];
@@ -116,11 +116,11 @@ impl App {
 
     /// What a bearer token allows. That it was used is written beside the call, at most once a minute:
     /// a call does not wait for it, and a process that ends before loses a minute of it.
-    pub async fn token_grant(&self, text: &str) -> Result<Option<TokenGrant>, AppError> {
+    pub async fn token_grant(&self, text: &str) -> Result<Option<TokenFound>, AppError> {
         let digest = TokenDigest::of(text);
         let (platform, now) = (self.store().platform(), self.now());
-        let grant = platform.token_grant(*digest.as_bytes(), now).await?;
-        if let Some(grant) = &grant
+        let found = platform.token_grant(*digest.as_bytes(), now).await?;
+        if let Some(TokenFound::Good(grant)) = &found
             && self.caches.used_tokens.is_news(grant.id, now)
         {
             let id = grant.id;
@@ -130,7 +130,7 @@ impl App {
                 }
             }));
         }
-        Ok(grant)
+        Ok(found)
     }
 
     async fn keep_token(
@@ -150,10 +150,16 @@ impl App {
             tenant,
             name: name.to_owned(),
             role,
+            maker_role: None,
         };
-        store
+        let is_kept = store
             .create_token(grant, *digest.as_bytes(), expires_at, actor.clone(), now)
             .await?;
-        Ok(text)
+        if is_kept {
+            Ok(text)
+        } else {
+            let message = format!("there are {MOST_TOKENS} tokens already; remove one first");
+            Err(AppError::field("name", message))
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::ids::UserId;
+
 /// Who did something, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
@@ -9,6 +11,8 @@ pub struct Actor {
     pub name: String,
     /// The client's network address; empty where there is none, as at a shell.
     pub address: String,
+    /// Which user it is; none for a token and for the service itself.
+    pub user: Option<UserId>,
 }
 
 impl Actor {
@@ -17,12 +21,22 @@ impl Actor {
         Self {
             name: name.into(),
             address: String::new(),
+            user: None,
         }
     }
 
     /// Whoever runs the service, at a shell.
     pub fn operator() -> Self {
         Self::named("the operator")
+    }
+
+    /// The same, known as a user: what they make lasts no longer than their place in the team.
+    #[must_use]
+    pub fn who_is(self, user: UserId) -> Self {
+        Self {
+            user: Some(user),
+            ..self
+        }
     }
 
     /// The same from a network address.

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use uuid::Uuid;
+
 use super::ids::{ConnectionId, TenantId};
 
 /// Whom a connection leads to.
@@ -74,6 +76,18 @@ pub struct Connection {
     pub checked_at: Option<DateTime<Utc>>,
     /// What the last check said.
     pub checked: String,
+    /// Names the credentials that are stored: another one with each change of them.
+    pub login: Uuid,
+    /// When the provider first accepted these credentials. Until then they prove nothing: anybody may
+    /// type any account and invent the rest.
+    pub accepted_at: Option<DateTime<Utc>>,
+}
+
+impl Connection {
+    /// Whether the provider has accepted the credentials that are stored.
+    pub fn is_accepted(&self) -> bool {
+        self.accepted_at.is_some()
+    }
 }
 
 /// What is entered besides secrets.

@@ -1,6 +1,6 @@
 //! The security log: audit entries, appended with the change that they tell of, and read by page.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::Value;
 use serde_json::json;
 use uuid::Uuid;
@@ -109,6 +109,22 @@ impl TenantStore {
             })
             .await
     }
+}
+
+/// Whether a tenant had as many entries of actions like this within a day as it may: asked within the
+/// transaction that adds one, which runs alone within the tenant.
+pub(super) async fn is_full_day(
+    tx: &Tx,
+    tenant: Uuid,
+    like: &str,
+    most: i64,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let last = "SELECT 1 AS one FROM audit_entries WHERE tenant_id = $1 AND id >= $2 \
+                AND action LIKE $3 LIMIT 1 OFFSET $4";
+    let since = floor_v7(now - TimeDelta::days(1));
+    let bound = values![tenant, since, like, most - 1];
+    Ok(sql::one(tx, last, bound).await?.is_some())
 }
 
 /// Appends an audit entry within the transaction of the change.

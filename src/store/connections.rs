@@ -13,7 +13,7 @@ use super::audit::{AuditLine, audit};
 use super::bulk::Bulk;
 use super::look_ups::LookUps;
 use super::sql::{self, Row, micros, micros_opt, values};
-use super::writer::Lane;
+use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
@@ -200,20 +200,36 @@ impl TenantStore {
                     let old = sql::one(tx, query, key).await?;
                     let old = old.map(|r| connection(&r)).transpose()?;
                     let changed: Vec<&str> = secrets.iter().map(|s| s.name.as_str()).collect();
+                    let mut removed_any = false;
+                    for name in removed {
+                        removed_any |= drop_secrets(tx, tenant, id, name).await? > 0;
+                    }
+                    for s in &secrets {
+                        drop_secrets(tx, tenant, id, &s.name).await?;
+                    }
+                    // Other credentials have to be accepted anew.
+                    let keeps_login = changed.is_empty()
+                        && !removed_any
+                        && old.as_ref().is_some_and(|old| {
+                            old.account == c.account
+                                && old.settings.api_key_sid == c.settings.api_key_sid
+                        });
                     let detail = json!({
                         "old": old.as_ref().map(of_log), "new": of_log(&c), "secrets": changed,
                     });
                     sql::exec(
                         tx,
                         "INSERT INTO connections (id, tenant_id, provider, name, account, state, \
-                         reason, settings, checked_at, checked, created_at, updated_at) \
-                         VALUES ($1, $2, $3, '', $4, $5, $6, $7, $8, $9, $10, $10) \
+                         reason, settings, checked_at, checked, created_at, updated_at, login) \
+                         VALUES ($1, $2, $3, '', $4, $5, $6, $7, $8, $9, $10, $10, $11) \
                          ON CONFLICT (tenant_id, provider, name) DO UPDATE SET \
                          account = excluded.account, state = excluded.state, \
                          reason = excluded.reason, settings = excluded.settings, \
                          checked_at = excluded.checked_at, checked = excluded.checked, \
                          broken_at = CASE WHEN excluded.state = 'broken' \
                          THEN connections.broken_at END, \
+                         login = CASE WHEN $12 THEN connections.login ELSE excluded.login END, \
+                         accepted_at = CASE WHEN $12 THEN connections.accepted_at END, \
                          paused_until = NULL, updated_at = excluded.updated_at",
                         values![
                             id,
@@ -225,16 +241,12 @@ impl TenantStore {
                             settings,
                             micros_opt(c.checked_at),
                             c.checked.clone(),
-                            micros(now)
+                            micros(now),
+                            c.login,
+                            keeps_login
                         ],
                     )
                     .await?;
-                    let replaced = secrets.iter().map(|s| s.name.as_str()).chain(removed);
-                    for name in replaced {
-                        let drop_old = "DELETE FROM secrets WHERE connection_id = $1 AND name = $2 \
-                                        AND tenant_id = $3";
-                        sql::exec(tx, drop_old, values![id, name, tenant]).await?;
-                    }
                     for s in &secrets {
                         insert_secret(tx, tenant, id, s).await?;
                     }
@@ -326,6 +338,23 @@ impl TenantStore {
             .await
     }
 
+    /// Notes that the provider accepted these credentials, unless others were entered meanwhile; whether
+    /// that is news. Alone within the tenant, as every edit: from then on its messages take turns with the
+    /// equal ones of the whole account.
+    pub async fn accept_login(
+        &self,
+        connection: ConnectionId,
+        login: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                Box::pin(async move { accept(tx, tenant, connection, login, now).await })
+            })
+            .await
+    }
+
     /// Lets a connection rest until then.
     pub async fn pause_connection(
         &self,
@@ -348,6 +377,39 @@ impl TenantStore {
     }
 }
 
+/// Notes that credentials were accepted; whether that is news.
+pub(super) async fn accept(
+    tx: &Tx,
+    tenant: Uuid,
+    connection: ConnectionId,
+    login: Uuid,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let accept = "UPDATE connections SET accepted_at = $4 WHERE tenant_id = $1 AND id = $2 \
+                  AND login = $3 AND accepted_at IS NULL";
+    let bound = values![tenant, connection.uuid(), login, micros(now)];
+    Ok(sql::exec(tx, accept, bound).await? == 1)
+}
+
+/// Whether the provider has accepted what the tenant entered for this account.
+pub(super) async fn is_accepted(tx: &Tx, tenant: Uuid, account: &str) -> Result<bool, StoreError> {
+    let query = "SELECT id FROM connections WHERE tenant_id = $1 AND account = $2 \
+                 AND accepted_at IS NOT NULL";
+    Ok(sql::one(tx, query, values![tenant, account])
+        .await?
+        .is_some())
+}
+
+async fn drop_secrets(
+    tx: &Tx,
+    tenant: Uuid,
+    connection: Uuid,
+    name: &str,
+) -> Result<u64, StoreError> {
+    let drop_old = "DELETE FROM secrets WHERE connection_id = $1 AND name = $2 AND tenant_id = $3";
+    sql::exec(tx, drop_old, values![connection, name, tenant]).await
+}
+
 /// A connection as the log keeps it: what was entered besides secrets.
 fn of_log(c: &Connection) -> serde_json::Value {
     let mut of = serde_json::to_value(&c.settings).unwrap_or_default();
@@ -358,7 +420,7 @@ fn of_log(c: &Connection) -> serde_json::Value {
 }
 
 async fn insert_secret(
-    tx: &super::writer::Tx,
+    tx: &Tx,
     tenant: Uuid,
     connection: Uuid,
     s: &StoredSecret,
@@ -397,5 +459,7 @@ fn connection(row: &Row) -> Result<Connection, StoreError> {
         paused_until: row.time_opt("paused_until")?,
         checked_at: row.time_opt("checked_at")?,
         checked: row.get("checked")?,
+        login: row.get::<Option<Uuid>>("login")?.unwrap_or_default(),
+        accepted_at: row.time_opt("accepted_at")?,
     })
 }

@@ -375,10 +375,8 @@ async fn delete_events(tx: &Tx, tenant: Uuid, events: &[Uuid]) -> Result<u64, St
     Ok(removed)
 }
 
-/// Reports that fit no message of ours, of accounts that nobody else has connected.
+/// Reports that fit no message of the tenant's.
 async fn forget_unmatched(tx: &Tx, tenant: Uuid) -> Result<(), StoreError> {
-    let forget = "DELETE FROM unmatched_receipts WHERE account IN \
-                  (SELECT account FROM connections WHERE tenant_id = $1 AND account <> '') \
-                  AND account NOT IN (SELECT account FROM connections WHERE tenant_id <> $1)";
+    let forget = "DELETE FROM unmatched_receipts WHERE tenant_id = $1";
     sql::exec(tx, forget, values![tenant]).await.map(drop)
 }

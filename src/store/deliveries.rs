@@ -37,6 +37,8 @@ pub struct Claim {
     /// Where the message will really go: in a rehearsal, the owner's number.
     pub to: String,
     pub text_hash: Vec<u8>,
+    /// Whether the provider had accepted the connection's credentials when it was read.
+    pub is_accepted: bool,
     pub lease_owner: String,
     /// The hours and the zone by which it was found that it may go now.
     pub hours: Option<Hours>,
@@ -49,10 +51,21 @@ pub struct Claim {
 pub enum ClaimResult {
     /// The attempt is on disk; the call may begin.
     Claimed,
-    /// An equal message to the same number is on its way.
-    EqualInFlight(DeliveryId),
+    /// An equal message to the same number is on its way; of another tenant's no more is told.
+    EqualInFlight(Option<DeliveryId>),
     /// The delivery, the tenant or the connection changed meanwhile: read again.
     Refused,
+}
+
+/// Among whose messages equal ones go one at a time: those of the provider's account, once the provider
+/// has accepted the tenant's credentials. Before that only the tenant's own: anybody may type any account
+/// and invent the rest, and must neither hold others up nor learn what they send.
+pub fn lock_scope(tenant: TenantId, account: &str, is_accepted: bool) -> String {
+    if is_accepted {
+        account.to_owned()
+    } else {
+        tenant.to_string()
+    }
 }
 
 /// Tenant and delivery.
@@ -210,11 +223,21 @@ impl Claiming {
 
     fn equal(&self) -> Equal {
         let c = &self.claim;
-        (c.attempt.account.clone(), c.to.clone(), c.text_hash.clone())
+        (self.scope(c.is_accepted), c.to.clone(), c.text_hash.clone())
+    }
+
+    fn scope(&self, is_accepted: bool) -> String {
+        lock_scope(self.tenant, &self.claim.attempt.account, is_accepted)
+    }
+
+    /// The scope in which the tenant may still have a lock from before its credentials were accepted, or
+    /// were changed.
+    fn other_scope(&self) -> String {
+        self.scope(!self.claim.is_accepted)
     }
 }
 
-/// Account, address and text hash: what makes two messages equal.
+/// Scope, address and text hash: what makes two messages equal.
 type Equal = (String, String, Vec<u8>);
 
 impl Many for Claiming {
@@ -235,17 +258,28 @@ impl Many for Claiming {
         }
         lock(tx, firsts.keys().copied()).await?;
         let taken = take_flights(tx, &firsts).await?;
-        let holders = holders(tx, &firsts, &taken).await?;
+        let mut holders = holders(tx, &firsts, &taken).await?;
         // Our own row is another worker's claim, or that of an attempt which may be at Twilio: the
         // conditional update tells.
         let candidates: Vec<&Claiming> = firsts
             .values()
             .copied()
             .filter(|c| {
-                taken.contains(&c.delivery()) || holders.get(&c.equal()) == Some(&c.delivery())
+                taken.contains(&c.delivery())
+                    || holders
+                        .get(&c.equal())
+                        .is_some_and(|h| h.delivery == c.delivery())
             })
             .collect();
         let claimed = claim_rows(tx, &candidates).await?;
+        for refused in candidates
+            .iter()
+            .filter(|c| !claimed.contains(&c.delivery()))
+        {
+            if let Some(holder) = holder_elsewhere(tx, refused).await? {
+                holders.insert(refused.equal(), holder);
+            }
+        }
         // Only what a claim took is given back: the call of another worker is still under way.
         let given_back: Vec<DeliveryId> = taken.difference(&claimed).copied().collect();
         super::outcomes::leave_flights(tx, &given_back).await?;
@@ -268,7 +302,10 @@ impl Many for Claiming {
                     }
                 } else {
                     match holders.get(&c.equal()) {
-                        Some(other) if *other != c.delivery() => ClaimResult::EqualInFlight(*other),
+                        Some(other) if other.delivery != c.delivery() => {
+                            let is_ours = other.tenant == c.tenant.uuid();
+                            ClaimResult::EqualInFlight(is_ours.then_some(other.delivery))
+                        }
                         _ => ClaimResult::Refused,
                     }
                 }
@@ -303,17 +340,30 @@ async fn take_flights(tx: &Tx, firsts: &Firsts<'_>) -> Result<BTreeSet<DeliveryI
     // In one order everywhere, so that two batches do not wait for each other.
     let mut rows: BTreeMap<Equal, Values> = BTreeMap::new();
     for (id, c) in firsts {
-        let (account, to, text) = c.equal();
-        let since = micros(c.claim.now);
+        let (scope, to, text) = c.equal();
+        let (tenant, since) = (c.tenant.uuid(), micros(c.claim.now));
         rows.entry(c.equal())
-            .or_insert_with(|| values![account, to, text, id.event.uuid(), id.own, since]);
+            .or_insert_with(|| values![scope, to, text, tenant, id.event.uuid(), id.own, since]);
     }
     let take = Bulk::Insert {
-        into: "in_flight (account, address, text_hash, event_id, delivery_id, since)",
+        into: "in_flight (scope, address, text_hash, tenant_id, event_id, delivery_id, since)",
         after: " ON CONFLICT DO NOTHING RETURNING event_id, delivery_id AS id",
     };
     let rows = take.all(tx, rows.into_values().collect()).await?;
     rows.iter().map(delivery_id).collect()
+}
+
+/// Who has a lock.
+struct Holder {
+    tenant: Uuid,
+    delivery: DeliveryId,
+}
+
+fn holder(row: &Row) -> Result<Holder, StoreError> {
+    Ok(Holder {
+        tenant: row.get("tenant_id")?,
+        delivery: delivery_id(row)?,
+    })
 }
 
 /// Who has the locks that were not free.
@@ -321,21 +371,36 @@ async fn holders(
     tx: &Tx,
     firsts: &Firsts<'_>,
     taken: &BTreeSet<DeliveryId>,
-) -> Result<HashMap<Equal, DeliveryId>, StoreError> {
+) -> Result<HashMap<Equal, Holder>, StoreError> {
     let mut holders = HashMap::new();
     for claiming in firsts.values().filter(|c| !taken.contains(&c.delivery())) {
         let equal = claiming.equal();
         if holders.contains_key(&equal) {
             continue;
         }
-        let query = "SELECT event_id, delivery_id AS id FROM in_flight \
-                     WHERE account = $1 AND address = $2 AND text_hash = $3";
+        let query = "SELECT tenant_id, event_id, delivery_id AS id FROM in_flight \
+                     WHERE scope = $1 AND address = $2 AND text_hash = $3";
         let bound = values![equal.0.clone(), equal.1.clone(), equal.2.clone()];
         if let Some(row) = sql::one(tx, query, bound).await? {
-            holders.insert(equal, delivery_id(&row)?);
+            holders.insert(equal, holder(&row)?);
         }
     }
     Ok(holders)
+}
+
+/// An equal message of the same tenant, from when its lock was taken in the other scope.
+async fn holder_elsewhere(tx: &Tx, claiming: &Claiming) -> Result<Option<Holder>, StoreError> {
+    let query = "SELECT tenant_id, event_id, delivery_id AS id FROM in_flight WHERE scope = $1 \
+                 AND address = $2 AND text_hash = $3 AND tenant_id = $4 AND delivery_id <> $5";
+    let bound = values![
+        claiming.other_scope(),
+        claiming.claim.to.clone(),
+        claiming.claim.text_hash.clone(),
+        claiming.tenant.uuid(),
+        claiming.delivery().own
+    ];
+    let row = sql::one(tx, query, bound).await?;
+    row.as_ref().map(holder).transpose()
 }
 
 /// The conditional update: which deliveries may be called for.
@@ -354,7 +419,9 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
             micros(c.now),
             c.to.clone(),
             c.hours.map_or_else(String::new, |h| h.to_string()),
-            c.zone.name()
+            c.zone.name(),
+            c.is_accepted,
+            claiming.other_scope()
         ]
     });
     let after = format!(
@@ -373,7 +440,11 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
                     AND (deliveries.is_rehearsal = TRUE OR t.is_rehearsal = FALSE)) \
                 AND EXISTS (SELECT 1 FROM connections k WHERE k.id = v.column7 \
                     AND k.tenant_id = v.column3 AND k.state = 'ready' \
+                    AND (k.accepted_at IS NOT NULL) = v.column13 \
                     AND (k.paused_until IS NULL OR k.paused_until <= v.column9)) \
+                AND NOT EXISTS (SELECT 1 FROM in_flight f WHERE f.scope = v.column14 \
+                    AND f.address = v.column10 AND f.text_hash = deliveries.text_hash \
+                    AND f.tenant_id = v.column3 AND f.delivery_id <> v.column2) \
                 RETURNING event_id, id",
     );
     let claim = Bulk::Joined {

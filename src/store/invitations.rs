@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
 use super::mails::{StoredMail, insert_mail};
-use super::members::join;
+use super::members::{is_team_full, join};
 use super::sql::{self, Row, micros, values};
 use super::users::{User, insert_user};
 use super::writer::{Lane, Tx};
@@ -44,6 +44,8 @@ pub enum Invited {
     TooSoon,
     /// A hundred people are invited and have not come.
     TooMany,
+    /// The team has as many people as it may, those who are invited among them.
+    TeamFull,
 }
 
 /// Who accepts.
@@ -92,8 +94,8 @@ impl TenantStore {
                     sql::exec(
                         tx,
                         "INSERT INTO invitations (id, tenant_id, email, role, token_hash, \
-                         invited_by, created_at, expires_at) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                         invited_by, created_at, expires_at, inviter_id) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                         values![
                             new.id.uuid(),
                             tenant,
@@ -102,7 +104,8 @@ impl TenantStore {
                             token_hash.to_vec(),
                             new.invited_by,
                             micros(now),
-                            micros(new.expires_at)
+                            micros(new.expires_at),
+                            actor.user.map(UserId::uuid)
                         ],
                     )
                     .await?;
@@ -211,7 +214,12 @@ async fn refusal(tx: &Tx, tenant: Uuid, new: &Invitation) -> Result<Option<Invit
     bound.push(micros(new.created_at).into());
     let row = sql::one(tx, waiting, bound).await?;
     let waiting: i64 = row.map_or(Ok(0), |r| r.get("n"))?;
-    Ok((waiting >= MOST).then_some(Invited::TooMany))
+    if waiting >= MOST {
+        return Ok(Some(Invited::TooMany));
+    }
+    Ok(is_team_full(tx, tenant, waiting)
+        .await?
+        .then_some(Invited::TeamFull))
 }
 
 async fn accept(

@@ -9,11 +9,15 @@ use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
 use super::sql::{self, Row, micros, values};
+use super::tokens::{end_tokens_of, tokens_changed_by};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
-use crate::domain::ids::UserId;
-use crate::domain::user::Role;
+use crate::domain::ids::{ApiTokenId, UserId};
+use crate::domain::user::{Ability, Role};
+
+/// How many people a team may have, those who are invited among them.
+pub const MOST_MEMBERS: i64 = 500;
 
 /// A person in the team.
 #[derive(Debug, Clone)]
@@ -101,11 +105,28 @@ impl TenantStore {
                                        WHERE tenant_id = $1 AND user_id = $2";
                             let bound = values![tenant, user.uuid(), role.as_str()];
                             sql::exec(tx, set, bound).await?;
-                            let detail = json!({ "old": old, "new": role.as_str() });
+                            if !role.may(Ability::ManageTeam) {
+                                uninvite(tx, tenant, user).await?;
+                            }
+                            let roles = (person.role, role);
+                            let tokens = tokens_changed_by(tx, tenant, user, roles).await?;
+                            let mut detail = json!({ "old": old, "new": role.as_str() });
+                            if let (Some(detail), false) =
+                                (detail.as_object_mut(), tokens.is_empty())
+                            {
+                                detail.insert("tokens".to_owned(), json!(tokens));
+                            }
                             ("member.role_changed", detail)
                         }
                         MemberEdit::Leave | MemberEdit::Remove => {
-                            remove(tx, tenant, user, &person.email, now).await?;
+                            let ended = remove(tx, tenant, user, now).await?;
+                            for (token, name) in ended {
+                                let detail = json!({ "name": name, "maker": person.email });
+                                let subject = token.to_string();
+                                let line =
+                                    AuditLine::new(actor.clone(), "token.ended", subject, &detail);
+                                audit(tx, tenant, line, now).await?;
+                            }
                             let action = if edit == MemberEdit::Leave {
                                 "member.left"
                             } else {
@@ -160,22 +181,32 @@ async fn is_last_owner(tx: &Tx, tenant: Uuid, user: UserId) -> Result<bool, Stor
     Ok(is_owner && others == 0)
 }
 
-/// Takes a person out of the team, and every way back in that they made for themselves.
+/// Takes a person out of the team, and every way back in that they made for themselves; the tokens that
+/// ended with it.
 async fn remove(
     tx: &Tx,
     tenant: Uuid,
     user: UserId,
-    email: &str,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<Vec<(ApiTokenId, String)>, StoreError> {
     let remove = "DELETE FROM members WHERE tenant_id = $1 AND user_id = $2";
     sql::exec(tx, remove, values![tenant, user.uuid()]).await?;
-    let uninvite = "DELETE FROM invitations WHERE tenant_id = $1 AND invited_by = $2";
-    sql::exec(tx, uninvite, values![tenant, email]).await?;
-    let revoke = "UPDATE api_tokens SET revoked_at = $3 WHERE tenant_id = $1 \
-                  AND created_by = $2 AND revoked_at IS NULL";
-    sql::exec(tx, revoke, values![tenant, email, micros(now)]).await?;
-    Ok(())
+    uninvite(tx, tenant, user).await?;
+    end_tokens_of(tx, tenant, user, now).await
+}
+
+/// Takes back what somebody invited to who may no longer invite.
+async fn uninvite(tx: &Tx, tenant: Uuid, user: UserId) -> Result<(), StoreError> {
+    let uninvite = "DELETE FROM invitations WHERE tenant_id = $1 AND inviter_id = $2";
+    sql::exec(tx, uninvite, values![tenant, user.uuid()])
+        .await
+        .map(drop)
+}
+
+/// Whether there is room for one person more, when so many others are expected as well.
+pub(super) async fn is_team_full(tx: &Tx, tenant: Uuid, expected: i64) -> Result<bool, StoreError> {
+    let most = (MOST_MEMBERS - expected).max(1);
+    sql::is_full(tx, "members WHERE tenant_id = $1", tenant, most).await
 }
 
 /// Puts a person into the team, unless they are there already; whether they were not.

@@ -123,10 +123,7 @@ async fn run(tx: &Tx, tenant: Uuid, new: &NewOrder) -> Result<OrderResult, Store
         .delivery
         .map_or_else(|| o.event.to_string(), |d| d.to_string());
     let line = AuditLine {
-        actor: Actor {
-            name: o.requested_by.clone(),
-            address: new.address.clone(),
-        },
+        actor: Actor::named(&o.requested_by).at(&new.address),
         action,
         subject,
         detail: serde_json::json!({ "order": o.id }).to_string(),

@@ -18,7 +18,7 @@ use super::writer::{Many, Turn, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, ProviderStatus, StepKind};
-use crate::domain::ids::{DeliveryId, StepId, TenantId};
+use crate::domain::ids::{ConnectionId, DeliveryId, StepId, TenantId};
 use crate::domain::suppression::Source;
 
 /// A step to be appended.
@@ -92,6 +92,8 @@ pub struct Change {
     /// The equal-text lock is given back.
     pub leaves_flight: bool,
     pub message: Option<KnownMessage>,
+    /// The provider has accepted these credentials of the connection, for the first time that we know.
+    pub accepts: Option<(ConnectionId, Uuid)>,
     /// The address must not be written to again: channel, address, reason.
     pub suppress: Option<(Channel, String, String)>,
     /// Whose word it is, for the security log, with the state in which they found the message.
@@ -124,6 +126,7 @@ impl Change {
             is_outcome: false,
             leaves_flight: false,
             message: None,
+            accepts: None,
             suppress: None,
             said: None,
             now,
@@ -222,9 +225,10 @@ pub(super) struct Changing {
 impl Many for Changing {
     type Answer = bool;
 
-    /// An address that opts out is not written to by a claim that began before.
+    /// An address that opts out is not written to by a claim that began before; and no claim goes by
+    /// credentials as unproven beside one that goes by them as accepted.
     fn turn(&self) -> Turn {
-        if self.change.suppress.is_some() {
+        if self.change.suppress.is_some() || self.change.accepts.is_some() {
             Turn::Alone(self.tenant)
         } else {
             Turn::Free
@@ -408,6 +412,10 @@ async fn write_steps(
 /// that was sent twice.
 async fn tell_the_rest(tx: &Tx, changing: &Changing, changed: bool) -> Result<(), StoreError> {
     let (tenant, c) = (changing.tenant.uuid(), &changing.change);
+    if let Some((connection, login)) = c.accepts {
+        super::connections::accept(tx, tenant, connection, login, c.now).await?;
+        ask_about_hints(tx, tenant, c).await?;
+    }
     if let Some((channel, address, reason)) = &c.suppress {
         let why = (Source::Provider, &**reason);
         suppress(tx, tenant, *channel, address, why, c.now).await?;
@@ -424,6 +432,17 @@ async fn tell_the_rest(tx: &Tx, changing: &Changing, changed: bool) -> Result<()
         Some(message) if !changed => tell_double(tx, tenant, c, message).await,
         _ => Ok(()),
     }
+}
+
+/// What was reported before the credentials were accepted is a hint: the provider is asked now.
+async fn ask_about_hints(tx: &Tx, tenant: Uuid, c: &Change) -> Result<(), StoreError> {
+    let ask = "UPDATE deliveries SET due_at = $4 WHERE event_id = $1 AND id = $2 \
+               AND tenant_id = $3 AND due_at > $4 AND state IN ('accepted', 'sent') \
+               AND EXISTS (SELECT 1 FROM receipts r WHERE r.event_id = $1 AND r.delivery_id = $2 \
+                   AND r.tenant_id = $3 AND r.verified = FALSE)";
+    let (event, own) = (c.delivery.event.uuid(), c.delivery.own);
+    let bound = values![event, own, tenant, micros(c.now)];
+    sql::exec(tx, ask, bound).await.map(drop)
 }
 
 /// A message turned up for a delivery that no longer waits for it: either a callback told of it

@@ -19,6 +19,19 @@ use crate::domain::suppression::Source;
 /// Opted out (Twilio's error dictionary, 21610): the address must not be written to again.
 const OPTED_OUT: i64 = 21610;
 
+/// A report that came to an address of ours.
+pub const CALLBACK: &str = "callback";
+
+/// How many receipts of a delivery are kept that nobody proved: each is a hint, and anybody may give it who
+/// knows the address.
+pub const HINTS_KEPT: i64 = 8;
+
+/// How many others. Twilio tells about six, of which a few may come with an error.
+pub const RECEIPTS_KEPT: i64 = 50;
+
+/// How many receipts of a tenant are kept that fit none of its messages: the newest.
+pub const UNMATCHED_KEPT: i64 = 200;
+
 /// A status that the provider reported.
 #[derive(Debug, Clone)]
 pub struct NewReceipt {
@@ -35,7 +48,7 @@ pub struct NewReceipt {
     pub error_code: i64,
     /// The state in words, for the delivery's row.
     pub reason: String,
-    /// `callback` or `poll`.
+    /// [`CALLBACK`] or `poll`.
     pub source: &'static str,
     pub is_verified: bool,
     pub detail: String,
@@ -51,10 +64,14 @@ pub enum ReceiptResult {
     Moved(DeliveryId),
     /// Kept, but the state already ranks as high.
     Kept(DeliveryId),
+    /// Kept, but nobody proved it: the provider is to be asked.
+    Hinted(DeliveryId),
     /// Told before.
     Repeated(DeliveryId),
     /// No delivery is known for it yet.
     Unmatched,
+    /// Too many were kept for this delivery before.
+    Dropped(DeliveryId),
 }
 
 impl TenantStore {
@@ -113,7 +130,8 @@ async fn plain(tx: &Tx, all: &[&Receiving]) -> Result<BTreeMap<usize, DeliveryId
         .filter_map(|(number, receiving)| {
             let r = &receiving.receipt;
             let id = r.delivery.filter(|id| of_delivery.get(id) == Some(&1))?;
-            let is_plain = r.is_verified && r.status.is_some() && r.error_code != OPTED_OUT;
+            // There are as many of these as there are statuses.
+            let is_plain = r.is_verified && r.status.is_some() && r.error_code == 0;
             is_plain.then_some((number, (id, *receiving)))
         })
         .collect();
@@ -188,8 +206,27 @@ async fn fold_plain(
 }
 
 async fn run(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<ReceiptResult, StoreError> {
-    let Some(target) = target(tx, tenant, r).await? else {
-        keep_unmatched(tx, r).await?;
+    let target = target(tx, tenant, r).await?;
+    // A signature proves something once the provider has accepted the token it was made with. What is
+    // said of a message that is known to be the delivery's own needs no more.
+    let is_known = target.as_ref().is_some_and(|t| t.sid == r.sid);
+    let is_proven = r.is_verified
+        && (is_known
+            || r.source != CALLBACK
+            || super::connections::is_accepted(tx, tenant, &r.account).await?);
+    let hint;
+    let r = if is_proven == r.is_verified {
+        r
+    } else {
+        hint = NewReceipt {
+            is_verified: false,
+            status: None,
+            ..r.clone()
+        };
+        &hint
+    };
+    let Some(target) = target else {
+        keep_unmatched(tx, tenant, r).await?;
         return Ok(ReceiptResult::Unmatched);
     };
     fold(tx, tenant, &target, r).await
@@ -261,16 +298,51 @@ async fn by_sid(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<Option<Delivery
         .transpose()
 }
 
-async fn keep_unmatched(tx: &Tx, r: &NewReceipt) -> Result<(), StoreError> {
+/// Keeps a receipt for when its message is known, and only the newest of them.
+async fn keep_unmatched(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<(), StoreError> {
     sql::exec(
         tx,
-        "INSERT INTO unmatched_receipts (id, account, sid, status, error_code, verified, detail, at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
-        values![ReceiptId::new(r.now).uuid(), r.account.clone(), r.sid.clone(), r.word.clone(),
-            r.error_code, r.is_verified, r.detail.clone(), micros(r.now)],
+        "INSERT INTO unmatched_receipts (id, tenant_id, account, sid, status, error_code, verified, \
+         detail, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+        values![
+            ReceiptId::new(r.now).uuid(),
+            tenant,
+            r.account.clone(),
+            r.sid.clone(),
+            r.word.clone(),
+            r.error_code,
+            r.is_verified,
+            r.detail.clone(),
+            micros(r.now)
+        ],
     )
-    .await
-    .map(drop)
+    .await?;
+    let trim = "DELETE FROM unmatched_receipts WHERE tenant_id = $1 AND id <= \
+                (SELECT id FROM unmatched_receipts WHERE tenant_id = $1 \
+                 ORDER BY id DESC LIMIT 1 OFFSET $2)";
+    sql::exec(tx, trim, values![tenant, UNMATCHED_KEPT])
+        .await
+        .map(drop)
+}
+
+/// Whether a delivery has as many receipts of the kind as are kept.
+async fn is_full(
+    tx: &Tx,
+    tenant: Uuid,
+    id: DeliveryId,
+    is_verified: bool,
+) -> Result<bool, StoreError> {
+    let most = if is_verified {
+        RECEIPTS_KEPT
+    } else {
+        HINTS_KEPT
+    };
+    let count = "SELECT COUNT(*) AS n FROM receipts WHERE event_id = $1 AND tenant_id = $2 \
+                 AND delivery_id = $3 AND verified = $4";
+    let bound = values![id.event.uuid(), tenant, id.own, is_verified];
+    let row = sql::one(tx, count, bound).await?;
+    let kept: i64 = row.map_or(Ok(0), |r| r.get("n"))?;
+    Ok(kept >= most)
 }
 
 async fn fold(
@@ -280,8 +352,18 @@ async fn fold(
     r: &NewReceipt,
 ) -> Result<ReceiptResult, StoreError> {
     let id = target.id;
-    let row = receipt_row(tenant, id, ReceiptId::new(r.now), r);
-    let kept = RECEIPTS.all(tx, vec![row]).await?.len();
+    // The delivery's row is locked, so nobody adds one beside us. What is known to be about its own message
+    // still moves the state.
+    let is_full = is_full(tx, tenant, id, r.is_verified).await?;
+    if is_full && (!r.is_verified || target.sid != r.sid) {
+        return Ok(ReceiptResult::Dropped(id));
+    }
+    let kept = if is_full {
+        0
+    } else {
+        let row = receipt_row(tenant, id, ReceiptId::new(r.now), r);
+        RECEIPTS.all(tx, vec![row]).await?.len()
+    };
     // An unsigned hint and its confirmation are two rows; only what is proven moves the state.
     let seen = if kept == 1 {
         ReceiptResult::Kept(id)
@@ -289,7 +371,11 @@ async fn fold(
         ReceiptResult::Repeated(id)
     };
     if !r.is_verified {
-        return Ok(seen);
+        return Ok(if kept == 1 {
+            ReceiptResult::Hinted(id)
+        } else {
+            seen
+        });
     }
     let attempt_no = r.attempt_no.unwrap_or(target.attempt_no);
     let message = KnownMessage {
@@ -426,21 +512,22 @@ pub(super) async fn fold_early<'a>(
         .collect();
     let keys = told
         .iter()
-        .map(|(_, _, m)| values![m.account.clone(), m.sid.clone()]);
+        .map(|(tenant, _, m)| values![*tenant, m.account.clone(), m.sid.clone()]);
     let after = format!(
-        " AS v {} unmatched_receipts u ON u.account = v.column1 AND u.sid = v.column2",
+        " AS v {} unmatched_receipts u ON u.tenant_id = v.column1 AND u.account = v.column2 \
+         AND u.sid = v.column3",
         sql::join_listed(tx)
     );
     let select = Bulk::Joined {
-        before: "SELECT DISTINCT u.account, u.sid FROM ",
+        before: "SELECT DISTINCT u.tenant_id, u.account, u.sid FROM ",
         after: &after,
     };
-    let mut early: HashSet<(String, String)> = HashSet::new();
+    let mut early: HashSet<(Uuid, String, String)> = HashSet::new();
     for row in select.all(tx, keys.collect()).await? {
-        early.insert((row.get("account")?, row.get("sid")?));
+        early.insert((row.get("tenant_id")?, row.get("account")?, row.get("sid")?));
     }
     for (tenant, c, message) in told {
-        if early.contains(&(message.account.clone(), message.sid.clone())) {
+        if early.contains(&(tenant, message.account.clone(), message.sid.clone())) {
             fold_unmatched(tx, tenant, c.delivery, message, c.now).await?;
         }
     }
@@ -454,8 +541,9 @@ async fn fold_unmatched(
     message: &KnownMessage,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let key = || values![message.account.clone(), message.sid.clone()];
-    let query = "SELECT * FROM unmatched_receipts WHERE account = $1 AND sid = $2 ORDER BY id";
+    let key = || values![tenant, message.account.clone(), message.sid.clone()];
+    let query = "SELECT * FROM unmatched_receipts WHERE tenant_id = $1 AND account = $2 \
+                 AND sid = $3 ORDER BY id";
     let early = sql::all(tx, query, key()).await?;
     if early.is_empty() {
         return Ok(());
@@ -473,7 +561,7 @@ async fn fold_unmatched(
             reason: format!("Twilio says: {word}"),
             word,
             error_code: row.get("error_code")?,
-            source: "callback",
+            source: CALLBACK,
             is_verified,
             detail: row.get("detail")?,
             due_at: Some(now),
@@ -489,6 +577,7 @@ async fn fold_unmatched(
         let bound = values![delivery.event.uuid(), delivery.own, tenant, micros(now)];
         sql::exec(tx, ask, bound).await?;
     }
-    let forget = "DELETE FROM unmatched_receipts WHERE account = $1 AND sid = $2";
+    let forget =
+        "DELETE FROM unmatched_receipts WHERE tenant_id = $1 AND account = $2 AND sid = $3";
     sql::exec(tx, forget, key()).await.map(drop)
 }

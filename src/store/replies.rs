@@ -12,10 +12,13 @@ use super::writer::{Lane, Tx};
 use super::{Platform, StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::Channel;
-use crate::domain::ids::{ConnectionId, ReplyId, TenantId};
+use crate::domain::ids::{ConnectionId, ReplyId, TenantId, floor_v7};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::reply::{Reply, Wish};
 use crate::domain::suppression::Source;
+
+/// How many replies of a tenant are kept that nobody proved: the newest.
+pub const UNPROVEN_KEPT: i64 = 200;
 
 /// A message from a recipient, to be kept.
 #[derive(Debug, Clone)]
@@ -68,6 +71,14 @@ impl TenantStore {
         row.as_ref().map(reply).transpose()
     }
 
+    /// Whether as many replies that nobody proved came since then as owners are told of.
+    pub async fn is_flooded(&self, since: DateTime<Utc>, most: u64) -> Result<bool, StoreError> {
+        let query = "SELECT 1 AS one FROM replies WHERE tenant_id = $1 AND id >= $2 \
+                     AND is_proven = FALSE LIMIT 1 OFFSET $3";
+        let bound = values![self.id.uuid(), floor_v7(since), most];
+        Ok(sql::one(self.db(), query, bound).await?.is_some())
+    }
+
     /// Replies that nobody has read off the list, newest first.
     pub async fn unseen_replies(&self, limit: u64) -> Result<Vec<Reply>, StoreError> {
         let query = "SELECT * FROM replies WHERE tenant_id = $1 AND seen_at IS NULL \
@@ -109,7 +120,8 @@ impl Platform {
         but: TenantId,
     ) -> Result<Vec<(TenantId, ConnectionId)>, StoreError> {
         let query = "SELECT k.tenant_id, k.id FROM connections k WHERE k.provider = 'twilio' \
-                     AND k.account = $1 AND k.tenant_id <> $3 AND EXISTS \
+                     AND k.account = $1 AND k.tenant_id <> $3 AND k.accepted_at IS NOT NULL \
+                     AND EXISTS \
                      (SELECT 1 FROM provider_messages p WHERE p.account = $1 AND p.address = $2 \
                       AND p.tenant_id = k.tenant_id) LIMIT 100";
         let bound = values![account, address, but.uuid()];
@@ -150,9 +162,18 @@ async fn keep(tx: &Tx, tenant: Uuid, new: &NewReply) -> Result<Option<Reply>, St
     let Some(row) = sql::one(tx, &insert, bound).await? else {
         return Ok(None);
     };
-    // A STOP is taken from anybody who knows the address of the hook; what lifts one must be proven.
+    if !new.is_proven {
+        let trim = "DELETE FROM replies WHERE tenant_id = $1 AND is_proven = FALSE AND id <= \
+                    (SELECT id FROM replies WHERE tenant_id = $1 AND is_proven = FALSE \
+                     ORDER BY id DESC LIMIT 1 OFFSET $2)";
+        sql::exec(tx, trim, values![tenant, UNPROVEN_KEPT]).await?;
+    }
+    // A STOP is taken from anybody who knows the address of the hook, up to a bound; what lifts one must be
+    // proven.
+    let is_taken = new.is_proven
+        || (new.wish == Wish::Stop && !super::suppressions::is_full(tx, tenant).await?);
     if let Some(channel) = new.channel
-        && (new.is_proven || new.wish == Wish::Stop)
+        && is_taken
     {
         follow(tx, tenant, channel, &new.address, new.wish, new.now).await?;
     }

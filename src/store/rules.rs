@@ -8,7 +8,7 @@ use sea_orm::DatabaseConnection;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::audit::{AuditLine, audit};
+use super::audit::{AuditLine, audit, is_full_day};
 use super::bulk::Bulk;
 use super::look_ups::LookUps;
 use super::sql::{self, Row, micros, values};
@@ -17,6 +17,25 @@ use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::ids::RuleId;
 use crate::domain::rule::{Rule, RuleDefinition};
+
+/// How many rules a tenant may have.
+pub const MOST_RULES: i64 = 200;
+
+/// How often a tenant's rules may be changed within a day: each change is kept for ever, as a version and
+/// in the security log.
+pub const MOST_RULE_EDITS: i64 = 1000;
+
+/// How a change of the rules ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleEdit {
+    Done,
+    /// The rule is not there any more.
+    Gone,
+    /// There are [`MOST_RULES`] already.
+    TooMany,
+    /// There were [`MOST_RULE_EDITS`] within a day.
+    TooOften,
+}
 
 /// Joins a rule to its current version.
 const CURRENT: &str = "SELECT r.id, r.position, r.enabled, r.version, v.definition FROM rules r \
@@ -66,19 +85,26 @@ impl TenantStore {
         row.map(|r| rule(&r)).transpose()
     }
 
-    /// Adds a rule, at the end unless its position is given.
+    /// Adds a rule, at the end unless its position is given, if there is room.
     pub async fn create_rule(
         &self,
         new: Rule,
         at_end: bool,
         actor: Actor,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<RuleEdit, StoreError> {
         let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (new, actor) = (new.clone(), actor.clone());
                 Box::pin(async move {
+                    let such = "rules WHERE tenant_id = $1 AND deleted_at IS NULL";
+                    if sql::is_full(tx, such, tenant, MOST_RULES).await? {
+                        return Ok(RuleEdit::TooMany);
+                    }
+                    if is_too_often(tx, tenant, now).await? {
+                        return Ok(RuleEdit::TooOften);
+                    }
                     raise_rule_set(tx, tenant).await?;
                     let position = if at_end {
                         let last = "SELECT COALESCE(MAX(position), 0) AS last FROM rules \
@@ -105,37 +131,41 @@ impl TenantStore {
                     insert_version(tx, tenant, &new, &actor, now).await?;
                     let detail = json!({ "new": of_log(&new.definition, new.enabled) });
                     let line = AuditLine::new(actor, "rule.created", new.id.to_string(), &detail);
-                    audit(tx, tenant, line, now).await
+                    audit(tx, tenant, line, now).await?;
+                    Ok(RuleEdit::Done)
                 })
             })
             .await
     }
 
     /// Replaces a rule's definition, and switch and position where they are given: what somebody
-    /// switches off meanwhile stays off. `false` when it is gone.
+    /// switches off meanwhile stays off.
     pub async fn update_rule(
         &self,
         changed: Rule,
         (enabled, position): (Option<bool>, Option<i64>),
         actor: Actor,
         now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<RuleEdit, StoreError> {
         let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (mut changed, actor) = (changed.clone(), actor.clone());
                 Box::pin(async move {
-                    raise_rule_set(tx, tenant).await?;
                     let Some(old) = current(tx, tenant, changed.id).await? else {
-                        return Ok(false);
+                        return Ok(RuleEdit::Gone);
                     };
+                    if is_too_often(tx, tenant, now).await? {
+                        return Ok(RuleEdit::TooOften);
+                    }
+                    raise_rule_set(tx, tenant).await?;
                     let update = "UPDATE rules SET position = COALESCE($3, position), \
                                   enabled = COALESCE($4, enabled), version = version + 1 \
                                   WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL \
                                   RETURNING version";
                     let bound = values![tenant, changed.id.uuid(), position, enabled];
                     let Some(row) = sql::one(tx, update, bound).await? else {
-                        return Ok(false);
+                        return Ok(RuleEdit::Gone);
                     };
                     changed.version = row.get("version")?;
                     insert_version(tx, tenant, &changed, &actor, now).await?;
@@ -146,32 +176,35 @@ impl TenantStore {
                     let subject = changed.id.to_string();
                     let line = AuditLine::new(actor, "rule.changed", subject, &detail);
                     audit(tx, tenant, line, now).await?;
-                    Ok(true)
+                    Ok(RuleEdit::Done)
                 })
             })
             .await
     }
 
-    /// Switches a rule on or off; `false` when it is gone.
+    /// Switches a rule on or off. Off it goes however often.
     pub async fn switch_rule(
         &self,
         id: RuleId,
         enabled: bool,
         actor: Actor,
         now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<RuleEdit, StoreError> {
         let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let actor = actor.clone();
                 Box::pin(async move {
-                    raise_rule_set(tx, tenant).await?;
                     let Some(old) = current(tx, tenant, id).await? else {
-                        return Ok(false);
+                        return Ok(RuleEdit::Gone);
                     };
                     if old.enabled == enabled {
-                        return Ok(true);
+                        return Ok(RuleEdit::Done);
                     }
+                    if enabled && is_too_often(tx, tenant, now).await? {
+                        return Ok(RuleEdit::TooOften);
+                    }
+                    raise_rule_set(tx, tenant).await?;
                     let switch = "UPDATE rules SET enabled = $3 \
                                   WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
                     sql::exec(tx, switch, values![tenant, id.uuid(), enabled]).await?;
@@ -183,7 +216,7 @@ impl TenantStore {
                     let detail = json!({ "name": old.definition.name });
                     let line = AuditLine::new(actor, action, id.to_string(), &detail);
                     audit(tx, tenant, line, now).await?;
-                    Ok(true)
+                    Ok(RuleEdit::Done)
                 })
             })
             .await
@@ -195,12 +228,15 @@ impl TenantStore {
         ids: Vec<RuleId>,
         actor: Actor,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<RuleEdit, StoreError> {
         let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (ids, actor) = (ids.clone(), actor.clone());
                 Box::pin(async move {
+                    if is_too_often(tx, tenant, now).await? {
+                        return Ok(RuleEdit::TooOften);
+                    }
                     raise_rule_set(tx, tenant).await?;
                     let old = names(tx, tenant).await?;
                     for (position, id) in (1_i64..).zip(&ids) {
@@ -209,11 +245,12 @@ impl TenantStore {
                     }
                     let new = names(tx, tenant).await?;
                     if old == new {
-                        return Ok(());
+                        return Ok(RuleEdit::Done);
                     }
                     let detail = json!({ "old": old, "new": new });
                     let line = AuditLine::new(actor, "rules.ordered", "", &detail);
-                    audit(tx, tenant, line, now).await
+                    audit(tx, tenant, line, now).await?;
+                    Ok(RuleEdit::Done)
                 })
             })
             .await
@@ -269,6 +306,10 @@ async fn names(tx: &Tx, tenant: Uuid) -> Result<Vec<String>, StoreError> {
     let query = format!("{CURRENT} ORDER BY r.position, r.id LIMIT 1000");
     let rows = sql::all(tx, &query, values![tenant]).await?;
     rows.iter().map(|r| Ok(rule(r)?.definition.name)).collect()
+}
+
+async fn is_too_often(tx: &Tx, tenant: Uuid, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    is_full_day(tx, tenant, "rule%", MOST_RULE_EDITS, now).await
 }
 
 async fn raise_rule_set(tx: &Tx, tenant: Uuid) -> Result<(), StoreError> {

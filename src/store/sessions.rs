@@ -12,6 +12,9 @@ use crate::domain::actor::Actor;
 use crate::domain::agent;
 use crate::domain::ids::UserId;
 
+/// How many sessions of a person are kept: beyond it the one that was seen last of all ends.
+pub const MOST_SESSIONS: i64 = 100;
+
 /// A signed-in browser.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -230,6 +233,11 @@ pub(super) async fn insert(tx: &Tx, new: NewSession) -> Result<(), StoreError> {
         ],
     )
     .await?;
+    let trim = "DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2 AND token_hash NOT IN \
+                (SELECT token_hash FROM sessions WHERE user_id = $1 AND token_hash <> $2 \
+                 ORDER BY seen_at DESC, created_at DESC LIMIT $3)";
+    let bound = values![new.user.uuid(), new.token_hash.to_vec(), MOST_SESSIONS - 1];
+    sql::exec(tx, trim, bound).await?;
     let detail = json!({ "browser": agent::words(&new.agent) });
     tell_companies(
         tx,

@@ -131,6 +131,18 @@ pub(super) fn join_listed<C: ConnectionTrait>(db: &C) -> &'static str {
     }
 }
 
+/// Whether a tenant has as many rows of these (a table and `WHERE … $1 …`) as it may: asked within the
+/// transaction that adds one, which runs alone within the tenant.
+pub(super) async fn is_full<C: ConnectionTrait>(
+    db: &C,
+    such: &str,
+    tenant: uuid::Uuid,
+    most: i64,
+) -> Result<bool, StoreError> {
+    let last = format!("SELECT 1 AS one FROM {such} LIMIT 1 OFFSET $2");
+    Ok(one(db, &last, values![tenant, most - 1]).await?.is_some())
+}
+
 /// What locks the rows of a `SELECT`; nothing where only one writes.
 pub(super) fn for_update<C: ConnectionTrait>(db: &C) -> &'static str {
     if is_postgres(db) { " FOR UPDATE" } else { "" }

@@ -52,6 +52,16 @@ pub struct SuppressionFilter {
     pub source: Option<Source>,
 }
 
+/// How many suppressions a tenant may have. What a recipient proved to want, or the provider said, is
+/// taken beyond it.
+pub const MOST_SUPPRESSIONS: i64 = 100_000;
+
+/// Whether nothing may be added that nobody proved.
+pub(super) async fn is_full(tx: &Tx, tenant: Uuid) -> Result<bool, StoreError> {
+    let such = "suppressions WHERE tenant_id = $1";
+    sql::is_full(tx, such, tenant, MOST_SUPPRESSIONS).await
+}
+
 /// How adding one by hand ended.
 #[derive(Debug, Clone)]
 pub enum Added {
@@ -93,7 +103,7 @@ impl TenantStore {
         row.map(|r| read(&r)).transpose()
     }
 
-    /// Suppresses an address because somebody says so.
+    /// Suppresses an address because somebody says so; none when there are as many as there may be.
     pub async fn add_suppression(
         &self,
         channel: Channel,
@@ -101,13 +111,16 @@ impl TenantStore {
         reason: String,
         actor: Actor,
         now: DateTime<Utc>,
-    ) -> Result<Added, StoreError> {
+    ) -> Result<Option<Added>, StoreError> {
         let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (address, reason, actor) = (address.clone(), reason.clone(), actor.clone());
                 Box::pin(async move {
                     let why = (Source::Hand, reason.as_str());
+                    if is_full(tx, tenant).await? {
+                        return Ok(None);
+                    }
                     let is_new = suppress(tx, tenant, channel, &address, why, now).await?;
                     let key = || values![tenant, channel.as_str(), address.clone()];
                     if is_new {
@@ -132,11 +145,11 @@ impl TenantStore {
                     let row = sql::one(tx, query, key()).await?;
                     let row = row.ok_or(StoreError::Closed)?;
                     let found = read(&row)?;
-                    Ok(if is_new {
+                    Ok(Some(if is_new {
                         Added::New(found)
                     } else {
                         Added::Already(found)
-                    })
+                    }))
                 })
             })
             .await

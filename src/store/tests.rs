@@ -5,6 +5,7 @@ mod counts;
 mod log;
 mod lost_transactions;
 mod rehearsal;
+mod same_account;
 mod search;
 
 use chrono::TimeDelta;
@@ -28,6 +29,8 @@ use crate::domain::transition::{Claim as Transition, Told};
 use chrono::{DateTime, Utc};
 
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
+/// The credentials of both tenants' connections to Twilio.
+const LOGIN: Uuid = Uuid::from_u128(7);
 const ZONE: chrono_tz::Tz = chrono_tz::Europe::London;
 const TO: &str = "+447700900123";
 
@@ -168,6 +171,7 @@ impl House {
             },
             to: d.to().to_owned(),
             text_hash: d.text_hash.clone(),
+            is_accepted: true,
             lease_owner: "one".to_owned(),
             hours: None,
             zone: ZONE,
@@ -305,6 +309,8 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
             paused_until: None,
             checked_at: None,
             checked: String::new(),
+            login: LOGIN,
+            accepted_at: None,
         },
         secrets: Vec::new(),
         removed: Vec::new(),
@@ -312,7 +318,9 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
         actor: Actor::named("test"),
         now: now(),
     };
-    store.tenant(id).save_connection(save).await.unwrap();
+    let tenant = store.tenant(id);
+    tenant.save_connection(save).await.unwrap();
+    assert!(tenant.accept_login(twilio, LOGIN, now()).await.unwrap());
     (id, zoho, twilio)
 }
 
@@ -544,7 +552,10 @@ async fn only_one_of_two_workers_gets_a_delivery_and_the_loser_frees_nothing() {
     );
     assert_eq!(house.in_flight().await, 1, "the winner's call is under way");
     let equal = house.queued(2, "Hi").await;
-    assert_eq!(house.claim(&equal).await, ClaimResult::EqualInFlight(d.id));
+    assert_eq!(
+        house.claim(&equal).await,
+        ClaimResult::EqualInFlight(Some(d.id))
+    );
     let story = house.tenant.story(d.id.event).await.unwrap().unwrap();
     assert_eq!(story.attempts.len(), 1);
 }
@@ -558,7 +569,10 @@ async fn equal_texts_go_one_at_a_time() {
         house.queued(3, "Ho").await,
     );
     assert_eq!(house.claim(&a).await, ClaimResult::Claimed);
-    assert_eq!(house.claim(&b).await, ClaimResult::EqualInFlight(a.id));
+    assert_eq!(
+        house.claim(&b).await,
+        ClaimResult::EqualInFlight(Some(a.id))
+    );
     assert_eq!(house.claim(&other).await, ClaimResult::Claimed);
     assert!(house.accepted(a.id, 1, "SM1").await);
     assert_eq!(house.claim(&b).await, ClaimResult::Claimed);
@@ -737,7 +751,7 @@ async fn an_unsigned_report_moves_nothing_and_proves_nothing() {
         .receive(hint(d.id, "SM666", "delivered"))
         .await
         .unwrap();
-    assert_eq!(forged, ReceiptResult::Kept(d.id));
+    assert_eq!(forged, ReceiptResult::Hinted(d.id));
     assert_eq!(house.read(d.id).await.state, DeliveryState::Accepted);
     assert_eq!(
         house.steps(d.id).await,

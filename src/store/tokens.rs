@@ -6,14 +6,20 @@ use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
 use super::sql::{self, Row, micros, micros_opt, values};
-use super::writer::{Lane, Turn};
+use super::writer::{Lane, Turn, Tx};
 use super::{Platform, StoreError, TenantStore};
 use crate::domain::actor::Actor;
-use crate::domain::ids::{ApiTokenId, TenantId};
+use crate::domain::ids::{ApiTokenId, TenantId, UserId};
 use crate::domain::user::Role;
 
 /// The last use is written no more often.
 const USED_APART: TimeDelta = TimeDelta::minutes(1);
+
+/// How many tokens a tenant may have that were not revoked.
+pub const MOST_TOKENS: i64 = 100;
+
+/// How many revoked ones are kept, so that making and revoking in a circle fills nothing.
+const REVOKED_KEPT: i64 = 100;
 
 /// What a bearer token allows.
 #[derive(Debug, Clone)]
@@ -21,7 +27,29 @@ pub struct TokenGrant {
     pub id: ApiTokenId,
     pub tenant: TenantId,
     pub name: String,
+    /// As it was made.
     pub role: Role,
+    /// The role that whoever made it has today; none where the operator did.
+    pub maker_role: Option<Role>,
+}
+
+impl TokenGrant {
+    /// What it may do now: what both its role and its maker's role of today allow.
+    pub fn reach(&self) -> Role {
+        reach(self.role, self.maker_role)
+    }
+}
+
+/// What a bearer token leads to.
+#[derive(Debug, Clone)]
+pub enum TokenFound {
+    Good(TokenGrant),
+    /// Whoever made it is no longer in the team.
+    MakerGone,
+}
+
+fn reach(role: Role, maker_role: Option<Role>) -> Role {
+    maker_role.map_or(role, |maker| maker.min(role))
 }
 
 /// A bearer token as it is listed.
@@ -29,7 +57,12 @@ pub struct TokenGrant {
 pub struct ApiToken {
     pub id: ApiTokenId,
     pub name: String,
+    /// As it was made.
     pub role: Role,
+    /// What it may do now; none: whoever made it is no longer in the team.
+    pub reach: Option<Role>,
+    /// Whether the operator made it, so that it goes by no person's role.
+    pub is_of_operator: bool,
     pub created_by: String,
     pub created_at: DateTime<Utc>,
     /// To the minute.
@@ -38,7 +71,8 @@ pub struct ApiToken {
 }
 
 impl TenantStore {
-    /// Keeps a new bearer token (its digest), good until it expires or for ever.
+    /// Keeps a new bearer token (its digest), good until it expires or for ever, and no longer than its
+    /// maker is in the team; `false` when there are as many as there may be.
     pub async fn create_token(
         &self,
         grant: TokenGrant,
@@ -46,16 +80,26 @@ impl TenantStore {
         expires_at: Option<DateTime<Utc>>,
         actor: Actor,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let tenant = self.tenant_id().uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (g, actor) = (grant.clone(), actor.clone());
                 Box::pin(async move {
+                    let such = "api_tokens WHERE tenant_id = $1 AND revoked_at IS NULL";
+                    if sql::is_full(tx, such, tenant, MOST_TOKENS).await? {
+                        return Ok(false);
+                    }
+                    let trim = "DELETE FROM api_tokens WHERE tenant_id = $1 \
+                                AND revoked_at IS NOT NULL AND id <= \
+                                (SELECT id FROM api_tokens WHERE tenant_id = $1 \
+                                 AND revoked_at IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET $2)";
+                    sql::exec(tx, trim, values![tenant, REVOKED_KEPT]).await?;
                     sql::exec(
                         tx,
                         "INSERT INTO api_tokens (id, tenant_id, name, role, token_hash, created_at, \
-                         created_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                         created_by, expires_at, maker_id) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                         values![
                             g.id.uuid(),
                             tenant,
@@ -64,7 +108,8 @@ impl TenantStore {
                             token_hash.to_vec(),
                             micros(now),
                             actor.name.clone(),
-                            micros_opt(expires_at)
+                            micros_opt(expires_at),
+                            actor.user.map(UserId::uuid)
                         ],
                     )
                     .await?;
@@ -72,16 +117,19 @@ impl TenantStore {
                         "name": g.name, "role": g.role.as_str(), "expires_at": expires_at,
                     });
                     let line = AuditLine::new(actor, "token.created", g.id.to_string(), &detail);
-                    audit(tx, tenant, line, now).await
+                    audit(tx, tenant, line, now).await?;
+                    Ok(true)
                 })
             })
             .await
     }
 
-    /// The tokens that were not revoked, newest first; those that have expired among them.
+    /// The tokens that were not revoked, newest first; those that have expired, and those whose makers
+    /// are gone, among them.
     pub async fn tokens(&self) -> Result<Vec<ApiToken>, StoreError> {
-        let query = "SELECT * FROM api_tokens WHERE tenant_id = $1 AND revoked_at IS NULL \
-                     ORDER BY id DESC LIMIT 500";
+        let query = "SELECT k.*, m.role AS maker_role FROM api_tokens k LEFT JOIN members m \
+                     ON m.tenant_id = k.tenant_id AND m.user_id = k.maker_id \
+                     WHERE k.tenant_id = $1 AND k.revoked_at IS NULL ORDER BY k.id DESC LIMIT 500";
         let rows = sql::all(self.db(), query, values![self.tenant_id().uuid()]).await?;
         rows.iter().map(token).collect()
     }
@@ -116,25 +164,32 @@ impl TenantStore {
 }
 
 impl Platform {
-    /// What a bearer token allows, unless it was revoked or has ended.
+    /// What a bearer token allows, unless it was revoked or has expired.
     pub async fn token_grant(
         &self,
         token_hash: [u8; 32],
         now: DateTime<Utc>,
-    ) -> Result<Option<TokenGrant>, StoreError> {
-        let query = "SELECT k.id, k.tenant_id, k.name, k.role FROM api_tokens k \
-                     JOIN tenants t ON t.id = k.tenant_id WHERE k.token_hash = $1 \
+    ) -> Result<Option<TokenFound>, StoreError> {
+        let query = "SELECT k.id, k.tenant_id, k.name, k.role, k.maker_id, k.ended_at, \
+                     m.role AS maker_role FROM api_tokens k \
+                     JOIN tenants t ON t.id = k.tenant_id LEFT JOIN members m \
+                     ON m.tenant_id = k.tenant_id AND m.user_id = k.maker_id \
+                     WHERE k.token_hash = $1 \
                      AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2) \
                      AND t.deleted_at IS NULL";
         let row = sql::one(self.db(), query, values![token_hash.to_vec(), micros(now)]).await?;
         row.map(|r| {
             let id: Uuid = r.get("id")?;
-            Ok(TokenGrant {
+            let Maker::Here(maker_role) = maker(&r, id)? else {
+                return Ok(TokenFound::MakerGone);
+            };
+            Ok(TokenFound::Good(TokenGrant {
                 id: ApiTokenId::from_uuid(id),
                 tenant: TenantId::from_uuid(r.get("tenant_id")?),
                 name: r.get("name")?,
                 role: r.word("api_tokens", "role", id, Role::parse)?,
-            })
+                maker_role,
+            }))
         })
         .transpose()
     }
@@ -153,12 +208,71 @@ impl Platform {
     }
 }
 
+/// Who made a token.
+enum Maker {
+    /// Somebody of the team with this role, or the operator.
+    Here(Option<Role>),
+    /// Somebody who left, also if they came back since.
+    Gone,
+}
+
+fn maker(row: &Row, token: Uuid) -> Result<Maker, StoreError> {
+    let is_of_person = row.get::<Option<Uuid>>("maker_id")?.is_some();
+    let has_ended = row.time_opt("ended_at")?.is_some();
+    let is_here = row.get::<Option<String>>("maker_role")?.is_some();
+    if has_ended || (is_of_person && !is_here) {
+        return Ok(Maker::Gone);
+    }
+    let role = || row.word("members", "maker_role", token, Role::parse);
+    Ok(Maker::Here(is_of_person.then(role).transpose()?))
+}
+
+/// Ends the tokens that somebody made who is no longer in the team: their names.
+pub(super) async fn end_tokens_of(
+    tx: &Tx,
+    tenant: Uuid,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<(ApiTokenId, String)>, StoreError> {
+    let end = "UPDATE api_tokens SET ended_at = $3 WHERE tenant_id = $1 AND maker_id = $2 \
+               AND revoked_at IS NULL AND ended_at IS NULL RETURNING id, name";
+    let rows = sql::all(tx, end, values![tenant, user.uuid(), micros(now)]).await?;
+    rows.iter()
+        .map(|r| Ok((ApiTokenId::from_uuid(r.get("id")?), r.get("name")?)))
+        .collect()
+}
+
+/// The tokens of somebody which may do something else under the new role of their maker, by name.
+pub(super) async fn tokens_changed_by(
+    tx: &Tx,
+    tenant: Uuid,
+    user: UserId,
+    (old, new): (Role, Role),
+) -> Result<Vec<String>, StoreError> {
+    let query = "SELECT id, name, role FROM api_tokens WHERE tenant_id = $1 AND maker_id = $2 \
+                 AND revoked_at IS NULL AND ended_at IS NULL ORDER BY id";
+    let mut changed = Vec::new();
+    for row in sql::all(tx, query, values![tenant, user.uuid()]).await? {
+        let role = row.word("api_tokens", "role", row.get("id")?, Role::parse)?;
+        if reach(role, Some(old)) != reach(role, Some(new)) {
+            changed.push(row.get("name")?);
+        }
+    }
+    Ok(changed)
+}
+
 fn token(row: &Row) -> Result<ApiToken, StoreError> {
     let id: Uuid = row.get("id")?;
+    let role = row.word("api_tokens", "role", id, Role::parse)?;
     Ok(ApiToken {
         id: ApiTokenId::from_uuid(id),
         name: row.get("name")?,
-        role: row.word("api_tokens", "role", id, Role::parse)?,
+        role,
+        reach: match maker(row, id)? {
+            Maker::Here(maker_role) => Some(reach(role, maker_role)),
+            Maker::Gone => None,
+        },
+        is_of_operator: row.get::<Option<Uuid>>("maker_id")?.is_none(),
         created_by: row.get("created_by")?,
         created_at: row.time("created_at")?,
         used_at: row.time_opt("used_at")?,

@@ -9,6 +9,7 @@
 mod accessibility;
 mod accounts;
 mod architecture;
+mod bounds;
 mod browser;
 mod chaos_promises;
 mod chaos_verdict;
@@ -36,6 +37,7 @@ mod promises;
 mod redis;
 mod rehearsal;
 mod rotation;
+mod same_account;
 mod schema;
 mod secrets;
 #[path = "../chaos/small_disk.rs"]

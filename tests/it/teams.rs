@@ -850,3 +850,138 @@ fn every_action_has_a_sentence_and_a_filter() {
         assert!(listed, "{action} is under no filter");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_may_do_no_more_than_whoever_made_it_may_today_and_ends_with_them() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let ben = person(&owner, &acme, "ben@example.com", Role::Admin).await;
+    let made = async |name: &str| {
+        let page = ben.get("/t/acme/tokens").await;
+        let typed = [("name", name), ("role", "admin"), ("days", "0")];
+        let made = ben.submit(&page, "/t/acme/tokens", &typed).await;
+        Company {
+            token: SecretString::from(made.texts("#new-token").concat()),
+            ..acme.at(&app)
+        }
+    };
+    let program = made("Export").await;
+    let connects = async || {
+        program
+            .api(Method::PUT, "/connections/twilio", Some(json!({})))
+            .await
+    };
+    let reads = async || program.api(Method::GET, "/rules", None).await;
+    assert_eq!(connects().await.status(), StatusCode::UNPROCESSABLE_ENTITY);
+
+    let ben_id = member_id(&owner, &acme, "ben@example.com").await;
+    let action = format!("/t/acme/team/{ben_id}/role");
+    let becomes = async |role: &str| {
+        let team = owner.get("/t/acme/team").await;
+        let changed = owner.submit(&team, &action, &[("role", role)]).await;
+        assert_eq!(changed.status, StatusCode::OK, "{}", changed.text());
+    };
+    becomes("viewer").await;
+    let refused = connects().await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let says = refused.text().await.unwrap();
+    let why = "the token was made as admin, but whoever made it is viewer today";
+    assert!(says.contains(why), "{says}");
+    assert_eq!(reads().await.status(), StatusCode::OK);
+    let page = owner.get("/t/acme/tokens").await.text();
+    let why = "Export Admin now Viewer, as ben@example.com is";
+    assert!(page.contains(why), "{page}");
+    let by_operator = "tests Owner goes by no person’s role";
+    assert!(page.contains(by_operator), "{page}");
+    let told = log(&owner, "?kind=team").await;
+    let with =
+        "Changed the role of ben@example.com, and with it what these API tokens may do: Export";
+    assert!(told[0].starts_with(with), "{told:?}");
+
+    becomes("editor").await;
+    assert_eq!(connects().await.status(), StatusCode::FORBIDDEN);
+    becomes("owner").await;
+    let back = connects().await.status();
+    assert_eq!(back, StatusCode::UNPROCESSABLE_ENTITY, "as an admin may");
+
+    let removal = format!("/t/acme/team/{ben_id}/removal");
+    let ask = owner.get(&format!("{removal}/new")).await;
+    owner.submit(&ask, &removal, &[]).await;
+    let refused = reads().await;
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let says = refused.text().await.unwrap();
+    assert!(says.contains("no longer in the company's team"), "{says}");
+    let page = owner.get("/t/acme/tokens").await;
+    let why = "Export Admin ben@example.com is no longer in the team";
+    assert!(page.text().contains(why), "{}", page.text());
+    assert!(page.text().contains("Ended"), "{}", page.text());
+    let told = log(&owner, "?kind=tokens").await;
+    let with = "The API token “Export” ended, since ben@example.com made it";
+    assert!(told[0].starts_with(with), "{told:?}");
+
+    // Whoever comes back makes new ones.
+    invite(&owner, &acme, "ben@example.com", Role::Owner).await;
+    let path = link(&app, "ben@example.com").await;
+    let door = ben.get(&path).await;
+    ben.submit(&door, &path, &[]).await;
+    assert_eq!(ben.get("/t/acme/team").await.status, StatusCode::OK);
+    assert_eq!(reads().await.status(), StatusCode::UNAUTHORIZED);
+    let other = made("New").await;
+    let read = other.api(Method::GET, "/rules", None).await;
+    assert_eq!(read.status(), StatusCode::OK);
+    let revoke = format!("/t/acme/tokens/{}/revocation", ended(&app, &acme).await);
+    let removed = owner.submit(&page, &revoke, &[]).await;
+    assert!(!removed.text().contains("Export"), "{}", removed.text());
+}
+
+/// The token of somebody who left.
+async fn ended(app: &TestApp, of: &Company<'_>) -> String {
+    let tokens = app.app().tokens(of.id).await.unwrap();
+    let ended = tokens.iter().find(|t| t.reach.is_none());
+    ended.unwrap().id.to_string()
+}
+
+/// Also when they left under another e-mail address than the one that they had when they made it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_made_ends_with_them_whatever_their_address_is() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let ben = person(&owner, &acme, "ben@example.com", Role::Owner).await;
+    let page = ben.get("/t/acme/tokens").await;
+    let typed = [("name", "Export"), ("role", "owner"), ("days", "0")];
+    let made = ben.submit(&page, "/t/acme/tokens", &typed).await;
+    let program = Company {
+        token: SecretString::from(made.texts("#new-token").concat()),
+        ..acme.at(&app)
+    };
+    invite(&ben, &acme, "eve@example.com", Role::Owner).await;
+    let change = "UPDATE users SET email = 'benjamin@example.com' WHERE email = 'ben@example.com'";
+    app.database.run(change).await;
+    let id = member_id(&owner, &acme, "benjamin@example.com").await;
+    let removal = format!("/t/acme/team/{id}/removal");
+    let ask = owner.get(&format!("{removal}/new")).await;
+    owner.submit(&ask, &removal, &[]).await;
+    let read = program.api(Method::GET, "/rules", None).await;
+    assert_eq!(read.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(app.rows("invitations").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_ends_when_whoever_sent_it_may_no_longer_invite() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let ben = person(&owner, &acme, "ben@example.com", Role::Owner).await;
+    invite(&ben, &acme, "eve@example.com", Role::Owner).await;
+    invite(&owner, &acme, "kim@example.com", Role::Viewer).await;
+    let path = link(&app, "eve@example.com").await;
+    let id = member_id(&owner, &acme, "ben@example.com").await;
+    let action = format!("/t/acme/team/{id}/role");
+    let team = owner.get("/t/acme/team").await;
+    owner.submit(&team, &action, &[("role", "viewer")]).await;
+    let eve = Visitor::stranger(&app);
+    assert_eq!(eve.get(&path).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(app.rows("invitations").await, 1, "the other one stays");
+}

@@ -71,7 +71,7 @@ async fn of_many_claims_one_calls_and_each_equal_text_waits_for_it() {
     let holder = claimed.into_iter().find(|id| *id != other.id).unwrap();
     for (d, end) in all.iter().zip(&ends) {
         if d.id != holder && d.id != other.id {
-            assert_eq!(*end, ClaimResult::EqualInFlight(holder));
+            assert_eq!(*end, ClaimResult::EqualInFlight(Some(holder)));
         }
     }
     assert_eq!(house.in_flight().await, 2);

@@ -21,7 +21,7 @@ use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
 use crate::domain::page::Cursor;
 use crate::domain::user::{Ability, Role};
-use crate::store::TokenGrant;
+use crate::store::{TokenFound, TokenGrant};
 use crate::web::extract::client_addr::ClientAddr;
 use crate::web::on_main;
 use crate::web::problem::Problem;
@@ -100,13 +100,19 @@ impl<A: Needs> FromRequest for Call<A> {
             let token = bearer(&request).ok_or_else(|| {
                 unauthorised("Bearer", "give a token: `Authorization: Bearer mlc_…`")
             })?;
-            let grant = on_main(&app, |app| async move { app.token_grant(&token).await }).await?;
-            let grant = grant.ok_or_else(|| {
-                let challenge = "Bearer error=\"invalid_token\"";
-                unauthorised(challenge, "the token is unknown or revoked")
-            })?;
-            if !grant.role.may(A::ABILITY) {
-                return Err(forbidden(grant.role, A::ABILITY.needs()).into());
+            let found = on_main(&app, |app| async move { app.token_grant(&token).await }).await?;
+            let refused = |why| unauthorised("Bearer error=\"invalid_token\"", why);
+            let grant = match found {
+                Some(TokenFound::Good(grant)) => grant,
+                Some(TokenFound::MakerGone) => {
+                    let why = "the token has ended: whoever made it is no longer in the company's \
+                               team. Ask an owner or admin for a new one";
+                    return Err(refused(why).into());
+                }
+                None => return Err(refused("the token is unknown or revoked").into()),
+            };
+            if !grant.reach().may(A::ABILITY) {
+                return Err(forbidden(&grant, A::ABILITY.needs()).into());
             }
             Ok(Self {
                 app,
@@ -331,11 +337,16 @@ fn unauthorised(challenge: &'static str, detail: &'static str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "no-token", title, detail).with_challenge(challenge)
 }
 
-fn forbidden(have: Role, need: Role) -> Problem {
-    Problem::new(
-        StatusCode::FORBIDDEN,
-        "role",
-        "The token's role may not do this",
-        format!("the token is of role {have}; this needs {need}"),
-    )
+/// The least that lacks is told: the token's own role, or that of whoever made it.
+fn forbidden(grant: &TokenGrant, need: Role) -> Problem {
+    let detail = match grant.maker_role {
+        Some(maker) if maker < grant.role => format!(
+            "the token was made as {}, but whoever made it is {maker} today, and it may do no \
+             more; this needs {need}",
+            grant.role
+        ),
+        _ => format!("the token is of role {}; this needs {need}", grant.role),
+    };
+    let title = "The token's role may not do this";
+    Problem::new(StatusCode::FORBIDDEN, "role", title, detail)
 }

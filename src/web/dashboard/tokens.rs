@@ -84,6 +84,8 @@ async fn page(
         id: t.id,
         name: t.name,
         role: t.role,
+        reach: t.reach,
+        is_of_operator: t.is_of_operator,
         created_by: t.created_by,
         created_at: t.created_at,
         used_at: t.used_at,

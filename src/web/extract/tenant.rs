@@ -65,7 +65,10 @@ impl Seat {
 
     /// Who acts, as the history will name them.
     pub fn actor(&self) -> Actor {
-        Actor::named(&self.who.session.user.email).at(ClientAddr::of(&self.request))
+        let user = &self.who.session.user;
+        Actor::named(&user.email)
+            .who_is(user.id)
+            .at(ClientAddr::of(&self.request))
     }
 
     /// Refuses everybody whose role does not reach.

@@ -38,6 +38,9 @@ pub struct TokenLine {
     pub id: ApiTokenId,
     pub name: String,
     pub role: Role,
+    /// What it may do now; none: whoever made it is no longer in the team.
+    pub reach: Option<Role>,
+    pub is_of_operator: bool,
     pub created_by: String,
     pub created_at: DateTime<Utc>,
     pub used_at: Option<DateTime<Utc>>,
@@ -55,9 +58,31 @@ impl TokensPage {
         ]
     }
 
+    /// What a token may do now, and why that is less than its role.
+    fn reach(of: &TokenLine) -> Markup {
+        html! {
+            (of.role.words())
+            @match of.reach {
+                Some(reach) if reach < of.role => {
+                    " " span class="muted wrap" {
+                        "now " (reach.words()) ", as " (of.created_by) " is"
+                    }
+                },
+                None => {
+                    " " span class="muted wrap" { (of.created_by) " is no longer in the team" }
+                },
+                Some(_) if of.is_of_operator => {
+                    " " span class="muted wrap" { "goes by no person’s role" }
+                },
+                Some(_) => {},
+            }
+        }
+    }
+
     fn revoke(&self, of: &TokenLine) -> Markup {
         let action = self.chrome.path(&format!("/tokens/{}/revocation", of.id));
-        let word = if of.is_over { "Remove" } else { "Revoke" };
+        let is_over = of.is_over || of.reach.is_none();
+        let word = if is_over { "Remove" } else { "Revoke" };
         act(&action, &self.chrome.csrf, word)
             .class("button quiet tight")
             .render()

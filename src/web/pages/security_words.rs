@@ -179,6 +179,11 @@ fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
         "suppression.lifted" => format!("Lifted the suppression of {subject}{}", because(detail)),
         "token.created" => format!("Made the API token “{}” as {}", text("name"), role("role")),
         "token.revoked" => format!("Revoked the API token “{}”", text("name")),
+        "token.ended" => format!(
+            "The API token “{}” ended, since {} made it and is no longer in the team",
+            text("name"),
+            text("maker")
+        ),
         "invitation.sent" => format!("Invited {subject} as {}", role("role")),
         "invitation.revoked" => format!("Took back the invitation of {subject}"),
         "member.password_reset" if subject.is_empty() => {
@@ -188,11 +193,28 @@ fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
         "member.signed_in" => format!("Signed in{}", with_browser(detail)),
         "member.session_ended" => format!("Signed out a browser{}", with_browser(detail)),
         "member.joined" => format!("{subject} joined the team as {}", role("role")),
-        "member.role_changed" => format!("Changed the role of {subject}"),
+        "member.role_changed" => format!("Changed the role of {subject}{}", with_tokens(detail)),
         "member.removed" => format!("Removed {subject} from the team"),
         "member.left" => format!("{subject} left the team"),
         _ => return None,
     })
+}
+
+/// The tokens that may do something else since.
+fn with_tokens(detail: &Value) -> String {
+    let names = detail["tokens"].as_array();
+    let names: Vec<_> = names
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(
+        ", and with it what these API tokens may do: {}",
+        cut(&names.join(", "))
+    )
 }
 
 fn because(detail: &Value) -> String {

@@ -4,6 +4,7 @@ use actix_web::http::Method;
 use serde_json::{Value, json};
 
 use super::{Answer, House, Tenant};
+use crate::domain::connection::Provider;
 use crate::domain::delivery::{Attempt, DeliveryState, ProviderStatus, StepKind};
 use crate::domain::ids::{AttemptId, ConnectionId, DeliveryId};
 use crate::store::{Change, Claim, ClaimResult, Guard, NewReceipt, ReceiptResult};
@@ -169,6 +170,7 @@ async fn send_and_be_refused(house: &House, tenant: &Tenant, id: DeliveryId) {
         },
         to: delivery.to().to_owned(),
         text_hash: delivery.text_hash,
+        is_accepted: false,
         lease_owner: "test".to_owned(),
         hours: None,
         zone: store.tenant().await.unwrap().unwrap().zone,
@@ -181,11 +183,15 @@ async fn send_and_be_refused(house: &House, tenant: &Tenant, id: DeliveryId) {
         lease_owner: None,
     };
     let detail = json!({"response": {"status": 201}}).to_string();
-    let change = Change::to(DeliveryState::Accepted, id, guard, now).because(
-        StepKind::Accepted,
-        "Twilio has it",
-        detail,
-    );
+    let twilio = store.connection(Provider::Twilio).await.unwrap().unwrap();
+    let change = Change {
+        accepts: Some((connection, twilio.login)),
+        ..Change::to(DeliveryState::Accepted, id, guard, now).because(
+            StepKind::Accepted,
+            "Twilio has it",
+            detail,
+        )
+    };
     assert!(store.change(change).await.unwrap());
     let receipt = NewReceipt {
         delivery: Some(id),

@@ -166,6 +166,8 @@ fn token(number: u128, name: &str, is_over: bool) -> TokenLine {
         } else {
             Role::Viewer
         },
+        reach: (number != 4).then_some(Role::Viewer),
+        is_of_operator: number == 2,
         created_by: "ada@northwind.example".into(),
         created_at: ago(90_000),
         used_at: (number == 1).then(|| ago(4)),
@@ -195,6 +197,7 @@ fn tokens(to: &mut Vec<Sample>) {
         token(1, "Month-end export", false),
         token(2, "Dashboard in the lobby", false),
         token(3, "Trial of the reporting tool", true),
+        token(4, "Left behind", false),
     ];
     push(
         to,
