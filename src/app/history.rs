@@ -61,6 +61,8 @@ pub struct Overview {
     pub first_hour: Option<FirstHour>,
     /// Whether what hands out work to the workers answers.
     pub queue_answers: bool,
+    /// How far the clock of one of the machines is ahead of the database's, if one is off.
+    pub clock_off: Option<TimeDelta>,
 }
 
 /// A page of the history.
@@ -130,6 +132,7 @@ impl App {
             has_sent: store.count_deliveries(&TAKEN, 1).await? > 0,
             has_rules,
             queue_answers: self.queue_answers().await,
+            clock_off: self.clock_off().await?,
         })
     }
 

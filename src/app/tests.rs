@@ -368,6 +368,7 @@ impl Scene {
                 .unwrap()
                 .zone,
             now,
+            is_by_database: false,
         };
         let claimed = self.app.tenant(self.tenant).claim(claim).await.unwrap();
         assert_eq!(claimed, ClaimResult::Claimed);

@@ -40,9 +40,9 @@ async fn ready(app: Data<App>) -> impl Responder {
     })
     .await;
     match asked.map_err(|error| error.to_string()).flatten() {
-        Ok(true) => text(StatusCode::OK, "ready\n"),
-        Ok(false) => text(
-            StatusCode::OK,
+        Ok(true) => ready_but(&app, "ready\n"),
+        Ok(false) => ready_but(
+            &app,
             "ready, but the queue does not answer: events are kept, and work goes on when it \
              returns\n",
         ),
@@ -56,10 +56,18 @@ async fn ready(app: Data<App>) -> impl Responder {
     }
 }
 
-fn text(status: StatusCode, says: &'static str) -> HttpResponse {
+/// A process whose machine has a wrong clock works by the database's, so it stays as well.
+fn ready_but(app: &App, says: &'static str) -> HttpResponse {
+    match app.clock_trouble() {
+        Some(trouble) => text(StatusCode::OK, format!("{says}{trouble}\n")),
+        None => text(StatusCode::OK, says),
+    }
+}
+
+fn text(status: StatusCode, says: impl Into<String>) -> HttpResponse {
     HttpResponse::build(status)
         .content_type("text/plain; charset=utf-8")
-        .body(says)
+        .body(says.into())
 }
 
 async fn metrics(metrics: Option<Data<Metrics>>) -> impl Responder {
