@@ -2,7 +2,7 @@
 //! point leaves a row that says how far it came.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -338,13 +338,13 @@ impl App {
             now,
             is_by_database: self.clock().comparison().is_some(),
         };
-        // From before the lease begins until its outcome is written, or this is dropped.
-        let _own = self.caches.calls.begin(d.id);
         match store.claim(claim).await? {
             ClaimResult::Claimed => {}
             ClaimResult::EqualInFlight(other) => return Ok(Called::Equal(other)),
             ClaimResult::Refused => return Ok(Called::Refused),
         }
+        // Until its outcome is written, or this is dropped.
+        let _under_way = self.caches.calls.begin((d.id, attempt_no));
         let time = CallTime {
             timeout: CALL,
             start_by: Some(start_by),
@@ -408,7 +408,7 @@ impl App {
     /// since it was given.
     async fn rest_of_lease(&self, d: &Delivery) -> Result<Option<Duration>, AppError> {
         let is_own = d.lease_owner == self.parts.lease_owner;
-        if is_own && self.caches.calls.is_under_way(d.id) {
+        if is_own && self.caches.calls.is_under_way((d.id, d.attempt_no)) {
             return Ok(Some(LOOK_AGAIN));
         }
         let Some(comparison) = self.clock().comparison() else {
@@ -582,32 +582,35 @@ impl App {
 /// Deliveries that this process has in hand. A clock that is set may end their leases on paper; the
 /// calls go on, within bounds of their own.
 #[derive(Default)]
-pub(super) struct Calls(Mutex<HashSet<DeliveryId>>);
+pub(super) struct Calls(Mutex<HashSet<Try>>);
+
+/// A delivery and the number of its attempt.
+type Try = (DeliveryId, i64);
 
 impl Calls {
-    fn begin(&self, id: DeliveryId) -> Call<'_> {
-        self.all(|all| all.insert(id));
-        Call { of: self, id }
+    fn begin(&self, of: Try) -> Call<'_> {
+        self.all().insert(of);
+        Call { all: self, of }
     }
 
-    fn is_under_way(&self, id: DeliveryId) -> bool {
-        self.all(|all| all.contains(&id))
+    fn is_under_way(&self, of: Try) -> bool {
+        self.all().contains(&of)
     }
 
-    fn all(&self, work: impl FnOnce(&mut HashSet<DeliveryId>) -> bool) -> bool {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn all(&self) -> MutexGuard<'_, HashSet<Try>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Ends when dropped.
 struct Call<'a> {
-    of: &'a Calls,
-    id: DeliveryId,
+    all: &'a Calls,
+    of: Try,
 }
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        self.of.all(|all| all.remove(&self.id));
+        self.all.all().remove(&self.of);
     }
 }
 

@@ -53,7 +53,8 @@ pub fn standing(ahead: TimeDelta) -> String {
     } else {
         "ahead of"
     };
-    format!("{} s {way}", ahead.abs().num_seconds())
+    let seconds = (ahead.abs() + TimeDelta::milliseconds(500)).num_seconds();
+    format!("{seconds} s {way}")
 }
 
 /// The last moment at which something may begin. The steady clock decides, since the other may be set;
@@ -147,7 +148,10 @@ mod tests {
 
     #[test]
     fn a_deadline_is_over_by_whichever_clock_says_so_first() {
-        let (soon, hour) = (Deadline::after(Duration::from_mins(1)), Duration::from_hours(1));
+        let (soon, hour) = (
+            Deadline::after(Duration::from_mins(1)),
+            Duration::from_hours(1),
+        );
         assert!(!soon.is_over());
         assert!(Deadline::after(Duration::ZERO).is_over());
         let slept = Deadline {

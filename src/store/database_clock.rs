@@ -51,10 +51,7 @@ impl Store {
     /// The clock that a process on this database goes by: the server's in place of a machine's own,
     /// where there is a server.
     pub async fn clock(&self, machine: SharedClock) -> Result<SharedClock, StoreError> {
-        let Some(born) = machine
-            .steady()
-            .filter(|_| sql::is_postgres(&self.read))
-        else {
+        let Some(born) = machine.steady().filter(|_| sql::is_postgres(&self.read)) else {
             return Ok(machine);
         };
         let clock = DatabaseClock {
@@ -324,7 +321,8 @@ mod tests {
     async fn a_file_has_no_other_clock_than_the_machines_and_tests_keep_theirs() {
         let database = crate::store::test_database::TestDatabase::migrated().await;
         let store = Store::open(&database.url()).await.unwrap();
-        let fixed: SharedClock = Arc::new(crate::domain::clock::FixedClock::at(DateTime::UNIX_EPOCH));
+        let fixed: SharedClock =
+            Arc::new(crate::domain::clock::FixedClock::at(DateTime::UNIX_EPOCH));
         let kept = store.clock(fixed.clone()).await.unwrap();
         assert!(Arc::ptr_eq(&kept, &fixed));
         let machine: SharedClock = Arc::new(crate::domain::clock::SystemClock);

@@ -9,9 +9,9 @@ use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
 use super::bulk::{Bulk, Values};
+use super::database_clock::NOW;
 use super::look_ups::LookUps;
 use super::partial::{PLAIN_STATE, RESTING};
-use super::database_clock::NOW;
 use super::proof::Packed;
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Many, Turn, Tx};

@@ -11,6 +11,7 @@ mod accounts;
 mod architecture;
 mod browser;
 mod chaos_verdict;
+mod clocks;
 mod consent;
 mod crash;
 mod deletion;
