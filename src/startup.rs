@@ -117,7 +117,8 @@ pub struct Options {
     pub inherited: Option<TcpListener>,
 }
 
-/// Joins everything but the server: for commands that use the app and end.
+/// Joins everything but the server: for commands that use the app and end. A machine's `clock` gives
+/// way to the database's where there is a server.
 pub async fn build(
     config: &Config,
     public_url: PublicUrl,
@@ -149,6 +150,10 @@ async fn build_on(
         );
         return Err(Advised::new(what, advice).into());
     }
+    let clock = store
+        .clock(clock)
+        .await
+        .context("the database does not say what time it is")?;
     let (vault, key_origin) = open_vault(config, &store, clock.now()).await?;
     let redis = open_redis(config, &store).await?;
     let mailer = Mailer::new(&config.mail, shows_letters(config, &public_url))
@@ -214,10 +219,15 @@ fn shows_letters(config: &Config, public_url: &PublicUrl) -> bool {
 
 /// Brings the schema up to date; an existing `SQLite` file is copied first, and a `PostgreSQL` server
 /// gets the months of the history that come next.
-pub async fn migrate(config: &Config, now: DateTime<Utc>) -> anyhow::Result<()> {
+pub async fn migrate(config: &Config, clock: SharedClock) -> anyhow::Result<()> {
     let file = config.database.url.file();
     let existed = file.is_some_and(|f| f.metadata().is_ok_and(|m| m.len() > 0));
     let store = open_store(config).await?;
+    let now = store
+        .clock(clock)
+        .await
+        .context("the database does not say what time it is")?
+        .now();
     let pending = store
         .pending_migrations()
         .await
@@ -272,7 +282,7 @@ pub async fn serve(
         None => None,
     };
     if lock.is_some() {
-        migrate(config, clock.now()).await?;
+        migrate(config, clock.clone()).await?;
     }
     let door = Door::open(config, options.inherited)?;
     let address = door.address;
@@ -289,7 +299,7 @@ pub async fn serve(
         Some(store) => store,
         None => open_store(config).await?,
     };
-    let built = build_on(store, config, public_url, clock.clone(), options.jobs).await?;
+    let built = build_on(store, config, public_url, clock, options.jobs).await?;
     let Built { app, key_origin } = built;
     if lock.is_some() {
         let taken = app.take_over().await?;
@@ -298,7 +308,7 @@ pub async fn serve(
         }
     }
     let life = Lifecycle::new();
-    let runner = runner(config, &app, clock);
+    let runner = runner(config, &app);
     if options.jobs == Jobs::Here {
         start_workers(config, &app, &runner, &life);
     }
@@ -337,10 +347,10 @@ pub async fn work(config: &Config, clock: SharedClock) -> anyhow::Result<Working
         .public_url
         .clone()
         .unwrap_or_else(|| PublicUrl::of_bound(config.web.bind));
-    let built = build(config, public_url, clock.clone(), Jobs::Here).await?;
+    let built = build(config, public_url, clock, Jobs::Here).await?;
     let Built { app, key_origin } = built;
     let life = Lifecycle::new();
-    let runner = runner(config, &app, clock);
+    let runner = runner(config, &app);
     start_workers(config, &app, &runner, &life);
     drop(life.spawn("keys", worker::keep_keys(app.clone(), life.clone())));
     let beats = worker::beat_for_ever(app.clone(), life.clone(), "work");
@@ -353,11 +363,11 @@ pub async fn work(config: &Config, clock: SharedClock) -> anyhow::Result<Working
     })
 }
 
-fn runner(config: &Config, app: &App, clock: SharedClock) -> Arc<Runner> {
+fn runner(config: &Config, app: &App) -> Arc<Runner> {
     Arc::new(Runner::new(
         app.queue().clone(),
         worker::handlers(app),
-        clock,
+        app.clock().clone(),
         RunnerConfig {
             concurrency: config.worker.jobs_at_once,
             ..RunnerConfig::default()

@@ -19,7 +19,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     let store = match args.storage {
         Storage::Kept => None,
         Storage::Bare => {
-            startup::migrate(&config, chrono::DateTime::UNIX_EPOCH).await?;
+            startup::migrate(&config, clock.clone()).await?;
             let address = match &config.database.url {
                 DatabaseUrl::Sqlite(file) => format!("sqlite://{}", file.display()),
                 DatabaseUrl::Postgres(url) => url.expose_secret().to_owned(),

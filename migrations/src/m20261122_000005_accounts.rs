@@ -109,7 +109,8 @@ CREATE TABLE processes (
     does text NOT NULL,
     version text NOT NULL,
     started_at bigint NOT NULL,
-    seen_at bigint NOT NULL
+    seen_at bigint NOT NULL,
+    clock_ahead bigint NOT NULL
 ) {narrow};
 CREATE TABLE mails (
     id {id} PRIMARY KEY,

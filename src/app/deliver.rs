@@ -1,7 +1,9 @@
 //! Delivering: every check, then claim, attempt, call, outcome; in that order, so that a crash at any
 //! point leaves a row that says how far it came.
 
-use std::time::{Duration, Instant};
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -10,6 +12,7 @@ use super::outcome::{Sent, Verdict};
 use super::recent::{AsOf, Means};
 use super::{App, AppError, job};
 use crate::brakes::{Admission, Limits, Permit};
+use crate::domain::clock::Deadline;
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::hours;
@@ -30,6 +33,9 @@ const _: () = assert!(LEASE.as_secs() < Limits::twilio().permit_life.as_secs());
 
 /// How often a claim is tried again at once after something moved.
 const CLAIMS: usize = 4;
+
+/// When to look again at a call of our own whose lease seems to be over.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long an equal message to the same number is waited for before asking again.
 const EQUAL_WAIT: Duration = Duration::from_secs(2);
@@ -310,7 +316,7 @@ impl App {
         };
         let request = KeptRequest::of_message(&self.parts.twilio, &access.account, &message);
         // Taken before the commit: if that takes long, the call is not begun at all.
-        let start_by = Instant::now() + LEASE.saturating_sub(CALL);
+        let start_by = Deadline::after(LEASE.saturating_sub(CALL));
         let lease_until = now + TimeDelta::from_std(LEASE).unwrap_or_default();
         let attempt = Attempt {
             id: AttemptId::new(now),
@@ -331,12 +337,15 @@ impl App {
             hours: tenant.hours,
             zone: tenant.zone,
             now,
+            is_by_database: self.clock().comparison().is_some(),
         };
         match store.claim(claim).await? {
             ClaimResult::Claimed => {}
             ClaimResult::EqualInFlight(other) => return Ok(Called::Equal(other)),
             ClaimResult::Refused => return Ok(Called::Refused),
         }
+        // Until its outcome is written, or this is dropped.
+        let _under_way = self.caches.calls.begin((d.id, attempt_no));
         let time = CallTime {
             timeout: CALL,
             start_by: Some(start_by),
@@ -370,6 +379,9 @@ impl App {
 
     /// A worker died with the delivery in hand: Twilio may or may not have it.
     async fn lose_lease(&self, store: &TenantStore, d: &Delivery) -> Result<Next, AppError> {
+        if let Some(rest) = self.rest_of_lease(d).await? {
+            return Ok(Next::In(rest));
+        }
         let now = self.now();
         let guard = Guard {
             states: &[DeliveryState::Sending],
@@ -391,6 +403,26 @@ impl App {
             })
             .await?;
         Ok(Next::In(Duration::from_millis(1)))
+    }
+
+    /// How long to wait before a lease that seems to be over is taken as such: clocks may have been set
+    /// since it was given.
+    async fn rest_of_lease(&self, d: &Delivery) -> Result<Option<Duration>, AppError> {
+        let is_own = d.lease_owner == self.parts.lease_owner;
+        if is_own && self.caches.calls.is_under_way((d.id, d.attempt_no)) {
+            return Ok(Some(LOOK_AGAIN));
+        }
+        let Some(comparison) = self.clock().comparison() else {
+            return Ok(None);
+        };
+        // Until those that were given by the clock as it was before are surely over.
+        let since_set = comparison.since_set.unwrap_or(Duration::MAX);
+        if since_set < LEASE {
+            return Ok(Some(LEASE - since_set));
+        }
+        let time = self.store().platform().server_time().await?;
+        let rest = d.lease_until.and_then(|end| (end - time).to_std().ok());
+        Ok(rest.filter(|rest| !rest.is_zero()))
     }
 
     /// Its time ran out, or the timer came too early.
@@ -550,6 +582,41 @@ impl App {
                 .collect(),
         )
         .await;
+    }
+}
+
+/// Deliveries that this process has in hand. A clock that is set may end their leases on paper; the
+/// calls go on, within bounds of their own.
+#[derive(Default)]
+pub(super) struct Calls(Mutex<HashSet<Try>>);
+
+/// A delivery and the number of its attempt.
+type Try = (DeliveryId, i64);
+
+impl Calls {
+    fn begin(&self, of: Try) -> Call<'_> {
+        self.all().insert(of);
+        Call { all: self, of }
+    }
+
+    fn is_under_way(&self, of: Try) -> bool {
+        self.all().contains(&of)
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashSet<Try>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends when dropped.
+struct Call<'a> {
+    all: &'a Calls,
+    of: Try,
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.all.all().remove(&self.of);
     }
 }
 

@@ -14,6 +14,7 @@ use super::books::Probe;
 use super::{App, AppError};
 use crate::crypto::token;
 use crate::crypto::vault::Place;
+use crate::domain::clock::{Comparison, standing};
 use crate::domain::connection::Connection;
 use crate::domain::tenant::Tenant;
 use crate::store::TenantStore;
@@ -90,7 +91,9 @@ impl App {
                 "Mend the database first.",
             )),
         }
-        findings.extend(clock_finding(&clocks));
+        let comparison = self.clock().comparison();
+        findings.extend(comparison.map(machine_finding));
+        findings.extend(clock_finding(&clocks, comparison.is_some()));
         findings
     }
 
@@ -322,25 +325,42 @@ struct Reading {
     theirs: DateTime<Utc>,
 }
 
-/// The clock, by the reading that is furthest off; `None` without a provider to compare with.
-fn clock_finding(clocks: &[Reading]) -> Option<Finding> {
+/// This machine's clock beside the database's, by which messages go.
+fn machine_finding(comparison: Comparison) -> Finding {
+    let subject = "Clock of this machine";
+    if !comparison.is_off() {
+        return Finding::good(subject, "It agrees with the database's.");
+    }
+    let standing = standing(comparison.machine_ahead);
+    Finding::bad(
+        subject,
+        format!(
+            "It is {standing} the database's. Messages go by the database's, but log lines bear \
+             this one."
+        ),
+        "Let the machine set its clock by NTP.",
+    )
+}
+
+/// The clock that messages go by, by the reading that is furthest off; `None` without a provider to
+/// compare with.
+fn clock_finding(clocks: &[Reading], is_of_database: bool) -> Option<Finding> {
     let off = clocks
         .iter()
         .map(|reading| reading.ours - reading.theirs)
         .max_by_key(TimeDelta::abs)?;
-    let subject = "Clock";
+    let (subject, whose) = if is_of_database {
+        ("Clock of the database", "the database server")
+    } else {
+        ("Clock", "the machine")
+    };
     Some(if off.abs() <= CLOCK_TOLERANCE {
         Finding::good(subject, "It agrees with Twilio's.")
     } else {
-        let way = if off > TimeDelta::zero() {
-            "ahead of"
-        } else {
-            "behind"
-        };
         Finding::bad(
             subject,
-            format!("It is {} seconds {way} Twilio's.", off.abs().num_seconds()),
-            "Let the machine set its clock by NTP.",
+            format!("It is {} Twilio's.", standing(off)),
+            format!("Let {whose} set its clock by NTP."),
         )
     })
 }

@@ -61,6 +61,8 @@ pub struct Overview {
     pub first_hour: Option<FirstHour>,
     /// What is wrong with the queue, in a few words: messages may be late.
     pub queue_trouble: Option<String>,
+    /// How far the clock of one of the machines is ahead of the database's, if one is off.
+    pub clock_off: Option<TimeDelta>,
 }
 
 /// A page of the history.
@@ -130,6 +132,7 @@ impl App {
             has_sent: store.count_deliveries(&TAKEN, 1).await? > 0,
             has_rules,
             queue_trouble: self.queue_answers().await.err().map(|d| d.what),
+            clock_off: self.clock_off().await?,
         })
     }
 

@@ -9,6 +9,10 @@
 //!
 //! A *witness* is a message of the same account that we know was accepted after the lost attempt
 //! began: a list that shows it is recent enough for a missing one to mean something.
+//!
+//! Attempts bear the time of the database where several processes share one. Nothing may be sent twice
+//! because a clock was set all the same, so a message that fits in all but its time is no absence, and
+//! a witness must be new by Twilio's own clock as well.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -36,10 +40,14 @@ const APART: i64 = 15;
 /// Seconds between looks that cannot decide, at most.
 const LONGEST_APART: i64 = 900;
 
-/// How far before the attempt a list is read, for clocks that differ.
-const READ_BACK: TimeDelta = TimeDelta::hours(1);
+/// How far before the attempt a list is read, for clocks that were an hour off.
+const READ_BACK: TimeDelta = TimeDelta::hours(2);
 
-/// How far the clocks of two machines may differ, as `check` has it, and two seconds, since Twilio's
+/// By how much a witness has to be later than the lost attempt: no two processes know the database's
+/// time better.
+const LATER: TimeDelta = TimeDelta::seconds(2);
+
+/// How far our clock may differ from Twilio's, as `check` has it, and two seconds, since Twilio's
 /// creation times are whole.
 const SLACK: TimeDelta = TimeDelta::seconds(CLOCK_TOLERANCE.num_seconds() + 2);
 
@@ -144,10 +152,7 @@ impl App {
     ) -> Result<Sight, Unseen> {
         // The witness first: a list that was read after it was shown is as recent at least.
         let witness = self.known_witness(store, d, attempt, access).await?;
-        let asked_at = self.now();
-        let since = attempt.started_at - READ_BACK;
-        let listing = self.list(access, d.to(), since).await?;
-        let window = window(attempt, listing.date, asked_at..=self.now());
+        let (listing, window) = self.list(access, d.to(), attempt).await?;
         let sids: Vec<String> = listing.messages.iter().map(|m| m.sid.to_string()).collect();
         let taken = store
             .taken_sids(&d.account, &sids, d.id)
@@ -161,7 +166,7 @@ impl App {
         let is_held = |sid: &MessageSid| taken.iter().any(|t| t == sid.as_str());
         let finding = lookup::find(&listing.messages, &lost, is_held);
         let witness = witness.map(|w| Witness {
-            is_shown: w.is_shown || sids.contains(&w.sid),
+            is_shown: w.is_shown || shows(&listing, &w.sid, &window),
             ..w
         });
         let proof = serde_json::json!({
@@ -184,20 +189,23 @@ impl App {
         &self,
         access: &TwilioAccess,
         to: &str,
-        not_before: DateTime<Utc>,
-    ) -> Result<Listing, Unseen> {
+        attempt: &Attempt,
+    ) -> Result<(Listing, Window), Unseen> {
         let query = ListQuery {
             to: Some(to),
             page_size: 100,
             max_pages: 10,
-            not_before,
+            not_before: attempt.started_at - READ_BACK,
         };
+        let asked_at = self.now();
         let listed = self
             .parts
             .twilio
             .list(&access.account, &query, CallTime::of(CALL))
             .await;
-        listed.map_err(Unseen::Twilio)
+        let listing = listed.map_err(Unseen::Twilio)?;
+        let window = window(attempt, listing.date, asked_at..=self.now());
+        Ok((listing, window))
     }
 
     /// A witness, and whether a list of its own shows it; one to the same number is looked for in
@@ -209,16 +217,16 @@ impl App {
         attempt: &Attempt,
         access: &TwilioAccess,
     ) -> Result<Option<Witness>, Unseen> {
-        let found = store.witness(&d.account, attempt.started_at, d.id).await;
+        let since = attempt.started_at + LATER;
+        let found = store.witness(&d.account, since, d.id).await;
         let Some((sid, address)) = found.map_err(|e| Unseen::Store(e.into()))? else {
             return Ok(None);
         };
         let is_shown = if address == d.to() {
             false
         } else {
-            let since = attempt.started_at - READ_BACK;
-            let theirs = self.list(access, &address, since).await?;
-            theirs.messages.iter().any(|m| m.sid.as_str() == sid)
+            let (theirs, window) = self.list(access, &address, attempt).await?;
+            shows(&theirs, &sid, &window)
         };
         Ok(Some(Witness { sid, is_shown }))
     }
@@ -238,10 +246,11 @@ impl App {
                 let why = "Several messages at Twilio could be this one";
                 self.ask_person(store, d, why, sight.proof.clone()).await
             }
-            (Finding::Missing, Some(witness)) if witness.is_shown && sight.is_complete => {
-                self.not_there(store, d, proof).await
+            (finding, Some(witness)) if witness.is_shown && sight.is_complete => {
+                let is_mistimed = *finding == Finding::Mistimed;
+                self.not_there(store, d, is_mistimed, proof).await
             }
-            (Finding::Missing, witness) => {
+            (_, witness) => {
                 let why = match witness {
                     _ if !sight.is_complete => "Twilio's list was too long to be read to its end",
                     Some(_) => "Twilio's list is not yet recent enough to tell",
@@ -297,6 +306,7 @@ impl App {
         &self,
         store: &TenantStore,
         d: &Delivery,
+        is_mistimed: bool,
         proof: String,
     ) -> Result<Next, AppError> {
         let now = self.now();
@@ -315,8 +325,12 @@ impl App {
             store.change(change).await?;
             return Ok(Next::In(Duration::from_secs(APART.unsigned_abs())));
         }
-        if d.absents > 0 {
-            let why = "Twice there was no trace of it at Twilio";
+        if is_mistimed || d.absents > 0 {
+            let why = if is_mistimed {
+                "Twilio has this text to this number, but from another time"
+            } else {
+                "Twice there was no trace of it at Twilio"
+            };
             return self
                 .ask_person(
                     store,
@@ -438,16 +452,26 @@ enum Unseen {
     Store(AppError),
 }
 
+/// From when to when, by Twilio's clock.
+type Window = RangeInclusive<DateTime<Utc>>;
+
+/// Whether a list shows this message, made after the window began: a clock that was set back since may
+/// have let an older one seem newer than the lost attempt.
+fn shows(listing: &Listing, sid: &str, window: &Window) -> bool {
+    let shown = listing.messages.iter().find(|m| m.sid.as_str() == sid);
+    shown.is_some_and(|m| m.date_created.is_none_or(|made| made >= *window.start()))
+}
+
 /// When Twilio may have made the message, by Twilio's own clock. The answer was dated at some moment
 /// of the call, so the window is as wide as that leaves open: too narrow a one hides the message.
 ///
-/// The attempt bears the time of the machine that made it, the answer is held against the time of the
-/// one that looks; their clocks may differ, so the correction only ever widens the window.
+/// The answer is held against the same clock by which the attempt was made, but that may have been set
+/// since, so the correction only ever widens the window.
 fn window(
     attempt: &Attempt,
     dated: Option<DateTime<Utc>>,
     call: RangeInclusive<DateTime<Utc>>,
-) -> RangeInclusive<DateTime<Utc>> {
+) -> Window {
     let ahead_of = |ours| dated.map_or(TimeDelta::zero(), |date| date - ours);
     let least = ahead_of(*call.end()).min(TimeDelta::zero()) - SLACK;
     let most = ahead_of(*call.start()).max(TimeDelta::zero()) + SLACK;

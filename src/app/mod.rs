@@ -61,7 +61,7 @@ use crate::brakes::Brakes;
 use crate::config::web::{PublicUrl, Signup};
 use crate::crypto::password::Passwords;
 use crate::crypto::vault::Vault;
-use crate::domain::clock::SharedClock;
+use crate::domain::clock::{self, Comparison, SharedClock};
 use crate::domain::ids::TenantId;
 use crate::mail::Mailer;
 use crate::queue::{Degraded, JobQueue, Push};
@@ -112,6 +112,7 @@ struct Caches {
     templates: decide::TemplateCache,
     rejected: ingest::RejectedLimiter,
     equals: equals::Equals,
+    calls: deliver::Calls,
     walk: requeue::Walk,
     keys: keys::Fetched,
     /// When this process was joined together.
@@ -130,6 +131,7 @@ impl App {
             templates: decide::TemplateCache::new(),
             rejected: ingest::RejectedLimiter::default(),
             equals: equals::Equals::default(),
+            calls: deliver::Calls::default(),
             walk: requeue::Walk::default(),
             keys: keys::Fetched::default(),
             started_at: parts.clock.now(),
@@ -152,6 +154,16 @@ impl App {
     /// The clock itself.
     pub fn clock(&self) -> &SharedClock {
         &self.parts.clock
+    }
+
+    /// What people should know about the clock of this process's machine, in a sentence; `None` while
+    /// it is right, or where it is the only one.
+    pub fn clock_trouble(&self) -> Option<String> {
+        let comparison = self.clock().comparison().filter(Comparison::is_off)?;
+        let standing = clock::standing(comparison.machine_ahead);
+        Some(format!(
+            "this machine's clock is {standing} the database's, by which messages go"
+        ))
     }
 
     /// The database.

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{App, AppError};
 use crate::brakes::Status;
+use crate::domain::clock::OFF;
 use crate::domain::ids::TenantId;
 use crate::domain::page::{Cursor, Page};
 use crate::queue::{Degraded, TenantDepth};
@@ -66,6 +67,10 @@ impl App {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.caches.started_at,
             seen_at: now,
+            clock_ahead: self
+                .clock()
+                .comparison()
+                .map_or_else(TimeDelta::zero, |c| c.machine_ahead),
             in_hand: 0,
         };
         let platform = self.store().platform();
@@ -75,6 +80,13 @@ impl App {
             Some(seen) if seen.timestamp_micros() >= now.timestamp_micros() => Ok(()),
             _ => Err(StoreError::Refused(WriteFault::Unseen)),
         }
+    }
+
+    /// The clock of a living process that is furthest off, if one is off: how far it is ahead of the
+    /// database's.
+    pub(super) async fn clock_off(&self) -> Result<Option<TimeDelta>, AppError> {
+        let platform = self.store().platform();
+        Ok(platform.clock_off(self.now() - GONE_AFTER, OFF).await?)
     }
 
     /// A page of tenants whose name, slug or owner's address contains `search`.

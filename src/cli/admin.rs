@@ -168,7 +168,7 @@ pub async fn run(command: AdminCommand, clock: SharedClock) -> anyhow::Result<()
         .file()
         .is_some_and(|file| !file.exists())
     {
-        startup::migrate(&config, clock.now()).await?;
+        startup::migrate(&config, clock.clone()).await?;
     }
     let public_url = config
         .web

@@ -16,6 +16,6 @@ pub struct MigrateArgs {}
 pub async fn run(_args: MigrateArgs, clock: SharedClock) -> anyhow::Result<()> {
     let config = Config::from_env()?;
     telemetry::init_logs(&config.log)?;
-    startup::migrate(&config, clock.now()).await?;
+    startup::migrate(&config, clock).await?;
     super::say("The database is up to date.\n")
 }

@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use futures::FutureExt as _;
 use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
 use super::bulk::{Bulk, Values};
+use super::database_clock::NOW;
 use super::look_ups::LookUps;
 use super::partial::{PLAIN_STATE, RESTING};
 use super::proof::Packed;
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Many, Turn, Tx};
 use super::{StoreError, TenantStore};
+use crate::domain::clock;
 use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::hours::Hours;
 use crate::domain::ids::{ConnectionId, DeliveryId, EventId, OrderId, RuleId, StepId, TenantId};
@@ -44,7 +46,16 @@ pub struct Claim {
     pub hours: Option<Hours>,
     pub zone: Tz,
     pub now: DateTime<Utc>,
+    /// `now` is meant to be the database's time, so one that differs is refused: a machine that slept
+    /// does not know yet how late it is.
+    pub is_by_database: bool,
 }
+
+/// A claim may have waited so long for its turn, or its clock be so far behind.
+const CLAIM_BEHIND: TimeDelta = TimeDelta::seconds(5);
+
+/// What a process may know wrongly of the database's time.
+const CLAIM_AHEAD: TimeDelta = TimeDelta::seconds(1);
 
 /// How a claim ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,6 +232,22 @@ impl Claiming {
         self.claim.attempt.delivery
     }
 
+    /// Whether its lease begins now, by the clock of the database.
+    fn is_timely(&self, time: Option<DateTime<Utc>>) -> bool {
+        let Some(time) = time.filter(|_| self.claim.is_by_database) else {
+            return true;
+        };
+        let is_timely = (time - CLAIM_BEHIND..=time + CLAIM_AHEAD).contains(&self.claim.now);
+        if !is_timely {
+            let standing = clock::standing(self.claim.now - time);
+            tracing::warn!(
+                "Did not send {} yet: this process goes by a time that is {standing} the database's",
+                self.delivery()
+            );
+        }
+        is_timely
+    }
+
     fn equal(&self) -> Equal {
         let c = &self.claim;
         (self.scope(c.is_accepted), c.to.clone(), c.text_hash.clone())
@@ -256,7 +283,8 @@ impl Many for Claiming {
         for claiming in all {
             firsts.entry(claiming.delivery()).or_insert(*claiming);
         }
-        lock(tx, firsts.keys().copied()).await?;
+        let time = lock(tx, firsts.keys().copied()).await?;
+        firsts.retain(|_, claiming| claiming.is_timely(time));
         let taken = take_flights(tx, &firsts).await?;
         let mut holders = holders(tx, &firsts, &taken).await?;
         // Our own row is another worker's claim, or that of an attempt which may be at Twilio: the
@@ -318,21 +346,23 @@ type Firsts<'a> = BTreeMap<DeliveryId, &'a Claiming>;
 
 /// Locks rows before they are updated: a conditional update reads what was committed when it began, not
 /// when it got the row; and two batches that took the same rows in another order would stand still.
+/// Answers the server's time, unless there was nothing to lock.
 pub(super) async fn lock(
     tx: &Tx,
     deliveries: impl Iterator<Item = DeliveryId>,
-) -> Result<(), StoreError> {
+) -> Result<Option<DateTime<Utc>>, StoreError> {
     if !sql::is_postgres(tx) {
-        return Ok(());
+        return Ok(None);
     }
     let ids: BTreeSet<DeliveryId> = deliveries.collect();
     let rows = ids.iter().map(|d| values![d.event.uuid(), d.own]);
     let select = Bulk::Joined {
-        before: "SELECT d.id FROM ",
+        before: &format!("SELECT d.id, {NOW} AS now FROM "),
         after: " AS v JOIN deliveries d ON d.event_id = v.column1 AND d.id = v.column2 \
                 ORDER BY d.event_id, d.id FOR UPDATE OF d",
     };
-    select.all(tx, rows.collect()).await.map(drop)
+    let rows = select.all(tx, rows.collect()).await?;
+    rows.first().map(|row| row.time("now")).transpose()
 }
 
 /// Takes the equal-text locks that are free.

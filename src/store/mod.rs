@@ -9,6 +9,7 @@ mod bulk;
 pub mod codec;
 mod connections;
 mod consents;
+mod database_clock;
 mod deletion;
 mod deliveries;
 mod dictionary;

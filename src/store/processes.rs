@@ -1,6 +1,6 @@
 //! The processes that run on this database, and what they have in hand.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::sql::{self, Row, is_postgres, micros, values};
 use super::writer::{Lane, Turn};
@@ -16,6 +16,8 @@ pub struct Process {
     pub version: String,
     pub started_at: DateTime<Utc>,
     pub seen_at: DateTime<Utc>,
+    /// How far its machine's clock is ahead of the database's; zero where there is no other clock.
+    pub clock_ahead: TimeDelta,
     /// Deliveries leased by it.
     pub in_hand: i64,
 }
@@ -29,11 +31,13 @@ impl Platform {
             .write(Lane::Receipt, Turn::Free, move |tx| {
                 let p = process.clone();
                 Box::pin(async move {
-                    let beat = "INSERT INTO processes (name, does, version, started_at, seen_at) \
-                            VALUES ($1, $2, $3, $4, $5) \
-                            ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at";
+                    let beat = "INSERT INTO processes (name, does, version, started_at, seen_at, \
+                            clock_ahead) VALUES ($1, $2, $3, $4, $5, $6) \
+                            ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, \
+                            clock_ahead = excluded.clock_ahead";
                     let (started, seen) = (micros(p.started_at), micros(p.seen_at));
-                    let row = values![p.name, p.does, p.version, started, seen];
+                    let ahead = p.clock_ahead.num_microseconds().unwrap_or_default();
+                    let row = values![p.name, p.does, p.version, started, seen, ahead];
                     sql::exec(tx, beat, row).await?;
                     let old = "DELETE FROM processes WHERE seen_at < $1";
                     sql::exec(tx, old, values![micros(forget)]).await.map(drop)
@@ -56,6 +60,21 @@ impl Platform {
                      FROM processes p ORDER BY p.started_at DESC LIMIT 200";
         let rows = sql::all(self.db(), query, vec![]).await?;
         rows.iter().map(process).collect()
+    }
+
+    /// Of the processes seen since `since`, the clock that is furthest off, if one is by more than
+    /// `by`: how far it is ahead.
+    pub async fn clock_off(
+        &self,
+        since: DateTime<Utc>,
+        by: TimeDelta,
+    ) -> Result<Option<TimeDelta>, StoreError> {
+        let query = "SELECT clock_ahead FROM processes WHERE seen_at >= $1 \
+                     AND ABS(clock_ahead) > $2 ORDER BY ABS(clock_ahead) DESC LIMIT 1";
+        let bound = values![micros(since), by.num_microseconds().unwrap_or(i64::MAX)];
+        let row = sql::one(self.db(), query, bound).await?;
+        let ahead = row.map(|row| row.get("clock_ahead")).transpose()?;
+        Ok(ahead.map(TimeDelta::microseconds))
     }
 
     /// Deliveries leased by processes that are not known.
@@ -91,6 +110,7 @@ fn process(row: &Row) -> Result<Process, StoreError> {
         version: row.get("version")?,
         started_at: row.time("started_at")?,
         seen_at: row.time("seen_at")?,
+        clock_ahead: TimeDelta::microseconds(row.get("clock_ahead")?),
         in_hand: row.get("in_hand")?,
     })
 }

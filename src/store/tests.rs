@@ -176,6 +176,7 @@ impl House {
             hours: None,
             zone: ZONE,
             now: at,
+            is_by_database: false,
         }
     }
 

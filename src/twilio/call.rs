@@ -44,10 +44,7 @@ pub(super) async fn exchange(
     time: CallTime,
     limit: usize,
 ) -> Result<Answer, NoAnswer> {
-    if time
-        .start_by
-        .is_some_and(|by| std::time::Instant::now() >= by)
-    {
+    if time.start_by.is_some_and(|by| by.is_over()) {
         return Err(NoAnswer::NotSent(Unsent::TooLate));
     }
     let response = request

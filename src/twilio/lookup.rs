@@ -17,6 +17,8 @@ pub enum Finding {
     Found(MessageSid),
     /// None fits.
     Missing,
+    /// None fits, but one does in all but its time: a clock was wrong, or it is somebody else's.
+    Mistimed,
     /// Several fit, or one fits as far as it shows (no text, no time): a person must decide.
     Unclear,
 }
@@ -82,7 +84,7 @@ pub fn find<'a>(
     is_held: impl Fn(&MessageSid) -> bool,
 ) -> Finding {
     let mut certain: Option<&MessageSid> = None;
-    let mut doubtful = false;
+    let (mut doubtful, mut mistimed) = (false, false);
     for message in listed {
         if !message.outbound || is_held(&message.sid) || message.to.as_deref() != Some(lost.to) {
             continue;
@@ -100,6 +102,7 @@ pub fn find<'a>(
             .filter(|text| !text.trim().is_empty());
         let same_text = text.map(|text| matches(lost.body, text));
         match (in_time, same_text) {
+            (Some(false), Some(true)) => mistimed = true,
             (Some(false), _) | (_, Some(false)) => {}
             (Some(true), Some(true)) if certain.is_none() => certain = Some(&message.sid),
             _ => doubtful = true,
@@ -108,6 +111,7 @@ pub fn find<'a>(
     match certain {
         _ if doubtful => Finding::Unclear,
         Some(sid) => Finding::Found(sid.clone()),
+        None if mistimed => Finding::Mistimed,
         None => Finding::Missing,
     }
 }
@@ -175,12 +179,22 @@ mod tests {
             inbound,
             elsewhere,
             message(4, "INV-8 is due", 30),
-            message(5, "INV-7 is due", -1),
-            message(6, "INV-7 is due", 61),
             message(9, "INV-7 is due", 30),
         ];
         assert_eq!(look(&listed), Finding::Missing);
         assert_eq!(look(&[]), Finding::Missing);
+    }
+
+    #[test]
+    fn one_of_another_time_is_neither_ours_nor_nobodys() {
+        for seconds in [-1, 61, 3600] {
+            let other = message(5, "INV-7 is due", seconds);
+            assert_eq!(look(std::slice::from_ref(&other)), Finding::Mistimed);
+            let ours = message(1, "INV-7 is due", 30);
+            assert_eq!(look(&[other, ours.clone()]), Finding::Found(ours.sid));
+        }
+        let held = message(9, "INV-7 is due", 61);
+        assert_eq!(look(&[held]), Finding::Missing);
     }
 
     #[test]

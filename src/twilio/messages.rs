@@ -4,7 +4,7 @@
 //! is as open as a time-out, while a 400 that cannot be read is safe: nothing was sent.
 
 use std::borrow::Cow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -15,6 +15,7 @@ use super::error::{CallError, CallFailure, Doubt, SendError, SendFailure};
 use super::kept::{KeptResponse, cut};
 use super::wire::{self, MessageJson};
 use super::{Account, MessageSid, MessagingServiceSid, Twilio};
+use crate::domain::clock::Deadline;
 use crate::domain::delivery::ProviderStatus;
 
 /// Longest answer about one message, in bytes.
@@ -26,7 +27,7 @@ pub struct CallTime {
     /// For the whole call, connecting and reading included.
     pub timeout: Duration,
     /// The last moment at which it may begin (the end of the lease less the time-out).
-    pub start_by: Option<Instant>,
+    pub start_by: Option<Deadline>,
 }
 
 impl CallTime {

@@ -372,7 +372,7 @@ async fn failed_tls_sent_nothing() {
 async fn a_call_whose_moment_has_passed_is_not_begun() {
     let server = TestServer::start(vec![Reply::json(201, &created_json())]).await;
     let late = CallTime {
-        start_by: Some(Instant::now()),
+        start_by: Some(Deadline::after(Duration::ZERO)),
         ..soon()
     };
     let error = server

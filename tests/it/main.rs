@@ -13,6 +13,7 @@ mod bounds;
 mod browser;
 mod chaos_promises;
 mod chaos_verdict;
+mod clocks;
 mod consent;
 mod crash;
 mod deletion;

@@ -10,6 +10,7 @@ use super::rule_form::sentence;
 use crate::app::AppError;
 use crate::app::operator::GONE_AFTER;
 use crate::brakes::{BreakerState, Status};
+use crate::domain::clock;
 use crate::domain::ids::TenantId;
 use crate::domain::page::Cursor;
 use crate::queue::Depth;
@@ -200,6 +201,10 @@ pub(super) async fn workers(operator: Operator) -> Result<HttpResponse, PageErro
     let process = |p: Process| ProcessLine {
         is_gone: now - p.seen_at > GONE_AFTER,
         is_own: p.name == report.own,
+        clock_off: (p.clock_ahead.abs() > clock::OFF).then(|| {
+            let standing = clock::standing(p.clock_ahead);
+            format!("Its clock is {standing} the database's")
+        }),
         in_hand: p.in_hand.unsigned_abs(),
         name: p.name,
         does: p.does,

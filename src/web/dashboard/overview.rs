@@ -12,6 +12,7 @@ use super::event_view::ended;
 use super::flash::Told;
 use super::suppressions::reply_row;
 use crate::app::history::Overview;
+use crate::domain::clock;
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::user::Ability;
 use crate::store::HourTally;
@@ -84,6 +85,7 @@ fn view(found: &Overview, moment: Moment) -> OverviewView {
         checklist: Vec::new(),
         is_folded: false,
         queue_trouble: found.queue_trouble.clone(),
+        clock_off: found.clock_off.map(clock::standing),
     }
 }
 

@@ -200,6 +200,8 @@ pub struct ProcessLine {
     pub is_gone: bool,
     /// It answers this request.
     pub is_own: bool,
+    /// "Its clock is 3600 s ahead of the database's", where it is off.
+    pub clock_off: Option<String>,
     pub in_hand: u64,
 }
 

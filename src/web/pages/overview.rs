@@ -50,6 +50,8 @@ pub struct OverviewView {
     pub is_folded: bool,
     /// Whether work goes on; else messages are late.
     pub queue_trouble: Option<String>,
+    /// "3600 s ahead of", for the clock of one of the machines; none while all are right.
+    pub clock_off: Option<String>,
 }
 
 /// How many messages left, and how many failed.
@@ -100,6 +102,14 @@ impl OverviewPage {
                     "Books tells us is kept, and workers look for what is due by themselves, so that "
                     "messages go out some seconds later than usual. If this lasts, tell the operator of "
                     "this service."
+                }))
+            }
+            @if let Some(standing) = &self.view.clock_off {
+                (notice::notice(Tone::Needs, &html! {
+                    b { "A clock of this service is wrong." }
+                    " That of one of its machines is " (standing) " its database's. Messages go by "
+                    "the database's, so none is late or sent twice for it. Tell the operator of "
+                    "this service, who sees on the page Workers which machine it is."
                 }))
             }
         }

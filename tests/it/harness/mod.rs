@@ -87,6 +87,15 @@ impl TestApp {
         Self::several(database, Some(monday()), variables).await
     }
 
+    /// Machines with a clock each, on one database; the sandbox has another.
+    pub(crate) async fn machines<const N: usize>(
+        database: TestDatabase,
+        clock_of_sandbox: SharedClock,
+        clocks: [SharedClock; N],
+    ) -> [Self; N] {
+        Self::each(database, None, clock_of_sandbox, clocks, &[]).await
+    }
+
     async fn several<const N: usize>(
         database: TestDatabase,
         fixed: Option<Arc<FixedClock>>,
@@ -96,18 +105,29 @@ impl TestApp {
             Some(clock) => clock.clone(),
             None => Arc::new(SystemClock),
         };
+        let clocks = std::array::from_fn(|_| clock.clone());
+        Self::each(database, fixed, clock, clocks, variables).await
+    }
+
+    async fn each<const N: usize>(
+        database: TestDatabase,
+        fixed: Option<Arc<FixedClock>>,
+        clock_of_sandbox: SharedClock,
+        clocks: [SharedClock; N],
+        variables: &[(&str, &str)],
+    ) -> [Self; N] {
         let http = http::client().unwrap();
-        let sandbox = SandboxConfig::new(clock.clone(), http.clone());
+        let sandbox = SandboxConfig::new(clock_of_sandbox, http.clone());
         let sandbox = Arc::new(Sandbox::start(sandbox).await.unwrap());
         let smtp = Arc::new(SmtpServer::start().await);
         let config = config(&database, sandbox.base_url(), &smtp.url(), variables);
         let database = Arc::new(database);
-        let begun = join_all((0..N).map(async |_| {
+        let begun = join_all(clocks.into_iter().map(async |clock| {
             let options = Options {
                 jobs: Jobs::ByHand,
                 ..Options::default()
             };
-            let running = startup::serve(&config, clock.clone(), options);
+            let running = startup::serve(&config, clock, options);
             Self {
                 running: running.await.unwrap(),
                 sandbox: sandbox.clone(),

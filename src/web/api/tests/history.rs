@@ -175,6 +175,7 @@ async fn send_and_be_refused(house: &House, tenant: &Tenant, id: DeliveryId) {
         hours: None,
         zone: store.tenant().await.unwrap().unwrap().zone,
         now,
+        is_by_database: false,
     };
     assert_eq!(store.claim(claim).await.unwrap(), ClaimResult::Claimed);
     let guard = Guard {

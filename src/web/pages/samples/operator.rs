@@ -176,6 +176,7 @@ fn workers(to: &mut Vec<Sample>) {
         seen_at: now - TimeDelta::seconds(if is_gone { 700 } else { 9 }),
         is_gone,
         is_own: does == "serve --no-worker",
+        clock_off: (does == "work").then(|| "Its clock is 3600 s ahead of the database's".into()),
         in_hand: 3,
     };
     let brake = |name: &str, tone, words: &str| BrakeLine {

@@ -61,6 +61,7 @@ fn quiet() -> OverviewView {
         checklist: Vec::new(),
         is_folded: false,
         queue_trouble: None,
+        clock_off: None,
     }
 }
 
@@ -213,6 +214,7 @@ fn overview_late() -> OverviewPage {
     let mut page = overview_many();
     page.chrome.banners = Vec::new();
     page.view.queue_trouble = Some("Redis refuses writes".into());
+    page.view.clock_off = Some("3600 s ahead of".into());
     page
 }
 
