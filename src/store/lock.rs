@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use super::files;
+
 /// Why the database is not ours.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
@@ -72,6 +74,7 @@ impl DatabaseLock {
             .truncate(false)
             .open(&path)
             .map_err(failed)?;
+        files::close(&path);
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -100,7 +103,7 @@ fn lock_path(database: &Path) -> io::Result<PathBuf> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    make_folder(folder)?;
+    files::make_folder(folder)?;
     let real = match fs::canonicalize(database) {
         Ok(real) => real,
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -112,14 +115,6 @@ fn lock_path(database: &Path) -> io::Result<PathBuf> {
     let mut name = OsString::from(real);
     name.push(".lock");
     Ok(PathBuf::from(name))
-}
-
-fn make_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 fn write_holder(file: &mut File, now: DateTime<Utc>) -> io::Result<()> {
