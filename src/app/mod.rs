@@ -48,6 +48,7 @@ mod tests;
 pub mod tokens;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -115,6 +116,8 @@ struct Caches {
     deletions: deletion::Walks,
     used_tokens: tokens::Used,
     recent: recent::Recent,
+    /// Whether it was said that visitors are not told apart.
+    is_proxy_told: AtomicBool,
 }
 
 impl App {
@@ -131,6 +134,7 @@ impl App {
             deletions: deletion::Walks::default(),
             used_tokens: tokens::Used::default(),
             recent: recent::Recent::new(),
+            is_proxy_told: AtomicBool::new(false),
         };
         Self {
             parts: Arc::new(parts),
