@@ -46,7 +46,8 @@ pub(super) fn close(file: &Path) {
     {
         use std::os::unix::fs::PermissionsExt as _;
         let Ok(is) = fs::metadata(file) else { return };
-        if !is.is_file() || is.permissions().mode() & 0o077 == 0 {
+        let others = is.permissions().mode() & 0o077;
+        if !is.is_file() || others == 0 {
             return;
         }
         if let Err(error) = fs::set_permissions(file, fs::Permissions::from_mode(0o600)) {
@@ -71,7 +72,8 @@ fn beside(file: &Path, end: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 

@@ -503,7 +503,9 @@ mod tests {
             let string = signed(query, Some(kind), body, Values::Decoded);
             let whole = [&string.pairs, string.body].concat();
             let (left, right) = whole.split_at(cut.index(whole.len() + 1));
-            let escaped: String = left.iter().map(|byte| format!("%{byte:02x}")).collect();
+            let digits = hex::encode(left).into_bytes();
+            let escaped = digits.chunks(2).flat_map(|pair| [b'%', pair[0], pair[1]]);
+            let escaped: String = escaped.map(char::from).collect();
             for kind in ["application/json", FORM] {
                 for query in [escaped.clone(), format!("{escaped}="), format!("&{escaped}&")] {
                     if let Some(moved) = believed(&query, kind, right) {

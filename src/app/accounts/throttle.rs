@@ -115,13 +115,12 @@ impl App {
         client: Option<IpAddr>,
         account: &str,
     ) -> Result<Tried, AppError> {
-        let (whose, most) = match client {
-            Some(client) => (Some(network(client).to_string()), PER_NETWORK),
-            None => {
-                self.warn_of_proxy();
-                let all = gate.sends_letters().then(|| "everybody".to_owned());
-                (all, LETTERS_TOGETHER)
-            }
+        let (whose, most) = if let Some(client) = client {
+            (Some(network(client).to_string()), PER_NETWORK)
+        } else {
+            self.warn_of_proxy();
+            let all = gate.sends_letters().then(|| "everybody".to_owned());
+            (all, LETTERS_TOGETHER)
         };
         if let Some(whose) = whose {
             let by_network = self.name(gate, "network", &whose)?;
@@ -285,8 +284,8 @@ mod tests {
     use super::*;
     use crate::app::test_house::House;
 
-    fn ip(last: u8) -> Option<IpAddr> {
-        Some(IpAddr::from([10, 0, 0, last]))
+    fn ip(last: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, last])
     }
 
     async fn admit(app: &App, gate: Gate, client: Option<IpAddr>, account: &str) -> bool {
@@ -314,7 +313,9 @@ mod tests {
         let house = House::build().await;
         let app = &house.app;
         for n in 0..=255 {
-            app.admit(Gate::SignIn, ip(n), "ann@x.com").await.unwrap();
+            app.admit(Gate::SignIn, Some(ip(n)), "ann@x.com")
+                .await
+                .unwrap();
         }
         for _ in 0..60 {
             app.admit(Gate::SignIn, None, "ann@x.com").await.unwrap();
@@ -348,10 +349,14 @@ mod tests {
         let house = House::build().await;
         for gate in [Gate::Reset, Gate::SignUp] {
             for n in 0..5 {
-                assert!(admit(&house.app, gate, ip(n), "ann@x.com").await);
+                assert!(admit(&house.app, gate, Some(ip(n)), "ann@x.com").await);
             }
             for n in 5..9 {
-                let tried = house.app.admit(gate, ip(n), "Ann@x.com").await.unwrap();
+                let tried = house
+                    .app
+                    .admit(gate, Some(ip(n)), "Ann@x.com")
+                    .await
+                    .unwrap();
                 assert_eq!(tried, Tried::Silenced);
             }
         }
@@ -360,7 +365,8 @@ mod tests {
     #[tokio::test]
     async fn a_stranger_does_not_shut_the_owner_out_who_comes_from_elsewhere() {
         let house = House::build().await;
-        let try_from = async |n: u8| admit(&house.app, Gate::SignIn, ip(n), "Ann@x.com").await;
+        let try_from =
+            async |n: u8| admit(&house.app, Gate::SignIn, Some(ip(n)), "Ann@x.com").await;
         for n in 0..10 {
             assert!(try_from(1).await, "{n}");
         }
@@ -375,13 +381,14 @@ mod tests {
     #[tokio::test]
     async fn guessing_from_many_networks_is_bounded() {
         let house = House::build().await;
-        let try_from = async |n: u8| admit(&house.app, Gate::SignIn, ip(n), "ann@x.com").await;
+        let try_from =
+            async |n: u8| admit(&house.app, Gate::SignIn, Some(ip(n)), "ann@x.com").await;
         for n in 0..150 {
             assert!(try_from(n).await && try_from(n).await, "{n}");
         }
         assert!(!try_from(200).await);
         let app = &house.app;
-        let succeeded = app.succeeded(Gate::SignIn, ip(0), "ann@x.com");
+        let succeeded = app.succeeded(Gate::SignIn, Some(ip(0)), "ann@x.com");
         succeeded.await.unwrap();
         assert!(!try_from(201).await, "a success lets nobody begin again");
         house.clock.advance(TimeDelta::minutes(16));
@@ -407,13 +414,13 @@ mod tests {
     async fn a_success_clears_what_was_tried_from_there_and_the_sweep_what_is_over() {
         let house = House::build().await;
         let app = &house.app;
-        let admit = async |gate| admit(app, gate, ip(1), "ann@x.com").await;
+        let admit = async |gate| admit(app, gate, Some(ip(1)), "ann@x.com").await;
         for (gate, most) in [(Gate::SignIn, 10), (Gate::SecondStep, 15)] {
             for n in 0..most {
                 assert!(admit(gate).await, "{n}");
             }
             assert!(!admit(gate).await);
-            app.succeeded(gate, ip(1), "ANN@x.com").await.unwrap();
+            app.succeeded(gate, Some(ip(1)), "ANN@x.com").await.unwrap();
             assert!(admit(gate).await);
         }
         assert!(house.database.count("throttles").await >= 5);
@@ -427,7 +434,7 @@ mod tests {
         let house = House::build().await;
         house
             .app
-            .admit(Gate::SignIn, ip(1), "ann@x.com")
+            .admit(Gate::SignIn, Some(ip(1)), "ann@x.com")
             .await
             .unwrap();
         let plain = "throttles WHERE length(name) <> 64 OR name LIKE '%ann%' OR name LIKE '%.%'";
