@@ -277,7 +277,7 @@ async fn requests_that_are_none_write_no_errors_into_the_log() {
         format!("POST /sign-in HTTP/1.1\r\nHost: x\r\n{form}Content-Length: 4\r\n\r\n%ff=").into_bytes(),
         format!("POST /sign-in HTTP/1.1\r\nHost: x\r\n{form}Content-Length: 99\r\n\r\na=").into_bytes(),
         b"POST /api/v1/rules HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1\r\n\r\n{".to_vec(),
-        format!("POST /hooks/zoho/x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{").into_bytes(),
+        b"POST /hooks/zoho/x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{".to_vec(),
         b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n\x00\x00".to_vec(),
     ];
     for request in requests {
