@@ -30,6 +30,7 @@ pub mod http;
 pub mod lifecycle;
 pub mod mail;
 pub mod queue;
+pub mod redact;
 pub mod redis;
 pub mod render;
 pub mod sandbox;

@@ -6,7 +6,11 @@
 use std::io::IsTerminal;
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::EnvFilter;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::log::{LogConfig, LogFormat};
 
@@ -34,14 +38,61 @@ pub fn init_logs(config: &LogConfig) -> Result<(), TelemetryError> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     match config.format {
-        LogFormat::Text => lines.with_target(false).try_init(),
+        LogFormat::Text => lines
+            .with_target(false)
+            .finish()
+            .with(VisitorsFaults)
+            .try_init(),
         LogFormat::Json => lines
             .json()
             .flatten_event(true)
             .with_current_span(true)
+            .finish()
+            .with(VisitorsFaults)
             .try_init(),
     }
-    .map_err(TelemetryError::Logs)
+    .map_err(|error| TelemetryError::Logs(error.into()))
+}
+
+/// Leaves out what the web server calls an error and is a fault of whoever connects: requests that
+/// are none, and lines that break. It was answered or hung up on; here it is counted.
+struct VisitorsFaults;
+
+/// How these lines begin. Others of the same module tell of faults of ours.
+const VISITORS_FAULTS: [&str; 6] = [
+    "stream error: request parse error",
+    "stream error: I/O error",
+    "stream error: request did not complete",
+    "stream error: connection shutdown timeout",
+    "stream error: handler dropped payload",
+    "MAX_BUFFER_SIZE unprocessed data",
+];
+
+impl<S: Subscriber> Layer<S> for VisitorsFaults {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        if !event.metadata().target().starts_with("actix_http::") {
+            return true;
+        }
+        let mut message = Message::default();
+        event.record(&mut message);
+        let is_theirs = VISITORS_FAULTS.iter().any(|f| message.0.starts_with(f));
+        if is_theirs {
+            metrics::counter!("http_connections_faulty_total").increment(1);
+        }
+        !is_theirs
+    }
+}
+
+/// The words of an event.
+#[derive(Default)]
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
 }
 
 /// The recorder behind the `metrics` macros. Cheap to clone.

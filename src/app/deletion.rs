@@ -12,6 +12,7 @@ use super::{App, AppError, FieldProblem, job};
 use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
 use crate::domain::user::Role;
+use crate::mail::untrusted::{self, NAME_LENGTH};
 use crate::store::{Deleting, DigestCursor, Holdings, User};
 
 /// How many transactions one round has for one tenant, before others have their turn.
@@ -164,10 +165,12 @@ impl App {
 }
 
 fn farewell(company: &str, actor: &Actor) -> Letter {
+    let company = untrusted::quoted(company, NAME_LENGTH);
+    let actor = untrusted::quoted(&actor.name, NAME_LENGTH);
     Letter {
-        subject: format!("{company} was deleted"),
+        subject: format!("A company of yours was deleted: {company}"),
         text: format!(
-            "{actor} deleted the company {company} in ml-connector.\n\n\
+            "The company {company} in ml-connector was deleted by {actor}.\n\n\
              Nobody can open it any more, its webhooks are refused and nothing more is sent. Its \
              history, rules, credentials and team are being removed and cannot be brought back.\n\n\
              In Zoho Books, delete the webhooks and workflow rules that lead here; they are refused \

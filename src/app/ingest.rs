@@ -111,7 +111,10 @@ impl App {
         request: HookRequest,
     ) -> Result<Received, AppError> {
         match verify(hook, &request) {
-            Ok(()) => self.keep(source, hook, request).await.map(Received::Kept),
+            Ok(verified) => {
+                let kept = self.keep(source, hook, request, verified).await;
+                kept.map(Received::Kept)
+            }
             Err(rejection) => {
                 self.note_forged(hook, request, &rejection).await;
                 Ok(Received::Rejected(rejection))
@@ -125,8 +128,10 @@ impl App {
         &self,
         hook: &Hook,
         request: HookRequest,
+        verified: Verified,
     ) -> Result<Ingested, AppError> {
-        self.keep(EventSource::Webhook, hook, request).await
+        self.keep(EventSource::Webhook, hook, request, verified)
+            .await
     }
 
     async fn keep(
@@ -134,10 +139,11 @@ impl App {
         source: EventSource,
         hook: &Hook,
         request: HookRequest,
+        verified: Verified,
     ) -> Result<Ingested, AppError> {
         let now = self.now();
         let tenant = hook.target.tenant;
-        let event = new_event(source, &hook.target, request, now);
+        let event = new_event(source, &hook.target, request, verified, now);
         let fresh = KeptEvent {
             event: event.as_kept(),
             body: Some(event.body.clone()),
@@ -226,62 +232,77 @@ impl App {
     }
 }
 
+/// The proof that a request's signature was checked: by which string, as a fingerprint.
+#[derive(Debug, Clone, Copy)]
+pub struct Verified {
+    signed: [u8; 32],
+}
+
 /// Checks a request's signature.
-pub fn verify(hook: &Hook, request: &HookRequest) -> Result<(), Rejection> {
+pub fn verify(hook: &Hook, request: &HookRequest) -> Result<Verified, Rejection> {
     let signed = SignedRequest {
         signature: request.signature.as_deref(),
         query: &request.query,
         content_type: request.content_type.as_deref(),
         body: &request.body,
     };
-    webhook::verify(&signed, &hook.secrets)
+    let signed = webhook::verify(&signed, &hook.secrets)?;
+    Ok(Verified {
+        signed: signed.fingerprint(),
+    })
 }
 
 fn new_event(
     source: EventSource,
     target: &HookTarget,
     request: HookRequest,
+    verified: Verified,
     now: DateTime<Utc>,
 ) -> NewEvent {
-    let digest = digest(target, &request, None);
-    let day_digest = request.path_type.filter(|t| t.is_reminder()).map(|_| {
+    let path_type = request.path_type;
+    let fingerprint = |day: &str| fingerprint(target, path_type, verified, day);
+    let day_digest = path_type.filter(|t| t.is_reminder()).map(|_| {
         let day = now.with_timezone(&target.zone).date_naive().to_string();
-        self::digest(target, &request, Some(&day))
+        fingerprint(&day)
     });
     NewEvent {
         id: EventId::new(now),
         tenant: target.tenant,
         connection: target.connection,
         source,
-        path_type: request.path_type,
+        path_type,
         label: request.label,
         body: Body {
             content_type: request.content_type.unwrap_or_default(),
             query: request.query,
             bytes: request.body,
         },
-        digest,
+        digest: fingerprint(""),
         day_digest,
         received_at: now,
     }
 }
 
-/// Refuses repeats: over the hook, the path, and what the signature covers of query and body, so
-/// that nobody makes a captured request new by adding an `&`.
-fn digest(target: &HookTarget, request: &HookRequest, day: Option<&str>) -> [u8; 32] {
-    let (pairs, body) = webhook::signed_parts(
-        &request.query,
-        request.content_type.as_deref(),
-        &request.body,
-    );
+/// Refuses repeats: over the hook, the event type in the path, and the string whose signature was
+/// checked. Nothing else of a request is vouched for, so nothing else makes a captured one new: not its
+/// label, nor where its query ends.
+fn fingerprint(
+    target: &HookTarget,
+    path_type: Option<EventType>,
+    verified: Verified,
+    day: &str,
+) -> [u8; 32] {
+    let path_type = path_type.map_or("", EventType::as_str);
     let mut hash = Sha256::new();
-    hash.update(target.connection.uuid().as_bytes());
-    let path = path_text(request.path_type, &request.label);
-    for part in [path.as_bytes(), &pairs, day.unwrap_or_default().as_bytes()] {
+    for part in [
+        target.connection.uuid().as_bytes(),
+        path_type.as_bytes(),
+        &verified.signed,
+        day.as_bytes(),
+    ] {
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(part);
     }
-    hash.update(body);
     hash.finalize().into()
 }
 

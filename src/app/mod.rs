@@ -49,6 +49,7 @@ pub mod tokens;
 pub mod write_health;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -121,6 +122,8 @@ struct Caches {
     used_tokens: tokens::Used,
     recent: recent::Recent,
     write_health: write_health::WriteHealth,
+    /// Whether it was said that visitors are not told apart.
+    is_proxy_told: AtomicBool,
 }
 
 impl App {
@@ -139,6 +142,7 @@ impl App {
             used_tokens: tokens::Used::default(),
             recent: recent::Recent::new(),
             write_health: write_health::WriteHealth::default(),
+            is_proxy_told: AtomicBool::new(false),
         };
         Self {
             parts: Arc::new(parts),

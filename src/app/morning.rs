@@ -11,6 +11,7 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::{TenantId, UserId};
 use crate::domain::tenant::Tenant;
 use crate::domain::working_days::instant;
+use crate::mail::untrusted::{self, NAME_LENGTH};
 
 /// The hours of a morning, in the tenant's zone: whoever was down at eight catches up until noon.
 const MORNING: std::ops::Range<u32> = 8..12;
@@ -138,7 +139,10 @@ impl App {
         link("See everything", "/history");
         link("Switch this e-mail off", "/settings#morning");
         Letter {
-            subject: format!("{}: {words}", tenant.name),
+            subject: format!(
+                "Yesterday: {words} ({})",
+                untrusted::quoted(&tenant.name, NAME_LENGTH)
+            ),
             text,
         }
     }

@@ -13,6 +13,7 @@ use crate::domain::connection::Provider;
 use crate::domain::ids::TenantId;
 use crate::domain::tenant::Tenant;
 use crate::domain::working_days;
+use crate::mail::untrusted::{self, NAME_LENGTH};
 use crate::store::{Trouble, TroubleKind, User};
 
 /// How long after its beginning a trouble is still told: a process may have died before it could.
@@ -23,6 +24,9 @@ const SILENCE_DAYS: u32 = 2;
 
 /// A silence that began before is no news: mails are kept for a month, and so nobody is told twice.
 const SILENCE_FRESH: TimeDelta = TimeDelta::days(14);
+
+/// How much of a provider's reason is told, in characters.
+const REASON_LENGTH: usize = 500;
 
 /// Rows of one look.
 pub(super) const AT_ONCE: u64 = 500;
@@ -131,7 +135,7 @@ impl App {
     }
 
     fn trouble_letter(&self, trouble: &Trouble) -> Letter {
-        let name = &trouble.tenant.name;
+        let name = untrusted::quoted(&trouble.tenant.name, NAME_LENGTH);
         let provider = match trouble.provider {
             Provider::Zoho => "Zoho Books",
             Provider::Twilio => "Twilio",
@@ -150,16 +154,16 @@ impl App {
                     }
                 };
                 Letter {
-                    subject: format!("{name}: {provider} refuses our access"),
+                    subject: format!("{provider} refuses our access for {name}"),
                     text: format!(
                         "{provider} refuses the credentials of {name}:\n\n{}.\n\n{waits}\n\n\
                          Connect {provider} again:\n{connections}\n",
-                        why.trim_end_matches('.')
+                        untrusted::bare(why.trim_end_matches('.'), REASON_LENGTH)
                     ),
                 }
             }
             TroubleKind::Burst => Letter {
-                subject: format!("{name}: requests from {provider} are refused"),
+                subject: format!("Requests from {provider} are refused for {name}"),
                 text: format!(
                     "At least five requests within ten minutes to the web address that {name} gave \
                      {provider} were refused, because their signature is wrong (401).\n\n\
@@ -175,10 +179,10 @@ impl App {
     }
 
     fn silence_letter(&self, tenant: &Tenant, heard: DateTime<Utc>) -> Letter {
-        let name = &tenant.name;
+        let name = untrusted::quoted(&tenant.name, NAME_LENGTH);
         let heard = heard.with_timezone(&tenant.zone);
         Letter {
-            subject: format!("{name}: nothing from Zoho Books for two working days"),
+            subject: format!("Nothing from Zoho Books for two working days at {name}"),
             text: format!(
                 "Zoho Books last told {name} something on {} ({}).\n\n\
                  If nothing happened in the books since then, all is well. Otherwise see in Zoho \

@@ -20,6 +20,7 @@ use crate::domain::ids::{ReplyId, TenantId};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::phone::E164;
 use crate::domain::reply::{Reply, Wish};
+use crate::mail::untrusted::{self, NAME_LENGTH};
 use crate::store::{NewReply, TenantStore};
 use crate::twilio::inbound::{self, Inbound};
 use crate::twilio::messages::CallTime;
@@ -34,6 +35,9 @@ const TOLD_AGAIN: TimeDelta = TimeDelta::minutes(10);
 const MOST_TOLD: u64 = 20;
 
 const FLOOD: TimeDelta = TimeDelta::hours(1);
+/// How much of a reply stands in the e-mail: lines, and characters of each. An SMS has 1,600 at most.
+const LINES: usize = 60;
+const LINE_LENGTH: usize = 1_600;
 
 /// How many replies Overview shows.
 pub(super) const SHOWN: u64 = 20;
@@ -174,14 +178,14 @@ impl App {
             return Ok(());
         }
         let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+        let number = untrusted::bare(&reply.address, NAME_LENGTH);
         let who = if reply.name.is_empty() {
-            reply.address.clone()
+            number
         } else {
-            format!("{} ({})", plain(&reply.name), reply.address)
+            format!("{} ({number})", untrusted::quoted(&reply.name, NAME_LENGTH))
         };
-        // Each line is marked: nothing that a stranger wrote may look as if we had written it.
-        let quoted: Vec<_> = reply.body.lines().map(|l| format!("> {l}")).collect();
-        let quoted = quoted.join("\n");
+        let company = untrusted::quoted(&tenant.name, NAME_LENGTH);
+        let cited = untrusted::cited(&reply.body, LINES, LINE_LENGTH);
         let proof = if reply.is_proven {
             ""
         } else {
@@ -189,16 +193,16 @@ impl App {
         };
         let url = self.public_url().join(&format!("/t/{}/", tenant.slug));
         let text = format!(
-            "{who} wrote to {}:\n\n{quoted}\n{proof}\nThis service does not answer. Whoever should, \
+            "A reply from {who} to {}:\n\n{cited}\n{proof}\nThis service does not answer. Whoever should, \
              does so by phone or e-mail.\n\n{url}\n",
-            reply.sender
+            untrusted::bare(&reply.sender, NAME_LENGTH)
         );
         let notice = Notice {
             kind: "reply",
             occasion: format!("reply:{}:{sid}", tenant.id),
             tenant: &tenant,
             letter: Letter {
-                subject: format!("{}: {who} replied", plain(&tenant.name)),
+                subject: format!("A reply from {who} to {company}"),
                 text,
             },
         };
@@ -224,9 +228,4 @@ impl App {
             Err(AppError::NotFound("reply"))
         }
     }
-}
-
-/// One line without anything hidden.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(80).collect()
 }

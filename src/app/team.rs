@@ -9,17 +9,16 @@ use super::{App, AppError, FieldProblem, job};
 use crate::crypto::token::{self, NewToken, TokenDigest};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{InvitationId, TenantId, UserId};
+use crate::domain::name;
 use crate::domain::tenant::Tenant;
 use crate::domain::user::Role;
+use crate::mail::untrusted::{self, NAME_LENGTH};
 use crate::store::{
     Invitation, Invited, Joined, Joining, MOST_MEMBERS, MemberEdit, TeamChange, Teammate, User,
 };
 
 /// How long an invitation holds.
 const HOLDS: TimeDelta = TimeDelta::days(7);
-
-/// The longest name of a person, in characters.
-const LONGEST_NAME: usize = 100;
 
 /// The people of a tenant.
 #[derive(Debug, Clone)]
@@ -225,13 +224,13 @@ impl App {
             return Err(AppError::NotFound("invitation"));
         };
         let mut problems = Vec::new();
-        let name = name.trim();
-        if name.is_empty() || name.chars().count() > LONGEST_NAME {
-            let message = "type your name, at most 100 characters";
+        let parsed = name::parse(name);
+        if let Err(problem) = parsed {
+            let message = format!("type your name, {problem}");
             problems.push(FieldProblem::new("name", message));
         }
         let email = open.invitation.email;
-        let known = [name, &open.tenant.name];
+        let known = [name.trim(), &open.tenant.name];
         let password_hash = match self.hash_new(password, &email, &known).await {
             Err(AppError::Invalid(weak)) => {
                 problems.extend(weak);
@@ -245,7 +244,7 @@ impl App {
         let user = User {
             id: UserId::new(self.now()),
             email: email.clone(),
-            name: name.to_owned(),
+            name: name.trim().to_owned(),
             password_hash,
             is_operator: false,
             phone: None,
@@ -277,20 +276,21 @@ impl App {
 }
 
 fn invitation_letter(company: &str, of: &Invitation, link: &str) -> Letter {
-    let (by, role) = (&of.invited_by, of.role);
+    let (by, role) = (untrusted::quoted(&of.invited_by, NAME_LENGTH), of.role);
+    let company = untrusted::quoted(company, NAME_LENGTH);
     let article = if matches!(role, Role::Viewer) {
         "a"
     } else {
         "an"
     };
     Letter {
-        subject: format!("You are invited to {company}"),
+        subject: format!("You are invited to the team of {company}"),
         text: format!(
-            "{by} invites you to the team of {company} as {article} {role}.\n\n\
+            "You are invited to the team of {company} as {article} {role}, by {by}.\n\n\
              ml-connector tells people by SMS what happens in the company's Zoho Books. To join, \
              open this address within 7 days:\n\n{link}\n\n\
              It works for {} only, once. If you expect no such mail, do nothing.\n",
-            of.email
+            untrusted::bare(&of.email, 254)
         ),
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::report::Advised;
 use crate::app::health_report::Finding;
 use crate::config::Config;
-use crate::config::web::PublicUrl;
+use crate::config::web::{PublicUrl, TrustedProxies};
 use crate::crypto::master_key::KeyOrigin;
 use crate::domain::clock::SharedClock;
 use crate::queue::Degraded;
@@ -31,9 +31,11 @@ pub async fn run(args: CheckArgs, clock: SharedClock) -> anyhow::Result<()> {
         .public_url
         .clone()
         .unwrap_or_else(|| PublicUrl::of_bound(config.web.bind));
+    let proxies = proxies_finding(&public_url, &config.web.trusted_proxies);
     let built = startup::build(&config, public_url, clock, Jobs::Elsewhere).await?;
     let mut findings = built.app.report().await;
     findings.insert(0, key_finding(&built.key_origin));
+    findings.extend(proxies);
     if config.queue.redis_url.is_some() {
         findings.push(redis_finding(built.app.queue().health().await));
     }
@@ -69,6 +71,19 @@ fn key_finding(origin: &KeyOrigin) -> Finding {
         says,
         advice,
     }
+}
+
+/// TLS always ends at a proxy, and one that nobody named hides who visits.
+fn proxies_finding(public_url: &PublicUrl, proxies: &TrustedProxies) -> Option<Finding> {
+    let is_hidden = public_url.is_https() && proxies.is_empty();
+    is_hidden.then(|| Finding {
+        subject: "Proxy".to_owned(),
+        is_good: true,
+        says: "TRUSTED_PROXIES is not set, so visitors are not told apart: tries to sign in are \
+               limited by account only, and the security log shows the proxy's address."
+            .to_owned(),
+        advice: "Set TRUSTED_PROXIES to the address of the proxy, or to fly on Fly.io".to_owned(),
+    })
 }
 
 fn redis_finding(health: Result<(), Degraded>) -> Finding {
@@ -111,4 +126,22 @@ fn words(findings: &[Finding]) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_that_nobody_named_is_told() {
+        let finding = |url: &str, proxies: &str| {
+            let proxies = TrustedProxies::parse(proxies).unwrap();
+            proxies_finding(&PublicUrl::parse(url).unwrap(), &proxies)
+        };
+        let told = finding("https://sms.example.com", "").unwrap();
+        assert!(told.is_good && told.advice.contains("TRUSTED_PROXIES"));
+        assert_eq!(finding("https://sms.example.com", "127.0.0.1"), None);
+        assert_eq!(finding("https://sms.example.com", "fly"), None);
+        assert_eq!(finding("http://127.0.0.1:8080", ""), None);
+    }
 }

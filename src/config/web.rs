@@ -17,7 +17,8 @@ pub struct WebConfig {
     /// `PUBLIC_URL`: the address in links and callbacks. Default: the address really bound
     /// ([`PublicUrl::of_bound`]); never from a Host header.
     pub public_url: Option<PublicUrl>,
-    /// `TRUSTED_PROXIES`: whose `X-Forwarded-For` is believed. Default: nobody's.
+    /// `TRUSTED_PROXIES`: whose `X-Forwarded-For` is believed; `fly` is Fly's proxy, whose
+    /// `Fly-Client-IP` is. Default: nobody's.
     pub trusted_proxies: TrustedProxies,
     /// `SIGNUP`: whether strangers may open an account. Default `closed`.
     pub signup: Signup,
@@ -63,7 +64,7 @@ impl WebConfig {
             trusted_proxies: reader
                 .parsed(
                     "TRUSTED_PROXIES",
-                    "write the proxies' addresses or networks, like 10.0.0.0/8, 127.0.0.1",
+                    "write the proxies' addresses or networks, like 10.0.0.0/8, 127.0.0.1, or fly",
                     TrustedProxies::parse,
                 )
                 .unwrap_or_default(),
@@ -196,34 +197,60 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     a & 0xe000 == 0x2000 && !(a == 0x2001 && b == 0x0db8)
 }
 
-/// Addresses and networks of proxies that we run ourselves.
+/// Addresses and networks of proxies that we run ourselves, and whether Fly's stands in front.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies {
+    networks: Vec<IpNet>,
+    is_fly: bool,
+}
+
+/// The word for Fly's proxy, which has no fixed address.
+const FLY: &str = "fly";
 
 impl TrustedProxies {
-    /// Reads addresses and networks, apart by commas or blanks.
+    /// Reads addresses and networks, apart by commas or blanks; `fly` is Fly's proxy.
     pub fn parse(text: &str) -> Result<Self, String> {
         let entries = text
             .split(|c: char| c == ',' || c.is_whitespace())
             .filter(|e| !e.is_empty());
-        entries
-            .map(|entry| {
-                let net = entry.parse::<IpNet>();
-                net.or_else(|_| {
-                    entry
-                        .parse::<IpAddr>()
-                        .map(|ip| IpNet::from(ip.to_canonical()))
-                })
-                .map_err(|_| format!("has an entry that is no address or network: {entry}"))
-            })
-            .collect::<Result<_, _>>()
-            .map(Self)
+        let mut proxies = Self::default();
+        for entry in entries {
+            if entry.eq_ignore_ascii_case(FLY) {
+                proxies.is_fly = true;
+                continue;
+            }
+            let net = entry.parse::<IpNet>();
+            let net = net.or_else(|_| {
+                entry
+                    .parse::<IpAddr>()
+                    .map(|ip| IpNet::from(ip.to_canonical()))
+            });
+            let net =
+                net.map_err(|_| format!("has an entry that is no address or network: {entry}"));
+            proxies.networks.push(net?);
+        }
+        Ok(proxies)
     }
 
     /// Whether a proxy with this address is ours.
     pub fn trusts(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
-        self.0.iter().any(|net| net.contains(&ip))
+        self.networks.iter().any(|net| net.contains(&ip))
+    }
+
+    /// Whether this is Fly's proxy: it reaches machines from private addresses, IPv4 or those of the
+    /// organisation's own network, where nobody else is.
+    pub fn is_fly(&self, ip: IpAddr) -> bool {
+        self.is_fly
+            && match ip.to_canonical() {
+                IpAddr::V4(ip) => ip.is_private(),
+                IpAddr::V6(ip) => ip.segments()[0] == 0xfdaa,
+            }
+    }
+
+    /// Whether no proxy is named.
+    pub fn is_empty(&self) -> bool {
+        self.networks.is_empty() && !self.is_fly
     }
 }
 
@@ -312,6 +339,12 @@ mod tests {
         assert!(trusts("::ffff:10.9.8.7"));
         assert!(!trusts("11.0.0.1") && !trusts("192.0.2.8") && !trusts("::1"));
         assert!(!TrustedProxies::default().trusts("127.0.0.1".parse().unwrap()));
+        let fly = TrustedProxies::parse("Fly").unwrap();
+        let is_fly = |ip: &str| fly.is_fly(ip.parse().unwrap());
+        assert!(is_fly("172.16.5.2") && is_fly("::ffff:172.19.0.1") && is_fly("fdaa:0:1::3"));
+        assert!(!is_fly("8.8.8.8") && !is_fly("fd00::1") && !is_fly("2a09:8280:1::1"));
+        assert!(!proxies.is_fly("172.16.5.2".parse().unwrap()) && !fly.is_empty());
+        assert!(!fly.trusts("172.16.5.2".parse().unwrap()));
         assert_eq!(
             mistake(&[("TRUSTED_PROXIES", "10.0.0.0/8, proxy")]).variable,
             "TRUSTED_PROXIES"

@@ -12,6 +12,7 @@ pub mod event;
 pub mod hours;
 pub mod ids;
 pub mod money;
+pub mod name;
 pub mod order;
 pub mod page;
 pub mod phone;

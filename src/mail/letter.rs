@@ -10,6 +10,7 @@ use lettre::{Address, Message};
 use uuid::Uuid;
 
 use super::NotSent;
+use super::untrusted;
 
 /// What a server is given.
 #[derive(Debug, Clone, Copy)]
@@ -50,24 +51,26 @@ enum Piece<'a> {
 /// What a button says when no short line stands before its address.
 const LABEL: &str = "Open the page";
 const LABEL_LENGTH: usize = 60;
+/// The longest subject, in characters.
+const SUBJECT_LENGTH: usize = 200;
 
 impl Outgoing<'_> {
     pub(super) fn message(&self, from: &Mailbox) -> Result<Message, NotSent> {
         let never = |what: &str| NotSent::Permanent(what.to_owned());
         let to: Address = self.to.parse().map_err(|_| never("it is no address"))?;
-        // The envelope's encoder folds lines; an unfolded break would begin another header.
-        let subject: String = self
-            .subject
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
+        let subject = untrusted::one_line(self.subject, SUBJECT_LENGTH);
+        let lines = self.text.trim_end().lines();
+        let lines: Vec<_> = lines
+            .map(|l| untrusted::only_ours(l, self.origin))
+            .collect();
+        let lines = lines.join("\n");
         let text = LetterText {
-            text: self.text.trim_end(),
+            text: &lines,
             service: self.origin,
         };
         let page = LetterPage {
             subject: &subject,
-            pieces: pieces(self.text, self.origin),
+            pieces: pieces(&lines, self.origin),
             service: self.origin,
         };
         let unreadable = |_: askama::Error| never("it cannot be written");
@@ -127,6 +130,11 @@ fn is_ours(line: &str, origin: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use linkify::LinkFinder;
+    use mail_parser::MessageParser;
+    use proptest::prelude::*;
+
+    use super::untrusted::tests::hostile;
     use super::*;
 
     const OURS: &str = "https://sms.example.com";
@@ -185,7 +193,7 @@ mod tests {
         let letter = letter("Hello\r\nBcc: all@example.com", "x");
         let shown = formatted(&letter);
         assert!(
-            shown.contains("Subject: Hello Bcc: all@example.com\r\n"),
+            shown.contains("Subject: Hello Bcc: all[@]example[.]com\r\n"),
             "{shown}"
         );
         assert!(
@@ -212,6 +220,58 @@ mod tests {
                 matches!(letter.message(&from), Err(NotSent::Permanent(_))),
                 "{to}"
             );
+        }
+    }
+
+    /// What a mail program would make links of, beside the addresses of ours.
+    fn foreign_links(text: &str) -> Vec<String> {
+        let mut finder = LinkFinder::new();
+        finder.url_must_have_scheme(false).url_can_be_iri(false);
+        let links = finder.links(text).map(|l| l.as_str().to_owned());
+        links.filter(|l| !l.starts_with(OURS)).collect()
+    }
+
+    /// What somebody reads of an HTML part.
+    fn read(html: &str) -> String {
+        let page = scraper::Html::parse_document(html);
+        page.root_element().text().collect::<Vec<_>>().join(" ")
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_strangers_type_becomes_a_link_or_a_header(
+            name in hostile(), person in hostile(), said in hostile(), raw in hostile(),
+        ) {
+            let (company, by) = (untrusted::quoted(&name, 60), untrusted::quoted(&person, 60));
+            let subject = format!("You are invited to the team of {company} {raw}");
+            let text = format!(
+                "{by} invites you to {company}.\n\n{}\n\n{raw}\n\nJoin:\n{OURS}/invitations/x\n",
+                untrusted::cited(&said, 20, 300),
+            );
+            let from = "Connector <sms@example.com>".parse().unwrap();
+            let message = letter(&subject, &text).message(&from).unwrap().formatted();
+            let parsed = MessageParser::default().parse(&message).unwrap();
+            let subject = parsed.subject().unwrap();
+            prop_assert!(subject.starts_with("You are invited to the team of “"), "{subject}");
+            prop_assert_eq!(foreign_links(subject), Vec::<String>::new());
+            prop_assert!(!subject.contains("=?"), "{subject}");
+            let names: Vec<_> = parsed.headers().iter().map(|h| h.name().to_owned()).collect();
+            let ours = [
+                "From", "To", "Date", "Message-ID", "Auto-Submitted", "Subject", "MIME-Version",
+                "Content-Type",
+            ];
+            prop_assert!(names.iter().all(|n| ours.iter().any(|o| o.eq_ignore_ascii_case(n))), "{names:?}");
+            prop_assert_eq!(names.len(), ours.len());
+            let text = parsed.body_text(0).unwrap();
+            prop_assert_eq!(foreign_links(&text), Vec::<String>::new(), "{}", text);
+            let html = parsed.body_html(0).unwrap();
+            prop_assert_eq!(foreign_links(&read(&html)), Vec::<String>::new(), "{}", html);
+            let page = scraper::Html::parse_document(&html);
+            let anchors = scraper::Selector::parse("[href], [src], [action]").unwrap();
+            for link in page.select(&anchors) {
+                let to = link.attr("href").unwrap_or_default();
+                prop_assert!(to.starts_with(&format!("{OURS}/")), "{to}");
+            }
         }
     }
 }

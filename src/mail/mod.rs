@@ -4,6 +4,7 @@
 //! bear the same `Message-ID`, by which readers fold them.
 
 mod letter;
+pub mod untrusted;
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use secrecy::ExposeSecret as _;
 use tokio::time::timeout;
 
 use crate::config::mail::{MailConfig, SmtpConfig, SmtpTls};
+use crate::redact::Secrets;
 
 pub use letter::Outgoing;
 
@@ -42,6 +44,8 @@ enum Way {
         transport: AsyncSmtpTransport<Tokio1Executor>,
         from: Mailbox,
         host: String,
+        /// What a server may echo of how we sign in.
+        secrets: Secrets,
     },
     /// To the log, links included: nobody but the operator's own machine reaches them.
     Log,
@@ -75,6 +79,12 @@ impl Mailer {
                 transport: transport(smtp)?,
                 from: config.from.clone().ok_or(MailError::NoSender)?,
                 host: smtp.host.clone(),
+                secrets: smtp.credentials.as_ref().map_or_else(
+                    Secrets::default,
+                    |(user, password)| {
+                        Secrets::default().with_plain(user, password.expose_secret())
+                    },
+                ),
             },
             None if may_log => Way::Log,
             None => Way::Nowhere,
@@ -109,12 +119,15 @@ impl Mailer {
     pub async fn send(&self, letter: &Outgoing<'_>) -> Result<(), NotSent> {
         match &self.way {
             Way::Smtp {
-                transport, from, ..
+                transport,
+                from,
+                secrets,
+                ..
             } => {
                 let message = letter.message(from)?;
                 match timeout(HANDING_OVER, transport.send(message)).await {
                     Ok(Ok(_)) => Ok(()),
-                    Ok(Err(error)) => Err(not_sent(&error)),
+                    Ok(Err(error)) => Err(not_sent(&error, secrets)),
                     Err(_) => Err(NotSent::Temporary("the server took too long".to_owned())),
                 }
             }
@@ -128,13 +141,16 @@ impl Mailer {
 
     /// Connects, greets, secures the line and signs in; what is wrong, in words.
     pub async fn probe(&self) -> Result<(), String> {
-        let Way::Smtp { transport, .. } = &self.way else {
+        let Way::Smtp {
+            transport, secrets, ..
+        } = &self.way
+        else {
             return Ok(());
         };
         match timeout(ANSWER * 2, transport.test_connection()).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err("it hung up".to_owned()),
-            Ok(Err(error)) => Err(words(&error)),
+            Ok(Err(error)) => Err(words(&error, secrets)),
             Err(_) => Err("it took too long".to_owned()),
         }
     }
@@ -160,19 +176,19 @@ fn transport(smtp: &SmtpConfig) -> Result<AsyncSmtpTransport<Tokio1Executor>, Ma
 }
 
 /// A refusal of this letter is final; everything else, a lost line above all, may go better later.
-fn not_sent(error: &SmtpError) -> NotSent {
+fn not_sent(error: &SmtpError, secrets: &Secrets) -> NotSent {
     let refuses_us = error
         .status()
         .is_some_and(|code| REFUSES_US.contains(&u16::from(code)));
     if error.is_permanent() && !refuses_us {
-        NotSent::Permanent(words(error))
+        NotSent::Permanent(words(error, secrets))
     } else {
-        NotSent::Temporary(words(error))
+        NotSent::Temporary(words(error, secrets))
     }
 }
 
-/// An error with its causes.
-fn words(error: &SmtpError) -> String {
+/// An error with its causes, without what it echoes of how we signed in.
+fn words(error: &SmtpError, secrets: &Secrets) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(deeper) = cause {
@@ -183,6 +199,7 @@ fn words(error: &SmtpError) -> String {
         }
         cause = deeper.source();
     }
+    let text = secrets.clean_text(&text);
     text.chars().filter(|c| !c.is_control()).take(400).collect()
 }
 

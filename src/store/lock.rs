@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use super::files;
+
 /// Why the database is not ours.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
@@ -149,15 +151,10 @@ fn options() -> OpenOptions {
 }
 
 fn make_folder(database: &Path) -> io::Result<()> {
-    let folder = match database.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => return Ok(()),
-    };
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    match database.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => files::make_folder(folder),
+        _ => Ok(()),
+    }
 }
 
 /// Whether the name still leads to this file.

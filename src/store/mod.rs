@@ -17,6 +17,7 @@ mod documents;
 mod due;
 mod error;
 mod events;
+mod files;
 mod history;
 mod ingest;
 mod invitations;
@@ -183,12 +184,8 @@ const fn lock_patience(r#use: Use) -> Duration {
 impl Store {
     /// Opens the database; on `SQLite` the file and its folder are made when missing.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        if let Some(folder) = sqlite_path(url)
-            .as_deref()
-            .and_then(std::path::Path::parent)
-            && !folder.as_os_str().is_empty()
-        {
-            std::fs::create_dir_all(folder)
+        if let Some(file) = sqlite_path(url) {
+            files::prepare(&file)
                 .map_err(|e| sea_orm::DbErr::Custom(format!("cannot make the folder: {e}")))?;
         }
         let backend = if sqlite_path(url).is_some() {
@@ -254,10 +251,16 @@ impl Store {
 
     /// Keeps a consistent copy of a `SQLite` database; the file must not exist yet.
     pub async fn copy_to(&self, file: &std::path::Path) -> Result<(), StoreError> {
+        // SQLite writes into an empty file, and would make one that everybody can read.
+        files::make(file)
+            .map_err(|e| sea_orm::DbErr::Custom(format!("cannot make the copy: {e}")))?;
         let copy = sql::values![file.display().to_string()];
-        sql::exec(&self.read, "VACUUM INTO $1", copy)
-            .await
-            .map(drop)
+        let copied = sql::exec(&self.read, "VACUUM INTO $1", copy).await;
+        if copied.is_err() {
+            // Half a copy would be taken for one; that it stays is the lesser trouble.
+            let _ = std::fs::remove_file(file);
+        }
+        copied.map(drop)
     }
 
     /// How many steps of the schema are missing.

@@ -13,6 +13,7 @@ use super::error::{CallError, CallFailure, Doubt};
 use super::kept::cut;
 use super::wire::AccountJson;
 use super::{Account, CallTime, Twilio};
+use crate::redact::Secrets;
 
 /// Longest answer read, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -170,7 +171,7 @@ impl Twilio {
         time: CallTime,
     ) -> Result<(Vec<u8>, Option<DateTime<Utc>>), CallError> {
         let request = signed_in(self.http.get(url), account);
-        let answer = exchange(request, time, LONGEST_ANSWER).await?;
+        let answer = exchange(request, &secrets(account), time, LONGEST_ANSWER).await?;
         answer.success().map_err(|error| match error.kind {
             // A list that is not there: the Account SID or the region is wrong.
             CallFailure::NotFound(refusal) => CallError {
@@ -185,6 +186,11 @@ impl Twilio {
 /// Adds Basic auth; reqwest marks the header as sensitive, so it is not shown by `Debug`.
 pub(super) fn signed_in(request: RequestBuilder, account: &Account) -> RequestBuilder {
     request.basic_auth(account.user_name(), Some(account.secret.expose_secret()))
+}
+
+/// What a call that is signed in so bears of secrets.
+pub(super) fn secrets(account: &Account) -> Secrets {
+    Secrets::default().with_basic(account.user_name(), account.secret.expose_secret())
 }
 
 #[cfg(test)]

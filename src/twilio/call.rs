@@ -15,6 +15,7 @@ use super::kept::{KeptResponse, body_text, cut};
 use super::wire::{self, ErrorJson};
 use super::{CallTime, codes};
 use crate::http::{BodyError, capped_body};
+use crate::redact::Secrets;
 
 /// Longest wait that is believed.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
@@ -38,9 +39,10 @@ pub(super) struct Answer {
     request_id: Option<String>,
 }
 
-/// Makes the call, once.
+/// Makes the call, once. What the answer echoes of `secrets` is taken out before anybody reads it.
 pub(super) async fn exchange(
     request: RequestBuilder,
+    secrets: &Secrets,
     time: CallTime,
     limit: usize,
 ) -> Result<Answer, NoAnswer> {
@@ -58,11 +60,13 @@ pub(super) async fn exchange(
         http: response.status().as_u16(),
         date,
         retry_after: header(headers, RETRY_AFTER.as_str()).and_then(|text| wait(text, date)),
-        request_id: header(headers, "twilio-request-id").map(|id| cut(id, 100).to_owned()),
+        request_id: header(headers, "twilio-request-id")
+            .map(|id| cut(&secrets.clean_text(id), 100).to_owned()),
         body: Ok(Vec::new()),
     };
-    answer.body = capped_body(response, limit)
-        .await
+    let body = capped_body(response, limit).await;
+    answer.body = body
+        .map(|body| secrets.clean(&body).into_owned())
         .map_err(|error| match error {
             BodyError::TooLong(_) => Doubt::Garbage,
             BodyError::Broken(error) if error.is_timeout() => Doubt::TimedOut,

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::account::signed_in;
+use super::account::{secrets, signed_in};
 use super::call::exchange;
 use super::error::{CallError, CallFailure, Doubt};
 use super::messages::message;
@@ -57,7 +57,8 @@ impl Twilio {
         let mut url = self.account_url(account, &format!("/Messages.json?{}", query.text()));
         for page in 0..query.max_pages.max(1) {
             let request = signed_in(self.http.get(&url), account);
-            let (body, date) = exchange(request, time, LONGEST_PAGE).await?.success()?;
+            let answer = exchange(request, &secrets(account), time, LONGEST_PAGE).await?;
+            let (body, date) = answer.success()?;
             if page == 0 {
                 listing.date = date;
             }

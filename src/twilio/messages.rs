@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use url::Url;
 
-use super::account::signed_in;
+use super::account::{secrets, signed_in};
 use super::call::{Answer, NoAnswer, exchange};
 use super::codes::{self, Class};
 use super::error::{CallError, CallFailure, Doubt, SendError, SendFailure};
@@ -17,9 +18,12 @@ use super::wire::{self, MessageJson};
 use super::{Account, MessageSid, MessagingServiceSid, Twilio};
 use crate::domain::clock::Deadline;
 use crate::domain::delivery::ProviderStatus;
+use crate::redact::Secrets;
 
 /// Longest answer about one message, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
+/// What is shorter in the callback's path is no token.
+const CALLBACK_TOKEN: usize = 16;
 
 /// How long a call may take and when it may begin.
 #[derive(Debug, Clone, Copy)]
@@ -133,7 +137,17 @@ impl Twilio {
     ) -> Result<Accepted, SendError> {
         let url = self.account_url(account, "/Messages.json");
         let request = signed_in(self.http.post(url), account).form(&message.form());
-        match exchange(request, time, LONGEST_ANSWER).await {
+        // Without an Auth Token, the token in this path is all that protects the callback.
+        let path = message.status_callback.and_then(|url| Url::parse(url).ok());
+        let path = path
+            .as_ref()
+            .and_then(Url::path_segments)
+            .into_iter()
+            .flatten();
+        let secrets = path
+            .filter(|segment| segment.len() >= CALLBACK_TOKEN)
+            .fold(secrets(account), Secrets::with);
+        match exchange(request, &secrets, time, LONGEST_ANSWER).await {
             Ok(answer) => accepted_or_not(&answer),
             Err(NoAnswer::NotSent(why)) => Err(SendError {
                 kind: SendFailure::NotSent(why),
@@ -162,7 +176,8 @@ impl Twilio {
     ) -> Result<Message, CallError> {
         let url = self.account_url(account, &format!("/Messages/{sid}.json"));
         let request = signed_in(self.http.get(url), account);
-        let (body, date) = exchange(request, time, LONGEST_ANSWER).await?.success()?;
+        let answer = exchange(request, &secrets(account), time, LONGEST_ANSWER).await?;
+        let (body, date) = answer.success()?;
         serde_json::from_slice::<MessageJson>(&body)
             .ok()
             .and_then(message)

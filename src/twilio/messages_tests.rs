@@ -3,6 +3,7 @@
 //! The surprise: each reply is one connection, so a second request by the client would be seen.
 
 use base64::Engine as _;
+use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -416,4 +417,43 @@ async fn one_message_is_read_by_its_sid() {
         CallFailure::Unavailable(Doubt::ServerError(503))
     );
     assert!(server.requests()[0].contains(&format!("/Messages/{sid}.json ")));
+}
+
+#[tokio::test]
+async fn an_answer_that_echoes_how_we_signed_in_is_kept_without_it() {
+    let account = account();
+    let (user, secret) = (account.user_name(), account.secret.expose_secret());
+    let basic = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{secret}"));
+    let token = "k3v9callbacktoken2x7";
+    let callback = format!("https://example.com/hooks/twilio/{token}/status?n=1");
+    let message = NewMessage {
+        status_callback: Some(&callback),
+        ..message()
+    };
+    let echo = format!(
+        r#"{{"code":21609,"message":"Authorization: Basic {basic}, that is {secret}, for {callback}",
+            "status":400}}"#
+    );
+    let headers = format!("twilio-request-id: RQ{secret}\r\n");
+    for reply in [
+        Reply::with(400, &headers, &echo),
+        Reply::with(
+            502,
+            &headers,
+            &format!("<p>{}</p>", basic.replace('=', "&#61;")),
+        ),
+        Reply::with(
+            201,
+            &headers,
+            &created_json().replace("null", &format!("\"{secret}\"")),
+        ),
+    ] {
+        let server = TestServer::start(vec![reply]).await;
+        let outcome = server.twilio().create(&account, &message, soon()).await;
+        let told = format!("{outcome:?}");
+        for secret in [secret, basic.trim_end_matches('='), token] {
+            assert!(!told.contains(secret), "{told}");
+        }
+        assert!(told.contains("(hidden)"), "{told}");
+    }
 }

@@ -133,7 +133,10 @@ async fn in_time<T>(
 /// Checks and keeps it here: going to another thread and back costs more than either.
 async fn receive(app: &App, hook: Arc<Hook>, read: HookRequest) -> Result<Received, AppError> {
     match verify(&hook, &read) {
-        Ok(()) => app.keep_webhook(&hook, read).await.map(Received::Kept),
+        Ok(verified) => {
+            let kept = app.keep_webhook(&hook, read, verified).await;
+            kept.map(Received::Kept)
+        }
         Err(rejection) => {
             on_main(app, |app| async move {
                 app.note_forged(&hook, read, &rejection).await;

@@ -435,3 +435,16 @@ fn the_token_does_not_show_in_debug_output() {
     let shown = format!("{access:?}");
     assert!(!shown.contains("1000.ACCESS"), "{shown}");
 }
+
+#[tokio::test]
+async fn an_answer_that_echoes_our_token_is_told_without_it() {
+    for echoed in ["1000.ACCESS", "1000%2EACCESS", "1000\\u002EACCESS"] {
+        let body = format!(r#"{{"code":2,"message":"Zoho-oauthtoken {echoed} is odd"}}"#);
+        let error = invoice(say(400, body)).await.unwrap_err();
+        let told = format!("{error:?} {error} {}", error.sentence());
+        assert!(
+            !told.contains("ACCESS") && told.contains("(hidden)"),
+            "{told}"
+        );
+    }
+}

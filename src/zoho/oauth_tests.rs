@@ -325,3 +325,20 @@ fn secrets_do_not_show_in_debug_output() {
     let shown = format!("{:?}", credentials());
     assert!(!shown.contains("s3cret"), "{shown}");
 }
+
+#[tokio::test]
+async fn an_answer_that_echoes_our_secrets_is_told_without_them() {
+    for echoed in ["s3cret", "1000.REFRESH", "1000%2EREFRESH"] {
+        let body = format!(r#"{{"error":"odd {echoed}"}}"#);
+        let error = refresh(say(400, body)).await.unwrap_err();
+        let told = format!("{error:?} {error} {}", error.sentence());
+        assert!(
+            !told.contains(echoed) && told.contains("(hidden)"),
+            "{told}"
+        );
+    }
+    let error = exchange(say(400, r#"{"error":"1000.code"}"#))
+        .await
+        .unwrap_err();
+    assert!(!format!("{error:?}").contains("1000.code"), "{error:?}");
+}

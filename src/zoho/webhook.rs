@@ -9,7 +9,7 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::content::ContentKind;
@@ -26,6 +26,34 @@ const VALID_SECRETS: usize = 2;
 const SHOWN_CHARS: usize = 100;
 
 type Digest = [u8; 32];
+
+/// The exact string that a request's signature is the HMAC of.
+///
+/// Only the whole of it is known to be what Zoho signed: where a key ends and its value, the query or
+/// the body begins is not, so the same string can come in many requests.
+#[derive(PartialEq, Eq)]
+pub struct SignedString<'a> {
+    /// The pairs, joined.
+    pairs: Vec<u8>,
+    /// What follows them.
+    body: &'a [u8],
+}
+
+impl SignedString<'_> {
+    /// By which equal strings are known, wherever their pairs end.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(&self.pairs);
+        hash.update(self.body);
+        hash.finalize().into()
+    }
+}
+
+impl fmt::Debug for SignedString<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedString").finish_non_exhaustive()
+    }
+}
 
 /// The parts of a request that the signature is about.
 #[derive(Clone, Copy)]
@@ -103,7 +131,10 @@ pub struct Rejection {
 ///
 /// Zoho does not say whether query values are signed decoded. They are tried decoded; where there
 /// is a query and that fails, once more as received. There is no other variant.
-pub fn verify(request: &SignedRequest<'_>, secrets: &[WebhookSecret]) -> Result<(), Rejection> {
+pub fn verify<'a>(
+    request: &SignedRequest<'a>,
+    secrets: &[WebhookSecret],
+) -> Result<SignedString<'a>, Rejection> {
     let mut compared = Compared {
         body_bytes: request.body.len(),
         content_type: request.content_type.map(printable),
@@ -121,11 +152,11 @@ pub fn verify(request: &SignedRequest<'_>, secrets: &[WebhookSecret]) -> Result<
         &[Values::Decoded]
     };
     for values in readings {
-        let (joined, body) = parts(request.query, request.content_type, request.body, *values);
+        let signed = signed(request.query, request.content_type, request.body, *values);
         for secret in secrets.iter().take(VALID_SECRETS) {
-            let digest = hmac(secret, &joined, body);
+            let digest = hmac(secret, &signed);
             if bool::from(digest.ct_eq(&received)) {
-                return Ok(());
+                return Ok(signed);
             }
             compared.computed.push(head(&digest));
         }
@@ -144,20 +175,8 @@ pub fn sign(
     content_type: Option<&str>,
     body: &[u8],
 ) -> String {
-    let (joined, body) = parts(query, content_type, body, Values::Decoded);
-    hex::encode(hmac(secret, &joined, body))
-}
-
-/// What the signature covers: the joined pairs, and the body bytes that follow them.
-///
-/// Two requests with equal parts bear equal signatures (`?` and `?&`, say), so a digest meant to
-/// refuse repeats should be taken of these, not of the query as received.
-pub fn signed_parts<'a>(
-    query: &str,
-    content_type: Option<&str>,
-    body: &'a [u8],
-) -> (Vec<u8>, &'a [u8]) {
-    parts(query, content_type, body, Values::Decoded)
+    let signed = signed(query, content_type, body, Values::Decoded);
+    hex::encode(hmac(secret, &signed))
 }
 
 /// How the values of the query enter the signed string.
@@ -167,12 +186,12 @@ enum Values {
     AsReceived,
 }
 
-fn parts<'a>(
+fn signed<'a>(
     query: &str,
     content_type: Option<&str>,
     body: &'a [u8],
     values: Values,
-) -> (Vec<u8>, &'a [u8]) {
+) -> SignedString<'a> {
     let mut signed: Vec<(Vec<u8>, Vec<u8>)> = pairs::split(query.as_bytes())
         .map(|(key, value)| match values {
             Values::Decoded => (pairs::decode(key), pairs::decode(value)),
@@ -186,21 +205,21 @@ fn parts<'a>(
         body
     };
     signed.sort_unstable();
-    (
-        signed
+    SignedString {
+        pairs: signed
             .into_iter()
             .flat_map(|(key, value)| [key, value])
             .flatten()
             .collect(),
-        rest,
-    )
+        body: rest,
+    }
 }
 
 #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
-fn hmac(secret: &WebhookSecret, joined: &[u8], body: &[u8]) -> Digest {
+fn hmac(secret: &WebhookSecret, signed: &SignedString<'_>) -> Digest {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).expect("any key");
-    mac.update(joined);
-    mac.update(body);
+    mac.update(&signed.pairs);
+    mac.update(signed.body);
     mac.finalize().into_bytes().into()
 }
 
@@ -248,11 +267,21 @@ mod tests {
             content_type: Some(kind),
             body,
         };
-        verify(&request, &[secret()])
+        verify(&request, &[secret()]).map(drop)
     }
 
-    fn problem(result: Result<(), Rejection>) -> SignatureProblem {
+    fn problem<T: fmt::Debug>(result: Result<T, Rejection>) -> SignatureProblem {
         result.unwrap_err().problem
+    }
+
+    /// Few letters, so that different requests often have one signed string.
+    fn request() -> impl Strategy<Value = (String, String, Vec<u8>)> {
+        (
+            "(a?[ab+%20=&]{0,4}){0,3}",
+            prop_oneof![Just(FORM.to_owned()), Just("application/json".to_owned())],
+            "[ab+%20=& {]{0,6}",
+        )
+            .prop_map(|(query, kind, body)| (query, kind, body.into_bytes()))
     }
 
     #[test]
@@ -266,10 +295,9 @@ mod tests {
             let text = |key: &str| vector[key].as_str().unwrap();
             let secret = WebhookSecret::parse(text("secret")).unwrap();
             let (query, kind, body) = (text("query"), text("content_type"), text("raw_body"));
-            let (mut joined, rest) = signed_parts(query, Some(kind), body.as_bytes());
-            joined.extend_from_slice(rest);
+            let signed = signed(query, Some(kind), body.as_bytes(), Values::Decoded);
             assert_eq!(
-                joined,
+                [&signed.pairs, signed.body].concat(),
                 text("string_to_sign").as_bytes(),
                 "{}",
                 text("name")
@@ -341,22 +369,30 @@ mod tests {
     #[test]
     fn query_values_signed_as_received_are_believed_too() {
         let (query, body) = ("note=a%20b+c", b"{}".as_slice());
-        let raw = hex::encode(hmac(&secret(), b"notea%20b+c", body));
+        let mac = |pairs: &[u8]| {
+            let pairs = pairs.to_vec();
+            hex::encode(hmac(&secret(), &SignedString { pairs, body }))
+        };
+        let raw = mac(b"notea%20b+c");
         assert!(check(&raw, query, "application/json", body).is_ok());
-        let decoded = hex::encode(hmac(&secret(), b"notea b c", body));
+        let decoded = mac(b"notea b c");
         assert!(check(&decoded, query, "application/json", body).is_ok());
     }
 
     #[test]
     fn equal_keys_are_sorted_by_value_and_a_trailing_ampersand_is_nothing() {
-        let (joined, _) = signed_parts("b=2&a=9&b=1&", None, b"");
-        assert_eq!(joined, b"a9b1b2");
+        let signed = signed("b=2&a=9&b=1&", None, b"", Values::Decoded);
+        assert_eq!(signed.pairs, b"a9b1b2");
     }
 
     #[test]
     fn json_under_the_name_of_a_form_is_signed_byte_by_byte() {
         let body = b" {\"invoice\":{\"invoice_id\":\"1\",\"note\":\"a%62&c=d\"}}";
-        let signature = hex::encode(hmac(&secret(), b"", body));
+        let bare = SignedString {
+            pairs: Vec::new(),
+            body,
+        };
+        let signature = hex::encode(hmac(&secret(), &bare));
         assert!(check(&signature, "", FORM, body).is_ok());
         let re_encoded = b" {\"invoice\":{\"invoice_id\":\"1\",\"note\":\"ab&c=d\"}}";
         assert!(check(&signature, "", FORM, re_encoded).is_err());
@@ -441,6 +477,48 @@ mod tests {
             let signature = sign(&secret(), &pairs.join("&"), None, b"{}");
             let believed = check(&signature, &other.join("&"), "", b"{}");
             prop_assert!(believed.is_ok());
+        }
+
+        // Whoever captured a request may cut its signed string into query, form and body as they like;
+        // whatever is still believed has the fingerprint of the first.
+        #[test]
+        fn what_one_signature_is_good_for_has_one_fingerprint(
+            first in request(),
+            others in prop::collection::vec(request(), 1..4),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let (query, kind, body) = &first;
+            let signature = sign(&secret(), query, Some(kind), body);
+            let believed = |query: &str, kind: &str, body: &[u8]| {
+                let request = SignedRequest {
+                    signature: Some(signature.as_bytes()),
+                    query,
+                    content_type: Some(kind),
+                    body,
+                };
+                verify(&request, &[secret()]).ok().map(|signed| signed.fingerprint())
+            };
+            let fingerprint = believed(query, kind, body);
+            prop_assert!(fingerprint.is_some());
+            let string = signed(query, Some(kind), body, Values::Decoded);
+            let whole = [&string.pairs, string.body].concat();
+            let (left, right) = whole.split_at(cut.index(whole.len() + 1));
+            let digits = hex::encode(left).into_bytes();
+            let escaped = digits.chunks(2).flat_map(|pair| [b'%', pair[0], pair[1]]);
+            let escaped: String = escaped.map(char::from).collect();
+            for kind in ["application/json", FORM] {
+                for query in [escaped.clone(), format!("{escaped}="), format!("&{escaped}&")] {
+                    if let Some(moved) = believed(&query, kind, right) {
+                        prop_assert_eq!(Some(moved), fingerprint);
+                    }
+                }
+            }
+            prop_assert_eq!(believed(&escaped, "application/json", right), fingerprint);
+            for (query, kind, body) in others {
+                if let Some(other) = believed(&query, &kind, &body) {
+                    prop_assert_eq!(Some(other), fingerprint);
+                }
+            }
         }
 
         #[test]

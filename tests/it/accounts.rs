@@ -285,7 +285,7 @@ async fn a_new_address_counts_once_it_is_confirmed() {
     let told = letters_to(&app, &other.email).await.pop().unwrap();
     assert!(told.text.contains("nothing was changed"), "{}", told.text);
     let note = letters_to(&app, &acme.email).await.pop().unwrap();
-    assert!(note.text.contains("ann@new.example"), "{}", note.text);
+    assert!(note.text.contains("ann[@]new[.]example"), "{}", note.text);
 
     // Not before the link is followed and the button pressed, from any browser.
     let link = link(&app, "ann@new.example").await;
@@ -592,11 +592,23 @@ async fn wrong_codes_lead_back_to_the_password_and_then_nowhere() {
     let code = totp::code(&secret, app.now()).unwrap();
     let stopped = step(&eve, &asked, &code).await;
     assert_eq!(stopped.status, StatusCode::TOO_MANY_REQUESTS);
-    app.advance(TimeDelta::minutes(16));
-    let asked = sign_in(&eve, &acme.email, PASSWORD).await;
+    // With another password nobody else comes this far, and its owner need not wait.
+    let ann = Visitor::stranger(&app);
+    reset(&ann, &acme.email).await;
+    let letters = letters_to(&app, &acme.email).await;
+    let link = letters.last().unwrap().link();
+    let path = format!("/reset/{}", link.split_once("/reset/").unwrap().1);
+    let page = ann.get(&path).await;
+    ann.submit(&page, &path, &[("password", OTHER)]).await;
+    let asked = sign_in(&ann, &acme.email, OTHER).await;
     let code = totp::code(&secret, app.now()).unwrap();
-    let inside = step(&eve, &asked, &code).await;
-    assert_eq!(inside.path, format!("/t/{}/", acme.slug));
+    let inside = step(&ann, &asked, &code).await;
+    assert_eq!(
+        inside.path,
+        format!("/t/{}/", acme.slug),
+        "{}",
+        inside.text()
+    );
 }
 
 #[tokio::test]
@@ -712,18 +724,18 @@ fn stands_alone(text: &[u8], number: &str) -> bool {
 
 #[tokio::test]
 async fn processes_count_tries_together() {
-    let Some([a, b]) = TestApp::pair().await else {
+    let Some([a, b]) = TestApp::pair_with(&[PROXY]).await else {
         return;
     };
     let acme = a.company("Acme").await;
     for n in 0..10 {
         let at = if n % 2 == 0 { &a } else { &b };
-        let eve = Visitor::stranger(at);
+        let eve = Visitor::stranger(at).at_address("198.51.100.7");
         let refused = sign_in(&eve, &acme.email, "wrong wrong wrong").await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{n}");
     }
     for app in [&a, &b] {
-        let eve = Visitor::stranger(app);
+        let eve = Visitor::stranger(app).at_address("198.51.100.7");
         let stopped = sign_in(&eve, &acme.email, PASSWORD).await;
         assert_eq!(stopped.status, StatusCode::TOO_MANY_REQUESTS);
     }
@@ -753,24 +765,114 @@ async fn a_weak_hash_is_made_anew_at_the_next_sign_in() {
     Visitor::signed_in(&app, &acme.email, PASSWORD).await;
 }
 
+/// A proxy on this machine, whose word is believed.
+const PROXY: (&str, &str) = ("TRUSTED_PROXIES", "127.0.0.1");
+
 #[tokio::test]
-async fn letters_are_not_sent_without_end() {
+async fn letters_are_not_sent_without_end_and_the_limit_is_silent() {
+    let app = TestApp::spawn_with(&[PROXY]).await;
+    let acme = app.company("Acme").await;
+    let eve = Visitor::stranger(&app).at_address("198.51.100.7");
+    let first = reset(&eve, &acme.email).await;
+    for _ in 0..9 {
+        let again = reset(&eve, &acme.email).await;
+        assert_eq!((again.status, again.text()), (StatusCode::OK, first.text()));
+    }
+    let ann = Visitor::stranger(&app).at_address("203.0.113.4");
+    let hers = reset(&ann, &acme.email).await;
+    assert_eq!((hers.status, hers.text()), (StatusCode::OK, first.text()));
+    let letters = letters_to(&app, &acme.email).await;
+    assert_eq!(letters.len(), 5);
+    // Any of them lets its reader in, whoever asked for it.
+    for letter in [&letters[4], &letters[0]] {
+        let path = letter.link().split_once("/reset/").unwrap().1;
+        let page = ann.get(&format!("/reset/{path}")).await;
+        assert!(page.text().contains("password"), "{}", page.text());
+        assert_eq!(page.path, format!("/reset/{path}"));
+    }
+    let first = sign_up(&ann, "new@harbour.example", OTHER).await;
+    for _ in 0..7 {
+        let again = sign_up(&ann, "new@harbour.example", OTHER).await;
+        assert_eq!((again.status, again.text()), (StatusCode::OK, first.text()));
+    }
+    assert_eq!(letters_to(&app, "new@harbour.example").await.len(), 5);
+}
+
+#[tokio::test]
+async fn a_stranger_behind_a_proxy_that_nobody_named_shuts_nobody_out() {
     let app = TestApp::spawn().await;
     let acme = app.company("Acme").await;
-    let eve = Visitor::stranger(&app);
-    for _ in 0..5 {
-        assert_eq!(reset(&eve, &acme.email).await.status, StatusCode::OK);
+    let eve = Visitor::stranger(&app).at_address("198.51.100.7");
+    for n in 0..35 {
+        let email = if n % 3 == 0 {
+            &acme.email
+        } else {
+            "x@y.example"
+        };
+        let refused = sign_in(&eve, email, "wrong wrong wrong").await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{n}");
     }
-    let stopped = reset(&eve, &acme.email).await;
+    Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+}
+
+#[tokio::test]
+async fn however_many_guess_an_owner_comes_in_by_a_known_browser_or_a_letter() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let known = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    for _ in 0..300 {
+        let tried = app.app().admit(Gate::SignIn, None, &acme.email).await;
+        tried.unwrap();
+    }
+    let new = Visitor::stranger(&app);
+    let stopped = sign_in(&new, &acme.email, PASSWORD).await;
     assert_eq!(stopped.status, StatusCode::TOO_MANY_REQUESTS);
-    let client = std::net::IpAddr::from([10, 0, 0, 9]);
-    assert!(
-        app.app()
-            .admit(Gate::Reset, client, "bob@x.example")
-            .await
-            .unwrap()
-    );
-    assert_eq!(letters_to(&app, &acme.email).await.len(), 5);
+    let here = known.get("/account").await;
+    known.submit(&here, "/sign-out", &[]).await;
+    let inside = sign_in(&known, &acme.email, PASSWORD).await;
+    assert_eq!(inside.path, format!("/t/{}/", acme.slug));
+    reset(&new, &acme.email).await;
+    let path = link(&app, &acme.email).await;
+    let page = new.get(&path).await;
+    new.submit(&page, &path, &[("password", OTHER)]).await;
+    let inside = sign_in(&new, &acme.email, OTHER).await;
+    assert_eq!(inside.path, format!("/t/{}/", acme.slug));
+}
+
+#[tokio::test]
+async fn behind_a_proxy_that_is_named_a_stranger_shuts_only_themselves_out() {
+    let app = TestApp::spawn_with(&[PROXY]).await;
+    let acme = app.company("Acme").await;
+    let eve = Visitor::stranger(&app).at_address("198.51.100.7");
+    for _ in 0..30 {
+        sign_in(&eve, "x@y.example", "wrong wrong wrong").await;
+    }
+    let stopped = sign_in(&eve, "x@y.example", "wrong wrong wrong").await;
+    assert_eq!(stopped.status, StatusCode::TOO_MANY_REQUESTS);
+    let ann = Visitor::stranger(&app).at_address("203.0.113.4");
+    let inside = sign_in(&ann, &acme.email, PASSWORD).await;
+    assert_eq!(inside.path, format!("/t/{}/", acme.slug));
+}
+
+#[tokio::test]
+async fn another_company_cannot_keep_one_from_inviting_somebody() {
+    let app = TestApp::spawn().await;
+    let (evil, acme) = (app.company("Evil").await, app.company("Acme").await);
+    let eve = Visitor::signed_in(&app, &evil.email, PASSWORD).await;
+    let invite = async |who: &Visitor<'_>, slug: &str| {
+        let team = who.get(&format!("/t/{slug}/team")).await;
+        let form = format!("/t/{slug}/team/invitations");
+        let fields = [("email", "ben@example.com"), ("role", "editor")];
+        who.submit(&team, &form, &fields).await.status
+    };
+    for _ in 0..5 {
+        assert_eq!(invite(&eve, &evil.slug).await, StatusCode::OK);
+        app.advance(TimeDelta::seconds(61));
+    }
+    let stopped = invite(&eve, &evil.slug).await;
+    assert_eq!(stopped, StatusCode::TOO_MANY_REQUESTS);
+    let ann = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    assert_eq!(invite(&ann, &acme.slug).await, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -866,4 +968,33 @@ async fn no_bytes_in_cookies_and_tokens_break_a_page() {
     }
     // The session that was used all the while is still good.
     assert_eq!(ann.get("/account").await.path, "/account");
+}
+
+#[tokio::test]
+async fn a_name_that_is_a_web_address_is_refused_in_words() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let ann = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let account = ann.get("/account").await;
+    let name = [("name", "Ann https://evil.example/login")];
+    let refused = ann.submit(&account, "/account/name", &name).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        refused.error("name").unwrap(),
+        "Type your name, without a web or e-mail address in it."
+    );
+    let door = ann.get("/tenants/new").await;
+    let typed = [
+        &[("company", "Co … https://evil.example/login")],
+        &COMPANY[1..],
+    ]
+    .concat();
+    let refused = ann.submit(&door, "/tenants/new", &typed).await;
+    assert_eq!(
+        refused.error("company").unwrap(),
+        "Type the company's name, without a web or e-mail address in it."
+    );
+    let typed = [&[("company", "Booking.com S.p.A.")], &COMPANY[1..]].concat();
+    let made = ann.submit(&door, "/tenants/new", &typed).await;
+    assert_eq!(made.status, StatusCode::OK, "{}", made.text());
 }

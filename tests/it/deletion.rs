@@ -246,7 +246,7 @@ async fn a_deleted_company_is_gone_at_once_for_everybody_and_then_row_by_row() {
     sweep(&app).await;
     let letters = app.mails().await;
     let farewell = letters.iter().rev().find(|l| l.to == acme.email).unwrap();
-    assert_eq!(farewell.subject, "Acme was deleted");
+    assert_eq!(farewell.subject, "A company of yours was deleted: “Acme”");
     // An operator sees it no more either, and whoever holds its invitation comes too late.
     let secret = secrecy::SecretString::from(PASSWORD);
     app.app()
@@ -257,7 +257,7 @@ async fn a_deleted_company_is_gone_at_once_for_everybody_and_then_row_by_row() {
     assert_eq!(operator.get("/t/acme/").await.status, StatusCode::NOT_FOUND);
     let invited = letters
         .iter()
-        .find(|l| l.subject.contains("invited to Acme"))
+        .find(|l| l.subject.contains("invited to the team of “Acme”"))
         .unwrap();
     let path = invited.link().split_once("/invitations/").unwrap().1;
     let guest = Visitor::stranger(&app)

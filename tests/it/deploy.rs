@@ -192,8 +192,8 @@ fn texts(list: &Yaml) -> Vec<&str> {
 /// Services that run our program.
 const OURS: [&str; 3] = ["migrate", "web", "worker"];
 
-/// The variables of one of our services, with `secret` where Compose insists on a value, and
-/// without those that are only handed on.
+/// The variables of one of our services, with `secret` where Compose insists on a value, its own where it
+/// has one, and without those that are only handed on.
 fn service_variables(service: &Yaml) -> BTreeMap<String, String> {
     let environment = at(service, "environment").as_hash().unwrap();
     let set = environment.iter().filter_map(|(name, value)| {
@@ -201,11 +201,12 @@ fn service_variables(service: &Yaml) -> BTreeMap<String, String> {
         let filled = match (value.find("${"), value.find('}')) {
             (Some(from), Some(to)) => {
                 let asked = &value[from..to];
+                let filled = asked.split_once(":-").map_or("secret", |(_, own)| own);
                 assert!(
-                    asked.contains(":?is missing; add "),
+                    filled != "secret" || asked.contains(":?is missing; add "),
                     "{asked} asks for nothing"
                 );
-                format!("{}secret{}", &value[..from], &value[to + 1..])
+                format!("{}{filled}{}", &value[..from], &value[to + 1..])
             }
             _ => value,
         };
@@ -246,6 +247,20 @@ fn compose_hands_every_variable_on() {
         let set: BTreeSet<_> = keys(environment).into_iter().map(str::to_owned).collect();
         assert_eq!(set, expected, "{name}");
     }
+}
+
+#[test]
+fn compose_believes_a_proxy_on_this_machine() {
+    let compose = compose();
+    let environment = at(&compose["services"]["web"], "environment");
+    let proxies = at(environment, "TRUSTED_PROXIES").as_str().unwrap();
+    let gateway = proxies
+        .trim_start_matches("${TRUSTED_PROXIES:-")
+        .trim_end_matches('}');
+    let network = &compose["networks"]["outside"]["ipam"]["config"][0];
+    assert_eq!(network["gateway"].as_str(), Some(gateway));
+    let subnet: ipnet::IpNet = network["subnet"].as_str().unwrap().parse().unwrap();
+    assert!(subnet.contains(&gateway.parse::<std::net::IpAddr>().unwrap()));
 }
 
 #[test]
@@ -358,6 +373,11 @@ fn fly_sets_only_variables_that_the_program_reads() {
         assert!(url.is_public_https());
         let app = fly["app"].as_str().unwrap();
         assert_eq!(url.origin(), format!("https://{app}.fly.dev"), "{file}");
+        let proxies = config(&set).web.trusted_proxies;
+        assert!(
+            proxies.is_fly([172, 16, 5, 2].into()),
+            "{file}: visitors look alike"
+        );
     }
 }
 

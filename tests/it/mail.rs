@@ -1,14 +1,21 @@
 //! The service's own mail, over SMTP to a real server.
 
 use chrono::TimeDelta;
+use linkify::LinkFinder;
+use ml_connector::app::connections::TwilioInput;
 use ml_connector::app::mail::{Letter, Mail};
 use ml_connector::config::mail::{MailConfig, SmtpConfig, SmtpTls};
+use ml_connector::domain::actor::Actor;
 use ml_connector::mail::{Mailer, NotSent, Outgoing};
+use ml_connector::sandbox::samples::Standing;
 use ml_connector::store::{Due, DueCursor, MailOutcome};
+use ml_connector::zoho::webhook::SIGNATURE_HEADER;
 
 use crate::harness::TestApp;
+use crate::harness::company::{NUMBER, PASSWORD, invoice};
 use crate::harness::process::Service;
-use crate::harness::smtp::{Fault, SmtpServer};
+use crate::harness::smtp::{Fault, Letter as Received, SmtpServer};
+use crate::harness::visitor::Visitor;
 
 fn letter(once: &str) -> Mail {
     Mail {
@@ -232,4 +239,140 @@ async fn a_server_that_cannot_keep_a_line_private_is_told_nothing() {
         commands.iter().all(|c| c == "EHLO" || c == "QUIT"),
         "{commands:?}"
     );
+}
+
+/// What a mail program would make links of, beside the addresses of ours.
+fn foreign_links(text: &str, ours: &str) -> Vec<String> {
+    let mut finder = LinkFinder::new();
+    finder.url_must_have_scheme(false).url_can_be_iri(false);
+    let links = finder.links(text).map(|l| l.as_str().to_owned());
+    links.filter(|l| !l.starts_with(ours)).collect()
+}
+
+/// How the subjects of ours begin.
+const SUBJECTS: [&str; 10] = [
+    "Confirm your address for ml-connector",
+    "Confirm your new address for ml-connector",
+    "Your address for ml-connector is to change",
+    "You are invited to the team of “",
+    "Twilio refuses our access for “",
+    "Requests from Zoho Books are refused for “",
+    "Nothing from Zoho Books for two working days at “",
+    "Yesterday: ",
+    "A reply from ",
+    "A company of yours was deleted: “",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_strangers_type_is_no_link_in_any_of_our_letters() {
+    const NAME: &str = "Co” … https://evil.example/login www.evil.example ann@evil.example \
+                        =?utf-8?q?=68ttps:?= evil.example/x mailto:x \u{202e}“";
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let ann = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    // An earlier version, or the database itself, may hold what forms refuse today.
+    for set in ["UPDATE tenants SET name =", "UPDATE users SET name ="] {
+        app.database.run(&format!("{set} '{NAME}'")).await;
+    }
+    app.database
+        .run("UPDATE users SET email = 'owner@evil.example'")
+        .await;
+
+    let door = Visitor::stranger(&app);
+    let form = door.get("/sign-up").await;
+    let typed = [
+        ("email", "new@harbour.example"),
+        ("password", "seven mellow anvils"),
+        ("company", "Evil.example Www2.evil.example"),
+        ("country", "GB"),
+        ("zone", "Europe/London"),
+        ("currency", "GBP"),
+    ];
+    let asked = door.submit(&form, "/sign-up", &typed).await;
+    assert!(
+        asked.text().contains("Check your e-mail"),
+        "{}",
+        asked.text()
+    );
+    let team = ann.get("/t/acme/team").await;
+    let guest = [("email", "ben@guest.example"), ("role", "editor")];
+    ann.submit(&team, "/t/acme/team/invitations", &guest).await;
+    let page = ann.get("/account/email").await;
+    let other = [("email", "ann@evil.example"), ("password", PASSWORD)];
+    ann.submit(&page, "/account/email", &other).await;
+
+    acme.rule("invoice.sent", "Hello").await;
+    acme.told("", &invoice(1, Standing::Sent, app.now())).await;
+    app.run_due_jobs().await;
+    let contact = acme.messages()[0].to.clone();
+    acme.hears(&contact, &format!("Hi\n\nhttps://sms.example/\n{NAME}"))
+        .await;
+    for _ in 0..5 {
+        let call = app.http.post(&acme.hook_url).body("{}");
+        let call = call.header("content-type", "application/json");
+        call.header(SIGNATURE_HEADER, "0".repeat(64))
+            .send()
+            .await
+            .unwrap();
+    }
+    let refused = TwilioInput {
+        account_sid: acme.account_sid.clone(),
+        auth_token: Some("0".repeat(32).into()),
+        from: NUMBER.to_owned(),
+        ..TwilioInput::default()
+    };
+    let by = Actor::named("tests");
+    app.app()
+        .connect_twilio(acme.id, refused, &by)
+        .await
+        .unwrap();
+    app.app().check_twilio(acme.id).await.unwrap();
+    app.app().tell_owners().await.unwrap();
+    for hours in [27, 48] {
+        app.advance(TimeDelta::hours(hours));
+        app.app().tell_owners().await.unwrap();
+        app.run_due_jobs().await;
+    }
+    let page = ann.get("/t/acme/deletion/new").await;
+    let sure = [("name", NAME), ("password", PASSWORD)];
+    let gone = ann.submit(&page, "/t/acme/deletion", &sure).await;
+    assert!(gone.text().contains("is deleted"), "{}", gone.text());
+
+    let letters: Vec<Received> = app.mails().await;
+    let ours = app.running.app.public_url().origin();
+    for begins in SUBJECTS {
+        let found = letters.iter().filter(|l| l.subject.starts_with(begins));
+        assert!(found.count() > 0, "no letter about “{begins}”");
+    }
+    for letter in letters {
+        let subject = &letter.subject;
+        let is_ours = SUBJECTS.iter().any(|begins| subject.starts_with(begins));
+        assert!(is_ours, "{subject}");
+        let html = scraper::Html::parse_document(&letter.html);
+        let read = html.root_element().text().collect::<Vec<_>>().join(" ");
+        for part in [subject, &letter.text, &read] {
+            assert_eq!(foreign_links(part, &ours), Vec::<String>::new(), "{part}");
+            assert!(!part.contains("=?") && !part.contains('\u{202e}'), "{part}");
+        }
+        let links = scraper::Selector::parse("[href], [src]").unwrap();
+        for link in html.select(&links) {
+            let to = link.attr("href").unwrap_or_default();
+            assert!(to.starts_with(&format!("{ours}/")), "{to}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_that_echoes_our_password_is_not_quoted() {
+    let app = TestApp::spawn().await;
+    app.smtp.fail(&[Fault::Echo]);
+    app.app().mail(letter("one")).await.unwrap();
+    assert!(app.mails().await.is_empty());
+    let failed = "mails WHERE state = 'failed' AND reason LIKE '%(hidden)%(hidden)%'";
+    assert_eq!(app.rows(failed).await, 1);
+    let told = format!(
+        "mails WHERE reason LIKE '%{}%'",
+        crate::harness::smtp::PASSWORD
+    );
+    assert_eq!(app.rows(&told).await, 0);
 }

@@ -61,7 +61,7 @@ async fn owners_are_told_at_once_when_twilio_refuses_the_credentials() {
     // Nobody looks: whoever met the refusal tells it.
     let [letter] = app.mails().await.try_into().unwrap();
     assert_eq!(letter.to, acme.email);
-    assert_eq!(letter.subject, "Acme: Twilio refuses our access");
+    assert_eq!(letter.subject, "Twilio refuses our access for “Acme”");
     assert!(letter.text.contains("20003"), "{}", letter.text);
     assert!(
         letter.link().ends_with("/t/acme/connections"),
@@ -80,7 +80,7 @@ async fn owners_are_told_at_once_when_twilio_refuses_the_credentials() {
     connect(&acme, &"0".repeat(32)).await;
     assert!(!app.app().check_twilio(acme.id).await.unwrap().is_good);
     let again = new_letters(&app, &mut seen).await;
-    assert_eq!(subjects(&again), ["Acme: Twilio refuses our access"]);
+    assert_eq!(subjects(&again), ["Twilio refuses our access for “Acme”"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,7 +111,7 @@ async fn a_burst_of_forged_requests_is_told_once_until_an_hour_of_quiet() {
     }
     assert_eq!(subjects(&new_letters(&app, &mut seen).await), [""; 0]);
     forge(&acme).await;
-    let burst = "Acme: requests from Zoho Books are refused";
+    let burst = "Requests from Zoho Books are refused for “Acme”";
     let letters = new_letters(&app, &mut seen).await;
     assert_eq!(subjects(&letters), [burst]);
     assert!(
@@ -180,7 +180,7 @@ async fn a_silent_hook_is_told_after_two_working_days_and_once_per_silence() {
     let letters = new_letters(&app, &mut seen).await;
     assert_eq!(
         subjects(&letters),
-        ["Acme: nothing from Zoho Books for two working days"]
+        ["Nothing from Zoho Books for two working days at “Acme”"]
     );
     assert!(
         letters[0]
@@ -196,7 +196,7 @@ async fn a_silent_hook_is_told_after_two_working_days_and_once_per_silence() {
     app.advance(TimeDelta::days(5));
     let again = new_letters(&app, &mut seen).await;
     assert!(
-        subjects(&again).contains(&"Acme: nothing from Zoho Books for two working days"),
+        subjects(&again).contains(&"Nothing from Zoho Books for two working days at “Acme”"),
         "{again:?}"
     );
 }
@@ -230,7 +230,7 @@ async fn each_morning_tells_yesterday_to_those_who_want_it() {
     let letters = new_letters(&app, &mut seen).await;
     assert_eq!(
         subjects(&letters),
-        ["Acme: 2 sent, 0 failed, 0 waiting for you"]
+        ["Yesterday: 2 sent, 0 failed, 0 waiting for you (“Acme”)"]
     );
     assert_eq!(letters[0].to, acme.email);
     assert!(
@@ -293,7 +293,7 @@ async fn what_waits_for_somebody_is_told_each_morning() {
     let letters = new_letters(&app, &mut 0).await;
     assert_eq!(
         subjects(&letters),
-        ["Acme: 0 sent, 0 failed, 1 waiting for you"]
+        ["Yesterday: 0 sent, 0 failed, 1 waiting for you (“Acme”)"]
     );
     assert!(
         letters[0].html.contains(">See what waits for you</a>"),

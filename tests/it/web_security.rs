@@ -5,9 +5,11 @@ use ml_connector::web::dashboard::doors::Entry;
 use reqwest::{Method, Response, StatusCode, header};
 use scraper::{Html, Selector};
 use secrecy::SecretString;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::harness::TestApp;
 use crate::harness::company::PASSWORD;
+use crate::harness::process::Service;
 use crate::harness::visitor::Visitor;
 use crate::walk::{self, Walk};
 
@@ -251,4 +253,46 @@ async fn outside_of_localhost_no_cookie_is_taken_that_another_host_could_have_se
         let call = call.header(header::COOKIE, format!("{name}={session}"));
         assert_eq!(call.send().await.unwrap().status(), status, "{name}");
     }
+}
+
+#[tokio::test]
+async fn requests_that_are_none_write_no_errors_into_the_log() {
+    let mut service = Service::new("http://127.0.0.1:9").await;
+    service.start();
+    let long = "x".repeat(200_000);
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let requests: Vec<Vec<u8>> = vec![
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(),
+        b"HELO\r\n\r\n".to_vec(),
+        b"GET / HTTP/9.9\r\n\r\n".to_vec(),
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
+        b"GET /%ff%fe HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
+        b"GET /t/%ff/ HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
+        b"GET / HTTP/1.1\r\nHost: x\r\nBad Header\r\n\r\n".to_vec(),
+        b"GET / HTTP/1.1\r\nHost: x\r\nA: \x00\r\n\r\n".to_vec(),
+        format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n").into_bytes(),
+        format!("GET / HTTP/1.1\r\nHost: x\r\nA: {long}\r\n\r\n").into_bytes(),
+        b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n".to_vec(),
+        b"POST /sign-in HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".to_vec(),
+        format!("POST /sign-in HTTP/1.1\r\nHost: x\r\n{form}Content-Length: 4\r\n\r\n%ff=").into_bytes(),
+        format!("POST /sign-in HTTP/1.1\r\nHost: x\r\n{form}Content-Length: 99\r\n\r\na=").into_bytes(),
+        b"POST /api/v1/rules HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1\r\n\r\n{".to_vec(),
+        b"POST /hooks/zoho/x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{".to_vec(),
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n\x00\x00".to_vec(),
+    ];
+    for request in requests {
+        let address = ("127.0.0.1", service.port);
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        // The server may hang up before it has read all.
+        let _ = stream.write_all(&request).await;
+        let _ = stream.shutdown().await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let status: u16 = answer.get(9..12).map_or(400, |s| s.parse().unwrap());
+        assert!(status < 500, "{answer}");
+    }
+    let log = service.log();
+    assert!(log.contains("INFO"), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
 }

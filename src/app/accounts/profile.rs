@@ -10,6 +10,7 @@ use crate::app::mail::{Letter, Mail};
 use crate::app::{App, AppError};
 use crate::crypto::token::{self, NewToken};
 use crate::domain::actor::Actor;
+use crate::domain::name;
 use crate::store::{NewHash, Purpose, StoreError, User, UserToken};
 
 /// How long the link to a new address is good.
@@ -35,11 +36,8 @@ pub enum EmailChange {
 impl App {
     /// Changes somebody's name.
     pub async fn rename(&self, user: &User, name: &str, actor: Actor) -> Result<(), AppError> {
-        let name = name.trim();
-        if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-            let why = "type your name, at most 100 characters";
-            return Err(AppError::field("name", why));
-        }
+        let name = name::parse(name)
+            .map_err(|problem| AppError::field("name", format!("type your name, {problem}")))?;
         let platform = self.store().platform();
         Ok(platform
             .rename_user(user.id, name.to_owned(), actor, self.now())
@@ -153,6 +151,7 @@ impl App {
         };
         let platform = self.store().platform();
         platform.change_password(new, actor, self.now()).await?;
+        self.forget_second_steps(user.id).await?;
         self.tell_of_password(user.email.clone()).await
     }
 

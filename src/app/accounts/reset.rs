@@ -17,9 +17,13 @@ use crate::store::{NewHash, Purpose, User, UserToken};
 const LINK: TimeDelta = TimeDelta::hours(1);
 
 impl App {
-    /// Sends a link to an address, if it is somebody's.
-    pub async fn ask_reset(&self, email: &str) -> Result<(), AppError> {
+    /// Sends a link to an address, if it is somebody's and `may_send`: the links that it was sent before
+    /// are good until one is used.
+    pub async fn ask_reset(&self, email: &str, may_send: bool) -> Result<(), AppError> {
         let email = parse_email(email).map_err(|p| AppError::Invalid(vec![p]))?;
+        if !may_send {
+            return Ok(());
+        }
         let platform = self.store().platform();
         let user = platform.user_by_email(&email).await?;
         let NewToken { text, digest } = token::random();
@@ -51,15 +55,15 @@ impl App {
         }
     }
 
-    /// Changes the password; every session ends. `false` when the link is over.
+    /// Changes the password; every session ends. Whose it is; `None` when the link is over.
     pub async fn reset(
         &self,
         link: &SecretString,
         password: SecretString,
         address: std::net::IpAddr,
-    ) -> Result<bool, AppError> {
+    ) -> Result<Option<String>, AppError> {
         let Some(user) = self.reset_of(link).await? else {
-            return Ok(false);
+            return Ok(None);
         };
         let new = NewHash {
             user: user.id,
@@ -73,9 +77,10 @@ impl App {
         let platform = self.store().platform();
         let done = platform.change_password(new, actor, self.now()).await?;
         if done {
-            self.tell_of_password(user.email).await?;
+            self.forget_second_steps(user.id).await?;
+            self.tell_of_password(user.email.clone()).await?;
         }
-        Ok(done)
+        Ok(done.then_some(user.email))
     }
 
     /// Gives somebody a password from a shell, for whom no letter reaches.
@@ -101,6 +106,7 @@ impl App {
         platform
             .change_password(new, Actor::operator(), self.now())
             .await?;
+        self.forget_second_steps(user.id).await?;
         self.tell_of_password(user.email).await
     }
 

@@ -59,8 +59,8 @@ pub enum SignedUp {
 }
 
 impl App {
-    /// Begins a sign-up: a letter goes to the address, whoever it belongs to.
-    pub async fn sign_up(&self, input: SignUpInput) -> Result<(), AppError> {
+    /// Begins a sign-up: a letter goes to the address, whoever it belongs to, if it `may_send` one.
+    pub async fn sign_up(&self, input: SignUpInput, may_send: bool) -> Result<(), AppError> {
         let typed = read_settings(&input.company);
         let email = parse_email(&input.email);
         let (typed, email) = match (typed, email) {
@@ -74,6 +74,9 @@ impl App {
         let password_hash = self
             .hash_new(input.password, &email, &[&typed.name])
             .await?;
+        if !may_send {
+            return Ok(());
+        }
         let platform = self.store().platform();
         let is_known = platform.user_by_email(&email).await?.is_some();
         let NewToken { text, digest } = token::random();

@@ -10,6 +10,7 @@ use crate::domain::actor::Actor;
 use crate::domain::hours::Hours;
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::money::Currency;
+use crate::domain::name;
 use crate::domain::phone::CountryCode;
 use crate::domain::tenant::{Tenant, slug_from_name};
 use crate::domain::user::Role;
@@ -291,9 +292,9 @@ pub(super) struct TypedSettings {
 pub(super) fn read_settings(input: &SettingsInput) -> Result<TypedSettings, Vec<FieldProblem>> {
     let mut problems = Vec::new();
     let mut refuse = |field: &str, message: &str| problems.push(FieldProblem::new(field, message));
-    let name = input.name.trim();
-    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        refuse("name", "type the company's name, at most 100 characters");
+    let name = name::parse(&input.name);
+    if let Err(problem) = name {
+        refuse("name", &format!("type the company's name, {problem}"));
     }
     let country = CountryCode::parse(input.country.trim().to_uppercase().as_str()).ok();
     if country.is_none() {
@@ -307,13 +308,15 @@ pub(super) fn read_settings(input: &SettingsInput) -> Result<TypedSettings, Vec<
     if currency.is_none() {
         refuse("currency", "type a currency's three letters, such as GBP");
     }
-    match (country, zone, currency) {
-        (Some(country), Some(zone), Some(currency)) if problems.is_empty() => Ok(TypedSettings {
-            name: name.to_owned(),
-            country: country.as_str().to_owned(),
-            zone,
-            currency: currency.code().to_owned(),
-        }),
+    match (name, country, zone, currency) {
+        (Ok(name), Some(country), Some(zone), Some(currency)) if problems.is_empty() => {
+            Ok(TypedSettings {
+                name: name.to_owned(),
+                country: country.as_str().to_owned(),
+                zone,
+                currency: currency.code().to_owned(),
+            })
+        }
         _ => Err(problems),
     }
 }

@@ -34,8 +34,8 @@ pub(super) async fn make(
     if !who.app.takes_sign_ups() {
         return Err(PageError::NotFound);
     }
-    let email = &who.session.user.email;
-    entrance::admit(&who.app, &request, Gate::SignUp, email).await?;
+    let user = who.session.user.id.to_string();
+    entrance::admit(&who.app, &request, Gate::NewCompany, &user).await?;
     let input = input(&form);
     let (session, actor) = (who.session.clone(), who.actor(&request));
     let made = who

@@ -1,5 +1,6 @@
-//! The four cookies: the session, the visit of somebody who is not signed in yet, a second step
-//! that is under way, and what the last action did.
+//! The five cookies: the session, the visit of somebody who is not signed in yet, a second step
+//! that is under way, what the last action did, and the mark of a browser in which somebody has
+//! signed in before.
 //!
 //! The visit's only purpose is a CSRF token for the sign-in and set-up forms, which have no session.
 
@@ -24,6 +25,8 @@ pub const SESSION: Name = Name("mlc_session");
 pub const VISIT: Name = Name("mlc_visit");
 /// Bears the token of a second step.
 pub const STEP: Name = Name("mlc_step");
+/// Bears the mark of a known browser. It opens nothing.
+pub const KNOWN: Name = Name("mlc_known");
 /// Bears a key of [`super::flash::Told`].
 pub const FLASH: Name = Name("mlc_flash");
 
@@ -71,6 +74,11 @@ pub fn session(token: &SecretString, url: &PublicUrl) -> Cookie<'static> {
 /// The cookie of somebody whose password was right, until their code is.
 pub fn step(token: &SecretString, url: &PublicUrl) -> Cookie<'static> {
     make(STEP, token.expose_secret(), Duration::minutes(5), url)
+}
+
+/// The cookie by which a browser is known for a year.
+pub fn known(mark: &SecretString, url: &PublicUrl) -> Cookie<'static> {
+    make(KNOWN, mark.expose_secret(), Duration::days(365), url)
 }
 
 /// What the browser shows under a name.

@@ -1,5 +1,8 @@
 //! What all pages before a sign-in share: the visit, its limits, and pages with one sentence.
 
+use std::net::IpAddr;
+
+use actix_web::cookie::Cookie;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -9,7 +12,7 @@ use super::cookies;
 use super::error::PageError;
 use super::rule_form::sentence;
 use crate::app::accounts::sign_in::Visit;
-use crate::app::accounts::throttle::Gate;
+use crate::app::accounts::throttle::{Gate, Tried};
 use crate::app::{App, AppError, FieldProblem};
 use crate::config::web::PublicUrl;
 use crate::crypto::token;
@@ -37,16 +40,65 @@ pub(super) async fn admit(
     gate: Gate,
     account: &str,
 ) -> Result<(), PageError> {
-    let (client, account) = (ClientAddr::of(request).0, account.to_owned());
-    let is_admitted = on_main(
+    may_send(app, request, gate, account).await.map(drop)
+}
+
+/// The same, where each try sends a letter to an address that anybody may type: `false` when no
+/// more are sent there for a while, which the page does not tell.
+pub(super) async fn may_send(
+    app: &App,
+    request: &HttpRequest,
+    gate: Gate,
+    account: &str,
+) -> Result<bool, PageError> {
+    let (client, account) = (network(request), account.to_owned());
+    let tried = on_main(
         app,
         |app| async move { app.admit(gate, client, &account).await },
     );
-    if is_admitted.await? {
-        Ok(())
-    } else {
-        Err(PageError::TooMany)
+    match tried.await? {
+        Tried::Admitted => Ok(true),
+        Tried::Silenced => Ok(false),
+        Tried::Refused => Err(PageError::TooMany),
     }
+}
+
+/// Counts one more sign-in; too many are refused.
+pub(super) async fn admit_sign_in(
+    app: &App,
+    request: &HttpRequest,
+    account: &str,
+) -> Result<(), PageError> {
+    let (client, account) = (network(request), account.to_owned());
+    let mark = cookies::token(request, cookies::KNOWN);
+    let tried = on_main(app, |app| async move {
+        app.admit_sign_in(client, &account, mark.as_ref()).await
+    });
+    match tried.await? {
+        Tried::Admitted | Tried::Silenced => Ok(()),
+        Tried::Refused => Err(PageError::TooMany),
+    }
+}
+
+/// Forgets the tries of somebody whose password was right; the cookie by which their browser is known.
+pub(super) async fn signed_in(
+    app: &App,
+    request: &HttpRequest,
+    account: &str,
+) -> Result<Cookie<'static>, PageError> {
+    let (client, account) = (network(request), account.to_owned());
+    let mark = cookies::token(request, cookies::KNOWN);
+    let new = app.browser_mark(&account)?;
+    let done = on_main(app, |app| async move {
+        app.signed_in(client, &account, mark.as_ref()).await
+    });
+    done.await?;
+    Ok(cookies::known(&new, app.public_url()))
+}
+
+/// Whose tries count together.
+fn network(request: &HttpRequest) -> Option<IpAddr> {
+    ClientAddr::apart(request).map(|client| client.0)
 }
 
 /// Forgets the tries of an account from where the request comes from.
@@ -56,7 +108,7 @@ pub(super) async fn succeeded(
     gate: Gate,
     account: &str,
 ) -> Result<(), PageError> {
-    let (client, account) = (ClientAddr::of(request).0, account.to_owned());
+    let (client, account) = (network(request), account.to_owned());
     let done = on_main(app, |app| async move {
         app.succeeded(gate, client, &account).await
     });
@@ -64,10 +116,7 @@ pub(super) async fn succeeded(
 }
 
 /// The cookies of somebody who came in: the session begins, visit and step end.
-pub(super) fn entered(
-    token: &SecretString,
-    url: &PublicUrl,
-) -> [actix_web::cookie::Cookie<'static>; 3] {
+pub(super) fn entered(token: &SecretString, url: &PublicUrl) -> [Cookie<'static>; 3] {
     [
         cookies::session(token, url),
         cookies::end(cookies::VISIT, url),

@@ -15,6 +15,7 @@ use crate::app::accounts::throttle::Gate;
 use crate::app::{App, AppError};
 use crate::crypto::token::SetupCode;
 use crate::domain::money::Currency;
+use crate::domain::name;
 use crate::domain::phone::CountryCode;
 use crate::web::extract::csrf_form::{Form, VisitForm};
 use crate::web::extract::tenant::redirect;
@@ -118,12 +119,8 @@ fn check(form: &Form, code: &SetupCode, state: &mut FormState) {
             "This is not the code that serve printed when it started.",
         );
     }
-    let name = form.get("company");
-    if name.is_empty() || name.chars().count() > 100 {
-        state.refuse(
-            "company",
-            "Type the company's name, at most 100 characters.",
-        );
+    if let Err(problem) = name::parse(form.get("company")) {
+        state.refuse("company", format!("Type the company's name, {problem}."));
     }
     if CountryCode::parse(form.get("country")).is_err() {
         state.refuse("country", "Choose a country.");

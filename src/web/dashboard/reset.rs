@@ -34,15 +34,20 @@ pub(super) async fn ask(
         return no_mail();
     }
     let email = form.get("email").to_owned();
-    entrance::admit(&app, &request, Gate::Reset, &email).await?;
-    match on_main(&app, |app| async move { app.ask_reset(&email).await }).await {
+    let may_send = entrance::may_send(&app, &request, Gate::Reset, &email).await?;
+    let asked = on_main(
+        &app,
+        |app| async move { app.ask_reset(&email, may_send).await },
+    );
+    match asked.await {
         Ok(()) => entrance::note(&NotePage {
             title: "Check your e-mail",
             sentences: vec![
                 "If somebody signs in with this address, an e-mail with a link is on its way. The \
                  link is good for one hour."
                     .into(),
-                "Nothing there after a few minutes? Look in the spam folder, then try again."
+                "Nothing there after a few minutes? Look in the spam folder; the links of earlier \
+                 e-mails are good as long. Then try again."
                     .into(),
             ],
             button: Some(("Sign in", "/sign-in")),
@@ -78,13 +83,15 @@ pub(super) async fn change(
         app.reset(&link, password, address).await
     });
     match done.await {
-        Ok(true) => {
+        Ok(Some(email)) => {
             let url = app.public_url();
             let told = Told::PasswordReset.cookie(url);
             let ended = cookies::end(cookies::SESSION, url);
-            Ok(redirect("/sign-in", [ended, told]))
+            // Whoever reads the address's letters is its owner, however many guess meanwhile.
+            let known = cookies::known(&app.browser_mark(&email)?, url);
+            Ok(redirect("/sign-in", [ended, told, known]))
         }
-        Ok(false) => entrance::over("/reset", "Ask for another"),
+        Ok(None) => entrance::over("/reset", "Ask for another"),
         Err(error) => {
             let mut state = FormState::new();
             entrance::refuse(error, &mut state)?;

@@ -9,7 +9,6 @@ use super::flash::Told;
 use super::{NewInstance, cookies, entrance, second_step};
 use crate::app::App;
 use crate::app::accounts::sign_in::Entry;
-use crate::app::accounts::throttle::Gate;
 use crate::domain::user::Role;
 use crate::web::chrome::Place;
 use crate::web::extract::csrf_form::{CsrfForm, VisitForm};
@@ -64,7 +63,7 @@ pub(super) async fn sign_in(
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
     let email = form.get("email").to_owned();
-    entrance::admit(&app, &request, Gate::SignIn, &email).await?;
+    entrance::admit_sign_in(&app, &request, &email).await?;
     let next = local_path(form.get("next")).to_owned();
     let (visit, password) = (
         entrance::visit(&request),
@@ -77,13 +76,14 @@ pub(super) async fn sign_in(
     let url = app.public_url();
     match entry.await? {
         Entry::In(token) => {
-            entrance::succeeded(&app, &request, Gate::SignIn, &email).await?;
-            Ok(redirect(or_start(&next), entrance::entered(&token, url)))
+            let known = entrance::signed_in(&app, &request, &email).await?;
+            let cookies = entrance::entered(&token, url).into_iter().chain([known]);
+            Ok(redirect(or_start(&next), cookies))
         }
         Entry::SecondStep(step) => {
-            entrance::succeeded(&app, &request, Gate::SignIn, &email).await?;
+            let known = entrance::signed_in(&app, &request, &email).await?;
             let to = second_step::path(&next);
-            Ok(redirect(&to, [cookies::step(&step, url)]))
+            Ok(redirect(&to, [cookies::step(&step, url), known]))
         }
         Entry::Refused => {
             let mut state = form.state(&["password"]);

@@ -56,8 +56,13 @@ pub(super) async fn ask(
         password: entrance::secret(&form, "password"),
         company: company::input(&form),
     };
-    entrance::admit(&app, &request, Gate::SignUp, &input.email).await?;
-    match on_main(&app, |app| async move { app.sign_up(input).await }).await {
+    let may_send = entrance::may_send(&app, &request, Gate::SignUp, &input.email).await?;
+    match on_main(
+        &app,
+        |app| async move { app.sign_up(input, may_send).await },
+    )
+    .await
+    {
         Ok(()) => entrance::note(&NotePage {
             title: "Check your e-mail",
             sentences: vec![

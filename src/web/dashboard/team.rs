@@ -27,8 +27,12 @@ pub(super) async fn invite(
 ) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
     seat.require(Ability::ManageTeam)?;
-    // Each sends a letter to whom the sender likes.
-    entrance::admit(&seat.who.app, &request, Gate::Invite, form.get("email")).await?;
+    // Each sends a letter to whom the sender likes. Companies count apart, or one could keep another
+    // from inviting somebody.
+    let (app, email) = (&seat.who.app, form.get("email"));
+    let by = format!("{} {}", seat.tenant(), email.trim());
+    entrance::admit(app, &request, Gate::Invite, &by).await?;
+    entrance::admit(app, &request, Gate::Invited, email).await?;
     let role = Role::parse(form.get("role")).ok_or(PageError::Unreadable)?;
     let (tenant, actor, email) = (seat.tenant(), seat.actor(), form.get("email").to_owned());
     let sent = seat

@@ -66,17 +66,22 @@ impl TestApp {
 
     /// Two of them, begun at the same moment on a database that has only its schema. None where
     /// tests run on files, which one process has to itself.
+    pub(crate) async fn pair() -> Option<[Self; 2]> {
+        Self::pair_with(&[]).await
+    }
+
+    /// The same with some variables of the environment set otherwise.
     #[expect(
         clippy::print_stdout,
         reason = "whoever reads the run sees what it left out"
     )]
-    pub(crate) async fn pair() -> Option<[Self; 2]> {
+    pub(crate) async fn pair_with(variables: &[(&str, &str)]) -> Option<[Self; 2]> {
         let database = TestDatabase::migrated().await;
         if database.is_file() {
             println!("only on PostgreSQL: TEST_DATABASE is not postgres");
             return None;
         }
-        Some(Self::several(database, Some(monday()), &[]).await)
+        Some(Self::several(database, Some(monday()), variables).await)
     }
 
     /// As many as are wanted on a database that is there.

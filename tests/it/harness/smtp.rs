@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     Busy,
     /// 550 to the recipient: never.
     NoSuchUser,
+    /// 554 to the recipient, with all that was said to sign in.
+    Echo,
     /// Hangs up after the letter, before it says whether it took it. It did.
     HangUpAfterLetter,
     /// Hangs up in the midst of the letter.
@@ -155,6 +157,11 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) -> Option<()> {
             }
             "RCPT" if fault == Some(Fault::NoSuchUser) => {
                 say(&mut stream, "550 5.1.1 no such user here").await?;
+            }
+            "RCPT" if fault == Some(Fault::Echo) => {
+                let said = credentials();
+                let no = format!("554 5.7.1 not for AUTH PLAIN {said} ({PASSWORD})");
+                say(&mut stream, &no).await?;
             }
             "RCPT" => {
                 to = address(&line)?;

@@ -12,6 +12,8 @@ use super::page::Page;
 pub(crate) struct Visitor<'a> {
     app: &'a TestApp,
     cookies: RefCell<BTreeMap<String, String>>,
+    /// What a proxy says of where they are.
+    address: Option<&'static str>,
 }
 
 impl<'a> Visitor<'a> {
@@ -20,6 +22,15 @@ impl<'a> Visitor<'a> {
         Self {
             app,
             cookies: RefCell::default(),
+            address: None,
+        }
+    }
+
+    /// The same person, at an address of their own behind a proxy on this machine.
+    pub(crate) fn at_address(self, address: &'static str) -> Self {
+        Self {
+            address: Some(address),
+            ..self
         }
     }
 
@@ -39,6 +50,7 @@ impl<'a> Visitor<'a> {
         Visitor {
             app,
             cookies: self.cookies.clone(),
+            address: self.address,
         }
     }
 
@@ -76,7 +88,7 @@ impl<'a> Visitor<'a> {
         fields: &[(&str, &str)],
     ) -> reqwest::Response {
         let mut call = self.app.http.request(method.clone(), self.app.url(path));
-        call = call.header(header::COOKIE, self.kept());
+        call = self.dressed(call);
         if method == Method::POST {
             call = call.form(fields);
         }
@@ -103,7 +115,7 @@ impl<'a> Visitor<'a> {
         let mut path = path.to_owned();
         for _ in 0..5 {
             let mut call = self.app.http.request(method, self.app.url(&path));
-            call = call.header(header::COOKIE, self.kept());
+            call = self.dressed(call);
             if let Some(fields) = fields.take() {
                 call = call.form(&fields);
             }
@@ -116,6 +128,14 @@ impl<'a> Visitor<'a> {
             (method, path) = (Method::GET, to);
         }
         panic!("the redirects never end: {path}");
+    }
+
+    fn dressed(&self, call: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        let call = call.header(header::COOKIE, self.kept());
+        match self.address {
+            Some(address) => call.header("X-Forwarded-For", address),
+            None => call,
+        }
     }
 
     fn kept(&self) -> String {
