@@ -19,6 +19,10 @@ use crate::scenarios::Scenario;
 /// "200 after" and "sent after" say how long after the end of a fault the first 200 and the first
 /// message came, where it took longest.
 #[derive(Debug, Clone, Parser)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[command(name = "tests/chaos/run")]
 pub(crate) struct Args {
     /// Which scenarios, in this order; all unless given

@@ -120,13 +120,13 @@ async fn break_things(
     ended: &mut Vec<Ended>,
 ) -> anyhow::Result<()> {
     let began = Instant::now();
-    let mut begin = SystemClock.now();
+    let mut since = SystemClock.now();
     for (second, fault) in faults {
         let wait = Duration::from_secs(second).saturating_sub(began.elapsed());
         tokio::time::sleep(wait).await;
         crate::say(&format!("   {:>3} s  {fault:?}", began.elapsed().as_secs()));
         if fault.is_begin() {
-            begin = SystemClock.now();
+            since = SystemClock.now();
         }
         stage
             .bring(fault)
@@ -135,7 +135,7 @@ async fn break_things(
         if fault.is_end() {
             ended.push(Ended {
                 what: format!("{second} s {fault:?}"),
-                begin,
+                begin: since,
                 end: SystemClock.now(),
             });
         }

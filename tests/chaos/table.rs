@@ -122,14 +122,19 @@ impl Report {
             unready,
         } in &self.recoveries
         {
-            let said = told.map_or("never".to_owned(), in_words);
             let [answer, message] =
                 [*first_200, *first_message].map(|span| Back::from(span).words());
+            let said = match told {
+                Some(told) => format!(
+                    "503 after {} of it and until {} after its end",
+                    in_words(*told),
+                    in_words(*unready)
+                ),
+                None => "never 503 while it lasted".to_owned(),
+            };
             let _ = writeln!(
                 text,
-                "after {what}: first 200 {answer}, first message {message}; /readyz was 503 first \
-                 after {said} of the fault, and last {} after its end",
-                in_words(*unready)
+                "after {what}: first 200 {answer}, first message {message}; /readyz was {said}"
             );
         }
         for kind in ["lost", "doubled", "open", "undecided", "explained"] {

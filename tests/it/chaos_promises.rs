@@ -79,12 +79,12 @@ fn figures_within_all_limits_break_no_promise() {
 
 #[test]
 fn a_post_that_waits_longer_than_ten_seconds_is_counted_and_told() {
-    let waited = waits(&[0.1, 10.1, 36.0]);
-    assert_eq!(waited.hung, 2);
+    let seen = waits(&[0.1, 10.1, 36.0]);
+    assert_eq!(seen.hung, 2);
     let mut joined = waits(&[40.0]);
-    joined.join(waited);
+    joined.join(seen);
     assert_eq!((joined.hung, joined.longest.as_secs()), (3, 40));
-    let told = broken_by(waited, &[], &[]);
+    let told = broken_by(seen, &[], &[]);
     let wanted = "2 posts waited longer than 10 s for an answer, one of them 36.0 s";
     assert_eq!(told, [wanted]);
 }

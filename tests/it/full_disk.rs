@@ -23,10 +23,6 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 /// How soon the service may find out that it can, or cannot, write.
 const NOTICES_WITHIN: Duration = Duration::from_secs(8);
 
-#[expect(
-    clippy::print_stdout,
-    reason = "whoever reads the run sees what it left out"
-)]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_acknowledged_around_a_full_disk_is_there_after_a_crash() {
     let sandbox = sandbox().await;
