@@ -418,7 +418,7 @@ impl App {
         // Until those that were given by the clock as it was before are surely over.
         let since_set = comparison.since_set.unwrap_or(Duration::MAX);
         if since_set < LEASE {
-            return Ok(Some(LEASE - since_set));
+            return Ok(Some(LEASE.saturating_sub(since_set)));
         }
         let time = self.store().platform().server_time().await?;
         let rest = d.lease_until.and_then(|end| (end - time).to_std().ok());
