@@ -16,7 +16,7 @@ use crate::crypto::token;
 use crate::crypto::vault::Place;
 use crate::domain::connection::Connection;
 use crate::domain::tenant::Tenant;
-use crate::store::TenantStore;
+use crate::store::{Schema, ServerTrouble, Standbys, TenantStore};
 use crate::twilio::error::CallFailure;
 use crate::twilio::messages::CallTime;
 
@@ -70,6 +70,7 @@ impl App {
     /// Looks at database, key, public address, every tenant's connections, and the clock.
     pub async fn report(&self) -> Vec<Finding> {
         let mut findings = vec![self.database_finding().await];
+        findings.extend(self.server_findings().await);
         findings.push(self.key_finding());
         findings.push(self.address_finding());
         findings.push(self.mail_finding().await);
@@ -101,10 +102,10 @@ impl App {
             let advice = "See that the server of DATABASE_URL runs, or that the file can be read.";
             return Finding::bad(subject, format!("It does not answer: {error}."), advice);
         }
-        match self.store().pending_migrations().await {
-            Ok(0) => {}
-            Ok(missing) => {
-                let says = format!("{missing} steps of its schema are missing.");
+        match self.store().schema().await {
+            Ok(Schema { pending: 0, .. }) => {}
+            Ok(Schema { pending, .. }) => {
+                let says = format!("{pending} steps of its schema are missing.");
                 return Finding::bad(subject, says, "Run `migrate`.");
             }
             Err(error) => {
@@ -112,7 +113,24 @@ impl App {
                 return Finding::bad(subject, says, "Run `migrate`.");
             }
         }
-        // A real write, through the one writer: ends a session that nobody has.
+        match platform.may_write().await {
+            Ok(true) => {}
+            Ok(false) => {
+                let says = "It answers and its schema is up to date. The role of DATABASE_URL only \
+                            reads, so writing was not tried.";
+                return Finding::good(subject, says);
+            }
+            Err(error) => {
+                let says = format!("Its rights cannot be read: {error}.");
+                return Finding::bad(
+                    subject,
+                    says,
+                    "See docs/operate.md for the rights of each role.",
+                );
+            }
+        }
+        // Through the one writer, to the disk and back, though no row is there to change: it ends a
+        // session that nobody has.
         let nobody = token::random().digest;
         match platform.end_session(*nobody.as_bytes()).await {
             Ok(()) => Finding::good(
@@ -125,6 +143,32 @@ impl App {
                 "See that the disk has room and that the file and its folder may be written.",
             ),
         }
+    }
+
+    /// What is only so on `PostgreSQL`: what the server promises, its copies, the months of the history.
+    async fn server_findings(&self) -> Vec<Finding> {
+        let store = self.store();
+        let troubles = store.server_troubles().into_iter();
+        let mut findings: Vec<_> = troubles.map(trouble_finding).collect();
+        findings.extend(match store.platform().standbys().await {
+            Ok(standbys) => standby_finding(standbys),
+            Err(error) => {
+                let says = format!("The state of replication cannot be read: {error}.");
+                Some(Finding::bad(
+                    "Replication",
+                    says,
+                    "See the log of the server.",
+                ))
+            }
+        });
+        findings.extend(match store.missing_months(self.now()).await {
+            Ok(missing) => months_finding(&missing),
+            Err(error) => {
+                let says = format!("The months of the history cannot be read: {error}.");
+                Some(Finding::bad(MONTHS, says, "Run `migrate`."))
+            }
+        });
+        findings
     }
 
     fn key_finding(&self) -> Finding {
@@ -315,6 +359,56 @@ impl App {
     }
 }
 
+const MONTHS: &str = "Months of the history";
+
+fn trouble_finding(trouble: ServerTrouble) -> Finding {
+    let says = format!("{}.", capitalised(&trouble.to_string()));
+    let advice = format!("{}.", capitalised(trouble.advice()));
+    Finding::bad("Database server", says, advice)
+}
+
+/// Nothing where there is no copy.
+fn standby_finding(standbys: Standbys) -> Option<Finding> {
+    let subject = "Replication";
+    let count = standbys.count;
+    if standbys.commits_wait {
+        let says = "What is acknowledged is on a standby as well.";
+        return Some(Finding::good(subject, says));
+    }
+    (count > 0).then(|| {
+        let who = match count {
+            1 => "One standby follows".to_owned(),
+            _ => format!("{count} standbys follow"),
+        };
+        let says = format!("{who}, and no commit waits for any.");
+        Finding::good(subject, says).with_advice(
+            "A failover loses what was acknowledged in the moments before it, and messages sent then may \
+             be sent again. Name a standby in synchronous_standby_names if that must not be.",
+        )
+    })
+}
+
+/// Nothing where none is missing.
+fn months_finding(missing: &[(String, &'static str)]) -> Option<Finding> {
+    let (_, table) = missing.first()?;
+    let months: Vec<_> = missing.iter().map(|(month, _)| month.as_str()).collect();
+    let says = format!(
+        "There is no partition for {} (of the table {table}, perhaps of others).",
+        months.join(", ")
+    );
+    Some(Finding::bad(
+        MONTHS,
+        says,
+        "Run `migrate` as the role that owns the tables: it makes them, or says why it cannot.",
+    ))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(letters).collect()
+}
+
 /// A provider's clock beside ours.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
@@ -355,7 +449,7 @@ fn unreadable(subject: String, error: &AppError) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
+    use chrono::{Datelike as _, TimeDelta};
 
     use super::*;
     use crate::app::books::{BooksInput, tests::account};
@@ -402,6 +496,8 @@ mod tests {
             )
             .await
             .unwrap();
+        let now = house.app.now();
+        house.app.store().make_partitions(now).await.unwrap();
         let report = house.app.report().await;
         assert!(report.iter().all(|f| f.is_good), "{report:#?}");
         for subject in [
@@ -414,6 +510,54 @@ mod tests {
         ] {
             found(&report, subject);
         }
+    }
+
+    #[tokio::test]
+    async fn a_month_that_cannot_be_made_is_told_before_it_begins() {
+        let house = House::build().await;
+        if house.database.is_file() {
+            return;
+        }
+        let now = house.app.now();
+        house.app.store().make_partitions(now).await.unwrap();
+        assert!(house.app.report().await.iter().all(|f| f.subject != MONTHS));
+        // Another table takes the place of the month after the next.
+        let month = now.date_naive().with_day(1).unwrap() + chrono::Months::new(2);
+        let month = month.format("%Y_%m").to_string();
+        let stray = format!("ALTER TABLE receipts_{month} RENAME TO stray");
+        house.database.run(&stray).await;
+        assert!(house.app.store().make_partitions(now).await.is_err());
+        let report = house.app.report().await;
+        let months = found(&report, MONTHS);
+        assert!(!months.is_good, "{months:?}");
+        assert!(months.says.contains(&month.replace('_', "-")), "{months:?}");
+        assert!(months.says.contains("receipts"), "{months:?}");
+        assert!(months.advice.contains("migrate"), "{months:?}");
+    }
+
+    #[test]
+    fn copies_that_lag_are_told_and_one_that_commits_wait_for_is_enough() {
+        let told = |count, commits_wait| {
+            let standbys = Standbys {
+                count,
+                commits_wait,
+            };
+            standby_finding(standbys)
+        };
+        assert_eq!(told(0, false), None);
+        let lagging = told(1, false).unwrap();
+        assert!(lagging.is_good && lagging.advice.contains("synchronous_standby_names"));
+        assert!(
+            lagging.says.starts_with("One standby follows"),
+            "{lagging:?}"
+        );
+        assert!(
+            told(2, false)
+                .unwrap()
+                .says
+                .starts_with("2 standbys follow")
+        );
+        assert_eq!(told(2, true).unwrap().advice, "");
     }
 
     #[tokio::test]

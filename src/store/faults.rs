@@ -117,15 +117,17 @@ mod tests {
 
     #[test]
     fn only_what_is_known_to_be_the_statements_own_leaves_its_session_in_use() {
-        for own in ["21000", "22021", "23505", "42P01", "42501", "54000", "P0001"] {
+        for own in [
+            "21000", "22021", "23505", "42P01", "42501", "54000", "P0001",
+        ] {
             assert_eq!(of_code(own), Fault::Own, "{own}");
         }
         for rolled_back in ["40001", "40P01", "55P03", "57014"] {
             assert_eq!(of_code(rolled_back), Fault::RolledBack, "{rolled_back}");
         }
         for server in [
-            "", "0A000", "08006", "25006", "25P02", "25P03", "26000", "28P01", "3D000", "53100", "53300",
-            "55000", "57P01", "57P03", "58030", "XX000", "XX001", "99999",
+            "", "0A000", "08006", "25006", "25P02", "25P03", "26000", "28P01", "3D000", "53100",
+            "53300", "55000", "57P01", "57P03", "58030", "XX000", "XX001", "99999",
         ] {
             assert_eq!(of_code(server), Fault::Server, "{server}");
         }

@@ -82,7 +82,7 @@ pub use operator::{Backlog, BrakedConnection, TenantSummary};
 pub use orders::{NewOrder, OrderResult};
 pub use outcomes::{Change, Guard, KnownMessage, NewStep};
 pub use own_numbers::PhoneCode;
-pub use platform::{Member, NewTenant, Platform, StoredDataKey};
+pub use platform::{Member, NewTenant, Platform, Standbys, StoredDataKey};
 pub use processes::Process;
 pub use receipts::{NewReceipt, ReceiptResult};
 pub use rejected::RejectedRequest;

@@ -107,11 +107,7 @@ impl Store {
     }
 }
 
-fn newer(
-    ours: &BTreeSet<String>,
-    foreign: &BTreeSet<&String>,
-    unknown: &[Unknown],
-) -> NewerSchema {
+fn newer(ours: &BTreeSet<String>, foreign: &BTreeSet<&String>, unknown: &[Unknown]) -> NewerSchema {
     let last = foreign.last().map(|step| (*step).clone());
     let step = last.unwrap_or_default();
     let program = unknown.iter().find(|told| told.step == step);
@@ -150,7 +146,9 @@ mod tests {
         store.migrate().await.unwrap();
         for (step, told) in steps {
             let applied = "INSERT INTO seaql_migrations (version, applied_at) VALUES ($1, 0)";
-            sql::exec(&store.read, applied, values![*step]).await.unwrap();
+            sql::exec(&store.read, applied, values![*step])
+                .await
+                .unwrap();
             if let Some((needs, program)) = told {
                 let insert = "INSERT INTO schema_steps (step, needs, program) VALUES ($1, $2, $3)";
                 let row = values![*step, *needs, *program];
@@ -174,10 +172,14 @@ mod tests {
     #[tokio::test]
     async fn the_program_before_goes_on_beside_a_step_that_only_adds() {
         let last = ours().last().unwrap().clone();
-        let (_database, store) = with_steps(&[("m20990101_000001_adds", Some((&last, "9.1.0")))]).await;
+        let (_database, store) =
+            with_steps(&[("m20990101_000001_adds", Some((&last, "9.1.0")))]).await;
         let newer = store.schema().await.unwrap().newer.unwrap();
         assert!(newer.is_compatible);
-        assert_eq!((newer.step.as_str(), newer.program.as_str()), ("m20990101_000001_adds", "9.1.0"));
+        assert_eq!(
+            (newer.step.as_str(), newer.program.as_str()),
+            ("m20990101_000001_adds", "9.1.0")
+        );
         // Migrating again takes nothing back and is no fault of this program.
         assert_eq!(store.pending_migrations().await.unwrap(), 0);
     }
@@ -187,7 +189,11 @@ mod tests {
         let (adds, takes) = ("m20990101_000001_adds", "m20990102_000001_takes_away");
         let last = ours().last().unwrap().clone();
         let added = (adds, Some((last.as_str(), "9.1.0")));
-        for second in [(takes, Some((adds, "9.2.0"))), (takes, Some((takes, "9.2.0"))), (takes, None)] {
+        for second in [
+            (takes, Some((adds, "9.2.0"))),
+            (takes, Some((takes, "9.2.0"))),
+            (takes, None),
+        ] {
             let (_database, store) = with_steps(&[added, second]).await;
             let newer = store.schema().await.unwrap().newer.unwrap();
             assert!(!newer.is_compatible, "{second:?}");

@@ -60,23 +60,23 @@ impl ServerTrouble {
         !matches!(self, Self::AcknowledgesEarly)
     }
 
-    /// What an operator can do.
+    /// What an operator can do, as a request.
     pub const fn advice(self) -> &'static str {
         match self {
             Self::ForgetsInCrash => {
-                "Set fsync = on for the server, for example with ALTER SYSTEM SET fsync = on and \
+                "set fsync = on for the server, for example with ALTER SYSTEM SET fsync = on and \
                  SELECT pg_reload_conf()"
             }
             Self::AcknowledgesEarly => {
-                "Set synchronous_commit to on for this database, for example with \
+                "set synchronous_commit to on for this database, for example with \
                  ALTER DATABASE … SET synchronous_commit = on"
             }
-            Self::Standby => "Let DATABASE_URL lead to the primary",
+            Self::Standby => "let DATABASE_URL lead to the primary",
             Self::ReadOnly => {
-                "Set default_transaction_read_only = off for the server, the database and our role"
+                "set default_transaction_read_only = off for the server, the database and our role"
             }
             Self::StandbyAway => {
-                "Bring the standby back, or take it out of synchronous_standby_names"
+                "bring the standby back, or take it out of synchronous_standby_names"
             }
         }
     }
@@ -201,8 +201,12 @@ impl Server {
     /// is refused.
     pub(super) async fn watch(&self, db: DatabaseConnection) -> Result<(), StoreError> {
         let troubles = look(&db).await?;
-        let breaks_its_word =
-            |t: &&ServerTrouble| matches!(t, ServerTrouble::ForgetsInCrash | ServerTrouble::AcknowledgesEarly);
+        let breaks_its_word = |t: &&ServerTrouble| {
+            matches!(
+                t,
+                ServerTrouble::ForgetsInCrash | ServerTrouble::AcknowledgesEarly
+            )
+        };
         if let Some(trouble) = troubles.iter().find(breaks_its_word) {
             return Err(StoreError::Untrusted(*trouble));
         }
@@ -216,13 +220,13 @@ impl Server {
         let before = self.with(|state| std::mem::replace(&mut state.troubles, now.clone()));
         for trouble in now.iter().filter(|t| !before.contains(t)) {
             if trouble.forbids_writing() {
-                tracing::error!("Nothing is written: {trouble}. {}", trouble.advice());
+                tracing::error!("Nothing is written: {trouble}; {}", trouble.advice());
             } else {
-                tracing::warn!("{trouble}. {}", trouble.advice());
+                tracing::warn!("The database has a fault: {trouble}; {}", trouble.advice());
             }
         }
         for trouble in before.iter().filter(|t| !now.contains(t)) {
-            tracing::info!("It is over that {trouble}");
+            tracing::info!("No longer so: {trouble}");
         }
         if now.contains(&ServerTrouble::Standby) {
             self.distrust();
@@ -262,12 +266,21 @@ async fn look(db: &DatabaseConnection) -> Result<Vec<ServerTrouble>, StoreError>
     let is_standby = row.get("is_standby")?;
     let seen = [
         (ServerTrouble::ForgetsInCrash, is_off("fsync")?),
-        (ServerTrouble::AcknowledgesEarly, is_off("synchronous_commit")?),
+        (
+            ServerTrouble::AcknowledgesEarly,
+            is_off("synchronous_commit")?,
+        ),
         (ServerTrouble::Standby, is_standby),
-        (ServerTrouble::ReadOnly, !is_standby && !is_off("is_read_only")?),
+        (
+            ServerTrouble::ReadOnly,
+            !is_standby && !is_off("is_read_only")?,
+        ),
         (ServerTrouble::StandbyAway, row.get("is_standby_away")?),
     ];
-    Ok(seen.into_iter().filter_map(|(t, is_so)| is_so.then_some(t)).collect())
+    Ok(seen
+        .into_iter()
+        .filter_map(|(t, is_so)| is_so.then_some(t))
+        .collect())
 }
 
 async fn answers(session: &mut PgConnection) -> Result<(), sqlx::Error> {

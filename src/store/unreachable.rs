@@ -87,7 +87,9 @@ fn words(options: &PgConnectOptions, error: &sqlx::Error) -> (String, &'static s
                     "wait until it is ready, then try again",
                 ),
                 _ if error.message().contains("startup parameter") => (
-                    format!("what answers at {place} is a pooler that refuses how we begin a session"),
+                    format!(
+                        "what answers at {place} is a pooler that refuses how we begin a session"
+                    ),
                     super::POOLER_ADVICE,
                 ),
                 _ => (

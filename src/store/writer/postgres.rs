@@ -192,7 +192,10 @@ impl<C: Many> Line<C> {
                 .drain(..)
                 .filter(|c| !c.is_vain())
                 .partition(|command| self.left(command.asked) > TOO_LATE);
-            refuse(late, &faults::silence(self.limits.within.unwrap_or_default()));
+            refuse(
+                late,
+                &faults::silence(self.limits.within.unwrap_or_default()),
+            );
             if !commands.is_empty() {
                 self.commit(commands).await;
             }
@@ -202,7 +205,9 @@ impl<C: Many> Line<C> {
     /// How long a command that was asked for then may still take.
     fn left(&self, asked: Instant) -> Duration {
         let within = self.limits.within;
-        within.map_or(Duration::MAX, |within| within.saturating_sub(asked.elapsed()))
+        within.map_or(Duration::MAX, |within| {
+            within.saturating_sub(asked.elapsed())
+        })
     }
 
     async fn commit(&self, commands: Vec<Command<C>>) {
