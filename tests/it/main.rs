@@ -41,7 +41,6 @@ mod walk;
 mod web_security;
 
 /// What a server of a test's own has to say when it cannot be stopped.
-#[expect(clippy::print_stderr, reason = "whoever reads the run sees it")]
 fn say(text: &str) {
     eprintln!("{text}");
 }

@@ -26,6 +26,7 @@ fn refused(url: &str, command: &str) -> String {
     let mut refused = bare(&[command]);
     refused
         .env("DATABASE_URL", url)
+        .env("BIND", "127.0.0.1:0")
         .env("MASTER_KEY", master_key());
     let refused = refused.output().unwrap();
     assert!(!refused.status.success(), "{url}");
