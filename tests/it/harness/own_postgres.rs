@@ -7,7 +7,7 @@ mod server;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use ml_connector::config::environment;
@@ -20,7 +20,7 @@ use super::{TestApp, master_key};
 /// Gone when dropped.
 pub(crate) struct OwnPostgres {
     server: server::Postgres,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl OwnPostgres {
@@ -32,7 +32,7 @@ impl OwnPostgres {
         let server = server::Postgres::start(&tools(), user, folder.path()).await;
         Self {
             server: server.unwrap(),
-            folder,
+            _folder: folder,
         }
     }
 
@@ -92,11 +92,6 @@ impl OwnPostgres {
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         assert!(done.status.success(), "{said}");
         service
-    }
-
-    /// Where files may lie that its user reads.
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
     }
 }
 
