@@ -3,6 +3,8 @@
 use sea_orm::DbErr;
 use uuid::Uuid;
 
+use super::server::ServerTrouble;
+use super::unreachable::Unreachable;
 use super::write_fault::WriteFault;
 
 /// A failed read or write.
@@ -17,6 +19,9 @@ pub enum StoreError {
     /// The database has not said in time whether the write was kept.
     #[error("the database has not answered in time, so this may be stored or not")]
     Late,
+    /// The server did not let us in.
+    #[error(transparent)]
+    Unreachable(Box<Unreachable>),
     /// A stored value does not mean anything to this version.
     #[error("column {column} of table {table} holds a value that is not understood (row {row})")]
     BadRow {
@@ -36,11 +41,15 @@ pub enum StoreError {
     /// One write failed in a way that its own code did not expect.
     #[error("a write panicked; nothing of it was kept")]
     Panicked,
-    /// The server acknowledges commits before they are on disk.
+    /// The server acknowledges what could be lost.
+    #[error("{0}")]
+    Untrusted(ServerTrouble),
+    /// Several of our connections speak to one session.
     #[error(
-        "PostgreSQL has synchronous_commit = off, so it says that an event is kept before it is"
+        "several connections share one session of PostgreSQL: a pooler stands in between and lends \
+         sessions for one transaction only"
     )]
-    Forgetful,
+    SharedSessions,
     /// A name that must be unique is taken.
     #[error("{0} is taken")]
     Taken(&'static str),
@@ -53,6 +62,8 @@ impl StoreError {
             Self::Db(error) => WriteFault::of(error),
             Self::Refused(fault) => Some(*fault),
             Self::Late => Some(WriteFault::Silent),
+            Self::Unreachable(_) => Some(WriteFault::Away),
+            Self::Untrusted(_) | Self::SharedSessions => Some(WriteFault::Other),
             _ => None,
         }
     }

@@ -35,6 +35,7 @@ impl WriteFault {
         | DbErr::Query(RuntimeErr::SqlxError(error))) = error
         else {
             return match error {
+                DbErr::Conn(RuntimeErr::Internal(_)) => Some(Self::Silent),
                 DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Some(Self::Away),
                 _ => None,
             };

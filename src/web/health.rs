@@ -10,6 +10,7 @@ use super::middleware::draining::Draining;
 use super::on_main;
 use crate::app::App;
 use crate::app::write_health::Failing;
+use crate::queue::Degraded;
 use crate::telemetry::Metrics;
 
 /// A probe gives up after a few seconds, and so do we.
@@ -40,21 +41,18 @@ async fn ready(app: Data<App>, draining: Data<Draining>) -> impl Responder {
         let (database, queue, failing) =
             tokio::join!(ping, app.queue_answers(), app.failing_writes());
         Ok(match (database, failing) {
-            (_, Some(Failing { fault, span })) => Err(format!(
-                "writes do not come back: {fault} (for {} s)",
-                span.as_secs()
-            )),
-            (Ok(Ok(())), None) => Ok(queue),
+            (_, Some(failing)) => Err(why_writes_fail(&app, failing)),
+            (Ok(Ok(())), None) => Ok(remarks(&app, queue).await),
             (Ok(Err(error)), None) => Err(error.to_string()),
             (Err(_), None) => Err("the database does not answer in time".to_owned()),
         })
     })
     .await;
     match asked.map_err(|error| error.to_string()).flatten() {
-        Ok(Ok(())) => ready_but(&app, "ready\n".to_owned()),
-        Ok(Err(degraded)) => ready_but(
-            &app,
-            format!("ready, but {degraded}; workers look into the database themselves\n"),
+        Ok(remarks) if remarks.is_empty() => text(StatusCode::OK, "ready\n"),
+        Ok(remarks) => text(
+            StatusCode::OK,
+            format!("ready, but {}\n", remarks.join("\n")),
         ),
         Err(error) => text(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -63,12 +61,41 @@ async fn ready(app: Data<App>, draining: Data<Draining>) -> impl Responder {
     }
 }
 
-/// A process whose machine has a wrong clock works by the database's, so it stays as well.
-fn ready_but(app: &App, says: String) -> HttpResponse {
-    match app.clock_trouble() {
-        Some(trouble) => text(StatusCode::OK, format!("{says}{trouble}\n")),
-        None => text(StatusCode::OK, says),
-    }
+/// In the words of the server's own state where that tells it, for it is the more exact.
+fn why_writes_fail(app: &App, failing: Failing) -> String {
+    let Failing { fault, span } = failing;
+    let troubles = app.store().server_troubles();
+    let told = troubles.iter().find(|trouble| trouble.stops_writing());
+    let why = match told {
+        Some(trouble) => format!("{trouble}; {}", trouble.advice()),
+        None => fault.to_string(),
+    };
+    format!("writes do not come back: {why} (for {} s)", span.as_secs())
+}
+
+/// What is wrong although work goes on: such a process stays in the load balancer.
+async fn remarks(app: &App, queue: Result<(), Degraded>) -> Vec<String> {
+    let degraded = queue
+        .err()
+        .map(|degraded| format!("{degraded}; workers look into the database themselves"));
+    let troubles = app.store().server_troubles();
+    let troubles = troubles
+        .into_iter()
+        .map(|trouble| format!("{trouble}; {}", trouble.advice()));
+    let months = app
+        .store()
+        .missing_months(app.now())
+        .await
+        .unwrap_or_default();
+    let months = months.into_iter().map(|(month, table)| {
+        format!("the month {month} of the table {table} is not made; run `ml-connector check`")
+    });
+    degraded
+        .into_iter()
+        .chain(app.clock_trouble())
+        .chain(troubles)
+        .chain(months)
+        .collect()
 }
 
 fn text(status: StatusCode, says: impl Into<String>) -> HttpResponse {

@@ -33,6 +33,8 @@ mod memory;
 mod notices;
 mod operator;
 mod postgres;
+mod postgres_faults;
+mod postgres_roles;
 #[path = "../chaos/promises.rs"]
 mod promises;
 mod redis;
@@ -53,3 +55,8 @@ mod tenancy;
 mod verdict;
 mod walk;
 mod web_security;
+
+/// What a server of a test's own has to say when it cannot be stopped.
+fn say(text: &str) {
+    eprintln!("{text}");
+}

@@ -8,6 +8,7 @@ pub(crate) mod database;
 pub(crate) mod demo;
 pub(crate) mod log;
 pub(crate) mod memory_group;
+pub(crate) mod own_postgres;
 pub(crate) mod page;
 pub(crate) mod person;
 pub(crate) mod posts;
