@@ -229,7 +229,7 @@ impl Store {
         Ok(Self {
             look_ups: Gathered::start(&look_ups),
             read,
-            writer: Writer::start(write, log, server.clone()),
+            writer: Writer::start(write, log, &server),
             server,
         })
     }

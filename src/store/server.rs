@@ -210,14 +210,14 @@ impl Server {
         if let Some(trouble) = troubles.iter().find(breaks_its_word) {
             return Err(StoreError::Untrusted(*trouble));
         }
-        self.note(troubles);
+        self.note(&troubles);
         let known = Arc::downgrade(&self.0);
         drop(tokio::spawn(keep_looking(known, db)));
         Ok(())
     }
 
-    fn note(&self, now: Vec<ServerTrouble>) {
-        let before = self.with(|state| std::mem::replace(&mut state.troubles, now.clone()));
+    fn note(&self, now: &[ServerTrouble]) {
+        let before = self.with(|state| std::mem::replace(&mut state.troubles, now.to_vec()));
         for trouble in now.iter().filter(|t| !before.contains(t)) {
             if trouble.forbids_writing() {
                 tracing::error!("Nothing is written: {trouble}; {}", trouble.advice());
@@ -243,7 +243,7 @@ async fn keep_looking(known: Weak<Known>, db: DatabaseConnection) {
         };
         // Who does not answer tells nothing new; that it does not is seen by whoever writes.
         if let Ok(Ok(troubles)) = looked {
-            Server(known).note(troubles);
+            Server(known).note(&troubles);
         }
     }
 }

@@ -191,7 +191,7 @@ impl Writer {
     pub(super) fn start(
         db: DatabaseConnection,
         log: Option<DatabaseConnection>,
-        server: Server,
+        server: &Server,
     ) -> Self {
         let (events, in_events) = mpsc::channel(WAITING);
         let (routes, in_routes) = mpsc::channel(WAITING);
@@ -210,7 +210,7 @@ impl Writer {
             in_turn: in_in_turn,
         };
         match db.get_database_backend() {
-            DbBackend::Postgres => postgres::start(&db, &server, inboxes),
+            DbBackend::Postgres => postgres::start(&db, server, inboxes),
             _ => drop(tokio::spawn(sqlite::run(db, log, inboxes))),
         }
         Self {
