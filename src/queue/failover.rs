@@ -147,7 +147,7 @@ async fn watch_over(queue: Weak<Inner>, doubt: Arc<Notify>) {
             return;
         };
         let trial = inner.try_out(&judge).await;
-        let verdict = judge.hear(trial, &inner.fares(), Instant::now());
+        let verdict = judge.hear(trial, inner.fares(), Instant::now());
         if let Some(verdict) = verdict {
             inner.obey(verdict).await;
         }
@@ -158,7 +158,7 @@ async fn watch_over(queue: Weak<Inner>, doubt: Arc<Notify>) {
         sleep(IN_DOUBT).await;
         if !judge.is_in_doubt() {
             // A step that fails makes the next trial come sooner.
-            drop(timeout(EVERY - IN_DOUBT, doubt.notified()).await);
+            drop(timeout(EVERY.saturating_sub(IN_DOUBT), doubt.notified()).await);
         }
     }
 }

@@ -94,12 +94,11 @@ async fn zoho(
 ) -> HttpResponse {
     let path = path.into_inner();
     let token = path.hook.clone();
-    let found = match app.remembered_hook(&token) {
-        Some(hook) => Ok(Some(hook)),
-        None => {
-            let look = on_main(&app, |app| async move { app.hook(&token).await });
-            in_time(FIND_WITHIN, look).await
-        }
+    let found = if let Some(hook) = app.remembered_hook(&token) {
+        Ok(Some(hook))
+    } else {
+        let look = on_main(&app, |app| async move { app.hook(&token).await });
+        in_time(FIND_WITHIN, look).await
     };
     let hook = match found {
         Ok(Some(hook)) => hook,
@@ -279,7 +278,7 @@ fn pairs(query: &str, content_type: Option<&str>, body: &[u8]) -> usize {
         ContentKind::Form => body,
         _ => &[],
     };
-    let apart = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'&').count();
+    let apart = |bytes: &[u8]| bytes.split(|byte| *byte == b'&').count() - 1;
     apart(query.as_bytes()) + apart(in_form)
 }
 

@@ -211,19 +211,19 @@ fn grown(capacity: usize, needed: usize, whole: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use chrono::Utc;
     use futures::stream;
+    use uuid::Uuid;
 
     use super::*;
 
     const MIB: usize = KIB * KIB;
 
     fn hook(budget: &IntakeBudget, tenant: TenantId) -> Room {
-        budget.of_hook(tenant, ConnectionId::new(Utc::now()))
+        budget.of_hook(tenant, ConnectionId::from_uuid(Uuid::new_v4()))
     }
 
     fn tenant() -> TenantId {
-        TenantId::new(Utc::now())
+        TenantId::from_uuid(Uuid::new_v4())
     }
 
     /// Bodies of a MiB each, until there is no room for another.
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn a_hook_has_8_mib_a_tenant_16_and_all_have_64() {
         let budget = IntakeBudget::default();
-        let (acme, first, second) = (tenant(), ConnectionId::new(Utc::now()), tenant());
+        let (acme, first, second) = (tenant(), ConnectionId::from_uuid(Uuid::new_v4()), tenant());
         let one_hook = filled(|| budget.of_hook(acme, first));
         assert_eq!(one_hook.len(), 8);
         let other_hooks = filled(|| hook(&budget, acme));
@@ -286,7 +286,7 @@ mod tests {
     #[actix_web::test]
     async fn an_announced_body_without_room_is_not_read() {
         let budget = IntakeBudget::default();
-        let (acme, id) = (tenant(), ConnectionId::new(Utc::now()));
+        let (acme, id) = (tenant(), ConnectionId::from_uuid(Uuid::new_v4()));
         let mut held = budget.of_hook(acme, id);
         held.grow_to(7 * MIB + KIB).unwrap();
         let never = stream::poll_fn(

@@ -57,7 +57,7 @@ async fn changed(changes: Option<&mut watch::Receiver<Option<Degraded>>>, was_al
     let has_turned = |now: &Option<Degraded>| now.is_some() != was_alone;
     if changes.wait_for(has_turned).await.is_err() {
         // Nobody can change it any more.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

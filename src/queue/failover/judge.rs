@@ -66,7 +66,7 @@ impl Judge {
     pub(super) fn hear(
         &mut self,
         trial: Trial,
-        fared: &[Option<bool>; STEPS],
+        fared: [Option<bool>; STEPS],
         now: Instant,
     ) -> Option<Verdict> {
         match trial {
@@ -130,7 +130,7 @@ impl Judge {
         Some(Verdict::Redis(lasted))
     }
 
-    fn hear_complaints(&mut self, fared: &[Option<bool>; STEPS], now: Instant) -> Option<Verdict> {
+    fn hear_complaints(&mut self, fared: [Option<bool>; STEPS], now: Instant) -> Option<Verdict> {
         for (complaints, fared) in self.complaints.iter_mut().zip(fared) {
             match fared {
                 Some(true) => *complaints = 0,
@@ -160,17 +160,18 @@ mod tests {
     }
 
     fn hear(judge: &mut Judge, trials: impl IntoIterator<Item = Trial>) -> Vec<Option<Verdict>> {
-        let now = Instant::now();
-        let heard = trials.into_iter().map(|t| judge.hear(t, &QUIET, now));
+        // At the moment at which it left, so that it was away for no time.
+        let now = judge.alone_since.unwrap_or_else(Instant::now);
+        let heard = trials.into_iter().map(|t| judge.hear(t, QUIET, now));
         heard.collect()
     }
 
-    fn database() -> Option<Verdict> {
-        Some(Verdict::Database(Some(ill())))
+    fn database() -> Verdict {
+        Verdict::Database(Some(ill()))
     }
 
-    fn redis() -> Option<Verdict> {
-        Some(Verdict::Redis(Duration::ZERO))
+    fn redis() -> Verdict {
+        Verdict::Redis(Duration::ZERO)
     }
 
     #[test]
@@ -182,16 +183,19 @@ mod tests {
             [None, None, None]
         );
         assert!(judge.is_in_doubt());
-        assert_eq!(hear(judge, [failed()]), [database()]);
+        assert_eq!(hear(judge, [failed()]), [Some(database())]);
         assert!(!judge.is_in_doubt());
         assert_eq!(
             hear(
                 judge,
                 [Trial::Good, Trial::Good, failed(), Trial::Good, Trial::Good]
             ),
-            [None, None, database(), None, None]
+            [None, None, Some(database()), None, None]
         );
-        assert_eq!(hear(judge, [Trial::Good, Trial::Good]), [redis(), None]);
+        assert_eq!(
+            hear(judge, [Trial::Good, Trial::Good]),
+            [Some(redis()), None]
+        );
     }
 
     #[test]
@@ -204,11 +208,11 @@ mod tests {
             hear(judge, [slow(), slow(), Trial::Vague]),
             [None, None, None]
         );
-        assert_eq!(hear(judge, [slow()]), [database()]);
+        assert_eq!(hear(judge, [slow()]), [Some(database())]);
         assert!(judge.is_slow(between), "or it would be left again at once");
         assert_eq!(
             hear(judge, [Trial::Good, Trial::Vague, Trial::Good, Trial::Good]),
-            [None, None, None, redis()]
+            [None, None, None, Some(redis())]
         );
     }
 
@@ -222,13 +226,11 @@ mod tests {
             now += Duration::from_secs(1);
             judge.hear(Trial::Good, fared, now)
         };
-        for fared in [&fails, &fails, &works, &fails, &QUIET, &fails] {
+        for fared in [fails, fails, works, fails, QUIET, fails] {
             assert_eq!(hear(judge, fared), None);
         }
-        assert_eq!(hear(judge, &fails), Some(Verdict::Database(None)));
-        let lasted = (1..)
-            .find(|_| hear(judge, &QUIET).is_some())
-            .expect("it ends");
-        assert_eq!(lasted, 60);
+        assert_eq!(hear(judge, fails), Some(Verdict::Database(None)));
+        let lasted = (1..100).find(|_| hear(judge, QUIET).is_some());
+        assert_eq!(lasted, Some(60));
     }
 }
