@@ -35,7 +35,7 @@ use crate::mail::Mailer;
 use crate::queue::{JobQueue, MemoryQueue, Nowhere, RedisQueue, Runner, RunnerConfig, unforeseen};
 use crate::redis::Redis;
 use crate::store::lock::{DatabaseLock, LockError};
-use crate::store::{Store, StoreError, StoredDataKey};
+use crate::store::{NewerSchema, POOLER_ADVICE, Store, StoreError, StoredDataKey};
 use crate::telemetry::Metrics;
 use crate::twilio::Twilio;
 use crate::web::hooks::IntakeBudget;
@@ -116,17 +116,7 @@ async fn build_on(
     clock: SharedClock,
     jobs: Jobs,
 ) -> anyhow::Result<Built> {
-    let pending = store
-        .pending_migrations()
-        .await
-        .context("the schema cannot be read")?;
-    if pending > 0 {
-        let (what, advice) = (
-            "the database is not up to date",
-            "run `ml-connector migrate`",
-        );
-        return Err(Advised::new(what, advice).into());
-    }
+    refuse_other_schema(&store).await?;
     let (vault, key_origin) = open_vault(config, &store, clock.now()).await?;
     let redis = open_redis(config, &store).await?;
     let mailer = Mailer::new(&config.mail, shows_letters(config, &public_url))
@@ -176,13 +166,13 @@ pub async fn migrate(config: &Config, now: DateTime<Utc>) -> anyhow::Result<()> 
     let file = config.database.url.file();
     let existed = file.is_some_and(|f| f.metadata().is_ok_and(|m| m.len() > 0));
     let store = open_store(config).await?;
-    let pending = store
-        .pending_migrations()
-        .await
-        .context("the schema cannot be read")?;
-    if pending > 0 {
+    let schema = store.schema().await;
+    let schema = schema.context("the schema cannot be read")?;
+    if let Some(newer) = &schema.newer {
+        beside_newer(newer)?;
+    } else if schema.pending > 0 {
         let copied = file.filter(|_| existed);
-        migrate_now(&store, copied, pending, now).await?;
+        migrate_now(&store, copied, schema.pending, now).await?;
     }
     let made = store
         .make_partitions(now)
@@ -192,6 +182,50 @@ pub async fn migrate(config: &Config, now: DateTime<Utc>) -> anyhow::Result<()> 
         tracing::info!("Made {made} partitions for this month and the next ones");
     }
     Ok(())
+}
+
+/// Refuses a database that this program does not fit, in words.
+async fn refuse_other_schema(store: &Store) -> anyhow::Result<()> {
+    let schema = store.schema().await;
+    let schema = schema.context("the schema cannot be read")?;
+    if let Some(newer) = &schema.newer {
+        return beside_newer(newer);
+    }
+    if schema.pending > 0 {
+        let (what, advice) = (
+            "the database is not up to date",
+            "run `ml-connector migrate`",
+        );
+        return Err(Advised::new(what, advice).into());
+    }
+    Ok(())
+}
+
+/// A later version has brought the database up to date. Beside steps that only add, this one goes on.
+fn beside_newer(newer: &NewerSchema) -> anyhow::Result<()> {
+    let (ours, step) = (env!("CARGO_PKG_VERSION"), &newer.step);
+    let theirs = if newer.program.is_empty() {
+        "a later version of ml-connector".to_owned()
+    } else {
+        format!("ml-connector {}", newer.program)
+    };
+    if newer.is_compatible {
+        tracing::warn!(
+            "The database was brought up to date by {theirs} (step {step}). This is {ours}, which goes on \
+             beside it; replace it soon"
+        );
+        return Ok(());
+    }
+    let what = format!(
+        "the database was brought up to date by {theirs} (step {step}), and this is {ours}, which does not \
+         know it"
+    );
+    let advice = if newer.program.is_empty() {
+        "start the version that ran `migrate` last, or a later one".to_owned()
+    } else {
+        format!("start ml-connector {} or a later version", newer.program)
+    };
+    Err(Advised::new(what, advice).into())
 }
 
 async fn migrate_now(
@@ -494,14 +528,17 @@ fn wrapped(row: StoredDataKey) -> WrappedKey {
 }
 
 async fn open_store(config: &Config) -> anyhow::Result<Store> {
-    match Store::open(&database_address(&config.database.url)).await {
-        Err(forgetful @ StoreError::Forgetful) => {
-            let advice = "set it to on for this database, for example with \
-                          ALTER DATABASE … SET synchronous_commit = on";
-            Err(Advised::new(forgetful.to_string(), advice).into())
-        }
-        opened => opened.context("the database cannot be opened"),
-    }
+    let error = match Store::open(&database_address(&config.database.url)).await {
+        Ok(store) => return Ok(store),
+        Err(error) => error,
+    };
+    let (what, advice) = match &error {
+        StoreError::Untrusted(trouble) => (trouble.to_string(), trouble.advice()),
+        StoreError::SharedSessions => (error.to_string(), POOLER_ADVICE),
+        StoreError::Unreachable(why) => (why.to_string(), why.advice),
+        _ => return Err(error).context("the database cannot be opened"),
+    };
+    Err(Advised::new(what, advice).because(error).into())
 }
 
 fn database_address(url: &DatabaseUrl) -> String {

@@ -439,9 +439,15 @@ CREATE TABLE audit_entries (
     detail text NOT NULL
 );
 CREATE INDEX audit_entries_tenant ON audit_entries (tenant_id, id);
+CREATE TABLE schema_steps (
+    step text PRIMARY KEY,
+    needs text NOT NULL,
+    program text NOT NULL
+);
 ";
 
-const ALL_TABLES: [&str; 29] = [
+const ALL_TABLES: [&str; 30] = [
+    "schema_steps",
     "audit_entries",
     "rejected_requests",
     "suppressions",

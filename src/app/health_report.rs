@@ -3,6 +3,8 @@
 //! It asks and looks but settles nothing: no connection's state changes, since `check` may run beside
 //! a working service. What it does cost is one of Zoho's ten access tokens per connection.
 
+mod server;
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -16,7 +18,7 @@ use crate::crypto::token;
 use crate::crypto::vault::Place;
 use crate::domain::connection::Connection;
 use crate::domain::tenant::Tenant;
-use crate::store::TenantStore;
+use crate::store::{Schema, TenantStore};
 use crate::twilio::error::CallFailure;
 use crate::twilio::messages::CallTime;
 
@@ -70,6 +72,7 @@ impl App {
     /// Looks at database, key, public address, every tenant's connections, and the clock.
     pub async fn report(&self) -> Vec<Finding> {
         let mut findings = vec![self.database_finding().await];
+        findings.extend(self.server_findings().await);
         findings.push(self.key_finding());
         findings.push(self.address_finding());
         findings.push(self.mail_finding().await);
@@ -101,10 +104,10 @@ impl App {
             let advice = "See that the server of DATABASE_URL runs, or that the file can be read.";
             return Finding::bad(subject, format!("It does not answer: {error}."), advice);
         }
-        match self.store().pending_migrations().await {
-            Ok(0) => {}
-            Ok(missing) => {
-                let says = format!("{missing} steps of its schema are missing.");
+        match self.store().schema().await {
+            Ok(Schema { pending: 0, .. }) => {}
+            Ok(Schema { pending, .. }) => {
+                let says = format!("{pending} steps of its schema are missing.");
                 return Finding::bad(subject, says, "Run `migrate`.");
             }
             Err(error) => {
@@ -112,7 +115,24 @@ impl App {
                 return Finding::bad(subject, says, "Run `migrate`.");
             }
         }
-        // A real write, through the one writer: ends a session that nobody has.
+        match platform.may_write().await {
+            Ok(true) => {}
+            Ok(false) => {
+                let says = "It answers and its schema is up to date. The role of DATABASE_URL only \
+                            reads, so writing was not tried.";
+                return Finding::good(subject, says);
+            }
+            Err(error) => {
+                let says = format!("Its rights cannot be read: {error}.");
+                return Finding::bad(
+                    subject,
+                    says,
+                    "See docs/operate.md for the rights of each role.",
+                );
+            }
+        }
+        // Through the one writer, to the disk and back, though no row is there to change: it ends a
+        // session that nobody has.
         let nobody = token::random().digest;
         match platform.end_session(*nobody.as_bytes()).await {
             Ok(()) => Finding::good(
@@ -365,7 +385,7 @@ mod tests {
     use crate::domain::connection::{ConnectionState, Provider};
     use crate::sandbox::twilio::Settings;
 
-    fn found<'a>(report: &'a [Finding], subject: &str) -> &'a Finding {
+    pub(super) fn found<'a>(report: &'a [Finding], subject: &str) -> &'a Finding {
         report
             .iter()
             .find(|f| f.subject == subject)
@@ -402,6 +422,8 @@ mod tests {
             )
             .await
             .unwrap();
+        let now = house.app.now();
+        house.app.store().make_partitions(now).await.unwrap();
         let report = house.app.report().await;
         assert!(report.iter().all(|f| f.is_good), "{report:#?}");
         for subject in [

@@ -14,7 +14,8 @@ use crate::startup::{self, Jobs};
 
 /// Say what is wrong with the set-up and how to mend it.
 ///
-/// Reads only; may run beside `serve`. Exits with 1 when something is wrong.
+/// Changes nothing, and a role that may only read is enough; may run beside `serve`. Exits with 1 when
+/// something is wrong.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// Print the findings as JSON

@@ -3,12 +3,18 @@
 use sea_orm::DbErr;
 use uuid::Uuid;
 
+use super::server::ServerTrouble;
+use super::unreachable::Unreachable;
+
 /// A failed read or write.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database refused, or could not be reached.
     #[error("the database failed")]
     Db(#[from] DbErr),
+    /// The server did not let us in.
+    #[error(transparent)]
+    Unreachable(Box<Unreachable>),
     /// A stored value does not mean anything to this version.
     #[error("column {column} of table {table} holds a value that is not understood (row {row})")]
     BadRow {
@@ -28,11 +34,15 @@ pub enum StoreError {
     /// One write failed in a way that its own code did not expect.
     #[error("a write panicked; nothing of it was kept")]
     Panicked,
-    /// The server acknowledges commits before they are on disk.
+    /// The server acknowledges what could be lost.
+    #[error("{0}")]
+    Untrusted(ServerTrouble),
+    /// Several of our connections speak to one session.
     #[error(
-        "PostgreSQL has synchronous_commit = off, so it says that an event is kept before it is"
+        "several connections share one session of PostgreSQL: a pooler stands in between and lends \
+         sessions for one transaction only"
     )]
-    Forgetful,
+    SharedSessions,
     /// A name that must be unique is taken.
     #[error("{0} is taken")]
     Taken(&'static str),

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbErr};
 
 use super::error::StoreError;
+use super::faults::{self, Fault};
+use super::sql;
 use crate::gather::{Call, Gather};
 
 /// How many batches are read at the same time.
@@ -14,6 +17,9 @@ const SIDE_BY_SIDE: usize = 2;
 
 /// How many connections read for all of them.
 pub(super) const CONNECTIONS: u32 = 4;
+
+/// How long a look-up may take on a server: a webhook waits for two of them, and for a write.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 type Answer<V> = Result<Option<V>, StoreError>;
 
@@ -57,20 +63,42 @@ async fn answer<K: Ord, V: Clone>(
     calls: Vec<Call<K, Answer<V>>>,
 ) {
     let keys: BTreeSet<&K> = calls.iter().map(|call| &call.question).collect();
-    if let Ok(found) = read(db, &keys).await {
-        for call in calls {
-            let one = found.get(&call.question).cloned();
-            call.answer(Ok(one));
+    match within(db, read(db, &keys)).await {
+        Ok(found) => {
+            for call in calls {
+                let one = found.get(&call.question).cloned();
+                call.answer(Ok(one));
+            }
         }
-        return;
-    }
-    // One bad row must not keep the others from their answers. While the database is away each try
-    // waits, and whoever gave up needs none.
-    for call in calls {
-        if !call.is_vain() {
-            let alone = read(db, &BTreeSet::from([&call.question])).await;
-            let one = alone.map(|mut found| found.remove(&call.question));
-            call.answer(one);
+        // One bad row must not keep the others from their answers.
+        Err(error) if calls.len() > 1 && faults::of(&error) == Fault::Own => {
+            for call in calls {
+                if !call.is_vain() {
+                    let alone = within(db, read(db, &BTreeSet::from([&call.question]))).await;
+                    let one = alone.map(|mut found| found.remove(&call.question));
+                    call.answer(one);
+                }
+            }
+        }
+        Err(error) => {
+            let says = format!("the database was not read: {error}");
+            let mut error = Some(error);
+            for call in calls {
+                let again = || StoreError::Db(DbErr::Custom(says.clone()));
+                call.answer(Err(error.take().unwrap_or_else(again)));
+            }
         }
     }
+}
+
+/// A server that is cut off says nothing for a quarter of an hour; a file always answers.
+async fn within<T>(
+    db: &DatabaseConnection,
+    found: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    if !sql::is_postgres(db) {
+        return found.await;
+    }
+    let answered = tokio::time::timeout(PATIENCE, found).await;
+    answered.unwrap_or_else(|_| Err(faults::silence(PATIENCE)))
 }

@@ -16,6 +16,7 @@ mod documents;
 mod due;
 mod error;
 mod events;
+mod faults;
 mod history;
 mod ingest;
 mod invitations;
@@ -38,8 +39,10 @@ mod rejected;
 mod replies;
 mod route;
 mod rules;
+mod schema;
 mod sealed;
 mod second_factors;
+mod server;
 mod sessions;
 mod settings;
 mod sql;
@@ -51,6 +54,7 @@ pub(crate) mod test_database;
 mod tests;
 mod throttles;
 mod tokens;
+mod unreachable;
 mod user_tokens;
 mod users;
 mod writer;
@@ -60,7 +64,6 @@ use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
-use sea_orm_migration::MigratorTrait as _;
 
 pub use audit::AuditFilter;
 pub use connections::{HookTarget, SaveConnection, StoredSecret};
@@ -79,17 +82,20 @@ pub use operator::{Backlog, BrakedConnection, TenantSummary};
 pub use orders::{NewOrder, OrderResult};
 pub use outcomes::{Change, Guard, KnownMessage, NewStep};
 pub use own_numbers::PhoneCode;
-pub use platform::{Member, NewTenant, Platform, StoredDataKey};
+pub use platform::{Member, NewTenant, Platform, Standbys, StoredDataKey};
 pub use processes::Process;
 pub use receipts::{NewReceipt, ReceiptResult};
 pub use rejected::RejectedRequest;
 pub use replies::NewReply;
 pub use route::{DocumentCommit, RouteCommit, RouteResult, SettledEvent};
+pub use schema::{NewerSchema, Schema};
 pub use sealed::{Resealed, SEALED, SealedColumn, SealedOwner, SealedRow};
 pub use second_factors::{Proof, SecondFactor};
+pub use server::ServerTrouble;
 pub use sessions::{NewSession, Session, SessionLine};
 pub use suppressions::{Added, SuppressionFilter};
 pub use tokens::{ApiToken, TokenGrant};
+pub use unreachable::Unreachable;
 pub use user_tokens::{Purpose, UserToken};
 pub use users::{NewHash, User};
 
@@ -100,8 +106,13 @@ use documents::Documents;
 use events::Events;
 use platform::Hooks;
 use rules::Rules;
+use server::Server;
 use settings::Tenants;
 use writer::{TenantWriter, Writer};
+
+/// What works where a pooler such as `PgBouncer` stands before the server.
+pub const POOLER_ADVICE: &str = "let PgBouncer lend sessions, not transactions: pool_mode = session, with a \
+    default_pool_size of at least 24 for each process of ours; or let DATABASE_URL lead to PostgreSQL itself";
 
 /// A cheap-to-clone handle to the database.
 #[derive(Clone)]
@@ -109,6 +120,7 @@ pub struct Store {
     read: DatabaseConnection,
     writer: Writer,
     look_ups: Gathered,
+    server: Server,
 }
 
 /// Look-ups that are made together.
@@ -139,9 +151,6 @@ impl Gathered {
         }
     }
 }
-
-/// The advisory lock under which the schema changes on `PostgreSQL`: any number, but always this one.
-const MIGRATION_LOCK: i64 = 0x6d6c_636f_6e6e;
 
 /// How many connections read at the same time.
 const READERS: u32 = 6;
@@ -179,24 +188,35 @@ impl Store {
         } else {
             DbBackend::Postgres
         };
+        let server = Server::default();
+        let connect = |connections, r#use| connect(url, connections, r#use, &server);
         // Who writes is opened first, so that readers find a file in WAL mode.
-        let write = connect(url, writer::connections(backend), Use::Write).await?;
-        let read = connect(url, READERS, Use::Read).await?;
+        let write = match connect(writer::connections(backend), Use::Write).await {
+            Err(error) if backend == DbBackend::Postgres => {
+                return Err(unreachable::explain(url, error).await);
+            }
+            opened => opened?,
+        };
         if backend == DbBackend::Postgres {
-            refuse_forgetful(&read).await?;
+            server::refuse_shared_sessions(&write).await?;
+        }
+        let read = connect(READERS, Use::Read).await?;
+        if backend == DbBackend::Postgres {
+            server.watch(read.clone()).await?;
         }
         let log = match backend {
             DbBackend::Postgres => None,
-            _ => Some(connect(url, 1, Use::Checkpoint).await?),
+            _ => Some(connect(1, Use::Checkpoint).await?),
         };
         let look_ups = match backend {
-            DbBackend::Postgres => connect(url, look_ups::CONNECTIONS, Use::LookUp).await?,
+            DbBackend::Postgres => connect(look_ups::CONNECTIONS, Use::LookUp).await?,
             _ => read.clone(),
         };
         Ok(Self {
             look_ups: Gathered::start(&look_ups),
             read,
-            writer: Writer::start(write, log),
+            writer: Writer::start(write, log, &server),
+            server,
         })
     }
 
@@ -214,20 +234,6 @@ impl Store {
         self.writer.edits()
     }
 
-    /// Brings the schema up to date, all of it or nothing; who else wants to waits meanwhile.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        // One transaction is also one connection: others of the pool would still know the tables as
-        // they were before a step.
-        let tx = writer::begin(&self.read).await?;
-        if sql::is_postgres(&tx) {
-            let lock = "SELECT pg_advisory_xact_lock($1)";
-            sql::one(&tx, lock, sql::values![MIGRATION_LOCK]).await?;
-        }
-        migrations::Migrator::up(&tx, None).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
     /// Keeps a consistent copy of a `SQLite` database; the file must not exist yet.
     pub async fn copy_to(&self, file: &std::path::Path) -> Result<(), StoreError> {
         let copy = sql::values![file.display().to_string()];
@@ -236,11 +242,9 @@ impl Store {
             .map(drop)
     }
 
-    /// How many steps of the schema are missing.
-    pub async fn pending_migrations(&self) -> Result<usize, StoreError> {
-        Ok(migrations::Migrator::get_pending_migrations(&self.read)
-            .await?
-            .len())
+    /// What is wrong with the `PostgreSQL` server, as of two seconds ago at most; nothing on `SQLite`.
+    pub fn server_troubles(&self) -> Vec<ServerTrouble> {
+        self.server.troubles()
     }
 
     /// The rows of one tenant.
@@ -303,28 +307,32 @@ enum Use {
     Checkpoint,
 }
 
-/// An answer of 200 means that the event is on disk, so a server that answers before is refused.
-async fn refuse_forgetful(db: &DatabaseConnection) -> Result<(), StoreError> {
-    let row = sql::one(db, "SHOW synchronous_commit", vec![]).await?;
-    let setting: String = row.map_or(Ok(String::new()), |r| r.get("synchronous_commit"))?;
-    if setting == "off" {
-        return Err(StoreError::Forgetful);
+/// What a session on `PostgreSQL` is told when it begins.
+fn settings(r#use: Use) -> String {
+    match r#use {
+        Use::Write => {
+            let all = writer::PATIENCE.into_iter().chain(sql::BY_KEYS);
+            format!("{}, {}", server::settings(all), server::SYNCHRONOUS)
+        }
+        Use::LookUp => server::settings(sql::BY_KEYS),
+        Use::Read | Use::Checkpoint => String::new(),
     }
-    Ok(())
 }
 
 async fn connect(
     url: &str,
     connections: u32,
     r#use: Use,
+    server: &Server,
 ) -> Result<DatabaseConnection, StoreError> {
     let mut options = ConnectOptions::new(url);
+    server.watch_sessions(&mut options, settings(r#use));
     options
         .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(if r#use == Use::Write {
-            3
-        } else {
-            10
+        // Whoever posts waits for look-ups and writes.
+        .acquire_timeout(Duration::from_secs(match r#use {
+            Use::Write | Use::LookUp => 3,
+            Use::Read | Use::Checkpoint => 10,
         }))
         // A file does not go away, and a writer that finds its connection broken runs again: asking
         // first would cost each transaction one more way to the server and back.
@@ -332,12 +340,9 @@ async fn connect(
         .sqlx_logging(false)
         .connect_lazy(r#use == Use::Checkpoint)
         .map_sqlx_postgres_opts(move |server| {
-            let server = server.statement_cache_capacity(STATEMENTS);
-            match r#use {
-                Use::Write => server.options(writer::PATIENCE).options(sql::BY_KEYS),
-                Use::LookUp => server.options(sql::BY_KEYS),
-                Use::Read | Use::Checkpoint => server,
-            }
+            // Floats are not among our values, and poolers do not know this one.
+            let server = server.extra_float_digits(None);
+            server.statement_cache_capacity(STATEMENTS)
         })
         .map_sqlx_sqlite_opts(move |sqlite| {
             sqlite

@@ -3,6 +3,8 @@
 //! What comes for a month that is not there lies in the default partition. Nothing is wrong with it
 //! there, but it is dropped with no month, so making its month moves it.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Datelike as _, Months, NaiveDate, NaiveTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, TransactionTrait as _};
 use uuid::Uuid;
@@ -23,6 +25,9 @@ const TABLES: [(&str, &str); 7] = [
 
 /// How many months are made ahead of the present one.
 const AHEAD: u32 = 3;
+
+/// A month that is not there so many months ahead should have been made by now: one month is left to do it.
+const WARNED: u32 = AHEAD - 1;
 
 /// One process at a time makes months.
 const LOCK: i64 = 0x6d6c_635f_7061_7274;
@@ -46,6 +51,31 @@ impl Store {
         Ok(made)
     }
 
+    /// Months (`2026-12`) that begin within [`WARNED`] and are not there yet, with a table that lacks
+    /// each. Workers and `migrate` make them earlier, so somebody must see why they cannot.
+    pub async fn missing_months(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(String, &'static str)>, StoreError> {
+        if !sql::is_postgres(&self.read) {
+            return Ok(Vec::new());
+        }
+        let query = "SELECT c.relname::text AS name FROM pg_inherits i \
+                     JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent \
+                     WHERE pg_table_is_visible(p.oid) AND p.relkind = 'p'";
+        let rows = sql::all(&self.read, query, vec![]).await?;
+        let names = rows.iter().map(|row| row.get("name"));
+        let names: BTreeSet<String> = names.collect::<Result<_, _>>()?;
+        let first = now.date_naive().with_day(1).unwrap_or_default();
+        let months = (0..=WARNED).filter_map(|ahead| first.checked_add_months(Months::new(ahead)));
+        let missing = months.filter_map(|month| {
+            let lacks = |table: &&str| !names.contains(&partition(table, month));
+            let (table, _) = TABLES.into_iter().find(|(table, _)| lacks(table))?;
+            Some((month.format("%Y-%m").to_string(), table))
+        });
+        Ok(missing.collect())
+    }
+
     /// One transaction for each table, so that its locks are held for a moment only.
     async fn make_partition(
         &self,
@@ -53,7 +83,7 @@ impl Store {
         column: &str,
         month: NaiveDate,
     ) -> Result<bool, StoreError> {
-        let name = format!("{table}_{}", month.format("%Y_%m"));
+        let name = partition(table, month);
         let exists = "SELECT 1 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
                       WHERE i.inhparent = to_regclass($1) AND c.relname = $2";
         let known = values![table, name.clone()];
@@ -61,10 +91,11 @@ impl Store {
             return Ok(false);
         }
         let tx = self.read.begin().await?;
-        // Whoever holds the table for long keeps the month waiting, and not the month everybody else.
+        sql::exec(&tx, "SELECT pg_advisory_xact_lock($1)", values![LOCK]).await?;
+        // Whoever holds the table for long keeps the month waiting, and not the month everybody else. Others
+        // who make months are waited for: they take no longer than this.
         tx.execute_unprepared("SET LOCAL lock_timeout = '3s'")
             .await?;
-        sql::exec(&tx, "SELECT pg_advisory_xact_lock($1)", values![LOCK]).await?;
         if sql::one(&tx, exists, known).await?.is_some() {
             return Ok(false);
         }
@@ -103,6 +134,10 @@ async fn attach(
         tx.execute_unprepared(&plain).await?;
     }
     Ok(())
+}
+
+fn partition(table: &str, month: NaiveDate) -> String {
+    format!("{table}_{}", month.format("%Y_%m"))
 }
 
 /// The smallest v7 id of a month: its first millisecond and nothing else.

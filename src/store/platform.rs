@@ -88,6 +88,14 @@ pub struct NewTenant {
     pub actor: Actor,
 }
 
+/// Copies of the database that follow it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standbys {
+    pub count: i64,
+    /// Whether one of them has what is acknowledged.
+    pub commits_wait: bool,
+}
+
 /// A wrapped data key.
 #[derive(Debug, Clone)]
 pub struct StoredDataKey {
@@ -99,6 +107,35 @@ pub struct StoredDataKey {
 impl Platform {
     pub(super) fn db(&self) -> &DatabaseConnection {
         &self.store.read
+    }
+
+    /// Whether the role that we are may write.
+    pub async fn may_write(&self) -> Result<bool, StoreError> {
+        if !sql::is_postgres(self.db()) {
+            return Ok(true);
+        }
+        let query = "SELECT has_table_privilege('events', 'INSERT') \
+                     AND has_table_privilege('sessions', 'DELETE') AS may";
+        let row = sql::one(self.db(), query, vec![]).await?;
+        row.map_or(Ok(false), |row| row.get("may"))
+    }
+
+    /// How many standbys the `PostgreSQL` server has, and whether a commit waits for one of them. Their
+    /// states are shown to few roles, but what commits wait for to all.
+    pub async fn standbys(&self) -> Result<Standbys, StoreError> {
+        if !sql::is_postgres(self.db()) {
+            return Ok(Standbys::default());
+        }
+        let query = "SELECT (SELECT COUNT(*) FROM pg_stat_replication) AS standbys, \
+                     current_setting('synchronous_standby_names') <> '' \
+                     AND current_setting('synchronous_commit') NOT IN ('off', 'local') AS waits";
+        let Some(row) = sql::one(self.db(), query, vec![]).await? else {
+            return Ok(Standbys::default());
+        };
+        Ok(Standbys {
+            count: row.get("standbys")?,
+            commits_wait: row.get("waits")?,
+        })
     }
 
     /// Whether the database answers.

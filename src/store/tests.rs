@@ -1155,6 +1155,47 @@ async fn a_writers_session_gives_up_what_it_holds_and_plans_by_keys() {
     }
 }
 
+/// What a session has set for itself, no change of the server's settings reaches.
+#[tokio::test]
+async fn a_writers_session_waits_for_the_disk_whatever_the_server_is_told() {
+    for (chosen, is) in [
+        ("off", None),
+        ("on", Some("on")),
+        ("remote_apply", Some("remote_apply")),
+    ] {
+        let database = TestDatabase::migrated().await;
+        if database.is_file() {
+            return;
+        }
+        let url = database.url();
+        let (_, name) = url.rsplit_once('/').unwrap();
+        let alter = format!("ALTER DATABASE {name} SET synchronous_commit = {chosen}");
+        database.run(&alter).await;
+        let opened = Store::open(&database.url()).await;
+        let Some(is) = is else {
+            let refused = opened.err().expect("refused at the start");
+            assert!(
+                refused.to_string().contains("synchronous_commit"),
+                "{refused}"
+            );
+            continue;
+        };
+        let writer = opened.unwrap().writer;
+        let shown = writer
+            .write(Lane::Edit, Turn::Free, |tx| {
+                Box::pin(async move {
+                    let query = "SELECT setting || ' by ' || source AS is_set FROM pg_settings \
+                                 WHERE name = 'synchronous_commit'";
+                    let row = sql::one(tx, query, vec![]).await?;
+                    row.map_or(Ok(String::new()), |r| r.get::<String>("is_set"))
+                })
+            })
+            .await
+            .unwrap();
+        assert_eq!(shown, format!("{is} by session"));
+    }
+}
+
 /// `migrate` runs while older processes still serve.
 #[tokio::test]
 async fn a_column_added_by_a_newer_version_disturbs_nobody() {

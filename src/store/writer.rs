@@ -27,6 +27,7 @@ use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -42,6 +43,7 @@ use super::ingest::PreparedEvent;
 use super::outcomes::Changing;
 use super::receipts::{ReceiptResult, Receiving};
 use super::route::{RouteResult, Routing};
+use super::server::Server;
 use crate::domain::event::Ingested;
 use crate::domain::ids::TenantId;
 
@@ -94,6 +96,8 @@ pub(super) trait Many: Send + Sync + Sized + 'static {
 /// One of many.
 struct Command<C: Many> {
     what: C,
+    /// Since when somebody waits for it.
+    asked: Instant,
     reply: oneshot::Sender<Result<C::Answer, StoreError>>,
 }
 
@@ -169,7 +173,11 @@ pub(super) const fn connections(backend: DbBackend) -> u32 {
 
 impl Writer {
     /// Starts writing on a pool of its own; on `SQLite` with one connection more, for the log.
-    pub(super) fn start(db: DatabaseConnection, log: Option<DatabaseConnection>) -> Self {
+    pub(super) fn start(
+        db: DatabaseConnection,
+        log: Option<DatabaseConnection>,
+        server: &Server,
+    ) -> Self {
         let (events, in_events) = mpsc::channel(WAITING);
         let (routes, in_routes) = mpsc::channel(WAITING);
         let (claims, in_claims) = mpsc::channel(WAITING);
@@ -187,7 +195,7 @@ impl Writer {
             in_turn: in_in_turn,
         };
         match db.get_database_backend() {
-            DbBackend::Postgres => postgres::start(&db, inboxes),
+            DbBackend::Postgres => postgres::start(&db, server, inboxes),
             _ => drop(tokio::spawn(sqlite::run(db, log, inboxes))),
         }
         Self {
@@ -214,7 +222,7 @@ impl Writer {
         let unused = self.events;
         drop(tokio::spawn(async move {
             let _open = unused;
-            while let Some(Command { what, reply }) = inbox.recv().await {
+            while let Some(Command { what, reply, .. }) = inbox.recv().await {
                 let kept = Ingested {
                     event: what.event.id,
                     is_duplicate: false,
@@ -302,7 +310,11 @@ impl Writer {
 
 async fn tell<C: Many>(way: &mpsc::Sender<Command<C>>, what: C) -> Result<C::Answer, StoreError> {
     let (reply, answer) = oneshot::channel();
-    let command = Command { what, reply };
+    let command = Command {
+        what,
+        asked: Instant::now(),
+        reply,
+    };
     way.send(command).await.map_err(|_| StoreError::Closed)?;
     answer.await.map_err(|_| StoreError::Closed)?
 }

@@ -25,6 +25,8 @@ mod many;
 mod notices;
 mod operator;
 mod postgres;
+mod postgres_faults;
+mod postgres_roles;
 mod rehearsal;
 mod rotation;
 mod schema;
@@ -37,3 +39,8 @@ mod tenancy;
 mod verdict;
 mod walk;
 mod web_security;
+
+/// What a server of a test's own has to say when it cannot be stopped.
+fn say(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,9 +1,12 @@
 //! What is only so on `PostgreSQL`.
 
+use std::process::Stdio;
+
 use sea_orm::{ConnectionTrait as _, Database};
 
 use crate::harness::TestApp;
-use crate::harness::process::Service;
+use crate::harness::database::TestDatabase;
+use crate::harness::process::{Service, bare};
 
 /// A service on a database whose server was told `setting` for it; `None` where that is a file.
 async fn with_setting(setting: &str) -> Option<Service> {
@@ -41,4 +44,29 @@ async fn a_server_that_keeps_first_serves() {
     };
     service.start();
     service.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_that_migrate_an_empty_database_at_once_all_end_well() {
+    let database = TestDatabase::empty().await;
+    if database.is_file() {
+        return;
+    }
+    let begun: Vec<_> = (0..8)
+        .map(|_| {
+            let mut migrate = bare(&["migrate"]);
+            migrate.env("DATABASE_URL", database.url());
+            let migrate = migrate.stdout(Stdio::piped()).stderr(Stdio::piped());
+            migrate.spawn().unwrap()
+        })
+        .collect();
+    for migrate in begun {
+        let done = migrate.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.success(), "{said}");
+    }
+    let steps = database.count("seaql_migrations").await;
+    assert_eq!(database.count("schema_steps").await, steps);
+    let months = "pg_inherits WHERE inhparent = 'events'::regclass";
+    assert_eq!(database.count(months).await, 5, "four months and the rest");
 }

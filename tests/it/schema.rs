@@ -1,11 +1,16 @@
 //! The schema goes up, down and up again, and both databases read it.
 
 use migrations::Migrator;
+use ml_connector::domain::clock::{Clock as _, SystemClock};
+use ml_connector::sandbox::samples::Standing;
 use ml_connector::store::Store;
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use sea_orm_migration::MigratorTrait as _;
 
+use crate::harness::TestApp;
+use crate::harness::company::invoice;
 use crate::harness::database::TestDatabase;
+use crate::harness::process::Service;
 
 async fn tables(db: &sea_orm::DatabaseConnection) -> Vec<String> {
     let query = match db.get_database_backend() {
@@ -50,6 +55,63 @@ async fn two_processes_that_bring_the_schema_up_to_date_at_once_do_it_once() {
     first.unwrap();
     second.unwrap();
     assert_eq!(two.pending_migrations().await.unwrap(), 0);
+}
+
+/// A database as a later version leaves it: its step needs a program that knows `needs`.
+async fn from_later(needs: Option<&str>) -> Service {
+    let app = TestApp::spawn_in_real_time().await;
+    let mut service = Service::new(app.sandbox.base_url()).await;
+    service.start();
+    service.kill();
+    let database = &service.database;
+    let step = "m20990101_000001_later";
+    let applied = format!("INSERT INTO seaql_migrations VALUES ('{step}', 0)");
+    database.run(&applied).await;
+    let needs = needs.unwrap_or(step);
+    let told = format!("INSERT INTO schema_steps VALUES ('{step}', '{needs}', '9.8.7')");
+    database.run(&told).await;
+    service
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_schema_names_the_version_that_it_needs() {
+    let service = from_later(None).await;
+    for command in ["serve", "work", "check", "migrate"] {
+        if command == "work" && service.database.is_file() {
+            continue;
+        }
+        let refused = service.run(&[command], "");
+        assert!(!refused.status.success(), "{command}");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(
+            said.contains("brought up to date by ml-connector 9.8.7"),
+            "{command}: {said}"
+        );
+        assert!(
+            said.contains("start ml-connector 9.8.7 or a later version"),
+            "{command}: {said}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_version_before_goes_on_beside_a_step_that_only_adds() {
+    let last = Migrator::migrations().pop().unwrap();
+    let mut service = from_later(Some(last.name())).await;
+    let done = service.run(&["migrate"], "");
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(done.status.success(), "{said}");
+    assert!(said.contains("goes on"), "{said}");
+    service.start();
+    let acme = service.tenant("acme");
+    let sent = invoice(1, Standing::Sent, SystemClock.now());
+    assert!(acme.post("", sent).await.is_some());
+    assert!(
+        service
+            .log()
+            .contains("brought up to date by ml-connector 9.8.7")
+    );
+    service.kill();
 }
 
 #[tokio::test]

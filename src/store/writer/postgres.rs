@@ -8,14 +8,18 @@
 //! A transaction that the server has rolled back (a deadlock, a restart) is run again. One whose
 //! commit was not answered may be there or not: the outcome of a call is told again, which changes
 //! nothing if it is there; anything else is reported as failed, and whoever asked looks.
+//!
+//! Whoever posts an event hears within [`INTAKE_WITHIN`] of asking, whatever else is in the batch and
+//! however the server fails: not at all, slowly, or behind a lock. A batch is taken apart only for a fault
+//! that is known to be one of its statements'.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
-use sea_orm::sqlx;
-use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr, RuntimeErr};
+use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
@@ -25,6 +29,8 @@ use super::{
 };
 use crate::domain::ids::TenantId;
 use crate::store::error::StoreError;
+use crate::store::faults::{self, Fault};
+use crate::store::server::Server;
 use crate::store::sql::{self, values};
 
 /// How many batches of each line are written at the same time.
@@ -48,8 +54,17 @@ const QUOTA: usize = 64;
 /// How long an event is tried while the server cannot be reached, since Zoho waits for the answer.
 const INTAKE_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long one try of an event may take, should the server say nothing at all.
+/// How long one try of an event may take, should the server say nothing at all. Longer than a lock is waited
+/// for, so that the server can say that it was a lock.
 const INTAKE_TRY: Duration = Duration::from_secs(5);
+
+/// How long whoever posts an event may wait for all of it, including the time in the line. Ten seconds are
+/// promised for the whole request, and a look-up comes before.
+const INTAKE_WITHIN: Duration = Duration::from_secs(7);
+
+/// Whoever has less left than this has waited too long already. A try so short would take a slow server
+/// for a silent one.
+const TOO_LATE: Duration = Duration::from_secs(1);
 
 /// How long one try of anything else may.
 const EDIT_TRY: Duration = Duration::from_secs(20);
@@ -66,7 +81,7 @@ type Inbox<T> = Arc<Mutex<mpsc::Receiver<T>>>;
 /// would keep its locks for hours, and everybody who waits for them.
 pub(in crate::store) const PATIENCE: [(&str, &str); 7] = [
     ("idle_in_transaction_session_timeout", "10s"),
-    ("lock_timeout", "8s"),
+    ("lock_timeout", "4s"),
     ("statement_timeout", "15s"),
     ("tcp_keepalives_idle", "30"),
     ("tcp_keepalives_interval", "10"),
@@ -74,64 +89,132 @@ pub(in crate::store) const PATIENCE: [(&str, &str); 7] = [
     ("tcp_user_timeout", "30000"),
 ];
 
-pub(super) fn start(db: &DatabaseConnection, inboxes: Inboxes) {
-    take_line(db, inboxes.events, INTAKE_PATIENCE, INTAKE_TRY);
-    take_line(db, inboxes.routes, EDIT_PATIENCE, EDIT_TRY);
-    take_line(db, inboxes.claims, EDIT_PATIENCE, EDIT_TRY);
-    take_line(db, inboxes.changes, EDIT_PATIENCE, EDIT_TRY);
-    take_line(db, inboxes.receipts, EDIT_PATIENCE, EDIT_TRY);
+pub(super) fn start(db: &DatabaseConnection, server: &Server, inboxes: Inboxes) {
+    let to = Way {
+        db: db.clone(),
+        server: server.clone(),
+    };
+    let intake = Limits {
+        patience: INTAKE_PATIENCE,
+        each_try: INTAKE_TRY,
+        within: Some(INTAKE_WITHIN),
+    };
+    let other = Limits {
+        patience: EDIT_PATIENCE,
+        each_try: EDIT_TRY,
+        within: None,
+    };
+    take_line(&to, inboxes.events, intake);
+    take_line(&to, inboxes.routes, other);
+    take_line(&to, inboxes.claims, other);
+    take_line(&to, inboxes.changes, other);
+    take_line(&to, inboxes.receipts, other);
     for (inbox, takers) in [(inboxes.free, FREE), (inboxes.in_turn, IN_TURN)] {
         let inbox = Arc::new(Mutex::new(inbox));
         for _ in 0..takers {
-            drop(tokio::spawn(take_edits(db.clone(), inbox.clone())));
+            drop(tokio::spawn(take_edits(to.clone(), inbox.clone())));
         }
     }
 }
 
-fn take_line<C: Many>(
-    db: &DatabaseConnection,
-    inbox: mpsc::Receiver<Command<C>>,
-    patience: Duration,
-    each_try: Duration,
-) {
+fn take_line<C: Many>(to: &Way, inbox: mpsc::Receiver<Command<C>>, limits: Limits) {
     let inbox = Arc::new(Mutex::new(inbox));
     for _ in 0..BATCHES {
         let line = Line {
-            db: db.clone(),
+            to: to.clone(),
             inbox: inbox.clone(),
-            patience,
-            each_try,
+            limits,
         };
         drop(tokio::spawn(line.run()));
     }
 }
 
-/// Commands of one kind, carried out in batches.
-struct Line<C: Many> {
-    db: DatabaseConnection,
-    inbox: Inbox<Command<C>>,
+/// How long a line tries.
+#[derive(Clone, Copy)]
+struct Limits {
     /// How long a batch is tried while the server cannot be reached …
     patience: Duration,
-    /// … and how long one try may take, should the server say nothing at all.
+    /// … how long one try may take, should the server say nothing at all …
     each_try: Duration,
+    /// … and how long whoever has waited longest may wait in all.
+    within: Option<Duration>,
+}
+
+/// The way to the server.
+#[derive(Clone)]
+struct Way {
+    db: DatabaseConnection,
+    server: Server,
+}
+
+impl Way {
+    /// Begins a transaction, unless what it would keep could be lost.
+    async fn begin(&self) -> Result<Tx, StoreError> {
+        if let Some(trouble) = self.server.refusal() {
+            return Err(StoreError::Untrusted(trouble));
+        }
+        begin(&self.db).await
+    }
+
+    /// A server that is cut off says nothing for a quarter of an hour.
+    async fn within<T>(
+        &self,
+        span: Duration,
+        done: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let mut done = pin!(done);
+        if let Ok(answer) = timeout(span, done.as_mut()).await {
+            return answer;
+        }
+        // Before its session goes back to the pool with `done`.
+        self.server.was_silent();
+        Err(faults::silence(span))
+    }
+
+    /// Commits, within as long as a try may take.
+    async fn commit(&self, span: Duration, tx: Tx) -> Result<(), StoreError> {
+        self.within(span, async { Ok(tx.commit().await?) }).await
+    }
+}
+
+/// Commands of one kind, carried out in batches.
+struct Line<C: Many> {
+    to: Way,
+    inbox: Inbox<Command<C>>,
+    limits: Limits,
 }
 
 impl<C: Many> Line<C> {
     async fn run(self) {
         let mut batch = Vec::with_capacity(QUOTA);
         while self.inbox.lock().await.recv_many(&mut batch, QUOTA).await > 0 {
-            let commands: Vec<Command<C>> = batch.drain(..).filter(|c| !c.is_vain()).collect();
+            let (commands, late): (Vec<_>, Vec<_>) = batch
+                .drain(..)
+                .filter(|c| !c.is_vain())
+                .partition(|command| self.left(command.asked) > TOO_LATE);
+            refuse(
+                late,
+                &faults::silence(self.limits.within.unwrap_or_default()),
+            );
             if !commands.is_empty() {
                 self.commit(commands).await;
             }
         }
     }
 
+    /// How long a command that was asked for then may still take.
+    fn left(&self, asked: Instant) -> Duration {
+        let within = self.limits.within;
+        within.map_or(Duration::MAX, |within| {
+            within.saturating_sub(asked.elapsed())
+        })
+    }
+
     async fn commit(&self, commands: Vec<Command<C>>) {
         match self.keep(&commands).await {
             Ok(answers) => answer_all(commands, answers),
             // One bad row must not cost the others; alone, each is told its own fault.
-            Err(error) if commands.len() > 1 && !is_away(&error) => {
+            Err(error) if commands.len() > 1 && faults::of(&error) == Fault::Own => {
                 tracing::warn!(%error, "A batch of {} writes failed; trying each alone",
                     commands.len());
                 for command in commands {
@@ -141,80 +224,73 @@ impl<C: Many> Line<C> {
                     drop(command.reply.send(answer));
                 }
             }
-            Err(error) => {
-                tracing::error!(%error, "The database takes no writes");
-                for command in commands {
-                    drop(command.reply.send(Err(refused())));
-                }
-            }
+            Err(error) => refuse(commands, &error),
         }
     }
 
     async fn keep(&self, commands: &[Command<C>]) -> Result<Vec<C::Answer>, StoreError> {
-        let mut patience = Patience::of(self.patience);
+        let asked = commands.iter().map(|c| c.asked).min();
+        let asked = asked.unwrap_or_else(Instant::now);
+        let mut patience = Patience::of(self.limits.patience);
         loop {
             let done = async {
-                let tx = begin(&self.db).await?;
+                let tx = self.to.begin().await?;
                 keep_turns(&tx, commands.iter().map(|c| c.what.turn())).await?;
                 let answers = carry_out(&tx, commands).await?;
                 Ok((tx, answers))
             };
-            match within(self.each_try, done).await {
-                Ok((tx, answers)) => match tx.commit().await {
+            // What is left to the oldest of them is left to the batch.
+            let each_try = || self.limits.each_try.min(self.left(asked));
+            match self.to.within(each_try(), done).await {
+                Ok((tx, answers)) => match self.to.commit(each_try(), tx).await {
                     Ok(()) => return Ok(answers),
-                    Err(error) if C::IS_TOLD_AGAIN => patience.after(error.into()).await?,
-                    Err(error) => patience.after_commit(error.into()).await?,
+                    Err(error) if C::IS_TOLD_AGAIN => patience.after(&self.to, error).await?,
+                    Err(error) => patience.after_commit(&self.to, error).await?,
                 },
-                Err(error) => patience.after(error).await?,
+                Err(error) => patience.after(&self.to, error).await?,
             }
             if commands.iter().all(Command::is_vain) {
                 return Err(StoreError::Closed);
+            }
+            if self.left(asked) <= TOO_LATE {
+                return Err(faults::silence(asked.elapsed()));
             }
         }
     }
 }
 
-async fn take_edits(db: DatabaseConnection, inbox: Inbox<Edit>) {
+async fn take_edits(to: Way, inbox: Inbox<Edit>) {
     loop {
         let Some(edit) = inbox.lock().await.recv().await else {
             return;
         };
-        let answer = carry_out_edit(&db, &edit).await;
+        let answer = carry_out_edit(&to, &edit).await;
         edit.answer(answer);
     }
 }
 
-async fn carry_out_edit(db: &DatabaseConnection, edit: &Edit) -> Answer {
+async fn carry_out_edit(to: &Way, edit: &Edit) -> Answer {
     let mut patience = Patience::of(EDIT_PATIENCE);
     loop {
         if edit.is_vain() {
             return Err(StoreError::Closed);
         }
         let done = async {
-            let tx = begin(db).await?;
+            let tx = to.begin().await?;
             keep_turns(&tx, std::iter::once(edit.turn)).await?;
             let answer = run_one(&edit.work, &tx).await?;
             Ok((tx, answer))
         };
-        match within(EDIT_TRY, done).await {
-            Ok((tx, answer)) => match tx.commit().await {
+        match to.within(EDIT_TRY, done).await {
+            Ok((tx, answer)) => match to.commit(EDIT_TRY, tx).await {
                 Ok(()) => return Ok(answer),
                 // An outcome is dear, and telling it twice changes nothing.
-                Err(error) if edit.lane == Lane::Outcome => patience.after(error.into()).await?,
-                Err(error) => patience.after_commit(error.into()).await?,
+                Err(error) if edit.lane == Lane::Outcome => patience.after(to, error).await?,
+                Err(error) => patience.after_commit(to, error).await?,
             },
-            Err(error) => patience.after(error).await?,
+            Err(error) => patience.after(to, error).await?,
         }
     }
-}
-
-/// A server that is cut off says nothing for a quarter of an hour.
-async fn within<T>(
-    span: Duration,
-    done: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    let silent = |_| DbErr::Custom(format!("the database has not answered for {span:?}"));
-    timeout(span, done).await.map_err(silent)?
 }
 
 /// The locks end with the transaction. Waiters stand in line, so that somebody who wants to be alone
@@ -268,9 +344,13 @@ impl Patience {
     }
 
     /// After a failure before the commit: nothing was kept.
-    async fn after(&mut self, error: StoreError) -> Result<(), StoreError> {
+    async fn after(&mut self, to: &Way, error: StoreError) -> Result<(), StoreError> {
+        let fault = faults::of(&error);
+        if fault == Fault::Server && faults::was_shown_by_a_session(&error) {
+            to.server.distrust();
+        }
         self.tries += 1;
-        if !(is_away(&error) || is_rolled_back(&error)) || Instant::now() >= self.until {
+        if fault == Fault::Own || Instant::now() >= self.until {
             return Err(error);
         }
         let longest = Duration::from_millis(20 << self.tries.min(5));
@@ -280,55 +360,23 @@ impl Patience {
     }
 
     /// After a failed commit: only where the server said that it rolled back is it sure.
-    async fn after_commit(&mut self, error: StoreError) -> Result<(), StoreError> {
-        if is_rolled_back(&error) {
-            self.after(error).await
-        } else {
-            Err(error)
+    async fn after_commit(&mut self, to: &Way, error: StoreError) -> Result<(), StoreError> {
+        if faults::left_nothing(&error) {
+            return self.after(to, error).await;
         }
+        to.server.distrust();
+        Err(error)
     }
 }
 
-/// Deadlock (40P01), a serialization failure (40001), or one of the time-outs of [`PATIENCE`]: of a lock
-/// (55P03), a statement (57014), a transaction (25P03).
-fn is_rolled_back(error: &StoreError) -> bool {
-    let codes = ["40P01", "40001", "55P03", "57014", "25P03"];
-    code(error).is_some_and(|code| codes.contains(&code.as_str()))
-}
-
-/// The server cannot be reached at the moment: it restarts (57P01 to 57P03), has no connection left
-/// (53300), or the connection broke.
-fn is_away(error: &StoreError) -> bool {
-    if let StoreError::Db(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) = error {
-        return true;
+/// Callers hear that it was not kept; why is told once, here.
+fn refuse<C: Many>(commands: Vec<Command<C>>, error: &StoreError) {
+    if commands.is_empty() {
+        return;
     }
-    match sqlx_error(error) {
-        Some(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_)) => true,
-        Some(sqlx::Error::Database(_)) => code(error).is_some_and(|code| {
-            code.starts_with("57P0") || code.starts_with("08") || code == "53300"
-        }),
-        _ => false,
+    tracing::error!(%error, "The database takes no writes");
+    for command in commands {
+        let says = "the database takes no writes".to_owned();
+        drop(command.reply.send(Err(StoreError::Db(DbErr::Custom(says)))));
     }
-}
-
-fn code(error: &StoreError) -> Option<String> {
-    match sqlx_error(error)? {
-        sqlx::Error::Database(error) => error.code().map(std::borrow::Cow::into_owned),
-        _ => None,
-    }
-}
-
-fn sqlx_error(error: &StoreError) -> Option<&sqlx::Error> {
-    match error {
-        StoreError::Db(
-            DbErr::Conn(RuntimeErr::SqlxError(error))
-            | DbErr::Exec(RuntimeErr::SqlxError(error))
-            | DbErr::Query(RuntimeErr::SqlxError(error)),
-        ) => Some(error),
-        _ => None,
-    }
-}
-
-fn refused() -> StoreError {
-    StoreError::Db(DbErr::Custom("the database takes no writes".to_owned()))
 }

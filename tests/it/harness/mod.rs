@@ -7,6 +7,7 @@ pub(crate) mod company;
 pub(crate) mod database;
 pub(crate) mod demo;
 pub(crate) mod log;
+pub(crate) mod own_postgres;
 pub(crate) mod page;
 pub(crate) mod person;
 pub(crate) mod process;

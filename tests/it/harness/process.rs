@@ -267,19 +267,26 @@ impl Tenant {
             .await;
     }
 
-    /// Posts a webhook; the event's id, or `None` when it was not acknowledged.
-    pub(crate) async fn post(&self, path: &str, body: Vec<u8>) -> Option<String> {
+    /// Posts a webhook, however it ends.
+    pub(crate) async fn try_post(
+        &self,
+        path: &str,
+        body: Vec<u8>,
+    ) -> reqwest::Result<reqwest::Response> {
         let kind = "application/json";
         let signature = webhook::sign(&self.hook_secret, "", Some(kind), &body);
-        let answer = self
-            .http
+        self.http
             .post(format!("{}{path}", self.hook_url))
             .header("content-type", kind)
             .header(webhook::SIGNATURE_HEADER, signature)
             .body(body)
             .send()
             .await
-            .ok()?;
+    }
+
+    /// Posts a webhook; the event's id, or `None` when it was not acknowledged.
+    pub(crate) async fn post(&self, path: &str, body: Vec<u8>) -> Option<String> {
+        let answer = self.try_post(path, body).await.ok()?;
         if !answer.status().is_success() {
             return None;
         }
