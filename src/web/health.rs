@@ -31,8 +31,8 @@ async fn alive() -> impl Responder {
 /// Able to serve: the database answers, and writes come back. A process whose queue is out of order can
 /// still keep events and have them done, so it stays in the load balancer and only says so. One that is
 /// about to end leaves it first.
-async fn ready(app: Data<App>, draining: Data<Draining>) -> impl Responder {
-    if draining.has_begun() {
+async fn ready(app: Data<App>, draining: Option<Data<Draining>>) -> impl Responder {
+    if draining.is_some_and(|draining| draining.has_begun()) {
         return text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
     let asked = on_main(&app, |app| async move {

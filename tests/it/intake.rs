@@ -77,12 +77,11 @@ async fn attack(app: &TestApp, path: &str, until: Instant) -> BTreeMap<String, u
             None => "closed".to_owned(),
             Some(mut line) => {
                 let refused = timeout(Duration::from_secs(7), answer(&mut line)).await;
-                match refused {
-                    Ok(refused) => refused,
-                    Err(_) => {
-                        drop(line.write_all(b" ").await);
-                        answer(&mut line).await
-                    }
+                if let Ok(refused) = refused {
+                    refused
+                } else {
+                    drop(line.write_all(b" ").await);
+                    answer(&mut line).await
                 }
             }
         };
@@ -94,7 +93,6 @@ async fn attack(app: &TestApp, path: &str, until: Instant) -> BTreeMap<String, u
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "figures for whoever runs it alone")]
 async fn sixty_four_forged_bodies_at_one_hook_leave_another_tenant_its_webhooks() {
     const POSTS: u32 = 365;
     let app = TestApp::spawn_in_real_time().await;

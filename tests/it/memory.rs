@@ -22,7 +22,6 @@ const AFTERWARDS_KIB: u64 = 78 * 1024;
 const BODY: usize = 1024 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "figures for whoever runs it alone")]
 async fn passwords_and_bodies_of_strangers_fit_into_256_mb_and_leave_little_behind() {
     let group = MemoryGroup::make(LIMIT);
     let mut service = Service::new("http://127.0.0.1:9").await;

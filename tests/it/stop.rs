@@ -21,6 +21,7 @@ fn at(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
+#[expect(clippy::print_stdout, reason = "figures for whoever runs it alone")]
 fn assert_unbroken((counts, words): &(Counts, Vec<String>), run: &str) {
     println!("{run}: {counts:?} {words:?}");
     assert_eq!(

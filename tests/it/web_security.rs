@@ -292,7 +292,7 @@ async fn requests_that_are_none_write_no_errors_into_the_log() {
         let status: u16 = answer.get(9..12).map_or(400, |s| s.parse().unwrap());
         assert!(status < 500, "{answer}");
     }
-    let log = service.log();
-    assert!(log.contains("INFO"), "{log}");
-    assert!(!log.contains("ERROR"), "{log}");
+    let told = service.log();
+    assert!(told.contains("INFO"), "{told}");
+    assert!(!told.contains("ERROR"), "{told}");
 }
