@@ -32,11 +32,14 @@ const OWN: [&str; 6] = ["21", "22", "23", "42", "44", "54"];
 const ROLLED_BACK: [&str; 4] = ["40001", "40P01", "55P03", "57014"];
 
 pub(super) fn of(error: &StoreError) -> Fault {
-    let error = match error {
-        StoreError::Db(error) => error,
-        StoreError::Untrusted(_) | StoreError::SharedSessions => return Fault::Server,
-        _ => return Fault::Own,
-    };
+    match error {
+        StoreError::Db(error) => of_db(error),
+        StoreError::Untrusted(_) | StoreError::SharedSessions => Fault::Server,
+        _ => Fault::Own,
+    }
+}
+
+pub(super) fn of_db(error: &DbErr) -> Fault {
     match sqlx_error(error) {
         Some(sqlx::Error::Database(error)) => of_code(error.code().as_deref().unwrap_or_default()),
         // Values that do not fit what the statement says.
@@ -58,7 +61,7 @@ pub(super) fn of(error: &StoreError) -> Fault {
     }
 }
 
-fn of_code(code: &str) -> Fault {
+pub(super) fn of_code(code: &str) -> Fault {
     if ROLLED_BACK.contains(&code) {
         Fault::RolledBack
     } else if code == "P0001" || OWN.iter().any(|class| code.starts_with(class)) {

@@ -6,8 +6,11 @@
 
 use std::fmt;
 
+use sea_orm::DbErr;
 use sea_orm::sqlx;
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::sqlx::sqlite::SqliteError;
+
+use super::faults::{self, Fault};
 
 /// What keeps writes from coming back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,35 +33,17 @@ pub enum WriteFault {
 impl WriteFault {
     /// What an error says about the database; `None` when the statement itself was at fault.
     pub(super) fn of(error: &DbErr) -> Option<Self> {
-        let (DbErr::Conn(RuntimeErr::SqlxError(error))
-        | DbErr::Exec(RuntimeErr::SqlxError(error))
-        | DbErr::Query(RuntimeErr::SqlxError(error))) = error
-        else {
-            return match error {
-                DbErr::Conn(RuntimeErr::Internal(_)) => Some(Self::Silent),
-                DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Some(Self::Away),
-                _ => None,
-            };
-        };
-        match &**error {
-            sqlx::Error::Database(told) => {
+        match faults::sqlx_error(error) {
+            Some(sqlx::Error::Database(told)) => {
                 let code = told.code().unwrap_or_default();
-                if told
-                    .try_downcast_ref::<sqlx::sqlite::SqliteError>()
-                    .is_some()
-                {
+                if told.try_downcast_ref::<SqliteError>().is_some() {
                     of_sqlite(&code)
                 } else {
                     of_postgres(&code)
                 }
             }
-            sqlx::Error::ColumnDecode { .. }
-            | sqlx::Error::ColumnIndexOutOfBounds { .. }
-            | sqlx::Error::ColumnNotFound(_)
-            | sqlx::Error::Decode(_)
-            | sqlx::Error::Encode(_)
-            | sqlx::Error::RowNotFound
-            | sqlx::Error::TypeNotFound { .. } => None,
+            _ if faults::of_db(error) == Fault::Own => None,
+            None if matches!(error, DbErr::Conn(_)) => Some(Self::Silent),
             _ => Some(Self::Away),
         }
     }
@@ -81,19 +66,18 @@ fn of_sqlite(code: &str) -> Option<WriteFault> {
 
 /// By the class of the code: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 fn of_postgres(code: &str) -> Option<WriteFault> {
-    match code {
-        "53100" => return Some(WriteFault::DiskFull),
-        "25006" => return Some(WriteFault::ReadOnly),
-        "55P03" | "57014" | "25P03" | "40P01" | "40001" => return Some(WriteFault::Locked),
-        _ => {}
+    if faults::of_code(code) == Fault::Own {
+        return None;
     }
-    match code.get(..2) {
-        Some("08" | "53" | "57") => Some(WriteFault::Away),
-        Some("58") => Some(WriteFault::DiskFails),
-        Some("XX") => Some(WriteFault::Damaged),
-        Some("21" | "22" | "23" | "42" | "44" | "0A" | "P0") => None,
-        _ => Some(WriteFault::Other),
-    }
+    Some(match (code, code.get(..2)) {
+        ("53100", _) => WriteFault::DiskFull,
+        ("25006", _) => WriteFault::ReadOnly,
+        ("55P03" | "57014" | "25P03" | "40P01" | "40001", _) => WriteFault::Locked,
+        (_, Some("08" | "53" | "57")) => WriteFault::Away,
+        (_, Some("58")) => WriteFault::DiskFails,
+        (_, Some("XX")) => WriteFault::Damaged,
+        _ => WriteFault::Other,
+    })
 }
 
 impl fmt::Display for WriteFault {

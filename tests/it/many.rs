@@ -456,6 +456,7 @@ async fn a_process_is_not_ready_while_its_database_is_away() {
     let Some([a, b]) = TestApp::pair().await else {
         return;
     };
+    a.app().store().make_partitions(a.now()).await.unwrap();
     for app in [&a, &b] {
         let answer = app.http.get(app.url("/readyz")).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);

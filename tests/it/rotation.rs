@@ -173,7 +173,8 @@ fn is_open(table: &str, column: &str) -> bool {
         || matches!(column, "id" | "digest" | "replay_of")
         || matches!(
             (table, column),
-            ("consents", "state" | "session")
+            ("connections", "login")
+                | ("consents", "state" | "session")
                 | ("bodies", "body")
                 | ("attempts" | "delivery_steps", "packed")
                 | ("data_keys", "wrapped")

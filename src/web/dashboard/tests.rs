@@ -765,6 +765,8 @@ async fn a_queue_that_answers_is_not_mentioned() {
     let world = World::new().await;
     world.tenant("Acme", "ann@example.com").await;
     let mut ann = world.signed_in("ann@example.com").await;
+    let store = world.app.store();
+    store.make_partitions(world.app.now()).await.unwrap();
     assert_eq!(ann.get("/readyz").await.html, "ready\n");
     let overview = ann.get("/t/acme/").await;
     assert!(!overview.html.contains("Messages may be late"));
