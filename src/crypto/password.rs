@@ -274,7 +274,7 @@ impl Passwords {
         full
     }
 
-    /// [`NewPassword::parse`] and [`hash`], off the calling thread.
+    /// [`NewPassword::parse`] and the hash behind it, off the calling thread.
     pub async fn hash(
         &self,
         text: SecretString,

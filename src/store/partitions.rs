@@ -51,7 +51,7 @@ impl Store {
         Ok(made)
     }
 
-    /// Months (`2026-12`) that begin within [`WARNED`] and are not there yet, with a table that lacks
+    /// Months (`2026-12`) that begin within two months and are not there yet, with a table that lacks
     /// each. Workers and `migrate` make them earlier, so somebody must see why they cannot.
     pub async fn missing_months(
         &self,
