@@ -43,9 +43,9 @@ const LONGEST_APART: i64 = 900;
 /// How far before the attempt a list is read, for clocks that were an hour off.
 const READ_BACK: TimeDelta = TimeDelta::hours(2);
 
-/// By how much a witness has to be later than the lost attempt: no two processes know the database's
-/// time better.
-const LATER: TimeDelta = TimeDelta::seconds(2);
+/// By how much a witness has to be later than the lost attempt where several processes share a database:
+/// no two of them know its time better.
+const LATER: TimeDelta = TimeDelta::milliseconds(500);
 
 /// How far our clock may differ from Twilio's, as `check` has it, and two seconds, since Twilio's
 /// creation times are whole.
@@ -217,7 +217,8 @@ impl App {
         attempt: &Attempt,
         access: &TwilioAccess,
     ) -> Result<Option<Witness>, Unseen> {
-        let since = attempt.started_at + LATER;
+        let margin = self.clock().comparison().map_or(TimeDelta::zero(), |_| LATER);
+        let since = attempt.started_at + margin;
         let found = store.witness(&d.account, since, d.id).await;
         let Some((sid, address)) = found.map_err(|e| Unseen::Store(e.into()))? else {
             return Ok(None);

@@ -443,10 +443,13 @@ impl Tenant {
             }
             assert!(
                 Instant::now() < end,
-                "still open: {:#?}",
+                "still open: {:#?}\nwaiting for a person: {:#?}",
                 all.iter()
                     .filter(|d| is_open(d))
                     .take(5)
+                    .collect::<Vec<_>>(),
+                all.iter()
+                    .filter(|d| d["hold"] == "person")
                     .collect::<Vec<_>>()
             );
             tokio::time::sleep(Duration::from_millis(500)).await;
