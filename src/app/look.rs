@@ -217,7 +217,10 @@ impl App {
         attempt: &Attempt,
         access: &TwilioAccess,
     ) -> Result<Option<Witness>, Unseen> {
-        let margin = self.clock().comparison().map_or(TimeDelta::zero(), |_| LATER);
+        let margin = self
+            .clock()
+            .comparison()
+            .map_or(TimeDelta::zero(), |_| LATER);
         let since = attempt.started_at + margin;
         let found = store.witness(&d.account, since, d.id).await;
         let Some((sid, address)) = found.map_err(|e| Unseen::Store(e.into()))? else {
