@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
@@ -112,10 +113,10 @@ impl Lifecycle {
         }
     }
 
-    /// Waits for SIGINT or SIGTERM, or for someone to cancel softly, and shuts down; a second
-    /// signal cuts the grace short. Errors when the handlers cannot be installed.
-    pub async fn until_signal(&self, grace: Duration) -> std::io::Result<Ending> {
-        Ok(self.obey(signals()?, grace).await)
+    /// Waits for a signal, or for someone to cancel softly, and shuts down; a second signal cuts the
+    /// grace short.
+    pub async fn until_signal(&self, signals: Signals, grace: Duration) -> Ending {
+        self.obey(signals, grace).await
     }
 
     async fn obey(&self, signals: impl Stream<Item = &'static str>, grace: Duration) -> Ending {
@@ -136,9 +137,27 @@ impl Lifecycle {
     }
 }
 
-/// SIGINT and SIGTERM by name, as they come.
+/// Signals that end a process, by name, as they come.
+pub type Signals = Pin<Box<dyn Stream<Item = &'static str> + Send>>;
+
+/// What a start yields, or `None` when a signal comes first: nothing has begun yet that must be finished.
+pub async fn unless_signalled<T>(
+    signals: &mut Signals,
+    start: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        started = start => Some(started),
+        Some(name) = signals.next() => {
+            tracing::info!("Received {name} before everything had started");
+            None
+        }
+    }
+}
+
+/// SIGINT and SIGTERM. From here on they end nothing by themselves, so this comes before anybody can see
+/// that the process is there. Errors when the handlers cannot be installed.
 #[cfg(unix)]
-fn signals() -> std::io::Result<impl Stream<Item = &'static str>> {
+pub fn signals() -> std::io::Result<Signals> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let interrupt = signal(SignalKind::interrupt())?;
@@ -156,9 +175,9 @@ fn signals() -> std::io::Result<impl Stream<Item = &'static str>> {
     )))
 }
 
-/// Ctrl-C, as it comes.
+/// Ctrl-C.
 #[cfg(not(unix))]
-fn signals() -> std::io::Result<impl Stream<Item = &'static str>> {
+pub fn signals() -> std::io::Result<Signals> {
     Ok(Box::pin(futures::stream::unfold((), |()| async {
         tokio::signal::ctrl_c().await.ok().map(|()| ("Ctrl-C", ()))
     })))
@@ -167,6 +186,15 @@ fn signals() -> std::io::Result<impl Stream<Item = &'static str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_signal_before_everything_has_started_ends_the_start() {
+        let never = std::future::pending::<()>();
+        let mut signals: Signals = Box::pin(futures::stream::iter(["SIGTERM"]));
+        assert_eq!(unless_signalled(&mut signals, never).await, None);
+        let mut none: Signals = Box::pin(futures::stream::pending());
+        assert_eq!(unless_signalled(&mut none, async { 7 }).await, Some(7));
+    }
 
     const LONG: Duration = Duration::from_mins(1);
 

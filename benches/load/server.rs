@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ml_connector::config::Config;
 use ml_connector::config::database::DatabaseUrl;
 use ml_connector::domain::clock::SystemClock;
+use ml_connector::lifecycle;
 use ml_connector::startup::{self, Jobs, Options};
 use ml_connector::store::Store;
 use secrecy::ExposeSecret as _;
@@ -33,6 +34,9 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
         ..Options::default()
     };
     let running = startup::serve(&config, clock, options).await?;
-    running.life.until_signal(config.grace()).await?;
+    running
+        .life
+        .until_signal(lifecycle::signals()?, config.grace())
+        .await;
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::domain::actor::Actor;
 use crate::domain::clock::SharedClock;
 use crate::domain::document::DocumentKind;
 use crate::http;
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{self, Lifecycle};
 use crate::sandbox::samples::{self, Generator, Standing, Wish};
 use crate::sandbox::twilio::{CallbackPlan, CallbackRule, Fault, FaultKind, FaultOrder};
 use crate::sandbox::{DEMO_NUMBER, Sandbox, SandboxConfig, SandboxHandle};
@@ -66,21 +66,22 @@ pub async fn run(args: DemoArgs, clock: SharedClock) -> anyhow::Result<()> {
     let config = config(&folder.0, args.port, sandbox.base_url())?;
     telemetry::init_logs(&config.log)?;
     let metrics = Some(Metrics::install()?);
-    let running = startup::serve(
-        &config,
-        clock,
-        Options {
-            metrics,
-            ..Options::default()
-        },
-    )
-    .await?;
+    let mut signals = lifecycle::signals()?;
+    let options = Options {
+        metrics,
+        ..Options::default()
+    };
+    let start = Box::pin(startup::serve(&config, clock, options));
+    let Some(running) = lifecycle::unless_signalled(&mut signals, start).await else {
+        return Ok(());
+    };
+    let running = running?;
     let password = token::hook();
     let tenant = furnish(&running.app, &sandbox, &password).await?;
     super::say(&announcement(&running.app, &tenant, &password))?;
     let stream = stream(running.app.clone(), client, tenant, running.life.clone());
     drop(running.life.spawn("demo", stream));
-    running.life.until_signal(config.grace()).await?;
+    running.life.until_signal(signals, config.grace()).await;
     sandbox.stop().await;
     Ok(())
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use crate::config::Config;
 use crate::crypto::master_key::KeyOrigin;
 use crate::domain::clock::SharedClock;
+use crate::lifecycle;
 use crate::startup::{self, Jobs, Options, Running};
 use crate::telemetry::{self, Metrics};
 
@@ -33,20 +34,21 @@ pub async fn run(args: ServeArgs, clock: SharedClock) -> anyhow::Result<()> {
     } else {
         Jobs::Here
     };
-    let mut running = startup::serve(
-        &config,
-        clock,
-        Options {
-            jobs,
-            metrics,
-            inherited,
-            ..Options::default()
-        },
-    )
-    .await?;
+    let mut signals = lifecycle::signals()?;
+    let options = Options {
+        jobs,
+        metrics,
+        inherited,
+        ..Options::default()
+    };
+    let start = Box::pin(startup::serve(&config, clock, options));
+    let Some(running) = lifecycle::unless_signalled(&mut signals, start).await else {
+        return Ok(());
+    };
+    let mut running = running?;
     running.hold_lock_until_exit();
     super::say(&announcement(&running))?;
-    let ending = running.life.until_signal(config.grace()).await?;
+    let ending = running.life.until_signal(signals, config.grace()).await;
     tracing::info!(?ending, "Stopped");
     Ok(())
 }

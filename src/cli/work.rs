@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::config::Config;
 use crate::domain::clock::SharedClock;
+use crate::lifecycle;
 use crate::startup;
 use crate::telemetry;
 
@@ -19,7 +20,12 @@ pub struct WorkArgs {}
 pub async fn run(_args: WorkArgs, clock: SharedClock) -> anyhow::Result<()> {
     let config = Config::from_env()?;
     telemetry::init_logs(&config.log)?;
-    let working = startup::work(&config, clock).await?;
+    let mut signals = lifecycle::signals()?;
+    let start = Box::pin(startup::work(&config, clock));
+    let Some(working) = lifecycle::unless_signalled(&mut signals, start).await else {
+        return Ok(());
+    };
+    let working = working?;
     super::say("ml-connector works\n")?;
     if !working.app.takes_callbacks() {
         super::say(
@@ -27,7 +33,10 @@ pub async fn run(_args: WorkArgs, clock: SharedClock) -> anyhow::Result<()> {
              polled.\n",
         )?;
     }
-    let ending = working.life.until_signal(config.worker.grace).await?;
+    let ending = working
+        .life
+        .until_signal(signals, config.worker.grace)
+        .await;
     tracing::info!(?ending, "Stopped");
     Ok(())
 }
