@@ -148,7 +148,9 @@ impl App {
             event: event.as_kept(),
             body: Some(event.body.clone()),
         };
-        let kept = self.store().ingest(event).await?;
+        let kept = self.store().ingest(event).await;
+        self.note_intake(&kept);
+        let kept = kept?;
         if !kept.is_duplicate {
             self.caches.recent.keep_event(fresh);
             self.wake(vec![job::route_event(tenant, kept.event, now)])

@@ -6,7 +6,8 @@
 //! not tried ─────────────────► well ◄──────────► failing (since when, and why)
 //! ```
 //!
-//! The log tells each change of the two once.
+//! The log tells each change of the two once. A beat is a small row, which a server whose disk is full may
+//! still take: so a webhook that could not be stored counts for a few seconds as well.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -25,6 +26,9 @@ const LATE_AFTER: Duration = BEAT_EVERY
     .saturating_mul(2)
     .saturating_add(Duration::from_secs(1));
 
+/// For how long a webhook that was not stored says something, unless another was.
+const REFUSED_LATELY: Duration = Duration::from_secs(5);
+
 /// Why writes do not come back, and for how long that has been so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failing {
@@ -36,8 +40,19 @@ pub struct Failing {
 #[derive(Debug, Default)]
 pub(super) struct WriteHealth {
     state: Mutex<State>,
+    /// Webhooks that could not be stored, since the last that could.
+    intake: Mutex<Option<Refused>>,
+    /// Whether there are any: asked for each webhook.
+    refuses: AtomicBool,
     /// Whether somebody beats again and again, so that silence says something.
     is_watched: AtomicBool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Refused {
+    since: Instant,
+    last: Instant,
+    fault: WriteFault,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -81,7 +96,42 @@ impl WriteHealth {
         };
     }
 
+    fn note_intake(&self, refused: Option<WriteFault>) {
+        if refused.is_none() && !self.refuses.load(Ordering::Relaxed) {
+            return;
+        }
+        let now = Instant::now();
+        let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
+        match (refused, *intake) {
+            (Some(fault), None) => {
+                tracing::error!("Webhooks cannot be stored: {fault}");
+            }
+            (None, Some(Refused { since, .. })) => {
+                let seconds = now.duration_since(since).as_secs();
+                tracing::info!("Webhooks are stored again, after {seconds} s");
+            }
+            _ => {}
+        }
+        *intake = refused.map(|fault| Refused {
+            since: intake.map_or(now, |before| before.since),
+            last: now,
+            fault,
+        });
+        self.refuses.store(intake.is_some(), Ordering::Relaxed);
+    }
+
     fn failing(&self) -> Option<Failing> {
+        let intake = *self.intake.lock().unwrap_or_else(PoisonError::into_inner);
+        self.failing_beats().or_else(|| {
+            let refused = intake.filter(|refused| refused.last.elapsed() < REFUSED_LATELY)?;
+            Some(Failing {
+                fault: refused.fault,
+                span: refused.since.elapsed(),
+            })
+        })
+    }
+
+    fn failing_beats(&self) -> Option<Failing> {
         let state = *self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match state {
             State::NotTried => None,
@@ -119,6 +169,14 @@ impl App {
         Ok(beaten?)
     }
 
+    /// Whether a webhook was stored, and if not, whether the database is at fault.
+    pub(super) fn note_intake<T>(&self, kept: &Result<T, StoreError>) {
+        let refused = kept.as_ref().err().and_then(StoreError::fault);
+        if refused.is_some() || kept.is_ok() {
+            self.caches.write_health.note_intake(refused);
+        }
+    }
+
     /// Why writes do not come back, if they do not; where nobody watches, one is tried now.
     pub async fn failing_writes(&self) -> Option<Failing> {
         let health = &self.caches.write_health;
@@ -144,6 +202,17 @@ mod tests {
         health.note(&Err(StoreError::Late));
         assert_eq!(health.failing().unwrap().fault, WriteFault::Silent);
         health.note(&Ok(()));
+        assert_eq!(health.failing(), None);
+    }
+
+    #[test]
+    fn webhooks_that_cannot_be_stored_are_told_although_beats_come_back() {
+        let health = WriteHealth::default();
+        health.note(&Ok(()));
+        health.note_intake(Some(WriteFault::DiskFull));
+        health.note(&Ok(()));
+        assert_eq!(health.failing().unwrap().fault, WriteFault::DiskFull);
+        health.note_intake(None);
         assert_eq!(health.failing(), None);
     }
 
