@@ -115,11 +115,11 @@ impl Lifecycle {
 
     /// Waits for a signal, or for someone to cancel softly, and shuts down; a second signal cuts the
     /// grace short.
-    pub async fn until_signal(&self, signals: Signals, grace: Duration) -> Ending {
-        self.obey(signals, grace).await
-    }
-
-    async fn obey(&self, signals: impl Stream<Item = &'static str>, grace: Duration) -> Ending {
+    pub async fn until_signal(
+        &self,
+        signals: impl Stream<Item = &'static str>,
+        grace: Duration,
+    ) -> Ending {
         let mut signals = std::pin::pin!(signals);
         tokio::select! {
             Some(name) = signals.next() => tracing::info!("Received {name}, finishing what runs"),
@@ -246,7 +246,7 @@ mod tests {
         let (press, signals) = futures::channel::mpsc::unbounded();
         press.unbounded_send("SIGINT").unwrap();
         press.unbounded_send("SIGINT").unwrap();
-        assert_eq!(life.obey(signals, LONG).await, Ending::Cancelled);
+        assert_eq!(life.until_signal(signals, LONG).await, Ending::Cancelled);
     }
 
     #[tokio::test]
@@ -256,7 +256,7 @@ mod tests {
         life.spawn("minds", async move { soft.cancelled().await });
         let (press, signals) = futures::channel::mpsc::unbounded();
         press.unbounded_send("SIGTERM").unwrap();
-        assert_eq!(life.obey(signals, LONG).await, Ending::Quiet);
+        assert_eq!(life.until_signal(signals, LONG).await, Ending::Quiet);
         assert!(!life.hard().is_cancelled());
     }
 }
