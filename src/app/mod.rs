@@ -28,6 +28,7 @@ pub mod own_number;
 pub mod poll;
 pub mod receipts;
 mod recent;
+mod recipients;
 pub mod rehearsal;
 pub mod replay;
 pub mod replies;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveTime, TimeZone as _, Utc};
 
-use super::decide::{Matter, Verdicts, names_somebody, whole};
+use super::decide::{Matter, Verdicts, whole};
 use super::recent::{AsOf, Grounds, KeptEvent};
+use super::recipients::names_somebody;
 use super::{App, AppError, job};
 use crate::domain::decision::DecisionKind;
 use crate::domain::delivery::DeliveryState;
