@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod agent;
+pub mod assertion;
 pub mod audit;
 pub mod clock;
 pub mod connection;
@@ -9,6 +10,7 @@ pub mod decision;
 pub mod delivery;
 pub mod document;
 pub mod event;
+pub mod gate;
 pub mod hours;
 pub mod ids;
 pub mod money;
@@ -18,6 +20,7 @@ pub mod page;
 pub mod phone;
 pub mod reply;
 pub mod rule;
+pub mod states;
 pub mod suppression;
 pub mod tenant;
 pub mod transition;

@@ -16,8 +16,10 @@ use super::proof::Packed;
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Many, Turn, Tx};
 use super::{StoreError, TenantStore};
+use crate::domain::assertion::Assertion;
 use crate::domain::clock;
 use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold, StepKind};
+use crate::domain::document::DocumentKind;
 use crate::domain::hours::Hours;
 use crate::domain::ids::{ConnectionId, DeliveryId, EventId, OrderId, RuleId, StepId, TenantId};
 use crate::domain::phone::E164;
@@ -42,6 +44,8 @@ pub struct Claim {
     /// Whether the provider had accepted the connection's credentials when it was read.
     pub is_accepted: bool,
     pub lease_owner: String,
+    /// The version of the document that it was found true of; 0 where none is known.
+    pub document_version: i64,
     /// The hours and the zone by which it was found that it may go now.
     pub hours: Option<Hours>,
     pub zone: Tz,
@@ -451,7 +455,8 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
             c.hours.map_or_else(String::new, |h| h.to_string()),
             c.zone.name(),
             c.is_accepted,
-            claiming.other_scope()
+            claiming.other_scope(),
+            c.document_version
         ]
     });
     let after = format!(
@@ -464,6 +469,11 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
                     AND s.channel = deliveries.channel AND s.address = deliveries.rehearsal_to) \
                 AND (CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END) = v.column10 \
                 AND (is_rehearsal = FALSE OR rehearsal_to <> '') \
+                AND COALESCE((SELECT o.version FROM documents o \
+                    WHERE o.connection_id = deliveries.source_connection_id \
+                    AND o.kind = deliveries.document_kind \
+                    AND o.document_id = deliveries.document_id \
+                    AND o.tenant_id = v.column3), 0) = v.column15 \
                 AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = v.column3 \
                     AND t.stopped_at IS NULL AND t.status = 'active' AND t.hours = v.column11 \
                     AND t.zone = v.column12 \
@@ -550,6 +560,7 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         address: row.get("address")?,
         recipient: row.get("recipient")?,
         is_to_contact: row.get("is_to_contact")?,
+        asserts: asserts(row, id)?,
         is_rehearsal: row.get("is_rehearsal")?,
         rehearsal_to: row.get("rehearsal_to")?,
         sender: row.get("sender")?,
@@ -574,4 +585,20 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
     })
+}
+
+/// What a delivery says of its document.
+fn asserts(row: &Row, id: DeliveryId) -> Result<Option<Assertion>, StoreError> {
+    let says: String = row.get("says")?;
+    if says.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Assertion {
+        source: ConnectionId::from_uuid(row.get("source_connection_id")?),
+        kind: row.word("deliveries", "document_kind", id.own, DocumentKind::parse)?,
+        document: row.get("document_id")?,
+        says: row.word("deliveries", "says", id.own, |s| {
+            serde_json::from_str(s).ok()
+        })?,
+    }))
 }

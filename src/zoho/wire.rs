@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::body::{self, Found, Unrecognised};
 use super::{envelope, scalar};
-use crate::domain::document::{DocumentKind, Party, Person, Reading};
+use crate::domain::document::{Application, Clearing, DocumentKind, Party, Person, Reading};
 use crate::domain::event::EventType;
 use crate::domain::money::Amount;
 
@@ -49,6 +49,8 @@ pub fn reading(kind: DocumentKind, record: Record) -> Result<Reading, Unrecognis
         party: party(kind, &record),
         email: scalar::whole(&record, "email", EMAIL_BYTES),
         country: country(&record),
+        clearing: clearing(kind, &record),
+        applications: applications(kind, &record),
         persons: persons(&record),
         payment_link: payment_link(&record),
         fields: record,
@@ -77,6 +79,50 @@ fn total(kind: DocumentKind, record: &Record) -> Option<Amount> {
         _ => ["total", "amount"],
     };
     keys.iter().find_map(|key| scalar::amount(record, key))
+}
+
+/// Most invoices that one payment is read to be applied to.
+const MOST_APPLICATIONS: usize = 200;
+
+/// How a cleared invoice was cleared, where that was by no payment (invoice API: `payment_made`,
+/// `credits_applied`, `write_off_amount`). Only what the body says counts.
+fn clearing(kind: DocumentKind, record: &Record) -> Option<Clearing> {
+    let amount = |key| scalar::amount(record, key).map(|a| a.0);
+    let is_cleared = scalar::text(record, "status").is_some_and(|s| s.eq_ignore_ascii_case("paid"))
+        || amount("balance").is_some_and(|b| b <= 0);
+    if kind != DocumentKind::Invoice || !is_cleared {
+        return None;
+    }
+    let (total, credits) = (amount("total"), amount("credits_applied").unwrap_or(0));
+    if total == Some(0) {
+        Some(Clearing::NothingOwed)
+    } else if amount("write_off_amount").is_some_and(|w| w > 0) {
+        Some(Clearing::WriteOff)
+    } else {
+        let is_credit = match amount("payment_made") {
+            Some(made) => made == 0 && credits > 0,
+            None => total.is_some_and(|t| credits >= t),
+        };
+        is_credit.then_some(Clearing::Credit)
+    }
+}
+
+/// What a payment leaves open of each invoice (customer payment API: `invoices[].balance_amount`).
+fn applications(kind: DocumentKind, record: &Record) -> Vec<Application> {
+    let lines = record.get("invoices").and_then(Value::as_array);
+    let lines = lines.filter(|_| kind == DocumentKind::CustomerPayment);
+    lines
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object)
+        .filter_map(|line| {
+            Some(Application {
+                invoice: scalar::id(line, "invoice_id")?,
+                balance: scalar::amount(line, "balance_amount")?,
+            })
+        })
+        .take(MOST_APPLICATIONS)
+        .collect()
 }
 
 /// `currency_symbol` holds the code in some organisations (`"NGN"`).

@@ -36,6 +36,8 @@ fn reading(sent: &Sent) -> Reading {
         party: None,
         email: None,
         country: None,
+        clearing: None,
+        applications: Vec::new(),
         persons: Vec::new(),
         payment_link: None,
         fields: Map::new(),
@@ -58,7 +60,8 @@ impl Row {
             typed: sent.typed,
             label: "",
             received_at,
-            today: received_at.date_naive(),
+            calendar: Calendar::at(received_at, chrono_tz::UTC),
+            applied: &[],
             dated_at: None,
         };
         settle(self.known.as_ref(), &seen)
