@@ -51,6 +51,7 @@ mod story;
 mod suspension;
 mod teams;
 mod tenancy;
+mod truth;
 #[path = "../chaos/verdict.rs"]
 mod verdict;
 mod walk;
