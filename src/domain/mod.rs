@@ -5,6 +5,7 @@ pub mod agent;
 pub mod audit;
 pub mod clock;
 pub mod connection;
+pub mod day;
 pub mod decision;
 pub mod delivery;
 pub mod document;
