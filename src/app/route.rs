@@ -11,6 +11,7 @@ use super::decide::{Matter, Verdicts, whole};
 use super::recent::{AsOf, Grounds, KeptEvent};
 use super::recipients::names_somebody;
 use super::{App, AppError, job};
+use crate::domain::day;
 use crate::domain::decision::DecisionKind;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::document::{Person, Reading};
@@ -318,13 +319,45 @@ fn words(outcome: &Outcome, reading: &Reading) -> (DecisionKind, String) {
         Outcome::Baseline => (
             DecisionKind::Baseline,
             format!(
-                "first time we see {name}, nothing assumed: it is older than 24 hours, so this only \
-                 sets where we start from"
+                "first time we see {name}, nothing assumed: {}",
+                why_old(reading)
             ),
         ),
         Outcome::NothingNew(why) => (DecisionKind::NothingNew, why.clone()),
         Outcome::Contradiction(why) => (DecisionKind::Contradiction, why.clone()),
         Outcome::Tell => (DecisionKind::NothingNew, "nothing to tell".to_owned()),
+    }
+}
+
+/// Why a first body only sets where we start from.
+fn why_old(reading: &Reading) -> String {
+    const SO: &str = "so this only sets where we start from";
+    if reading.created_time.is_some() || reading.date.is_some() {
+        return format!("it is older than 24 hours, {SO}");
+    }
+    const HOW: &str = "In Zoho Books, choose “Default Payload” as the body of the webhook, or send \
+                       dates as 2026-11-29";
+    let unread = ["created_time", "date"].iter().find_map(|field| {
+        let text = reading.fields.get(*field)?.as_str()?.trim();
+        let text: String = text.chars().filter(|c| !c.is_control()).take(40).collect();
+        (!text.is_empty()).then_some((*field, text))
+    });
+    match unread {
+        None => format!(
+            "it names neither its created_time nor its date, so we cannot tell how old it is, {SO}. \
+             {HOW}"
+        ),
+        Some((field, text)) => match day::doubtful(&text) {
+            Some((one, other)) => format!(
+                "its {field} “{text}” may be {} or {}, so we cannot tell how old it is, {SO}. {HOW}",
+                one.format("%-d %B %Y"),
+                other.format("%-d %B %Y"),
+            ),
+            None => format!(
+                "its {field} “{text}” could not be read as a date, so we cannot tell how old it is, \
+                 {SO}. {HOW}"
+            ),
+        },
     }
 }
 
