@@ -9,13 +9,15 @@ use moka::sync::Cache;
 use super::App;
 use super::recent::Grounds;
 use super::recipients::{Reached, reach};
+use crate::domain::assertion::{Assertion, Says, Seen};
 use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::delivery::{Channel, DeliveryState, NewDelivery, rehearsal_mark};
-use crate::domain::document::{DocumentKind, Person, Reading};
+use crate::domain::document::{Document, DocumentKind, Person, Reading};
 use crate::domain::event::{Event, EventSource, EventType};
 use crate::domain::ids::{DecisionId, DeliveryId, EventId, OrderId, RuleId};
-use crate::domain::phone::E164;
+use crate::domain::phone::{E164, key_of};
 use crate::domain::rule::{Facts, Recipient, Rule, evaluate};
+use crate::domain::states;
 use crate::render::Template;
 
 /// Twilio takes at most this many characters (Messages API, `Body`).
@@ -28,6 +30,10 @@ pub(super) struct Matter<'a> {
     /// The replay that asks, or the nil id.
     pub(super) order: OrderId,
     pub(super) event_type: EventType,
+    /// Steps that it passed over and that may be told, the latest first.
+    pub(super) passed_over: &'a [EventType],
+    /// The document as it is known with this event.
+    pub(super) document: &'a Document,
     pub(super) reading: &'a Reading,
     /// People remembered for the customer or vendor.
     pub(super) remembered: &'a [Person],
@@ -65,12 +71,23 @@ impl TemplateCache {
 }
 
 impl App {
-    /// Asks every active rule of the event's type, in order.
+    /// Asks every active rule of the event's type, in order; where there is none, those of the nearest step
+    /// that was passed over.
     pub(super) fn decide(&self, matter: &Matter<'_>) -> Verdicts {
         let grounds = matter.grounds;
         let mut verdicts = Verdicts::default();
+        let asked = matter.type_asked();
+        if asked != matter.event_type {
+            let reason = format!(
+                "no active rule is about “{}”; as it was passed over, those about “{}” are asked",
+                matter.event_type.words(),
+                asked.words()
+            );
+            let decision = matter.whole(DecisionKind::NoRule, reason);
+            verdicts.decisions.push(decision);
+        }
         for rule in grounds.rules.iter().filter(|r| r.enabled) {
-            if rule.definition.event_type == matter.event_type {
+            if rule.definition.event_type == asked {
                 self.ask(rule, matter, &mut verdicts);
             } else {
                 verdicts.not_asked += 1;
@@ -99,7 +116,14 @@ impl App {
             .with_timezone(&matter.grounds.tenant.zone)
             .date_naive();
         let facts = Facts::of(matter.reading, reached.person, label, today);
-        let verdict = evaluate(&rule.definition.conditions, &facts);
+        let mut verdict = evaluate(&rule.definition.conditions, &facts);
+        if verdict.matched && matter.is_kept_inside(rule) {
+            verdict.matched = false;
+            verdict.reason = format!(
+                "{}: drafts are told to nobody outside",
+                states::described(matter.document)
+            );
+        }
         let mut decision = Decision {
             rule: Some(rule.id),
             rule_version: rule.version,
@@ -109,6 +133,9 @@ impl App {
             ..matter.whole(DecisionKind::Rule, verdict.reason)
         };
         if verdict.matched {
+            for note in &reached.notes {
+                decision.reason = format!("{}; {note}", decision.reason);
+            }
             let delivery = self.delivery(rule, matter, reached, &facts);
             match already_told(&delivery, &verdicts.deliveries) {
                 Some(by) => {
@@ -157,6 +184,7 @@ impl App {
             recipient: reached.name,
             is_to_contact: matches!(rule.definition.recipient, Recipient::Contact)
                 && matter.event.source != EventSource::Test,
+            asserts: Some(matter.assertion(rule.definition.event_type)),
             is_rehearsal: false,
             rehearsal_to: String::new(),
             sender,
@@ -172,7 +200,12 @@ impl App {
         }
     }
 
-    fn text(&self, rule: &Rule, kind: DocumentKind, facts: &Facts<'_>) -> Result<String, String> {
+    pub(super) fn text(
+        &self,
+        rule: &Rule,
+        kind: DocumentKind,
+        facts: &Facts<'_>,
+    ) -> Result<String, String> {
         let template = self.template(rule, kind)?;
         let text = template.render(facts).map_err(|e| {
             format!(
@@ -216,6 +249,44 @@ impl App {
 }
 
 impl Matter<'_> {
+    /// Rules about what are asked.
+    fn type_asked(&self) -> EventType {
+        let has_rule = |wanted: EventType| {
+            let rules = &self.grounds.rules;
+            rules
+                .iter()
+                .any(|r| r.enabled && r.definition.event_type == wanted)
+        };
+        if has_rule(self.event_type) {
+            return self.event_type;
+        }
+        let nearest = self.passed_over.iter().copied().find(|t| has_rule(*t));
+        nearest.unwrap_or(self.event_type)
+    }
+
+    /// Whether the document is no business of the rule's recipient yet. A person who replays has seen that.
+    fn is_kept_inside(&self, rule: &Rule) -> bool {
+        matches!(rule.definition.recipient, Recipient::Contact)
+            && self.order.is_nil()
+            && states::is_draft(self.document)
+    }
+
+    /// What a message about the event says of the document. A replay is a person's word: they saw the
+    /// document as it is now.
+    fn assertion(&self, event_type: EventType) -> Assertion {
+        let seen = Seen::of(self.document);
+        Assertion {
+            source: self.event.connection,
+            kind: self.reading.kind,
+            document: self.reading.id.clone(),
+            says: Says {
+                event_type,
+                confirmed: (!self.order.is_nil()).then(|| seen.clone()),
+                seen,
+            },
+        }
+    }
+
     /// A decision about the event as a whole.
     fn whole(&self, kind: DecisionKind, reason: String) -> Decision {
         whole(self.event.id, self.order, kind, reason, self.now)
@@ -271,7 +342,8 @@ fn already_told<'d>(new: &NewDelivery, told: &'d [NewDelivery]) -> Option<&'d st
         .find(|d| {
             d.state == DeliveryState::Queued
                 && new.state == DeliveryState::Queued
-                && (d.channel, &d.address, &d.body) == (new.channel, &new.address, &new.body)
+                && (d.channel, key_of(&d.address), &d.body)
+                    == (new.channel, key_of(&new.address), &new.body)
         })
         .map(|d| d.rule_name.as_str())
 }

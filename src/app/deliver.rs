@@ -8,16 +8,15 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::connections::TwilioAccess;
+use super::gate::Sight;
 use super::outcome::{Sent, Verdict};
-use super::recent::{AsOf, Means};
+use super::recent::{AsOf, SeenDocument};
 use super::{App, AppError, job};
 use crate::brakes::{Admission, Limits, Permit};
 use crate::domain::clock::Deadline;
-use crate::domain::connection::{Connection, ConnectionState};
-use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Hold, StepKind};
-use crate::domain::hours;
+use crate::domain::delivery::{Attempt, Delivery, DeliveryState, StepKind};
+use crate::domain::gate::Judgement;
 use crate::domain::ids::{AttemptId, DeliveryId, TenantId};
-use crate::domain::tenant::Tenant;
 use crate::store::{Change, Claim, ClaimResult, Guard, TenantStore};
 use crate::twilio::kept::KeptRequest;
 use crate::twilio::messages::{CallTime, NewMessage};
@@ -32,7 +31,7 @@ const LEASE: Duration = Duration::from_secs(30);
 const _: () = assert!(LEASE.as_secs() < Limits::twilio().permit_life.as_secs());
 
 /// How often a claim is tried again at once after something moved.
-const CLAIMS: usize = 4;
+const CLAIMS: usize = 6;
 
 /// When to look again at a call of our own whose lease seems to be over.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -60,12 +59,12 @@ impl App {
     pub async fn advance(&self, tenant: TenantId, id: DeliveryId) -> Result<Next, AppError> {
         let store = self.tenant(tenant);
         let queued = self.caches.recent.take_delivery(id);
-        let read = match queued {
-            Some(queued) => Some(queued),
-            None => store.delivery(id).await?,
-        };
-        let Some(delivery) = read else {
-            return Ok(Next::Done);
+        let (delivery, document) = match queued {
+            Some(kept) => (kept.delivery, kept.document),
+            None => match store.delivery(id).await? {
+                Some(delivery) => (delivery, None),
+                None => return Ok(Next::Done),
+            },
         };
         let now = self.now();
         match delivery.due_at {
@@ -74,7 +73,7 @@ impl App {
             Some(_) => {}
         }
         match delivery.state {
-            DeliveryState::Queued => self.send(&store, delivery).await,
+            DeliveryState::Queued => self.send(&store, delivery, document).await,
             DeliveryState::Held => self.expire(&store, &delivery).await,
             DeliveryState::Sending => self.lose_lease(&store, &delivery).await,
             DeliveryState::Unknown => self.look(&store, &delivery).await,
@@ -84,50 +83,46 @@ impl App {
     }
 
     /// Sends a queued delivery, unless something stands against it.
-    async fn send(&self, store: &TenantStore, mut delivery: Delivery) -> Result<Next, AppError> {
-        let mut as_of = AsOf::Lately;
+    async fn send(
+        &self,
+        store: &TenantStore,
+        mut delivery: Delivery,
+        mut document: Option<SeenDocument>,
+    ) -> Result<Next, AppError> {
+        // The claim looks at all of this once more, so a *go* may be a second old; a refusal may not.
+        let mut as_of = if delivery.is_rehearsal {
+            AsOf::Now
+        } else {
+            AsOf::Lately
+        };
         for _ in 0..CLAIMS {
-            let means = self.means(store, as_of).await?;
-            // The claim looks at all of this once more, so a refusal is worth no more than a second look.
-            let is_plain = as_of == AsOf::Lately && self.is_plain(&means, &delivery);
-            let ready = if is_plain {
-                Ready::Yes
-            } else {
-                self.ready(store, &means, &delivery).await?
-            };
-            let (connection, access) = match (ready, &means.twilio) {
-                (Ready::Yes, Some((connection, access))) => (connection, access),
-                (Ready::No(next), _) => return Ok(next),
-                _ => match store.delivery(delivery.id).await? {
-                    Some(again) if again.state == DeliveryState::Queued => {
-                        (delivery, as_of) = (again, AsOf::Now);
-                        continue;
-                    }
-                    _ => return Ok(Next::Done),
-                },
-            };
-            let permit = match self.parts.brakes.admit(connection.id.uuid()).await {
-                Admission::Go(permit) => permit,
-                Admission::Wait(span, _) => return Ok(Next::In(span)),
-            };
-            match self
-                .claim_and_call(
-                    store,
-                    &means.tenant,
-                    &delivery,
-                    (connection, access),
-                    permit,
-                )
-                .await?
+            let sight = self.sight(store, &delivery, as_of, document.take()).await?;
+            let judgement = sight.judge(&delivery, self.now());
+            if judgement == Judgement::Go
+                && let Some((connection, access)) = &sight.means.twilio
             {
-                Called::Due(due) => return Ok(self.next_at(due)),
-                Called::Done => return self.due_again(store, delivery.id).await,
-                Called::Equal(other) => {
-                    let key = equal_key(access.scope(store.tenant_id()), &delivery);
-                    self.caches.equals.wait(key, store.tenant_id(), delivery.id);
-                    return self.wait_for_equal(store, &delivery, other).await;
+                let permit = match self.parts.brakes.admit(connection.id.uuid()).await {
+                    Admission::Go(permit) => permit,
+                    Admission::Wait(span, _) => return Ok(Next::In(span)),
+                };
+                match self
+                    .claim_and_call(store, &sight, &delivery, permit)
+                    .await?
+                {
+                    Called::Due(due) => return Ok(self.next_at(due)),
+                    Called::Done => return self.due_again(store, delivery.id).await,
+                    Called::Equal(other) => {
+                        let key = equal_key(access.scope(store.tenant_id()), &delivery);
+                        self.caches.equals.wait(key, store.tenant_id(), delivery.id);
+                        return self.wait_for_equal(store, &delivery, other).await;
+                    }
+                    Called::Refused => {}
                 }
-                Called::Refused => {}
+            } else if as_of == AsOf::Now {
+                let stopped = self.stop_at_gate(store, &delivery, &sight, judgement);
+                if let Some(next) = stopped.await? {
+                    return Ok(next);
+                }
             }
             match store.delivery(delivery.id).await? {
                 Some(again) if again.state == DeliveryState::Queued => delivery = again,
@@ -138,172 +133,21 @@ impl App {
         Ok(Next::In(Duration::from_secs(1)))
     }
 
-    /// Whether nothing that is known here stands against a live message, as with most.
-    fn is_plain(&self, means: &Means, d: &Delivery) -> bool {
-        let (tenant, now) = (&means.tenant, self.now());
-        let is_open = means.twilio.as_ref().is_some_and(|(connection, _)| {
-            connection.state != ConnectionState::Broken
-                && connection.paused_until.is_none_or(|until| until <= now)
-        });
-        is_open
-            && !d.is_rehearsal
-            && !tenant.is_rehearsal
-            && !tenant.is_suspended
-            && tenant.stopped.is_none()
-            && d.expires_at > now
-            && tenant.opening_for(d.is_to_contact, now).is_none()
-    }
-
-    /// The checks before a claim, in the order of precedence: suppressed, expired, held, hours.
-    async fn ready(
-        &self,
-        store: &TenantStore,
-        means: &Means,
-        d: &Delivery,
-    ) -> Result<Ready, AppError> {
-        let (tenant, now) = (&means.tenant, self.now());
-        if let Some(reason) = store.suppression_of(d).await? {
-            let change = Change::to(DeliveryState::Suppressed, d.id, queued(d), now).because(
-                StepKind::Suppressed,
-                format!("Not sent: {reason}"),
-                "{}".to_owned(),
-            );
-            store.change(change).await?;
-            return Ok(Ready::No(Next::Done));
-        }
-        if d.expires_at <= now {
-            return Ok(Ready::No(self.expire(store, d).await?));
-        }
-        if tenant.is_suspended {
-            let why = format!(
-                "This account is suspended ({}). Ask the operator of this service",
-                tenant.suspended_for
-            );
-            return self
-                .hold(store, d, Hold::Suspended, &why)
-                .await
-                .map(Ready::No);
-        }
-        if let Some((_, by)) = &tenant.stopped {
-            let why = format!("All sending was stopped by {by}. Resume it on the Overview");
-            return self
-                .hold(store, d, Hold::Stopped, &why)
-                .await
-                .map(Ready::No);
-        }
-        if tenant.is_rehearsal && !d.is_rehearsal {
-            let why = "Made before the rehearsal began, so it waits: in rehearsal nothing goes to \
-                       its recipient. Go live to send it, or cancel it";
-            return self
-                .hold(store, d, Hold::Rehearsal, why)
-                .await
-                .map(Ready::No);
-        }
-        let Some((connection, _)) = &means.twilio else {
-            let why = "Connect Twilio: there is no account to send with yet";
-            return self
-                .hold(store, d, Hold::NoConnection, why)
-                .await
-                .map(Ready::No);
-        };
-        if connection.state == ConnectionState::Broken {
-            let why = format!("Twilio refused the credentials: {}", connection.reason);
-            return self.hold(store, d, Hold::Broken, &why).await.map(Ready::No);
-        }
-        if let Some(not_yet) = self.ready_to_rehearse(store, d).await? {
-            return Ok(not_yet);
-        }
-        if let Some(next) = self.wait_for_hours(store, tenant, d).await? {
-            return Ok(Ready::No(next));
-        }
-        if let Some(until_then) = connection.paused_until.filter(|p| *p > now) {
-            return Ok(Ready::No(Next::In(until(until_then, now))));
-        }
-        Ok(Ready::Yes)
-    }
-
-    /// A rehearsal goes to the number that is the owner's when it is first tried; later tries and looks
-    /// must ask about the same one.
-    async fn ready_to_rehearse(
-        &self,
-        store: &TenantStore,
-        d: &Delivery,
-    ) -> Result<Option<Ready>, AppError> {
-        if !d.is_rehearsal || d.attempt_no > 0 {
-            return Ok(None);
-        }
-        match store.rehearsal_number().await? {
-            Some(number) if number.as_str() == d.rehearsal_to => Ok(None),
-            Some(number) => {
-                store.bind_rehearsal(d.id, number).await?;
-                Ok(Some(Ready::ReadAgain))
-            }
-            None => {
-                let why = "Confirm your own number: in rehearsal messages go to you";
-                let next = self.hold(store, d, Hold::OwnNumber, why).await?;
-                Ok(Some(Ready::No(next)))
-            }
-        }
-    }
-
-    /// Contacts are written to only within the hours; the row says when they open.
-    async fn wait_for_hours(
-        &self,
-        store: &TenantStore,
-        tenant: &Tenant,
-        d: &Delivery,
-    ) -> Result<Option<Next>, AppError> {
-        let now = self.now();
-        let is_limited = d.is_to_contact && !d.is_rehearsal;
-        let Some(opening) = tenant.opening_for(is_limited, now) else {
-            return Ok(None);
-        };
-        let sentence = hours::waits_until(opening, tenant.zone);
-        let change = Change::to(DeliveryState::Queued, d.id, queued(d), now);
-        let change = if d.reason == sentence {
-            Change {
-                reason: sentence,
-                ..change
-            }
-        } else {
-            change.because(StepKind::Waits, sentence, "{}".to_owned())
-        };
-        let change = Change {
-            hold: Some(Hold::Hours),
-            due_at: Some(opening.min(d.expires_at)),
-            ..change
-        };
-        store.change(change).await?;
-        // Whoever changed the hours before this was written has woken nobody.
-        let again = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
-        if (again.hours, again.zone) != (tenant.hours, tenant.zone) {
-            let change = Change::to(DeliveryState::Queued, d.id, queued(d), now);
-            let change = Change {
-                due_at: Some(now),
-                ..change
-            };
-            store.change(change).await?;
-            return Ok(Some(Next::In(Duration::from_millis(1))));
-        }
-        Ok(Some(Next::Done))
-    }
-
     async fn claim_and_call(
         &self,
         store: &TenantStore,
-        tenant: &Tenant,
+        sight: &Sight,
         d: &Delivery,
-        (connection, access): (&Connection, &TwilioAccess),
         permit: Permit,
     ) -> Result<Called, AppError> {
+        let tenant = &sight.means.tenant;
+        let Some((connection, access)) = &sight.means.twilio else {
+            return Ok(Called::Refused);
+        };
         let attempt_no = d.attempt_no + 1;
         let callback = self.callback_url(access, d.id, attempt_no);
-        let sender = access.sender(&d.sender);
-        let Some(sender) = sender else {
-            let why =
-                "No sender: choose a number or a Messaging Service for Twilio, or for the rule";
-            self.hold(store, d, Hold::NoConnection, why).await?;
-            return Ok(Called::Done);
+        let Some(sender) = access.sender(&d.sender) else {
+            return Ok(Called::Refused);
         };
         let now = self.now();
         let rest = (d.expires_at - now).to_std().unwrap_or_default();
@@ -331,8 +175,10 @@ impl App {
         let claim = Claim {
             attempt,
             to: d.to().to_owned(),
+            meant: d.address.clone(),
             text_hash: d.text_hash.clone(),
             is_accepted: connection.is_accepted(),
+            document_version: sight.document.as_ref().map_or(0, |seen| seen.version),
             lease_owner: self.parts.lease_owner.clone(),
             hours: tenant.hours,
             zone: tenant.zone,
@@ -456,57 +302,6 @@ impl App {
         Ok(Next::Done)
     }
 
-    pub(super) async fn hold(
-        &self,
-        store: &TenantStore,
-        d: &Delivery,
-        hold: Hold,
-        why: &str,
-    ) -> Result<Next, AppError> {
-        let now = self.now();
-        let change = Change::to(DeliveryState::Held, d.id, queued(d), now).because(
-            StepKind::Held,
-            why,
-            "{}".to_owned(),
-        );
-        let change = Change {
-            hold: Some(hold),
-            due_at: Some(d.expires_at),
-            ..change
-        };
-        // Whoever removed the cause before this was written has released without it.
-        if store.change(change).await? && !self.still_holds(store, d, hold).await? {
-            let sentence = "Released: what it waited for was mended meanwhile";
-            self.release(store.tenant_id(), vec![hold], sentence)
-                .await?;
-        }
-        Ok(Next::Done)
-    }
-
-    async fn still_holds(
-        &self,
-        store: &TenantStore,
-        d: &Delivery,
-        hold: Hold,
-    ) -> Result<bool, AppError> {
-        let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
-        Ok(match hold {
-            Hold::Stopped => tenant.stopped.is_some(),
-            Hold::Suspended => tenant.is_suspended,
-            Hold::NoConnection => match self.twilio_of(store).await? {
-                Some((_, access)) => access.sender(&d.sender).is_none(),
-                None => true,
-            },
-            Hold::Broken => self
-                .twilio_of(store)
-                .await?
-                .is_none_or(|(c, _)| c.state == ConnectionState::Broken),
-            Hold::Rehearsal => tenant.is_rehearsal,
-            Hold::OwnNumber => store.rehearsal_number().await?.is_none(),
-            Hold::Hours | Hold::Person => true,
-        })
-    }
-
     /// Equal texts to one number go one at a time, so that a lost one can be told from the next. Of
     /// another tenant's message no more is told than that.
     async fn wait_for_equal(
@@ -620,14 +415,6 @@ impl Drop for Call<'_> {
     }
 }
 
-/// Whether a delivery may go now, and with what.
-enum Ready {
-    Yes,
-    No(Next),
-    /// It was changed: it must be looked at as it is now.
-    ReadAgain,
-}
-
 /// How far a claim came.
 enum Called {
     /// Its outcome is written: when the next step is due, if there is one.
@@ -639,11 +426,12 @@ enum Called {
 
 /// What makes two messages equal.
 fn equal_key(scope: String, d: &Delivery) -> super::equals::Equal {
-    (scope, d.to().to_owned(), d.text_hash.clone())
+    let person = crate::domain::phone::key_of(d.to()).into_owned();
+    (scope, person, d.text_hash.clone())
 }
 
 /// Still waiting for its turn.
-fn queued(d: &Delivery) -> Guard {
+pub(super) fn queued(d: &Delivery) -> Guard {
     Guard {
         states: &[DeliveryState::Queued],
         attempt_no: d.attempt_no,
@@ -651,7 +439,7 @@ fn queued(d: &Delivery) -> Guard {
     }
 }
 
-fn until(due: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
+pub(super) fn until(due: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
     (due - now)
         .to_std()
         .unwrap_or_default()

@@ -15,6 +15,7 @@ use super::connections::TwilioAccess;
 use super::{App, AppError};
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::delivery::Delivery;
+use crate::domain::document::Document;
 use crate::domain::event::{Body, Event};
 use crate::domain::ids::{DeliveryId, EventId, TenantId};
 use crate::domain::phone::E164;
@@ -41,6 +42,23 @@ const FRESH: Duration = Duration::from_secs(20);
 pub(super) struct KeptEvent {
     pub(super) event: Event,
     pub(super) body: Option<Body>,
+}
+
+/// A document as it is known, with what payments have applied to it.
+#[derive(Debug, Clone)]
+pub(super) struct SeenDocument {
+    /// The version of its row: raised by whatever changes it.
+    pub(super) version: i64,
+    pub(super) document: Document,
+    /// The event whose body last set its state.
+    pub(super) last_event: EventId,
+}
+
+/// A message, and the document that it tells of.
+#[derive(Clone)]
+pub(super) struct KeptDelivery {
+    pub(super) delivery: Delivery,
+    pub(super) document: Option<SeenDocument>,
 }
 
 /// What the events of a tenant are decided by.
@@ -71,7 +89,7 @@ pub(super) struct Recent {
     means: Believed<TenantId, Means>,
     reporters: Believed<String, Option<Reporter>>,
     events: Cache<EventId, Arc<KeptEvent>>,
-    deliveries: Cache<DeliveryId, Arc<Delivery>>,
+    deliveries: Cache<DeliveryId, Arc<KeptDelivery>>,
 }
 
 impl Recent {
@@ -106,12 +124,12 @@ impl Recent {
     }
 
     /// Remembers a message that was queued just now.
-    pub(super) fn keep_delivery(&self, delivery: Delivery) {
-        self.deliveries.insert(delivery.id, Arc::new(delivery));
+    pub(super) fn keep_delivery(&self, kept: KeptDelivery) {
+        self.deliveries.insert(kept.delivery.id, Arc::new(kept));
     }
 
     /// A message as it was queued, once.
-    pub(super) fn take_delivery(&self, id: DeliveryId) -> Option<Delivery> {
+    pub(super) fn take_delivery(&self, id: DeliveryId) -> Option<KeptDelivery> {
         self.deliveries.remove(&id).map(Arc::unwrap_or_clone)
     }
 }

@@ -6,6 +6,7 @@ use super::decide::rehearse;
 use super::route::{Ordered, rehearsal_to};
 use super::{App, AppError, job};
 use crate::domain::actor::Actor;
+use crate::domain::assertion::{Assertion, Says, Seen};
 use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
 use crate::domain::order::{Order, OrderKind};
@@ -137,6 +138,7 @@ impl App {
             ));
         };
         let send_within = self.send_within(store, old).await?;
+        let asserts = self.confirmed_today(store, old).await?;
         for _ in 0..STARTS {
             let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
             let mut delivery = NewDelivery {
@@ -150,6 +152,7 @@ impl App {
                 address: old.address.clone(),
                 recipient: old.recipient.clone(),
                 is_to_contact: old.is_to_contact,
+                asserts: asserts.clone(),
                 is_rehearsal: false,
                 rehearsal_to: String::new(),
                 sender: old.sender.clone(),
@@ -174,6 +177,27 @@ impl App {
             }
         }
         Err(AppError::Busy)
+    }
+
+    /// What a message that is sent again says of its document, which a person saw as it is today.
+    async fn confirmed_today(
+        &self,
+        store: &TenantStore,
+        old: &Delivery,
+    ) -> Result<Option<Assertion>, AppError> {
+        let Some(asserts) = &old.asserts else {
+            return Ok(None);
+        };
+        let today = self.document_now(store, asserts).await?;
+        let confirmed = today.map(|seen| Seen::of(&seen.document));
+        let says = Says {
+            confirmed,
+            ..asserts.says.clone()
+        };
+        Ok(Some(Assertion {
+            says,
+            ..asserts.clone()
+        }))
     }
 
     fn order(

@@ -8,20 +8,24 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveTime, TimeZone as _, Utc};
 
 use super::decide::{Matter, Verdicts, whole};
-use super::recent::{AsOf, Grounds, KeptEvent};
+use super::recent::{AsOf, Grounds, KeptDelivery, KeptEvent, SeenDocument};
 use super::recipients::names_somebody;
 use super::{App, AppError, job};
 use crate::domain::day;
 use crate::domain::decision::DecisionKind;
 use crate::domain::delivery::DeliveryState;
-use crate::domain::document::{Person, Reading};
-use crate::domain::event::{Body, Event, EventState};
+use crate::domain::document::{Document, DocumentKind, Person, Reading, with_payment};
+use crate::domain::event::{Body, Event, EventState, EventType};
 use crate::domain::ids::{EventId, OrderId, TenantId};
 use crate::domain::phone::E164;
+use crate::domain::states::{self, Calendar};
 use crate::domain::tenant::Tenant;
-use crate::domain::transition::{Observation, Outcome, Settlement, Told, settle};
+use crate::domain::transition::{
+    Known, Observation, Outcome, Settlement, Told, settle, state_shown,
+};
 use crate::store::{
-    DocumentCommit, KnownDocument, RouteCommit, RouteResult, SettledEvent, TenantStore,
+    AppliedCommit, DocumentCommit, KnownDocument, RouteCommit, RouteResult, SettledEvent,
+    TenantStore,
 };
 use crate::zoho::wire;
 
@@ -73,8 +77,8 @@ impl App {
                 order: OrderId::nil(),
                 wished_at: read.event.received_at,
             };
-            let commit = self.plan(&store, &grounds, &asked).await?;
-            if self.commit(&store, commit).await? {
+            let plan = self.plan(&store, &grounds, &asked).await?;
+            if self.commit(&store, plan).await? {
                 return Ok(());
             }
             as_of = AsOf::Now;
@@ -105,12 +109,12 @@ impl App {
                 order: order.id,
                 wished_at: order.requested_at,
             };
-            let commit = if read.event.state == EventState::Unrecognised {
+            let plan = if read.event.state == EventState::Unrecognised {
                 self.plan(&store, &grounds, &asked).await?
             } else {
                 self.plan_again(&store, &grounds, &asked).await?
             };
-            if self.commit(&store, commit).await? {
+            if self.commit(&store, plan).await? {
                 return Ok(Ordered::Done);
             }
         }
@@ -118,7 +122,8 @@ impl App {
     }
 
     /// Commits a plan and wakes the senders; `false` when it must be made anew.
-    async fn commit(&self, store: &TenantStore, commit: RouteCommit) -> Result<bool, AppError> {
+    async fn commit(&self, store: &TenantStore, plan: Plan) -> Result<bool, AppError> {
+        let Plan { commit, document } = plan;
         let (tenant, now) = (store.tenant_id(), commit.routed_at);
         let queued: Vec<_> = commit
             .deliveries
@@ -131,7 +136,9 @@ impl App {
                 let wishes = queued.iter().map(|d| job::deliver(tenant, d.id, now));
                 let wishes = wishes.collect();
                 for delivery in queued {
-                    self.caches.recent.keep_delivery(delivery);
+                    let document = document.clone();
+                    let kept = KeptDelivery { delivery, document };
+                    self.caches.recent.keep_delivery(kept);
                 }
                 self.wake(wishes).await;
                 Ok(true)
@@ -147,36 +154,53 @@ impl App {
         store: &TenantStore,
         grounds: &Grounds,
         asked: &Asked<'_>,
-    ) -> Result<RouteCommit, AppError> {
+    ) -> Result<Plan, AppError> {
         let now = self.now();
         let (tenant, event, order) = (&grounds.tenant, asked.event, asked.order);
         let reading = match read(event, asked.body) {
             Ok(reading) => reading,
-            Err(why) => return Ok(unrecognised(event, order, tenant, why, now)),
+            Err(why) => {
+                let commit = unrecognised(event, order, tenant, why, now);
+                return Ok(Plan {
+                    commit,
+                    document: None,
+                });
+            }
         };
-        let (known, remembered) = tokio::try_join!(
+        let (row, remembered) = tokio::try_join!(
             async {
                 let known = store.document(event.connection, reading.kind, &reading.id);
                 Ok(known.await?)
             },
             remembered(store, grounds, event, &reading)
         )?;
+        let known = row.as_ref().and_then(|r| r.known.as_ref());
         let seen = Observation {
             event: event.id,
             reading: &reading,
             typed: event.path_type,
             label: &event.label,
             received_at: event.received_at,
-            today: event.received_at.with_timezone(&tenant.zone).date_naive(),
+            calendar: Calendar::at(event.received_at, tenant.zone),
+            applied: row.as_ref().map_or(&[], |r| &r.applied),
             dated_at: dated_at(tenant, &reading),
         };
-        let settlement = settle(known.as_ref().map(|k| &k.known), &seen);
+        let settlement = settle(known, &seen);
+        let is_changed = settlement.document.is_some();
+        let (state, last_event) = match (&settlement.document, known) {
+            (Some(state), _) => (state.clone(), event.id),
+            (None, Some(known)) => (known.document.clone(), known.last_event),
+            (None, None) => (state_shown(&reading, event.received_at, 0), event.id),
+        };
+        let document = state.with_applied(seen.applied).into_owned();
         let verdicts = match (&settlement.outcome, settlement.event_type) {
             (Outcome::Tell, Some(event_type)) => self.decide(&Matter {
                 grounds,
                 event,
                 order,
                 event_type,
+                passed_over: &settlement.passed_over,
+                document: &document,
                 reading: &reading,
                 remembered: &remembered,
                 wished_at: asked.wished_at,
@@ -187,16 +211,32 @@ impl App {
                 Verdicts::whole(whole(event.id, order, kind, reason, now))
             }
         };
-        Ok(RouteCommit {
+        let applied = if is_changed {
+            applied(store, event, &reading, &state).await?
+        } else {
+            Vec::new()
+        };
+        let commit = RouteCommit {
             event: event.id,
             order,
             connection: event.connection,
             routed_at: now,
             rule_set: tenant.rule_set,
             settled: Some(settled(&settlement, &reading, &verdicts)),
-            document: Some(document(known.as_ref(), settlement, &reading)),
+            document: Some(document_commit(row.as_ref(), settlement, &reading)),
+            applied,
             decisions: verdicts.decisions,
             deliveries: verdicts.deliveries,
+        };
+        // The commit raises the version, whatever it writes.
+        let version = row.map_or(0, |r| r.version) + 1;
+        Ok(Plan {
+            commit,
+            document: Some(SeenDocument {
+                version,
+                document,
+                last_event,
+            }),
         })
     }
 
@@ -207,22 +247,36 @@ impl App {
         store: &TenantStore,
         grounds: &Grounds,
         asked: &Asked<'_>,
-    ) -> Result<RouteCommit, AppError> {
+    ) -> Result<Plan, AppError> {
         let now = self.now();
         let (event, order) = (asked.event, asked.order);
+        let mut document = None;
         let verdicts = match (read(event, asked.body), event.event_type) {
             (Ok(reading), Some(event_type)) if event_type.document() == reading.kind => {
                 let remembered = remembered(store, grounds, event, &reading).await?;
-                self.decide(&Matter {
+                let row = store.document(event.connection, reading.kind, &reading.id);
+                let row = row.await?;
+                let today = row.as_ref().and_then(KnownDocument::current);
+                let today = today.unwrap_or_else(|| state_shown(&reading, event.received_at, 0));
+                let known = row.as_ref().and_then(|r| r.known.as_ref());
+                let verdicts = self.decide(&Matter {
                     grounds,
                     event,
                     order,
                     event_type,
+                    passed_over: &passed_over(known, event.id),
+                    document: &today,
                     reading: &reading,
                     remembered: &remembered,
                     wished_at: asked.wished_at,
                     now,
-                })
+                });
+                document = row.as_ref().map(|r| SeenDocument {
+                    version: r.version,
+                    document: today,
+                    last_event: known.map_or(event.id, |k| k.last_event),
+                });
+                verdicts
             }
             (read, _) => {
                 let (kind, reason) = match read {
@@ -235,7 +289,7 @@ impl App {
                 Verdicts::whole(whole(event.id, order, kind, reason, now))
             }
         };
-        Ok(RouteCommit {
+        let commit = RouteCommit {
             event: event.id,
             order,
             connection: event.connection,
@@ -243,19 +297,70 @@ impl App {
             rule_set: grounds.tenant.rule_set,
             settled: None,
             document: None,
+            applied: Vec::new(),
             decisions: verdicts.decisions,
             deliveries: verdicts.deliveries,
-        })
+        };
+        Ok(Plan { commit, document })
     }
 }
 
+/// What routing would write, and the document as its messages will find it.
+struct Plan {
+    commit: RouteCommit,
+    document: Option<SeenDocument>,
+}
+
+/// Steps that an event passed over when it was routed, the latest first.
+fn passed_over(known: Option<&Known>, event: EventId) -> Vec<EventType> {
+    let claims = known.map_or(&[][..], |k| &k.claims);
+    let own = claims
+        .iter()
+        .filter(|c| c.event == event && c.told == Told::PassedOver);
+    let mut types: Vec<EventType> = own.map(|c| c.event_type).collect();
+    types.sort_unstable_by(|a, b| b.cmp(a));
+    types
+}
+
+/// What a payment leaves open of its invoices, where that is news.
+async fn applied(
+    store: &TenantStore,
+    event: &Event,
+    payment: &Reading,
+    state: &Document,
+) -> Result<Vec<AppliedCommit>, AppError> {
+    let has_moved = states::has_moved_money(state);
+    let at = state.modified_at.unwrap_or(event.received_at);
+    let mut commits = Vec::new();
+    for line in &payment.applications {
+        let row = store.document(event.connection, DocumentKind::Invoice, &line.invoice);
+        let row = row.await?;
+        let known = row.as_ref().map_or(&[][..], |r| &r.applied);
+        let balance = has_moved.then_some(line.balance);
+        let Some(applied) = with_payment(known, &payment.id, balance, at) else {
+            continue;
+        };
+        commits.push(AppliedCommit {
+            id: line.invoice.clone(),
+            version: row.map_or(0, |r| r.version),
+            applied,
+        });
+    }
+    commits.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    commits.dedup_by(|a, b| a.id == b.id);
+    Ok(commits)
+}
+
 /// An event and its body, as they are stored.
-async fn event_of(store: &TenantStore, id: EventId) -> Result<Option<KeptEvent>, AppError> {
+pub(super) async fn event_of(
+    store: &TenantStore,
+    id: EventId,
+) -> Result<Option<KeptEvent>, AppError> {
     let read = store.whole_event(id).await?;
     Ok(read.map(|(event, body)| KeptEvent { event, body }))
 }
 
-fn read(event: &Event, body: Option<&Body>) -> Result<Reading, String> {
+pub(super) fn read(event: &Event, body: Option<&Body>) -> Result<Reading, String> {
     let Some(body) = body else {
         return Err("the body is no longer kept".to_owned());
     };
@@ -263,20 +368,26 @@ fn read(event: &Event, body: Option<&Body>) -> Result<Reading, String> {
     wire::read(&body.bytes, content_type, event.path_type).map_err(|e| e.to_string())
 }
 
-/// People remembered for the document's customer or vendor; nobody asks for them when the document itself
-/// names somebody who can be reached.
-async fn remembered(
+/// People remembered for the document's customer or vendor, as far as it leaves that to us: those whom it
+/// names by their ids alone, or, where its kind names nobody, all of them.
+pub(super) async fn remembered(
     store: &TenantStore,
     grounds: &Grounds,
     event: &Event,
     reading: &Reading,
 ) -> Result<Vec<Person>, AppError> {
-    match &reading.party {
-        Some(party) if !names_somebody(reading, &grounds.tenant) => {
-            Ok(store.people(event.connection, &party.id).await?)
-        }
-        _ => Ok(Vec::new()),
+    let by_nature = reading.kind.names_nobody() && reading.persons.is_empty();
+    let Some(party) = &reading.party else {
+        return Ok(Vec::new());
+    };
+    if !(by_nature || !reading.person_ids.is_empty()) || names_somebody(reading, &grounds.tenant) {
+        return Ok(Vec::new());
     }
+    let mut people = store.people(event.connection, &party.id).await?;
+    if !reading.person_ids.is_empty() {
+        people.retain(|p| reading.person_ids.contains(&p.id));
+    }
+    Ok(people)
 }
 
 /// Where messages go instead, while the tenant is in rehearsal and an owner's number is known.
@@ -382,7 +493,7 @@ fn settled(settlement: &Settlement, reading: &Reading, verdicts: &Verdicts) -> S
     }
 }
 
-fn document(
+fn document_commit(
     known: Option<&KnownDocument>,
     settlement: Settlement,
     reading: &Reading,
@@ -431,6 +542,7 @@ fn unrecognised(
             rules_not_asked: 0,
         }),
         document: None,
+        applied: Vec::new(),
         decisions: vec![whole(event.id, order, DecisionKind::Unrecognised, why, now)],
         deliveries: Vec::new(),
     }

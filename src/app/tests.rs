@@ -335,6 +335,14 @@ impl Scene {
             .unwrap();
     }
 
+    /// The version of the document that a message tells of.
+    async fn document_version(&self, d: &Delivery) -> i64 {
+        let Some(asserts) = &d.asserts else { return 0 };
+        let store = self.app.tenant(self.tenant);
+        let document = store.document(asserts.source, asserts.kind, &asserts.document);
+        document.await.unwrap().map_or(0, |row| row.version)
+    }
+
     /// What a worker writes before its call.
     async fn claim(&self, d: &Delivery) {
         let now = self.app.now();
@@ -344,7 +352,9 @@ impl Scene {
             .await
             .unwrap()
             .unwrap();
+        let document_version = self.document_version(d).await;
         let claim = Claim {
+            document_version,
             attempt: Attempt {
                 id: AttemptId::new(now),
                 delivery: d.id,
@@ -356,6 +366,7 @@ impl Scene {
                 lease_until: now + TimeDelta::seconds(30),
             },
             to: d.to().to_owned(),
+            meant: d.address.clone(),
             text_hash: d.text_hash.clone(),
             is_accepted: twilio.is_accepted(),
             lease_owner: "dead".to_owned(),

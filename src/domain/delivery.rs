@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use super::assertion::Assertion;
 use super::ids::{
     AttemptId, ConnectionId, DeliveryId, EventId, OrderId, ReceiptId, RuleId, StepId, TenantId,
 };
@@ -310,6 +311,8 @@ pub struct Delivery {
     pub recipient: String,
     /// The recipient is a contact of the books, not a fixed address of the rule.
     pub is_to_contact: bool,
+    /// What it says of its document; `None` where there is none.
+    pub asserts: Option<Assertion>,
     /// Goes to the owner instead, marked with whom it was meant for; for ever, whatever the tenant
     /// does later.
     pub is_rehearsal: bool,
@@ -361,6 +364,7 @@ pub struct NewDelivery {
     pub address: String,
     pub recipient: String,
     pub is_to_contact: bool,
+    pub asserts: Option<Assertion>,
     pub is_rehearsal: bool,
     pub rehearsal_to: String,
     pub sender: String,
@@ -412,6 +416,10 @@ pub enum StepKind {
     Expired,
     Suppressed,
     Canceled,
+    /// Its document says otherwise by now.
+    Untrue,
+    /// Its text was made anew, since its document has changed.
+    Renewed,
     Look,
     Found,
     Absent,
@@ -424,7 +432,7 @@ pub enum StepKind {
 }
 
 impl StepKind {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 21] = [
         Self::Accepted,
         Self::Refused,
         Self::Retry,
@@ -435,6 +443,8 @@ impl StepKind {
         Self::Expired,
         Self::Suppressed,
         Self::Canceled,
+        Self::Untrue,
+        Self::Renewed,
         Self::Look,
         Self::Found,
         Self::Absent,
@@ -459,6 +469,8 @@ impl StepKind {
             Self::Expired => "expired",
             Self::Suppressed => "suppressed",
             Self::Canceled => "canceled",
+            Self::Untrue => "untrue",
+            Self::Renewed => "renewed",
             Self::Look => "look",
             Self::Found => "found",
             Self::Absent => "absent",

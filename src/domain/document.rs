@@ -1,5 +1,6 @@
 //! Documents: what a body says about a Zoho record, and our last known state of it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -43,6 +44,14 @@ impl DocumentKind {
         }
     }
 
+    /// Whether Zoho's bodies of this kind name no people.
+    pub const fn names_nobody(self) -> bool {
+        matches!(
+            self,
+            Self::CustomerPayment | Self::Bill | Self::VendorPayment | Self::Expense
+        )
+    }
+
     /// A clerk's words.
     pub const fn words(self) -> &'static str {
         match self {
@@ -80,6 +89,12 @@ pub struct Person {
     /// Free text, as typed in Zoho; tried before `phone`.
     pub mobile: Option<String>,
     pub is_primary: bool,
+    /// Whether SMS are allowed, where Zoho says (`communication_preference.is_sms_enabled`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_sms: Option<bool>,
+    /// When a document last named them, where they are remembered only.
+    #[serde(skip)]
+    pub seen_at: Option<DateTime<Utc>>,
 }
 
 impl Person {
@@ -100,6 +115,36 @@ pub struct Party {
     /// Zoho's `customer_id` or `vendor_id`, as text.
     pub id: String,
     pub name: Option<String>,
+}
+
+/// How an invoice became paid although nobody paid it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clearing {
+    /// Its total is zero.
+    NothingOwed,
+    /// Credits cover it, and no payment was made.
+    Credit,
+    /// What was left of it was written off.
+    WriteOff,
+}
+
+/// A line of a payment: what it leaves open of one invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// Zoho's id of the invoice.
+    pub invoice: String,
+    pub balance: Amount,
+}
+
+/// What a payment left open of an invoice, kept beside the invoice: payments never change its document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// Zoho's id of the payment.
+    pub payment: String,
+    pub balance: Amount,
+    /// When Zoho last changed the payment.
+    pub at: DateTime<Utc>,
 }
 
 /// One body, understood. Blank values of the wire are `None`.
@@ -126,8 +171,14 @@ pub struct Reading {
     pub email: Option<String>,
     /// Country of the billing address, as Zoho has it: a code or free text.
     pub country: Option<String>,
+    /// How an invoice that nothing is owed on was cleared without a payment.
+    pub clearing: Option<Clearing>,
+    /// What a payment leaves open of each invoice that it was applied to.
+    pub applications: Vec<Application>,
     /// In the order in which they are asked: associated first, then details with the primary first.
     pub persons: Vec<Person>,
+    /// Zoho's ids of people who are named by that alone.
+    pub person_ids: Vec<String>,
     /// The customer's payment page, trimmed.
     pub payment_link: Option<String>,
     /// The whole record with Zoho's own top-level names, raw.
@@ -150,4 +201,49 @@ pub struct Document {
     pub modified_at: Option<DateTime<Utc>>,
     /// How often an invoice went back to draft or void; tells one sending from the next.
     pub round: i64,
+    /// How an invoice that nothing is owed on was cleared without a payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clearing: Option<Clearing>,
+}
+
+impl Document {
+    /// The state with what payments have applied since: a payment's body comes without its invoice's.
+    pub fn with_applied(&self, applied: &[Applied]) -> Cow<'_, Self> {
+        let had = self.modified_at.unwrap_or(DateTime::UNIX_EPOCH);
+        let newest = applied.iter().filter(|a| a.at >= had).max_by_key(|a| a.at);
+        newest.map_or(Cow::Borrowed(self), |a| {
+            Cow::Owned(Self {
+                balance: Some(a.balance),
+                modified_at: Some(a.at),
+                ..self.clone()
+            })
+        })
+    }
+}
+
+/// Most payments whose word is kept beside one invoice; the oldest is forgotten first.
+const MOST_APPLIED: usize = 50;
+
+/// What is kept beside an invoice once this payment is known: `balance` is what it leaves open, or nothing
+/// for a payment that failed. `None` where that changes nothing.
+pub fn with_payment(
+    applied: &[Applied],
+    payment: &str,
+    balance: Option<Amount>,
+    at: DateTime<Utc>,
+) -> Option<Vec<Applied>> {
+    let mut kept = applied.to_vec();
+    kept.retain(|a| a.payment != payment);
+    if let Some(balance) = balance {
+        let payment = payment.to_owned();
+        kept.push(Applied {
+            payment,
+            balance,
+            at,
+        });
+        kept.sort_by_key(|a| a.at);
+        let too_many = kept.len().saturating_sub(MOST_APPLIED);
+        kept.drain(..too_many);
+    }
+    (kept != applied).then_some(kept)
 }

@@ -5,13 +5,15 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 use chrono::{DateTime, SubsecRound as _, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::document::DocumentKind;
 use super::ids::{ConnectionId, EventId, TenantId};
 use super::money::Amount;
 
 /// What happened. The text forms are part of webhook URLs, the API and stored rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum EventType {
     InvoiceCreated,
     InvoiceSent,
@@ -23,13 +25,14 @@ pub enum EventType {
     BillDueSoon,
     BillOverdue,
     PurchaseOrderCreated,
+    PurchaseOrderIssued,
     VendorPaymentSent,
     ExpenseRecorded,
 }
 
 impl EventType {
     /// Every event type, in the order in which pages list them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::InvoiceCreated,
         Self::InvoiceSent,
         Self::InvoiceDueSoon,
@@ -40,6 +43,7 @@ impl EventType {
         Self::BillDueSoon,
         Self::BillOverdue,
         Self::PurchaseOrderCreated,
+        Self::PurchaseOrderIssued,
         Self::VendorPaymentSent,
         Self::ExpenseRecorded,
     ];
@@ -57,6 +61,7 @@ impl EventType {
             Self::BillDueSoon => "bill.due_soon",
             Self::BillOverdue => "bill.overdue",
             Self::PurchaseOrderCreated => "purchase_order.created",
+            Self::PurchaseOrderIssued => "purchase_order.issued",
             Self::VendorPaymentSent => "vendor_payment.sent",
             Self::ExpenseRecorded => "expense.recorded",
         }
@@ -75,6 +80,7 @@ impl EventType {
             Self::BillDueSoon => "bill is due soon",
             Self::BillOverdue => "bill is overdue",
             Self::PurchaseOrderCreated => "purchase order is created",
+            Self::PurchaseOrderIssued => "purchase order is issued",
             Self::VendorPaymentSent => "vendor payment is sent",
             Self::ExpenseRecorded => "expense is recorded",
         }
@@ -90,7 +96,7 @@ impl EventType {
             | Self::InvoicePaid => DocumentKind::Invoice,
             Self::PaymentReceived => DocumentKind::CustomerPayment,
             Self::BillCreated | Self::BillDueSoon | Self::BillOverdue => DocumentKind::Bill,
-            Self::PurchaseOrderCreated => DocumentKind::PurchaseOrder,
+            Self::PurchaseOrderCreated | Self::PurchaseOrderIssued => DocumentKind::PurchaseOrder,
             Self::VendorPaymentSent => DocumentKind::VendorPayment,
             Self::ExpenseRecorded => DocumentKind::Expense,
         }
@@ -111,10 +117,24 @@ impl fmt::Display for EventType {
     }
 }
 
+impl From<EventType> for &'static str {
+    fn from(event_type: EventType) -> Self {
+        event_type.as_str()
+    }
+}
+
+impl TryFrom<String> for EventType {
+    type Error = UnknownEventType;
+
+    fn try_from(text: String) -> Result<Self, UnknownEventType> {
+        text.parse()
+    }
+}
+
 /// A text that is no event type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown event type; known are invoice.created, invoice.sent, invoice.due_soon, invoice.overdue, invoice.paid, payment.received, bill.created, bill.due_soon, bill.overdue, purchase_order.created, vendor_payment.sent and expense.recorded"
+    "unknown event type; known are invoice.created, invoice.sent, invoice.due_soon, invoice.overdue, invoice.paid, payment.received, bill.created, bill.due_soon, bill.overdue, purchase_order.created, purchase_order.issued, vendor_payment.sent and expense.recorded"
 )]
 pub struct UnknownEventType;
 

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod agent;
+pub mod assertion;
 pub mod audit;
 pub mod clock;
 pub mod connection;
@@ -10,6 +11,7 @@ pub mod decision;
 pub mod delivery;
 pub mod document;
 pub mod event;
+pub mod gate;
 pub mod hours;
 pub mod ids;
 pub mod money;
@@ -19,6 +21,7 @@ pub mod page;
 pub mod phone;
 pub mod reply;
 pub mod rule;
+pub mod states;
 pub mod suppression;
 pub mod tenant;
 pub mod transition;

@@ -4,11 +4,12 @@
 //! commits them only if the document's version is still the one that was read, so two workers that
 //! settle two bodies of one document never both win.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::document::{Document, DocumentKind, Reading};
+use super::document::{Applied, Document, DocumentKind, Reading};
 use super::event::EventType;
 use super::ids::EventId;
+use super::states::{self, Calendar};
 
 /// A document first heard of later than this after its creation is only a baseline.
 const NEWS_FOR: TimeDelta = TimeDelta::hours(24);
@@ -75,7 +76,9 @@ pub struct Observation<'a> {
     pub label: &'a str,
     pub received_at: DateTime<Utc>,
     /// The day of receipt in the tenant's zone.
-    pub today: NaiveDate,
+    pub calendar: Calendar,
+    /// What payments left open of the document.
+    pub applied: &'a [Applied],
     /// Midnight of the document's `date` in the tenant's zone, when it has one.
     pub dated_at: Option<DateTime<Utc>>,
 }
@@ -105,6 +108,9 @@ pub struct Settlement {
     pub document: Option<Document>,
     /// New claims, all by this event.
     pub claims: Vec<Claim>,
+    /// Steps that were passed over and may still be told, the latest first: where no rule is about the
+    /// event's type, those about the first of these are asked.
+    pub passed_over: Vec<EventType>,
 }
 
 /// Settles one event against what is known of its document.
@@ -120,28 +126,37 @@ pub fn settle(known: Option<&Known>, seen: &Observation<'_>) -> Settlement {
             )),
             document: None,
             claims: Vec::new(),
+            passed_over: Vec::new(),
         };
     }
     let (state, is_newer) = fold(known, seen);
-    let shown = shown(&state);
+    let story = Story::of(&state, seen);
     let no_news = known.is_none() && is_old(seen);
     let ledger = Ledger {
         event: seen.event,
         known: known.map_or(&[][..], |k| &k.claims),
     };
+    let mut passed_over = Vec::new();
     let (event_type, outcome, claims) = match seen.typed {
         Some(typed) => {
             let change = Change { known, is_newer };
-            settle_typed(typed, seen, change, (&state, &shown), no_news, &ledger)
+            settle_typed(typed, seen, change, (&state, &story), no_news, &ledger)
         }
         None if !is_newer => settle_older(seen, state.round),
-        None => settle_untyped(known, seen, &shown, no_news, &ledger),
+        None => {
+            passed_over = story.passed_over(&ledger);
+            settle_untyped(known, seen, &story, no_news, &ledger)
+        }
     };
+    if outcome != Outcome::Tell {
+        passed_over.clear();
+    }
     Settlement {
         event_type,
         outcome,
         document: is_newer.then_some(state),
         claims,
+        passed_over,
     }
 }
 
@@ -173,11 +188,53 @@ impl Ledger<'_> {
     }
 }
 
-/// A transition that a state shows.
+/// A step that a document has come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Shown {
     event_type: EventType,
     discriminator: String,
+}
+
+/// The steps that a document has come to, nearest first.
+struct Story {
+    steps: Vec<Shown>,
+    /// Which of them may be told.
+    tellable: Vec<bool>,
+    /// Why the last must not be told.
+    denial: Option<String>,
+}
+
+impl Story {
+    fn of(state: &Document, seen: &Observation<'_>) -> Self {
+        let steps = steps(state);
+        let current = state.with_applied(seen.applied);
+        let forbids = |s: &Shown| states::forbids(s.event_type, &current, seen.calendar);
+        Self {
+            denial: steps.last().and_then(forbids),
+            tellable: steps.iter().map(|s| forbids(s).is_none()).collect(),
+            steps,
+        }
+    }
+
+    /// The furthest step that may be told, and where it stands.
+    fn furthest(&self) -> Option<(usize, &Shown)> {
+        let at = self.tellable.iter().rposition(|t| *t)?;
+        Some((at, &self.steps[at]))
+    }
+
+    /// What may be claimed: a last step that must not be told may become true later.
+    fn claimable(&self) -> &[Shown] {
+        let untold = usize::from(self.denial.is_some());
+        &self.steps[..self.steps.len() - untold]
+    }
+
+    /// The steps before the furthest that may be told and were not, the latest first.
+    fn passed_over(&self, ledger: &Ledger<'_>) -> Vec<EventType> {
+        let furthest = self.furthest().map_or(0, |(at, _)| at);
+        let nearer = self.steps.iter().zip(&self.tellable).take(furthest).rev();
+        let untold = nearer.filter(|(s, tellable)| **tellable && ledger.holder(s).is_none());
+        untold.map(|(s, _)| s.event_type).collect()
+    }
 }
 
 type Settled = (Option<EventType>, Outcome, Vec<Claim>);
@@ -193,7 +250,7 @@ fn settle_typed(
     typed: EventType,
     seen: &Observation<'_>,
     Change { known, is_newer }: Change<'_>,
-    (state, shown): (&Document, &[Shown]),
+    (state, story): (&Document, &Story),
     no_news: bool,
     ledger: &Ledger<'_>,
 ) -> Settled {
@@ -201,7 +258,7 @@ fn settle_typed(
         event_type: typed,
         discriminator: discriminator(typed, seen, state),
     };
-    let others = || shown.iter().filter(|s| **s != wanted);
+    let others = || story.claimable().iter().filter(|s| **s != wanted);
     // The rest of what an old document shows is no news either, whatever becomes of the typed one.
     let mut claims = if no_news {
         ledger.claim(others(), Told::Baseline)
@@ -218,7 +275,9 @@ fn settle_typed(
         };
         return (Some(typed), outcome, claims);
     }
-    if let Some(why) = contradiction(typed, state) {
+    let current = state.with_applied(seen.applied);
+    if let Some(why) = states::forbids(typed, &current, seen.calendar) {
+        let why = format!("the web address says {}, but {why}", typed.words());
         return (Some(typed), Outcome::Contradiction(why), claims);
     }
     let needs_news = matches!(
@@ -239,7 +298,7 @@ fn settle_typed(
 /// An older body tells nothing; its type is what it shows itself, since a replay reads that type
 /// together with this body.
 fn settle_older(seen: &Observation<'_>, round: i64) -> Settled {
-    let event_type = shown(&state_of(seen, round)).last().map(|s| s.event_type);
+    let event_type = steps(&state_of(seen, round)).last().map(|s| s.event_type);
     let name = name(seen.reading);
     let why = format!("nothing new: this body of {name} is older than what we already know");
     (event_type, Outcome::NothingNew(why), Vec::new())
@@ -248,44 +307,42 @@ fn settle_older(seen: &Observation<'_>, round: i64) -> Settled {
 fn settle_untyped(
     known: Option<&Known>,
     seen: &Observation<'_>,
-    shown: &[Shown],
+    story: &Story,
     no_news: bool,
     ledger: &Ledger<'_>,
 ) -> Settled {
     let name = name(seen.reading);
-    let Some((furthest, nearer)) = shown.split_last() else {
-        let status = seen.reading.status.as_deref().unwrap_or("without a status");
-        return (
-            None,
-            Outcome::NothingNew(format!("nothing new: {name} is {status}")),
-            Vec::new(),
-        );
-    };
-    let event_type = Some(furthest.event_type);
+    let last = story.steps.last().map(|s| s.event_type);
     if no_news {
-        return (
-            event_type,
-            Outcome::Baseline,
-            ledger.claim(shown, Told::Baseline),
-        );
+        let claims = ledger.claim(story.claimable(), Told::Baseline);
+        return (last, Outcome::Baseline, claims);
     }
     if let Some(by) = paid_before(known, seen, ledger) {
         let why = format!("nothing new: that {name} was paid is already told by {by}");
-        let claims = ledger.claim(shown, Told::PassedOver);
-        return (event_type, Outcome::NothingNew(why), claims);
+        let claims = ledger.claim(story.claimable(), Told::PassedOver);
+        return (last, Outcome::NothingNew(why), claims);
     }
-    // Once the furthest is told, the nearer ones would be old news.
-    let mut claims = ledger.claim(nearer, Told::PassedOver);
-    if let Some(by) = ledger.holder(furthest) {
-        let why = format!(
-            "nothing new: that this {} was already known from {}",
-            furthest.event_type.words(),
-            by.event
-        );
-        return (event_type, Outcome::NothingNew(why), claims);
+    let furthest = story.furthest().map(|(_, step)| step);
+    // Once the furthest is told, the others would be old news.
+    let others = story.claimable().iter().filter(|s| Some(*s) != furthest);
+    let mut claims = ledger.claim(others, Told::PassedOver);
+    let holder = furthest.and_then(|f| ledger.holder(f));
+    match (furthest, &story.denial) {
+        (Some(furthest), _) if holder.is_none() => {
+            claims.extend(ledger.claim([furthest], Told::AsItself));
+            (Some(furthest.event_type), Outcome::Tell, claims)
+        }
+        (_, Some(why)) => {
+            let why = format!("nothing new: {why}");
+            (last, Outcome::NothingNew(why), claims)
+        }
+        _ => {
+            let what = last.map_or("document", EventType::words);
+            let from = holder.map_or(String::new(), |by| format!(" from {}", by.event));
+            let why = format!("nothing new: that this {what} was already known{from}");
+            (last, Outcome::NothingNew(why), claims)
+        }
     }
-    claims.extend(ledger.claim([furthest], Told::AsItself));
-    (event_type, Outcome::Tell, claims)
 }
 
 /// The event that told of the payment in this round, when the invoice is owed again since: a payment
@@ -311,7 +368,7 @@ fn paid_before(
 
 /// The state after this body, and whether the body changed it: an older one does not.
 fn fold(known: Option<&Known>, seen: &Observation<'_>) -> (Document, bool) {
-    let modified_at = modified_at(seen);
+    let modified_at = changed_at(seen.reading, seen.received_at);
     let mut round = 0;
     if let Some(known) = known {
         let had = known.document.modified_at.unwrap_or(DateTime::UNIX_EPOCH);
@@ -328,7 +385,11 @@ fn fold(known: Option<&Known>, seen: &Observation<'_>) -> (Document, bool) {
 
 /// The state that this body shows.
 fn state_of(seen: &Observation<'_>, round: i64) -> Document {
-    let reading = seen.reading;
+    state_shown(seen.reading, seen.received_at, round)
+}
+
+/// The state that a body shows.
+pub fn state_shown(reading: &Reading, received_at: DateTime<Utc>, round: i64) -> Document {
     Document {
         kind: reading.kind,
         id: reading.id.clone(),
@@ -339,16 +400,17 @@ fn state_of(seen: &Observation<'_>, round: i64) -> Document {
         balance: reading.balance,
         currency: reading.currency.clone(),
         party: reading.party.clone(),
-        modified_at: Some(modified_at(seen)),
+        modified_at: Some(changed_at(reading, received_at)),
         round,
+        clearing: reading.clearing,
     }
 }
 
 /// The body's own time; the time of receipt when it has none or is too far ahead of us.
-fn modified_at(seen: &Observation<'_>) -> DateTime<Utc> {
-    match seen.reading.last_modified_time {
-        Some(at) if at <= seen.received_at + CLOCK_SLACK => at,
-        _ => seen.received_at,
+pub fn changed_at(reading: &Reading, received_at: DateTime<Utc>) -> DateTime<Utc> {
+    match reading.last_modified_time {
+        Some(at) if at <= received_at + CLOCK_SLACK => at,
+        _ => received_at,
     }
 }
 
@@ -362,13 +424,12 @@ fn is_withdrawn(status: Option<&str>) -> bool {
     matches!(status, Some("draft" | "void"))
 }
 
-/// The transitions that a state shows, nearest first.
-fn shown(state: &Document) -> Vec<Shown> {
+/// The steps that a document in this state has come to, nearest first, whether or not they may be told.
+fn steps(state: &Document) -> Vec<Shown> {
     let status = state.status.as_deref().unwrap_or("");
     let types: &[EventType] = match state.kind {
         DocumentKind::Invoice => match status {
-            "void" => &[],
-            "paid" => &[
+            "paid" | "write_off" | "written_off" => &[
                 EventType::InvoiceCreated,
                 EventType::InvoiceSent,
                 EventType::InvoicePaid,
@@ -378,17 +439,17 @@ fn shown(state: &Document) -> Vec<Shown> {
             }
             _ => &[EventType::InvoiceCreated],
         },
-        DocumentKind::CustomerPayment | DocumentKind::VendorPayment
-            if is_failed_payment(status) =>
-        {
-            &[]
-        }
         DocumentKind::CustomerPayment => &[EventType::PaymentReceived],
         DocumentKind::VendorPayment => &[EventType::VendorPaymentSent],
-        DocumentKind::Bill if matches!(status, "void" | "rejected") => &[],
         DocumentKind::Bill => &[EventType::BillCreated],
-        DocumentKind::PurchaseOrder if matches!(status, "cancelled" | "rejected") => &[],
-        DocumentKind::PurchaseOrder => &[EventType::PurchaseOrderCreated],
+        DocumentKind::PurchaseOrder => match status {
+            "open" | "issued" | "accepted" | "billed" | "partially_billed" | "received"
+            | "partially_received" | "closed" => &[
+                EventType::PurchaseOrderCreated,
+                EventType::PurchaseOrderIssued,
+            ],
+            _ => &[EventType::PurchaseOrderCreated],
+        },
         DocumentKind::Expense => &[EventType::ExpenseRecorded],
     };
     types
@@ -400,10 +461,6 @@ fn shown(state: &Document) -> Vec<Shown> {
         .collect()
 }
 
-fn is_failed_payment(status: &str) -> bool {
-    matches!(status, "failed" | "failure" | "void" | "voided")
-}
-
 fn discriminator(typed: EventType, seen: &Observation<'_>, state: &Document) -> String {
     if !typed.is_reminder() {
         return plain_discriminator(typed, state);
@@ -411,7 +468,7 @@ fn discriminator(typed: EventType, seen: &Observation<'_>, state: &Document) -> 
     // The body's own due date: an older body speaks of the date that it knew.
     let due = seen.reading.due_date;
     let offset = label_days(seen.label).or_else(|| {
-        let days = (due? - seen.today).num_days();
+        let days = (due? - seen.calendar.today).num_days();
         let soon = matches!(typed, EventType::InvoiceDueSoon | EventType::BillDueSoon);
         Some(if soon { days } else { -days })
     });
@@ -440,32 +497,6 @@ fn label_days(label: &str) -> Option<i64> {
     let plain =
         !digits.is_empty() && digits.len() <= 4 && digits.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| digits.parse().ok()).flatten()
-}
-
-/// Why a typed path cannot be true of this state.
-fn contradiction(typed: EventType, state: &Document) -> Option<String> {
-    let status = state.status.as_deref().unwrap_or("");
-    let name = state.number.as_deref().unwrap_or("the document");
-    let settled = status == "paid" || status == "void";
-    let says = match typed {
-        EventType::InvoiceOverdue
-        | EventType::InvoiceDueSoon
-        | EventType::BillOverdue
-        | EventType::BillDueSoon => settled || status == "draft",
-        EventType::InvoiceSent => is_withdrawn(Some(status)) || status == "pending_approval",
-        EventType::InvoicePaid => {
-            let owed = state.balance.is_none_or(|b| b.0 > 0);
-            !status.is_empty() && status != "paid" && owed
-        }
-        EventType::InvoiceCreated | EventType::BillCreated => status == "void",
-        _ => false,
-    };
-    says.then(|| {
-        format!(
-            "the web address says {}, but {name} is {status}",
-            typed.words()
-        )
-    })
 }
 
 fn name(reading: &Reading) -> &str {

@@ -16,11 +16,13 @@ use super::proof::Packed;
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Many, Turn, Tx};
 use super::{StoreError, TenantStore};
+use crate::domain::assertion::Assertion;
 use crate::domain::clock;
 use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold, StepKind};
+use crate::domain::document::DocumentKind;
 use crate::domain::hours::Hours;
 use crate::domain::ids::{ConnectionId, DeliveryId, EventId, OrderId, RuleId, StepId, TenantId};
-use crate::domain::phone::E164;
+use crate::domain::phone::{E164, key_of};
 
 /// Something that waits for a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +40,14 @@ pub struct Claim {
     pub attempt: Attempt,
     /// Where the message will really go: in a rehearsal, the owner's number.
     pub to: String,
+    /// Whom it is meant for; the same, but in a rehearsal.
+    pub meant: String,
     pub text_hash: Vec<u8>,
     /// Whether the provider had accepted the connection's credentials when it was read.
     pub is_accepted: bool,
     pub lease_owner: String,
+    /// The version of the document that it was found true of; 0 where none is known.
+    pub document_version: i64,
     /// The hours and the zone by which it was found that it may go now.
     pub hours: Option<Hours>,
     pub zone: Tz,
@@ -250,7 +256,8 @@ impl Claiming {
 
     fn equal(&self) -> Equal {
         let c = &self.claim;
-        (self.scope(c.is_accepted), c.to.clone(), c.text_hash.clone())
+        let person = key_of(&c.to).into_owned();
+        (self.scope(c.is_accepted), person, c.text_hash.clone())
     }
 
     fn scope(&self, is_accepted: bool) -> String {
@@ -424,7 +431,7 @@ async fn holder_elsewhere(tx: &Tx, claiming: &Claiming) -> Result<Option<Holder>
                  AND address = $2 AND text_hash = $3 AND tenant_id = $4 AND delivery_id <> $5";
     let bound = values![
         claiming.other_scope(),
-        claiming.claim.to.clone(),
+        key_of(&claiming.claim.to).as_ref(),
         claiming.claim.text_hash.clone(),
         claiming.tenant.uuid(),
         claiming.delivery().own
@@ -451,7 +458,10 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
             c.hours.map_or_else(String::new, |h| h.to_string()),
             c.zone.name(),
             c.is_accepted,
-            claiming.other_scope()
+            claiming.other_scope(),
+            c.document_version,
+            key_of(&c.meant).as_ref(),
+            key_of(&c.to).as_ref()
         ]
     });
     let after = format!(
@@ -459,11 +469,16 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
                 AND deliveries.tenant_id = v.column3 AND {PLAIN_STATE} = 'queued' \
                 AND deliveries.attempt_no = v.column6 - 1 AND deliveries.expires_at > v.column9 \
                 AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.column3 \
-                    AND s.channel = deliveries.channel AND s.address = deliveries.address) \
+                    AND s.channel = deliveries.channel AND s.address_key = v.column16) \
                 AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.column3 \
-                    AND s.channel = deliveries.channel AND s.address = deliveries.rehearsal_to) \
+                    AND s.channel = deliveries.channel AND s.address_key = v.column17) \
                 AND (CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END) = v.column10 \
                 AND (is_rehearsal = FALSE OR rehearsal_to <> '') \
+                AND COALESCE((SELECT o.version FROM documents o \
+                    WHERE o.connection_id = deliveries.source_connection_id \
+                    AND o.kind = deliveries.document_kind \
+                    AND o.document_id = deliveries.document_id \
+                    AND o.tenant_id = v.column3), 0) = v.column15 \
                 AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = v.column3 \
                     AND t.stopped_at IS NULL AND t.status = 'active' AND t.hours = v.column11 \
                     AND t.zone = v.column12 \
@@ -473,7 +488,7 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
                     AND (k.accepted_at IS NOT NULL) = v.column13 \
                     AND (k.paused_until IS NULL OR k.paused_until <= v.column9)) \
                 AND NOT EXISTS (SELECT 1 FROM in_flight f WHERE f.scope = v.column14 \
-                    AND f.address = v.column10 AND f.text_hash = deliveries.text_hash \
+                    AND f.address = v.column17 AND f.text_hash = deliveries.text_hash \
                     AND f.tenant_id = v.column3 AND f.delivery_id <> v.column2) \
                 RETURNING event_id, id",
     );
@@ -550,6 +565,7 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         address: row.get("address")?,
         recipient: row.get("recipient")?,
         is_to_contact: row.get("is_to_contact")?,
+        asserts: asserts(row, id)?,
         is_rehearsal: row.get("is_rehearsal")?,
         rehearsal_to: row.get("rehearsal_to")?,
         sender: row.get("sender")?,
@@ -574,4 +590,20 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
     })
+}
+
+/// What a delivery says of its document.
+fn asserts(row: &Row, id: DeliveryId) -> Result<Option<Assertion>, StoreError> {
+    let says: String = row.get("says")?;
+    if says.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Assertion {
+        source: ConnectionId::from_uuid(row.get("source_connection_id")?),
+        kind: row.word("deliveries", "document_kind", id.own, DocumentKind::parse)?,
+        document: row.get("document_id")?,
+        says: row.word("deliveries", "says", id.own, |s| {
+            serde_json::from_str(s).ok()
+        })?,
+    }))
 }

@@ -10,7 +10,7 @@ use super::bulk::Bulk;
 use super::look_ups::LookUps;
 use super::sql::{self, Row, values};
 use super::{StoreError, TenantStore};
-use crate::domain::document::{Document, DocumentKind, Person};
+use crate::domain::document::{Applied, Document, DocumentKind, Person};
 use crate::domain::event::EventType;
 use crate::domain::ids::{ConnectionId, EventId};
 use crate::domain::transition::{Claim, Known, Told};
@@ -18,8 +18,19 @@ use crate::domain::transition::{Claim, Known, Told};
 /// What is known of a document, and the version that a commit must still find.
 #[derive(Debug, Clone)]
 pub struct KnownDocument {
-    pub known: Known,
+    /// Nothing yet, where only payments have named it.
+    pub known: Option<Known>,
+    /// What payments left open of it.
+    pub applied: Vec<Applied>,
     pub version: i64,
+}
+
+impl KnownDocument {
+    /// The state as it is known now, with what payments have applied to it.
+    pub fn current(&self) -> Option<Document> {
+        let known = self.known.as_ref()?;
+        Some(known.document.with_applied(&self.applied).into_owned())
+    }
 }
 
 /// Tenant, connection, kind and Zoho's id.
@@ -43,22 +54,30 @@ async fn known(
     for row in joined(
         db,
         "documents",
-        "version, state, last_event_id",
+        "version, state, applied, last_event_id",
         keys.iter().copied(),
     )
     .await?
     {
         let last_event: Uuid = row.get("last_event_id")?;
-        let document: Document = row.word("documents", "state", last_event, |s| {
-            serde_json::from_str(s).ok()
-        })?;
-        let known = Known {
-            document,
-            last_event: EventId::from_uuid(last_event),
-            claims: Vec::new(),
+        let state: String = row.get("state")?;
+        let known = if state.is_empty() {
+            None
+        } else {
+            Some(Known {
+                document: row.word("documents", "state", last_event, |s| {
+                    serde_json::from_str(s).ok()
+                })?,
+                last_event: EventId::from_uuid(last_event),
+                claims: Vec::new(),
+            })
         };
-        let version = row.get("version")?;
-        all.insert(key_of(&row)?, KnownDocument { known, version });
+        let document = KnownDocument {
+            known,
+            applied: row.word("documents", "applied", last_event, read_applied)?,
+            version: row.get("version")?,
+        };
+        all.insert(key_of(&row)?, document);
     }
     let columns = "event_type, discriminator, event_id, told";
     for row in joined(db, "transitions", columns, all.keys()).await? {
@@ -71,11 +90,19 @@ async fn known(
             event: EventId::from_uuid(event),
             told: row.word("transitions", "told", event, Told::parse)?,
         };
-        if let Some(document) = all.get_mut(&key_of(&row)?) {
-            document.known.claims.push(claim);
+        if let Some(known) = all.get_mut(&key_of(&row)?).and_then(|d| d.known.as_mut()) {
+            known.claims.push(claim);
         }
     }
     Ok(all)
+}
+
+/// Most documents have none: empty text stands for that.
+fn read_applied(text: &str) -> Option<Vec<Applied>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    serde_json::from_str(text).ok()
 }
 
 /// The rows of a table that belong to these documents.
@@ -143,18 +170,22 @@ impl TenantStore {
         connection: ConnectionId,
         party: &str,
     ) -> Result<Vec<Person>, StoreError> {
-        let query = "SELECT person FROM people WHERE connection_id = $1 AND party_id = $2 \
+        let query = "SELECT person, seen_at FROM people WHERE connection_id = $1 AND party_id = $2 \
                      AND tenant_id = $3 ORDER BY seen_at DESC, person_id LIMIT 50";
         let bound = values![connection.uuid(), party, self.id.uuid()];
         let rows = sql::all(self.db(), query, bound).await?;
         let mut people = rows
             .iter()
             .map(|r| {
-                r.word("people", "person", connection.uuid(), |p| {
+                let person: Person = r.word("people", "person", connection.uuid(), |p| {
                     serde_json::from_str(p).ok()
+                })?;
+                Ok(Person {
+                    seen_at: Some(r.time("seen_at")?),
+                    ..person
                 })
             })
-            .collect::<Result<Vec<Person>, _>>()?;
+            .collect::<Result<Vec<Person>, StoreError>>()?;
         people.sort_by_key(|p| !p.is_primary);
         Ok(people)
     }

@@ -38,6 +38,7 @@ mod processes;
 mod proof;
 mod receipts;
 mod rejected;
+mod renewals;
 mod replies;
 mod route;
 mod rules;
@@ -92,8 +93,9 @@ pub use receipts::{
     CALLBACK, HINTS_KEPT, NewReceipt, RECEIPTS_KEPT, ReceiptResult, UNMATCHED_KEPT,
 };
 pub use rejected::RejectedRequest;
+pub use renewals::Renewal;
 pub use replies::{NewReply, UNPROVEN_KEPT};
-pub use route::{DocumentCommit, RouteCommit, RouteResult, SettledEvent};
+pub use route::{AppliedCommit, DocumentCommit, RouteCommit, RouteResult, SettledEvent};
 pub use rules::{MOST_RULE_EDITS, MOST_RULES, RuleEdit};
 pub use schema::{NewerSchema, Schema};
 pub use sealed::{Resealed, SEALED, SealedColumn, SealedOwner, SealedRow};

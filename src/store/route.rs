@@ -11,9 +11,10 @@ use super::bulk::{Bulk, Values};
 use super::sql::{self, Row, micros, micros_opt, values};
 use super::writer::{Many, Turn, Tx};
 use super::{StoreError, TenantStore};
+use crate::domain::assertion::Assertion;
 use crate::domain::decision::Decision;
 use crate::domain::delivery::{Delivery, NewDelivery};
-use crate::domain::document::{Document, DocumentKind, Person};
+use crate::domain::document::{Applied, Document, DocumentKind, Person};
 use crate::domain::event::{EventState, EventType};
 use crate::domain::ids::{ConnectionId, EventId, OrderId, RuleId, TenantId};
 use crate::domain::money::Amount;
@@ -34,6 +35,8 @@ pub struct RouteCommit {
     /// The document and the version that was read (0 at first sight); `None` when no document is
     /// involved.
     pub document: Option<DocumentCommit>,
+    /// What the payment that this event tells of leaves open of its invoices.
+    pub applied: Vec<AppliedCommit>,
     pub decisions: Vec<Decision>,
     pub deliveries: Vec<NewDelivery>,
 }
@@ -64,6 +67,16 @@ pub struct DocumentCommit {
     pub claims: Vec<Claim>,
     pub party: Option<String>,
     pub people: Vec<Person>,
+}
+
+/// A change of what payments left open of an invoice.
+#[derive(Debug, Clone)]
+pub struct AppliedCommit {
+    /// Zoho's id of the invoice.
+    pub id: String,
+    /// The version of its row that was read; 0 where there is none.
+    pub version: i64,
+    pub applied: Vec<Applied>,
 }
 
 /// How a route transaction ended.
@@ -98,6 +111,7 @@ impl TenantStore {
             address: new.address.clone(),
             recipient: new.recipient.clone(),
             is_to_contact: new.is_to_contact,
+            asserts: new.asserts.clone(),
             is_rehearsal: new.is_rehearsal,
             rehearsal_to: new.rehearsal_to.clone(),
             sender: new.sender.clone(),
@@ -147,6 +161,8 @@ impl Many for Routing {
         batch.refuse_what_is_routed(tx).await?;
         batch.refuse_old_rules(tx).await?;
         batch.refuse_old_documents(tx).await?;
+        // First, and harmless where the rest is refused: it is true whatever becomes of this event.
+        batch.write_applied(tx).await?;
         batch.write_documents(tx).await?;
         batch.write_claims(tx).await?;
         batch.write_people(tx).await?;
@@ -172,8 +188,10 @@ impl<'a> Routings<'a> {
     fn of(all: &'a [&'a Routing]) -> Self {
         let (mut events, mut documents) = (HashSet::new(), HashSet::new());
         let results = all.iter().map(|r| {
-            let is_first = events.insert(r.commit.event)
-                & document_key(&r.commit).is_none_or(|key| documents.insert(key));
+            let mut is_first = events.insert(r.commit.event);
+            for (key, _) in document_keys(&r.commit) {
+                is_first &= documents.insert(key);
+            }
             if is_first {
                 RouteResult::Committed
             } else {
@@ -260,8 +278,11 @@ impl<'a> Routings<'a> {
 
     /// Locks the documents' rows and checks their versions.
     async fn refuse_old_documents(&mut self, tx: &Tx) -> Result<(), StoreError> {
-        let keys: BTreeSet<DocumentKey> =
-            self.good().filter_map(|(_, c)| document_key(c)).collect();
+        let keys: BTreeSet<DocumentKey> = self
+            .good()
+            .flat_map(|(_, c)| document_keys(c))
+            .map(|(key, _)| key)
+            .collect();
         let keys = keys.into_iter().map(|(c, k, d)| values![c, k, d]).collect();
         let after = format!(
             " AS v {} documents d ON d.connection_id = v.column1 AND d.kind = v.column2 \
@@ -282,13 +303,59 @@ impl<'a> Routings<'a> {
             known.insert(key_of(&row)?, row.get("version")?);
         }
         self.refuse(RouteResult::Stale, |_, c| {
-            let Some((key, d)) = document_key(c).zip(c.document.as_ref()) else {
-                return false;
-            };
-            let is_current = known.get(&key).copied().unwrap_or(0) == d.version;
+            let is_current = document_keys(c)
+                .all(|(key, version)| known.get(&key).copied().unwrap_or(0) == version);
             // Still unknown, and this body does not make it known: there is nothing to lock.
-            let is_nothing = d.version == 0 && d.state.is_none() && !d.claims.is_empty();
+            let is_nothing = c
+                .document
+                .as_ref()
+                .is_some_and(|d| d.version == 0 && d.state.is_none() && !d.claims.is_empty());
             !is_current || is_nothing
+        });
+        Ok(())
+    }
+
+    /// Writes what payments left open of their invoices, and raises the versions of these: a reminder that
+    /// was found true before must be judged anew.
+    async fn write_applied(&mut self, tx: &Tx) -> Result<(), StoreError> {
+        let mut rows = BTreeMap::new();
+        for (tenant, c) in self.good() {
+            for a in &c.applied {
+                let key = invoice_key(c, a);
+                let (connection, kind, id) = key.clone();
+                let applied = serde_json::to_string(&a.applied).unwrap_or_default();
+                let (event, at) = (c.event.uuid(), micros(c.routed_at));
+                let version = a.version + 1;
+                rows.insert(
+                    key,
+                    values![
+                        connection, kind, id, tenant, version, "", applied, event, at, at
+                    ],
+                );
+            }
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let wanted: HashSet<DocumentKey> = rows.keys().cloned().collect();
+        let upsert = Bulk::Insert {
+            into: "documents (connection_id, kind, document_id, tenant_id, version, \
+                     state, applied, last_event_id, first_received_at, updated_at)",
+            after: " ON CONFLICT (connection_id, kind, document_id) DO UPDATE SET \
+                    version = excluded.version, applied = excluded.applied, \
+                    updated_at = excluded.updated_at \
+                    WHERE documents.version = excluded.version - 1 \
+                    RETURNING connection_id, kind, document_id",
+        };
+        let mut written = HashSet::new();
+        for row in upsert.all(tx, rows.into_values().collect()).await? {
+            written.insert(key_of(&row)?);
+        }
+        self.refuse(RouteResult::Stale, |_, c| {
+            c.applied.iter().any(|a| {
+                let key = invoice_key(c, a);
+                wanted.contains(&key) && !written.contains(&key)
+            })
         });
         Ok(())
     }
@@ -308,7 +375,9 @@ impl<'a> Routings<'a> {
                     let state = serde_json::to_string(state).unwrap_or_default();
                     let (event, at) = (c.event.uuid(), micros(c.routed_at));
                     let version = d.version + 1;
-                    let row = values![connection, kind, id, tenant, version, state, event, at, at];
+                    let row = values![
+                        connection, kind, id, tenant, version, state, "", event, at, at
+                    ];
                     changed.insert(key, row);
                 }
                 None if d.version == 0 => {}
@@ -318,7 +387,7 @@ impl<'a> Routings<'a> {
         let wanted: HashSet<DocumentKey> = changed.keys().chain(raised.keys()).cloned().collect();
         let upsert = Bulk::Insert {
             into: "documents (connection_id, kind, document_id, tenant_id, version, \
-                     state, last_event_id, first_received_at, updated_at)",
+                     state, applied, last_event_id, first_received_at, updated_at)",
             after: " ON CONFLICT (connection_id, kind, document_id) DO UPDATE SET \
                     version = excluded.version, state = excluded.state, \
                     last_event_id = excluded.last_event_id, updated_at = excluded.updated_at \
@@ -495,6 +564,18 @@ fn document_key(c: &RouteCommit) -> Option<DocumentKey> {
     ))
 }
 
+/// Every document whose row a commit changes, with the version that it was read at.
+fn document_keys(c: &RouteCommit) -> impl Iterator<Item = (DocumentKey, i64)> {
+    let own = document_key(c).zip(c.document.as_ref().map(|d| d.version));
+    let invoices = c.applied.iter().map(|a| (invoice_key(c, a), a.version));
+    own.into_iter().chain(invoices)
+}
+
+fn invoice_key(c: &RouteCommit, a: &AppliedCommit) -> DocumentKey {
+    let kind = DocumentKind::Invoice.as_str().to_owned();
+    (c.connection.uuid(), kind, a.id.clone())
+}
+
 fn key_of(row: &Row) -> Result<DocumentKey, StoreError> {
     Ok((
         row.get("connection_id")?,
@@ -518,11 +599,13 @@ async fn insert_deliveries(tx: &Tx, rows: Vec<Values>) -> Result<(), StoreError>
                  order_id, replay_of, channel, address, recipient, sender, body, text_hash, state, \
                  reason, hold, due_at, expires_at, connection_id, account, lease_owner, lease_until, \
                  attempt_no, tries, absents, looks, sid, provider_rank, error_code, created_at, \
-                 updated_at, is_to_contact, is_rehearsal, rehearsal_to) \
+                 updated_at, is_to_contact, is_rehearsal, rehearsal_to, source_connection_id, \
+                 document_kind, document_id, says) \
                  SELECT v.column1, v.column2, v.column3, v.column4, v.column5, v.column6, v.column7, \
                  v.column8, v.column9, v.column10, v.column11, v.column12, v.column13, v.column14, \
                  v.column15, v.column16, '', v.column17, v.column18, v.column19, '', '', NULL, 0, 0, \
-                 0, 0, '', -1, 0, v.column20, v.column20, v.column21, v.column22, v.column23 \
+                 0, 0, '', -1, 0, v.column20, v.column20, v.column21, v.column22, v.column23, \
+                 v.column24, v.column25, v.column26, v.column27 \
                  FROM ",
         after: " AS v WHERE v.column1 IS NOT NULL \
                 ON CONFLICT (event_id, rule_id, channel, address, order_id) DO NOTHING",
@@ -531,6 +614,7 @@ async fn insert_deliveries(tx: &Tx, rows: Vec<Values>) -> Result<(), StoreError>
 }
 
 fn delivery_row(tenant: Uuid, d: &NewDelivery, now: DateTime<Utc>) -> Values {
+    let (source, kind, document, says) = asserted(d.asserts.as_ref());
     values![
         d.id.event.uuid(),
         d.id.own,
@@ -554,12 +638,24 @@ fn delivery_row(tenant: Uuid, d: &NewDelivery, now: DateTime<Utc>) -> Values {
         micros(now),
         d.is_to_contact,
         d.is_rehearsal,
-        d.rehearsal_to.clone()
+        d.rehearsal_to.clone(),
+        source,
+        kind,
+        document,
+        says
     ]
 }
 
+/// An assertion as its columns say it.
+fn asserted(asserts: Option<&Assertion>) -> (Uuid, &'static str, String, String) {
+    asserts.map_or((Uuid::nil(), "", String::new(), String::new()), |a| {
+        let says = serde_json::to_string(&a.says).unwrap_or_default();
+        (a.source.uuid(), a.kind.as_str(), a.document.clone(), says)
+    })
+}
+
 /// Equal texts to one address go one at a time; this is what makes them equal.
-fn text_hash(body: &str) -> Vec<u8> {
+pub(super) fn text_hash(body: &str) -> Vec<u8> {
     use sha2::Digest as _;
     sha2::Sha256::digest(body.as_bytes()).to_vec()
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::body::{self, Found, Unrecognised};
 use super::{envelope, scalar};
-use crate::domain::document::{DocumentKind, Party, Person, Reading};
+use crate::domain::document::{Application, Clearing, DocumentKind, Party, Person, Reading};
 use crate::domain::event::EventType;
 use crate::domain::money::Amount;
 
@@ -34,6 +34,7 @@ pub fn read(
 /// Reads one bare record of a known kind, as lists of the API hold them.
 pub fn reading(kind: DocumentKind, record: Record) -> Result<Reading, Unrecognised> {
     let id = scalar::id(&record, envelope::id_field(kind)).ok_or(Unrecognised::NoId { kind })?;
+    let persons = persons(&record);
     Ok(Reading {
         kind,
         id,
@@ -49,7 +50,10 @@ pub fn reading(kind: DocumentKind, record: Record) -> Result<Reading, Unrecognis
         party: party(kind, &record),
         email: scalar::whole(&record, "email", EMAIL_BYTES),
         country: country(&record),
-        persons: persons(&record),
+        clearing: clearing(kind, &record),
+        applications: applications(kind, &record),
+        person_ids: person_ids(&record, &persons),
+        persons,
         payment_link: payment_link(&record),
         fields: record,
     })
@@ -77,6 +81,50 @@ fn total(kind: DocumentKind, record: &Record) -> Option<Amount> {
         _ => ["total", "amount"],
     };
     keys.iter().find_map(|key| scalar::amount(record, key))
+}
+
+/// Most invoices that one payment is read to be applied to.
+const MOST_APPLICATIONS: usize = 200;
+
+/// How a cleared invoice was cleared, where that was by no payment (invoice API: `payment_made`,
+/// `credits_applied`, `write_off_amount`). Only what the body says counts.
+fn clearing(kind: DocumentKind, record: &Record) -> Option<Clearing> {
+    let amount = |key| scalar::amount(record, key).map(|a| a.0);
+    let is_cleared = scalar::text(record, "status").is_some_and(|s| s.eq_ignore_ascii_case("paid"))
+        || amount("balance").is_some_and(|b| b <= 0);
+    if kind != DocumentKind::Invoice || !is_cleared {
+        return None;
+    }
+    let (total, credits) = (amount("total"), amount("credits_applied").unwrap_or(0));
+    if total == Some(0) {
+        Some(Clearing::NothingOwed)
+    } else if amount("write_off_amount").is_some_and(|w| w > 0) {
+        Some(Clearing::WriteOff)
+    } else {
+        let is_credit = match amount("payment_made") {
+            Some(made) => made == 0 && credits > 0,
+            None => total.is_some_and(|t| credits >= t),
+        };
+        is_credit.then_some(Clearing::Credit)
+    }
+}
+
+/// What a payment leaves open of each invoice (customer payment API: `invoices[].balance_amount`).
+fn applications(kind: DocumentKind, record: &Record) -> Vec<Application> {
+    let lines = record.get("invoices").and_then(Value::as_array);
+    let lines = lines.filter(|_| kind == DocumentKind::CustomerPayment);
+    lines
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object)
+        .filter_map(|line| {
+            Some(Application {
+                invoice: scalar::id(line, "invoice_id")?,
+                balance: scalar::amount(line, "balance_amount")?,
+            })
+        })
+        .take(MOST_APPLICATIONS)
+        .collect()
 }
 
 /// `currency_symbol` holds the code in some organisations (`"NGN"`).
@@ -166,9 +214,38 @@ fn person(record: &Record) -> Option<Person> {
             .get("is_primary_contact")
             .and_then(Value::as_bool)
             .unwrap_or(false),
+        takes_sms: record
+            .get("communication_preference")
+            .and_then(|preference| preference.get("is_sms_enabled"))
+            .and_then(Value::as_bool),
+        seen_at: None,
     };
-    let is_reachable = person.email.is_some() || person.phone.is_some() || person.mobile.is_some();
-    (is_reachable || !person.id.is_empty()).then_some(person)
+    let is_somebody = person.email.is_some()
+        || person.phone.is_some()
+        || person.mobile.is_some()
+        || !person.id.is_empty();
+    is_somebody.then_some(person)
+}
+
+/// Most people that are looked up by their ids alone.
+const MOST_IDS: usize = 50;
+
+/// Those of `contact_persons` of whom the body says nothing else.
+fn person_ids(record: &Record, persons: &[Person]) -> Vec<String> {
+    let ids = record.get("contact_persons").and_then(Value::as_array);
+    let mut only: Vec<String> = Vec::new();
+    for id in ids.into_iter().flatten().take(MOST_IDS) {
+        let text = match id {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(number) => number.to_string(),
+            _ => continue,
+        };
+        let is_told = persons.iter().any(|p| p.id == text) || only.contains(&text);
+        if !text.is_empty() && !is_told {
+            only.push(text);
+        }
+    }
+    only
 }
 
 fn fill(person: &mut Person, other: Person) {
@@ -180,6 +257,8 @@ fn fill(person: &mut Person, other: Person) {
         phone,
         mobile,
         is_primary,
+        takes_sms,
+        seen_at: _,
     } = other;
     // Names go together: one person's first name beside another spelling's last name is nobody.
     if person.name().is_none() {
@@ -191,6 +270,11 @@ fn fill(person: &mut Person, other: Person) {
     person.phone = person.phone.take().or(phone);
     person.mobile = person.mobile.take().or(mobile);
     person.is_primary |= is_primary;
+    // One no is a no.
+    person.takes_sms = match (person.takes_sms, takes_sms) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (one, other) => one.or(other),
+    };
 }
 
 /// Zoho's `invoice_url` ends with a blank in captured payloads. Anything but a web address would be
@@ -269,6 +353,8 @@ mod tests {
                 phone: Some("+1-202-555-0143".to_owned()),
                 mobile: Some("+1-202-555-0187".to_owned()),
                 is_primary: true,
+                takes_sms: None,
+                seen_at: None,
             }]
         );
     }

@@ -32,6 +32,7 @@ mod many;
 mod memory;
 mod notices;
 mod operator;
+mod people;
 mod postgres;
 mod postgres_faults;
 mod postgres_roles;
@@ -51,6 +52,7 @@ mod story;
 mod suspension;
 mod teams;
 mod tenancy;
+mod truth;
 #[path = "../chaos/verdict.rs"]
 mod verdict;
 mod walk;

@@ -36,7 +36,10 @@ fn reading(sent: &Sent) -> Reading {
         party: None,
         email: None,
         country: None,
+        clearing: None,
+        applications: Vec::new(),
         persons: Vec::new(),
+        person_ids: Vec::new(),
         payment_link: None,
         fields: Map::new(),
     }
@@ -58,7 +61,8 @@ impl Row {
             typed: sent.typed,
             label: "",
             received_at,
-            today: received_at.date_naive(),
+            calendar: Calendar::at(received_at, chrono_tz::UTC),
+            applied: &[],
             dated_at: None,
         };
         settle(self.known.as_ref(), &seen)

@@ -283,10 +283,13 @@ const fn tone(kind: StepKind) -> Tone {
         | StepKind::Look
         | StepKind::Absent
         | StepKind::Waits
+        | StepKind::Renewed
         | StepKind::Unconfirmed => Tone::Waiting,
         StepKind::Found | StepKind::Resolved => Tone::Ok,
         StepKind::Released => Tone::Queued,
-        StepKind::Expired | StepKind::Suppressed | StepKind::Canceled => Tone::Quiet,
+        StepKind::Expired | StepKind::Suppressed | StepKind::Canceled | StepKind::Untrue => {
+            Tone::Quiet
+        }
     }
 }
 

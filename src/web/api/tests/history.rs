@@ -157,7 +157,10 @@ async fn send_and_be_refused(house: &House, tenant: &Tenant, id: DeliveryId) {
     let connection: ConnectionId = text(&twilio.body, "/id").parse().unwrap();
     let (store, now) = (house.app.store().tenant(tenant.id), house.app.now());
     let delivery = store.delivery(id).await.unwrap().unwrap();
+    let asserts = delivery.asserts.clone().unwrap();
+    let document = store.document(asserts.source, asserts.kind, &asserts.document);
     let claim = Claim {
+        document_version: document.await.unwrap().unwrap().version,
         attempt: Attempt {
             id: AttemptId::new(now),
             delivery: id,
@@ -169,6 +172,7 @@ async fn send_and_be_refused(house: &House, tenant: &Tenant, id: DeliveryId) {
             lease_until: now + chrono::TimeDelta::seconds(60),
         },
         to: delivery.to().to_owned(),
+        meant: delivery.address.clone(),
         text_hash: delivery.text_hash,
         is_accepted: false,
         lease_owner: "test".to_owned(),

@@ -1,0 +1,260 @@
+//! At the gate: reading what a message is judged by, and writing down what stands against it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::deliver::{Next, queued, until};
+use super::recent::{AsOf, Means, SeenDocument};
+use super::{App, AppError};
+use crate::domain::assertion::Assertion;
+use crate::domain::delivery::{Delivery, DeliveryState, Hold, StepKind};
+use crate::domain::gate::{Gate, Judgement};
+use crate::domain::phone::E164;
+use crate::store::{Change, TenantStore};
+
+/// What a message is judged by.
+pub(super) struct Sight {
+    pub(super) means: Arc<Means>,
+    pub(super) document: Option<SeenDocument>,
+    suppression: Option<String>,
+    own_number: Option<E164>,
+}
+
+impl Sight {
+    pub(super) fn judge(&self, d: &Delivery, now: DateTime<Utc>) -> Judgement {
+        let twilio = self.means.twilio.as_ref();
+        let gate = Gate {
+            delivery: d,
+            tenant: &self.means.tenant,
+            suppression: self.suppression.as_deref(),
+            document: self.document.as_ref().map(|seen| &seen.document),
+            connection: twilio.map(|(connection, _)| connection),
+            has_sender: twilio.is_some_and(|(_, access)| access.sender(&d.sender).is_some()),
+            own_number: self.own_number.as_ref(),
+            now,
+        };
+        gate.judge()
+    }
+}
+
+impl App {
+    /// Reads what a message is judged by. What is not current leaves out what the claim reads anyway: such
+    /// a judgement is good for nothing but *go*.
+    pub(super) async fn sight(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        as_of: AsOf,
+        kept: Option<SeenDocument>,
+    ) -> Result<Sight, AppError> {
+        let means = self.means(store, as_of).await?;
+        let (mut suppression, mut own_number) = (None, None);
+        if as_of == AsOf::Now {
+            suppression = store.suppression_of(d).await?;
+            if d.is_rehearsal {
+                own_number = store.rehearsal_number().await?;
+            }
+        }
+        let document = match (kept, &d.asserts) {
+            (Some(kept), _) => Some(kept),
+            (None, Some(asserts)) => self.document_now(store, asserts).await?,
+            (None, None) => None,
+        };
+        Ok(Sight {
+            means,
+            document,
+            suppression,
+            own_number,
+        })
+    }
+
+    /// The document that an assertion is about, as it is known now.
+    pub(super) async fn document_now(
+        &self,
+        store: &TenantStore,
+        asserts: &Assertion,
+    ) -> Result<Option<SeenDocument>, AppError> {
+        let row = store.document(asserts.source, asserts.kind, &asserts.document);
+        let Some(row) = row.await? else {
+            return Ok(None);
+        };
+        Ok(row
+            .current()
+            .zip(row.known)
+            .map(|(document, known)| SeenDocument {
+                version: row.version,
+                document,
+                last_event: known.last_event,
+            }))
+    }
+
+    /// Writes down what stands against a queued message, and says when to come back; `None` when it was
+    /// changed and must be looked at as it is now.
+    pub(super) async fn stop_at_gate(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        sight: &Sight,
+        judgement: Judgement,
+    ) -> Result<Option<Next>, AppError> {
+        let now = self.now();
+        match judgement {
+            Judgement::Go => Ok(None),
+            Judgement::Suppressed(why) => {
+                let sentence = format!("Not sent: {why}");
+                self.end(
+                    store,
+                    d,
+                    (DeliveryState::Suppressed, StepKind::Suppressed),
+                    sentence,
+                )
+                .await
+            }
+            Judgement::Expired => self.expire(store, d).await.map(Some),
+            Judgement::Untrue(why) => {
+                let sentence = format!("Not sent, since it is no longer true: {why}");
+                self.end(
+                    store,
+                    d,
+                    (DeliveryState::Canceled, StepKind::Untrue),
+                    sentence,
+                )
+                .await
+            }
+            Judgement::Held(hold, why) => self.hold(store, d, hold, &why).await.map(Some),
+            Judgement::Readdress(number) => {
+                store.bind_rehearsal(d.id, number).await?;
+                Ok(None)
+            }
+            Judgement::Outdated => self.renew_or_end(store, d, sight).await,
+            Judgement::Closed(opening, why) => {
+                self.wait_for_hours(store, &sight.means, d, (opening, why))
+                    .await
+            }
+            Judgement::Paused(until_then) => Ok(Some(Next::In(until(until_then, now)))),
+        }
+    }
+
+    /// Ends a message that was not sent.
+    async fn end(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        (state, kind): (DeliveryState, StepKind),
+        sentence: String,
+    ) -> Result<Option<Next>, AppError> {
+        let change =
+            Change::to(state, d.id, queued(d), self.now()).because(kind, sentence, "{}".to_owned());
+        let change = Change {
+            leaves_flight: true,
+            ..change
+        };
+        store.change(change).await?;
+        Ok(Some(Next::Done))
+    }
+
+    async fn renew_or_end(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        sight: &Sight,
+    ) -> Result<Option<Next>, AppError> {
+        let Some(seen) = &sight.document else {
+            return Ok(None);
+        };
+        match self.renew(store, d, seen).await? {
+            Ok(()) => Ok(None),
+            Err(why) => {
+                let sentence = format!(
+                    "Not sent: its balance has changed, and its text could not be made anew ({why})"
+                );
+                self.end(
+                    store,
+                    d,
+                    (DeliveryState::Canceled, StepKind::Untrue),
+                    sentence,
+                )
+                .await
+            }
+        }
+    }
+
+    /// Contacts are written to only within the hours; the row says when they open.
+    async fn wait_for_hours(
+        &self,
+        store: &TenantStore,
+        means: &Means,
+        d: &Delivery,
+        (opening, sentence): (DateTime<Utc>, String),
+    ) -> Result<Option<Next>, AppError> {
+        let now = self.now();
+        let change = Change::to(DeliveryState::Queued, d.id, queued(d), now);
+        let change = if d.reason == sentence {
+            Change {
+                reason: sentence,
+                ..change
+            }
+        } else {
+            change.because(StepKind::Waits, sentence, "{}".to_owned())
+        };
+        let change = Change {
+            hold: Some(Hold::Hours),
+            due_at: Some(opening.min(d.expires_at)),
+            ..change
+        };
+        store.change(change).await?;
+        // Whoever changed the hours before this was written has woken nobody.
+        let again = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+        if (again.hours, again.zone) != (means.tenant.hours, means.tenant.zone) {
+            let change = Change::to(DeliveryState::Queued, d.id, queued(d), now);
+            let change = Change {
+                due_at: Some(now),
+                ..change
+            };
+            store.change(change).await?;
+            return Ok(Some(Next::In(Duration::from_millis(1))));
+        }
+        Ok(Some(Next::Done))
+    }
+
+    pub(super) async fn hold(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        hold: Hold,
+        why: &str,
+    ) -> Result<Next, AppError> {
+        let now = self.now();
+        let change = Change::to(DeliveryState::Held, d.id, queued(d), now).because(
+            StepKind::Held,
+            why,
+            "{}".to_owned(),
+        );
+        let change = Change {
+            hold: Some(hold),
+            due_at: Some(d.expires_at),
+            ..change
+        };
+        // Whoever removed the cause before this was written has released without it.
+        if store.change(change).await? && !self.still_holds(store, d, hold).await? {
+            let sentence = "Released: what it waited for was mended meanwhile";
+            self.release(store.tenant_id(), vec![hold], sentence)
+                .await?;
+        }
+        Ok(Next::Done)
+    }
+
+    async fn still_holds(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        hold: Hold,
+    ) -> Result<bool, AppError> {
+        let sight = self.sight(store, d, AsOf::Now, None).await?;
+        // What else stands against it by now is for its next turn to say.
+        let judgement = sight.judge(d, self.now());
+        Ok(matches!(judgement, Judgement::Held(still, _) if still == hold))
+    }
+}

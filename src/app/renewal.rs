@@ -1,0 +1,144 @@
+//! A reminder that waited while its document changed: its text is made anew before it is first tried, so
+//! that nobody is asked for what they have paid in part.
+
+use serde_json::Value;
+
+use super::decide::Matter;
+use super::recent::{AsOf, SeenDocument};
+use super::recipients::reach;
+use super::route::{event_of, read, remembered};
+use super::{App, AppError};
+use crate::domain::assertion::{Says, Seen};
+use crate::domain::delivery::{Delivery, StepKind, rehearsal_mark};
+use crate::domain::document::{Document, Reading};
+use crate::domain::money::Amount;
+use crate::domain::rule::Facts;
+use crate::store::{NewStep, Renewal, TenantStore};
+
+impl App {
+    /// Makes the text of a queued reminder anew; why not, where that is impossible.
+    pub(super) async fn renew(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        seen: &SeenDocument,
+    ) -> Result<Result<(), String>, AppError> {
+        let Some(asserts) = &d.asserts else {
+            return Ok(Ok(()));
+        };
+        let body = match self.text_today(store, d, seen).await? {
+            Ok(body) => body,
+            Err(why) => return Ok(Err(why)),
+        };
+        let now_is = &seen.document;
+        let says = Says {
+            seen: Seen::of(now_is),
+            ..asserts.says.clone()
+        };
+        let sentence = format!(
+            "The balance is {} by now, so the text was made anew",
+            owed(now_is)
+        );
+        let detail = serde_json::json!({ "text_before": &d.body }).to_string();
+        let step = NewStep {
+            kind: StepKind::Renewed,
+            sentence,
+            detail,
+        };
+        let renewal = Renewal {
+            delivery: d.id,
+            body,
+            says,
+            step,
+        };
+        store.renew(renewal, self.now()).await?;
+        Ok(Ok(()))
+    }
+
+    /// What the rule, as it was when it decided, says of the document as it is today.
+    async fn text_today(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        seen: &SeenDocument,
+    ) -> Result<Result<String, String>, AppError> {
+        let gone = |what: &str| Ok(Err(format!("{what} is no longer kept")));
+        let Some(rule) = store.rule_version(d.rule, d.rule_version).await? else {
+            return gone("the rule");
+        };
+        let Some(kept) = event_of(store, d.id.event).await? else {
+            return gone("the event");
+        };
+        let Ok(mut reading) = read(&kept.event, kept.body.as_ref()) else {
+            return gone("the document");
+        };
+        // What the latest body says of the same document, where there is one.
+        if seen.last_event != kept.event.id
+            && let Some(latest) = event_of(store, seen.last_event).await?
+            && let Ok(latest) = read(&latest.event, latest.body.as_ref())
+            && (latest.kind, &latest.id) == (reading.kind, &reading.id)
+        {
+            let persons = std::mem::take(&mut reading.persons);
+            reading = Reading { persons, ..latest };
+        }
+        set_balance(&mut reading, &seen.document);
+        let grounds = self.grounds(store, AsOf::Now).await?;
+        let remembered = remembered(store, &grounds, &kept.event, &reading).await?;
+        let event_type = d
+            .asserts
+            .as_ref()
+            .map_or(rule.definition.event_type, |a| a.says.event_type);
+        let matter = Matter {
+            grounds: &grounds,
+            event: &kept.event,
+            order: d.order,
+            event_type,
+            passed_over: &[],
+            document: &seen.document,
+            reading: &reading,
+            remembered: &remembered,
+            wished_at: kept.event.received_at,
+            now: self.now(),
+        };
+        let reached = reach(&rule.definition.recipient, &matter);
+        let label = Some(kept.event.label.as_str()).filter(|l| !l.is_empty());
+        let today = kept
+            .event
+            .received_at
+            .with_timezone(&grounds.tenant.zone)
+            .date_naive();
+        let facts = Facts::of(&reading, reached.person, label, today);
+        let text = self.text(&rule, reading.kind, &facts);
+        Ok(text.map(|text| {
+            if d.is_rehearsal {
+                format!("{}{text}", rehearsal_mark(&d.recipient, &d.address))
+            } else {
+                text
+            }
+        }))
+    }
+}
+
+/// The balance as payments have left it, in the fields that templates read.
+fn set_balance(reading: &mut Reading, document: &Document) {
+    let Some(balance) = document.balance.filter(|b| reading.balance != Some(*b)) else {
+        return;
+    };
+    reading.balance = Some(balance);
+    if let Ok(number) = serde_json::from_str::<Value>(&balance.to_string()) {
+        reading.fields.insert("balance".to_owned(), number);
+    }
+    let formatted = Value::String(owed(document));
+    reading
+        .fields
+        .insert("balance_formatted".to_owned(), formatted);
+}
+
+/// "USD 40.00".
+fn owed(document: &Document) -> String {
+    let balance = document.balance.unwrap_or(Amount(0));
+    match &document.currency {
+        Some(currency) => format!("{currency} {balance}"),
+        None => balance.to_string(),
+    }
+}
