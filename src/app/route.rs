@@ -158,7 +158,7 @@ impl App {
         let now = self.now();
         let (tenant, event, order) = (&grounds.tenant, asked.event, asked.order);
         let reading = match read(event, asked.body) {
-            Ok(reading) => reading,
+            Ok(reading) => reading.with_days(tenant.date_format),
             Err(why) => {
                 let commit = unrecognised(event, order, tenant, why, now);
                 return Ok(Plan {
@@ -253,6 +253,7 @@ impl App {
         let mut document = None;
         let verdicts = match (read(event, asked.body), event.event_type) {
             (Ok(reading), Some(event_type)) if event_type.document() == reading.kind => {
+                let reading = reading.with_days(grounds.tenant.date_format);
                 let remembered = remembered(store, grounds, event, &reading).await?;
                 let row = store.document(event.connection, reading.kind, &reading.id);
                 let row = row.await?;
@@ -460,7 +461,8 @@ fn why_old(reading: &Reading) -> String {
         ),
         Some((field, text)) => match day::doubtful(&text) {
             Some((one, other)) => format!(
-                "its {field} “{text}” may be {} or {}, so we cannot tell how old it is, {SO}. {HOW}",
+                "its {field} “{text}” may be {} or {}, so we cannot tell how old it is, {SO}. Choose in \
+                 Settings which comes first, the day or the month",
                 one.format("%-d %B %Y"),
                 other.format("%-d %B %Y"),
             ),

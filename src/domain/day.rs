@@ -5,6 +5,46 @@
 
 use chrono::NaiveDate;
 
+/// How a company's books write dates that can be read in two ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DateFormat {
+    /// Nobody has said so: such a date is not read.
+    #[default]
+    Unknown,
+    /// 05/11/2026 is 5 November.
+    DayFirst,
+    /// 05/11/2026 is 11 May.
+    MonthFirst,
+}
+
+impl DateFormat {
+    /// The stable text, as stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "",
+            Self::DayFirst => "day_first",
+            Self::MonthFirst => "month_first",
+        }
+    }
+
+    /// Reads the stored text.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Unknown, Self::DayFirst, Self::MonthFirst]
+            .into_iter()
+            .find(|format| format.as_str() == text)
+    }
+
+    /// The day of a text that could mean two.
+    pub fn choose(self, text: &str) -> Option<NaiveDate> {
+        let (day_first, month_first) = doubtful(text)?;
+        match self {
+            Self::Unknown => None,
+            Self::DayFirst => Some(day_first),
+            Self::MonthFirst => Some(month_first),
+        }
+    }
+}
+
 /// Reads a day, whether a time follows or not. `29/11/2026` can only be November; `05/11/2026` may
 /// be May, so it is no day.
 pub fn read(text: &str) -> Option<NaiveDate> {

@@ -478,7 +478,7 @@ fn discriminator(typed: EventType, seen: &Observation<'_>, state: &Document) -> 
     let due = match due {
         Some(due) => due.to_string(),
         None if label_days(seen.label).is_some() => "-".to_owned(),
-        None => format!("received {}", seen.today),
+        None => format!("received {}", seen.calendar.today),
     };
     format!("{offset}@{due}")
 }

@@ -52,6 +52,7 @@ mod story;
 mod suspension;
 mod teams;
 mod tenancy;
+mod texts;
 mod truth;
 #[path = "../chaos/verdict.rs"]
 mod verdict;
