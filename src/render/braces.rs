@@ -22,14 +22,15 @@ pub(super) fn check(source: &str, kind: DocumentKind) -> Result<(), TemplateProb
         } else if rest.starts_with("{%") {
             block_tag(source, at)?
         } else if rest.starts_with("{#") {
-            let end = rest.find("#}").ok_or_else(|| {
+            let end = rest[2..].find("#}").ok_or_else(|| {
                 problem(
                     source,
                     at,
                     "a comment is not closed; end it with #}".to_owned(),
                 )
             })?;
-            end + 2
+            // The sign of `{#}` is the beginning's, not the end's.
+            end + 4
         } else if rest.starts_with('{') {
             single_brace(source, at, kind)?
         } else if rest.starts_with("}}") {
@@ -91,7 +92,7 @@ fn missing_end(
 /// How long the `{% … %}` at `at` is; what `{% raw %}` holds is no tag.
 fn block_tag(source: &str, at: usize) -> Result<usize, TemplateProblem> {
     let rest = &source[at..];
-    let Some(end) = rest.find("%}") else {
+    let Some(end) = rest[2..].find("%}").map(|end| end + 2) else {
         let message = "a tag is not closed; end it with %}";
         return Err(problem(source, at, message.to_owned()));
     };

@@ -396,7 +396,7 @@ mod tests {
     #[test]
     fn mistakes_are_told_with_their_line() {
         assert!(
-            refused("a\nb {{ total ").starts_with("line 2: "),
+            refused("a\nb {{ total ").starts_with("line 2, column 3: "),
             "{}",
             refused("a\nb {{ total ")
         );
