@@ -129,7 +129,7 @@
         const text = fill(area.value, values);
         const { size, segments, unicode } = segmentsOf(text);
         bubble.textContent = text;
-        count.textContent = `About ${segments} ${segments === 1 ? "segment" : "segments"}, ${size} characters${unicode ? ", Unicode" : ""}`;
+        count.textContent = `Costs about ${segments} ${segments === 1 ? "message" : "messages"}, ${size} characters${unicode ? ", Unicode" : ""}`;
       };
       area.addEventListener("input", show);
     }

@@ -292,6 +292,7 @@ mod tests {
     fn tenant() -> Tenant {
         Tenant {
             id: TenantId::nil(),
+            date_format: crate::domain::day::DateFormat::default(),
             slug: "acme".to_owned(),
             name: "Acme".to_owned(),
             is_suspended: false,

@@ -83,6 +83,7 @@ impl App {
         }
         set_balance(&mut reading, &seen.document);
         let grounds = self.grounds(store, AsOf::Now).await?;
+        let reading = reading.with_days(grounds.tenant.date_format);
         let remembered = remembered(store, &grounds, &kept.event, &reading).await?;
         let event_type = d
             .asserts

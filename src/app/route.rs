@@ -11,6 +11,7 @@ use super::decide::{Matter, Verdicts, whole};
 use super::recent::{AsOf, Grounds, KeptDelivery, KeptEvent, SeenDocument};
 use super::recipients::names_somebody;
 use super::{App, AppError, job};
+use crate::domain::day;
 use crate::domain::decision::DecisionKind;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::document::{Document, DocumentKind, Person, Reading, with_payment};
@@ -157,7 +158,7 @@ impl App {
         let now = self.now();
         let (tenant, event, order) = (&grounds.tenant, asked.event, asked.order);
         let reading = match read(event, asked.body) {
-            Ok(reading) => reading,
+            Ok(reading) => reading.with_days(tenant.date_format),
             Err(why) => {
                 let commit = unrecognised(event, order, tenant, why, now);
                 return Ok(Plan {
@@ -252,6 +253,7 @@ impl App {
         let mut document = None;
         let verdicts = match (read(event, asked.body), event.event_type) {
             (Ok(reading), Some(event_type)) if event_type.document() == reading.kind => {
+                let reading = reading.with_days(grounds.tenant.date_format);
                 let remembered = remembered(store, grounds, event, &reading).await?;
                 let row = store.document(event.connection, reading.kind, &reading.id);
                 let row = row.await?;
@@ -429,13 +431,46 @@ fn words(outcome: &Outcome, reading: &Reading) -> (DecisionKind, String) {
         Outcome::Baseline => (
             DecisionKind::Baseline,
             format!(
-                "first time we see {name}, nothing assumed: it is older than 24 hours, so this only \
-                 sets where we start from"
+                "first time we see {name}, nothing assumed: {}",
+                why_old(reading)
             ),
         ),
         Outcome::NothingNew(why) => (DecisionKind::NothingNew, why.clone()),
         Outcome::Contradiction(why) => (DecisionKind::Contradiction, why.clone()),
         Outcome::Tell => (DecisionKind::NothingNew, "nothing to tell".to_owned()),
+    }
+}
+
+/// Why a first body only sets where we start from.
+fn why_old(reading: &Reading) -> String {
+    const SO: &str = "so this only sets where we start from";
+    if reading.created_time.is_some() || reading.date.is_some() {
+        return format!("it is older than 24 hours, {SO}");
+    }
+    const HOW: &str = "In Zoho Books, choose “Default Payload” as the body of the webhook, or send \
+                       dates as 2026-11-29";
+    let unread = ["created_time", "date"].iter().find_map(|field| {
+        let text = reading.fields.get(*field)?.as_str()?.trim();
+        let text: String = text.chars().filter(|c| !c.is_control()).take(40).collect();
+        (!text.is_empty()).then_some((*field, text))
+    });
+    match unread {
+        None => format!(
+            "it names neither its created_time nor its date, so we cannot tell how old it is, {SO}. \
+             {HOW}"
+        ),
+        Some((field, text)) => match day::doubtful(&text) {
+            Some((one, other)) => format!(
+                "its {field} “{text}” may be {} or {}, so we cannot tell how old it is, {SO}. Choose in \
+                 Settings which comes first, the day or the month",
+                one.format("%-d %B %Y"),
+                other.format("%-d %B %Y"),
+            ),
+            None => format!(
+                "its {field} “{text}” could not be read as a date, so we cannot tell how old it is, \
+                 {SO}. {HOW}"
+            ),
+        },
     }
 }
 

@@ -23,6 +23,12 @@ impl App {
         Ok(self.tenant(tenant).rules().await?)
     }
 
+    /// The longest name among the customers and vendors of the latest events: what a text may have to
+    /// hold.
+    pub async fn longest_party_name(&self, tenant: TenantId) -> Result<Option<String>, AppError> {
+        Ok(self.tenant(tenant).longest_party_name().await?)
+    }
+
     /// One rule.
     pub async fn rule(&self, tenant: TenantId, id: RuleId) -> Result<Rule, AppError> {
         self.tenant(tenant)
@@ -152,8 +158,7 @@ impl App {
         })?;
         let kind = definition.event_type.document();
         if let Err(problem) = Template::parse(&definition.template.body, kind) {
-            let message = format!("line {}: {}", problem.line, problem.message);
-            return Err(AppError::field("template.body", message));
+            return Err(AppError::field("template.body", problem.to_string()));
         }
         Ok(definition)
     }

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::day::DateFormat;
 use super::money::Amount;
 
 /// The six kinds of Zoho Books records that we read.
@@ -145,6 +146,30 @@ pub struct Applied {
     pub balance: Amount,
     /// When Zoho last changed the payment.
     pub at: DateTime<Utc>,
+}
+
+impl Reading {
+    /// Reads the dates that could mean two days as the company's books write them. Conditions and
+    /// texts read the record, so they stand there as any other day.
+    #[must_use]
+    pub fn with_days(mut self, format: DateFormat) -> Self {
+        if format == DateFormat::Unknown {
+            return self;
+        }
+        for (name, value) in &mut self.fields {
+            let Some(day) = value.as_str().and_then(|text| format.choose(text)) else {
+                continue;
+            };
+            match name.as_str() {
+                "date" => self.date = Some(day),
+                "due_date" => self.due_date = Some(day),
+                name if name.ends_with("_date") || name.starts_with("cf_") => {}
+                _ => continue,
+            }
+            *value = Value::String(day.to_string());
+        }
+        self
+    }
 }
 
 /// One body, understood. Blank values of the wire are `None`.

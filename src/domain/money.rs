@@ -191,6 +191,61 @@ impl Decimal {
         text
     }
 
+    /// How many decimals it has: one in 1350.10, none in 1350.
+    pub fn places(&self) -> u32 {
+        u32::try_from(-self.exponent).unwrap_or(0)
+    }
+
+    /// Reads an amount as a person types it, also with separators between thousands, and answers its
+    /// plain text; `None` where it could mean two things (`1.000`) or nothing.
+    pub fn plain_text_of(typed: &str) -> Option<String> {
+        let text: String = typed
+            .trim()
+            .chars()
+            .map(|c| {
+                if matches!(c, '\u{a0}' | '\u{202f}' | '\'' | '\u{2019}') {
+                    ' '
+                } else {
+                    c
+                }
+            })
+            .collect();
+        let (sign, text) = match text.strip_prefix('-') {
+            Some(rest) => ("-", rest),
+            None => ("", text.as_str()),
+        };
+        let last = |sign: char| text.rfind(sign);
+        let (decimal, group) = match (last('.'), last(','), last(' ')) {
+            (Some(dot), Some(comma), None) if dot > comma => ('.', ','),
+            (Some(_), Some(_), None) => (',', '.'),
+            (Some(_), None, None) if text.matches('.').count() > 1 => (',', '.'),
+            (None, Some(_), None) if is_grouped(text, ',') => ('.', ','),
+            (None, Some(_), None) => (',', '.'),
+            (_, Some(_), Some(_)) => (',', ' '),
+            _ => ('.', ' '),
+        };
+        let (whole, fraction) = match text.split_once(decimal) {
+            Some((whole, fraction)) => (whole, Some(fraction)),
+            None => (text, None),
+        };
+        // "1.000" is one in London and a thousand in Berlin; "1,000" is taken for a thousand, as asked.
+        let is_unclear = decimal == '.'
+            && group == ' '
+            && !text.contains(' ')
+            && fraction.is_some_and(|f| f.len() == 3)
+            && whole.len() <= 3
+            && !whole.starts_with('0');
+        if is_unclear || (whole.contains(group) && !is_grouped(whole, group)) {
+            return None;
+        }
+        let whole = whole.replace(group, "");
+        let plain = match fraction {
+            Some(fraction) => format!("{sign}{whole}.{fraction}"),
+            None => format!("{sign}{whole}"),
+        };
+        Self::parse(&plain).map(|_| plain)
+    }
+
     /// The power of ten of the first digit, plus one: 1350 has 4, 0.05 has -1.
     fn magnitude(&self) -> i64 {
         i64::try_from(self.digits.len())
@@ -238,6 +293,21 @@ impl From<Amount> for Decimal {
         };
         Self::parse(&amount.to_decimal_text()).unwrap_or(zero)
     }
+}
+
+/// Whether digits stand in groups of three, or as in India (`1,00,000`).
+fn is_grouped(text: &str, sign: char) -> bool {
+    let parts: Vec<&str> = text.split(sign).collect();
+    let [first, middle @ .., last] = parts.as_slice() else {
+        return false;
+    };
+    let even = |size: usize| middle.iter().all(|part| part.len() == size);
+    parts
+        .iter()
+        .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+        && last.len() == 3
+        && first.len() <= 3
+        && (even(3) || (even(2) && first.len() <= 2))
 }
 
 /// Drops the last `drop` digits, rounding half away from zero.

@@ -15,7 +15,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use self::condition::{Condition, Conditions, DateOperand, Op, Operand};
 pub use self::evaluate::{MetValue, Verdict, evaluate};
 pub use self::facts::{Fact, Facts, MAX_LIST_ITEMS};
-pub use self::fields::{OWN_FIELDS, is_known, known_fields, suggest};
+pub use self::fields::{
+    OWN_FIELDS, is_base, is_known, is_money, is_price, known_fields, money_places, suggest,
+};
 pub use self::parse::RuleProblem;
 use super::delivery::Channel;
 use super::event::EventType;

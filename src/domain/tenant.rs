@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
+use super::day::DateFormat;
 use super::hours::Hours;
 use super::ids::TenantId;
 
@@ -25,6 +26,8 @@ pub struct Tenant {
     pub zone: Tz,
     /// ISO 4217 code.
     pub currency: String,
+    /// How dates such as 05/11/2026 are read.
+    pub date_format: DateFormat,
     /// Raised by every edit of a rule; routing starts over when it changed meanwhile.
     pub rule_set: i64,
     /// Since when, and by whom, all sending is stopped.

@@ -473,7 +473,13 @@ fn discriminator(typed: EventType, seen: &Observation<'_>, state: &Document) -> 
         Some(if soon { days } else { -days })
     });
     let offset = offset.map_or_else(|| "-".to_owned(), |d| d.to_string());
-    let due = due.map_or_else(|| "-".to_owned(), |d| d.to_string());
+    // Without a due date that can be read, each day's reminder is one of its own; a label of days
+    // tells one from the next by itself.
+    let due = match due {
+        Some(due) => due.to_string(),
+        None if label_days(seen.label).is_some() => "-".to_owned(),
+        None => format!("received {}", seen.calendar.today),
+    };
     format!("{offset}@{due}")
 }
 

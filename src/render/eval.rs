@@ -10,11 +10,13 @@ use serde_json::Value;
 
 use super::filters::Filter;
 use super::template::{Expr, MAX_TEXT_BYTES, Node, Relation, RenderProblem};
-use crate::domain::money::Decimal;
-use crate::domain::rule::{Fact, Facts, MAX_LIST_ITEMS};
+use crate::domain::money::{Currency, Decimal};
+use crate::domain::rule::{Fact, Facts, MAX_LIST_ITEMS, is_price, money_places};
 
 const MAX_STEPS: usize = 50_000;
 const BYTES_PER_STEP: usize = 64;
+/// A unit price may be finer than the currency (0.125), but not by a float's tail.
+const MAX_PRICE_PLACES: u32 = 6;
 
 type Rendered<T> = Result<T, RenderProblem>;
 
@@ -37,6 +39,8 @@ pub(super) enum Val<'a> {
     Bool(bool),
     /// Decimal text.
     Number(Cow<'a, str>),
+    /// Decimal text of an amount, and the places that it is written with.
+    Money(Cow<'a, str>, u32),
     Text(Cow<'a, str>),
     /// A list or group of the body.
     Nested(&'a Value),
@@ -85,12 +89,35 @@ impl<'a> Val<'a> {
         }
     }
 
+    /// The value of a field; an amount keeps its exact value and is written with its currency's
+    /// places, since Zoho's `135.0` is no way to name a sum.
+    fn field(name: &str, fact: Option<Fact<'a>>, currency: Option<Currency>) -> Self {
+        match (Self::of(fact), money_places(name, currency)) {
+            (Self::Number(text) | Self::Text(text), Some(places)) => {
+                match Decimal::parse_wire(&text) {
+                    Some(amount) if is_price(name) => {
+                        let places = places.max(amount.places().min(MAX_PRICE_PLACES));
+                        Self::Money(text, places)
+                    }
+                    Some(_) => Self::Money(text, places),
+                    // Written for people already, such as "1,350.00".
+                    None => Self::Text(text),
+                }
+            }
+            (value, _) => value,
+        }
+    }
+
     /// What is written out: a list's items joined by commas, a group's name.
     pub(super) fn words(&self) -> Rendered<Cow<'_, str>> {
         Ok(match self {
             Self::Missing | Self::Contact | Self::Loop { .. } => Cow::Borrowed(""),
             Self::Bool(yes) => Cow::Borrowed(if *yes { "true" } else { "false" }),
             Self::Number(text) | Self::Text(text) => Cow::Borrowed(text),
+            Self::Money(text, places) => match Decimal::parse_wire(text) {
+                Some(amount) => Cow::Owned(amount.to_fixed(*places, None)),
+                None => Cow::Borrowed(text),
+            },
             Self::Nested(value) => {
                 let items = Fact::Nested(value).items().unwrap_or_default();
                 Cow::Owned(joined(items.into_iter().map(|item| Val::of(Some(item))))?)
@@ -101,7 +128,7 @@ impl<'a> Val<'a> {
 
     pub(super) fn decimal(&self) -> Option<Decimal> {
         match self {
-            Self::Number(text) => Decimal::parse_wire(text),
+            Self::Number(text) | Self::Money(text, _) => Decimal::parse_wire(text),
             Self::Text(text) => Decimal::parse(text),
             _ => None,
         }
@@ -125,7 +152,7 @@ impl<'a> Val<'a> {
             Self::Nested(Value::Array(items)) => items.len(),
             Self::Nested(Value::Object(parts)) => parts.len(),
             Self::List(items) => items.len(),
-            Self::Number(text) | Self::Text(text) => text.chars().count(),
+            Self::Number(text) | Self::Text(text) | Self::Money(text, _) => text.chars().count(),
             _ => 0,
         }
     }
@@ -134,7 +161,9 @@ impl<'a> Val<'a> {
         match self {
             Self::Missing => false,
             Self::Bool(yes) => *yes,
-            Self::Number(text) => Decimal::parse_wire(text) != Decimal::parse("0"),
+            Self::Number(text) | Self::Money(text, _) => {
+                Decimal::parse_wire(text) != Decimal::parse("0")
+            }
             Self::Text(text) => !text.is_empty(),
             Self::List(items) => !items.is_empty(),
             Self::Nested(_) | Self::Contact | Self::Loop { .. } => true,
@@ -144,7 +173,9 @@ impl<'a> Val<'a> {
     /// The cost of touching it, in steps.
     fn cost(&self) -> usize {
         match self {
-            Self::Number(text) | Self::Text(text) => text.len() / BYTES_PER_STEP,
+            Self::Number(text) | Self::Text(text) | Self::Money(text, _) => {
+                text.len() / BYTES_PER_STEP
+            }
             Self::Nested(Value::Array(items)) => items.len().min(MAX_LIST_ITEMS),
             Self::List(items) => items.len(),
             _ => 0,
@@ -290,13 +321,16 @@ impl<'r, 'a: 'r> Run<'r, 'a> {
         match in_scope {
             Some((_, value)) => value.clone(),
             None if name == "contact" => Val::Contact,
-            None => Val::of(self.facts.get(name)),
+            None => Val::field(name, self.facts.get(name), self.facts.currency),
         }
     }
 
     fn part(&self, of: &Val<'a>, name: &str) -> Val<'a> {
         match of {
-            Val::Nested(Value::Object(parts)) => Val::of(parts.get(name).and_then(Fact::json)),
+            Val::Nested(Value::Object(parts)) => {
+                let fact = parts.get(name).and_then(Fact::json);
+                Val::field(name, fact, self.facts.currency)
+            }
             Val::Contact => Val::of(self.facts.get(&format!("contact.{name}"))),
             Val::Loop { index, length } => match name {
                 "index" => Val::count(index + 1),
@@ -342,7 +376,8 @@ fn compare(relation: Relation, left: &Val<'_>, right: &Val<'_>) -> Rendered<bool
 }
 
 fn equal(left: &Val<'_>, right: &Val<'_>) -> Rendered<bool> {
-    let is_number = matches!(left, Val::Number(_)) || matches!(right, Val::Number(_));
+    let is_number = |of: &Val<'_>| matches!(of, Val::Number(_) | Val::Money(..));
+    let is_number = is_number(left) || is_number(right);
     if is_number && let (Some(left), Some(right)) = (left.decimal(), right.decimal()) {
         return Ok(left == right);
     }

@@ -45,6 +45,7 @@ impl Lowering {
             ast::Stmt::Template(template) => self.body(&template.children),
             _ => Err(TemplateProblem {
                 line: 1,
+                column: None,
                 message: "cannot be read".to_owned(),
             }),
         }
@@ -70,6 +71,7 @@ impl Lowering {
             // The scan has refused every other tag; this stays in case the parser learns new ones.
             _ => Err(TemplateProblem {
                 line: 1,
+                column: None,
                 message: "tags are if, elif, else and for".to_owned(),
             }),
         }

@@ -5,10 +5,10 @@ use std::fmt;
 use minijinja::machinery::{Span, parse};
 use minijinja::syntax::SyntaxConfig;
 
-use super::eval;
 use super::filters::Filter;
 use super::lower::Lowering;
 use super::scan::scan;
+use super::{braces, eval};
 use crate::domain::document::DocumentKind;
 use crate::domain::rule::{Facts, MAX_TEMPLATE_BYTES};
 
@@ -28,16 +28,23 @@ impl Template {
         if source.len() > MAX_TEMPLATE_BYTES {
             return Err(TemplateProblem {
                 line: 1,
+                column: None,
                 message: "is too long; 16 KB at the most".into(),
             });
         }
         // Forms post CRLF, and each CR would be paid for.
         let source = source.replace("\r\n", "\n").replace('\r', "\n");
+        braces::check(&source, kind)?;
         let alone = scan(&source)?;
         let tree = parse(&source, "message", SyntaxConfig::default())
             .map_err(|error| TemplateProblem::from_parser(&error))?;
         let nodes = Lowering::new(kind, alone).template(&tree)?;
         Ok(Self { nodes })
+    }
+
+    /// What is allowed in a source but goes wrong on many phones, in words.
+    pub fn warning(source: &str) -> Option<String> {
+        braces::link_warning(source)
     }
 
     /// Fills the template in. Control characters but line breaks are dropped, and blank edges cut.
@@ -51,6 +58,8 @@ impl Template {
 pub struct TemplateProblem {
     /// From 1.
     pub line: u32,
+    /// From 1, where it is known.
+    pub column: Option<u32>,
     pub message: String,
 }
 
@@ -58,6 +67,7 @@ impl TemplateProblem {
     pub(super) fn at(span: Span, message: impl Into<String>) -> Self {
         Self {
             line: u32::from(span.start_line).max(1),
+            column: None,
             message: message.into(),
         }
     }
@@ -75,6 +85,7 @@ impl TemplateProblem {
             .collect();
         Self {
             line,
+            column: None,
             message: detail,
         }
     }
@@ -82,7 +93,10 @@ impl TemplateProblem {
 
 impl fmt::Display for TemplateProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.message)
+        match self.column {
+            Some(column) => write!(f, "line {}, column {column}: {}", self.line, self.message),
+            None => write!(f, "line {}: {}", self.line, self.message),
+        }
     }
 }
 
@@ -382,7 +396,7 @@ mod tests {
     #[test]
     fn mistakes_are_told_with_their_line() {
         assert!(
-            refused("a\nb {{ total ").starts_with("line 2: "),
+            refused("a\nb {{ total ").starts_with("line 2, column 3: "),
             "{}",
             refused("a\nb {{ total ")
         );
@@ -392,6 +406,67 @@ mod tests {
         assert!(refused("{{ total|truncate }}").contains("1 to 1600"));
         assert!(refused("{{ total|default(x='a') }}").contains("plain arguments"));
         assert!(refused("{{ total|upper(1) }}").contains("too many arguments"));
+    }
+
+    #[test]
+    fn amounts_have_their_currencys_places_and_keep_their_value() {
+        let fields: Map<String, Value> = serde_json::from_str(
+            r#"{"total": 135.0, "balance": "90.5", "sub_total": "1,350.00", "tax_total": 0.1,
+                "adjustment": -5, "exchange_rate": 1.5, "line_items":
+                [{"name": "Hours", "quantity": 2.0, "rate": 0.125, "item_total": 0.25}]}"#,
+        )
+        .unwrap();
+        let of = |code: &str, source: &str| {
+            let facts = Facts {
+                fields: &fields,
+                payment_link: None,
+                contact: None,
+                label: None,
+                currency: Currency::parse(code).ok(),
+                today: NaiveDate::from_ymd_opt(2026, 5, 12).unwrap(),
+            };
+            let template = Template::parse(source, DocumentKind::Invoice).unwrap();
+            template.render(&facts).unwrap()
+        };
+        for (code, total) in [
+            ("USD", "135.00"),
+            ("JPY", "135"),
+            ("KWD", "135.000"),
+            ("", "135.00"),
+        ] {
+            assert_eq!(of(code, "{{ total }}"), total, "{code}");
+        }
+        assert_eq!(
+            of(
+                "EUR",
+                "{{ balance }} {{ sub_total }} {{ tax_total }} {{ adjustment }}"
+            ),
+            "90.50 1,350.00 0.10 -5.00"
+        );
+        let items = "{% for i in line_items %}{{ i.quantity }} x {{ i.rate }} = {{ i.item_total }}{% endfor %}";
+        assert_eq!(of("USD", items), "2.0 x 0.125 = 0.25");
+        assert_eq!(of("USD", "{{ line_items[0].item_total }}"), "0.25");
+        // No money, no places.
+        assert_eq!(of("USD", "{{ exchange_rate }}"), "1.5");
+        // The value is what it was: comparisons and filters go by it.
+        assert_eq!(
+            of(
+                "USD",
+                "{{ total == 135 }} {{ total > 134.9 }} {{ balance < total }}"
+            ),
+            "true true true"
+        );
+        assert_eq!(
+            of(
+                "USD",
+                "{{ total|money }} {{ total|round }} {{ total|default('x') }} {{ total|replace('.', ',') }}"
+            ),
+            "$135.00 135 135.00 135,00"
+        );
+        assert_eq!(
+            of("USD", "{% if total %}yes{% endif %}{{ total in [135] }}"),
+            "yestrue"
+        );
     }
 
     #[test]

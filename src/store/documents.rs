@@ -152,6 +152,18 @@ impl TenantStore {
         self.store.look_ups.documents.ask(key).await
     }
 
+    /// The longest name among the customers and vendors of the latest few hundred events.
+    pub async fn longest_party_name(&self) -> Result<Option<String>, StoreError> {
+        let query = "SELECT party_name FROM events WHERE tenant_id = $1 ORDER BY id DESC LIMIT 300";
+        let rows = sql::all(self.db(), query, values![self.id.uuid()]).await?;
+        let names = rows
+            .iter()
+            .map(|row| row.get::<String>("party_name"))
+            .collect::<Result<Vec<_>, _>>()?;
+        let longest = names.into_iter().max_by_key(|name| name.chars().count());
+        Ok(longest.filter(|name| !name.is_empty()))
+    }
+
     /// The people remembered for a customer or vendor, primary first, then the latest seen.
     pub async fn people(
         &self,

@@ -17,6 +17,7 @@ use super::writer::{Lane, Turn};
 use super::{Store, StoreError};
 use crate::domain::actor::Actor;
 use crate::domain::connection::Provider;
+use crate::domain::day::DateFormat;
 use crate::domain::ids::{ConnectionId, TenantId, UserId};
 use crate::domain::tenant::Tenant;
 use crate::domain::user::Role;
@@ -355,6 +356,7 @@ pub(super) fn tenant(row: &Row) -> Result<Tenant, StoreError> {
         country: row.get("country")?,
         zone: row.word("tenants", "zone", id, |z| z.parse().ok())?,
         currency: row.get("currency")?,
+        date_format: row.word("tenants", "date_format", id, DateFormat::parse)?,
         rule_set: row.get("rule_set")?,
         stopped: stopped.map(|at| (at, stopped_by)),
         is_rehearsal: row.get("is_rehearsal")?,

@@ -71,8 +71,16 @@ impl TenantStore {
                     sql::exec(
                         tx,
                         "UPDATE tenants SET name = $2, country = $3, zone = $4, currency = $5, \
-                         hours = $6, rule_set = rule_set + 1 WHERE id = $1",
-                        values![id, t.name, t.country, t.zone.name(), t.currency, hours],
+                         hours = $6, date_format = $7, rule_set = rule_set + 1 WHERE id = $1",
+                        values![
+                            id,
+                            t.name,
+                            t.country,
+                            t.zone.name(),
+                            t.currency,
+                            hours,
+                            t.date_format.as_str()
+                        ],
                     )
                     .await?;
                     if (old.hours, old.zone) != (t.hours, t.zone) {
@@ -272,7 +280,7 @@ impl TenantStore {
 fn shown(t: &Tenant) -> serde_json::Value {
     serde_json::json!({
         "name": &t.name, "country": &t.country, "zone": t.zone.name(), "currency": &t.currency,
-        "hours": hours_text(t),
+        "hours": hours_text(t), "date_format": t.date_format.as_str(),
     })
 }
 

@@ -275,6 +275,7 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
         actor: Actor::operator(),
         tenant: Tenant {
             id,
+            date_format: crate::domain::day::DateFormat::default(),
             slug: slug.to_owned(),
             name: slug.to_owned(),
             is_suspended: false,

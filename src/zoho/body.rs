@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::content::ContentKind;
 use super::envelope::{self, id_field};
-use super::pairs;
+use super::{pairs, wrapper};
 use crate::domain::document::DocumentKind;
 use crate::domain::event::EventType;
 
@@ -36,6 +36,18 @@ pub enum Unrecognised {
         "The form has no field JSONString. In Zoho Books, choose “Default Payload” as the body of the webhook."
     )]
     FormWithoutRecord,
+    #[error(
+        "The body is a list of {count} records, but each webhook has to tell of one. In Zoho Books, choose “Default Payload” as the body of the webhook."
+    )]
+    List { count: usize },
+    #[error(
+        "The body is a list without a record in it. In Zoho Books, choose “Default Payload” as the body of the webhook."
+    )]
+    ListOfNothing,
+    #[error(
+        "The body is a wrapper “{key}” that holds no record we can tell. In Zoho Books, choose “Default Payload” as the body of the webhook."
+    )]
+    Wrapper { key: String },
     #[error("The body is {what}, a kind of record we do not read.")]
     NotRead { what: Cow<'static, str> },
     #[error("This address is for {}, but the body is {}.", plural(*.expected), article(*.found))]
@@ -66,7 +78,7 @@ pub fn find(
 ) -> Result<Found, Unrecognised> {
     let expected = typed.map(EventType::document);
     let json = json_text(body, content_type)?;
-    let (key, record) = envelope::unwrap(parse(&json)?, expected);
+    let (key, record) = envelope::unwrap(wrapper::open(parse(&json)?)?, expected);
     let found = envelope::kind_of(key.as_deref(), &record, expected)?;
     match expected {
         Some(expected) if expected != found => Err(Unrecognised::WrongKind { expected, found }),
@@ -83,10 +95,11 @@ fn json_text<'a>(
     content_type: Option<&str>,
 ) -> Result<Cow<'a, [u8]>, Unrecognised> {
     let start = start_of_text(body).ok_or(Unrecognised::Empty)?;
-    if body[start] == b'{' {
+    let is_form = ContentKind::of(content_type) == ContentKind::Form;
+    if body[start] == b'{' || (body[start] == b'[' && !is_form) {
         return Ok(Cow::Borrowed(body));
     }
-    if ContentKind::of(content_type) != ContentKind::Form {
+    if !is_form {
         std::str::from_utf8(body).map_err(|e| Unrecognised::NotText {
             byte: e.valid_up_to(),
         })?;
@@ -98,7 +111,9 @@ fn json_text<'a>(
         .ok_or(Unrecognised::FormWithoutRecord)?;
     match start_of_text(&json) {
         None => Err(Unrecognised::Empty),
-        Some(start) if json[start] != b'{' => Err(Unrecognised::NotJson { byte: start }),
+        Some(start) if !matches!(json[start], b'{' | b'[') => {
+            Err(Unrecognised::NotJson { byte: start })
+        }
         Some(_) => Ok(Cow::Owned(json)),
     }
 }
@@ -116,7 +131,7 @@ fn start_of_text(body: &[u8]) -> Option<usize> {
         .map(|at| mark + at)
 }
 
-fn parse(json: &[u8]) -> Result<Map<String, Value>, Unrecognised> {
+fn parse(json: &[u8]) -> Result<Value, Unrecognised> {
     let text = std::str::from_utf8(json).map_err(|error| Unrecognised::NotText {
         byte: error.valid_up_to(),
     })?;
@@ -223,7 +238,7 @@ mod tests {
         );
         assert_eq!(
             find(b"JSONString=[1]", FORM, None).unwrap_err(),
-            Unrecognised::NotJson { byte: 0 }
+            Unrecognised::ListOfNothing
         );
         let other = find(form.as_bytes(), None, None).unwrap_err();
         assert_eq!(other, Unrecognised::NotJson { byte: 0 });
@@ -254,7 +269,7 @@ mod tests {
         );
         assert_eq!(problem(b"{} x"), Unrecognised::NotJson { byte: 3 });
         assert_eq!(problem(b"  <xml/>"), Unrecognised::NotJson { byte: 2 });
-        assert_eq!(problem(b"[1]"), Unrecognised::NotJson { byte: 0 });
+        assert_eq!(problem(b"[1]"), Unrecognised::ListOfNothing);
         assert_eq!(
             problem(b"{\"a\":\"\xff\"}"),
             Unrecognised::NotText { byte: 6 }

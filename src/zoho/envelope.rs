@@ -93,6 +93,24 @@ pub(super) fn unwrap(
     }
 }
 
+/// Whether a record lies here, in an envelope that we know or bare.
+pub(super) fn holds_record(top: &Map<String, Value>) -> bool {
+    let known = ENVELOPES.iter().map(|(key, _)| *key);
+    let foreign = FOREIGN.iter().map(|(key, ..)| *key);
+    let foreign_id = |(_, field, _): &(&str, &str, &str)| scalar::id(top, field).is_some();
+    has_id(top)
+        || known
+            .chain(foreign)
+            .any(|key| top.get(key).is_some_and(Value::is_object))
+        || FOREIGN.iter().any(foreign_id)
+}
+
+/// Whether a key is what the API calls a list of records, such as `invoices`.
+pub(super) fn is_list_key(key: &str) -> bool {
+    key.strip_suffix('s')
+        .is_some_and(|one| ENVELOPES.iter().any(|(known, _)| *known == one))
+}
+
 /// Whether a record of ours lies bare at the top: an invoice has a `contact` inside, too.
 fn has_id(top: &Map<String, Value>) -> bool {
     DocumentKind::ALL

@@ -15,6 +15,7 @@ pub mod tokens;
 mod transport;
 pub mod webhook;
 pub mod wire;
+mod wrapper;
 
 #[cfg(test)]
 mod test_server;

@@ -6,7 +6,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value};
 
-use crate::domain::money::Amount;
+use crate::domain::day;
+use crate::domain::money::{Amount, Decimal};
 
 /// Ids are short; anything longer is no id and would not fit an index.
 const ID_CHARS: usize = 50;
@@ -38,12 +39,14 @@ pub(super) fn whole(record: &Record, key: &str, max_bytes: usize) -> Option<Stri
     (text.len() <= max_bytes && !text.contains(char::is_control)).then(|| text.to_owned())
 }
 
-/// An amount, exactly: from the text of a JSON number or a plain decimal string.
+/// An amount, exactly: from the text of a JSON number or a decimal string, with or without
+/// separators between its thousands.
 pub(super) fn amount(record: &Record, key: &str) -> Option<Amount> {
-    parse_amount(scalar(record.get(key)?)?)
+    let text = scalar(record.get(key)?)?;
+    parse_amount(text).or_else(|| parse_amount(&Decimal::plain_text_of(text)?))
 }
 
-/// A date: the first ten characters, whether a time follows or not.
+/// A date, whether a time follows or not; what could be two days is none.
 pub(super) fn date(record: &Record, key: &str) -> Option<NaiveDate> {
     parse_date(scalar(record.get(key)?)?)
 }
@@ -132,19 +135,7 @@ fn rounded(kept: &[u8], dropped: &[u8]) -> Option<i128> {
 }
 
 fn parse_date(text: &str) -> Option<NaiveDate> {
-    let ten = text.get(..10)?;
-    let is_date = ten.bytes().enumerate().all(|(at, byte)| match at {
-        4 | 7 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    });
-    if !is_date {
-        return None;
-    }
-    NaiveDate::from_ymd_opt(
-        ten[..4].parse().ok()?,
-        ten[5..7].parse().ok()?,
-        ten[8..].parse().ok()?,
-    )
+    day::read(text)
 }
 
 fn parse_instant(text: &str) -> Option<DateTime<Utc>> {
@@ -181,6 +172,8 @@ mod tests {
         assert_eq!(total("0.1"), Some(1000));
         assert_eq!(total("-12.3456"), Some(-123_456));
         assert_eq!(total("\" 840.50 \""), Some(8_405_000));
+        assert_eq!(total("\"1,350.00\""), Some(13_500_000));
+        assert_eq!(total("\"1.350,00\""), Some(13_500_000));
         assert_eq!(total("1.5e3"), Some(15_000_000));
         assert_eq!(total("15E-1"), Some(15_000));
         assert_eq!(total("922337203685477.5807"), Some(i64::MAX));
@@ -212,7 +205,6 @@ mod tests {
             "true",
             "[]",
             "{}",
-            "\"1,234.50\"",
             "\"$5\"",
             "\"1.2.3\"",
             "\".\"",

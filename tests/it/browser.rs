@@ -248,8 +248,8 @@ async fn the_rule_editor_says_what_is_wrong_at_each_field_and_keeps_what_was_typ
     assert_eq!(
         list.texts(".rule-sentence"),
         [
-            "When an invoice is sent and total is at least 1000, send SMS to +1 202-555-0199 from \
-             the default sender."
+            "When an invoice is sent and total is at least 1,000.00 in the document’s currency, send SMS to \
+             +1 202-555-0199 from the default sender."
         ]
     );
 }

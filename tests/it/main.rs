@@ -53,6 +53,7 @@ mod story;
 mod suspension;
 mod teams;
 mod tenancy;
+mod texts;
 mod truth;
 #[path = "../chaos/verdict.rs"]
 mod verdict;

@@ -7,6 +7,7 @@ use crate::app::keys::HOOK_SECRET;
 use crate::app::{App, AppError, FieldProblem};
 use crate::crypto::token;
 use crate::domain::actor::Actor;
+use crate::domain::day::DateFormat;
 use crate::domain::hours::Hours;
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::money::Currency;
@@ -149,6 +150,7 @@ impl App {
                 country: typed.country,
                 zone: typed.zone,
                 currency: typed.currency,
+                date_format: DateFormat::default(),
                 rule_set: 0,
                 stopped: None,
                 is_rehearsal,
@@ -238,13 +240,17 @@ impl App {
         }))
     }
 
-    /// Changes a tenant's name, country, zone and currency.
+    /// Changes a tenant's name, country, zone, currency and how its dates are read.
     pub async fn change_settings(
         &self,
         tenant: TenantId,
         input: &SettingsInput,
+        date_format: &str,
         actor: &Actor,
     ) -> Result<(), AppError> {
+        let Some(date_format) = DateFormat::parse(date_format) else {
+            return Err(AppError::field("date_format", "choose one of the list"));
+        };
         let typed = read_settings(input).map_err(AppError::Invalid)?;
         let store = self.tenant(tenant);
         let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
@@ -253,6 +259,7 @@ impl App {
             country: typed.country,
             zone: typed.zone,
             currency: typed.currency,
+            date_format,
             ..row
         };
         store

@@ -6,6 +6,9 @@ use chrono::{Days, NaiveDate};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::fields::{is_base, is_money};
+use crate::domain::money::{Currency, Decimal};
+
 /// How a field is compared. The text forms are part of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Op {
@@ -170,6 +173,39 @@ pub struct Condition {
     pub value: Operand,
 }
 
+impl Condition {
+    /// A clerk's words: "total is at least EUR 1,000.00", the currency being the one that `beside`
+    /// asks for, else that of whatever document comes.
+    pub fn words(&self, beside: &Conditions) -> String {
+        let field = self.field.replace('_', " ");
+        let amount = match &self.value {
+            Operand::One(text) if is_money(&self.field) => Decimal::parse(text),
+            _ => None,
+        };
+        let words = match amount {
+            None => format!("{field} {} {}", self.op.words(), self.value),
+            Some(amount) => {
+                let currency = beside.currency().filter(|_| !is_base(&self.field));
+                let places = currency
+                    .map_or(2, Currency::places)
+                    .max(amount.places().min(6));
+                let sum = amount.to_fixed(places, Some(','));
+                match currency {
+                    Some(currency) => {
+                        format!("{field} {} {} {sum}", self.op.words(), currency.code())
+                    }
+                    None if is_base(&self.field) => format!("{field} {} {sum}", self.op.words()),
+                    None => format!(
+                        "{field} {} {sum} in the document’s currency",
+                        self.op.words()
+                    ),
+                }
+            }
+        };
+        words.trim_end().to_owned()
+    }
+}
+
 impl Serialize for Condition {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -200,6 +236,17 @@ impl Conditions {
         match self {
             Self::All(list) | Self::Any(list) => list,
         }
+    }
+
+    /// The one currency that a document must have, where a condition says so.
+    fn currency(&self) -> Option<Currency> {
+        let Self::All(list) = self else {
+            return None;
+        };
+        list.iter()
+            .find(|c| c.field == "currency_code" && c.op == Op::Eq)
+            .and_then(|c| c.value.texts().first())
+            .and_then(|code| Currency::parse(code).ok())
     }
 }
 
@@ -258,6 +305,41 @@ impl DateOperand {
                 moved.unwrap_or(today)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod amount_tests {
+    use super::*;
+
+    fn condition(field: &str, op: Op, value: &str) -> Condition {
+        Condition {
+            field: field.to_owned(),
+            op,
+            value: Operand::One(value.to_owned()),
+        }
+    }
+
+    #[test]
+    fn an_amount_in_a_sentence_has_a_currency() {
+        let total = condition("total", Op::Gte, "1000");
+        assert_eq!(
+            total.words(&Conditions::All(vec![total.clone()])),
+            "total is at least 1,000.00 in the document’s currency"
+        );
+        let yen = condition("currency_code", Op::Eq, "JPY");
+        assert_eq!(
+            total.words(&Conditions::All(vec![total.clone(), yen.clone()])),
+            "total is at least JPY 1,000"
+        );
+        // Where one of several is enough, the other may hold.
+        assert!(
+            total
+                .words(&Conditions::Any(vec![total.clone(), yen]))
+                .ends_with("currency")
+        );
+        let status = condition("status", Op::Eq, "sent");
+        assert_eq!(status.words(&Conditions::default()), "status is sent");
     }
 }
 

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::{Condition, Conditions, DateOperand, Op};
 use super::facts::{Fact, Facts};
-use crate::domain::money::Decimal;
+use super::fields::{is_base, is_money};
+use crate::domain::money;
+use crate::domain::money::{Decimal, MoneyStyle};
 
 /// The longest value that a reason repeats, in characters.
 const MAX_VALUE_CHARS: usize = 200;
@@ -86,7 +88,7 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
         Op::Present => return (true, format!("{field} is given")),
         Op::Absent => return (false, format!("{field} {} is given", quoted(&words_met))),
         Op::Gt | Op::Gte | Op::Lt | Op::Lte => {
-            let Some(number) = fact.decimal() else {
+            let Some(number) = number_of(field, fact) else {
                 return (
                     false,
                     format!("{field} {} is not a number", quoted(&words_met)),
@@ -102,7 +104,8 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
             let holds = holds_for(op, number.cmp(&wanted));
             let words = if holds { op.words() } else { op.words_for_no() };
             let places = places(&words_met).max(places(text));
-            let [met, wanted] = [&number, &wanted].map(|n| n.to_fixed(places, None));
+            let [met, wanted] = [&number, &wanted]
+                .map(|n| sum(field, n, facts).unwrap_or_else(|| n.to_fixed(places, None)));
             return (holds, format!("{field} {met} {words} {wanted}"));
         }
         Op::Before | Op::After => {
@@ -149,15 +152,41 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
                 })
         }),
     };
-    let met = quoted(&words_met);
+    let sum_of = |number: Option<Decimal>| number.and_then(|n| sum(field, &n, facts));
+    let met = sum_of(number_of(field, fact)).unwrap_or_else(|| quoted(&words_met));
     let words = match (op, holds) {
         // "status is paid", not "status paid is paid".
         (Op::Eq, true) | (Op::Ne, false) => return (holds, format!("{field} is {met}")),
         (_, true) => op.words(),
         (_, false) => op.words_for_no(),
     };
-    let wanted = joined(expected.texts(), |text| Cow::Owned(quoted(text)));
+    let wanted = joined(expected.texts(), |text| {
+        Cow::Owned(sum_of(Decimal::parse(text)).unwrap_or_else(|| quoted(text)))
+    });
     (holds, format!("{field} {met} {words} {wanted}"))
+}
+
+/// A value as a number; an amount may come as a text that is written for people ("1,350.00").
+fn number_of(field: &str, fact: &Fact<'_>) -> Option<Decimal> {
+    fact.decimal().or_else(|| match fact {
+        Fact::Text(text) if is_money(field) => Decimal::parse(&Decimal::plain_text_of(text)?),
+        _ => None,
+    })
+}
+
+/// An amount with the currency of its document: "USD 950.00". None for what is no money, or where
+/// the currency is not known. A sum finer than its currency keeps its decimals, so that a reason
+/// never says that 10.00 is not at least 10.00.
+fn sum(field: &str, number: &Decimal, facts: &Facts<'_>) -> Option<String> {
+    let currency = facts
+        .currency
+        .filter(|_| is_money(field) && !is_base(field))?;
+    let text = if number.places() <= currency.places() {
+        money::format(number, Some(currency), MoneyStyle::Bare)
+    } else {
+        number.to_fixed(number.places().min(6), Some(','))
+    };
+    Some(format!("{} {text}", currency.code()))
 }
 
 /// Texts as a list in one, nearly always of one alone.
@@ -329,6 +358,53 @@ mod tests {
         assert!(said("customer_id", "eq", json!("8754310000010306009")).0);
         // A text with an `e` in it is no number.
         assert!(!said("reference_number", "eq", json!("100000")).0);
+    }
+
+    #[test]
+    fn an_amount_says_its_currency() {
+        let fields = invoice();
+        let facts = |code: &str| Facts {
+            fields: &fields,
+            payment_link: None,
+            contact: None,
+            label: None,
+            currency: crate::domain::money::Currency::parse(code).ok(),
+            today: NaiveDate::from_ymd_opt(2026, 5, 12).unwrap(),
+        };
+        let said = |code: &str, field: &str, op: &str, value: Value| {
+            evaluate(&Conditions::All(vec![one(field, op, &value)]), &facts(code)).reason
+        };
+        let text = |text: &str| json!(text);
+        assert_eq!(
+            said("USD", "total", "gte", text("1000")),
+            "total USD 950.00 is not at least USD 1,000.00"
+        );
+        assert_eq!(
+            said("JPY", "total", "gte", text("1000")),
+            "total JPY 950 is not at least JPY 1,000"
+        );
+        assert_eq!(
+            said("KWD", "balance", "lt", text("2000")),
+            "balance KWD 1,350.500 is less than KWD 2,000.000"
+        );
+        assert_eq!(
+            said("USD", "total", "eq", text("950")),
+            "total is USD 950.00"
+        );
+        assert_eq!(
+            said("USD", "total", "in", json!(["1", "2"])),
+            "total USD 950.00 is not one of USD 1.00, USD 2.00"
+        );
+        assert_eq!(
+            said("USD", "total", "lt", text("950.004")),
+            "total USD 950.00 is less than USD 950.004"
+        );
+        // Numbers that are no money stay bare.
+        assert_eq!(
+            said("USD", "line_items.rate", "present", Value::Null),
+            "line_items.rate is not given"
+        );
+        assert!(said("USD", "customer_id", "gt", text("5")).starts_with("customer_id 8754"));
     }
 
     #[test]

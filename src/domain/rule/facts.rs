@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
+use crate::domain::day;
 use crate::domain::document::{Person, Reading};
 use crate::domain::money::{Currency, Decimal};
 
@@ -165,13 +166,12 @@ impl<'a> Fact<'a> {
         }
     }
 
-    /// The value as a day: Zoho sends `2026-09-04` and `2026-09-04T00:00:00.000Z` alike, so the
-    /// first ten characters count.
+    /// The value as a day: Zoho sends `2026-09-04` and `2026-09-04T00:00:00.000Z` alike.
     pub fn date(&self) -> Option<NaiveDate> {
         let Self::Text(text) = self else {
             return None;
         };
-        NaiveDate::parse_from_str(text.get(..10)?, "%Y-%m-%d").ok()
+        day::read(text)
     }
 }
 

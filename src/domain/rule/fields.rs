@@ -4,6 +4,7 @@
 //! mistyped names in templates and feed the editor; conditions may ask for any name.
 
 use crate::domain::document::DocumentKind;
+use crate::domain::money::Currency;
 
 /// Our own names beside Zoho's.
 pub const OWN_FIELDS: &[&str] = &[
@@ -34,6 +35,54 @@ pub fn is_known(kind: DocumentKind, name: &str) -> bool {
     known_fields(kind).binary_search(&name).is_ok()
         || OWN_FIELDS.contains(&name)
         || (name.len() > 3 && name.starts_with("cf_"))
+}
+
+#[rustfmt::skip] // one name per line would be a page
+/// Names of amounts of money, sorted, at the top and in lists alike.
+const MONEY: &[&str] = &[
+    "adjustment", "amount", "amount_applied", "amount_refunded", "amount_withheld", "balance",
+    "balance_amount", "bank_charges", "bcy_adjustment", "bcy_discount_total", "bcy_rate",
+    "bcy_shipping_charge", "bcy_sub_total", "bcy_tax_total", "bcy_total", "credits_applied",
+    "discount_amount", "discount_total", "item_total", "item_total_inclusive_of_tax",
+    "payment_discount", "payment_made", "price", "purchase_rate", "rate", "roundoff_value",
+    "sales_rate", "shipping_charge", "shipping_charge_exclusive_of_tax",
+    "shipping_charge_inclusive_of_tax", "shipping_charge_tax", "sub_total",
+    "sub_total_exclusive_of_discount", "sub_total_inclusive_of_tax", "tax_amount",
+    "tax_amount_withheld", "tax_total", "total", "total_retention_amount",
+    "total_taxable_amount", "unprocessed_payment_amount", "unused_amount",
+    "unused_credits_payable_amount", "unused_credits_receivable_amount",
+    "unused_retainer_payments", "vendor_credits_applied", "write_off_amount",
+];
+
+/// Whether a name, plain or dotted, is that of an amount of money.
+pub fn is_money(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    MONEY.contains(&last)
+}
+
+/// The places that an amount is written with; `None` for what is no money. Two where the currency is
+/// not known. What begins with `bcy_` is in the organisation's own currency, which bodies do not name.
+pub fn money_places(name: &str, currency: Option<Currency>) -> Option<u32> {
+    is_money(name).then(|| match currency {
+        Some(currency) if !is_base(name) => currency.places(),
+        _ => 2,
+    })
+}
+
+/// Whether an amount is in the organisation's own currency rather than the document's.
+pub fn is_base(name: &str) -> bool {
+    name.rsplit('.')
+        .next()
+        .is_some_and(|last| last.starts_with("bcy_"))
+}
+
+/// Whether a name is that of a price per unit, which may be finer than its currency.
+pub fn is_price(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    matches!(
+        last,
+        "rate" | "bcy_rate" | "price" | "purchase_rate" | "sales_rate"
+    )
 }
 
 /// The known name that a mistyped one most likely means.

@@ -402,7 +402,7 @@ mod tests {
     #[test]
     fn a_value_must_suit_its_comparison() {
         for (op, value) in [
-            ("gt", json!("1,000")),
+            ("gt", json!("1.000")),
             ("gt", json!("$5")),
             ("before", json!("tomorrow")),
             ("in", json!([])),
@@ -450,5 +450,55 @@ mod tests {
                 prop_assert_eq!(serde_json::from_value::<RuleDefinition>(stored).unwrap(), rule);
             }
         }
+    }
+
+    #[test]
+    fn an_amount_may_be_typed_as_people_write_it() {
+        let typed = |value: Value| {
+            let json = json!({"all": [{"field": "total", "op": "gte", "value": value}]});
+            let mut problems = Problems::default();
+            let parsed = conditions::parse(Some(&json), &mut problems);
+            let message = problems.0.first().map(|p| p.message.clone());
+            match message {
+                Some(message) => Err(message),
+                None => Ok(parsed.list()[0].value.to_string()),
+            }
+        };
+        for (text, plain) in [
+            ("1,000", "1000"),
+            ("1,000.50", "1000.50"),
+            ("1.000,50", "1000.50"),
+            ("1.000.000", "1000000"),
+            ("1,00,000", "100000"),
+            ("1 000", "1000"),
+            ("1\u{202f}000,5", "1000.5"),
+            ("1'000.50", "1000.50"),
+            ("1,50", "1.50"),
+            ("-1,000", "-1000"),
+            ("1000.50", "1000.50"),
+            ("0.125", "0.125"),
+            ("1234.567", "1234.567"),
+        ] {
+            assert_eq!(typed(json!(text)).as_deref(), Ok(plain), "{text}");
+        }
+        let two_ways = typed(json!("1.000")).unwrap_err();
+        assert!(two_ways.contains("two ways"), "{two_ways}");
+        for text in [
+            "1,00,00",
+            "12,34,567.8.9",
+            "1,000,00",
+            "$5",
+            "1,,000",
+            ",",
+            "1.000,500,2",
+            "ten",
+        ] {
+            let said = typed(json!(text)).unwrap_err();
+            assert!(said.contains("type a"), "{text}: {said}");
+        }
+        assert_eq!(
+            typed(serde_json::from_str("1.125").unwrap()).as_deref(),
+            Ok("1.125")
+        );
     }
 }

@@ -40,7 +40,10 @@ const USUAL: [&str; 22] = [
     "payment_link",
 ];
 
-const LINK: &str = "https://books.example/pay/3";
+/// As long as Zoho's links are: nobody should learn what a message costs from the bill.
+const LINK: &str = "https://zohosecurepay.com/books/zillum/secure?CInvoiceID=2-\
+                    00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff001122\
+                    33445566778899aabbccddeeff00112233445566778899aabbccddeeff0011223344556";
 
 /// The choices of a condition's field: the usual ones, all others of the kind, and those that the
 /// rule has already.
@@ -65,6 +68,8 @@ pub(super) fn fields(kind: DocumentKind, form: &FormState) -> Vec<Choice> {
     choices
 }
 
+const CUSTOMER: &str = "Bowman & Co";
+
 /// A document that could be.
 #[derive(Debug, Clone)]
 pub(super) struct Sample {
@@ -73,18 +78,30 @@ pub(super) struct Sample {
     person: Person,
     currency: Option<Currency>,
     today: chrono::NaiveDate,
+    /// The longest name among the tenant's customers, where it is longer than the made-up one.
+    longest: Option<String>,
 }
 
 impl Sample {
     /// The sample of a kind, in the tenant's currency, due soon.
-    pub(super) fn of(kind: DocumentKind, currency: &str, moment: Moment) -> Self {
+    ///
+    /// `longest` is the longest name among the tenant's customers: the preview counts with it.
+    pub(super) fn of(
+        kind: DocumentKind,
+        currency: &str,
+        moment: Moment,
+        longest: Option<&str>,
+    ) -> Self {
+        let is_longer = |name: &&str| name.chars().count() > CUSTOMER.chars().count();
+        let longest = longest.filter(is_longer);
+        let name = longest.unwrap_or(CUSTOMER);
         let today = moment.now.with_timezone(&moment.zone).date_naive();
         let (day, due) = (today.to_string(), (today + TimeDelta::days(14)).to_string());
         let all = json!({
             "invoice_number": "INV-00003", "bill_number": "BILL-00012",
             "purchaseorder_number": "PO-00007", "payment_number": "41",
-            "customer_name": "Bowman & Co", "vendor_name": "Molly Johnson",
-            "company_name": "Bowman & Co",
+            "customer_name": name, "vendor_name": longest.unwrap_or("Molly Johnson"),
+            "company_name": name, "invoice_url": LINK,
             "total": 1350.00, "balance": 1350.00, "amount": 450.00,
             "currency_code": currency, "status": "sent",
             "date": day, "due_date": due, "payment_mode": "Bank transfer",
@@ -110,6 +127,7 @@ impl Sample {
             },
             currency: Currency::parse(currency).ok(),
             today,
+            longest: longest.map(str::to_owned),
         }
     }
 
@@ -118,6 +136,21 @@ impl Sample {
         let text = self.filled(source).unwrap_or_else(|| source.to_owned());
         let length = length(&text);
         (text, length)
+    }
+
+    /// What the preview counts with, in words; none where the text has neither link nor name.
+    pub(super) fn counted_with(&self, source: &str) -> Option<String> {
+        let link = ["payment_link", "invoice_url"]
+            .iter()
+            .any(|name| source.contains(name))
+            .then(|| format!("a payment link of {} characters", LINK.len()));
+        let named = ["customer_name", "vendor_name", "company_name"]
+            .iter()
+            .any(|name| source.contains(name));
+        let name = self.longest.as_ref().filter(|_| named);
+        let name = name.map(|name| format!("your longest customer name, “{name}”"));
+        let parts: Vec<String> = [link, name].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| format!("Counted with {}.", parts.join(" and ")))
     }
 
     /// The names that a text may use, with their values here. An amount and a date also stand with the
@@ -169,7 +202,39 @@ mod tests {
             zone: chrono_tz::UTC,
             now: "2026-06-01T10:00:00Z".parse().unwrap(),
         };
-        Sample::of(kind, "EUR", moment)
+        Sample::of(kind, "EUR", moment, None)
+    }
+
+    #[test]
+    fn a_preview_counts_with_a_real_link_and_the_longest_name() {
+        let moment = Moment {
+            zone: chrono_tz::UTC,
+            now: "2026-06-01T10:00:00Z".parse().unwrap(),
+        };
+        let longest = "Vereinigte Papier- und Schreibwarengesellschaft Nord mbH & Co. KG";
+        let of = |name| Sample::of(DocumentKind::Invoice, "EUR", moment, name);
+        let source = "Hello {{ customer_name }}, pay {{ total }} here: {{ payment_link }}";
+        let (text, length) = of(Some(longest)).preview(source);
+        assert!(
+            text.contains(longest) && length.characters > 200 + 65,
+            "{text}"
+        );
+        assert_eq!(length.segments, 2);
+        assert_eq!(
+            of(Some(longest)).counted_with(source).unwrap(),
+            format!(
+                "Counted with a payment link of 200 characters and your longest customer name, \
+                 “{longest}”."
+            )
+        );
+        // A shorter name than ours hides nothing, and a text without either is counted as it is.
+        assert!(
+            of(Some("Li"))
+                .preview(source)
+                .0
+                .starts_with("Hello Bowman & Co,")
+        );
+        assert_eq!(of(Some(longest)).counted_with("Hello"), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::domain::event::EventType;
 use crate::domain::ids::RuleId;
 use crate::domain::rule::{Conditions, Op, Recipient, Rule, Sender};
 use crate::domain::user::Ability;
+use crate::render::Template;
 use crate::web::chrome::Section;
 use crate::web::extract::tenant::{Seat, SeatForm};
 use crate::web::form::FormState;
@@ -188,13 +189,14 @@ async fn editor(
     status: StatusCode,
 ) -> Result<HttpResponse, PageError> {
     let tenant = seat.tenant();
-    let twilio = seat
+    let (twilio, longest) = seat
         .ask(|app| async move {
             // A rule that is gone meanwhile is not found, whatever was typed.
             if let Some(id) = rule {
                 app.rule(tenant, id).await?;
             }
-            app.connection(tenant, Provider::Twilio).await
+            let longest = app.longest_party_name(tenant).await?;
+            Ok((app.connection(tenant, Provider::Twilio).await?, longest))
         })
         .await?;
     let chrome = seat.chrome(Section::Rules).await?;
@@ -203,7 +205,12 @@ async fn editor(
         .parse()
         .unwrap_or(EventType::InvoiceCreated)
         .document();
-    let sample = rule_sample::Sample::of(kind, &seat.member.tenant.currency, chrome.moment());
+    let sample = rule_sample::Sample::of(
+        kind,
+        &seat.member.tenant.currency,
+        chrome.moment(),
+        longest.as_deref(),
+    );
     let (preview, preview_length) = sample.preview(form.value("template"));
     let ready = rule_templates::READY.iter().map(|r| ReadyRule {
         key: r.key,
@@ -224,6 +231,8 @@ async fn editor(
             .into(),
         senders: senders(twilio.as_ref(), form.value("sender")),
         names: sample.names(),
+        warning: Template::warning(form.value("template")),
+        counted_with: sample.counted_with(form.value("template")),
         form,
         preview,
         preview_length,
@@ -260,11 +269,8 @@ pub(super) fn sender_words(of: Option<&Sender>) -> String {
 
 fn line(of: &Rule) -> RuleLine {
     let definition = &of.definition;
-    let conditions = definition.conditions.list().iter().map(|c| {
-        let field = c.field.replace('_', " ");
-        let words = format!("{field} {} {}", c.op.words(), c.value);
-        words.trim_end().to_owned()
-    });
+    let conditions = definition.conditions.list().iter();
+    let conditions = conditions.map(|c| c.words(&definition.conditions));
     RuleLine {
         id: of.id,
         name: definition.name.clone(),
@@ -279,6 +285,7 @@ fn line(of: &Rule) -> RuleLine {
             },
             sender: sender_words(definition.sender.as_ref()),
         },
+        warning: Template::warning(&definition.template.body),
         template: definition.template.body.clone(),
         enabled: of.enabled,
     }

@@ -31,6 +31,7 @@ fn stored(tenant: &Tenant) -> FormState {
         .with("country", tenant.country.as_str())
         .with("zone", tenant.zone.name())
         .with("currency", tenant.currency.as_str())
+        .with("date_format", tenant.date_format.as_str())
 }
 
 fn stored_hours(tenant: &Tenant) -> FormState {
@@ -94,8 +95,9 @@ pub(super) async fn save(posted: SeatForm) -> Result<HttpResponse, PageError> {
         currency: form.get("currency").to_owned(),
     };
     let (tenant, actor) = (seat.tenant(), seat.actor());
+    let dates = form.get("date_format").to_owned();
     let saved = seat
-        .ask(|app| async move { app.change_settings(tenant, &input, &actor).await })
+        .ask(|app| async move { app.change_settings(tenant, &input, &dates, &actor).await })
         .await;
     match saved {
         Ok(()) => Ok(seat.lead("/settings", Some(Told::SettingsSaved))),

@@ -37,10 +37,16 @@ pub struct RuleLine {
     pub sentence: RuleSentence,
     /// The source of its text.
     pub template: String,
+    /// What goes wrong on many phones, in words.
+    pub warning: Option<String>,
     pub enabled: bool,
 }
 
 impl RulesPage {
+    fn warned(warning: &str) -> Markup {
+        notice::notice(Tone::Needs, &html! { (warning) })
+    }
+
     fn sentence(rule: &RuleLine) -> Markup {
         sentence(&rule.sentence)
     }
@@ -130,6 +136,10 @@ pub struct RuleEditView {
     /// The text filled in with sample values.
     pub preview: String,
     pub preview_length: Length,
+    /// What the length was counted with: "Counted with a payment link of 200 characters."
+    pub counted_with: Option<String>,
+    /// What goes wrong on many phones, in words.
+    pub warning: Option<String>,
 }
 
 /// A ready rule, as a link that fills the form.
@@ -260,6 +270,10 @@ impl RuleEditPage {
                 .error(&format!("condition.{row}.{part}"))
                 .is_some()
         })
+    }
+
+    fn warned(warning: &str) -> Markup {
+        notice::notice(Tone::Needs, &html! { (warning) })
     }
 
     fn phone(&self) -> Markup {

@@ -8,7 +8,7 @@ use crate::web::form::FormState;
 use crate::web::ui::field::{Choice, field};
 use crate::web::ui::{filters, icon, notice};
 
-/// `GET /t/{tenant}/settings`; posts `company`, `country`, `zone` and `currency`, or the switch of the
+/// `GET /t/{tenant}/settings`; posts `company`, `country`, `zone`, `currency` and `date_format`, or the switch of the
 /// reader's own morning letter.
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/settings/index.html")]
@@ -22,6 +22,16 @@ pub struct SettingsPage {
     pub zones: Vec<Choice>,
     pub currencies: Vec<Choice>,
     pub morning: Option<Morning>,
+}
+
+impl SettingsPage {
+    fn date_formats() -> Vec<Choice> {
+        vec![
+            Choice::new("", "Only as 2026-11-05"),
+            Choice::new("day_first", "Day first: 05/11/2026 is 5 November"),
+            Choice::new("month_first", "Month first: 05/11/2026 is 11 May"),
+        ]
+    }
 }
 
 /// The reader's morning letter; none for an operator who is no member.

@@ -1,4 +1,4 @@
-//! An SMS as its reader sees it, with the segments it costs beneath.
+//! An SMS as its reader sees it, with the messages it costs beneath.
 
 use std::borrow::Borrow;
 
@@ -31,9 +31,10 @@ pub fn preview(id: &str, from: &str, text: &str, length: impl Borrow<Length>) ->
     }
 }
 
-/// "2 segments, 181 characters, Unicode".
+/// "Costs 2 messages, 181 characters, Unicode".
 pub fn words(length: Length) -> String {
-    let mut text = counted(u64::from(length.segments), "segment", "segments");
+    let messages = counted(u64::from(length.segments), "message", "messages");
+    let mut text = format!("Costs {messages}");
     text.push_str(", ");
     text.push_str(&counted(
         u64::from(length.characters),

@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::Problems;
 use crate::domain::money::Decimal;
-use crate::domain::rule::{Condition, Conditions, DateOperand, MAX_CONDITIONS, Op, Operand};
+use crate::domain::rule::{
+    Condition, Conditions, DateOperand, MAX_CONDITIONS, Op, Operand, is_money,
+};
 
 const MAX_FIELD_CHARS: usize = 100;
 const MAX_VALUE_CHARS: usize = 500;
@@ -71,7 +73,7 @@ fn condition(json: &Value, path: &str, problems: &mut Problems) -> Option<Condit
         );
         return None;
     };
-    match operand(op, json.get("value")) {
+    match operand(field, op, json.get("value")) {
         Ok(value) => is_field.then(|| Condition {
             field: field.to_owned(),
             op,
@@ -84,7 +86,7 @@ fn condition(json: &Value, path: &str, problems: &mut Problems) -> Option<Condit
     }
 }
 
-fn operand(op: Op, json: Option<&Value>) -> Result<Operand, &'static str> {
+fn operand(field: &str, op: Op, json: Option<&Value>) -> Result<Operand, &'static str> {
     if op.takes_nothing() {
         let is_blank = json.is_none_or(|value| {
             value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
@@ -111,13 +113,30 @@ fn operand(op: Op, json: Option<&Value>) -> Result<Operand, &'static str> {
         };
     }
     let text = text_of(json)?;
-    if op.takes_number() && Decimal::parse(&text).is_none() {
-        return Err("type a number such as 1000 or 1000.50, without currency sign or commas");
+    if op.takes_number() {
+        return amount_of(json, &text).map(Operand::One);
+    }
+    // "total is 1,000" asks for the amount, not for the letters.
+    if matches!(op, Op::Eq | Op::Ne) && is_money(field) {
+        return Ok(Operand::One(amount_of(json, &text).unwrap_or(text)));
     }
     if op.takes_date() && DateOperand::parse(&text).is_none() {
         return Err("type a day as 2026-05-12, or today, today+7d, today-30d");
     }
     Ok(Operand::One(text))
+}
+
+/// The plain text of an amount as it was typed.
+fn amount_of(json: &Value, text: &str) -> Result<String, &'static str> {
+    // A number of JSON has one meaning, whoever wrote it.
+    if json.is_number() && Decimal::parse(text).is_some() {
+        return Ok(text.to_owned());
+    }
+    Decimal::plain_text_of(text).ok_or(if Decimal::parse(text).is_some() {
+        "this can be read in two ways; type a thousand as 1000 and one as 1"
+    } else {
+        "type a number such as 1000, 1,000.50 or 1000.50, without a currency sign"
+    })
 }
 
 /// A text, or a number by its decimal text.

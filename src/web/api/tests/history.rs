@@ -51,7 +51,7 @@ async fn an_event_tells_its_whole_story() {
     assert_eq!(decision["values"][0]["field"], "total");
     let delivery = &event["deliveries"][0];
     assert_eq!(delivery["to"], "+16175550123");
-    assert_eq!(delivery["body"], "Bowman & Co owes 1350.5");
+    assert_eq!(delivery["body"], "Bowman & Co owes 1350.50");
     assert_eq!(delivery["state"], "queued");
     assert_eq!(delivery["replay_of"], Value::Null);
     assert_eq!(delivery["attempts"], json!([]));

@@ -35,6 +35,7 @@ fn rule(
             sender: "+44 7700 900123".into(),
         },
         template: "Hello {{ contact.first_name }}, invoice {{ invoice_number }} over {{ total | money }} is due on {{ due_date | date }}.".into(),
+        warning: None,
         enabled,
     }
 }
@@ -228,11 +229,13 @@ fn editor(chrome: Chrome, rule: Option<()>, form: FormState) -> RuleEditPage {
                 Length::default()
             } else {
                 Length {
-                    segments: 1,
-                    characters: 115,
+                    segments: 2,
+                    characters: 290,
                     unicode: false,
                 }
             },
+            counted_with: (!empty).then(|| "Counted with a payment link of 200 characters.".into()),
+            warning: None,
         },
     }
 }
