@@ -428,6 +428,52 @@ async fn an_answer_that_was_lost_is_found_and_nothing_is_sent_again() {
     );
 }
 
+/// Smart Encoding rewrites the text of a message whose answer is lost.
+async fn rewritten(template: &str) -> (Scene, Delivery) {
+    let scene = Scene::open().await;
+    scene.sandbox.twilio().set(Settings {
+        smart_encoding: true,
+        ..Settings::default()
+    });
+    scene
+        .rule(json!({ "template": { "body": template } }))
+        .await;
+    scene.fault(FaultKind::DropAfter);
+    let d = scene.tell("INV-1").await;
+    assert_eq!(d.state, DeliveryState::Unknown);
+    scene.clock.advance(TimeDelta::seconds(5));
+    assert_eq!(
+        scene.tell("INV-2").await.state,
+        DeliveryState::Accepted,
+        "the witness"
+    );
+    scene.pass(26).await;
+    for _ in 0..6 {
+        scene.pass(15).await;
+    }
+    (scene, d)
+}
+
+#[tokio::test]
+async fn a_lost_text_that_was_rewritten_as_is_known_is_found() {
+    let text = "Thank\u{a0}you\u{3002} \u{ff01}\u{bd}\u{201a}\u{202f}{{ invoice_number }}";
+    let (scene, d) = rewritten(text).await;
+    assert_eq!(scene.state(d.id).await, DeliveryState::Accepted);
+    assert_eq!(scene.taken(), 2);
+}
+
+#[tokio::test]
+async fn a_lost_text_that_was_rewritten_unexpectedly_waits_for_a_person() {
+    let (scene, d) = rewritten("\u{2022} Paid: {{ invoice_number }}").await;
+    let end = scene.read(d.id).await;
+    assert_eq!(
+        (end.state, end.hold),
+        (DeliveryState::Unknown, Some(Hold::Person))
+    );
+    assert_eq!(scene.taken(), 2, "never a second SMS");
+    assert!(end.reason.contains("another text"), "{}", end.reason);
+}
+
 #[tokio::test]
 async fn without_a_trace_beside_a_witness_it_is_sent_once_more_and_only_once() {
     let scene = Scene::open().await;
