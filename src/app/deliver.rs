@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::connections::TwilioAccess;
 use super::gate::Sight;
-use super::outcome::{Sent, Verdict};
+use super::outcome::{Sent, Verdict, rests_until};
 use super::recent::{AsOf, SeenDocument};
 use super::{App, AppError, job};
 use crate::brakes::{Admission, Limits, Permit};
@@ -202,6 +202,7 @@ impl App {
             .create(&access.account, &message, time)
             .await;
         let verdict = Verdict::of(&outcome);
+        let rests_until = rests_until(&outcome, self.now());
         let sent = Sent {
             delivery: d,
             connection,
@@ -215,8 +216,8 @@ impl App {
         let (settled, wait) =
             tokio::join!(self.settle(store, &sent, outcome), verdict.tell(permit));
         let settled = settled?;
-        if let Some(wait) = wait {
-            let until_then = self.now() + TimeDelta::from_std(wait).unwrap_or_default();
+        let wait = wait.map(|w| self.now() + TimeDelta::from_std(w).unwrap_or_default());
+        if let Some(until_then) = wait.max(rests_until) {
             store.pause_connection(connection.id, until_then).await?;
         }
         self.wake_equal(access.scope(store.tenant_id()), d).await;

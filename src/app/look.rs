@@ -4,7 +4,8 @@
 //!              ┌─ found: one listed message fits ────────────► accepted
 //!  unknown ────┼─ absent: three looks show the witness,
 //!   (looks)    │          and not ours ──► sent once more; the second time a person decides
-//!              └─ undecided: no witness, several fit, no list ──► waits; in the end for a person
+//!              └─ undecided: no witness, several fit, another text
+//!                 that is not ours, no list ──► waits; in the end for a person
 //! ```
 //!
 //! A *witness* is a message of the same account that we know was accepted after the lost attempt
@@ -250,9 +251,18 @@ impl App {
                 let why = "Several messages at Twilio could be this one";
                 self.ask_person(store, d, why, sight.proof.clone()).await
             }
+            // Ours, rewritten; or another lost one of ours, which its own look will find.
+            (Finding::Foreign(sid), _) => {
+                let why = format!(
+                    "Twilio has another text to this number from that moment ({sid}), which may be \
+                     this message with characters replaced"
+                );
+                self.not_there(store, d, Some(&why), proof).await
+            }
             (finding, Some(witness)) if witness.is_shown && sight.is_complete => {
-                let is_mistimed = *finding == Finding::Mistimed;
-                self.not_there(store, d, is_mistimed, proof).await
+                let doubt = (*finding == Finding::Mistimed)
+                    .then_some("Twilio has this text to this number, but from another time");
+                self.not_there(store, d, doubt, proof).await
             }
             (_, witness) => {
                 let why = match witness {
@@ -305,18 +315,19 @@ impl App {
         Ok(Next::In(wait.max(Duration::from_millis(1))))
     }
 
-    /// The witness is shown and ours is not.
+    /// Ours is not shown: the witness is, or there is a `doubt` that only a person can settle.
     async fn not_there(
         &self,
         store: &TenantStore,
         d: &Delivery,
-        is_mistimed: bool,
+        doubt: Option<&str>,
         proof: String,
     ) -> Result<Next, AppError> {
         let now = self.now();
         let looks = d.looks + 1;
         if looks < LOOKS {
-            let sentence = format!("Look {looks} of {LOOKS}: no trace at Twilio yet");
+            let seen = doubt.unwrap_or("no trace at Twilio yet");
+            let sentence = format!("Look {looks} of {LOOKS}: {seen}");
             let change = Change {
                 due_at: Some(now + TimeDelta::seconds(APART)),
                 looks: Some(looks),
@@ -329,12 +340,8 @@ impl App {
             store.change(change).await?;
             return Ok(Next::In(Duration::from_secs(APART.unsigned_abs())));
         }
-        if is_mistimed || d.absents > 0 {
-            let why = if is_mistimed {
-                "Twilio has this text to this number, but from another time"
-            } else {
-                "Twice there was no trace of it at Twilio"
-            };
+        let twice = "Twice there was no trace of it at Twilio";
+        if let Some(why) = doubt.or((d.absents > 0).then_some(twice)) {
             return self
                 .ask_person(
                     store,

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use rand::RngExt as _;
 
 use super::connections::TwilioAccess;
 use super::{App, AppError};
 use crate::brakes::Permit;
 use crate::domain::connection::{Connection, ConnectionState};
-use crate::domain::delivery::{Delivery, DeliveryState, Hold, StepKind};
+use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, StepKind};
 use crate::store::{Change, Guard, KnownMessage, TenantStore};
 use crate::twilio::codes;
 use crate::twilio::error::{SendError, SendFailure, Unsent};
@@ -57,7 +57,10 @@ impl App {
             ..
         }) = &outcome
         {
-            let reason = refusal.entry().what_with(refusal.code.unwrap_or_default());
+            let reason = match refusal.code {
+                Some(code) => refusal.entry().what_with(code),
+                None => format!("Twilio refuses the credentials (HTTP {})", refusal.http),
+            };
             self.break_connection(store, sent, reason).await?;
         }
         Ok(changed.then_some(Changed { due_at }))
@@ -99,7 +102,17 @@ impl App {
 
     fn accepted(&self, sent: &Sent<'_>, accepted: &Accepted, now: DateTime<Utc>) -> Change {
         let d = sent.delivery;
-        let state = accepted.status.state();
+        let code = accepted.error_code.unwrap_or_default();
+        let has_failed = matches!(
+            accepted.status.state(),
+            DeliveryState::Failed | DeliveryState::Undelivered | DeliveryState::Canceled
+        );
+        let opted_out = has_failed && codes::explain(code).is_opt_out();
+        let state = if opted_out {
+            DeliveryState::Suppressed
+        } else {
+            accepted.status.state()
+        };
         let first_poll = super::poll::first(self.takes_callbacks());
         let guard = Guard {
             states: &[
@@ -121,8 +134,19 @@ impl App {
                 if segments == 1 { "" } else { "s" }
             );
         }
+        let mut kind = StepKind::Accepted;
+        if has_failed {
+            kind = if opted_out {
+                StepKind::Suppressed
+            } else {
+                StepKind::Refused
+            };
+            let words = accepted.error_message.as_deref().unwrap_or_default();
+            sentence = codes::sentence_with(code, d.to(), Some(d.reader()), words);
+        }
         let detail = serde_json::json!({ "response": &accepted.response }).to_string();
         Change {
+            suppress: opted_out.then(|| opt_out(d)),
             due_at: (!state.is_final()).then(|| now + first_poll),
             looks: Some(0),
             error_code: accepted.error_code.unwrap_or_default().into(),
@@ -136,7 +160,7 @@ impl App {
                 status: accepted.status,
                 accepted_at: sent.started_at,
             }),
-            ..Change::to(state, d.id, guard, now).because(StepKind::Accepted, sentence, detail)
+            ..Change::to(state, d.id, guard, now).because(kind, sentence, detail)
         }
     }
 }
@@ -156,19 +180,15 @@ fn failed(sent: &Sent<'_>, error: &SendError, now: DateTime<Utc>) -> Change {
     let to = |state, guard| Change::to(state, d.id, guard, now);
     let change = match &error.kind {
         SendFailure::Refused(_) if codes::explain(code).is_opt_out() => Change {
-            suppress: Some((
-                d.channel,
-                d.to().to_owned(),
-                "The recipient has opted out (21610)".to_owned(),
-            )),
+            suppress: Some(opt_out(d)),
             ..to(DeliveryState::Suppressed, open).because(
                 StepKind::Suppressed,
-                refusal(code, d),
+                refusal(error, d),
                 detail,
             )
         },
         SendFailure::Refused(_) => {
-            to(DeliveryState::Failed, open).because(StepKind::Refused, refusal(code, d), detail)
+            to(DeliveryState::Failed, open).because(StepKind::Refused, refusal(error, d), detail)
         }
         SendFailure::NotSent(Unsent::Unbuildable) => {
             let sentence = "The request to Twilio could not be built; nothing was sent";
@@ -180,7 +200,10 @@ fn failed(sent: &Sent<'_>, error: &SendError, now: DateTime<Utc>) -> Change {
             ..to(DeliveryState::Held, open).because(
                 StepKind::Held,
                 format!(
-                    "Twilio refused the credentials ({code}). Enter them again under Connections"
+                    "Twilio refused the credentials{}. Enter them again under Connections",
+                    error
+                        .code()
+                        .map_or_else(String::new, |code| format!(" ({code})"))
                 ),
                 detail,
             )
@@ -212,6 +235,24 @@ fn failed(sent: &Sent<'_>, error: &SendError, now: DateTime<Utc>) -> Change {
                 &error.to_string(),
                 detail,
             )
+        }
+        SendFailure::DailyLimit { code } => {
+            let next = next_day(now);
+            let then = if next < d.expires_at {
+                "trying again tomorrow, when Twilio's day begins (00:00 UTC)"
+            } else {
+                "tomorrow is too late for it, so it will expire"
+            };
+            let what = codes::explain(*code).what_with(*code);
+            Change {
+                due_at: Some(next.min(d.expires_at)),
+                tries: Some(d.tries + 1),
+                ..to(DeliveryState::Queued, open).because(
+                    StepKind::Retry,
+                    format!("Nothing was sent: {what}; {then}"),
+                    detail,
+                )
+            }
         }
         SendFailure::NotSent(_) => {
             let wait = back_off(d.tries, 1, None);
@@ -252,8 +293,36 @@ fn back_off(tries: i64, least: u64, retry_after: Option<Duration>) -> Duration {
     jittered.max(retry_after.unwrap_or_default())
 }
 
-fn refusal(code: i32, d: &Delivery) -> String {
-    codes::sentence(code, d.to(), Some(d.reader()))
+fn refusal(error: &SendError, d: &Delivery) -> String {
+    let words = match &error.kind {
+        SendFailure::Refused(refusal) => refusal.message.as_str(),
+        _ => "",
+    };
+    let code = error.code().unwrap_or_default();
+    codes::sentence_with(code, d.to(), Some(d.reader()), words)
+}
+
+fn opt_out(d: &Delivery) -> (Channel, String, String) {
+    let why = "The recipient has opted out (21610)".to_owned();
+    (d.channel, d.to().to_owned(), why)
+}
+
+/// When a limit for the day is lifted. Twilio does not say by which zone it counts, so it is midnight
+/// in UTC, and a few minutes so that not all come at once.
+fn next_day(now: DateTime<Utc>) -> DateTime<Utc> {
+    let midnight = now.date_naive().and_time(NaiveTime::MIN).and_utc() + TimeDelta::days(1);
+    midnight + TimeDelta::seconds(rand::rng().random_range(0..600))
+}
+
+/// Until when an outcome stops the whole connection: one limit is the account's, not a sender's.
+pub(super) fn rests_until(
+    outcome: &Result<Accepted, SendError>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    match outcome.as_ref().map_err(|e| &e.kind) {
+        Err(SendFailure::DailyLimit { code: 63038 }) => Some(next_day(now)),
+        _ => None,
+    }
 }
 
 /// What an outcome says about the provider, for the brakes.
@@ -280,6 +349,7 @@ impl Verdict {
             | Err(
                 SendFailure::Refused(_)
                 | SendFailure::TryLater { .. }
+                | SendFailure::DailyLimit { .. }
                 | SendFailure::Credentials(_),
             ) => Self::Answers,
             Err(SendFailure::NotSent(_)) => Self::Nothing,

@@ -214,9 +214,9 @@ impl App {
         match &error.kind {
             // It may be on its way; whoever gets none asks again.
             SendFailure::Ambiguous { .. } => Ok(()),
-            SendFailure::Refused(_) => {
+            SendFailure::Refused(refusal) => {
                 let code = error.code().unwrap_or_default();
-                let why = codes::sentence(code, &number.masked(), None);
+                let why = codes::sentence_with(code, &number.masked(), None, &refusal.message);
                 Err(AppError::field("phone", why))
             }
             SendFailure::Credentials(_) => {

@@ -61,7 +61,7 @@ impl App {
                     word: word.to_owned(),
                     status: message.status,
                     error_code: code,
-                    reason: super::receipts::words(word, code, d),
+                    reason: super::receipts::words(word, code, message.error_message.as_deref(), d),
                     source: "poll",
                     is_verified: true,
                     detail: serde_json::json!({ "error_message": message.error_message })

@@ -169,7 +169,12 @@ impl App {
             _ => None,
         };
         let reason = match &failed {
-            Some(d) => words(&report.status_word, error_code, d),
+            Some(d) => words(
+                &report.status_word,
+                error_code,
+                report.error_message.as_deref(),
+                d,
+            ),
             None => plain_words(&report.status_word),
         };
         let detail = serde_json::json!({
@@ -218,10 +223,10 @@ impl App {
 }
 
 /// A status in a clerk's words; failures with the cause and what to do.
-pub(super) fn words(word: &str, error_code: i64, d: &Delivery) -> String {
+pub(super) fn words(word: &str, error_code: i64, said: Option<&str>, d: &Delivery) -> String {
     match (word, i32::try_from(error_code).unwrap_or_default()) {
         ("failed" | "undelivered" | "canceled", code) if code != 0 => {
-            codes::sentence(code, d.to(), Some(d.reader()))
+            codes::sentence_with(code, d.to(), Some(d.reader()), said.unwrap_or_default())
         }
         _ => plain_words(word),
     }

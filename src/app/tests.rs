@@ -428,6 +428,137 @@ async fn an_answer_that_was_lost_is_found_and_nothing_is_sent_again() {
     );
 }
 
+/// Smart Encoding rewrites the text of a message whose answer is lost.
+async fn rewritten(template: &str) -> (Scene, Delivery) {
+    let scene = Scene::open().await;
+    scene.sandbox.twilio().set(Settings {
+        smart_encoding: true,
+        ..Settings::default()
+    });
+    scene
+        .rule(json!({ "template": { "body": template } }))
+        .await;
+    scene.fault(FaultKind::DropAfter);
+    let d = scene.tell("INV-1").await;
+    assert_eq!(d.state, DeliveryState::Unknown);
+    scene.clock.advance(TimeDelta::seconds(5));
+    assert_eq!(
+        scene.tell("INV-2").await.state,
+        DeliveryState::Accepted,
+        "the witness"
+    );
+    scene.pass(26).await;
+    for _ in 0..6 {
+        scene.pass(15).await;
+    }
+    (scene, d)
+}
+
+#[tokio::test]
+async fn a_lost_text_that_was_rewritten_as_is_known_is_found() {
+    let text = "Thank\u{a0}you\u{3002} \u{ff01}\u{bd}\u{201a}\u{202f}{{ invoice_number }}";
+    let (scene, d) = rewritten(text).await;
+    assert_eq!(scene.state(d.id).await, DeliveryState::Accepted);
+    assert_eq!(scene.taken(), 2);
+}
+
+#[tokio::test]
+async fn a_lost_text_that_was_rewritten_unexpectedly_waits_for_a_person() {
+    let (scene, d) = rewritten("\u{2022} Paid: {{ invoice_number }}").await;
+    let end = scene.read(d.id).await;
+    assert_eq!(
+        (end.state, end.hold),
+        (DeliveryState::Unknown, Some(Hold::Person))
+    );
+    assert_eq!(scene.taken(), 2, "never a second SMS");
+    assert!(end.reason.contains("another text"), "{}", end.reason);
+}
+
+#[tokio::test]
+async fn a_daily_limit_waits_for_the_next_day() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    let mut fault = Fault::new(FaultKind::ErrorCode).with_code(63038);
+    fault.status = Some(429);
+    scene
+        .sandbox
+        .twilio()
+        .next(FaultOrder::once(fault))
+        .unwrap();
+    let d = scene.tell("INV-1").await;
+    assert_eq!(d.state, DeliveryState::Queued);
+    let midnight: DateTime<Utc> = "2026-11-23T00:00:00Z".parse().unwrap();
+    assert!(
+        d.due_at.is_some_and(|due| due >= midnight),
+        "{:?}",
+        d.due_at
+    );
+    assert!(d.reason.contains("tomorrow"), "{}", d.reason);
+    let paused = scene.twilio_state().await.1;
+    assert!(paused.is_some_and(|until| until >= midnight), "{paused:?}");
+}
+
+#[tokio::test]
+async fn one_403_without_a_code_fails_its_message_and_not_the_connection() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    let mut fault = Fault::new(FaultKind::ErrorCode).with_code(99_999);
+    fault.status = Some(403);
+    fault.message = Some("Forbidden <b>here</b>".to_owned());
+    scene
+        .sandbox
+        .twilio()
+        .next(FaultOrder::once(fault))
+        .unwrap();
+    let d = scene.tell("INV-1").await;
+    assert_eq!(d.state, DeliveryState::Failed);
+    assert!(
+        d.reason.contains("(99999)") && d.reason.contains("Forbidden <b>here</b>"),
+        "{}",
+        d.reason
+    );
+    assert_eq!(scene.twilio_state().await.0, ConnectionState::Ready);
+}
+
+#[tokio::test]
+async fn a_message_that_has_failed_at_once_is_not_told_as_taken() {
+    for (code, state) in [
+        (30006, DeliveryState::Failed),
+        (21610, DeliveryState::Suppressed),
+    ] {
+        let scene = Scene::open().await;
+        scene.rule(json!({})).await;
+        let fault = Fault::new(FaultKind::FailedAtOnce).with_code(code);
+        scene
+            .sandbox
+            .twilio()
+            .next(FaultOrder::once(fault))
+            .unwrap();
+        let d = scene.tell("INV-1").await;
+        assert_eq!(d.state, state);
+        assert!(
+            d.reason.contains(&format!("({code})")) && !d.reason.contains("has it"),
+            "{}",
+            d.reason
+        );
+        let next = scene.tell("INV-2").await.state;
+        assert_eq!(next == DeliveryState::Suppressed, code == 21610, "{next:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivered_message_shows_no_error() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    let d = scene.tell("INV-1").await;
+    let token = scene.demo.twilio.auth_token.clone();
+    scene.report(&d, "sent", "30003", &token).await;
+    assert_eq!(scene.read(d.id).await.error_code, 30003);
+    scene.report(&d, "delivered", "", &token).await;
+    let end = scene.read(d.id).await;
+    assert_eq!((end.state, end.error_code), (DeliveryState::Delivered, 0));
+}
+
 #[tokio::test]
 async fn without_a_trace_beside_a_witness_it_is_sent_once_more_and_only_once() {
     let scene = Scene::open().await;

@@ -355,7 +355,8 @@ async fn update<'a>(
                      sid = CASE WHEN v.column11 = '' THEN sid ELSE v.column11 END, \
                      provider_rank = CASE WHEN provider_rank < v.column12 THEN v.column12 \
                      ELSE provider_rank END, \
-                     error_code = CASE WHEN v.column13 = 0 THEN error_code ELSE v.column13 END, \
+                     error_code = CASE WHEN v.column4 IN ('delivered', 'read') THEN 0 \
+             WHEN v.column13 = 0 THEN error_code ELSE v.column13 END, \
                      lease_owner = '', lease_until = NULL, updated_at = v.column14, \
                      expires_at = COALESCE(v.column18, expires_at) FROM ",
             after: &after,

@@ -468,11 +468,12 @@ fn receipt_row(tenant: Uuid, delivery: DeliveryId, own: ReceiptId, r: &NewReceip
 }
 
 /// The one conditional update: only a higher rank moves the state, and a code once known is not
-/// wiped by a report without one.
+/// wiped by a report without one, unless that says that the message has arrived.
 const MOVES: Bulk<'static> = Bulk::Joined {
     before: "UPDATE deliveries SET state = v.column4, provider_rank = v.column5, sid = v.column6, \
              reason = v.column7, \
-             error_code = CASE WHEN v.column8 = 0 THEN error_code ELSE v.column8 END, hold = '', \
+             error_code = CASE WHEN v.column4 IN ('delivered', 'read') THEN 0 \
+             WHEN v.column8 = 0 THEN error_code ELSE v.column8 END, hold = '', \
              due_at = v.column9, looks = CASE WHEN sid = '' THEN 0 ELSE looks END, \
              lease_owner = '', lease_until = NULL, updated_at = v.column10 FROM ",
     after: " AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \

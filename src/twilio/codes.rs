@@ -6,6 +6,9 @@
 
 mod table;
 
+/// As many characters of Twilio's own words are shown.
+const LONGEST_WORDS: usize = 200;
+
 /// What kind of trouble a code stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
@@ -127,7 +130,10 @@ pub fn page(code: i32) -> String {
 impl Entry {
     /// What is wrong, with the code: "it is a landline or its carrier cannot be reached (30006)".
     pub fn what_with(&self, code: i32) -> String {
-        format!("{} ({code})", self.what)
+        match code {
+            0 => "Twilio gave no reason".to_owned(),
+            _ => format!("{} ({code})", self.what),
+        }
     }
 
     /// What to do, naming the recipient: "Ask Bowman & Co for a mobile number, ...".
@@ -144,12 +150,33 @@ impl Entry {
 /// Two sentences for a clerk: what happened to the number, and what to do. `to` is the number as
 /// it may be shown, `who` the recipient's name.
 pub fn sentence(code: i32, to: &str, who: Option<&str>) -> String {
+    sentence_with(code, to, who, "")
+}
+
+/// The same; for a code that we do not know, with Twilio's own words, which are data.
+pub fn sentence_with(code: i32, to: &str, who: Option<&str>, words: &str) -> String {
     let entry = explain(code);
     let about = match entry.class {
         Class::Recipient | Class::OptedOut => format!("Twilio refused the number {to}"),
         _ => format!("Twilio did not deliver the message to {to}"),
     };
-    format!("{about}: {}. {}", entry.what_with(code), entry.advice(who))
+    let words: String = words
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .take(LONGEST_WORDS)
+        .collect();
+    let says = match entry.class {
+        Class::Unknown if !words.is_empty() => format!(" Twilio says: \u{201c}{words}\u{201d}."),
+        _ => String::new(),
+    };
+    let todo = match code {
+        0 => "Look at the message in the Twilio Console, or ask Twilio's support.".to_owned(),
+        _ => entry.advice(who),
+    };
+    format!("{about}: {}.{says} {todo}", entry.what_with(code))
 }
 
 #[cfg(test)]
@@ -195,7 +222,7 @@ mod tests {
         assert_eq!(
             sentence(30006, "+44 7...", Some("Bowman & Co")),
             "Twilio refused the number +44 7...: it is a landline, or its carrier cannot be \
-             reached (30006). Ask Bowman & Co for a mobile number, or send an e-mail instead."
+             reached (30006). Ask Bowman & Co for a mobile number."
         );
     }
 

@@ -94,6 +94,12 @@ pub enum SendFailure {
         /// How long to wait, where the answer says so; at most an hour.
         retry_after: Option<Duration>,
     },
+    /// A limit for the day is used up: nothing was sent, and nothing will be before the next one.
+    #[error("Twilio's limit for today is used up")]
+    DailyLimit {
+        /// Twilio's code (63038 for the whole account, others for a sender's registration).
+        code: i32,
+    },
     /// Nothing was sent, and the same message may be taken in minutes to hours (21611).
     #[error("Twilio cannot take the message now")]
     TryLater {
@@ -151,6 +157,7 @@ impl SendError {
             SendFailure::Throttled { code, .. }
             | SendFailure::TryLater { code, .. }
             | SendFailure::Ambiguous { code, .. } => *code,
+            SendFailure::DailyLimit { code } => Some(*code),
             SendFailure::NotSent(_) => None,
         }
     }

@@ -2,13 +2,17 @@
 //!
 //! The surprise: Twilio may list another text than was sent. Smart encoding replaces curly quotes
 //! and long dashes, and a trial account puts a line before the text, so texts are compared in a
-//! plain form and by their end.
+//! plain form and by their end. Its list of characters is not known whole, so any other text in the
+//! window that no delivery of ours holds may be ours as well.
 
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 
 use super::{Message, MessageSid};
+
+/// How far full-width characters stand from the plain ones.
+const FULL_WIDTH: u32 = 0xfee0;
 
 /// What a look found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,26 +23,29 @@ pub enum Finding {
     Missing,
     /// None fits, but one does in all but its time: a clock was wrong, or it is somebody else's.
     Mistimed,
+    /// None fits, but another text went to the number in the window: it may be ours, rewritten.
+    Foreign(MessageSid),
     /// Several fit, or one fits as far as it shows (no text, no time): a person must decide.
     Unclear,
 }
 
 /// A text in plain form, only for comparing: trimmed, line ends as `\n`, the look-alikes that smart
-/// encoding replaces made plain, invisible marks dropped.
+/// encoding replaces made plain, invisible marks dropped, runs of blanks made one.
 pub fn normalise_body(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for letter in text.replace("\r\n", "\n").chars() {
         match letter {
             '\r' => plain.push('\n'),
-            '\u{2018}'..='\u{201b}'
-            | '\u{2032}'
-            | '\u{2035}'
-            | '\u{02bc}'
-            | '\u{02b9}'
-            | '\u{00b4}'
-            | '\u{2039}'
-            | '\u{203a}'
-            | '`' => plain.push('\''),
+            '\u{201a}' | '\u{3001}' => plain.push(','),
+            '\u{3002}' => plain.push('.'),
+            '\u{00bc}' => plain.push_str("1/4"),
+            '\u{00bd}' => plain.push_str("1/2"),
+            '\u{00be}' => plain.push_str("3/4"),
+            '\u{ff01}'..='\u{ff5e}' => {
+                plain.extend(char::from_u32(u32::from(letter) - FULL_WIDTH));
+            }
+            '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2032}' | '\u{2035}' | '\u{02bc}'
+            | '\u{02b9}' | '\u{00b4}' | '\u{2039}' | '\u{203a}' | '`' => plain.push('\''),
             '\u{201c}'..='\u{201f}'
             | '\u{2033}'
             | '\u{2036}'
@@ -55,6 +62,12 @@ pub fn normalise_body(text: &str) -> String {
             other => plain.push(other),
         }
     }
+    let mut after_blank = false;
+    plain.retain(|letter| {
+        let is_double = after_blank && letter == ' ';
+        after_blank = letter == ' ';
+        !is_double
+    });
     plain.trim().to_owned()
 }
 
@@ -84,6 +97,7 @@ pub fn find<'a>(
     is_held: impl Fn(&MessageSid) -> bool,
 ) -> Finding {
     let mut certain: Option<&MessageSid> = None;
+    let mut foreign: Option<&MessageSid> = None;
     let (mut doubtful, mut mistimed) = (false, false);
     for message in listed {
         if !message.outbound || is_held(&message.sid) || message.to.as_deref() != Some(lost.to) {
@@ -103,7 +117,8 @@ pub fn find<'a>(
         let same_text = text.map(|text| matches(lost.body, text));
         match (in_time, same_text) {
             (Some(false), Some(true)) => mistimed = true,
-            (Some(false), _) | (_, Some(false)) => {}
+            (Some(false), _) => {}
+            (_, Some(false)) => foreign = Some(&message.sid),
             (Some(true), Some(true)) if certain.is_none() => certain = Some(&message.sid),
             _ => doubtful = true,
         }
@@ -112,7 +127,7 @@ pub fn find<'a>(
         _ if doubtful => Finding::Unclear,
         Some(sid) => Finding::Found(sid.clone()),
         None if mistimed => Finding::Mistimed,
-        None => Finding::Missing,
+        None => foreign.map_or(Finding::Missing, |sid| Finding::Foreign(sid.clone())),
     }
 }
 
@@ -175,14 +190,25 @@ mod tests {
             to: Some("+1".to_owned()),
             ..message(3, "INV-7 is due", 30)
         };
-        let listed = [
-            inbound,
-            elsewhere,
-            message(4, "INV-8 is due", 30),
-            message(9, "INV-7 is due", 30),
-        ];
+        let listed = [inbound, elsewhere, message(9, "INV-7 is due", 30)];
         assert_eq!(look(&listed), Finding::Missing);
         assert_eq!(look(&[]), Finding::Missing);
+    }
+
+    #[test]
+    fn another_text_in_the_window_may_be_ours_rewritten() {
+        let other = message(4, "INV-8 is due", 30);
+        let timeless = Message {
+            date_created: None,
+            ..other.clone()
+        };
+        for odd in [other.clone(), timeless] {
+            assert_eq!(look(&[odd]), Finding::Foreign(other.sid.clone()));
+        }
+        assert_eq!(look(&[message(4, "INV-8 is due", 61)]), Finding::Missing);
+        assert_eq!(look(&[message(9, "INV-8 is due", 30)]), Finding::Missing);
+        let ours = message(1, "INV-7 is due", 30);
+        assert_eq!(look(&[other, ours.clone()]), Finding::Found(ours.sid));
     }
 
     #[test]
@@ -248,6 +274,20 @@ mod tests {
         fn every_text_that_shows_something_matches_itself(text in ".{0,200}") {
             let shows = !normalise_body(&text).is_empty();
             prop_assert_eq!(matches(&text, &text), shows);
+        }
+
+        /// Whatever else is in the text, an unheld one in the window is never taken for absence.
+        #[test]
+        fn no_unheld_text_in_the_window_is_an_absence(text in "\\PC{0,80}", seconds in 0_i64..=60) {
+            prop_assert_ne!(look(&[message(1, &text, seconds)]), Finding::Missing);
+        }
+
+        /// Blanks of any kind and number read as one.
+        #[test]
+        fn blanks_and_widths_do_not_hide_a_text(blanks in "[ \u{a0}\u{202f}\u{3000}]{1,4}") {
+            let ours = format!("INV-7{blanks}is due\u{3002}\u{ff01}");
+            prop_assert!(matches(&ours, "INV-7 is due.!"));
+            prop_assert!(!matches(&ours, "INV-8 is due.!"));
         }
 
         #[test]

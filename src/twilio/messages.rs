@@ -11,7 +11,7 @@ use url::Url;
 
 use super::account::{secrets, signed_in};
 use super::call::{Answer, NoAnswer, exchange};
-use super::codes::{self, Class};
+use super::codes::{self, Class, ResendAdvice};
 use super::error::{CallError, CallFailure, Doubt, SendError, SendFailure};
 use super::kept::{KeptResponse, cut};
 use super::wire::{self, MessageJson};
@@ -97,6 +97,8 @@ pub struct Accepted {
     pub status: ProviderStatus,
     /// Set when the message was refused at once in spite of the success.
     pub error_code: Option<i32>,
+    /// Twilio's words about that; data.
+    pub error_message: Option<String>,
     /// What will be billed; unknown with a Messaging Service, which says 0 at first.
     pub num_segments: Option<u32>,
     /// Twilio's clock (`Date` header).
@@ -207,6 +209,7 @@ fn accepted_or_not(answer: &Answer) -> Result<Accepted, SendError> {
                         .and_then(ProviderStatus::parse)
                         .unwrap_or(ProviderStatus::Accepted),
                     error_code: json.error_code.and_then(|code| i32::try_from(code).ok()),
+                    error_message: json.error_message.map(|text| cut(&text, 500).to_owned()),
                     num_segments: segments(json.num_segments),
                     date: answer.date,
                     date_created: json.date_created.as_deref().and_then(wire::date),
@@ -250,7 +253,11 @@ fn refused(answer: &Answer) -> SendFailure {
         }
         _ => {}
     }
-    let known = code.is_some_and(|code| codes::find(code).is_some());
+    if let Some(entry) = code.and_then(codes::find)
+        && entry.later == ResendAdvice::NextDay
+    {
+        return SendFailure::DailyLimit { code: entry.code };
+    }
     match answer.http {
         429 => SendFailure::Throttled { code, retry_after },
         // A gateway that gave up waiting may have passed the request on.
@@ -263,7 +270,6 @@ fn refused(answer: &Answer) -> SendFailure {
             }
         }
         401 => SendFailure::Credentials(Box::new(refusal)),
-        403 | 404 if !known => SendFailure::Credentials(Box::new(refusal)),
         // Nothing was sent, but the reason was lost on the way: ask again.
         _ if answer.body.is_err() => SendFailure::TryLater { code, retry_after },
         _ => SendFailure::Refused(Box::new(refusal)),

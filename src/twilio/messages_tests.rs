@@ -143,7 +143,6 @@ async fn refused_credentials_and_addresses_stop_the_connection() {
         (401, r#"{"code":20003,"message":"Authenticate"}"#),
         (401, "<html>"),
         (403, r#"{"code":20008,"message":"Test credentials"}"#),
-        (403, ""),
         (404, r#"{"code":20404,"message":"not found"}"#),
         (400, r#"{"code":20003,"message":"Authenticate"}"#),
     ] {
@@ -152,6 +151,26 @@ async fn refused_credentials_and_addresses_stop_the_connection() {
             matches!(kind, SendFailure::Credentials(_)),
             "{status} {body}: {kind:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_403_or_404_without_a_known_code_says_nothing_about_the_credentials() {
+    for (status, body) in [(403, r#"{"code":99999}"#), (403, "<html>"), (404, "")] {
+        let kind = failure(Reply::json(status, body)).await;
+        assert!(
+            matches!(kind, SendFailure::Refused(_)),
+            "{status} {body}: {kind:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_limit_for_the_day_is_no_throttle() {
+    for (status, code) in [(429, 63038), (400, 63038), (429, 30023), (429, 30027)] {
+        let body = format!(r#"{{"code":{code},"message":"limit"}}"#);
+        let kind = failure(Reply::json(status, &body)).await;
+        assert_eq!(kind, SendFailure::DailyLimit { code });
     }
 }
 

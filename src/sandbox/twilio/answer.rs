@@ -189,6 +189,14 @@ async fn faulty(
             .finish(),
         FaultKind::Html => page(200),
         FaultKind::Slow => respond(success, Ok(taken)),
+        FaultKind::FailedAtOnce => {
+            if let Value::Object(message) = &mut taken {
+                message.insert("status".to_owned(), "failed".into());
+                message.insert("error_code".to_owned(), fault.code.into());
+                message.insert("error_message".to_owned(), fault.message.clone().into());
+            }
+            respond(success, Ok(taken))
+        }
         FaultKind::TimeoutBefore
         | FaultKind::TimeoutAfter
         | FaultKind::DropBefore

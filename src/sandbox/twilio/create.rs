@@ -64,6 +64,7 @@ impl Form {
 pub(super) struct Surroundings<'a> {
     pub(super) now: DateTime<Utc>,
     pub(super) refuse_callbacks: bool,
+    pub(super) smart_encoding: bool,
     /// Whether this recipient has opted out of this account.
     pub(super) opted_out: &'a dyn Fn(&str) -> bool,
 }
@@ -86,7 +87,10 @@ pub(super) fn message(
         return Err(Refusal::bad(21603, "A 'From' phone number is required."));
     }
     let media: Vec<&str> = form.all("MediaUrl");
-    let body = text(account, form, !media.is_empty())?;
+    let mut body = text(account, form, !media.is_empty())?;
+    if around.smart_encoding || form.get("SmartEncoded") == Some("true") {
+        body = smart_encoded(&body);
+    }
     check_media(&media)?;
     check_recipient(to)?;
     let service = service_sid.map(|sid| service(account, sid)).transpose()?;
@@ -152,6 +156,31 @@ fn text(account: &Account, form: &Form, has_media: bool) -> Result<String, Refus
         AccountKind::Trial => format!("{TRIAL_PREFIX}{body}"),
         AccountKind::Full => body,
     })
+}
+
+/// What Smart Encoding makes of a text, as far as it is known (facts 9): a no-break space becomes two
+/// blanks. What a bullet becomes is not known, so the stand-in takes something that nobody expects.
+pub(super) fn smart_encoded(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\u{a0}' => plain.push_str("  "),
+            '\u{202f}' => plain.push(' '),
+            '\u{2018}' | '\u{2019}' => plain.push('\''),
+            '\u{201c}' | '\u{201d}' => plain.push('"'),
+            '\u{2013}' | '\u{2014}' => plain.push('-'),
+            '\u{2026}' => plain.push_str("..."),
+            '\u{201a}' => plain.push(','),
+            '\u{bd}' => plain.push_str("1/2"),
+            '\u{3002}' => plain.push('.'),
+            '\u{ff01}'..='\u{ff5e}' => {
+                plain.extend(char::from_u32(u32::from(letter) - 0xfee0));
+            }
+            '\u{2022}' => plain.push('*'),
+            other => plain.push(other),
+        }
+    }
+    plain
 }
 
 fn content(account: &Account, sid: &str, variables: Option<&str>) -> Result<String, Refusal> {

@@ -18,6 +18,8 @@ pub enum FaultKind {
     Unavailable,
     /// The code in `code`, with `status` (400) and `message`.
     ErrorCode,
+    /// 201 with a message that has failed already, for the reason in `code`.
+    FailedAtOnce,
     /// 201 with bytes that are not JSON; the message is taken.
     Garbage,
     /// 201 with an empty body; the message is taken.
@@ -100,16 +102,22 @@ impl Fault {
     }
 
     pub(super) fn accepts(&self) -> bool {
-        use FaultKind::{DropAfter, DropBefore, Empty, Garbage, TimeoutAfter, TimeoutBefore};
+        use FaultKind::{
+            DropAfter, DropBefore, Empty, FailedAtOnce, Garbage, TimeoutAfter, TimeoutBefore,
+        };
         match self.kind {
             TimeoutBefore | DropBefore => false,
             TimeoutAfter | DropAfter => true,
-            kind => self.accept.unwrap_or(matches!(kind, Garbage | Empty)),
+            kind => self
+                .accept
+                .unwrap_or(matches!(kind, Garbage | Empty | FailedAtOnce)),
         }
     }
 
     fn check(&self) -> Result<(), String> {
-        if self.kind == FaultKind::ErrorCode && self.code.is_none() {
+        if matches!(self.kind, FaultKind::ErrorCode | FaultKind::FailedAtOnce)
+            && self.code.is_none()
+        {
             return Err("`error_code` needs a `code`".to_owned());
         }
         if self

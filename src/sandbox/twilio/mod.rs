@@ -86,6 +86,8 @@ pub struct Settings {
     pub refuse_callbacks: bool,
     /// How far the `Date` header is ahead of the sandbox's clock, in seconds.
     pub date_skew_s: i64,
+    /// Rewrite texts as a Messaging Service with Smart Encoding does.
+    pub smart_encoding: bool,
 }
 
 impl Default for Settings {
@@ -95,6 +97,7 @@ impl Default for Settings {
             latency_ms: 0,
             refuse_callbacks: false,
             date_skew_s: 0,
+            smart_encoding: false,
         }
     }
 }
@@ -356,6 +359,7 @@ impl Twilio {
         let around = Surroundings {
             now,
             refuse_callbacks: state.settings.refuse_callbacks,
+            smart_encoding: state.settings.smart_encoding,
             opted_out: &opted_out,
         };
         let message = create::message(account, form, &around)?;

@@ -25,7 +25,7 @@ const fn row(
     }
 }
 
-const MOBILE: &str = "Ask {who} for a mobile number, or send an e-mail instead.";
+const MOBILE: &str = "Ask {who} for a mobile number.";
 const CHECK: &str = "Check the number in Zoho Books, or ask {who} for another one.";
 const CREDENTIALS: &str =
     "Check the connection's Account SID, user and secret against the Twilio Console.";

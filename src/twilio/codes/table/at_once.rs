@@ -186,10 +186,7 @@ pub(super) const ROWS: &[Entry] = &[
         21612,
         ("'To' cannot be reached by this sender", Recipient),
         "this sender cannot reach it by SMS",
-        (
-            "Choose another sender for this country, or send an e-mail instead.",
-            AfterSetUp,
-        ),
+        ("Choose another sender for this country.", AfterSetUp),
     ),
     row(
         21614,

@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Entry] = &[
         63003,
         ("Channel recipient not found", Channel),
         "the recipient does not use this channel",
-        ("Send an SMS or an e-mail instead.", Never),
+        ("Send an SMS instead.", Never),
     ),
     row(
         63004,
@@ -66,7 +66,7 @@ pub(super) const ROWS: &[Entry] = &[
         63014,
         ("Blocked by the recipient", Channel),
         "the recipient has blocked the sender",
-        ("Call {who}, or send an e-mail instead.", Never),
+        ("Call {who}.", Never),
     ),
     row(
         63015,
@@ -114,7 +114,7 @@ pub(super) const ROWS: &[Entry] = &[
         63024,
         ("Channel: invalid recipient", Channel),
         "the recipient does not use this channel",
-        ("Send an SMS or an e-mail instead.", Never),
+        ("Send an SMS instead.", Never),
     ),
     row(
         63027,
@@ -144,13 +144,13 @@ pub(super) const ROWS: &[Entry] = &[
         63032,
         ("WhatsApp limitation", Channel),
         "WhatsApp does not deliver to this user",
-        ("Send an SMS or an e-mail instead.", Never),
+        ("Send an SMS instead.", Never),
     ),
     row(
         63033,
         ("Blocked by the recipient", Channel),
         "the recipient has blocked the sender",
-        ("Call {who}, or send an e-mail instead.", Never),
+        ("Call {who}.", Never),
     ),
     row(
         63036,

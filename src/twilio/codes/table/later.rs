@@ -29,16 +29,13 @@ pub(super) const ROWS: &[Entry] = &[
         30003,
         ("Unreachable handset", Carrier),
         "the phone is off, out of reach, or cannot receive texts",
-        (
-            "Send it again in a few hours, or send an e-mail instead.",
-            Once,
-        ),
+        ("Send it again in a few hours.", Once),
     ),
     row(
         30004,
         ("Message blocked", Filtered),
         "the phone or its carrier blocks messages from this sender",
-        ("Call {who}, or send an e-mail instead.", Never),
+        ("Call {who}.", Never),
     ),
     row(
         30005,
@@ -65,7 +62,7 @@ pub(super) const ROWS: &[Entry] = &[
         30008,
         ("Unknown error", Carrier),
         "the carrier gave no reason",
-        ("Send it again once, or send an e-mail instead.", Once),
+        ("Send it again once.", Once),
     ),
     row(
         30009,
