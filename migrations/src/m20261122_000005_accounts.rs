@@ -48,15 +48,16 @@ CREATE TABLE suppressions_by_source (
     tenant_id {id} NOT NULL,
     channel text NOT NULL,
     address text NOT NULL,
+    address_key text NOT NULL,
     source text NOT NULL,
     name text NOT NULL,
     reason text NOT NULL,
     created_by text NOT NULL,
     created_at bigint NOT NULL,
-    PRIMARY KEY (tenant_id, channel, address, source)
+    PRIMARY KEY (tenant_id, channel, address_key, source)
 );
 INSERT INTO suppressions_by_source
-    SELECT {any_id}, tenant_id, channel, address, source, '', reason, '', created_at
+    SELECT {any_id}, tenant_id, channel, address, address, source, '', reason, '', created_at
     FROM suppressions;
 DROP TABLE suppressions;
 ALTER TABLE suppressions_by_source RENAME TO suppressions;

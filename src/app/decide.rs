@@ -15,7 +15,7 @@ use crate::domain::delivery::{Channel, DeliveryState, NewDelivery, rehearsal_mar
 use crate::domain::document::{Document, DocumentKind, Person, Reading};
 use crate::domain::event::{Event, EventSource, EventType};
 use crate::domain::ids::{DecisionId, DeliveryId, EventId, OrderId, RuleId};
-use crate::domain::phone::E164;
+use crate::domain::phone::{E164, key_of};
 use crate::domain::rule::{Facts, Recipient, Rule, evaluate};
 use crate::domain::states;
 use crate::render::Template;
@@ -133,6 +133,9 @@ impl App {
             ..matter.whole(DecisionKind::Rule, verdict.reason)
         };
         if verdict.matched {
+            for note in &reached.notes {
+                decision.reason = format!("{}; {note}", decision.reason);
+            }
             let delivery = self.delivery(rule, matter, reached, &facts);
             match already_told(&delivery, &verdicts.deliveries) {
                 Some(by) => {
@@ -339,7 +342,8 @@ fn already_told<'d>(new: &NewDelivery, told: &'d [NewDelivery]) -> Option<&'d st
         .find(|d| {
             d.state == DeliveryState::Queued
                 && new.state == DeliveryState::Queued
-                && (d.channel, &d.address, &d.body) == (new.channel, &new.address, &new.body)
+                && (d.channel, key_of(&d.address), &d.body)
+                    == (new.channel, key_of(&new.address), &new.body)
         })
         .map(|d| d.rule_name.as_str())
 }

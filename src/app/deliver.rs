@@ -175,6 +175,7 @@ impl App {
         let claim = Claim {
             attempt,
             to: d.to().to_owned(),
+            meant: d.address.clone(),
             text_hash: d.text_hash.clone(),
             is_accepted: connection.is_accepted(),
             document_version: sight.document.as_ref().map_or(0, |seen| seen.version),
@@ -425,7 +426,8 @@ enum Called {
 
 /// What makes two messages equal.
 fn equal_key(scope: String, d: &Delivery) -> super::equals::Equal {
-    (scope, d.to().to_owned(), d.text_hash.clone())
+    let person = crate::domain::phone::key_of(d.to()).into_owned();
+    (scope, person, d.text_hash.clone())
 }
 
 /// Still waiting for its turn.

@@ -13,27 +13,29 @@ pub(super) struct Reached<'a> {
     pub(super) address: Result<E164, String>,
     pub(super) person: Option<&'a Person>,
     pub(super) name: String,
+    /// How it came to this person, where that is worth a word: who was passed over, how old the number is.
+    pub(super) notes: Vec<String>,
 }
 
 pub(super) fn reach<'a>(recipient: &Recipient, matter: &Matter<'a>) -> Reached<'a> {
     if matter.event.source == EventSource::Test {
         return reach_tester(matter);
     }
-    let people = matter.reading.persons.iter().chain(matter.remembered);
     match recipient {
         Recipient::Fixed(number) => Reached {
             address: Ok(number.clone()),
-            person: people.clone().next(),
+            person: people(matter).next(),
             name: number.grouped(),
+            notes: unknown_range(number),
         },
-        Recipient::Contact => reach_contact(&people, matter),
+        Recipient::Contact => reach_contact(matter),
     }
 }
 
 /// Whomever the rule names, a test reaches nobody but the one who sent it: the only person of its
 /// document.
 fn reach_tester<'a>(matter: &Matter<'a>) -> Reached<'a> {
-    let reached = reach_contact(&matter.reading.persons.iter(), matter);
+    let reached = reach_contact(matter);
     let address = reached.address.map_err(|_| {
         "This is a test, and tests go only to the confirmed number of whoever sends them. Confirm \
          your own number, then send another"
@@ -42,54 +44,122 @@ fn reach_tester<'a>(matter: &Matter<'a>) -> Reached<'a> {
     Reached { address, ..reached }
 }
 
-/// The first person whose mobile, then phone, becomes a number.
-fn reach_contact<'a>(
-    people: &(impl Iterator<Item = &'a Person> + Clone),
-    matter: &Matter<'a>,
-) -> Reached<'a> {
+/// Everybody who may be meant, in the order in which they are asked.
+fn people<'a>(matter: &Matter<'a>) -> impl Iterator<Item = &'a Person> {
+    matter.reading.persons.iter().chain(matter.remembered)
+}
+
+/// The first person who may be written to and whose mobile, then phone, becomes a number.
+fn reach_contact<'a>(matter: &Matter<'a>) -> Reached<'a> {
     let country = contact_country(matter.reading, &matter.grounds.tenant);
-    let mut refused = None;
-    for person in people.clone() {
-        for text in [&person.mobile, &person.phone].into_iter().flatten() {
-            match to_e164(text, country) {
-                Ok(number) => {
-                    let name = person
-                        .name()
-                        .or_else(|| party_name(matter))
-                        .unwrap_or_default();
-                    return Reached {
-                        address: Ok(number),
-                        person: Some(person),
-                        name,
-                    };
-                }
-                Err(problem) if refused.is_none() => {
-                    let shown: String = text.chars().take(40).collect();
-                    let who = person.name().unwrap_or_else(|| "the contact".to_owned());
-                    refused = Some(format!("the number of {who}, “{shown}”, {problem}"));
-                }
-                Err(_) => {}
+    let mut passed_over = Vec::new();
+    for person in people(matter) {
+        let number = match number_of(person, country) {
+            Ok(number) => number,
+            Err(why) => {
+                passed_over.push(format!("{} {why}", called(person)));
+                continue;
             }
+        };
+        let name = person.name().or_else(|| party_name(matter));
+        let mut notes = Vec::new();
+        if !passed_over.is_empty() {
+            notes.push(format!("passed over: {}", passed_over.join(", ")));
         }
+        if let Some(at) = person.seen_at {
+            let day = at.with_timezone(&matter.grounds.tenant.zone);
+            notes.push(format!(
+                "{}’s number was last seen on {}",
+                called(person),
+                day.format("%-d %b %Y")
+            ));
+        }
+        notes.extend(unknown_range(&number));
+        return Reached {
+            address: Ok(number),
+            person: Some(person),
+            name: name.unwrap_or_default(),
+            notes,
+        };
     }
     let whom = party_name(matter).unwrap_or_else(|| "this contact".to_owned());
-    let why = match refused {
-        Some(why) => format!("No usable mobile number for {whom}: {why}. Correct it in Zoho Books"),
-        None => format!("No mobile number known for {whom}; add one in Zoho Books"),
-    };
+    let why = nobody(matter, &passed_over, &whom);
     Reached {
-        address: Err(why),
-        person: people.clone().next(),
+        address: Err(format!("No mobile number known for {whom}: {why}")),
+        person: people(matter).next(),
         name: whom,
+        notes: Vec::new(),
     }
+}
+
+/// Why nobody can be reached, and what helps.
+fn nobody(matter: &Matter<'_>, passed_over: &[String], whom: &str) -> String {
+    let reading = matter.reading;
+    let name = reading.number.as_deref().unwrap_or("the document");
+    if !passed_over.is_empty() {
+        let all = passed_over.join(", ");
+        return format!("{all}. Correct it in Zoho Books, then decide this event again");
+    }
+    let kind = reading.kind.words();
+    if reading.kind.names_nobody() {
+        return format!(
+            "Zoho Books names no people with a {kind}, and nothing that it sent before named one of \
+             {whom}. Give the rule a fixed number instead"
+        );
+    }
+    if reading.person_ids.is_empty() {
+        return format!(
+            "{name} names nobody. Choose a contact person for it in Zoho Books, then send the \
+             {kind} or decide the next one"
+        );
+    }
+    format!(
+        "{name} names its contact person by an id that nothing has told us of. Send the {kind} with \
+         its contact persons’ details, or open and save the person in Zoho Books"
+    )
+}
+
+/// The number of a person, or why there is none.
+fn number_of(person: &Person, country: Option<CountryCode>) -> Result<E164, String> {
+    if person.takes_sms == Some(false) {
+        return Err("does not allow SMS (as Zoho Books has it)".to_owned());
+    }
+    let mut refused = None;
+    for text in [&person.mobile, &person.phone].into_iter().flatten() {
+        match to_e164(text, country) {
+            Ok(number) => return Ok(number),
+            Err(problem) if refused.is_none() => {
+                let shown: String = text.chars().take(40).collect();
+                refused = Some(format!("has “{shown}”, which {problem}"));
+            }
+            Err(_) => {}
+        }
+    }
+    Err(refused.unwrap_or_else(|| "has no number".to_owned()))
+}
+
+/// A number that may be right: number plans grow.
+fn unknown_range(number: &E164) -> Vec<String> {
+    if number.is_valid() {
+        return Vec::new();
+    }
+    let note = format!(
+        "{} is of a range that its country does not know: it may be mistyped",
+        number.grouped()
+    );
+    vec![note]
+}
+
+fn called(person: &Person) -> String {
+    let name = person.name().or_else(|| person.email.clone());
+    name.unwrap_or_else(|| "a contact person".to_owned())
 }
 
 /// Whether somebody whom the document names can be reached.
 pub(super) fn names_somebody(reading: &Reading, tenant: &Tenant) -> bool {
     let country = contact_country(reading, tenant);
-    let persons = reading.persons.iter();
-    let mut texts = persons.flat_map(|p| [&p.mobile, &p.phone]).flatten();
-    texts.any(|text| to_e164(text, country).is_ok())
+    let mut persons = reading.persons.iter();
+    persons.any(|p| number_of(p, country).is_ok())
 }
 
 fn contact_country(reading: &Reading, tenant: &Tenant) -> Option<CountryCode> {

@@ -388,20 +388,26 @@ pub(super) fn read(event: &Event, body: Option<&Body>) -> Result<Reading, String
     wire::read(&body.bytes, content_type, event.path_type).map_err(|e| e.to_string())
 }
 
-/// People remembered for the document's customer or vendor; nobody asks for them when the document itself
-/// names somebody who can be reached.
+/// People remembered for the document's customer or vendor, as far as it leaves that to us: those whom it
+/// names by their ids alone, or, where its kind names nobody, all of them.
 pub(super) async fn remembered(
     store: &TenantStore,
     grounds: &Grounds,
     event: &Event,
     reading: &Reading,
 ) -> Result<Vec<Person>, AppError> {
-    match &reading.party {
-        Some(party) if !names_somebody(reading, &grounds.tenant) => {
-            Ok(store.people(event.connection, &party.id).await?)
-        }
-        _ => Ok(Vec::new()),
+    let by_nature = reading.kind.names_nobody() && reading.persons.is_empty();
+    let Some(party) = &reading.party else {
+        return Ok(Vec::new());
+    };
+    if !(by_nature || !reading.person_ids.is_empty()) || names_somebody(reading, &grounds.tenant) {
+        return Ok(Vec::new());
     }
+    let mut people = store.people(event.connection, &party.id).await?;
+    if !reading.person_ids.is_empty() {
+        people.retain(|p| reading.person_ids.contains(&p.id));
+    }
+    Ok(people)
 }
 
 /// Where messages go instead, while the tenant is in rehearsal and an owner's number is known.

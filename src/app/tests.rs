@@ -366,6 +366,7 @@ impl Scene {
                 lease_until: now + TimeDelta::seconds(30),
             },
             to: d.to().to_owned(),
+            meant: d.address.clone(),
             text_hash: d.text_hash.clone(),
             is_accepted: twilio.is_accepted(),
             lease_owner: "dead".to_owned(),

@@ -210,7 +210,7 @@ fn rules() -> [Value; 7] {
             "template": { "body": "{{ customer_name }} paid {{ invoice_number }} ({{ total|money }})." },
         }),
         json!({
-            "name": "Purchase orders to the vendor", "event_type": "purchase_order.created",
+            "name": "Purchase orders to the vendor", "event_type": "purchase_order.issued",
             "channel": "sms", "recipient": contact,
             "template": { "body": "New order {{ purchaseorder_number }} from Northwind Paper, \
                 delivery wished for {{ delivery_date|date }}." },

@@ -74,7 +74,8 @@ impl Assertion {
     /// A reminder asks for what is owed: the balance that its text must be made anew for, if any.
     pub fn is_outdated_by(&self, document: &Document) -> bool {
         let (had, has) = (self.says.seen.balance, document.balance);
-        self.says.event_type.is_reminder() && had.is_some() && has.is_some() && had != has
+        let is_asking = self.says.event_type.is_reminder() && !self.is_confirmed_for(document);
+        is_asking && had.is_some() && has.is_some() && had != has
     }
 
     fn is_confirmed_for(&self, document: &Document) -> bool {

@@ -44,6 +44,14 @@ impl DocumentKind {
         }
     }
 
+    /// Whether Zoho's bodies of this kind name no people.
+    pub const fn names_nobody(self) -> bool {
+        matches!(
+            self,
+            Self::CustomerPayment | Self::Bill | Self::VendorPayment | Self::Expense
+        )
+    }
+
     /// A clerk's words.
     pub const fn words(self) -> &'static str {
         match self {
@@ -81,6 +89,12 @@ pub struct Person {
     /// Free text, as typed in Zoho; tried before `phone`.
     pub mobile: Option<String>,
     pub is_primary: bool,
+    /// Whether SMS are allowed, where Zoho says (`communication_preference.is_sms_enabled`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_sms: Option<bool>,
+    /// When a document last named them, where they are remembered only.
+    #[serde(skip)]
+    pub seen_at: Option<DateTime<Utc>>,
 }
 
 impl Person {
@@ -163,6 +177,8 @@ pub struct Reading {
     pub applications: Vec<Application>,
     /// In the order in which they are asked: associated first, then details with the primary first.
     pub persons: Vec<Person>,
+    /// Zoho's ids of people who are named by that alone.
+    pub person_ids: Vec<String>,
     /// The customer's payment page, trimmed.
     pub payment_link: Option<String>,
     /// The whole record with Zoho's own top-level names, raw.

@@ -10,7 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use rlibphonenumber::{
-    NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberFormat,
+    NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberFormat, Region,
     ValidationError,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -124,9 +124,39 @@ impl E164 {
         )
     }
 
+    /// What tells whether two numbers are one person's. Mexico's mobiles had a `1` after `+52` until 2019,
+    /// and Argentina's have a `9` after `+54` when they are called from abroad; carriers send either form
+    /// (Twilio: messages to `+52…` are answered from `+521…`).
+    pub fn key(&self) -> std::borrow::Cow<'_, str> {
+        key_of(&self.0)
+    }
+
     fn number(&self) -> Option<PhoneNumber> {
         PHONE_NUMBER_UTIL.parse(&self.0, None).ok()
     }
+}
+
+/// The same for a number that is stored as text; anything else is its own key.
+pub fn key_of(address: &str) -> std::borrow::Cow<'_, str> {
+    let mobile = |code: &'static str, mark: &str| {
+        let rest = address.strip_prefix(code)?.strip_prefix(mark)?;
+        (rest.len() == 10).then(|| format!("{code}{rest}"))
+    };
+    let key = mobile("+52", "1").or_else(|| mobile("+54", "9"));
+    key.map_or_else(|| address.into(), Into::into)
+}
+
+/// The spellings under which one person's number may have been stored.
+pub fn spellings(address: &str) -> [String; 2] {
+    let key = key_of(address).into_owned();
+    let other = [("+52", "1"), ("+54", "9")]
+        .iter()
+        .find_map(|(code, mark)| {
+            let rest = key.strip_prefix(code).filter(|rest| rest.len() == 10)?;
+            Some(format!("{code}{mark}{rest}"))
+        });
+    let other = other.unwrap_or_else(|| key.clone());
+    [key, other]
 }
 
 impl fmt::Display for E164 {
@@ -166,30 +196,57 @@ impl<'de> Deserialize<'de> for E164 {
 
 /// The E.164 form of a number as a person typed it.
 ///
-/// Digits without `+` are read nationally (with the country's own international prefix, `00` or
-/// `011`), and as international only where the national reading is not possible. Without a country
-/// they are refused: `6175550123` would otherwise reach Australia.
+/// Digits without `+` are read nationally (with the country's own international prefix), and as
+/// international only where the national reading is not valid, the international one is, and no valid
+/// national number begins them: a digit too many must not make a mobile in another country of a
+/// neighbour's number. Without a country they are refused: `6175550123` would otherwise reach Australia.
 pub fn to_e164(text: &str, default_country: Option<CountryCode>) -> Result<E164, PhoneProblem> {
     let digits = clean(text)?;
     if digits.starts_with('+') {
         return international(&digits);
     }
     let Some(region) = default_country.and_then(CountryCode::region) else {
-        // The usual international prefix is as good as a plus sign.
-        return match digits.strip_prefix("00") {
-            Some(rest) => international(&format!("+{rest}")),
-            None => Err(PhoneProblem::NoCountry),
-        };
+        return dialled_abroad(&digits).unwrap_or(Err(PhoneProblem::NoCountry));
     };
-    let national = PHONE_NUMBER_UTIL
-        .parse(&digits, Some(region))
-        .map_err(PhoneProblem::from)
-        .and_then(|number| possible(&number));
-    match national {
-        // A number without its area code is national, only incomplete.
-        Ok(_) | Err(PhoneProblem::LocalOnly) => national,
-        Err(problem) => international(&format!("+{digits}")).map_err(|_| problem),
+    let national = national(&digits, region);
+    if national.as_ref().is_ok_and(E164::is_valid) {
+        return national;
     }
+    if let Some(Ok(abroad)) = dialled_abroad(&digits)
+        && abroad.is_valid()
+    {
+        return Ok(abroad);
+    }
+    // A number without its area code is national, only incomplete.
+    if national == Err(PhoneProblem::LocalOnly) || begins_with_national(&digits, region) {
+        return national;
+    }
+    match international(&format!("+{digits}")) {
+        Ok(abroad) if abroad.is_valid() => Ok(abroad),
+        _ => national,
+    }
+}
+
+fn national(digits: &str, region: Region) -> Result<E164, PhoneProblem> {
+    possible(&PHONE_NUMBER_UTIL.parse(digits, Some(region))?)
+}
+
+/// A number with what is dialled before a foreign one in most of the world, or in North America: as good
+/// as a plus sign.
+fn dialled_abroad(digits: &str) -> Option<Result<E164, PhoneProblem>> {
+    let rest = ["00", "011"].iter().find_map(|p| digits.strip_prefix(p))?;
+    Some(international(&format!("+{rest}")))
+}
+
+/// The shortest national number that is looked for at the beginning of longer digits.
+const SHORTEST_NATIONAL: usize = 6;
+
+/// Whether the digits are a valid national number with more digits behind.
+fn begins_with_national(digits: &str, region: Region) -> bool {
+    (SHORTEST_NATIONAL..digits.len()).any(|end| {
+        let begins = digits.get(..end).unwrap_or_default();
+        national(begins, region).is_ok_and(|number| number.is_valid())
+    })
 }
 
 /// Digits with at most one `+` in front; punctuation and invisible marks of copied text dropped.
@@ -198,20 +255,19 @@ fn clean(text: &str) -> Result<String, PhoneProblem> {
     if text.len() > MAX_CHARS * 4 || text.chars().count() > MAX_CHARS {
         return Err(PhoneProblem::TooLong);
     }
-    let text = text.strip_prefix("tel:").unwrap_or(text);
+    let text = without_decimals(text.strip_prefix("tel:").unwrap_or(text));
     let mut digits = String::new();
     for letter in text.chars() {
         match letter {
-            '0'..='9' => digits.push(letter),
             '+' | '＋' if digits.is_empty() => digits.push('+'),
-            '０'..='９' => digits.extend(digit_of(letter, '０')),
-            '٠'..='٩' => digits.extend(digit_of(letter, '٠')),
-            '۰'..='۹' => digits.extend(digit_of(letter, '۰')),
             _ if letter.is_whitespace() || is_punctuation(letter) => {}
-            _ if letter.is_alphabetic() || matches!(letter, '#' | '*') => {
-                return Err(PhoneProblem::Letters);
-            }
-            _ => return Err(PhoneProblem::Character(letter)),
+            _ => match digit_of(letter) {
+                Some(digit) => digits.push(digit),
+                None if letter.is_alphabetic() || matches!(letter, '#' | '*') => {
+                    return Err(PhoneProblem::Letters);
+                }
+                None => return Err(PhoneProblem::Character(letter)),
+            },
         }
     }
     match digits.as_str() {
@@ -220,20 +276,47 @@ fn clean(text: &str) -> Result<String, PhoneProblem> {
     }
 }
 
-/// What people put between digits, and the invisible marks that copied text brings along.
+/// A spreadsheet makes `6175550123.0` of a number that it takes for an amount.
+fn without_decimals(text: &str) -> &str {
+    let whole = text.strip_suffix(".0").or_else(|| text.strip_suffix(".00"));
+    let is_amount = |t: &&str| t.bytes().all(|b| b.is_ascii_digit() || b == b'+');
+    whole.filter(is_amount).unwrap_or(text)
+}
+
+/// What people put between digits, as Google's library reads it, and the invisible marks that copied text
+/// brings along.
 fn is_punctuation(letter: char) -> bool {
     matches!(
         letter,
-        '-' | '.' | '(' | ')' | '/' | '[' | ']' | '‐'..='―' | '−'
-    ) || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        '-' | '.' | '(' | ')' | '/' | '[' | ']' | '~' | '‐'..='―' | '−' | 'ー' | '－'..='／'
+            | '（' | '）' | '［' | '］' | '～' | '⁓' | '∼'
+    ) || matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
         || matches!(letter, '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-fn digit_of(letter: char, zero: char) -> Option<char> {
-    char::from_digit(u32::from(letter) - u32::from(zero), 10)
+/// The zeros of the scripts that have decimal digits of their own (Unicode's class Nd); nine digits follow
+/// each.
+const ZEROS: [u32; 38] = [
+    0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66,
+    0xde6, 0xe50, 0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90,
+    0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10,
+    0x104a0,
+];
+
+fn digit_of(letter: char) -> Option<char> {
+    let code = u32::from(letter);
+    let value = ZEROS
+        .iter()
+        .find_map(|zero| code.checked_sub(*zero).filter(|v| *v < 10))?;
+    char::from_digit(value, 10)
 }
 
 fn international(digits: &str) -> Result<E164, PhoneProblem> {
+    // Mexico's mobiles bore a 1 until 2019; no plan knows it any more.
+    let old = digits.strip_prefix("+521").filter(|rest| rest.len() == 10);
+    if let Some(rest) = old {
+        return international(&format!("+52{rest}"));
+    }
     possible(&PHONE_NUMBER_UTIL.parse(digits, None)?)
 }
 
@@ -298,16 +381,68 @@ mod tests {
     }
 
     #[test]
-    fn digits_without_a_plus_are_international_only_where_no_national_number_is_possible() {
-        assert_eq!(read("447700900456", "US"), Ok("+447700900456".to_owned()));
+    fn digits_without_a_plus_are_international_only_where_nothing_national_begins_them() {
         assert_eq!(read("447700900456", "GB"), Ok("+447700900456".to_owned()));
-        assert_eq!(read("2348099915238", "US"), Ok("+2348099915238".to_owned()));
         assert_eq!(read("2348099915238", "NG"), Ok("+2348099915238".to_owned()));
-        assert_eq!(read("00447700900456", "GB"), Ok("+447700900456".to_owned()));
+        assert_eq!(read("8613800138000", "US"), Ok("+8613800138000".to_owned()));
+        for prefixed in ["00447700900456", "011 44 7700 900456"] {
+            for country in ["US", "GB", "NG", ""] {
+                assert_eq!(
+                    read(prefixed, country),
+                    Ok("+447700900456".to_owned()),
+                    "{country}"
+                );
+            }
+        }
+        // A digit too many, or a number that begins as a neighbour's does: nobody abroad is meant.
+        for (typo, country) in [
+            ("336-555-01234", "US"),
+            ("919-555-0123-45", "US"),
+            ("61755501234", "US"),
+            ("447700900456", "US"),
+            ("2348099915238", "US"),
+        ] {
+            assert_eq!(
+                read(typo, country),
+                Err(PhoneProblem::TooManyDigits),
+                "{typo}"
+            );
+        }
+        for typed in ["3365550123.0", "6175550123.0", "6175550123.00"] {
+            let digits = &typed[..10];
+            assert_eq!(read(typed, "US"), Ok(format!("+1{digits}")), "{typed}");
+        }
+        assert_eq!(read("+16175550123.0", ""), Ok("+16175550123".to_owned()));
+    }
+
+    #[test]
+    fn digits_and_marks_of_other_scripts_are_read() {
+        for text in [
+            "（６１７）５５５ー０１２３",
+            "(६१७) ५५५-०१२३",
+            "617～555／0123",
+            "６１７．５５５．０１２３",
+            "617\u{ad}-555\u{2060}-0123",
+            "٦١٧ ٥٥٥ ٠١٢٣",
+        ] {
+            assert_eq!(read(text, "US"), Ok("+16175550123".to_owned()), "{text}");
+        }
         assert_eq!(
-            read("011 44 7700 900456", "US"),
-            Ok("+447700900456".to_owned())
+            read("０３ー１２３４ー５６７８", "JP"),
+            Ok("+81312345678".to_owned())
         );
+    }
+
+    #[test]
+    fn two_spellings_of_one_persons_number_have_one_key() {
+        let key = |text: &str| to_e164(text, None).unwrap().key().into_owned();
+        assert_eq!(key("+52 1 55 1234 5678"), key("+52 55 1234 5678"));
+        assert_eq!(key_of("+5215512345678"), "+525512345678");
+        assert_eq!(spellings("+525512345678")[1], "+5215512345678");
+        assert_eq!(key("+54 9 11 2345 6789"), key("+54 11 2345 6789"));
+        assert_ne!(key("+1 617 555 0123"), key("+1 617 555 0124"));
+        assert_eq!(key_of("+525512345678"), "+525512345678");
+        assert_eq!(key_of("nobody"), "nobody");
     }
 
     #[test]
@@ -406,6 +541,23 @@ mod tests {
             let _ = country_from_text(&text);
             if let Some(number) = E164::from_stored(&text) {
                 let _ = (number.masked(), number.country(), number.grouped());
+            }
+        }
+
+        /// A valid national number with more digits behind reaches nobody in another country.
+        #[test]
+        fn more_digits_never_lead_abroad(more in "[0-9]{1,4}", at in 0..1000_usize) {
+            let countries = CountryCode::all();
+            let country = countries[at % countries.len()];
+            let example = country.region().map(|r| PHONE_NUMBER_UTIL.get_example_number(r));
+            if let Some(Ok(example)) = example {
+                let typed = example.format_as(PhoneNumberFormat::National).into_owned();
+                let own = to_e164(&typed, Some(country));
+                prop_assume!(own.as_ref().is_ok_and(E164::is_valid));
+                if let Ok(read) = to_e164(&format!("{typed}{more}"), Some(country)) {
+                    let code = |n: &E164| n.number().map(|n| n.country_code);
+                    prop_assert_eq!(code(&read), code(&own.unwrap()), "{}{} in {}", typed, more, country);
+                }
             }
         }
 

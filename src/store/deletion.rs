@@ -84,7 +84,7 @@ const OF_TENANT: [(&str, &str, &str); 20] = [
     ("rule_versions", "rule_id, version", BY_RULE),
     ("rules", "id", ""),
     ("consents", "id", ""),
-    ("suppressions", "channel, address", ""),
+    ("suppressions", "channel, address_key", ""),
     ("rejected_requests", "id", ""),
     ("replies", "account, sid", ""),
     ("api_tokens", "id", ""),

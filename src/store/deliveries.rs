@@ -22,7 +22,7 @@ use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold, S
 use crate::domain::document::DocumentKind;
 use crate::domain::hours::Hours;
 use crate::domain::ids::{ConnectionId, DeliveryId, EventId, OrderId, RuleId, StepId, TenantId};
-use crate::domain::phone::E164;
+use crate::domain::phone::{E164, key_of};
 
 /// Something that waits for a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct Claim {
     pub attempt: Attempt,
     /// Where the message will really go: in a rehearsal, the owner's number.
     pub to: String,
+    /// Whom it is meant for; the same, but in a rehearsal.
+    pub meant: String,
     pub text_hash: Vec<u8>,
     /// Whether the provider had accepted the connection's credentials when it was read.
     pub is_accepted: bool,
@@ -254,7 +256,8 @@ impl Claiming {
 
     fn equal(&self) -> Equal {
         let c = &self.claim;
-        (self.scope(c.is_accepted), c.to.clone(), c.text_hash.clone())
+        let person = key_of(&c.to).into_owned();
+        (self.scope(c.is_accepted), person, c.text_hash.clone())
     }
 
     fn scope(&self, is_accepted: bool) -> String {
@@ -428,7 +431,7 @@ async fn holder_elsewhere(tx: &Tx, claiming: &Claiming) -> Result<Option<Holder>
                  AND address = $2 AND text_hash = $3 AND tenant_id = $4 AND delivery_id <> $5";
     let bound = values![
         claiming.other_scope(),
-        claiming.claim.to.clone(),
+        key_of(&claiming.claim.to).as_ref(),
         claiming.claim.text_hash.clone(),
         claiming.tenant.uuid(),
         claiming.delivery().own
@@ -456,7 +459,9 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
             c.zone.name(),
             c.is_accepted,
             claiming.other_scope(),
-            c.document_version
+            c.document_version,
+            key_of(&c.meant).as_ref(),
+            key_of(&c.to).as_ref()
         ]
     });
     let after = format!(
@@ -464,9 +469,9 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
                 AND deliveries.tenant_id = v.column3 AND {PLAIN_STATE} = 'queued' \
                 AND deliveries.attempt_no = v.column6 - 1 AND deliveries.expires_at > v.column9 \
                 AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.column3 \
-                    AND s.channel = deliveries.channel AND s.address = deliveries.address) \
+                    AND s.channel = deliveries.channel AND s.address_key = v.column16) \
                 AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.column3 \
-                    AND s.channel = deliveries.channel AND s.address = deliveries.rehearsal_to) \
+                    AND s.channel = deliveries.channel AND s.address_key = v.column17) \
                 AND (CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END) = v.column10 \
                 AND (is_rehearsal = FALSE OR rehearsal_to <> '') \
                 AND COALESCE((SELECT o.version FROM documents o \
@@ -483,7 +488,7 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
                     AND (k.accepted_at IS NOT NULL) = v.column13 \
                     AND (k.paused_until IS NULL OR k.paused_until <= v.column9)) \
                 AND NOT EXISTS (SELECT 1 FROM in_flight f WHERE f.scope = v.column14 \
-                    AND f.address = v.column10 AND f.text_hash = deliveries.text_hash \
+                    AND f.address = v.column17 AND f.text_hash = deliveries.text_hash \
                     AND f.tenant_id = v.column3 AND f.delivery_id <> v.column2) \
                 RETURNING event_id, id",
     );

@@ -158,18 +158,22 @@ impl TenantStore {
         connection: ConnectionId,
         party: &str,
     ) -> Result<Vec<Person>, StoreError> {
-        let query = "SELECT person FROM people WHERE connection_id = $1 AND party_id = $2 \
+        let query = "SELECT person, seen_at FROM people WHERE connection_id = $1 AND party_id = $2 \
                      AND tenant_id = $3 ORDER BY seen_at DESC, person_id LIMIT 50";
         let bound = values![connection.uuid(), party, self.id.uuid()];
         let rows = sql::all(self.db(), query, bound).await?;
         let mut people = rows
             .iter()
             .map(|r| {
-                r.word("people", "person", connection.uuid(), |p| {
+                let person: Person = r.word("people", "person", connection.uuid(), |p| {
                     serde_json::from_str(p).ok()
+                })?;
+                Ok(Person {
+                    seen_at: Some(r.time("seen_at")?),
+                    ..person
                 })
             })
-            .collect::<Result<Vec<Person>, _>>()?;
+            .collect::<Result<Vec<Person>, StoreError>>()?;
         people.sort_by_key(|p| !p.is_primary);
         Ok(people)
     }

@@ -12,6 +12,7 @@ use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
 use crate::domain::order::{Order, OrderKind};
+use crate::domain::phone::key_of;
 
 /// A wish to decide or send once more.
 #[derive(Debug, Clone)]
@@ -141,8 +142,9 @@ async fn run(tx: &Tx, tenant: Uuid, new: &NewOrder) -> Result<OrderResult, Store
             return Ok(OrderResult::Stale);
         }
         let query = "SELECT reason FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
-                     AND address = $3 ORDER BY created_at, source LIMIT 1";
-        let bound = values![tenant, delivery.channel.as_str(), delivery.address.clone()];
+                     AND address_key = $3 ORDER BY created_at, source LIMIT 1";
+        let key = key_of(&delivery.address);
+        let bound = values![tenant, delivery.channel.as_str(), key.as_ref()];
         if let Some(row) = sql::one(tx, query, bound).await? {
             return Ok(OrderResult::Suppressed(row.get("reason")?));
         }
@@ -200,7 +202,10 @@ async fn open_delivery(
         let own: Uuid = row.get("id")?;
         let state = row.word("deliveries", "state", own, DeliveryState::parse)?;
         let address: String = row.get("address")?;
-        let concerned = new.delivery.as_ref().is_none_or(|d| d.address == address);
+        let concerned = new
+            .delivery
+            .as_ref()
+            .is_none_or(|d| key_of(&d.address) == key_of(&address));
         if state.blocks_replay() && concerned {
             return Ok(Some(DeliveryId { event, own }));
         }

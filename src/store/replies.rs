@@ -14,6 +14,7 @@ use crate::domain::actor::Actor;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::{ConnectionId, ReplyId, TenantId, floor_v7};
 use crate::domain::page::{Cursor, Page};
+use crate::domain::phone::{key_of, spellings};
 use crate::domain::reply::{Reply, Wish};
 use crate::domain::suppression::Source;
 
@@ -122,9 +123,10 @@ impl Platform {
         let query = "SELECT k.tenant_id, k.id FROM connections k WHERE k.provider = 'twilio' \
                      AND k.account = $1 AND k.tenant_id <> $3 AND k.accepted_at IS NOT NULL \
                      AND EXISTS \
-                     (SELECT 1 FROM provider_messages p WHERE p.account = $1 AND p.address = $2 \
+                     (SELECT 1 FROM provider_messages p WHERE p.account = $1 AND p.address IN ($2, $4) \
                       AND p.tenant_id = k.tenant_id) LIMIT 100";
-        let bound = values![account, address, but.uuid()];
+        let [key, other] = spellings(address);
+        let bound = values![account, key, but.uuid(), other];
         let rows = sql::all(self.db(), query, bound).await?;
         rows.iter()
             .map(|r| {
@@ -196,8 +198,8 @@ async fn follow(
         }
         Wish::Start => {
             let lift = "DELETE FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
-                        AND address = $3 AND source IN ('stop', 'provider')";
-            let bound = values![tenant, channel.as_str(), address];
+                        AND address_key = $3 AND source IN ('stop', 'provider')";
+            let bound = values![tenant, channel.as_str(), key_of(address).as_ref()];
             (sql::exec(tx, lift, bound).await? > 0).then_some("suppression.lifted")
         }
         Wish::Help | Wish::Read => None,

@@ -15,6 +15,7 @@ use crate::domain::actor::Actor;
 use crate::domain::delivery::{Channel, Delivery};
 use crate::domain::ids::SuppressionId;
 use crate::domain::page::{Cursor, Page};
+use crate::domain::phone::key_of;
 use crate::domain::suppression::{Source, Suppression};
 
 impl TenantStore {
@@ -25,8 +26,8 @@ impl TenantStore {
         address: &str,
     ) -> Result<Option<String>, StoreError> {
         let query = "SELECT reason FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
-                     AND address = $3 ORDER BY created_at, source LIMIT 1";
-        let found = values![self.id.uuid(), channel.as_str(), address];
+                     AND address_key = $3 ORDER BY created_at, source LIMIT 1";
+        let found = values![self.id.uuid(), channel.as_str(), key_of(address).as_ref()];
         sql::one(self.db(), query, found)
             .await?
             .map(|r| r.get("reason"))
@@ -122,10 +123,10 @@ impl TenantStore {
                         return Ok(None);
                     }
                     let is_new = suppress(tx, tenant, channel, &address, why, now).await?;
-                    let key = || values![tenant, channel.as_str(), address.clone()];
+                    let key = || values![tenant, channel.as_str(), key_of(&address).as_ref()];
                     if is_new {
                         let by = "UPDATE suppressions SET created_by = $4 WHERE tenant_id = $1 \
-                                  AND channel = $2 AND address = $3 AND source = 'hand'";
+                                  AND channel = $2 AND address_key = $3 AND source = 'hand'";
                         let mut bound = key();
                         bound.push(actor.name.clone().into());
                         sql::exec(tx, by, bound).await?;
@@ -141,7 +142,7 @@ impl TenantStore {
                         audit(tx, tenant, line, now).await?;
                     }
                     let query = "SELECT * FROM suppressions WHERE tenant_id = $1 \
-                                 AND channel = $2 AND address = $3 AND source = 'hand'";
+                                 AND channel = $2 AND address_key = $3 AND source = 'hand'";
                     let row = sql::one(tx, query, key()).await?;
                     let row = row.ok_or(StoreError::Closed)?;
                     let found = read(&row)?;
@@ -206,8 +207,8 @@ pub(super) async fn suppress(
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let insert = format!(
-        "INSERT INTO suppressions (id, tenant_id, channel, address, source, name, reason, \
-         created_by, created_at) VALUES ($3, $1, $4, $2, $5, {NAME_OF}, $6, '', $7) \
+        "INSERT INTO suppressions (id, tenant_id, channel, address, address_key, source, name, \
+         reason, created_by, created_at) VALUES ($3, $1, $4, $2, $8, $5, {NAME_OF}, $6, '', $7) \
          ON CONFLICT DO NOTHING"
     );
     let bound = values![
@@ -217,7 +218,8 @@ pub(super) async fn suppress(
         channel.as_str(),
         why.0.as_str(),
         why.1,
-        micros(now)
+        micros(now),
+        key_of(address).as_ref()
     ];
     Ok(sql::exec(tx, &insert, bound).await? == 1)
 }

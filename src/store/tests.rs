@@ -2,6 +2,7 @@
 
 mod batches;
 mod counts;
+mod gate;
 mod log;
 mod lost_transactions;
 mod rehearsal;
@@ -172,6 +173,7 @@ impl House {
                 lease_until: at + TimeDelta::seconds(30),
             },
             to: d.to().to_owned(),
+            meant: d.address.clone(),
             text_hash: d.text_hash.clone(),
             is_accepted: true,
             document_version: 0,

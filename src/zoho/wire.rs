@@ -34,6 +34,7 @@ pub fn read(
 /// Reads one bare record of a known kind, as lists of the API hold them.
 pub fn reading(kind: DocumentKind, record: Record) -> Result<Reading, Unrecognised> {
     let id = scalar::id(&record, envelope::id_field(kind)).ok_or(Unrecognised::NoId { kind })?;
+    let persons = persons(&record);
     Ok(Reading {
         kind,
         id,
@@ -51,7 +52,8 @@ pub fn reading(kind: DocumentKind, record: Record) -> Result<Reading, Unrecognis
         country: country(&record),
         clearing: clearing(kind, &record),
         applications: applications(kind, &record),
-        persons: persons(&record),
+        person_ids: person_ids(&record, &persons),
+        persons,
         payment_link: payment_link(&record),
         fields: record,
     })
@@ -212,9 +214,38 @@ fn person(record: &Record) -> Option<Person> {
             .get("is_primary_contact")
             .and_then(Value::as_bool)
             .unwrap_or(false),
+        takes_sms: record
+            .get("communication_preference")
+            .and_then(|preference| preference.get("is_sms_enabled"))
+            .and_then(Value::as_bool),
+        seen_at: None,
     };
-    let is_reachable = person.email.is_some() || person.phone.is_some() || person.mobile.is_some();
-    (is_reachable || !person.id.is_empty()).then_some(person)
+    let is_somebody = person.email.is_some()
+        || person.phone.is_some()
+        || person.mobile.is_some()
+        || !person.id.is_empty();
+    is_somebody.then_some(person)
+}
+
+/// Most people that are looked up by their ids alone.
+const MOST_IDS: usize = 50;
+
+/// Those of `contact_persons` of whom the body says nothing else.
+fn person_ids(record: &Record, persons: &[Person]) -> Vec<String> {
+    let ids = record.get("contact_persons").and_then(Value::as_array);
+    let mut only: Vec<String> = Vec::new();
+    for id in ids.into_iter().flatten().take(MOST_IDS) {
+        let text = match id {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(number) => number.to_string(),
+            _ => continue,
+        };
+        let is_told = persons.iter().any(|p| p.id == text) || only.contains(&text);
+        if !text.is_empty() && !is_told {
+            only.push(text);
+        }
+    }
+    only
 }
 
 fn fill(person: &mut Person, other: Person) {
@@ -226,6 +257,8 @@ fn fill(person: &mut Person, other: Person) {
         phone,
         mobile,
         is_primary,
+        takes_sms,
+        seen_at: _,
     } = other;
     // Names go together: one person's first name beside another spelling's last name is nobody.
     if person.name().is_none() {
@@ -237,6 +270,11 @@ fn fill(person: &mut Person, other: Person) {
     person.phone = person.phone.take().or(phone);
     person.mobile = person.mobile.take().or(mobile);
     person.is_primary |= is_primary;
+    // One no is a no.
+    person.takes_sms = match (person.takes_sms, takes_sms) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (one, other) => one.or(other),
+    };
 }
 
 /// Zoho's `invoice_url` ends with a blank in captured payloads. Anything but a web address would be
@@ -315,6 +353,8 @@ mod tests {
                 phone: Some("+1-202-555-0143".to_owned()),
                 mobile: Some("+1-202-555-0187".to_owned()),
                 is_primary: true,
+                takes_sms: None,
+                seen_at: None,
             }]
         );
     }

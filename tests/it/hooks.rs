@@ -16,7 +16,7 @@ use crate::harness::company::{Company, invoice};
 const SAMPLES: [(&str, &str, &str); 7] = [
     (
         "webhook-purchaseorder.json",
-        "purchase_order.created",
+        "purchase_order.issued",
         "+447700900456",
     ),
     ("webhook-bill.json", "bill.created", "+447700900456"),
@@ -25,7 +25,8 @@ const SAMPLES: [(&str, &str, &str); 7] = [
         "vendor_payment.sent",
         "+447700900456",
     ),
-    ("webhook-expense.json", "expense.recorded", "+447700900456"),
+    // No country stands in it, so the mobile without a plus is no number in the company's own.
+    ("webhook-expense.json", "expense.recorded", "+447700900123"),
     ("webhook-invoice.json", "invoice.sent", "+12025550187"),
     (
         "webhook-invoice-variant-iso-dates.json",

@@ -39,6 +39,7 @@ fn reading(sent: &Sent) -> Reading {
         clearing: None,
         applications: Vec::new(),
         persons: Vec::new(),
+        person_ids: Vec::new(),
         payment_link: None,
         fields: Map::new(),
     }

@@ -30,7 +30,7 @@ fn change() -> impl Strategy<Value = Do> {
 }
 
 impl House {
-    async fn exec(&self, statement: String, bound: Vec<sea_orm::Value>) {
+    pub(super) async fn exec(&self, statement: String, bound: Vec<sea_orm::Value>) {
         let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
             let (statement, bound) = (statement.clone(), bound.clone());
             Box::pin(async move { sql::exec(tx, &statement, bound).await })

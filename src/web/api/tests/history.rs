@@ -172,6 +172,7 @@ async fn send_and_be_refused(house: &House, tenant: &Tenant, id: DeliveryId) {
             lease_until: now + chrono::TimeDelta::seconds(60),
         },
         to: delivery.to().to_owned(),
+        meant: delivery.address.clone(),
         text_hash: delivery.text_hash,
         is_accepted: false,
         lease_owner: "test".to_owned(),
