@@ -90,7 +90,7 @@ impl TenantStore {
         };
         let query = format!(
             "SELECT d.*, e.event_type AS told_type FROM events e JOIN deliveries d ON d.event_id = e.id \
-             WHERE {which} AND d.tenant_id = e.tenant_id ORDER BY d.event_id DESC, d.id DESC LIMIT 300"
+             WHERE {which} AND (d.tenant_id = $1) IS TRUE ORDER BY d.event_id DESC, d.id DESC LIMIT 300"
         );
         let rows = sql::all(self.db(), &query, bound).await?;
         rows.iter()

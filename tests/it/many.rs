@@ -38,14 +38,6 @@ impl Company<'_> {
         let of = store.deliveries_of(event_id(event)).await;
         of.unwrap().iter().map(|d| d.id).collect()
     }
-
-    async fn replay(&self, path: &str, key: &str) -> (StatusCode, Value) {
-        let url = self.app.url(&format!("/api/v1{path}/replays"));
-        let call = self.app.http.post(url).header("Idempotency-Key", key);
-        let answer = call.bearer_auth(self.token.expose_secret()).send().await;
-        let answer = answer.unwrap();
-        (answer.status(), answer.json().await.unwrap())
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

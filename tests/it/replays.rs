@@ -5,7 +5,6 @@ use ml_connector::domain::document::DocumentKind;
 use ml_connector::domain::money::Amount;
 use ml_connector::sandbox::samples::{self, Generator, Standing, Wish};
 use reqwest::{Method, StatusCode};
-use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use crate::harness::company::PASSWORD;
@@ -32,17 +31,6 @@ fn paper(standing: Standing, changed: DateTime<Utc>, now: DateTime<Utc>) -> Vec<
 }
 
 impl Company<'_> {
-    async fn ask_again(&self, path: &str, key: &str, body: Value) -> (StatusCode, Value) {
-        let url = self.app.url(&format!("/api/v1{path}/replays"));
-        let mut call = self.app.http.post(url).json(&body);
-        if !key.is_empty() {
-            call = call.header("Idempotency-Key", key);
-        }
-        let answer = call.bearer_auth(self.token.expose_secret()).send().await;
-        let answer = answer.unwrap();
-        (answer.status(), answer.json().await.unwrap())
-    }
-
     /// The facts that a replay is refused with until they are confirmed.
     async fn facts(&self, path: &str) -> Value {
         let (status, facts) = self.ask_again(path, "", json!({})).await;
@@ -100,7 +88,7 @@ async fn sending_again_tells_the_facts_and_goes_once_they_are_confirmed() {
     assert_eq!(to["had"][0]["state"], "delivered", "{facts:#}");
     assert_eq!(facts["document"]["number"], "INV-3");
     assert_eq!(facts["document"]["status"], "sent");
-    assert_eq!(facts["document"]["balance"], "100");
+    assert_eq!(facts["document"]["balance"], "100.00");
     assert_eq!(facts["forbidden"], Value::Null);
 
     let (status, other) = acme

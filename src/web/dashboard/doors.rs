@@ -7,8 +7,8 @@ use actix_web::web::{get, post};
 use super::account::{self, email, password, second_factor, sessions};
 use super::{
     books, checklist, company, connections, deletion, event, history, invitation, new_instance,
-    operator, overview, rehearsal, reset, rules, second_step, security_log, session, settings,
-    sign_up, suppressions, team, tokens, webhook_guide,
+    operator, overview, rehearsal, replay, reset, rules, second_step, security_log, session,
+    settings, sign_up, suppressions, team, tokens, webhook_guide,
 };
 use crate::app::books::consent::CALLBACK_PATH;
 use crate::domain::user::Ability;

@@ -221,8 +221,8 @@ impl ReplayPage {
         of.replace('_', " ")
     }
 
-    fn bubble(of: &RecipientView) -> String {
-        format!("text-{}", of.key)
+    fn phone(of: &RecipientView) -> Markup {
+        phone::preview(&format!("text-{}", of.key), &of.sender, &of.text, of.length)
     }
 
     fn event_title(of: &HadView) -> String {
