@@ -54,14 +54,16 @@ CREATE TABLE suppressions_by_source (
     reason text NOT NULL,
     created_by text NOT NULL,
     created_at bigint NOT NULL,
+    decide_by bigint,
     PRIMARY KEY (tenant_id, channel, address_key, source)
 );
 INSERT INTO suppressions_by_source
-    SELECT {any_id}, tenant_id, channel, address, address, source, '', reason, '', created_at
+    SELECT {any_id}, tenant_id, channel, address, address, source, '', reason, '', created_at, NULL
     FROM suppressions;
 DROP TABLE suppressions;
 ALTER TABLE suppressions_by_source RENAME TO suppressions;
 CREATE INDEX suppressions_tenant ON suppressions (tenant_id, id);
+CREATE INDEX suppressions_asked ON suppressions (decide_by) WHERE decide_by IS NOT NULL;
 
 CREATE TABLE user_tokens (
     token_hash {bytes} PRIMARY KEY,

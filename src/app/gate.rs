@@ -12,13 +12,14 @@ use crate::domain::assertion::Assertion;
 use crate::domain::delivery::{Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::gate::{Gate, Judgement};
 use crate::domain::phone::E164;
+use crate::domain::suppression::Suppressed;
 use crate::store::{Change, TenantStore};
 
 /// What a message is judged by.
 pub(super) struct Sight {
     pub(super) means: Arc<Means>,
     pub(super) document: Option<SeenDocument>,
-    suppression: Option<String>,
+    suppression: Option<Suppressed>,
     own_number: Option<E164>,
 }
 
@@ -28,7 +29,7 @@ impl Sight {
         let gate = Gate {
             delivery: d,
             tenant: &self.means.tenant,
-            suppression: self.suppression.as_deref(),
+            suppression: self.suppression.as_ref(),
             document: self.document.as_ref().map(|seen| &seen.document),
             connection: twilio.map(|(connection, _)| connection),
             has_sender: twilio.is_some_and(|(_, access)| access.sender(&d.sender).is_some()),

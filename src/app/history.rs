@@ -196,6 +196,6 @@ impl App {
     /// Why a delivery's address must not be written to, if so.
     pub async fn suppressed(&self, of: &Delivery) -> Result<Option<String>, AppError> {
         let store = self.tenant(of.tenant);
-        Ok(store.suppression_of(of).await?)
+        Ok(store.suppression_of(of).await?.map(|s| s.reason))
     }
 }

@@ -178,6 +178,15 @@ impl App {
         self.note_refused(hook.target.clone(), refused).await;
     }
 
+    /// Whose address this is, if it is anybody's.
+    pub async fn hook_target(
+        &self,
+        provider: Provider,
+        token: &str,
+    ) -> Result<Option<HookTarget>, AppError> {
+        Ok(self.store().platform().hook(provider, token).await?)
+    }
+
     /// Keeps a line about a request that was refused for what it holds.
     pub async fn reject(
         &self,

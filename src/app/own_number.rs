@@ -84,7 +84,7 @@ impl App {
             return Err(AppError::Conflict(why));
         }
         if let Some(why) = store.suppression(Channel::Sms, number.as_str()).await? {
-            let message = format!("This number must not be written to: {why}");
+            let message = format!("This number must not be written to: {}", why.reason);
             return Err(AppError::field("phone", message));
         }
         let (platform, now) = (self.store().platform(), self.now());

@@ -14,14 +14,17 @@ use super::mail::Letter;
 use super::notices::Notice;
 use super::receipts::{SignedRequest, StatusAnswer};
 use super::{App, AppError};
+use crate::domain::actor::Actor;
 use crate::domain::connection::Provider;
-use crate::domain::delivery::Channel;
+use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::{ReplyId, TenantId};
+use crate::domain::opt_out;
 use crate::domain::page::{Cursor, Page};
 use crate::domain::phone::E164;
 use crate::domain::reply::{Reply, Wish};
+use crate::domain::working_days;
 use crate::mail::untrusted::{self, NAME_LENGTH};
-use crate::store::{NewReply, TenantStore};
+use crate::store::{NewReply, Said, TenantStore};
 use crate::twilio::inbound::{self, Inbound};
 use crate::twilio::messages::CallTime;
 
@@ -33,6 +36,9 @@ const TOLD_AGAIN: TimeDelta = TimeDelta::minutes(10);
 
 /// Of how many replies that nobody proved owners are told within [`FLOOD`].
 const MOST_TOLD: u64 = 20;
+
+/// Working days in which somebody may say what an unclear reply means; after that it means stop.
+const DAYS_TO_ANSWER: u32 = 2;
 
 const FLOOD: TimeDelta = TimeDelta::hours(1);
 /// How much of a reply stands in the e-mail: lines, and characters of each. An SMS has 1,600 at most.
@@ -89,7 +95,14 @@ impl App {
         };
         let channel = E164::from_stored(&from).map(|_| Channel::Sms);
         let (account, now) = (connection.account, self.now());
+        let zone = store
+            .tenant()
+            .await?
+            .ok_or(AppError::NotFound("tenant"))?
+            .zone;
+        let decide_by = working_days::after(now, DAYS_TO_ANSWER, zone);
         let new = NewReply {
+            decide_by,
             account: account.clone(),
             sid: told.message_sid.to_string(),
             channel,
@@ -111,7 +124,7 @@ impl App {
             },
         };
         match (kept.wish, channel) {
-            (Wish::Stop | Wish::Start, Some(channel))
+            (Wish::Stop | Wish::Start | Wish::Unclear, Some(channel))
                 if is_proven && (is_new || kept.wish == Wish::Stop) =>
             {
                 for (other, connection) in platform.writers_to(&account, &from, tenant).await? {
@@ -122,13 +135,18 @@ impl App {
                         continue;
                     }
                     let store = self.tenant(other);
-                    store
-                        .follow_wish(channel, from.clone(), kept.wish, now)
-                        .await?;
+                    let said = Said {
+                        wish: kept.wish,
+                        body: kept.body.clone(),
+                        decide_by,
+                    };
+                    store.follow_wish(channel, from.clone(), said, now).await?;
                 }
             }
-            (Wish::Read, _) => self.mail_on(&store, &kept, &sid).await?,
             _ => {}
+        }
+        if matches!(kept.wish, Wish::Read | Wish::Unclear) {
+            self.mail_on(&store, &kept, &sid).await?;
         }
         Ok(StatusAnswer::Kept)
     }
@@ -153,7 +171,7 @@ impl App {
         Ok(match asked {
             Ok(found) if !found.outbound && found.from.is_some() => {
                 let body = found.body.unwrap_or_default();
-                let wish = match inbound::wish(&body) {
+                let wish = match opt_out::wish(&body) {
                     // Advanced Opt-Out has words of its own, which only the request tells.
                     Wish::Read if told.wish != Wish::Start => told.wish,
                     wish => wish,
@@ -218,6 +236,33 @@ impl App {
         limit: u64,
     ) -> Result<Page<Reply>, AppError> {
         Ok(self.tenant(tenant).replies(cursor, limit).await?)
+    }
+
+    /// A person says what an unclear reply means: stop writing, or go on.
+    pub async fn answer_reply(
+        &self,
+        tenant: TenantId,
+        id: ReplyId,
+        stops: bool,
+        actor: &Actor,
+    ) -> Result<(), AppError> {
+        let (store, now) = (self.tenant(tenant), self.now());
+        if !store.answer_reply(id, stops, actor.clone(), now).await? {
+            return Err(AppError::NotFound("open question"));
+        }
+        let sentence = format!("Released: {actor} said what the reply means");
+        self.release(tenant, vec![Hold::OptOut], &sentence).await
+    }
+
+    /// Unclear replies that nobody has answered in time mean stop.
+    pub async fn close_questions(&self) -> Result<(), AppError> {
+        let now = self.now();
+        for tenant in self.store().platform().overdue_questions(now).await? {
+            self.tenant(tenant).close_questions(now).await?;
+            let sentence = "Released: nobody said within two working days what the reply means";
+            self.release(tenant, vec![Hold::OptOut], sentence).await?;
+        }
+        Ok(())
     }
 
     /// Reads a reply off the list.

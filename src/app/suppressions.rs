@@ -1,12 +1,14 @@
 //! Addresses that must not be written to, as people see and change them.
 
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
 use super::{App, AppError, FieldProblem};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::{SuppressionId, TenantId};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::phone::{CountryCode, to_e164};
-use crate::domain::suppression::Suppression;
+use crate::domain::suppression::{Source, Suppression};
 use crate::store::{Added, MOST_SUPPRESSIONS, SuppressionFilter};
 
 /// The longest reason, in characters.
@@ -79,23 +81,90 @@ impl App {
         })
     }
 
-    /// Lifts a suppression for a reason. At Twilio a STOP stays until the person writes START.
+    /// Lifts a suppression. What somebody here decided is lifted for a reason. What a person wished
+    /// themselves is lifted by their START, or by an owner who records that they have allowed it anew: who,
+    /// when and how. At Twilio a STOP stays until the person writes START.
     pub async fn lift_suppression(
         &self,
         tenant: TenantId,
         id: SuppressionId,
-        why: &str,
-        actor: &Actor,
+        lifting: &Lifting,
+        (actor, may_lift_wishes): (&Actor, bool),
     ) -> Result<(), AppError> {
         // Another tenant's is not found, whatever else is wrong.
-        self.suppression(tenant, id).await?;
-        let why = reason(why).map_err(|p| AppError::Invalid(vec![p]))?;
+        let found = self.suppression(tenant, id).await?;
+        let why = match found.source {
+            Source::Hand | Source::Bounce => {
+                reason(&lifting.reason).map_err(|p| AppError::Invalid(vec![p]))?
+            }
+            Source::Asked => {
+                let message = "They may have asked to stop. Say what it means under “What people \
+                               wrote back”";
+                return Err(AppError::Conflict(message.to_owned()));
+            }
+            Source::Stop | Source::Provider if !may_lift_wishes => {
+                return Err(AppError::Conflict(ONLY_OWNERS.to_owned()));
+            }
+            Source::Stop | Source::Provider => lifting.permission(self.now())?,
+        };
         let (store, now) = (self.tenant(tenant), self.now());
         let lifted = store.lift_suppression(id, why, actor.clone(), now).await?;
         if lifted {
             Ok(())
         } else {
             Err(AppError::NotFound("suppression"))
+        }
+    }
+}
+
+/// What an editor is told who would lift what a person wished.
+const ONLY_OWNERS: &str = "They did not want to be written to. It is lifted when they text START to your \
+                           number, or by an owner who records that they have allowed it anew";
+
+/// Why a suppression is lifted.
+#[derive(Debug, Clone, Default)]
+pub struct Lifting {
+    /// For what somebody here decided.
+    pub reason: String,
+    /// For what the person wished: who allowed it anew, on which day, and how they said so.
+    pub who: String,
+    pub when: String,
+    pub how: String,
+}
+
+impl Lifting {
+    /// A fresh permission, as one line for the security log.
+    fn permission(&self, now: DateTime<Utc>) -> Result<String, AppError> {
+        let mut problems = Vec::new();
+        let mut line = |field: &'static str, typed: &str, missing: &str| {
+            let plain: String = typed.chars().filter(|c| !c.is_control()).collect();
+            let plain = plain.trim().to_owned();
+            if plain.is_empty() {
+                problems.push(FieldProblem::new(field, missing));
+            } else if plain.chars().count() > LONGEST_REASON {
+                let message = format!("at most {LONGEST_REASON} characters");
+                problems.push(FieldProblem::new(field, message));
+            }
+            plain
+        };
+        let who = line("who", &self.who, "say who allowed it, by name");
+        let how = line(
+            "how",
+            &self.how,
+            "say how they allowed it, as in “on the phone”",
+        );
+        let when = self.when.trim().parse::<NaiveDate>().ok();
+        // A day has begun somewhere 14 hours before it does in London.
+        let today = (now + TimeDelta::hours(14)).date_naive();
+        let Some(when) = when.filter(|day| *day <= today) else {
+            let message = "give the day on which they allowed it, as in 2026-11-30";
+            problems.push(FieldProblem::new("when", message));
+            return Err(AppError::Invalid(problems));
+        };
+        if problems.is_empty() {
+            Ok(format!("Allowed anew by {who} on {when}: {how}"))
+        } else {
+            Err(AppError::Invalid(problems))
         }
     }
 }

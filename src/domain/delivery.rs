@@ -254,6 +254,8 @@ pub enum Hold {
     Rehearsal,
     /// A rehearsal, and no owner has confirmed a number of their own.
     OwnNumber,
+    /// Its recipient wrote something that may mean STOP.
+    OptOut,
     /// It waits by itself, *queued*, until contacts may be written to again.
     Hours,
     /// Nobody but a person can tell whether the message exists.
@@ -261,13 +263,14 @@ pub enum Hold {
 }
 
 impl Hold {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Stopped,
         Self::NoConnection,
         Self::Broken,
         Self::Suspended,
         Self::Rehearsal,
         Self::OwnNumber,
+        Self::OptOut,
         Self::Hours,
         Self::Person,
     ];
@@ -281,6 +284,7 @@ impl Hold {
             Self::Suspended => "suspended",
             Self::Rehearsal => "rehearsal",
             Self::OwnNumber => "own_number",
+            Self::OptOut => "opt_out",
             Self::Hours => "hours",
             Self::Person => "person",
         }

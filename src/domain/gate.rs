@@ -9,6 +9,7 @@ use super::document::Document;
 use super::hours;
 use super::phone::E164;
 use super::states::{self, Calendar};
+use super::suppression::Suppressed;
 use super::tenant::Tenant;
 
 /// All that the judgement goes by.
@@ -17,7 +18,7 @@ pub struct Gate<'a> {
     pub delivery: &'a Delivery,
     pub tenant: &'a Tenant,
     /// Why its address must not be written to.
-    pub suppression: Option<&'a str>,
+    pub suppression: Option<&'a Suppressed>,
     /// Its document as it is known now, with what payments have applied to it; `None` where nothing is.
     pub document: Option<&'a Document>,
     /// The connection that it would go through.
@@ -55,8 +56,8 @@ pub enum Judgement {
 impl Gate<'_> {
     /// Judges.
     pub fn judge(&self) -> Judgement {
-        if let Some(why) = self.suppression {
-            return Judgement::Suppressed(why.to_owned());
+        if let Some(suppressed) = self.suppression.filter(|s| !s.is_asked) {
+            return Judgement::Suppressed(suppressed.reason.clone());
         }
         if self.delivery.expires_at <= self.now {
             return Judgement::Expired;
@@ -120,6 +121,9 @@ impl Gate<'_> {
             let why = "Made before the rehearsal began, so it waits: in rehearsal nothing goes to \
                        its recipient. Go live to send it, or cancel it";
             return Some((Hold::Rehearsal, why.to_owned()));
+        }
+        if let Some(asked) = self.suppression.filter(|s| s.is_asked) {
+            return Some((Hold::OptOut, asked.reason.clone()));
         }
         let none = || {
             let why = "Connect Twilio: there is no account to send with yet";

@@ -15,6 +15,7 @@ pub mod hours;
 pub mod ids;
 pub mod money;
 pub mod name;
+pub mod opt_out;
 pub mod order;
 pub mod page;
 pub mod phone;

@@ -13,13 +13,21 @@ pub enum Wish {
     Start,
     /// What this is about; Twilio has answered already.
     Help,
+    /// It may ask for no more messages: nothing goes out until a person has said.
+    Unclear,
     /// It asks for nothing of that kind: somebody should read it.
     Read,
 }
 
 impl Wish {
     /// Every wish.
-    pub const ALL: [Self; 4] = [Self::Stop, Self::Start, Self::Help, Self::Read];
+    pub const ALL: [Self; 5] = [
+        Self::Stop,
+        Self::Start,
+        Self::Help,
+        Self::Unclear,
+        Self::Read,
+    ];
 
     /// The stable text, as stored.
     pub const fn as_str(self) -> &'static str {
@@ -27,6 +35,7 @@ impl Wish {
             Self::Stop => "stop",
             Self::Start => "start",
             Self::Help => "help",
+            Self::Unclear => "unclear",
             Self::Read => "read",
         }
     }

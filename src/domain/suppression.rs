@@ -19,11 +19,20 @@ pub enum Source {
     Bounce,
     /// Somebody of the tenant.
     Hand,
+    /// The recipient wrote something that may mean STOP: only until a person has said, or two working days
+    /// are over.
+    Asked,
 }
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 4] = [Self::Stop, Self::Provider, Self::Bounce, Self::Hand];
+    pub const ALL: [Self; 5] = [
+        Self::Stop,
+        Self::Provider,
+        Self::Bounce,
+        Self::Hand,
+        Self::Asked,
+    ];
 
     /// The stable text, as stored and shown by the API.
     pub const fn as_str(self) -> &'static str {
@@ -32,6 +41,7 @@ impl Source {
             Self::Provider => "provider",
             Self::Bounce => "bounce",
             Self::Hand => "hand",
+            Self::Asked => "asked",
         }
     }
 
@@ -42,6 +52,7 @@ impl Source {
             Self::Provider => "Opted out at Twilio",
             Self::Bounce => "Bounced",
             Self::Hand => "By hand",
+            Self::Asked => "May have asked to stop",
         }
     }
 
@@ -54,6 +65,14 @@ impl Source {
     pub const fn is_own_wish(self) -> bool {
         matches!(self, Self::Stop | Self::Provider)
     }
+}
+
+/// Why an address is not written to now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suppressed {
+    pub reason: String,
+    /// Only until a person has said whether it shall be so.
+    pub is_asked: bool,
 }
 
 /// One reason why an address must not be written to.

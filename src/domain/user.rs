@@ -59,6 +59,8 @@ pub enum Ability {
     StopSending,
     /// Add and lift suppressions, and read replies off the list.
     Suppress,
+    /// Lift what a person wished themselves, since they have allowed it anew.
+    LiftWish,
     /// Connect, change and check Zoho Books and Twilio; make new secrets.
     Connect,
     /// Change the company's name, country, zone, currency and hours.
@@ -79,12 +81,13 @@ pub enum Ability {
 
 impl Ability {
     /// Every ability, in the order of the docs' table.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Look,
         Self::EditRules,
         Self::Replay,
         Self::StopSending,
         Self::Suppress,
+        Self::LiftWish,
         Self::Connect,
         Self::ChangeSettings,
         Self::GoLive,
@@ -103,6 +106,7 @@ impl Ability {
             Self::Replay => "Send or decide again, settle, call off",
             Self::StopSending => "Stop all sending, and resume it",
             Self::Suppress => "Add and lift suppressions",
+            Self::LiftWish => "Lift a STOP that its person has taken back",
             Self::Connect => "Connect Zoho Books and Twilio, make new secrets",
             Self::ChangeSettings => "Change the company's settings and hours",
             Self::GoLive => "Go live, or back to rehearsal",
@@ -124,7 +128,9 @@ impl Ability {
             | Self::GoLive
             | Self::ManageTokens
             | Self::ReadSecurityLog => Role::Admin,
-            Self::ConfirmNumber | Self::ManageTeam | Self::DeleteTenant => Role::Owner,
+            Self::LiftWish | Self::ConfirmNumber | Self::ManageTeam | Self::DeleteTenant => {
+                Role::Owner
+            }
         }
     }
 }

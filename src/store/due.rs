@@ -118,6 +118,8 @@ impl Platform {
         let reachable = "EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id \
                          WHERE m.tenant_id = t.id AND m.role = 'owner' \
                          AND u.phone_confirmed_at IS NOT NULL)";
+        let answered = "NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = t.id \
+                        AND s.decide_by IS NOT NULL)";
         let mut forgotten = Vec::new();
         for (hold, is_over) in [
             (Hold::Stopped, "t.stopped_at IS NULL"),
@@ -126,6 +128,7 @@ impl Platform {
             (Hold::NoConnection, held_before),
             (Hold::Rehearsal, "t.is_rehearsal = FALSE"),
             (Hold::OwnNumber, reachable),
+            (Hold::OptOut, answered),
         ] {
             let query = format!("SELECT t.id FROM tenants t WHERE {is_over} AND {held} LIMIT 1000");
             for row in sql::all(self.db(), &query, values![hold.as_str()]).await? {

@@ -33,7 +33,17 @@ pub struct NewReply {
     pub wish: Wish,
     pub body: String,
     pub is_proven: bool,
+    /// Until when somebody may say what an unclear text means.
+    pub decide_by: DateTime<Utc>,
     pub now: DateTime<Utc>,
+}
+
+/// What somebody asks for, and until when a person may say what it means if that is unclear.
+#[derive(Debug, Clone)]
+pub struct Said {
+    pub wish: Wish,
+    pub body: String,
+    pub decide_by: DateTime<Utc>,
 }
 
 impl TenantStore {
@@ -53,14 +63,14 @@ impl TenantStore {
         &self,
         channel: Channel,
         address: String,
-        wish: Wish,
+        said: Said,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
-                let address = address.clone();
-                Box::pin(async move { follow(tx, tenant, channel, &address, wish, now).await })
+                let (address, said) = (address.clone(), said.clone());
+                Box::pin(async move { follow(tx, tenant, channel, &address, &said, now).await })
             })
             .await
     }
@@ -141,7 +151,8 @@ impl Platform {
 
 async fn keep(tx: &Tx, tenant: Uuid, new: &NewReply) -> Result<Option<Reply>, StoreError> {
     let id = ReplyId::new(new.now);
-    let seen_at = (new.wish != Wish::Read).then_some(new.now);
+    let is_settled = !matches!(new.wish, Wish::Read | Wish::Unclear);
+    let seen_at = is_settled.then_some(new.now);
     let insert = format!(
         "INSERT INTO replies (account, sid, id, tenant_id, address, name, sender, wish, body, \
          is_proven, received_at, seen_at) \
@@ -173,11 +184,17 @@ async fn keep(tx: &Tx, tenant: Uuid, new: &NewReply) -> Result<Option<Reply>, St
     // A STOP is taken from anybody who knows the address of the hook, up to a bound; what lifts one must be
     // proven.
     let is_taken = new.is_proven
-        || (new.wish == Wish::Stop && !super::suppressions::is_full(tx, tenant).await?);
+        || (matches!(new.wish, Wish::Stop | Wish::Unclear)
+            && !super::suppressions::is_full(tx, tenant).await?);
     if let Some(channel) = new.channel
         && is_taken
     {
-        follow(tx, tenant, channel, &new.address, new.wish, new.now).await?;
+        let said = Said {
+            wish: new.wish,
+            body: new.body.clone(),
+            decide_by: new.decide_by,
+        };
+        follow(tx, tenant, channel, &new.address, &said, new.now).await?;
     }
     reply(&row).map(Some)
 }
@@ -187,18 +204,36 @@ async fn follow(
     tenant: Uuid,
     channel: Channel,
     address: &str,
-    wish: Wish,
+    said: &Said,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let wish = said.wish;
     let action = match wish {
         Wish::Stop => {
             let why = (Source::Stop, "The recipient wrote STOP");
+            forget_question(tx, tenant, channel, address).await?;
             let is_new = suppress(tx, tenant, channel, address, why, now).await?;
             is_new.then_some("suppression.added")
         }
+        Wish::Unclear => {
+            let wrote: String = said.body.chars().take(80).collect();
+            let reason = format!(
+                "Wrote “{}”: nothing goes out until somebody says whether that means stop",
+                wrote.replace('\n', " ")
+            );
+            let why = (Source::Asked, reason.as_str());
+            let is_new = suppress(tx, tenant, channel, address, why, now).await?;
+            let by = "UPDATE suppressions SET decide_by = $4 WHERE tenant_id = $1 AND channel = $2 \
+                      AND address_key = $3 AND source = 'asked' AND decide_by IS NULL";
+            let key = key_of(address);
+            let by_when = micros(said.decide_by);
+            let bound = values![tenant, channel.as_str(), key.as_ref(), by_when];
+            sql::exec(tx, by, bound).await?;
+            is_new.then_some("suppression.asked")
+        }
         Wish::Start => {
             let lift = "DELETE FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
-                        AND address_key = $3 AND source IN ('stop', 'provider')";
+                        AND address_key = $3 AND source IN ('stop', 'provider', 'asked')";
             let bound = values![tenant, channel.as_str(), key_of(address).as_ref()];
             (sql::exec(tx, lift, bound).await? > 0).then_some("suppression.lifted")
         }
@@ -213,6 +248,120 @@ async fn follow(
             .to_string(),
     };
     audit(tx, tenant, line, now).await
+}
+
+async fn forget_question(
+    tx: &Tx,
+    tenant: Uuid,
+    channel: Channel,
+    address: &str,
+) -> Result<u64, StoreError> {
+    let forget = "DELETE FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
+                  AND address_key = $3 AND source = 'asked'";
+    let bound = values![tenant, channel.as_str(), key_of(address).as_ref()];
+    sql::exec(tx, forget, bound).await
+}
+
+/// Whoever's unclear texts came from this address have been read.
+async fn see_unclear(
+    tx: &Tx,
+    tenant: Uuid,
+    address: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let [key, other] = spellings(address);
+    let see = "UPDATE replies SET seen_at = $4 WHERE tenant_id = $1 AND address IN ($2, $3) \
+               AND wish = 'unclear' AND seen_at IS NULL";
+    let bound = values![tenant, key, other, micros(now)];
+    sql::exec(tx, see, bound).await.map(drop)
+}
+
+impl TenantStore {
+    /// A person says what an unclear reply means; `None` when there is no such reply, or it was answered.
+    pub async fn answer_reply(
+        &self,
+        id: ReplyId,
+        stops: bool,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let actor = actor.clone();
+                Box::pin(async move {
+                    let query = "SELECT * FROM replies WHERE tenant_id = $1 AND id = $2 \
+                                 AND wish = 'unclear' AND seen_at IS NULL";
+                    let row = sql::one(tx, query, values![tenant, id.uuid()]).await?;
+                    let Some(row) = row else { return Ok(false) };
+                    let said = reply(&row)?;
+                    forget_question(tx, tenant, Channel::Sms, &said.address).await?;
+                    if stops {
+                        let reason = format!("Asked to stop, as {actor} read it");
+                        let why = (Source::Stop, reason.as_str());
+                        suppress(tx, tenant, Channel::Sms, &said.address, why, now).await?;
+                    }
+                    see_unclear(tx, tenant, &said.address, now).await?;
+                    let line = AuditLine {
+                        actor,
+                        action: if stops {
+                            "suppression.added"
+                        } else {
+                            "suppression.answered"
+                        },
+                        subject: said.address,
+                        detail: serde_json::json!({
+                            "reply": id, "answer": if stops { "stop" } else { "go_on" },
+                        })
+                        .to_string(),
+                    };
+                    audit(tx, tenant, line, now).await?;
+                    Ok(true)
+                })
+            })
+            .await
+    }
+
+    /// What nobody has answered in time means stop.
+    pub async fn close_questions(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let tenant = self.id.uuid();
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                Box::pin(async move {
+                    let close = "DELETE FROM suppressions WHERE tenant_id = $1 AND decide_by <= $2 \
+                                 RETURNING *";
+                    for row in sql::all(tx, close, values![tenant, micros(now)]).await? {
+                        let address: String = row.get("address")?;
+                        let reason = "May have asked to stop, and nobody said otherwise within two \
+                                      working days";
+                        let why = (Source::Stop, reason);
+                        suppress(tx, tenant, Channel::Sms, &address, why, now).await?;
+                        see_unclear(tx, tenant, &address, now).await?;
+                        let line = AuditLine {
+                            actor: Actor::named("the service"),
+                            action: "suppression.added",
+                            subject: address,
+                            detail: serde_json::json!({ "answer": "none" }).to_string(),
+                        };
+                        audit(tx, tenant, line, now).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+impl Platform {
+    /// Tenants with an unclear reply that nobody has answered in time.
+    pub async fn overdue_questions(&self, now: DateTime<Utc>) -> Result<Vec<TenantId>, StoreError> {
+        let query = "SELECT DISTINCT tenant_id FROM suppressions WHERE decide_by IS NOT NULL \
+                     AND decide_by <= $1 LIMIT 1000";
+        let rows = sql::all(self.db(), query, values![micros(now)]).await?;
+        rows.iter()
+            .map(|r| r.get("tenant_id").map(TenantId::from_uuid))
+            .collect()
+    }
 }
 
 fn reply(row: &Row) -> Result<Reply, StoreError> {

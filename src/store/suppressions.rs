@@ -16,7 +16,7 @@ use crate::domain::delivery::{Channel, Delivery};
 use crate::domain::ids::SuppressionId;
 use crate::domain::page::{Cursor, Page};
 use crate::domain::phone::key_of;
-use crate::domain::suppression::{Source, Suppression};
+use crate::domain::suppression::{Source, Suppressed, Suppression};
 
 impl TenantStore {
     /// Why an address must not be written to, if so; the oldest reason.
@@ -24,24 +24,32 @@ impl TenantStore {
         &self,
         channel: Channel,
         address: &str,
-    ) -> Result<Option<String>, StoreError> {
-        let query = "SELECT reason FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
-                     AND address_key = $3 ORDER BY created_at, source LIMIT 1";
+    ) -> Result<Option<Suppressed>, StoreError> {
+        let query = "SELECT reason, decide_by FROM suppressions WHERE tenant_id = $1 \
+                     AND channel = $2 AND address_key = $3 \
+                     ORDER BY (CASE WHEN decide_by IS NULL THEN 0 ELSE 1 END), created_at, source \
+                     LIMIT 1";
         let found = values![self.id.uuid(), channel.as_str(), key_of(address).as_ref()];
         sql::one(self.db(), query, found)
             .await?
-            .map(|r| r.get("reason"))
+            .map(|r| {
+                Ok(Suppressed {
+                    reason: r.get("reason")?,
+                    is_asked: r.time_opt("decide_by")?.is_some(),
+                })
+            })
             .transpose()
     }
 
     /// Why a delivery must not be sent, if so: because of the address that is meant, or of the
     /// owner's own number in a rehearsal.
-    pub async fn suppression_of(&self, d: &Delivery) -> Result<Option<String>, StoreError> {
+    pub async fn suppression_of(&self, d: &Delivery) -> Result<Option<Suppressed>, StoreError> {
         let meant = self.suppression(d.channel, &d.address).await?;
-        if meant.is_some() || !d.is_rehearsal {
+        if meant.as_ref().is_some_and(|s| !s.is_asked) || !d.is_rehearsal {
             return Ok(meant);
         }
-        self.suppression(d.channel, &d.rehearsal_to).await
+        let owner = self.suppression(d.channel, &d.rehearsal_to).await?;
+        Ok(owner.or(meant))
     }
 }
 

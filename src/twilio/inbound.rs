@@ -6,25 +6,11 @@
 use super::callback::{CallbackError, Fields};
 use super::kept::cut;
 use super::{AccountSid, MessageSid, MessagingServiceSid};
+use crate::domain::opt_out::wish;
 use crate::domain::reply::Wish;
 
 /// Longest text that is kept, in bytes: 1,600 characters of up to four bytes.
 const LONGEST_TEXT: usize = 6_400;
-
-/// Twilio's default words (its page on opt-out keywords). The whole message must be the word.
-const STOP_WORDS: [&str; 8] = [
-    "STOP",
-    "STOPALL",
-    "UNSUBSCRIBE",
-    "CANCEL",
-    "END",
-    "QUIT",
-    "REVOKE",
-    "OPTOUT",
-];
-/// `YES` counts on some senders only, so it is not believed here.
-const START_WORDS: [&str; 2] = ["START", "UNSTOP"];
-const HELP_WORDS: [&str; 2] = ["HELP", "INFO"];
 
 /// A message from a recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,24 +51,6 @@ pub fn parse(body: &[u8]) -> Result<Inbound, CallbackError> {
     })
 }
 
-/// What a text asks for, by Twilio's own words.
-pub fn wish(text: &str) -> Wish {
-    let is = |words: &[&str]| {
-        words
-            .iter()
-            .any(|word| text.trim().eq_ignore_ascii_case(word))
-    };
-    if is(&STOP_WORDS) {
-        Wish::Stop
-    } else if is(&START_WORDS) {
-        Wish::Start
-    } else if is(&HELP_WORDS) {
-        Wish::Help
-    } else {
-        Wish::Read
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,8 +64,15 @@ mod tests {
         assert_eq!(parsed("Body=+stop%0D%0A").wish, Wish::Stop);
         assert_eq!(parsed("Body=UnStop").wish, Wish::Start);
         assert_eq!(parsed("Body=info").wish, Wish::Help);
-        for other in ["stop+please", "", "yes", "don%27t+stop"] {
+        for other in ["", "yes", "paid"] {
             assert_eq!(parsed(&format!("Body={other}")).wish, Wish::Read, "{other}");
+        }
+        for unclear in ["stop+please", "don%27t+stop"] {
+            assert_eq!(
+                parsed(&format!("Body={unclear}")).wish,
+                Wish::Unclear,
+                "{unclear}"
+            );
         }
     }
 

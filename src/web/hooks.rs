@@ -17,6 +17,7 @@ use super::problem::Problem;
 use crate::app::ingest::{Hook, HookRequest, Received, verify};
 use crate::app::receipts::{SignedRequest, StatusAnswer, StatusRequest};
 use crate::app::{App, AppError};
+use crate::domain::connection::Provider;
 use crate::domain::event::EventType;
 use crate::store::StoreError;
 use crate::twilio::inbound::SILENCE;
@@ -51,28 +52,36 @@ const LARGEST_REPORT: usize = 64 * 1024;
 
 /// The addresses that providers call.
 pub fn routes(config: &mut ServiceConfig) {
+    // A slash at the end is easily copied along.
+    let slashed = |path: &str| [path.to_owned(), format!("{path}/")];
     for path in [
         "/hooks/zoho/{hook}",
         "/hooks/zoho/{hook}/{type}",
         "/hooks/zoho/{hook}/{type}/{label}",
     ] {
         config.service(
-            web::resource(path)
+            web::resource(slashed(path))
                 .route(web::post().to(zoho))
                 .route(web::put().to(zoho))
                 .default_service(web::to(only_post_and_put)),
         );
     }
     config.service(
-        web::resource("/hooks/twilio/{token}/status")
+        web::resource(slashed("/hooks/twilio/{token}/status"))
             .route(web::post().to(twilio_status))
             .default_service(web::to(only_post)),
     );
     config.service(
-        web::resource("/hooks/twilio/{token}/inbound")
+        web::resource(slashed("/hooks/twilio/{token}/inbound"))
             .route(web::post().to(twilio_inbound))
             .default_service(web::to(only_post)),
     );
+    for path in [
+        "/hooks/{provider:zoho|twilio}/{token}",
+        "/hooks/{provider:zoho|twilio}/{token}/{rest:.*}",
+    ] {
+        config.service(web::resource(path).default_service(web::to(astray)));
+    }
 }
 
 #[derive(Deserialize)]
@@ -510,12 +519,59 @@ fn not_stored(error: &AppError) -> HttpResponse {
     .into_response()
 }
 
-async fn only_post_and_put() -> HttpResponse {
+async fn only_post_and_put(request: HttpRequest, app: Data<App>) -> HttpResponse {
+    let reason = format!(
+        "The request came as {}. In Zoho Books, set the method of this webhook to POST",
+        bounded(request.method().as_str())
+    );
+    note_stray(&request, &app, Provider::Zoho, reason).await;
     wrong_method("POST, PUT")
 }
 
-async fn only_post() -> HttpResponse {
+async fn only_post(request: HttpRequest, app: Data<App>) -> HttpResponse {
+    let reason = format!(
+        "The request came as {}. At Twilio, set the method beside this web address to HTTP POST",
+        bounded(request.method().as_str())
+    );
+    note_stray(&request, &app, Provider::Twilio, reason).await;
     wrong_method("POST")
+}
+
+/// An address of a hook with something behind it that leads nowhere.
+async fn astray(request: HttpRequest, app: Data<App>) -> HttpResponse {
+    let is_twilio = request.match_info().query("provider") == "twilio";
+    let (provider, remedy) = if is_twilio {
+        let remedy = "it ends in /inbound for messages, and in /status for status reports";
+        (Provider::Twilio, remedy)
+    } else {
+        let remedy = "behind the hook come an event type and a label at most, as in \
+                      …/invoice.overdue/14d";
+        (Provider::Zoho, remedy)
+    };
+    let reason = format!(
+        "This web address leads nowhere: {remedy}. Copy it again from the Connections page"
+    );
+    note_stray(&request, &app, provider, reason).await;
+    unknown_hook()
+}
+
+/// Leaves a line under *rejected requests* of whoever has the hook that the request was meant for.
+async fn note_stray(request: &HttpRequest, app: &App, provider: Provider, reason: String) {
+    let info = request.match_info();
+    let token = ["hook", "token"].iter().find_map(|name| info.get(name));
+    let token = token.unwrap_or_default().to_owned();
+    let path = request.path();
+    let rest = path.split_once(&token).map_or("", |(_, rest)| rest);
+    let shown = bounded(rest.trim_matches('/'));
+    let compared = serde_json::json!({ "method": bounded(request.method().as_str()) });
+    let client = ClientAddr::of(request).0;
+    let noted = on_main(app, |app| async move {
+        if let Some(target) = app.hook_target(provider, &token).await? {
+            app.reject(target, shown, client, reason, compared).await;
+        }
+        Ok(())
+    });
+    drop(in_time(FIND_WITHIN, noted).await);
 }
 
 fn wrong_method(allowed: &'static str) -> HttpResponse {

@@ -127,6 +127,9 @@ pub async fn sweep_for_ever(app: App, life: Lifecycle) {
         if let Err(error) = app.release_forgotten().await {
             tracing::warn!(%error, "What waits for nothing could not be released; trying again");
         }
+        if let Err(error) = app.close_questions().await {
+            tracing::warn!(%error, "Unclear replies could not be closed; trying again");
+        }
         tokio::select! {
             () = life.soft().cancelled() => return,
             () = tokio::time::sleep(SWEEP_EVERY) => {}

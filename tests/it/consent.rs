@@ -394,11 +394,16 @@ async fn suppressions_are_searched_added_and_lifted_with_a_reason() {
         ask.text()
     );
     let action = ask.attribute("form.sheet", "action").unwrap();
-    let blank = owner.submit(&ask, &action, &[("reason", " ")]).await;
-    assert!(blank.error("reason").is_some());
-    owner
-        .submit(&ask, &action, &[("reason", "A mistake")])
-        .await;
+    let blank = owner.submit(&ask, &action, &[("who", " ")]).await;
+    for field in ["who", "when", "how"] {
+        assert!(blank.error(field).is_some(), "{field}: {}", blank.text());
+    }
+    let anew = [
+        ("who", "Ann Lee"),
+        ("when", "2026-11-20"),
+        ("how", "A mistake"),
+    ];
+    owner.submit(&ask, &action, &anew).await;
     assert_eq!(acme.suppressed("source = 'stop'").await, 0);
     let logged = "audit_entries WHERE action = 'suppression.lifted' \
                   AND detail LIKE '%A mistake%' AND address <> ''";

@@ -29,9 +29,10 @@ const SAMPLES: [(&str, &str, &str); 7] = [
     ("webhook-expense.json", "expense.recorded", "+447700900123"),
     ("webhook-invoice.json", "invoice.sent", "+12025550187"),
     (
+        // Its mobile has no plus, and an American number begins as it does.
         "webhook-invoice-variant-iso-dates.json",
         "invoice.sent",
-        "+447700900456",
+        "",
     ),
     ("webhook-customerpayment.json", "payment.received", ""),
 ];

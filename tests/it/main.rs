@@ -32,6 +32,7 @@ mod many;
 mod memory;
 mod notices;
 mod operator;
+mod opt_outs;
 mod people;
 mod postgres;
 mod postgres_faults;

@@ -329,7 +329,7 @@ impl<'a> Scene<'a> {
         let gate = Gate {
             delivery: &d,
             tenant: &tenant,
-            suppression: suppression.as_deref(),
+            suppression: suppression.as_ref(),
             document: document.as_ref(),
             connection: Some(&connection),
             has_sender: true,

@@ -140,7 +140,7 @@ async fn either_number_of_a_rehearsal_may_be_suppressed() {
         house.suppress(suppressed).await;
         assert_eq!(house.claim(&d).await, ClaimResult::Refused, "{suppressed}");
         let why = house.tenant.suppression_of(&d).await.unwrap();
-        assert_eq!(why.as_deref(), Some("STOP"));
+        assert_eq!(why.map(|s| s.reason).as_deref(), Some("STOP"));
     }
     let house = House::open().await;
     let live = house.queued(1, "Hi").await;

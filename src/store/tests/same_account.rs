@@ -330,6 +330,7 @@ async fn receipts_of_a_message_are_kept_up_to_a_bound_and_still_move_it() {
 async fn replies_that_nobody_proved_are_kept_up_to_a_bound() {
     let house = House::open().await;
     let reply = |n: i64, is_proven| NewReply {
+        decide_by: later(1),
         account: ACCOUNT.to_owned(),
         sid: format!("SM{is_proven}{n}"),
         channel: Some(Channel::Sms),

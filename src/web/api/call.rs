@@ -136,6 +136,11 @@ impl<A> Call<A> {
         Actor::named(name).at(ClientAddr::of(&self.request))
     }
 
+    /// Whether the caller has an ability besides the one that the handler needs.
+    pub(super) fn may(&self, ability: Ability) -> bool {
+        self.grant.reach().may(ability)
+    }
+
     /// Runs a use case for the caller's tenant.
     pub(super) async fn run<T, F, Fut>(&self, work: F) -> Result<T, Refusal>
     where

@@ -6,9 +6,10 @@ use super::call::{Call, Look, Suppress, page, typed, word};
 use super::refusal::{Refusal, bad_query, invalid};
 use super::wire::List;
 use super::wire::suppressions::{LiftQuery, NewSuppression, Suppression, SuppressionQuery};
-use crate::app::suppressions::SuppressionInput;
+use crate::app::suppressions::{Lifting, SuppressionInput};
 use crate::domain::ids::SuppressionId;
 use crate::domain::suppression::Source;
+use crate::domain::user::Ability;
 use crate::store::{Added, SuppressionFilter};
 
 /// Suppressions, newest first.
@@ -59,17 +60,24 @@ pub(super) async fn add(mut call: Call<Suppress>) -> Result<HttpResponse, Refusa
     })
 }
 
-/// Lifts one. At Twilio a STOP stays until the person writes START.
+/// Lifts one: what somebody decided here for a `reason`; what the person wished only by an owner, with
+/// `who` allowed it anew, `when` (a day) and `how`. At Twilio a STOP stays until the person writes START.
 #[utoipa::path(delete, path = "/api/v1/suppressions/{id}", tag = "suppressions",
     params(("id" = String, Path), LiftQuery), responses((status = 204)))]
 pub(super) async fn lift(call: Call<Suppress>) -> Result<HttpResponse, Refusal> {
     let id: SuppressionId = call.id("suppression")?;
     let query: LiftQuery = call.query()?;
-    let reason = query.reason.unwrap_or_default();
-    let actor = call.actor();
-    call.run(
-        move |app, tenant| async move { app.lift_suppression(tenant, id, &reason, &actor).await },
-    )
+    let lifting = Lifting {
+        reason: query.reason.unwrap_or_default(),
+        who: query.who.unwrap_or_default(),
+        when: query.when.unwrap_or_default(),
+        how: query.how.unwrap_or_default(),
+    };
+    let (actor, may) = (call.actor(), call.may(Ability::LiftWish));
+    call.run(move |app, tenant| async move {
+        app.lift_suppression(tenant, id, &lifting, (&actor, may))
+            .await
+    })
     .await?;
     Ok(HttpResponse::NoContent().finish())
 }

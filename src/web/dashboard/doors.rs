@@ -112,6 +112,8 @@ doors! { TENANT, tenant, Ability;
     post "/suppressions/{suppression}/lifting", Suppress => suppressions::lift;
     get "/replies", Look => suppressions::replies;
     post "/replies/{reply}/seen", Suppress => suppressions::see;
+    post "/replies/{reply}/stop", Suppress => suppressions::stop_writing;
+    post "/replies/{reply}/go-on", Suppress => suppressions::go_on;
 }
 
 // Below the root.

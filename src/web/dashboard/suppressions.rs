@@ -8,7 +8,7 @@ use super::flash::Told;
 use super::history::given;
 use super::rule_form::sentence;
 use crate::app::AppError;
-use crate::app::suppressions::SuppressionInput;
+use crate::app::suppressions::{Lifting, SuppressionInput};
 use crate::domain::ids::{ReplyId, SuppressionId};
 use crate::domain::page::Cursor;
 use crate::domain::reply::Reply;
@@ -108,9 +108,19 @@ pub(super) async fn lift(posted: SeatForm) -> Result<HttpResponse, PageError> {
     seat.require(Ability::Suppress)?;
     let id: SuppressionId = seat.id("suppression")?;
     let (tenant, actor) = (seat.tenant(), seat.actor());
-    let reason = form.get("reason").to_owned();
+    let may = seat.require(Ability::LiftWish).is_ok();
+    let get = |name: &str| form.get(name).to_owned();
+    let lifting = Lifting {
+        reason: get("reason"),
+        who: get("who"),
+        when: get("when"),
+        how: get("how"),
+    };
     let lifted = seat
-        .ask(|app| async move { app.lift_suppression(tenant, id, &reason, &actor).await })
+        .ask(|app| async move {
+            app.lift_suppression(tenant, id, &lifting, (&actor, may))
+                .await
+        })
         .await;
     match lifted {
         Ok(()) => Ok(seat.lead("/suppressions", Some(Told::Lifted))),
@@ -186,6 +196,26 @@ pub(super) async fn see(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let id: ReplyId = seat.id("reply")?;
     let tenant = seat.tenant();
     seat.ask(|app| async move { app.see_reply(tenant, id).await })
+        .await?;
+    Ok(seat.lead("/", None))
+}
+
+/// `POST /t/{tenant}/replies/{reply}/stop`.
+pub(super) async fn stop_writing(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    answer(posted, true).await
+}
+
+/// `POST /t/{tenant}/replies/{reply}/go-on`.
+pub(super) async fn go_on(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    answer(posted, false).await
+}
+
+async fn answer(posted: SeatForm, stops: bool) -> Result<HttpResponse, PageError> {
+    let seat = posted.seat;
+    seat.require(Ability::Suppress)?;
+    let id: ReplyId = seat.id("reply")?;
+    let (tenant, actor) = (seat.tenant(), seat.actor());
+    seat.ask(|app| async move { app.answer_reply(tenant, id, stops, &actor).await })
         .await?;
     Ok(seat.lead("/", None))
 }

@@ -100,6 +100,13 @@ pub struct LiftPage {
     pub form: FormState,
 }
 
+impl LiftPage {
+    /// Whether the reader may lift what the person wished.
+    fn is_theirs(&self) -> bool {
+        self.chrome.may(Ability::LiftWish)
+    }
+}
+
 /// `GET /t/{tenant}/replies?at=`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/suppressions/replies.html")]
@@ -122,8 +129,31 @@ pub struct ReplyRow {
 }
 
 impl ReplyRow {
+    /// Whether somebody has to say what it means.
+    pub fn is_question(&self) -> bool {
+        self.wish == Wish::Unclear && !self.is_seen
+    }
+
+    /// The buttons that say what an unclear text means, or the one that reads it off the list.
+    pub fn answers(&self, chrome: &Chrome) -> Markup {
+        if !self.is_question() {
+            return self.seen(chrome);
+        }
+        let action = |word: &str| chrome.path(&format!("/replies/{}/{word}", self.id));
+        let button = |word: &str, label: &str| {
+            act(&action(word), &chrome.csrf, label)
+                .class("button tight")
+                .render()
+        };
+        maud::html! {
+            (button("stop", "Stop writing"))
+            " "
+            (button("go-on", "Go on"))
+        }
+    }
+
     /// The button that reads it off the list.
-    pub fn seen(&self, chrome: &Chrome) -> Markup {
+    fn seen(&self, chrome: &Chrome) -> Markup {
         let action = chrome.path(&format!("/replies/{}/seen", self.id));
         act(&action, &chrome.csrf, "Seen")
             .class("button tight")
@@ -142,6 +172,8 @@ impl RepliesPage {
             Wish::Stop => badge::state(Tone::Held, "Wants no more"),
             Wish::Start => badge::state(Tone::Ok, "Wants messages again"),
             Wish::Help => badge::state(Tone::Quiet, "Asked for help"),
+            Wish::Unclear if row.is_seen => badge::state(Tone::Quiet, "Answered"),
+            Wish::Unclear => badge::state(Tone::Needs, "May want no more"),
             Wish::Read if row.is_seen => badge::state(Tone::Quiet, "Seen"),
             Wish::Read => badge::state(Tone::Needs, "New"),
         }

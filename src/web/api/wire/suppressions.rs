@@ -73,6 +73,12 @@ pub struct SuppressionQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct LiftQuery {
-    /// Why, in at most 200 characters; kept in the security log.
+    /// Why, in at most 200 characters; kept in the security log. For what somebody here decided.
     pub reason: Option<String>,
+    /// For what the person wished themselves: who allowed it anew.
+    pub who: Option<String>,
+    /// On which day, as in 2026-11-30.
+    pub when: Option<String>,
+    /// How, as in "on the phone".
+    pub how: Option<String>,
 }

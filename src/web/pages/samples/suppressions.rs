@@ -163,6 +163,12 @@ pub(super) fn replies() -> Vec<ReplyRow> {
             true,
         ),
         ("+4930 … 4567", "help", Wish::Help, true),
+        (
+            "Ann Lee (+1202 … 0143)",
+            "please stop texting me at night",
+            Wish::Unclear,
+            false,
+        ),
     ]
     .into_iter()
     .zip(1..)
