@@ -20,6 +20,22 @@
     });
   };
 
+  // A new company is where its owner's browser is, unless they choose otherwise.
+  const guessPlace = () => {
+    const place = document.querySelector("[data-guess-place]");
+    if (!place || document.querySelector("[aria-invalid]")) return;
+    const choose = (name, value) => {
+      const select = place.querySelector(`select[name="${name}"]`);
+      if (select && value && [...select.options].some((o) => o.value === value)) select.value = value;
+    };
+    try {
+      choose("zone", Intl.DateTimeFormat().resolvedOptions().timeZone);
+      choose("country", new Intl.Locale(navigator.language).maximize().region);
+    } catch {
+      // The form says what stands in it.
+    }
+  };
+
   // Copy buttons are hidden until a script can serve them.
   const armCopyButtons = (root) => {
     if (!navigator.clipboard) return;
@@ -136,6 +152,7 @@
   };
 
   armMenus();
+  guessPlace();
   armCopyButtons(document);
   followLive();
   followText();

@@ -12,6 +12,7 @@ mod m20261122_000005_accounts;
 mod m20261127_000006_counts;
 mod m20261127_000007_indexes;
 mod m20261127_000008_proof;
+mod m20261130_000010_replays;
 mod m20261130_000015_date_format;
 
 use sea_orm_migration::prelude::*;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000006_counts::Migration),
             Box::new(m20261127_000007_indexes::Migration),
             Box::new(m20261127_000008_proof::Migration),
+            Box::new(m20261130_000010_replays::Migration),
             Box::new(m20261130_000015_date_format::Migration),
         ]
     }

@@ -1,5 +1,6 @@
 //! What a use case can say instead of "done".
 
+use super::replay_facts::ReplayFacts;
 use crate::crypto::master_key::MasterKeyError;
 use crate::crypto::password::PasswordError;
 use crate::crypto::vault::VaultError;
@@ -40,6 +41,9 @@ pub enum AppError {
     /// A delivery of the same event and address is still on its way.
     #[error("a message of this event to this address is still on its way")]
     Open(DeliveryId),
+    /// A replay waits for a person to confirm these facts.
+    #[error("the facts of the replay are not confirmed")]
+    Unconfirmed(Box<ReplayFacts>),
     /// The address must not be written to.
     #[error("the address is suppressed: {0}")]
     Suppressed(String),

@@ -33,6 +33,8 @@ mod recipients;
 pub mod rehearsal;
 mod renewal;
 pub mod replay;
+mod replay_choice;
+pub mod replay_facts;
 pub mod replies;
 pub mod requeue;
 pub mod resolve;

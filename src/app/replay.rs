@@ -2,22 +2,18 @@
 
 use chrono::TimeDelta;
 
-use super::decide::rehearse;
-use super::route::{Ordered, rehearsal_to};
+use super::replay_facts::ReplayFacts;
+use super::route::Ordered;
 use super::{App, AppError, job};
 use crate::domain::actor::Actor;
-use crate::domain::assertion::{Assertion, Says, Seen};
-use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
+use crate::domain::delivery::{Delivery, NewDelivery};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
-use crate::domain::order::{Order, OrderKind};
+use crate::domain::order::{Confirmed, Order, OrderKind};
 use crate::domain::rule::DEFAULT_SEND_WITHIN;
 use crate::store::{NewOrder, OrderResult, TenantStore};
 
 /// The longest nonce that is taken, in bytes.
 const LONGEST_NONCE: usize = 255;
-
-/// How often a replay is made up anew because the rehearsal began or ended meanwhile.
-const STARTS: usize = 4;
 
 /// A replay that was made.
 #[derive(Debug, Clone)]
@@ -31,54 +27,88 @@ pub struct Replayed {
     pub waits: bool,
 }
 
+/// A person's wish to replay.
+#[derive(Debug, Clone, Default)]
+pub struct ReplayWish {
+    /// The same nonce gives the same replay.
+    pub nonce: String,
+    /// The fingerprint of the facts that were seen.
+    pub confirm: String,
+    /// The keys of those who are to be written to; `None` is all who can be.
+    pub chosen: Option<Vec<String>>,
+}
+
 impl App {
-    /// Decides an event again with today's rules. The same nonce gives the same replay.
+    /// Decides an event again with today's rules, and writes to those who were chosen.
     pub async fn replay_event(
         &self,
         tenant: TenantId,
         event: EventId,
-        nonce: &str,
+        wish: &ReplayWish,
         actor: &Actor,
     ) -> Result<Replayed, AppError> {
         let store = self.tenant(tenant);
-        let Some(decided) = store.event(event).await? else {
-            return Err(AppError::NotFound("event"));
-        };
-        let mut order = self.order(tenant, event, None, nonce, actor)?;
+        let mut order = self.order(tenant, event, None, &wish.nonce, actor)?;
+        if let Some(first) = store.order_named(&order.nonce).await? {
+            return self.carry_out(&store, first).await;
+        }
+        let facts = self.event_replay_facts(tenant, event).await?;
+        if let Some(refusal) = refusal(&facts, wish) {
+            let first = store.order_named(&order.nonce).await?;
+            return self.carry_out(&store, first.ok_or(refusal)?).await;
+        }
+        order.confirmed = Some(Confirmed {
+            plan: facts.plan.clone(),
+            chosen: facts.chosen(wish.chosen.as_deref())?,
+        });
         // While the event is still being decided, the wish is already being carried out: deciding it
         // once more would send twice.
-        let joins = decided.routed_at.is_none();
+        let joins = facts.event.routed_at.is_none();
         order.routed_at = joins.then_some(order.requested_at);
-        let wish = NewOrder {
+        let new = NewOrder {
             address: actor.address.clone(),
             order,
+            orders_before: Some(facts.orders_before),
             delivery: None,
         };
-        let order = self.make(&store, wish).await?.ok_or(AppError::Busy)?;
-        let now = self.now();
+        match self.make(&store, new).await? {
+            Some(order) => self.carry_out(&store, order).await,
+            None => Err(self.event_changed(tenant, event).await),
+        }
+    }
+
+    /// Decides for an order, unless that was done.
+    async fn carry_out(&self, store: &TenantStore, order: Order) -> Result<Replayed, AppError> {
+        let (tenant, event) = (store.tenant_id(), order.event);
+        let known = store
+            .event(event)
+            .await?
+            .ok_or(AppError::NotFound("event"))?;
+        let joins = known.routed_at.is_none();
         let is_pending = match self.route_order(tenant, order.id).await {
             Ok(Ordered::Done) => joins,
+            Ok(Ordered::Changed) => return Err(self.event_changed(tenant, event).await),
             Ok(Ordered::EventWaits) | Err(AppError::Busy) => true,
             Err(error) => return Err(error),
         };
         if is_pending {
-            let soon = now + TimeDelta::seconds(1);
+            let soon = self.now() + TimeDelta::seconds(1);
             self.wake(vec![job::route_order(tenant, order.id, soon)])
                 .await;
         }
-        let deliveries = store.deliveries_of(event).await?;
-        let deliveries = deliveries
-            .iter()
-            .filter(|d| d.order == order.id)
-            .map(|d| d.id)
-            .collect();
         Ok(Replayed {
             order: order.id,
             event,
-            deliveries,
+            deliveries: made_for(store, &order).await?,
             is_pending,
             waits: false,
         })
+    }
+
+    /// The facts as they are now, since they are no longer those that were confirmed.
+    async fn event_changed(&self, tenant: TenantId, event: EventId) -> AppError {
+        let facts = self.event_replay_facts(tenant, event).await;
+        facts.map_or_else(|error| error, |f| AppError::Unconfirmed(Box::new(f)))
     }
 
     /// Sends the stored text to the stored address again, as a new delivery linked to the first. The
@@ -88,116 +118,59 @@ impl App {
         &self,
         tenant: TenantId,
         id: DeliveryId,
-        nonce: &str,
+        wish: &ReplayWish,
         actor: &Actor,
     ) -> Result<Replayed, AppError> {
         let store = self.tenant(tenant);
-        let Some(old) = store.delivery(id).await? else {
-            return Err(AppError::NotFound("delivery"));
-        };
-        if old.address.is_empty() || old.body.is_empty() {
-            return Err(AppError::Conflict(format!(
-                "This message was never complete: {}. Correct it and replay the event instead",
-                old.reason
-            )));
+        let order = self.order(tenant, id.event, Some(id), &wish.nonce, actor)?;
+        if let Some(first) = store.order_named(&order.nonce).await? {
+            return self.replayed(&store, &first).await;
         }
-        let order = self.order(tenant, id.event, Some(id), nonce, actor)?;
-        let (order, new) = self.make_again(&store, &old, order, actor).await?;
-        let made = store.deliveries_of(id.event).await?;
-        let deliveries: Vec<_> = made
-            .iter()
-            .filter(|d| d.order == order.id)
-            .map(|d| d.id)
-            .collect();
-        if deliveries.contains(&new) {
+        let facts = self.delivery_replay_facts(tenant, id).await?;
+        if let Some(refusal) = refusal(&facts, wish) {
+            let first = store.order_named(&order.nonce).await?;
+            return self.replayed(&store, &first.ok_or(refusal)?).await;
+        }
+        facts.chosen(wish.chosen.as_deref())?;
+        let message = facts.recipients.first().map(|r| NewDelivery {
+            order: order.id,
+            ..r.message.clone()
+        });
+        let message = message.ok_or(AppError::NotFound("delivery"))?;
+        let new = message.id;
+        let wanted = NewOrder {
+            address: actor.address.clone(),
+            order,
+            orders_before: Some(facts.orders_before),
+            delivery: Some(message),
+        };
+        let Some(order) = self.make(&store, wanted).await? else {
+            let facts = self.delivery_replay_facts(tenant, id).await?;
+            return Err(AppError::Unconfirmed(Box::new(facts)));
+        };
+        let replayed = self.replayed(&store, &order).await?;
+        if replayed.deliveries.contains(&new) {
             self.wake_deliveries(tenant, &[new]).await;
         }
+        Ok(replayed)
+    }
+
+    /// What became of a message's replay.
+    async fn replayed(&self, store: &TenantStore, order: &Order) -> Result<Replayed, AppError> {
         let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
-        let opening = row.opening_for(old.is_to_contact, self.now());
+        let old = match order.delivery {
+            Some(id) => store.delivery(id).await?,
+            None => None,
+        };
+        let is_to_contact = old.is_some_and(|d| d.is_to_contact);
+        let opening = row.opening_for(is_to_contact, self.now());
         Ok(Replayed {
             order: order.id,
-            event: id.event,
-            deliveries,
+            event: order.event,
+            deliveries: made_for(store, order).await?,
             is_pending: false,
             waits: opening.is_some() && !row.is_rehearsal,
         })
-    }
-
-    /// Makes the delivery that sends a stored text again: to its address, or in rehearsal to the owner.
-    async fn make_again(
-        &self,
-        store: &TenantStore,
-        old: &Delivery,
-        order: Order,
-        actor: &Actor,
-    ) -> Result<(Order, DeliveryId), AppError> {
-        let Some(text) = old.text_meant() else {
-            return Err(AppError::Conflict(
-                "This rehearsal's text cannot be told from its mark. Replay the event instead"
-                    .to_owned(),
-            ));
-        };
-        let send_within = self.send_within(store, old).await?;
-        let asserts = self.confirmed_today(store, old).await?;
-        for _ in 0..STARTS {
-            let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
-            let mut delivery = NewDelivery {
-                id: DeliveryId::new(old.id.event, order.requested_at),
-                rule: old.rule,
-                rule_version: old.rule_version,
-                rule_name: old.rule_name.clone(),
-                order: order.id,
-                replay_of: Some(old.id),
-                channel: old.channel,
-                address: old.address.clone(),
-                recipient: old.recipient.clone(),
-                is_to_contact: old.is_to_contact,
-                asserts: asserts.clone(),
-                is_rehearsal: false,
-                rehearsal_to: String::new(),
-                sender: old.sender.clone(),
-                body: text.to_owned(),
-                state: DeliveryState::Queued,
-                reason: String::new(),
-                due_at: Some(order.requested_at),
-                expires_at: order.requested_at + send_within,
-            };
-            if tenant.is_rehearsal {
-                let owner = rehearsal_to(store, &tenant).await?;
-                rehearse(&mut delivery, owner.as_ref());
-            }
-            let new = delivery.id;
-            let wish = NewOrder {
-                address: actor.address.clone(),
-                order: order.clone(),
-                delivery: Some(delivery),
-            };
-            if let Some(order) = self.make(store, wish).await? {
-                return Ok((order, new));
-            }
-        }
-        Err(AppError::Busy)
-    }
-
-    /// What a message that is sent again says of its document, which a person saw as it is today.
-    async fn confirmed_today(
-        &self,
-        store: &TenantStore,
-        old: &Delivery,
-    ) -> Result<Option<Assertion>, AppError> {
-        let Some(asserts) = &old.asserts else {
-            return Ok(None);
-        };
-        let today = self.document_now(store, asserts).await?;
-        let confirmed = today.map(|seen| Seen::of(&seen.document));
-        let says = Says {
-            confirmed,
-            ..asserts.says.clone()
-        };
-        Ok(Some(Assertion {
-            says,
-            ..asserts.clone()
-        }))
     }
 
     fn order(
@@ -229,10 +202,11 @@ impl App {
             requested_by: actor.name.clone(),
             requested_at: now,
             routed_at: (kind == OrderKind::ReplayDelivery).then_some(now),
+            confirmed: None,
         })
     }
 
-    /// Keeps a wish; `None` when the rehearsal began or ended since its delivery was made up.
+    /// Keeps a wish; `None` when something came in between since its facts were read.
     async fn make(&self, store: &TenantStore, new: NewOrder) -> Result<Option<Order>, AppError> {
         let order = new.order.clone();
         match store.create_order(new).await? {
@@ -254,4 +228,27 @@ impl App {
         let seconds = rule.map_or(DEFAULT_SEND_WITHIN, |r| r.definition.send_within);
         Ok(TimeDelta::seconds(seconds.into()))
     }
+}
+
+/// What stands against a wish: something on its way, an address that must not be written to, or other facts
+/// than those that were confirmed.
+fn refusal(facts: &ReplayFacts, wish: &ReplayWish) -> Option<AppError> {
+    if let Some(open) = &facts.open {
+        return Some(AppError::Open(open.id));
+    }
+    let only = facts
+        .recipients
+        .first()
+        .filter(|_| facts.delivery.is_some());
+    if let Some(why) = only.and_then(|r| r.refused.clone()) {
+        return Some(AppError::Suppressed(why));
+    }
+    let is_confirmed = wish.confirm == facts.fingerprint;
+    (!is_confirmed).then(|| AppError::Unconfirmed(Box::new(facts.clone())))
+}
+
+async fn made_for(store: &TenantStore, order: &Order) -> Result<Vec<DeliveryId>, AppError> {
+    let made = store.deliveries_of(order.event).await?;
+    let made = made.iter().filter(|d| d.order == order.id);
+    Ok(made.map(|d| d.id).collect())
 }

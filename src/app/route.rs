@@ -39,18 +39,20 @@ const MOST_PEOPLE: usize = 50;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ordered {
     Done,
+    /// It was decided, but would send something else than was confirmed: nothing is sent.
+    Changed,
     /// The event itself is not decided yet: the order waits for it.
     EventWaits,
 }
 
 /// What is to be decided.
-struct Asked<'a> {
-    event: &'a Event,
-    body: Option<&'a Body>,
+pub(super) struct Asked<'a> {
+    pub(super) event: &'a Event,
+    pub(super) body: Option<&'a Body>,
     /// The nil id when the event itself is routed.
-    order: OrderId,
+    pub(super) order: OrderId,
     /// From when `send_within` runs.
-    wished_at: DateTime<Utc>,
+    pub(super) wished_at: DateTime<Utc>,
 }
 
 impl App {
@@ -109,16 +111,35 @@ impl App {
                 order: order.id,
                 wished_at: order.requested_at,
             };
-            let plan = if read.event.state == EventState::Unrecognised {
-                self.plan(&store, &grounds, &asked).await?
-            } else {
-                self.plan_again(&store, &grounds, &asked).await?
-            };
+            let mut plan = self.plan_wished(&store, &grounds, &asked).await?;
+            let is_confirmed = order
+                .confirmed
+                .as_ref()
+                .is_none_or(|confirmed| plan.keep_confirmed(confirmed));
             if self.commit(&store, plan).await? {
-                return Ok(Ordered::Done);
+                return Ok(if is_confirmed {
+                    Ordered::Done
+                } else {
+                    Ordered::Changed
+                });
             }
         }
         Err(AppError::Busy)
+    }
+
+    /// What deciding an event for an order would write: one that was not understood is routed as new.
+    pub(super) async fn plan_wished(
+        &self,
+        store: &TenantStore,
+        grounds: &Grounds,
+        asked: &Asked<'_>,
+    ) -> Result<Plan, AppError> {
+        let is_new = asked.event.routed_at.is_none();
+        if is_new || asked.event.state == EventState::Unrecognised {
+            self.plan(store, grounds, asked).await
+        } else {
+            self.plan_again(store, grounds, asked).await
+        }
     }
 
     /// Commits a plan and wakes the senders; `false` when it must be made anew.
@@ -307,9 +328,9 @@ impl App {
 }
 
 /// What routing would write, and the document as its messages will find it.
-struct Plan {
-    commit: RouteCommit,
-    document: Option<SeenDocument>,
+pub(super) struct Plan {
+    pub(super) commit: RouteCommit,
+    pub(super) document: Option<SeenDocument>,
 }
 
 /// Steps that an event passed over when it was routed, the latest first.

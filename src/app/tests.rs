@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use super::accounts::TenantInput;
 use super::connections::TwilioInput;
 use super::receipts::{SignedRequest, StatusAnswer, StatusRequest};
+use super::replay::{ReplayWish, Replayed};
+use super::replay_facts::ReplayFacts;
 use super::resolve::Resolution;
 use super::rules::RuleSwitches;
 use super::*;
@@ -1122,24 +1124,42 @@ async fn equal_texts_of_two_events_wait_for_one_another() {
     assert_eq!(scene.taken(), 2);
 }
 
+impl Scene {
+    /// Looks at the facts and confirms them.
+    async fn decide_again(&self, event: EventId, nonce: &str) -> Result<Replayed, AppError> {
+        let facts = self.app.event_replay_facts(self.tenant, event).await?;
+        let (wish, me) = (confirmed(nonce, facts), Actor::named("me"));
+        self.app.replay_event(self.tenant, event, &wish, &me).await
+    }
+
+    async fn send_again(&self, id: DeliveryId, nonce: &str) -> Result<Replayed, AppError> {
+        let facts = self.app.delivery_replay_facts(self.tenant, id).await?;
+        let (wish, me) = (confirmed(nonce, facts), Actor::named("me"));
+        self.app.replay_delivery(self.tenant, id, &wish, &me).await
+    }
+}
+
+fn confirmed(nonce: &str, facts: ReplayFacts) -> ReplayWish {
+    ReplayWish {
+        nonce: nonce.to_owned(),
+        confirm: facts.fingerprint,
+        chosen: None,
+    }
+}
+
 #[tokio::test]
 async fn a_replay_sends_once_per_click_and_not_before_the_event_is_decided() {
     let scene = Scene::open().await;
     scene.rule(json!({})).await;
     let event = scene.paid("INV-1").await;
     // Asked while it is still being decided: the decision under way is the answer.
-    let early = scene
-        .app
-        .replay_event(scene.tenant, event, "early", &Actor::named("me"))
-        .await
-        .unwrap();
+    let early = scene.decide_again(event, "early").await.unwrap();
     assert!(early.is_pending && early.deliveries.is_empty());
     scene.drain().await;
     assert_eq!(scene.taken(), 1);
-    let me = Actor::named("me");
     let (one, two) = tokio::join!(
-        scene.app.replay_event(scene.tenant, event, "a", &me),
-        scene.app.replay_event(scene.tenant, event, "a", &me),
+        scene.decide_again(event, "a"),
+        scene.decide_again(event, "a"),
     );
     assert_eq!(one.unwrap().order, two.unwrap().order);
     scene.drain().await;
@@ -1151,15 +1171,8 @@ async fn a_replay_sends_once_per_click_and_not_before_the_event_is_decided() {
         .await
         .unwrap()
         .remove(0);
-    scene
-        .app
-        .replay_delivery(scene.tenant, d.id, "b", &Actor::named("me"))
-        .await
-        .unwrap();
-    let open = scene
-        .app
-        .replay_delivery(scene.tenant, d.id, "c", &Actor::named("me"))
-        .await;
+    scene.send_again(d.id, "b").await.unwrap();
+    let open = scene.send_again(d.id, "c").await;
     assert!(matches!(open, Err(AppError::Open(_))));
     scene.drain().await;
     assert_eq!(scene.taken(), 3);

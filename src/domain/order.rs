@@ -1,6 +1,7 @@
 //! Orders: a person's wish to decide or send once more.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::ids::{DeliveryId, EventId, OrderId, TenantId};
 
@@ -44,4 +45,15 @@ pub struct Order {
     pub requested_by: String,
     pub requested_at: DateTime<Utc>,
     pub routed_at: Option<DateTime<Utc>>,
+    /// What the person saw of an event's replay before they wanted it.
+    pub confirmed: Option<Confirmed>,
+}
+
+/// What was confirmed of deciding an event again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// The fingerprint of the messages that it would make and of the document's state.
+    pub plan: String,
+    /// The keys of those messages that are wanted.
+    pub chosen: Vec<String>,
 }

@@ -8,7 +8,8 @@ use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
-use crate::domain::delivery::{DeliveryState, NewDelivery};
+use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
+use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
 use crate::domain::order::{Order, OrderKind};
 use crate::domain::phone::key_of;
@@ -19,6 +20,8 @@ pub struct NewOrder {
     /// The network address that the wish came from, for the security log.
     pub address: String,
     pub order: Order,
+    /// How many orders about the event there were when its facts were read; another number is another story.
+    pub orders_before: Option<usize>,
     /// For the replay of a delivery: the new, linked delivery.
     pub delivery: Option<NewDelivery>,
 }
@@ -33,7 +36,7 @@ pub enum OrderResult {
     Blocked(DeliveryId),
     /// The address must not be written to.
     Suppressed(String),
-    /// The rehearsal began or ended since the delivery was made up.
+    /// The rehearsal began or ended since the delivery was made up, or another order came first.
     Stale,
 }
 
@@ -54,6 +57,48 @@ impl TenantStore {
         let query = "SELECT * FROM orders WHERE tenant_id = $1 AND id = $2";
         let row = sql::one(self.db(), query, values![self.id.uuid(), id.uuid()]).await?;
         row.map(|r| order(&r)).transpose()
+    }
+
+    /// The order that a nonce was used for.
+    pub async fn order_named(&self, nonce: &str) -> Result<Option<Order>, StoreError> {
+        let query = "SELECT * FROM orders WHERE tenant_id = $1 AND nonce = $2";
+        let row = sql::one(self.db(), query, values![self.id.uuid(), nonce]).await?;
+        row.map(|r| order(&r)).transpose()
+    }
+
+    /// The newest messages about the document of an event, with the event that each tells of; where no document
+    /// is known, those of the event itself.
+    pub async fn told_about(
+        &self,
+        event: &Event,
+    ) -> Result<Vec<(Delivery, Option<EventType>)>, StoreError> {
+        let (which, bound) = match event.document_kind {
+            Some(kind) if !event.document_id.is_empty() => (
+                "e.tenant_id = $1 AND e.document_id = $2 AND e.document_id <> '' \
+                 AND e.connection_id = $3 AND e.document_kind = $4",
+                values![
+                    self.id.uuid(),
+                    event.document_id.clone(),
+                    event.connection.uuid(),
+                    kind.as_str()
+                ],
+            ),
+            _ => (
+                "e.tenant_id = $1 AND e.id = $2",
+                values![self.id.uuid(), event.id.uuid()],
+            ),
+        };
+        let query = format!(
+            "SELECT d.*, e.event_type AS told_type FROM events e JOIN deliveries d ON d.event_id = e.id \
+             WHERE {which} AND (d.tenant_id = $1) IS TRUE ORDER BY d.event_id DESC, d.id DESC LIMIT 300"
+        );
+        let rows = sql::all(self.db(), &query, bound).await?;
+        rows.iter()
+            .map(|row| {
+                let told: String = row.get("told_type")?;
+                Ok((super::deliveries::delivery(row)?, told.parse().ok()))
+            })
+            .collect()
     }
 
     /// The orders about an event, oldest first.
@@ -83,6 +128,13 @@ async fn run(tx: &Tx, tenant: Uuid, new: &NewOrder) -> Result<OrderResult, Store
     if let Some(open) = open_delivery(tx, tenant, new).await? {
         return Ok(OrderResult::Blocked(open));
     }
+    if let Some(before) = new.orders_before {
+        let query = "SELECT id FROM orders WHERE event_id = $1 AND tenant_id = $2 LIMIT 200";
+        let rows = sql::all(tx, query, values![o.event.uuid(), tenant]).await?;
+        if rows.len() != before {
+            return Ok(OrderResult::Stale);
+        }
+    }
     if let Some(delivery) = &new.delivery {
         let query = "SELECT id FROM tenants WHERE id = $1 AND is_rehearsal = $2";
         let same = sql::one(tx, query, values![tenant, delivery.is_rehearsal]).await?;
@@ -97,10 +149,13 @@ async fn run(tx: &Tx, tenant: Uuid, new: &NewOrder) -> Result<OrderResult, Store
             return Ok(OrderResult::Suppressed(row.get("reason")?));
         }
     }
+    let confirmed = o.confirmed.as_ref();
+    let confirmed = confirmed.and_then(|c| serde_json::to_string(c).ok());
+    let confirmed = confirmed.unwrap_or_default();
     sql::exec(
         tx,
         "INSERT INTO orders (id, tenant_id, kind, event_id, delivery_id, nonce, requested_by, \
-         requested_at, routed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         requested_at, routed_at, confirmed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         values![
             o.id.uuid(),
             tenant,
@@ -110,7 +165,8 @@ async fn run(tx: &Tx, tenant: Uuid, new: &NewOrder) -> Result<OrderResult, Store
             o.nonce.clone(),
             o.requested_by.clone(),
             micros(o.requested_at),
-            o.routed_at.map(micros)
+            o.routed_at.map(micros),
+            confirmed
         ],
     )
     .await?;
@@ -161,6 +217,7 @@ fn order(row: &Row) -> Result<Order, StoreError> {
     let id: Uuid = row.get("id")?;
     let event = EventId::from_uuid(row.get("event_id")?);
     let delivery: Uuid = row.get("delivery_id")?;
+    let confirmed: String = row.get("confirmed")?;
     Ok(Order {
         id: OrderId::from_uuid(id),
         tenant: TenantId::from_uuid(row.get("tenant_id")?),
@@ -174,5 +231,8 @@ fn order(row: &Row) -> Result<Order, StoreError> {
         requested_by: row.get("requested_by")?,
         requested_at: row.time("requested_at")?,
         routed_at: row.time_opt("routed_at")?,
+        confirmed: (!confirmed.is_empty())
+            .then(|| row.word("orders", "confirmed", id, |s| serde_json::from_str(s).ok()))
+            .transpose()?,
     })
 }

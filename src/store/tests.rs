@@ -873,6 +873,7 @@ fn order(house: &House, kind: OrderKind, event: EventId, nonce: &str) -> Order {
         requested_by: "me".to_owned(),
         requested_at: now(),
         routed_at: None,
+        confirmed: None,
     }
 }
 
@@ -885,6 +886,7 @@ async fn an_order_is_made_once_per_nonce_and_not_beside_an_open_delivery() {
         let order = order(&house, OrderKind::ReplayEvent, event, nonce);
         house.tenant.create_order(NewOrder {
             address: String::new(),
+            orders_before: None,
             order,
             delivery: None,
         })
@@ -922,6 +924,7 @@ async fn a_suppressed_address_is_refused() {
     };
     let result = house.tenant.create_order(NewOrder {
         address: String::new(),
+        orders_before: None,
         order: made,
         delivery: Some(delivery),
     });

@@ -10,6 +10,7 @@ use actix_web::body::BoxBody;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::domain::ids::DeliveryId;
@@ -36,6 +37,7 @@ pub struct Problem {
     challenge: Option<&'static str>,
     allow: Option<String>,
     delivery: Option<DeliveryId>,
+    facts: Option<Value>,
 }
 
 impl Problem {
@@ -57,6 +59,7 @@ impl Problem {
             challenge: None,
             allow: None,
             delivery: None,
+            facts: None,
         }
     }
 
@@ -102,6 +105,13 @@ impl Problem {
         self
     }
 
+    /// Adds the facts that are to be confirmed.
+    #[must_use]
+    pub fn with_facts(mut self, facts: Value) -> Self {
+        self.facts = Some(facts);
+        self
+    }
+
     /// The status of the answer.
     pub const fn status(&self) -> StatusCode {
         self.status
@@ -128,6 +138,7 @@ impl Problem {
             detail: &self.detail,
             errors: &self.errors,
             delivery: self.delivery,
+            facts: self.facts.as_ref(),
         };
         // These fields always serialise; were they not to, an empty body with the right status
         // is still an answer.
@@ -170,6 +181,10 @@ pub struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     delivery: Option<DeliveryId>,
+    /// What is to be confirmed first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    facts: Option<&'a Value>,
 }
 
 #[cfg(test)]

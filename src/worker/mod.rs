@@ -183,7 +183,7 @@ impl Handler for RouteOrder {
                 .route_order(tenant(job), OrderId::from_uuid(order))
                 .await,
         )? {
-            Ordered::Done => Ok(()),
+            Ordered::Done | Ordered::Changed => Ok(()),
             Ordered::EventWaits => Err(JobError::Snooze(Duration::from_secs(1))),
         }
     }

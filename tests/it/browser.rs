@@ -20,7 +20,7 @@ use crate::harness::TestApp;
 use crate::harness::browser::Browser;
 use crate::harness::company::{PASSWORD, invoice};
 use crate::harness::demo::Demo;
-use crate::harness::page::Page;
+use crate::harness::page::{Page, pairs};
 use crate::harness::visitor::Visitor;
 
 /// The address of the newest event whose only message is delivered.
@@ -160,17 +160,19 @@ async fn without_scripts_a_message_is_sent_again_once_per_question() {
     );
     let send = ask.strip_suffix("/new").unwrap();
     for _ in 0..2 {
-        let page = ann.submit(&question, send, &[]).await;
+        let ticked = question.ticked();
+        let page = ann.submit(&question, send, &pairs(&ticked)).await;
         assert_eq!((page.status, &page.path), (StatusCode::OK, &event));
         assert_eq!(page.texts(".delivery").len(), 2);
     }
     app.run_due_jobs().await;
     assert_eq!(acme.messages().len(), 2);
 
-    let page = ann.get(&event).await;
     let replays = format!("{event}/replays");
+    let page = ann.get(&format!("{replays}/new")).await;
     for _ in 0..2 {
-        let page = ann.submit(&page, &replays, &[]).await;
+        let ticked = page.ticked();
+        let page = ann.submit(&page, &replays, &pairs(&ticked)).await;
         assert_eq!(page.path, event, "{}", page.text());
     }
     app.run_due_jobs().await;
@@ -285,7 +287,7 @@ async fn other_companies_are_not_found_and_a_looker_on_changes_nothing() {
         .get(&format!("/t/{}/events/{event}", acme.slug))
         .await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(!page.text().contains("Send again") && !page.text().contains("Replay"));
+    assert!(!page.text().contains("Send again") && !page.text().contains("Decide again"));
     let rules = looker_on.get(&format!("/t/{}/rules", acme.slug)).await;
     assert_eq!(rules.texts(".rule").len(), 1);
     // The token of a form that is shown, sent to where none leads.

@@ -96,12 +96,9 @@ async fn fill(company: &Company<'_>) {
     assert_eq!(company.messages().len(), 3);
     let deliveries = company.get("/deliveries").await;
     let first = deliveries["data"][0]["id"].as_str().unwrap();
-    let replay = app
-        .http
-        .post(app.url(&format!("/api/v1/deliveries/{first}/replays")))
-        .bearer_auth(secrecy::ExposeSecret::expose_secret(&company.token))
-        .header("Idempotency-Key", "once more");
-    assert!(replay.send().await.unwrap().status().is_success());
+    let path = format!("/deliveries/{first}");
+    let (status, _) = company.replay(&path, "once more").await;
+    assert!(status.is_success());
     app.run_due_jobs().await;
     let forged = app
         .http

@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::company::{PASSWORD, invoice};
+use crate::harness::page::pairs;
 use crate::harness::visitor::Visitor;
 use crate::harness::{Company, TestApp};
 
@@ -152,7 +153,8 @@ async fn the_settings_set_the_hours_and_a_replay_at_night_says_until_when_it_wai
     let ask = owner.get(&format!("{again}/new")).await;
     let note = "it waits until 08:00 in America/New_York";
     assert!(ask.text().contains(note), "{}", ask.text());
-    let story = owner.submit(&ask, &again, &[]).await;
+    let ticked = ask.ticked();
+    let story = owner.submit(&ask, &again, &pairs(&ticked)).await;
     assert!(story.text().contains("Waits until") || story.text().contains("message waits"));
     app.run_due_jobs().await;
     let story = owner.get(&at(&format!("/events/{event}"))).await;

@@ -41,6 +41,7 @@ mod postgres_roles;
 mod promises;
 mod redis;
 mod rehearsal;
+mod replays;
 mod rotation;
 mod same_account;
 mod schema;

@@ -3,8 +3,8 @@
 use ml_connector::domain::actor::Actor;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::sandbox::twilio::{Fault, FaultKind, FaultOrder, Message};
-use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use reqwest::StatusCode;
+use serde_json::Value;
 
 use crate::harness::company::{PASSWORD, invoice};
 use crate::harness::visitor::Visitor;
@@ -50,10 +50,8 @@ impl Company<'_> {
     }
 
     async fn replay_message(&self, delivery: &Value) -> Value {
-        let path = format!("/deliveries/{}/replays", delivery["id"].as_str().unwrap());
-        let answer = self.api(Method::POST, &path, Some(json!({}))).await;
-        let status = answer.status();
-        let body: Value = answer.json().await.unwrap();
+        let path = format!("/deliveries/{}", delivery["id"].as_str().unwrap());
+        let (status, body) = self.replay(&path, "").await;
         assert_eq!(status, StatusCode::CREATED, "{body:#}");
         body
     }

@@ -105,6 +105,7 @@ async fn a_replay_that_was_made_up_before_the_rehearsal_starts_over() {
     };
     let wish = NewOrder {
         address: String::new(),
+        orders_before: None,
         order: made,
         delivery: Some(delivery),
     };

@@ -214,6 +214,20 @@ impl<A> Call<A> {
         typed(map).map_err(|problems| invalid(problems).into())
     }
 
+    /// The same, where there may be none.
+    pub(super) async fn optional_body<T: DeserializeOwned + Default>(
+        &mut self,
+    ) -> Result<T, Refusal> {
+        let headers = self.request.headers();
+        let length = headers.get(header::CONTENT_LENGTH);
+        let is_empty = length.is_none_or(|l| l.as_bytes() == b"0")
+            && !headers.contains_key(header::TRANSFER_ENCODING);
+        if is_empty {
+            return Ok(T::default());
+        }
+        self.body().await
+    }
+
     fn check_content_type(&self) -> Result<(), Refusal> {
         let headers = self.request.headers();
         let text = headers

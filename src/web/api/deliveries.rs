@@ -3,9 +3,10 @@
 use actix_web::HttpResponse;
 
 use super::call::{Call, Look, Replaying, page, word};
-use super::events::{answer, nonce};
+use super::events::{answer, wish};
 use super::refusal::{Refusal, bad_query};
 use super::wire::history::{Delivery, DeliveryQuery, DeliveryStory, Resolve};
+use super::wire::replay::{Confirm, Unconfirmed};
 use super::wire::{List, Replay};
 use crate::app::resolve::Resolution;
 use crate::app::{App, AppError};
@@ -49,19 +50,18 @@ pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     Ok(HttpResponse::Ok().json(told))
 }
 
-/// Sends the stored text to the stored address again.
+/// Sends the stored text to the stored address again, once the facts are confirmed.
 #[utoipa::path(post, path = "/api/v1/deliveries/{id}/replays", tag = "deliveries",
     params(("id" = String, Path),
         ("Idempotency-Key" = Option<String>, Header, description = "A repeat has no effect")),
-    responses((status = 201, body = Replay)))]
-pub(super) async fn replay(call: Call<Replaying>) -> Result<HttpResponse, Refusal> {
+    request_body(content = Confirm, description = "Without it the facts are answered"),
+    responses((status = 201, body = Replay), (status = 409, body = Unconfirmed)))]
+pub(super) async fn replay(mut call: Call<Replaying>) -> Result<HttpResponse, Refusal> {
     let id: DeliveryId = call.id("delivery")?;
-    let nonce = nonce(&call)?;
+    let wish = wish(&mut call).await?;
     let actor = call.actor();
     let replayed = call
-        .run(
-            move |app, tenant| async move { app.replay_delivery(tenant, id, &nonce, &actor).await },
-        )
+        .run(move |app, tenant| async move { app.replay_delivery(tenant, id, &wish, &actor).await })
         .await?;
     Ok(answer(replayed))
 }

@@ -6,9 +6,10 @@ use uuid::Uuid;
 use super::call::{Call, Look, Replaying, page, word};
 use super::refusal::{Refusal, bad_query};
 use super::wire::history::{Event, EventQuery, EventStory};
+use super::wire::replay::{Confirm, Unconfirmed};
 use super::wire::{List, Replay};
 use crate::app::AppError;
-use crate::app::replay::Replayed;
+use crate::app::replay::{ReplayWish, Replayed};
 use crate::domain::event::EventState;
 use crate::domain::ids::EventId;
 use crate::store::EventFilter;
@@ -58,25 +59,33 @@ pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     Ok(HttpResponse::Ok().json(EventStory::from(story)))
 }
 
-/// Decides the event again with today's rules.
+/// Decides the event again with today's rules, once the facts are confirmed.
 #[utoipa::path(post, path = "/api/v1/events/{id}/replays", tag = "events",
     params(("id" = String, Path),
         ("Idempotency-Key" = Option<String>, Header, description = "A repeat has no effect")),
-    responses((status = 201, body = Replay), (status = 202, body = Replay)))]
-pub(super) async fn replay(call: Call<Replaying>) -> Result<HttpResponse, Refusal> {
+    request_body(content = Confirm, description = "Without it the facts are answered"),
+    responses((status = 201, body = Replay), (status = 202, body = Replay),
+        (status = 409, body = Unconfirmed)))]
+pub(super) async fn replay(mut call: Call<Replaying>) -> Result<HttpResponse, Refusal> {
     let id: EventId = call.id("event")?;
-    let nonce = nonce(&call)?;
+    let wish = wish(&mut call).await?;
     let actor = call.actor();
     let replayed = call
-        .run(move |app, tenant| async move { app.replay_event(tenant, id, &nonce, &actor).await })
+        .run(move |app, tenant| async move { app.replay_event(tenant, id, &wish, &actor).await })
         .await?;
     Ok(answer(replayed))
 }
 
-/// The caller's own name for this wish; without one every request is a wish of its own.
-pub(super) fn nonce(call: &Call<Replaying>) -> Result<String, Refusal> {
+/// What is confirmed, under the caller's own name for this wish; without one every request is a wish of its
+/// own.
+pub(super) async fn wish(call: &mut Call<Replaying>) -> Result<ReplayWish, Refusal> {
     let given = call.header("Idempotency-Key")?;
-    Ok(given.unwrap_or_else(|| Uuid::new_v4().to_string()))
+    let typed: Confirm = call.optional_body().await?;
+    Ok(ReplayWish {
+        nonce: given.unwrap_or_else(|| Uuid::new_v4().to_string()),
+        confirm: typed.confirm.unwrap_or_default(),
+        chosen: typed.recipients,
+    })
 }
 
 /// 201, or 202 while the event is still being decided.

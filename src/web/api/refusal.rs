@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 
+use super::wire::replay::Facts;
 use crate::app::{AppError, FieldProblem};
 use crate::store::StoreError;
 use crate::web::problem::Problem;
@@ -50,6 +51,13 @@ impl From<AppError> for Refusal {
                 "A message of this event to this address is still on its way; see `delivery`",
             )
             .with_delivery(id),
+            AppError::Unconfirmed(facts) => conflict(
+                "confirm",
+                "Confirm the facts first",
+                "Nothing was sent. Look at `facts`, and ask once more with their `fingerprint` as \
+                 `confirm`",
+            )
+            .with_facts(serde_json::to_value(Facts::from(&*facts)).unwrap_or_default()),
             AppError::Suppressed(why) => conflict(
                 "suppressed",
                 "The address must not be written to",

@@ -7,8 +7,8 @@ use actix_web::web::{get, post};
 use super::account::{self, email, password, second_factor, sessions};
 use super::{
     books, checklist, company, connections, deletion, event, history, invitation, new_instance,
-    operator, overview, rehearsal, reset, rules, second_step, security_log, session, settings,
-    sign_up, suppressions, team, tokens, webhook_guide,
+    operator, overview, rehearsal, replay, reset, rules, second_step, security_log, session,
+    settings, sign_up, suppressions, team, tokens, webhook_guide,
 };
 use crate::app::books::consent::CALLBACK_PATH;
 use crate::domain::user::Ability;
@@ -54,9 +54,10 @@ doors! { TENANT, tenant, Ability;
     get "/history", Look => history::show;
     get "/rejected", Look => history::rejected;
     get "/events/{event}", Look => event::show;
-    post "/events/{event}/replays", Replay => event::replay;
-    get "/deliveries/{delivery}/replays/new", Replay => event::ask;
-    post "/deliveries/{delivery}/replays", Replay => event::replay_delivery;
+    get "/events/{event}/replays/new", Replay => replay::ask_event;
+    post "/events/{event}/replays", Replay => replay::event;
+    get "/deliveries/{delivery}/replays/new", Replay => replay::ask_delivery;
+    post "/deliveries/{delivery}/replays", Replay => replay::delivery;
     post "/deliveries/{delivery}/arrival", Replay => event::arrival;
     post "/deliveries/{delivery}/resending", Replay => event::resending;
     post "/deliveries/{delivery}/cancellation", Replay => event::cancellation;

@@ -53,9 +53,12 @@ impl PageError {
             Self::Unreadable | Self::App(AppError::Invalid(_)) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
-            Self::App(AppError::Conflict(_) | AppError::Open(_) | AppError::Suppressed(_)) => {
-                StatusCode::CONFLICT
-            }
+            Self::App(
+                AppError::Conflict(_)
+                | AppError::Open(_)
+                | AppError::Unconfirmed(_)
+                | AppError::Suppressed(_),
+            ) => StatusCode::CONFLICT,
             Self::App(
                 AppError::Store(
                     StoreError::Db(_)

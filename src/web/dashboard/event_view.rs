@@ -54,7 +54,7 @@ pub(super) fn of(story: &Story, body: Option<&Body>, moment: Moment) -> EventVie
             };
             format!(
                 "The message{whose} is still open ({}). Wait for it, or decide about it first; \
-                 then the event can be replayed.",
+                 then the event can be decided again.",
                 open.state.words()
             )
         }),
@@ -70,6 +70,14 @@ fn pretty(bytes: &[u8]) -> String {
 }
 
 fn decision(story: &Story, of: &Decision) -> DecisionView {
+    DecisionView {
+        order: ordered(story, of.order),
+        ..dry_decision(of)
+    }
+}
+
+/// A decision that is only thought of.
+pub(super) fn dry_decision(of: &Decision) -> DecisionView {
     let met: Vec<MetValue> = serde_json::from_str(&of.met).unwrap_or_default();
     DecisionView {
         at: of.decided_at,
@@ -81,7 +89,7 @@ fn decision(story: &Story, of: &Decision) -> DecisionView {
         yes: of.is_match,
         reason: of.reason.clone(),
         met: met.into_iter().map(met_words).collect(),
-        order: ordered(story, of.order),
+        order: None,
     }
 }
 
@@ -96,11 +104,11 @@ fn met_words(of: MetValue) -> (String, String) {
     (of.field, format!("{})", words.trim_end()))
 }
 
-/// "Replay by Ada".
+/// "Decided again by Ada".
 fn ordered(story: &Story, id: OrderId) -> Option<String> {
     let order = story.orders.iter().find(|o| o.id == id)?;
     let what = match order.kind {
-        OrderKind::ReplayEvent => "Replay",
+        OrderKind::ReplayEvent => "Decided again",
         OrderKind::ReplayDelivery => "Sent again",
     };
     Some(format!("{what} by {}", order.requested_by))
@@ -142,7 +150,7 @@ fn reason(of: &Delivery) -> Option<String> {
     let why = (!of.reason.is_empty()).then(|| ended(&of.reason))?;
     let is_unaddressed = of.address.is_empty() && of.state == DeliveryState::Failed;
     Some(if is_unaddressed {
-        format!("{why} Then replay this event.")
+        format!("{why} Then decide this event again.")
     } else {
         why
     })

@@ -20,6 +20,7 @@ mod new_instance;
 mod operator;
 mod overview;
 mod rehearsal;
+mod replay;
 mod reset;
 mod rule_form;
 mod rule_sample;

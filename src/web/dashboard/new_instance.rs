@@ -14,6 +14,7 @@ use crate::app::accounts::sign_in::Entry;
 use crate::app::accounts::throttle::Gate;
 use crate::app::{App, AppError};
 use crate::crypto::token::SetupCode;
+use crate::domain::hours::Hours;
 use crate::domain::money::Currency;
 use crate::domain::name;
 use crate::domain::phone::CountryCode;
@@ -74,8 +75,9 @@ pub(super) async fn make(
         country: form.get("country").to_owned(),
         zone: form.get("zone").to_owned(),
         currency: form.get("currency").to_owned(),
-        is_rehearsal: false,
-        hours: None,
+        // As every company begins whose owner opens it: nobody is written to before they say so.
+        is_rehearsal: true,
+        hours: Some(Hours::default()),
     };
     let made = on_main(&app, |app| async move {
         // The operator first: as a user who exists they become the owner of the company too.

@@ -503,6 +503,19 @@ async fn a_rule_is_written_corrected_switched_and_deleted() {
     assert_eq!(ann.get(&base).await.status, StatusCode::NOT_FOUND);
 }
 
+/// What is posted by a page that asks, with whom it ticked.
+fn confirming(page: &Answer) -> Vec<(String, String)> {
+    let mut fields = vec![
+        ("nonce".to_owned(), page.hidden("nonce")),
+        ("confirm".to_owned(), page.hidden("confirm")),
+    ];
+    let boxes = page.html.split("name=\"to-").skip(1);
+    for key in boxes.filter_map(|rest| rest.split('"').next()) {
+        fields.push((format!("to-{key}"), "1".to_owned()));
+    }
+    fields
+}
+
 #[actix_web::test]
 async fn a_double_click_replays_once_and_an_open_message_refuses_another() {
     let world = World::new().await;
@@ -514,12 +527,14 @@ async fn a_double_click_replays_once_and_an_open_message_refuses_another() {
     let at = format!("/t/acme/events/{event}");
     let page = ann.get(&at).await;
     assert!(page.html.contains("Show the whole body"), "{}", page.html);
-    let nonce = page.hidden("nonce");
-    assert!(!nonce.is_empty());
+    let page = ann.get(&format!("{at}/replays/new")).await;
+    let fields = confirming(&page);
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(n, v)| (n.as_str(), v.as_str()))
+        .collect();
     for _ in 0..2 {
-        let answer = ann
-            .post(&page, &format!("{at}/replays"), &[("nonce", &nonce)])
-            .await;
+        let answer = ann.post(&page, &format!("{at}/replays"), &fields).await;
         assert_eq!(answer.to, at, "{}", answer.html);
     }
     let story = world
@@ -545,11 +560,11 @@ async fn a_double_click_replays_once_and_an_open_message_refuses_another() {
     assert_eq!(answer.to, at);
     let asked = ann.get(&format!("{delivery}/replays/new")).await;
     assert_eq!(asked.status, StatusCode::OK);
-    let fields = [
-        ("nonce", asked.hidden("nonce")),
-        ("confirmed", "1".to_owned()),
-    ];
-    let fields = fields.each_ref().map(|(n, v)| (*n, v.as_str()));
+    let fields = confirming(&asked);
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(n, v)| (n.as_str(), v.as_str()))
+        .collect();
     for _ in 0..2 {
         let answer = ann
             .post(&asked, &format!("{delivery}/replays"), &fields)

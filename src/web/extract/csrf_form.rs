@@ -39,6 +39,11 @@ impl Form {
         Self(pairs.into_iter().collect())
     }
 
+    /// The names of all fields.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The first value of a name, without blanks around it; empty when there is none.
     pub fn get(&self, name: &str) -> &str {
         self.raw(name).trim()

@@ -23,8 +23,6 @@ use crate::web::ui::{address, badge, filters, icon, money, notice, phone, story,
 pub struct EventPage {
     pub chrome: Chrome,
     pub view: EventView,
-    /// What makes a second click on *Replay* the same wish.
-    pub nonce: String,
 }
 
 /// What is known of an event.
@@ -65,7 +63,7 @@ pub struct DecisionView {
     pub reason: String,
     /// The values met, by name.
     pub met: Vec<(String, String)>,
-    /// A person asked for it: "Replay by Ada".
+    /// A person asked for it: "Decided again by Ada".
     pub order: Option<String>,
 }
 
@@ -154,14 +152,13 @@ impl EventPage {
         story::story(&event_story::steps(&self.view), self.chrome.moment())
     }
 
-    fn replay(&self) -> Markup {
-        let action = self
+    fn decide_again(&self) -> Markup {
+        let ask = self
             .chrome
-            .path(&format!("/events/{}/replays", self.view.id));
+            .path(&format!("/events/{}/replays/new", self.view.id));
         html! {
             @if self.chrome.may(Ability::Replay) && self.view.replay_blocked.is_none() {
-                (act(&action, &self.chrome.csrf, "Replay this event").class("button primary")
-                    .nonce(&self.nonce).render())
+                a class="button primary" href=(ask) { "Decide again" }
             }
         }
     }
@@ -219,91 +216,5 @@ impl EventPage {
                         | DeliveryState::Unknown
                 )
             })
-    }
-}
-
-/// `GET /t/{tenant}/deliveries/{delivery}/replays/new`: the question before *Send again*; also
-/// shown, with 409, where it is refused.
-#[derive(Debug, Clone, Template)]
-#[template(path = "pages/history/send_again.html")]
-pub struct SendAgainPage {
-    pub chrome: Chrome,
-    pub event: EventId,
-    pub delivery: DeliveryView,
-    pub question: Question,
-    /// What is different this time: whom it goes to, or until when it waits.
-    pub notes: Vec<String>,
-    pub nonce: String,
-}
-
-/// What must be answered before a message goes out once more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Question {
-    /// It never reached anybody; nothing to fear.
-    Plain,
-    /// Twilio has it and says nothing more yet.
-    TwilioHasIt,
-    /// It arrived before.
-    Received {
-        /// The customer, or the number.
-        who: String,
-        at: DateTime<Utc>,
-    },
-    /// It may or may not have arrived.
-    Unknown,
-    /// Refused: one of the same event and address is still open.
-    Open(DeliveryState),
-    /// Refused: the address must not be written to, and why.
-    Suppressed(String),
-}
-
-impl SendAgainPage {
-    fn sentence(&self) -> String {
-        match &self.question {
-            Question::Plain => "It did not reach anybody before. Send it again?".to_owned(),
-            Question::TwilioHasIt => "Twilio already has this and has not said yet whether it \
-                arrived. Send again?"
-                .to_owned(),
-            Question::Received { who, at } => format!(
-                "{} already received this on {}. Send again?",
-                words::straight(who),
-                self.chrome.moment().day(*at)
-            ),
-            Question::Unknown => {
-                "Nobody knows whether this arrived. If it did, the reader gets it \
-                twice. Send again?"
-                    .to_owned()
-            }
-            Question::Open(state) => format!(
-                "A message about this event to this number is still open ({}). Wait for it, or \
-                 decide about it first.",
-                state.words()
-            ),
-            Question::Suppressed(why) => format!(
-                "This number must not be written to: {}. Suppressions show how that can be lifted.",
-                words::straight(why).trim_end_matches('.')
-            ),
-        }
-    }
-
-    fn is_refused(&self) -> bool {
-        matches!(self.question, Question::Open(_) | Question::Suppressed(_))
-    }
-
-    fn send(&self) -> Markup {
-        // An unknown message is settled, not replayed: it is the same wish.
-        let what = if self.question == Question::Unknown {
-            "resending"
-        } else {
-            "replays"
-        };
-        let action = self
-            .chrome
-            .path(&format!("/deliveries/{}/{what}", self.delivery.id));
-        act(&action, &self.chrome.csrf, "Send again")
-            .class("button primary")
-            .nonce(&self.nonce)
-            .hidden(&[("confirmed", "1")])
-            .render()
     }
 }

@@ -143,6 +143,32 @@ impl<'a> Company<'a> {
         }
     }
 
+    /// Sends or decides again: looks at the facts, and confirms them.
+    pub(crate) async fn replay(&self, path: &str, key: &str) -> (StatusCode, Value) {
+        let (status, told) = self.ask_again(path, key, json!({})).await;
+        match told.pointer("/facts/fingerprint") {
+            None => (status, told),
+            Some(seen) => self.ask_again(path, key, json!({ "confirm": seen })).await,
+        }
+    }
+
+    /// One request for a replay.
+    pub(crate) async fn ask_again(
+        &self,
+        path: &str,
+        key: &str,
+        body: Value,
+    ) -> (StatusCode, Value) {
+        let url = self.app.url(&format!("/api/v1{path}/replays"));
+        let mut call = self.app.http.post(url).json(&body);
+        if !key.is_empty() {
+            call = call.header("Idempotency-Key", key);
+        }
+        let answer = call.bearer_auth(self.token.expose_secret()).send().await;
+        let answer = answer.unwrap();
+        (answer.status(), answer.json().await.unwrap())
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Value {
         let answer = self.api(Method::GET, path, None).await;
         assert_eq!(answer.status(), StatusCode::OK, "{path}");

@@ -73,6 +73,12 @@ impl Page {
             .collect()
     }
 
+    /// The boxes that are ticked already, as a browser would post them.
+    pub(crate) fn ticked(&self) -> Vec<(String, String)> {
+        let names = self.attributes("input[type=checkbox][checked]", "name");
+        names.into_iter().map(|n| (n, "1".to_owned())).collect()
+    }
+
     /// What is said beneath a field.
     pub(crate) fn error(&self, field: &str) -> Option<String> {
         let described = self.attribute(&format!("[name='{field}']"), "aria-describedby")?;
@@ -100,4 +106,12 @@ impl Page {
             .attr(name)
             .map(str::to_owned)
     }
+}
+
+/// Fields as they are typed into a form.
+pub(crate) fn pairs(fields: &[(String, String)]) -> Vec<(&str, &str)> {
+    fields
+        .iter()
+        .map(|(n, v)| (n.as_str(), v.as_str()))
+        .collect()
 }

@@ -12,8 +12,23 @@ use crate::store::{Change, Claim, ClaimResult, Guard, NewReceipt, ReceiptResult}
 async fn replay(house: &House, path: &str, tenant: &Tenant, key: Option<&str>) -> Answer {
     let key: Vec<_> = key.map(|k| ("idempotency-key", k)).into_iter().collect();
     let path = format!("{path}/replays");
-    house
+    let asked = house
         .call(Method::POST, &path, Some(&tenant.editor), &key, "")
+        .await;
+    let Some(fingerprint) = asked.body.pointer("/facts/fingerprint") else {
+        return asked;
+    };
+    let confirm = json!({ "confirm": fingerprint }).to_string();
+    let mut headers = key;
+    headers.push(("content-type", "application/json"));
+    house
+        .call(
+            Method::POST,
+            &path,
+            Some(&tenant.editor),
+            &headers,
+            &confirm,
+        )
         .await
 }
 

@@ -1,4 +1,4 @@
-//! Samples of an event, and of the question before *Send again*.
+//! Samples of an event.
 
 use chrono::TimeDelta;
 
@@ -9,10 +9,10 @@ use crate::domain::event::{EventSource, EventState, EventType};
 use crate::domain::ids::{DeliveryId, EventId, RuleId};
 use crate::domain::money::Amount;
 use crate::domain::user::Role;
-use crate::web::chrome::{Banner, Chrome, Flash, FlashKind, Section};
+use crate::web::chrome::Section;
 use crate::web::pages::event::{
-    Again, DecisionView, DeliveryActions, DeliveryView, EventPage, EventView, Exchange, Question,
-    RuleRef, SendAgainPage, StepView,
+    Again, DecisionView, DeliveryActions, DeliveryView, EventPage, EventView, Exchange, RuleRef,
+    StepView,
 };
 use crate::web::ui::phone::Length;
 use crate::web::ui::tone::Tone;
@@ -35,45 +35,15 @@ pub(super) fn add(to: &mut Vec<Sample>) {
             ..event(hostile_event(), Role::Owner)
         },
     );
-    for (name, question) in [
-        (
-            "send-again-received",
-            Question::Received {
-                who: "Bowman & Co".into(),
-                at: ago(4),
-            },
-        ),
-        ("send-again-plain", Question::Plain),
-        ("send-again-twilio", Question::TwilioHasIt),
-        ("send-again-unknown", Question::Unknown),
-        ("send-again-open", Question::Open(DeliveryState::Queued)),
-        (
-            "send-again-suppressed",
-            Question::Suppressed("The recipient wrote STOP".into()),
-        ),
-        (
-            "send-again-hostile",
-            Question::Received {
-                who: HOSTILE.into(),
-                at: ago(90_000),
-            },
-        ),
-    ] {
-        push(to, name, &send_again(question));
-    }
 }
 
 fn event(view: EventView, role: Role) -> EventPage {
     let mut chrome = chrome(Section::History);
     chrome.role = role;
-    EventPage {
-        chrome,
-        view,
-        nonce: "nonce-1".into(),
-    }
+    EventPage { chrome, view }
 }
 
-fn rule(name: &str) -> RuleRef {
+pub(super) fn rule(name: &str) -> RuleRef {
     RuleRef {
         id: RuleId::from_uuid(id(90)),
         name: name.into(),
@@ -81,7 +51,12 @@ fn rule(name: &str) -> RuleRef {
     }
 }
 
-fn decision(millis: i64, rule: Option<RuleRef>, yes: bool, reason: &str) -> DecisionView {
+pub(super) fn decision(
+    millis: i64,
+    rule: Option<RuleRef>,
+    yes: bool,
+    reason: &str,
+) -> DecisionView {
     DecisionView {
         at: now() - TimeDelta::minutes(5) + TimeDelta::milliseconds(millis),
         rule,
@@ -231,7 +206,7 @@ fn unknown() -> EventView {
         None,
     )];
     view.deliveries = vec![first, second];
-    view.replay_blocked = Some("A message of this event is still open. Decide about it first, then the event can be replayed.".into());
+    view.replay_blocked = Some("A message of this event is still open. Decide about it first, then the event can be decided again.".into());
     view
 }
 
@@ -262,7 +237,7 @@ fn unrecognised() -> EventView {
             20,
             None,
             false,
-            "the body is no record of Zoho Books that we know; replay it after a fix",
+            "the body is no record of Zoho Books that we know; decide again after a fix",
         )],
         deliveries: Vec::new(),
         rules_not_asked: 0,
@@ -312,51 +287,4 @@ fn hostile_event() -> EventView {
         }
     }
     view
-}
-
-fn send_again(question: Question) -> SendAgainPage {
-    let hostile = matches!(&question, Question::Received { who, .. } if who == HOSTILE);
-    let state = match &question {
-        Question::Received { .. } => DeliveryState::Delivered,
-        Question::TwilioHasIt => DeliveryState::Accepted,
-        Question::Unknown => DeliveryState::Unknown,
-        Question::Open(state) => *state,
-        Question::Plain => DeliveryState::Failed,
-        Question::Suppressed(_) => DeliveryState::Suppressed,
-    };
-    SendAgainPage {
-        chrome: if hostile {
-            hostile_chrome(Section::History)
-        } else {
-            flashed(state)
-        },
-        event: EventId::from_uuid(id(1)),
-        delivery: delivery(state),
-        notes: if question == Question::Plain {
-            vec![
-                "Contacts are not written to at this time of day: it waits until 08:00 in \
-                 Europe/Berlin."
-                    .into(),
-            ]
-        } else {
-            Vec::new()
-        },
-        question,
-        nonce: "nonce-2".into(),
-    }
-}
-
-fn flashed(state: DeliveryState) -> Chrome {
-    let mut chrome = chrome(Section::History);
-    if state == DeliveryState::Failed {
-        chrome.flash = Some(Flash {
-            kind: FlashKind::Done,
-            sentence: "The message was called off.".into(),
-        });
-        chrome.banners = vec![Banner::Stopped {
-            by: Some("Ada Lindqvist".into()),
-            at: ago(12),
-        }];
-    }
-    chrome
 }

@@ -8,6 +8,7 @@ mod history;
 mod operator;
 mod overview;
 mod rehearsal;
+mod replay;
 mod rules;
 mod security;
 mod suppressions;
@@ -38,6 +39,7 @@ pub fn all() -> Vec<Sample> {
     overview::add(&mut samples);
     history::add(&mut samples);
     event::add(&mut samples);
+    replay::add(&mut samples);
     rules::add(&mut samples);
     connections::add(&mut samples);
     operator::add(&mut samples);
