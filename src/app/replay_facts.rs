@@ -294,11 +294,7 @@ impl App {
         for message in of.messages {
             let why = against(&message);
             let refused = match message.state {
-                DeliveryState::Queued => {
-                    store
-                        .suppression_of(&store.as_queued(&message, now))
-                        .await?
-                }
+                DeliveryState::Queued => self.suppressed(&store.as_queued(&message, now)).await?,
                 _ => Some(message.reason.clone()),
             };
             is_balance_changed |= of
