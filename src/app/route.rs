@@ -465,11 +465,11 @@ fn words(outcome: &Outcome, reading: &Reading) -> (DecisionKind, String) {
 /// Why a first body only sets where we start from.
 fn why_old(reading: &Reading) -> String {
     const SO: &str = "so this only sets where we start from";
+    const HOW: &str = "In Zoho Books, choose “Default Payload” as the body of the webhook, or send \
+                       dates as 2026-11-29";
     if reading.created_time.is_some() || reading.date.is_some() {
         return format!("it is older than 24 hours, {SO}");
     }
-    const HOW: &str = "In Zoho Books, choose “Default Payload” as the body of the webhook, or send \
-                       dates as 2026-11-29";
     let unread = ["created_time", "date"].iter().find_map(|field| {
         let text = reading.fields.get(*field)?.as_str()?.trim();
         let text: String = text.chars().filter(|c| !c.is_control()).take(40).collect();

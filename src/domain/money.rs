@@ -217,10 +217,9 @@ impl Decimal {
         let last = |sign: char| text.rfind(sign);
         let (decimal, group) = match (last('.'), last(','), last(' ')) {
             (Some(dot), Some(comma), None) if dot > comma => ('.', ','),
-            (Some(_), Some(_), None) => (',', '.'),
             (Some(_), None, None) if text.matches('.').count() > 1 => (',', '.'),
             (None, Some(_), None) if is_grouped(text, ',') => ('.', ','),
-            (None, Some(_), None) => (',', '.'),
+            (_, Some(_), None) => (',', '.'),
             (_, Some(_), Some(_)) => (',', ' '),
             _ => ('.', ' '),
         };

@@ -21,8 +21,8 @@ pub(super) fn check(source: &str, kind: DocumentKind) -> Result<(), TemplateProb
             value_tag(source, at)?
         } else if rest.starts_with("{%") {
             block_tag(source, at)?
-        } else if rest.starts_with("{#") {
-            let end = rest[2..].find("#}").ok_or_else(|| {
+        } else if let Some(inside) = rest.strip_prefix("{#") {
+            let end = inside.find("#}").ok_or_else(|| {
                 problem(
                     source,
                     at,
@@ -56,7 +56,6 @@ fn value_tag(source: &str, at: usize) -> Result<usize, TemplateProblem> {
     for (offset, letter) in inside.char_indices() {
         match (quote, letter) {
             (Some(open), _) if open == letter => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(letter),
             (None, '}') if inside[offset..].starts_with("}}") => return Ok(2 + offset + 2),
             (None, '}') => return Err(missing_end(source, at, inside, offset, "}")),
@@ -65,7 +64,7 @@ fn value_tag(source: &str, at: usize) -> Result<usize, TemplateProblem> {
             {
                 return Err(missing_end(source, at, inside, offset, "}}"));
             }
-            (None, _) => {}
+            (Some(_) | None, _) => {}
         }
     }
     Err(missing_end(source, at, inside, inside.len(), "}}"))
@@ -124,7 +123,7 @@ fn single_brace(source: &str, at: usize, kind: DocumentKind) -> Result<usize, Te
         return Ok(1);
     }
     let start = if dollar { at - 1 } else { at };
-    let written = &source[start..at + 1 + end + 1];
+    let written = &source[start..=at + 1 + end];
     Err(placeholder(source, start, written, known.as_deref()))
 }
 
@@ -261,8 +260,7 @@ mod tests {
 
     fn refused(source: &str) -> String {
         Template::parse(source, DocumentKind::Invoice)
-            .map(|_| String::new())
-            .unwrap_or_else(|problem| problem.to_string())
+            .map_or_else(|problem| problem.to_string(), |_| String::new())
     }
 
     #[test]
