@@ -124,7 +124,8 @@ impl App {
             },
         };
         match (kept.wish, channel) {
-            (Wish::Stop | Wish::Start | Wish::Unclear, Some(channel))
+            // What is unclear is asked of those whose hook it came to only: others have no reply to answer.
+            (Wish::Stop | Wish::Start, Some(channel))
                 if is_proven && (is_new || kept.wish == Wish::Stop) =>
             {
                 for (other, connection) in platform.writers_to(&account, &from, tenant).await? {
@@ -135,15 +136,20 @@ impl App {
                         continue;
                     }
                     let store = self.tenant(other);
-                    let said = Said {
+                    let words = Said {
                         wish: kept.wish,
                         body: kept.body.clone(),
                         decide_by,
                     };
-                    store.follow_wish(channel, from.clone(), said, now).await?;
+                    store.follow_wish(channel, from.clone(), words, now).await?;
                 }
             }
             _ => {}
+        }
+        if matches!(kept.wish, Wish::Stop | Wish::Start) {
+            // They have answered for themselves what may have been open.
+            let sentence = "Released: the recipient has said what they wish";
+            self.release(tenant, vec![Hold::OptOut], sentence).await?;
         }
         if matches!(kept.wish, Wish::Read | Wish::Unclear) {
             self.mail_on(&store, &kept, &sid).await?;

@@ -402,7 +402,8 @@ pub(super) async fn remembered(
     let Some(party) = &reading.party else {
         return Ok(Vec::new());
     };
-    if !(by_nature || !reading.person_ids.is_empty()) || names_somebody(reading, &grounds.tenant) {
+    let asks_nothing = !by_nature && reading.person_ids.is_empty();
+    if asks_nothing || names_somebody(reading, &grounds.tenant) {
         return Ok(Vec::new());
     }
     let mut people = store.people(event.connection, &party.id).await?;

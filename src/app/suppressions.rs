@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{App, AppError, FieldProblem};
 use crate::domain::actor::Actor;
-use crate::domain::delivery::Channel;
+use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::{SuppressionId, TenantId};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::phone::{CountryCode, to_e164};
@@ -94,13 +94,8 @@ impl App {
         // Another tenant's is not found, whatever else is wrong.
         let found = self.suppression(tenant, id).await?;
         let why = match found.source {
-            Source::Hand | Source::Bounce => {
+            Source::Hand | Source::Bounce | Source::Asked => {
                 reason(&lifting.reason).map_err(|p| AppError::Invalid(vec![p]))?
-            }
-            Source::Asked => {
-                let message = "They may have asked to stop. Say what it means under “What people \
-                               wrote back”";
-                return Err(AppError::Conflict(message.to_owned()));
             }
             Source::Stop | Source::Provider if !may_lift_wishes => {
                 return Err(AppError::Conflict(ONLY_OWNERS.to_owned()));
@@ -110,6 +105,8 @@ impl App {
         let (store, now) = (self.tenant(tenant), self.now());
         let lifted = store.lift_suppression(id, why, actor.clone(), now).await?;
         if lifted {
+            let sentence = format!("Released: {actor} lifted the suppression");
+            self.release(tenant, vec![Hold::OptOut], &sentence).await?;
             Ok(())
         } else {
             Err(AppError::NotFound("suppression"))

@@ -6,6 +6,7 @@
 //! keywords), and *remove*.
 
 use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 
 use super::reply::Wish;
 
@@ -45,19 +46,26 @@ pub fn wish(text: &str) -> Wish {
 
 fn contains_stop(words: &[String]) -> bool {
     let is_stop = |word: &String| STOP.contains(&word.as_str());
-    let opts_out = |pair: &[String]| pair[0] == "opt" && pair[1] == "out";
-    words.iter().any(is_stop) || words.windows(2).any(opts_out)
+    words.iter().any(is_stop)
 }
 
 /// The words of a text without width, case, punctuation and invisible marks.
 fn words(text: &str) -> Vec<String> {
     let folded: String = text
-        .nfkc()
-        .filter(|c| !is_invisible(*c))
+        .nfkd()
+        .filter(|c| !is_invisible(*c) && !is_combining_mark(*c))
         .flat_map(char::to_lowercase)
         .map(|c| if c.is_alphanumeric() { c } else { ' ' })
         .collect();
-    folded.split_whitespace().map(str::to_owned).collect()
+    let mut words: Vec<String> = Vec::new();
+    for word in folded.split_whitespace() {
+        match words.last_mut() {
+            // Two words for one.
+            Some(last) if last == "opt" && word == "out" => last.push_str(word),
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 /// Marks that no reader sees: soft hyphens, joiners, directions, variations, tags.
@@ -65,7 +73,8 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
         | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
         | '\u{e0000}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
-        || matches!(c, '\u{300}'..='\u{36f}')
+        || matches!(c, '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}')
         || (c.is_control() && !c.is_whitespace())
 }
 
@@ -95,6 +104,10 @@ mod tests {
             "remove",
             "Revoke",
             "stop stop",
+            "sto\u{301}p",
+            "STOP\u{3164}",
+            "opt out, opt out",
+            "stop. opt out",
             "STOP ALL",
             "end",
             "quit",
@@ -137,15 +150,17 @@ mod tests {
             word in prop::sample::select(STOP.to_vec()),
             upper in prop::collection::vec(any::<bool>(), 12),
             wide in prop::collection::vec(any::<bool>(), 12),
-            marks in prop::collection::vec("[\u{200b}\u{ad}\u{feff}\u{2060}\u{fe0f}\u{202a}]{0,2}", 12),
+            marks in prop::collection::vec("[\u{200b}\u{ad}\u{feff}\u{2060}\u{fe0f}\u{202a}\u{301}\u{3164}\u{fffa}]{0,2}", 12),
             before in "[ .,!\"'“”(*_\\-]{0,4}",
             after in "[ .,!?\"'“”)*_\r\n\\-]{0,4}",
         ) {
-            let dressed: String = word.chars().enumerate().map(|(n, c)| {
+            let mut dressed = String::new();
+            for (n, c) in word.chars().enumerate() {
                 let c = if upper[n] { c.to_ascii_uppercase() } else { c };
                 let c = if wide[n] { char::from_u32(u32::from(c) + 0xfee0).unwrap() } else { c };
-                format!("{c}{}", marks[n])
-            }).collect();
+                dressed.push(c);
+                dressed.push_str(&marks[n]);
+            }
             let text = format!("{before}{dressed}{after}");
             prop_assert_eq!(wish(&text), Wish::Stop, "{}", text);
         }

@@ -118,8 +118,11 @@ impl Platform {
         let reachable = "EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id \
                          WHERE m.tenant_id = t.id AND m.role = 'owner' \
                          AND u.phone_confirmed_at IS NOT NULL)";
-        let answered = "NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = t.id \
-                        AND s.decide_by IS NOT NULL)";
+        let answered = "EXISTS (SELECT 1 FROM deliveries d WHERE d.tenant_id = t.id \
+                        AND d.state = 'held' AND d.state NOT IN ('queued', 'sending') \
+                        AND d.hold = $1 AND NOT EXISTS (SELECT 1 FROM suppressions s \
+                        WHERE s.tenant_id = t.id AND s.decide_by IS NOT NULL \
+                        AND (s.address = d.address OR s.address_key = d.address)))";
         let mut forgotten = Vec::new();
         for (hold, is_over) in [
             (Hold::Stopped, "t.stopped_at IS NULL"),

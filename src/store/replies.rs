@@ -112,7 +112,7 @@ impl TenantStore {
             .write(Lane::Receipt, move |tx| {
                 Box::pin(async move {
                     let see = "UPDATE replies SET seen_at = COALESCE(seen_at, $3) \
-                               WHERE tenant_id = $1 AND id = $2";
+                               WHERE tenant_id = $1 AND id = $2 AND wish <> 'unclear'";
                     let bound = values![tenant, id.uuid(), micros(now)];
                     Ok(sql::exec(tx, see, bound).await? == 1)
                 })
@@ -212,6 +212,7 @@ async fn follow(
         Wish::Stop => {
             let why = (Source::Stop, "The recipient wrote STOP");
             forget_question(tx, tenant, channel, address).await?;
+            see_unclear(tx, tenant, address, now).await?;
             let is_new = suppress(tx, tenant, channel, address, why, now).await?;
             is_new.then_some("suppression.added")
         }
@@ -232,6 +233,7 @@ async fn follow(
             is_new.then_some("suppression.asked")
         }
         Wish::Start => {
+            see_unclear(tx, tenant, address, now).await?;
             let lift = "DELETE FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
                         AND address_key = $3 AND source IN ('stop', 'provider', 'asked')";
             let bound = values![tenant, channel.as_str(), key_of(address).as_ref()];

@@ -127,9 +127,9 @@ async fn fill(company: &Company<'_>) {
     let slug = &company.slug;
     app.database
         .run(&format!(
-            "INSERT INTO suppressions (id, tenant_id, channel, address, source, name, reason, \
+            "INSERT INTO suppressions (id, tenant_id, channel, address, address_key, source, name, reason, \
              created_by, created_at) \
-             VALUES ({own}, {id}, 'sms', '+15005550009', 'hand', '', 'asked', '', 1)"
+             VALUES ({own}, {id}, 'sms', '+15005550009', '+15005550009', 'hand', '', 'asked', '', 1)"
         ))
         .await;
     app.database

@@ -125,6 +125,33 @@ async fn a_text_that_may_mean_stop_holds_until_a_person_has_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_answers_for_themselves_leaves_no_question_open() {
+    let app = TestApp::spawn().await;
+    let acme = known(&app).await;
+    let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let overview = format!("/t/{}/", acme.slug);
+    writes(&acme, "could you stop this?", "").await;
+    let held = next_message(&acme, 2).await;
+    assert_eq!(held["state"], "held", "{held:#}");
+    // Somebody else's question does not keep theirs.
+    acme.hears("+12025550111", "please stop it").await;
+    writes(&acme, "START", "").await;
+    app.run_due_jobs().await;
+    assert_eq!(acme.messages().len(), 2, "what was held has gone");
+    assert_eq!(app.rows("suppressions WHERE source = 'asked'").await, 1);
+    writes(&acme, "no, stop it", "").await;
+    writes(&acme, "STOP", "").await;
+    let page = owner.get(&overview).await;
+    assert_eq!(
+        page.attributes("form[action$='/go-on']", "action").len(),
+        1,
+        "the other's"
+    );
+    let next = next_message(&acme, 3).await;
+    assert_eq!(next["state"], "suppressed", "{next:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_an_answer_it_is_a_stop_after_two_working_days() {
     let app = TestApp::spawn().await;
     let acme = known(&app).await;
@@ -192,8 +219,8 @@ async fn a_stop_is_lifted_by_start_or_by_an_owner_with_a_fresh_permission() {
         );
     }
     let whole = lift("who=Ann%20Lee&how=on%20the%20phone&when=2026-11-22");
-    let lifted = acme.api(Method::DELETE, &whole, None).await;
-    assert_eq!(lifted.status(), StatusCode::NO_CONTENT);
+    let done = acme.api(Method::DELETE, &whole, None).await;
+    assert_eq!(done.status(), StatusCode::NO_CONTENT);
     let logged = "audit_entries WHERE action = 'suppression.lifted' \
                   AND detail LIKE '%Allowed anew by Ann Lee on 2026-11-22: on the phone%'";
     assert_eq!(app.rows(logged).await, 1);

@@ -152,9 +152,10 @@ async fn what_was_there_before_is_counted_and_sorted() {
                 "INSERT INTO deliveries (event_id, id, tenant_id, rule_id, rule_version, rule_name, \
                  order_id, replay_of, channel, address, recipient, sender, body, text_hash, state, \
                  reason, hold, expires_at, connection_id, account, lease_owner, attempt_no, tries, \
-                 absents, looks, sid, provider_rank, error_code, created_at, updated_at) VALUES \
+                 absents, looks, sid, provider_rank, error_code, source_connection_id, document_kind, document_id, \
+                 says, created_at, updated_at) VALUES \
                  ({own}, {own}, {tenant}, {own}, 1, '', {own}, {own}, 'sms', '', '', '', '', {hash}, \
-                 '{state}', '', '', 0, {own}, '', '', 0, 0, 0, 0, '', 0, 0, {at}, {at})"
+                 '{state}', '', '', 0, {own}, '', '', 0, 0, 0, 0, '', 0, 0, {own}, '', '', '', {at}, {at})"
             ),
         ] {
             db.execute_unprepared(&statement).await.unwrap();

@@ -35,6 +35,7 @@ enum Paper {
 }
 
 /// All that counts for one message, as it may stand in the database.
+#[expect(clippy::struct_excessive_bools, reason = "each is a clause")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct World {
     is_stopped: bool,

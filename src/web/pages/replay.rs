@@ -213,6 +213,10 @@ impl ReplayPage {
         words::message_to(of.channel, of.name.as_deref(), &address::short(&of.address))
     }
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the template has a reference"
+    )]
     fn due(of: &NaiveDate) -> String {
         of.format("%-d %b %Y").to_string()
     }
