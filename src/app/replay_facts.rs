@@ -15,6 +15,7 @@ use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
 use crate::domain::document::Document;
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
+use crate::domain::phone::key_of;
 use crate::domain::states::{self, Calendar};
 use crate::store::TenantStore;
 
@@ -274,7 +275,7 @@ impl App {
             let is_concerned = of
                 .delivery
                 .as_ref()
-                .is_none_or(|old| old.address == d.address);
+                .is_none_or(|old| key_of(&old.address) == key_of(&d.address));
             d.id.event == of.event.id && d.state.blocks_replay() && is_concerned
         });
         let calendar = Calendar::at(now, grounds.tenant.zone);
@@ -416,7 +417,7 @@ fn forbids(
 fn had(told: &[(Delivery, Option<EventType>)], message: &NewDelivery) -> Vec<Had> {
     let same = told.iter().filter(|(d, _)| {
         !message.address.is_empty()
-            && (d.channel, &d.address) == (message.channel, &message.address)
+            && (d.channel, key_of(&d.address)) == (message.channel, key_of(&message.address))
     });
     let had = same.map(|(d, event_type)| Had {
         delivery: d.id,

@@ -217,8 +217,12 @@ pub fn to_e164(text: &str, default_country: Option<CountryCode>) -> Result<E164,
     {
         return Ok(abroad);
     }
-    // A number without its area code is national, only incomplete.
-    if national == Err(PhoneProblem::LocalOnly) || begins_with_national(&digits, region) {
+    // A number without its area code, or with a digit too few, is national, only incomplete.
+    let is_incomplete = matches!(
+        national,
+        Err(PhoneProblem::LocalOnly | PhoneProblem::TooShort)
+    );
+    if is_incomplete || begins_with_national(&digits, region) {
         return national;
     }
     match international(&format!("+{digits}")) {
@@ -276,11 +280,10 @@ fn clean(text: &str) -> Result<String, PhoneProblem> {
     }
 }
 
-/// A spreadsheet makes `6175550123.0` of a number that it takes for an amount.
+/// A spreadsheet makes `6175550123.0` of a number that it takes for an amount: its only full stop.
 fn without_decimals(text: &str) -> &str {
     let whole = text.strip_suffix(".0").or_else(|| text.strip_suffix(".00"));
-    let is_amount = |t: &&str| t.bytes().all(|b| b.is_ascii_digit() || b == b'+');
-    whole.filter(is_amount).unwrap_or(text)
+    whole.filter(|t| !t.contains('.')).unwrap_or(text)
 }
 
 /// What people put between digits, as Google's library reads it, and the invisible marks that copied text
@@ -385,11 +388,11 @@ mod tests {
         assert_eq!(read("447700900456", "GB"), Ok("+447700900456".to_owned()));
         assert_eq!(read("2348099915238", "NG"), Ok("+2348099915238".to_owned()));
         assert_eq!(read("8613800138000", "US"), Ok("+8613800138000".to_owned()));
-        for prefixed in ["00447700900456", "011 44 7700 900456"] {
+        for prefixed in ["00447911123456", "011 44 7911 123456"] {
             for country in ["US", "GB", "NG", ""] {
                 assert_eq!(
                     read(prefixed, country),
-                    Ok("+447700900456".to_owned()),
+                    Ok("+447911123456".to_owned()),
                     "{country}"
                 );
             }
@@ -408,6 +411,8 @@ mod tests {
                 "{typo}"
             );
         }
+        assert_eq!(read("508-555-123", "US"), Err(PhoneProblem::TooShort));
+        assert_eq!(read("030 123456.0", "DE"), Ok("+4930123456".to_owned()));
         for typed in ["3365550123.0", "6175550123.0", "6175550123.00"] {
             let digits = &typed[..10];
             assert_eq!(read(typed, "US"), Ok(format!("+1{digits}")), "{typed}");

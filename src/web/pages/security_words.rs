@@ -175,6 +175,16 @@ fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
         "delivery.resolved" => resolved(subject, detail),
         "suppression.added" if text("wrote") == "stop" => format!("{subject} wrote STOP"),
         "suppression.lifted" if text("wrote") == "start" => format!("{subject} wrote START"),
+        "suppression.asked" => format!("{subject} wrote something that may mean STOP"),
+        "suppression.answered" => format!("Said that {subject} did not mean STOP"),
+        "suppression.added" if text("answer") == "stop" => {
+            format!("Said that {subject} meant STOP")
+        }
+        "suppression.added" if text("answer") == "none" => {
+            format!(
+                "Suppressed {subject}, since nobody said within two working days what they meant"
+            )
+        }
         "suppression.added" => format!("Suppressed {subject}{}", because(detail)),
         "suppression.lifted" => format!("Lifted the suppression of {subject}{}", because(detail)),
         "token.created" => format!("Made the API token “{}” as {}", text("name"), role("role")),
