@@ -87,7 +87,7 @@ impl TenantStore {
 
     /// A rule as it was in one of its versions, also when it is deleted by now.
     pub async fn rule_version(&self, id: RuleId, version: i64) -> Result<Option<Rule>, StoreError> {
-        let query = "SELECT v.rule_id AS id, v.version, 0 AS position, TRUE AS enabled, \
+        let query = "SELECT v.rule_id AS id, v.version, CAST(0 AS bigint) AS position, TRUE AS enabled, \
                      v.definition FROM rule_versions v \
                      WHERE v.tenant_id = $1 AND v.rule_id = $2 AND v.version = $3";
         let bound = values![self.id.uuid(), id.uuid(), version];
