@@ -353,10 +353,13 @@ async fn applied(
 ) -> Result<Vec<AppliedCommit>, AppError> {
     let has_moved = states::has_moved_money(state);
     let at = state.modified_at.unwrap_or(event.received_at);
-    let mut commits = Vec::new();
-    for line in &payment.applications {
+    // Asked at the same time, they are read together.
+    let rows = payment.applications.iter().map(|line| {
         let row = store.document(event.connection, DocumentKind::Invoice, &line.invoice);
-        let row = row.await?;
+        async move { row.await.map(|row| (line, row)) }
+    });
+    let mut commits = Vec::new();
+    for (line, row) in futures::future::try_join_all(rows).await? {
         let known = row.as_ref().map_or(&[][..], |r| &r.applied);
         let balance = has_moved.then_some(line.balance);
         let Some(applied) = with_payment(known, &payment.id, balance, at) else {
