@@ -404,15 +404,22 @@ impl App {
         removed: Vec<&'static str>,
         actor: &Actor,
     ) -> Result<(), AppError> {
+        let over = Some(connection.login);
         let save = SaveConnection {
             connection,
             secrets,
             removed,
             hook_token: token::hook(),
+            over,
             actor: actor.clone(),
             now: self.now(),
         };
-        Ok(store.save_connection(save).await?)
+        if store.save_connection(save).await? {
+            Ok(())
+        } else {
+            let why = "Zoho Books was connected anew meanwhile; look at it and try again";
+            Err(AppError::Conflict(why.to_owned()))
+        }
     }
 }
 

@@ -1,12 +1,11 @@
 //! Connections: entering credentials, checking them, rotating the hook's secret.
 
-use std::time::Duration;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::keys::{API_KEY_SECRET, AUTH_TOKEN, HOOK_SECRET};
+use super::twilio_trial::Trial;
 use super::{App, AppError, FieldProblem};
 use crate::crypto::token;
 use crate::domain::actor::Actor;
@@ -20,14 +19,10 @@ use crate::twilio;
 use crate::twilio::credentials::{
     Account, AccountSid, ApiKeySid, MessagingServiceSid, User, parse_secret,
 };
-use crate::twilio::error::CallFailure;
-use crate::twilio::messages::CallTime;
 use crate::zoho::secret::WebhookSecret;
 
 /// How long a replaced hook secret stays valid.
 const ROTATION: TimeDelta = TimeDelta::hours(24);
-
-const CHECK: Duration = Duration::from_secs(15);
 
 /// What is typed to connect Twilio. Blank secrets keep the stored ones while the SIDs stay the same.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +33,8 @@ pub struct TwilioInput {
     pub api_key_secret: Option<SecretString>,
     pub from: String,
     pub messaging_service_sid: String,
+    /// Kept without Twilio's word, where Twilio cannot be asked; never where it refuses.
+    pub save_anyway: bool,
 }
 
 /// All that a call to Twilio needs.
@@ -114,7 +111,9 @@ impl App {
         Ok(self.tenant(tenant).connection(provider).await?)
     }
 
-    /// Connects Twilio, or changes the connection; what waited for it is released.
+    /// Connects Twilio, or changes the connection; what waited for it is released. Twilio is asked
+    /// first: what it refuses is not kept, and what it could not be asked about only where that is
+    /// wished ([`AppError::Untried`]).
     pub async fn connect_twilio(
         &self,
         tenant: TenantId,
@@ -130,7 +129,17 @@ impl App {
             None => Vec::new(),
         };
         let typed = TypedTwilio::read(&input, old.as_ref(), &kept, country)?;
+        let sender = default_sender(&typed.settings);
+        let trial = self.try_twilio(&typed.logins(&kept), sender.as_ref()).await;
         let now = self.now();
+        let (accepted_at, checked) = match trial {
+            Trial::Good(words) => (Some(now), words),
+            Trial::Refused(problem) | Trial::NotTheirs(problem) => {
+                return Err(AppError::Invalid(vec![problem]));
+            }
+            Trial::Unasked(_) if input.save_anyway => (None, String::new()),
+            Trial::Unasked(why) => return Err(AppError::Untried(why)),
+        };
         let mut secrets = Vec::new();
         for (name, secret) in &typed.new_secrets {
             secrets.push(self.seal(tenant, name, secret)?);
@@ -146,21 +155,26 @@ impl App {
             reason: String::new(),
             settings: typed.settings,
             paused_until: None,
-            checked_at: None,
-            checked: String::new(),
+            checked_at: accepted_at,
+            checked,
             // Kept only where the credentials change.
             login: ConnectionId::new(now).uuid(),
-            accepted_at: None,
+            accepted_at,
         };
         let save = crate::store::SaveConnection {
             connection: connection.clone(),
             secrets,
             removed: typed.removed,
             hook_token: token::hook(),
+            over: old.map(|old| old.login),
             actor: actor.clone(),
             now,
         };
-        store.save_connection(save).await?;
+        if !store.save_connection(save).await? {
+            return Err(AppError::Conflict(
+                "Twilio was connected anew meanwhile; look at it and try again".to_owned(),
+            ));
+        }
         self.parts.brakes.release(connection.id.uuid()).await;
         let holds = vec![Hold::NoConnection, Hold::Broken];
         self.release(
@@ -178,66 +192,47 @@ impl App {
         let Some((connection, access)) = self.twilio_of(&store).await? else {
             return Err(AppError::Conflict("Twilio is not connected yet".to_owned()));
         };
-        let tested = self
-            .parts
-            .twilio
-            .test(&access.account, CallTime::of(CHECK))
+        let secrets = self.secrets(tenant, connection.id).await?;
+        let logins: Vec<Account> =
+            logins(&access.account.account_sid, &connection.settings, &secrets).collect();
+        let trial = self
+            .try_twilio(&logins, access.default_sender.as_ref())
             .await;
-        let result = match tested {
-            Ok(report) if report.is_usable() => {
-                let mut words = vec!["Twilio accepts these credentials".to_owned()];
-                words.extend(report.friendly_name.map(|n| format!("the account is called “{n}”")));
-                words.extend(report.warnings.iter().map(|w| w.sentence().to_owned()));
-                CheckResult { is_good: true, says: format!("{}.", words.join("; ")) }
-            }
-            Ok(_) => CheckResult {
-                is_good: false,
-                says: "Twilio knows the account, but it is suspended or closed. Open the Twilio \
-                       Console to see why."
-                    .to_owned(),
-            },
-            Err(error) => match error.kind {
-                CallFailure::Credentials(_) => CheckResult {
-                    is_good: false,
-                    says: "Twilio refuses these credentials (20003). Copy the Account SID and the \
-                           Auth Token, or the API key and its secret, from the Twilio Console again."
-                        .to_owned(),
+        let (is_accepted, result) = match trial {
+            Trial::Good(says) => (
+                true,
+                CheckResult {
+                    is_good: true,
+                    says,
                 },
-                _ => {
-                    return Err(AppError::Conflict(format!(
-                        "Twilio could not be asked: {error}. Try again in a minute"
-                    )));
-                }
-            },
+            ),
+            // The account is good, and rules may have senders of their own.
+            Trial::NotTheirs(problem) => (true, CheckResult::bad(&problem)),
+            Trial::Refused(problem) => (false, CheckResult::bad(&problem)),
+            Trial::Unasked(why) => {
+                return Err(AppError::Conflict(format!("{why}. Try again in a minute")));
+            }
         };
         if !self.is_current(&store, &access).await? {
             return Err(AppError::Conflict(
                 "Twilio was connected anew meanwhile; try again".to_owned(),
             ));
         }
-        let state = if result.is_good {
-            ConnectionState::Ready
+        let (state, reason) = if is_accepted {
+            (ConnectionState::Ready, String::new())
         } else {
-            ConnectionState::Broken
-        };
-        let reason = if result.is_good {
-            String::new()
-        } else {
-            result.says.clone()
+            (ConnectionState::Broken, result.says.clone())
         };
         let checked = Some(result.says.clone());
         store
             .set_connection_state(connection.id, state, reason, checked, self.now())
             .await?;
-        if result.is_good {
+        if is_accepted {
             self.accept(&store, &access).await?;
-        }
-        if !result.is_good {
-            self.tell_trouble(tenant).await;
-        }
-        if result.is_good {
             let sentence = "Released: Twilio accepts the credentials again";
             self.release(tenant, vec![Hold::Broken], sentence).await?;
+        } else {
+            self.tell_trouble(tenant).await;
         }
         Ok(result)
     }
@@ -345,29 +340,15 @@ impl App {
         connection: &Connection,
     ) -> Result<Option<TwilioAccess>, AppError> {
         let secrets = self.secrets(store.tenant_id(), connection.id).await?;
-        let secret = |name: &str| {
-            secrets
-                .iter()
-                .find(|(n, _)| n == name)
-                .map(|(_, s)| s.clone())
-        };
         let settings = &connection.settings;
-        let (user, secret) = match ApiKeySid::parse(&settings.api_key_sid) {
-            Ok(key) => (User::ApiKey(key), secret(API_KEY_SECRET)),
-            Err(_) => (User::AuthToken, secret(AUTH_TOKEN)),
-        };
-        let (Ok(account_sid), Some(secret)) = (AccountSid::parse(&connection.account), secret)
-        else {
+        let Ok(account_sid) = AccountSid::parse(&connection.account) else {
             return Ok(None);
         };
-        let region = twilio::Region::Us1;
+        let Some(account) = logins(&account_sid, settings, &secrets).next() else {
+            return Ok(None);
+        };
         Ok(Some(TwilioAccess {
-            account: Account {
-                account_sid,
-                user,
-                secret,
-                region,
-            },
+            account,
             hook_token: store.hook_token(connection.id).await?,
             unaccepted: (!connection.is_accepted()).then_some((connection.id, connection.login)),
             default_sender: default_sender(settings),
@@ -380,6 +361,39 @@ impl App {
 pub struct CheckResult {
     pub is_good: bool,
     pub says: String,
+}
+
+impl CheckResult {
+    fn bad(problem: &FieldProblem) -> Self {
+        let mut letters = problem.message.chars();
+        let first = letters.next().map(char::to_uppercase);
+        let says = first.into_iter().flatten().chain(letters).chain(['.']);
+        Self {
+            is_good: false,
+            says: says.collect(),
+        }
+    }
+}
+
+/// The ways to sign in to the account; the first is what messages are sent with.
+fn logins(
+    account_sid: &AccountSid,
+    settings: &Settings,
+    secrets: &[(String, SecretString)],
+) -> impl Iterator<Item = Account> {
+    let secret = |name: &str| secrets.iter().find(|(n, _)| n == name).map(|(_, s)| s);
+    let key = ApiKeySid::parse(&settings.api_key_sid)
+        .ok()
+        .map(User::ApiKey);
+    let key = key.zip(secret(API_KEY_SECRET));
+    let token = secret(AUTH_TOKEN).map(|token| (User::AuthToken, token));
+    let account = |(user, secret): (User, &SecretString)| Account {
+        account_sid: account_sid.clone(),
+        user,
+        secret: secret.clone(),
+        region: twilio::Region::Us1,
+    };
+    key.into_iter().chain(token).map(account)
 }
 
 fn default_sender(settings: &Settings) -> Option<Sender> {
@@ -403,6 +417,21 @@ struct TypedTwilio {
 }
 
 impl TypedTwilio {
+    /// The ways to sign in with what was typed, and with what is kept of the secrets before.
+    fn logins(&self, kept: &[(String, SecretString)]) -> Vec<Account> {
+        let typed = self
+            .new_secrets
+            .iter()
+            .map(|(name, secret)| (*name, secret));
+        let kept = kept.iter().map(|(name, secret)| (name.as_str(), secret));
+        let kept = kept.filter(|(name, _)| !self.removed.contains(name));
+        let secrets = typed
+            .chain(kept)
+            .map(|(name, secret)| (name.to_owned(), secret.clone()));
+        let secrets: Vec<_> = secrets.collect();
+        logins(&self.account_sid, &self.settings, &secrets).collect()
+    }
+
     fn read(
         input: &TwilioInput,
         old: Option<&Connection>,

@@ -38,6 +38,9 @@ pub enum AppError {
     /// Something stands against it, in words.
     #[error("{0}")]
     Conflict(String),
+    /// What was typed could not be tried, so it was not kept, in words.
+    #[error("{0}")]
+    Untried(String),
     /// A delivery of the same event and address is still on its way.
     #[error("a message of this event to this address is still on its way")]
     Open(DeliveryId),

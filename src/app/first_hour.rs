@@ -27,7 +27,10 @@ const FOLLOWED: u64 = 8;
     reason = "each is a step of its own, done in any order"
 )]
 pub struct FirstHour {
+    /// Twilio is connected, and has accepted the credentials.
     pub is_connected: bool,
+    /// Twilio is connected, and nobody knows whether it accepts the credentials.
+    pub is_untried: bool,
     /// An owner has shown that a number is theirs.
     pub has_own_number: bool,
     /// Zoho Books posted something, be it refused.
@@ -44,6 +47,7 @@ pub struct FirstHour {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Begun {
     pub(super) is_connected: bool,
+    pub(super) is_untried: bool,
     pub(super) is_heard: bool,
     pub(super) has_rules: bool,
 }
@@ -80,6 +84,7 @@ impl App {
         let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
         let Begun {
             is_connected,
+            is_untried,
             is_heard,
             has_rules,
         } = begun;
@@ -88,6 +93,7 @@ impl App {
         }
         Ok(Some(FirstHour {
             is_connected,
+            is_untried,
             has_own_number: store.rehearsal_number().await?.is_some(),
             is_knocked_at: is_heard || !store.rejected(1).await?.is_empty(),
             is_heard,

@@ -116,7 +116,8 @@ impl App {
         let twilio = store.connection(Provider::Twilio).await?;
         let has_rules = !store.rules().await?.is_empty();
         let begun = Begun {
-            is_connected: twilio.is_some(),
+            is_connected: twilio.as_ref().is_some_and(Connection::is_accepted),
+            is_untried: twilio.as_ref().is_some_and(|c| !c.is_accepted()),
             is_heard: last_event_at.is_some(),
             has_rules,
         };

@@ -51,6 +51,7 @@ mod test_house;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
+mod twilio_trial;
 pub mod write_health;
 
 use std::sync::Arc;

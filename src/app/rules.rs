@@ -6,7 +6,7 @@ use super::{App, AppError, FieldProblem};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{RuleId, TenantId};
 use crate::domain::phone::CountryCode;
-use crate::domain::rule::{Rule, RuleDefinition};
+use crate::domain::rule::{Rule, RuleDefinition, Sender};
 use crate::render::Template;
 use crate::store::{MOST_RULE_EDITS, MOST_RULES, RuleEdit};
 
@@ -46,6 +46,7 @@ impl App {
         actor: &Actor,
     ) -> Result<Rule, AppError> {
         let definition = self.definition(tenant, definition).await?;
+        self.try_sender(tenant, &definition, None).await?;
         let id = RuleId::new(self.now());
         let rule = Rule {
             id,
@@ -73,10 +74,10 @@ impl App {
         actor: &Actor,
     ) -> Result<Rule, AppError> {
         let old = self.rule(tenant, id).await?;
-        let rule = Rule {
-            definition: self.definition(tenant, definition).await?,
-            ..old
-        };
+        let definition = self.definition(tenant, definition).await?;
+        let before = old.definition.sender.as_ref();
+        self.try_sender(tenant, &definition, before).await?;
+        let rule = Rule { definition, ..old };
         let given = (switches.enabled, switches.position);
         let store = self.tenant(tenant);
         let edit = store
@@ -161,6 +162,26 @@ impl App {
             return Err(AppError::field("template.body", problem.to_string()));
         }
         Ok(definition)
+    }
+
+    /// Refuses a new sender of a rule that the tenant's account does not have, as far as Twilio says so
+    /// at once.
+    async fn try_sender(
+        &self,
+        tenant: TenantId,
+        definition: &RuleDefinition,
+        before: Option<&Sender>,
+    ) -> Result<(), AppError> {
+        let Some(sender) = definition.sender.as_ref().filter(|s| Some(*s) != before) else {
+            return Ok(());
+        };
+        let Some((_, access)) = self.twilio_of(&self.tenant(tenant)).await? else {
+            return Ok(());
+        };
+        match self.refuses_sender(&access.account, sender).await {
+            Some(problem) => Err(AppError::field("sender", problem.message)),
+            None => Ok(()),
+        }
     }
 }
 

@@ -135,15 +135,37 @@ impl Scene {
         scene
     }
 
-    async fn connect(&self, token: &str) {
-        let input = TwilioInput {
+    fn input(&self, token: &str) -> TwilioInput {
+        TwilioInput {
             account_sid: self.demo.twilio.account_sid.clone(),
             auth_token: Some(SecretString::from(token)),
             from: DEMO_NUMBER.to_owned(),
             ..TwilioInput::default()
-        };
+        }
+    }
+
+    async fn connect(&self, token: &str) {
+        let input = self.input(token);
         self.app
             .connect_twilio(self.tenant, input, &Actor::named("me"))
+            .await
+            .unwrap();
+    }
+
+    /// Credentials that are kept while Twilio cannot be asked about them.
+    async fn connect_untried(&self, token: &str) {
+        let down = FaultOrder {
+            on: On::Other,
+            ..FaultOrder::once(Fault::new(FaultKind::DropBefore))
+        };
+        self.sandbox.twilio().next(down).unwrap();
+        let input = TwilioInput {
+            save_anyway: true,
+            ..self.input(token)
+        };
+        let me = Actor::named("me");
+        self.app
+            .connect_twilio(self.tenant, input, &me)
             .await
             .unwrap();
     }
@@ -922,7 +944,7 @@ async fn without_twilio_it_is_held_until_somebody_connects_it() {
 #[tokio::test]
 async fn refused_credentials_hold_and_new_ones_release() {
     let scene = Scene::bare().await;
-    scene.connect(&"0".repeat(32)).await;
+    scene.connect_untried(&"0".repeat(32)).await;
     scene.rule(json!({})).await;
     let (one, two) = (scene.tell("INV-1").await, scene.tell("INV-2").await);
     for d in [&one, &two] {

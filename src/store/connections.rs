@@ -49,6 +49,8 @@ pub struct SaveConnection {
     pub removed: Vec<&'static str>,
     /// Its hook, if it has none yet.
     pub hook_token: String,
+    /// The credentials over which this was typed, if there were any: those that it keeps are theirs.
+    pub over: Option<Uuid>,
     pub actor: Actor,
     pub now: DateTime<Utc>,
 }
@@ -179,8 +181,9 @@ impl TenantStore {
     }
 
     /// Makes or replaces a connection: settings, secrets by name, and its hook when it has none.
-    /// Secrets that are not named stay as they are.
-    pub async fn save_connection(&self, save: SaveConnection) -> Result<(), StoreError> {
+    /// Secrets that are not named stay as they are. False, and nothing is changed, when the
+    /// credentials are no longer those that it was typed over.
+    pub async fn save_connection(&self, save: SaveConnection) -> Result<bool, StoreError> {
         let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
@@ -189,6 +192,7 @@ impl TenantStore {
                     secrets,
                     removed,
                     hook_token,
+                    over,
                     actor,
                     now,
                 } = save.clone();
@@ -199,6 +203,9 @@ impl TenantStore {
                     let key = values![tenant, c.provider.as_str()];
                     let old = sql::one(tx, query, key).await?;
                     let old = old.map(|r| connection(&r)).transpose()?;
+                    if old.as_ref().map(|old| old.login) != over {
+                        return Ok(false);
+                    }
                     let changed: Vec<&str> = secrets.iter().map(|s| s.name.as_str()).collect();
                     let mut removed_any = false;
                     for name in removed {
@@ -220,8 +227,9 @@ impl TenantStore {
                     sql::exec(
                         tx,
                         "INSERT INTO connections (id, tenant_id, provider, name, account, state, \
-                         reason, settings, checked_at, checked, created_at, updated_at, login) \
-                         VALUES ($1, $2, $3, '', $4, $5, $6, $7, $8, $9, $10, $10, $11) \
+                         reason, settings, checked_at, checked, created_at, updated_at, login, \
+                         accepted_at) \
+                         VALUES ($1, $2, $3, '', $4, $5, $6, $7, $8, $9, $10, $10, $11, $13) \
                          ON CONFLICT (tenant_id, provider, name) DO UPDATE SET \
                          account = excluded.account, state = excluded.state, \
                          reason = excluded.reason, settings = excluded.settings, \
@@ -229,7 +237,8 @@ impl TenantStore {
                          broken_at = CASE WHEN excluded.state = 'broken' \
                          THEN connections.broken_at END, \
                          login = CASE WHEN $12 THEN connections.login ELSE excluded.login END, \
-                         accepted_at = CASE WHEN $12 THEN connections.accepted_at END, \
+                         accepted_at = CASE WHEN $12 AND connections.accepted_at IS NOT NULL \
+                         THEN connections.accepted_at ELSE excluded.accepted_at END, \
                          paused_until = NULL, updated_at = excluded.updated_at",
                         values![
                             id,
@@ -243,7 +252,8 @@ impl TenantStore {
                             c.checked.clone(),
                             micros(now),
                             c.login,
-                            keeps_login
+                            keeps_login,
+                            micros_opt(c.accepted_at)
                         ],
                     )
                     .await?;
@@ -260,7 +270,8 @@ impl TenantStore {
                     .await?;
                     let subject = c.provider.as_str();
                     let line = AuditLine::new(actor, "connection.changed", subject, &detail);
-                    audit(tx, tenant, line, now).await
+                    audit(tx, tenant, line, now).await?;
+                    Ok(true)
                 })
             })
             .await

@@ -6,10 +6,11 @@
 use chrono::{DateTime, Utc};
 use reqwest::RequestBuilder;
 use secrecy::ExposeSecret as _;
+use serde::de::DeserializeOwned;
 
 use super::call::exchange;
 use super::credentials::User;
-use super::error::{CallError, CallFailure, Doubt};
+use super::error::{CallError, CallFailure, Doubt, Refusal};
 use super::kept::cut;
 use super::wire::AccountJson;
 use super::{Account, CallTime, Twilio};
@@ -76,6 +77,11 @@ impl AccountReport {
     /// Whether Twilio will send for this account, as far as can be seen.
     pub const fn is_usable(&self) -> bool {
         matches!(self.status, AccountStatus::Active | AccountStatus::Unknown)
+    }
+
+    /// Whether it is a trial account, as far as can be seen.
+    pub fn is_trial(&self) -> bool {
+        self.warnings.contains(&AccountWarning::Trial)
     }
 }
 
@@ -149,31 +155,35 @@ impl Twilio {
             date,
         };
         let messages = self.account_url(account, "/Messages.json?PageSize=1");
-        match self.read(account, &messages, time).await {
+        let is_known = match self.read(account, &messages, time).await {
             Ok((_, date)) => return Ok(good(Vec::new(), date)),
-            Err(CallError {
-                kind: CallFailure::Credentials(_),
-                ..
-            }) => {}
-            Err(other) => return Err(other),
-        }
+            Err(error) => match &error.kind {
+                CallFailure::Credentials(refusal) => is_limited(refusal),
+                _ => return Err(error),
+            },
+        };
         // A restricted key may be allowed one and not the other.
         let numbers = self.account_url(account, "/IncomingPhoneNumbers.json?PageSize=1");
-        let (_, date) = self.read(account, &numbers, time).await?;
-        Ok(good(vec![AccountWarning::CannotList], date))
+        match self.read(account, &numbers, time).await {
+            Ok((_, date)) => Ok(good(vec![AccountWarning::CannotList], date)),
+            Err(error) => match &error.kind {
+                CallFailure::Credentials(refusal) if is_known || is_limited(refusal) => {
+                    Ok(good(vec![AccountWarning::CannotList], error.date))
+                }
+                _ => Err(error),
+            },
+        }
     }
 
-    /// A GET below the account, its answer up to 64 KiB.
+    /// A GET below the account; a list that is not there means that the Account SID is wrong.
     async fn read(
         &self,
         account: &Account,
         url: &str,
         time: CallTime,
     ) -> Result<(Vec<u8>, Option<DateTime<Utc>>), CallError> {
-        let request = signed_in(self.http.get(url), account);
-        let answer = exchange(request, &secrets(account), time, LONGEST_ANSWER).await?;
-        answer.success().map_err(|error| match error.kind {
-            // A list that is not there: the Account SID or the region is wrong.
+        let answer = self.fetch(account, url, time).await;
+        answer.map_err(|error| match error.kind {
             CallFailure::NotFound(refusal) => CallError {
                 kind: CallFailure::Credentials(refusal),
                 ..error
@@ -181,6 +191,38 @@ impl Twilio {
             _ => error,
         })
     }
+
+    /// A GET as the account, its answer up to 64 KiB.
+    pub(super) async fn fetch(
+        &self,
+        account: &Account,
+        url: &str,
+        time: CallTime,
+    ) -> Result<(Vec<u8>, Option<DateTime<Utc>>), CallError> {
+        let request = signed_in(self.http.get(url), account);
+        let answer = exchange(request, &secrets(account), time, LONGEST_ANSWER).await?;
+        answer.success()
+    }
+
+    /// A GET whose answer is read as `T`.
+    pub(super) async fn list_of<T: DeserializeOwned>(
+        &self,
+        account: &Account,
+        url: &str,
+        time: CallTime,
+    ) -> Result<T, CallError> {
+        let (body, date) = self.fetch(account, url, time).await?;
+        serde_json::from_slice(&body).map_err(|_| CallError {
+            kind: CallFailure::Unavailable(Doubt::Garbage),
+            date,
+        })
+    }
+}
+
+/// Twilio knows the key and does not let it do this: 403, unless the account itself is shut (20005,
+/// 10001) or the credentials are for tests only (20008).
+fn is_limited(refusal: &Refusal) -> bool {
+    refusal.http == 403 && !matches!(refusal.code, Some(20005 | 10001 | 20008))
 }
 
 /// Adds Basic auth; reqwest marks the header as sensitive, so it is not shown by `Debug`.
@@ -246,6 +288,18 @@ mod tests {
         let asked = server.requests();
         assert!(asked[0].contains("/Messages.json?PageSize=1 "));
         assert!(asked[1].contains("/IncomingPhoneNumbers.json?PageSize=1 "));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_may_read_nothing_is_good_where_twilio_says_so() {
+        let forbidden = || Reply::json(403, r#"{"code":20403,"message":"Forbidden","status":403}"#);
+        let server = TestServer::start(vec![forbidden(), forbidden()]).await;
+        let report = server.twilio().test(&key_account(), soon()).await.unwrap();
+        assert_eq!(report.warnings, [AccountWarning::CannotList]);
+        let shut = || Reply::json(403, r#"{"code":20005,"message":"not active","status":403}"#);
+        let server = TestServer::start(vec![shut(), shut()]).await;
+        let error = server.twilio().test(&key_account(), soon()).await;
+        assert!(error.is_err(), "the account is not active");
     }
 
     #[tokio::test]

@@ -19,6 +19,7 @@ pub mod kept;
 pub mod list;
 pub mod lookup;
 pub mod messages;
+pub mod senders;
 pub mod signature;
 #[cfg(test)]
 mod test_server;
@@ -103,6 +104,13 @@ impl Twilio {
     /// The base in force for a region, without a closing slash.
     fn base(&self, region: Region) -> &str {
         self.sandbox.as_deref().unwrap_or_else(|| region.api())
+    }
+
+    /// Scheme and host of Messaging Services, which are the same for every region that we use.
+    fn messaging(&self) -> &str {
+        self.sandbox
+            .as_deref()
+            .unwrap_or("https://messaging.twilio.com")
     }
 
     /// The address of a resource below an account: `/Messages.json` and the like.

@@ -66,6 +66,41 @@ pub(super) struct AccountJson {
     pub(super) friendly_name: Option<String>,
 }
 
+/// A page of `IncomingPhoneNumber`.
+#[derive(Debug, Deserialize)]
+pub(super) struct NumbersJson {
+    pub(super) incoming_phone_numbers: Vec<NumberJson>,
+}
+
+/// An `IncomingPhoneNumber`.
+#[derive(Debug, Deserialize)]
+pub(super) struct NumberJson {
+    #[serde(default, deserialize_with = "text")]
+    pub(super) phone_number: Option<String>,
+    #[serde(default)]
+    pub(super) capabilities: Option<CapabilitiesJson>,
+}
+
+/// What a number can do.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct CapabilitiesJson {
+    #[serde(default)]
+    pub(super) sms: Option<bool>,
+}
+
+/// A page of `ShortCode`.
+#[derive(Debug, Deserialize)]
+pub(super) struct ShortCodesJson {
+    pub(super) short_codes: Vec<ShortCodeJson>,
+}
+
+/// A `ShortCode`.
+#[derive(Debug, Deserialize)]
+pub(super) struct ShortCodeJson {
+    #[serde(default, deserialize_with = "text")]
+    pub(super) short_code: Option<String>,
+}
+
 fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::String(text) => Some(text),

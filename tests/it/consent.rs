@@ -291,7 +291,7 @@ async fn an_invented_auth_token_moves_nobody_elses_suppressions() {
         auth_token: "0123456789abcdef0123456789abcdef".to_owned(),
         ..Company::unconnected(&app, "Eve").await
     };
-    eve.connect_twilio().await;
+    eve.connect_untried(&eve.auth_token).await;
     let url = eve.inbound_url().await;
     for (sid, word, address) in [
         (

@@ -2,17 +2,15 @@
 
 use chrono::TimeDelta;
 use linkify::LinkFinder;
-use ml_connector::app::connections::TwilioInput;
 use ml_connector::app::mail::{Letter, Mail};
 use ml_connector::config::mail::{MailConfig, SmtpConfig, SmtpTls};
-use ml_connector::domain::actor::Actor;
 use ml_connector::mail::{Mailer, NotSent, Outgoing};
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::store::{Due, DueCursor, MailOutcome};
 use ml_connector::zoho::webhook::SIGNATURE_HEADER;
 
 use crate::harness::TestApp;
-use crate::harness::company::{NUMBER, PASSWORD, invoice};
+use crate::harness::company::{PASSWORD, invoice};
 use crate::harness::process::Service;
 use crate::harness::smtp::{Fault, Letter as Received, SmtpServer};
 use crate::harness::visitor::Visitor;
@@ -315,17 +313,7 @@ async fn what_strangers_type_is_no_link_in_any_of_our_letters() {
             .await
             .unwrap();
     }
-    let refused = TwilioInput {
-        account_sid: acme.account_sid.clone(),
-        auth_token: Some("0".repeat(32).into()),
-        from: NUMBER.to_owned(),
-        ..TwilioInput::default()
-    };
-    let by = Actor::named("tests");
-    app.app()
-        .connect_twilio(acme.id, refused, &by)
-        .await
-        .unwrap();
+    acme.connect_untried(&"0".repeat(32)).await;
     app.app().check_twilio(acme.id).await.unwrap();
     app.app().tell_owners().await.unwrap();
     for hours in [27, 48] {

@@ -56,6 +56,7 @@ mod teams;
 mod tenancy;
 mod texts;
 mod truth;
+mod twilio_trial;
 #[path = "../chaos/verdict.rs"]
 mod verdict;
 mod walk;

@@ -1,15 +1,13 @@
 //! Owners are told of trouble at once, of silence once, and of yesterday each morning.
 
 use chrono::TimeDelta;
-use ml_connector::app::connections::TwilioInput;
 use ml_connector::domain::actor::Actor;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::zoho::webhook::SIGNATURE_HEADER;
 use reqwest::StatusCode;
-use secrecy::SecretString;
 
 use crate::harness::TestApp;
-use crate::harness::company::{Company, NUMBER, PASSWORD, invoice};
+use crate::harness::company::{Company, PASSWORD, invoice};
 use crate::harness::smtp::Letter;
 use crate::harness::visitor::Visitor;
 
@@ -24,18 +22,6 @@ async fn new_letters(app: &TestApp, seen: &mut usize) -> Vec<Letter> {
 
 fn subjects(letters: &[Letter]) -> Vec<&str> {
     letters.iter().map(|l| l.subject.as_str()).collect()
-}
-
-async fn connect(acme: &Company<'_>, token: &str) {
-    let input = TwilioInput {
-        account_sid: acme.account_sid.clone(),
-        auth_token: Some(SecretString::from(token.to_owned())),
-        from: NUMBER.to_owned(),
-        ..TwilioInput::default()
-    };
-    let app = acme.app.app();
-    let by = Actor::named("tests");
-    app.connect_twilio(acme.id, input, &by).await.unwrap();
 }
 
 async fn forge(acme: &Company<'_>) {
@@ -53,7 +39,7 @@ async fn owners_are_told_at_once_when_twilio_refuses_the_credentials() {
     let app = TestApp::spawn().await;
     let (acme, _other) = (app.company("Acme").await, app.company("Other").await);
     acme.rule("invoice.sent", "Hello").await;
-    connect(&acme, &"0".repeat(32)).await;
+    acme.connect_untried(&"0".repeat(32)).await;
     for seed in 0..3 {
         acme.told("", &invoice(seed, Standing::Sent, app.now()))
             .await;
@@ -77,7 +63,7 @@ async fn owners_are_told_at_once_when_twilio_refuses_the_credentials() {
     acme.connect_twilio().await;
     assert!(app.app().check_twilio(acme.id).await.unwrap().is_good);
     app.advance(TimeDelta::minutes(1));
-    connect(&acme, &"0".repeat(32)).await;
+    acme.connect_untried(&"0".repeat(32)).await;
     assert!(!app.app().check_twilio(acme.id).await.unwrap().is_good);
     let again = new_letters(&app, &mut seen).await;
     assert_eq!(subjects(&again), ["Twilio refuses our access for “Acme”"]);

@@ -1,15 +1,13 @@
 //! The operator's pages: there for the operator only, exact, and careful with others' secrets.
 
 use chrono::TimeDelta;
-use ml_connector::app::connections::TwilioInput;
 use ml_connector::app::mail::{Letter, Mail};
-use ml_connector::domain::actor::Actor;
 use ml_connector::sandbox::samples::Standing;
 use reqwest::StatusCode;
 use secrecy::SecretString;
 
 use crate::harness::TestApp;
-use crate::harness::company::{Company, NUMBER, PASSWORD, invoice};
+use crate::harness::company::{Company, PASSWORD, invoice};
 use crate::harness::process::Service;
 use crate::harness::visitor::Visitor;
 
@@ -218,15 +216,9 @@ async fn the_workers_page_tells_who_works_and_what_is_shut() {
 }
 
 async fn refuse_credentials(acme: &Company<'_>) {
-    let input = TwilioInput {
-        account_sid: acme.account_sid.clone(),
-        auth_token: Some(SecretString::from("0".repeat(32))),
-        from: NUMBER.to_owned(),
-        ..TwilioInput::default()
-    };
-    let (app, by) = (acme.app.app(), Actor::named("tests"));
-    app.connect_twilio(acme.id, input, &by).await.unwrap();
-    assert!(!app.check_twilio(acme.id).await.unwrap().is_good);
+    acme.connect_untried(&"0".repeat(32)).await;
+    let checked = acme.app.app().check_twilio(acme.id).await.unwrap();
+    assert!(!checked.is_good);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use super::Twilio;
-use super::account::{Account, Permission};
+use super::account::{Account, Permission, Service};
 use super::answer::{answer, header_of};
 use super::create::Form;
 use super::error::Refusal;
@@ -38,7 +38,12 @@ pub(in crate::sandbox) fn mount(app: &mut web::ServiceConfig) {
         "/2010-04-01/Accounts/{account}.json",
         web::get().to(account),
     ))
+    .service(read_only(
+        "/2010-04-01/Accounts/{account}/SMS/ShortCodes.json",
+        web::get().to(short_codes),
+    ))
     .service(read_only("/v1/Services", web::get().to(services)))
+    .service(read_only("/v1/Services/{service}", web::get().to(service)))
     .service(web::scope("/2010-04-01").default_service(web::to(
         |request: HttpRequest| async move { Refusal::not_found(request.path()).response() },
     )));
@@ -175,11 +180,13 @@ async fn numbers(
                 "/2010-04-01/Accounts/{}/IncomingPhoneNumbers.json",
                 account.sid
             );
-            // Only real numbers are listed: neither alphanumeric ids nor channel senders.
+            // Only real numbers are listed: neither alphanumeric ids nor channel senders. As at
+            // Twilio, the filter is a part of the number.
+            let part = find(&query, "PhoneNumber").unwrap_or_default();
             let all = account
                 .numbers
                 .iter()
-                .filter(|number| number.starts_with('+'));
+                .filter(|number| number.starts_with('+') && number.contains(part));
             let rows: Vec<Value> = all
                 .clone()
                 .enumerate()
@@ -216,12 +223,84 @@ fn number_json(account: &Account, index: usize, number: &str) -> Value {
     })
 }
 
+async fn short_codes(
+    request: HttpRequest,
+    path: web::Path<String>,
+    twilio: web::Data<Twilio>,
+) -> HttpResponse {
+    let query = query(&request);
+    other(
+        &request,
+        &twilio,
+        Some(&path),
+        Permission::NumbersRead,
+        move |account| {
+            let wanted = find(&query, "ShortCode").unwrap_or_default();
+            let is_code = |number: &str| number.bytes().all(|byte| byte.is_ascii_digit());
+            let rows: Vec<Value> = account
+                .numbers
+                .iter()
+                .filter(|number| is_code(number) && number.contains(wanted))
+                .map(|code| {
+                    json!({
+                        "account_sid": account.sid,
+                        "short_code": code,
+                        "friendly_name": code,
+                        "sms_url": account.inbound_url,
+                    })
+                })
+                .collect();
+            json!({ "short_codes": rows, "page": 0, "next_page_uri": null })
+        },
+    )
+    .await
+}
+
+/// Where Messaging Services live, as the caller sees it.
+fn services_base(request: &HttpRequest) -> String {
+    let info = request.connection_info();
+    format!("{}://{}/v1/Services", info.scheme(), info.host())
+}
+
+async fn service(
+    request: HttpRequest,
+    path: web::Path<String>,
+    twilio: web::Data<Twilio>,
+) -> HttpResponse {
+    twilio.note(&request, b"");
+    let fault = twilio.fault(On::Other, None);
+    let entry = twilio.enter(&request, None, Permission::ServicesRead);
+    let (base, address) = (services_base(&request), request.path().to_owned());
+    answer(&twilio, &request, fault, entry, 200, move |account| {
+        let mut services = account.services.iter();
+        let found = services.find(|service| service.sid == *path);
+        found
+            .map(|service| service_json(account, service, &base))
+            .ok_or_else(|| Refusal::not_found(&address))
+    })
+    .await
+}
+
+fn service_json(account: &Account, service: &Service, base: &str) -> Value {
+    json!({
+        "sid": service.sid,
+        "account_sid": account.sid,
+        "friendly_name": service.friendly_name,
+        "status_callback": service.status_callback,
+        "inbound_request_url": account.inbound_url,
+        "use_inbound_webhook_on_number": account.inbound_url.is_none(),
+        "validity_period": 14_400,
+        "usecase": "notifications",
+        "us_app_to_person_registered": true,
+        "date_created": "2020-07-30T20:00:00Z",
+        "date_updated": "2020-07-30T20:00:00Z",
+        "url": format!("{base}/{}", service.sid),
+    })
+}
+
 async fn services(request: HttpRequest, twilio: web::Data<Twilio>) -> HttpResponse {
     let query = query(&request);
-    let base = {
-        let info = request.connection_info();
-        format!("{}://{}/v1/Services", info.scheme(), info.host())
-    };
+    let base = services_base(&request);
     other(
         &request,
         &twilio,
@@ -235,22 +314,7 @@ async fn services(request: HttpRequest, twilio: web::Data<Twilio>) -> HttpRespon
                 .iter()
                 .skip(page * size)
                 .take(size)
-                .map(|service| {
-                    json!({
-                        "sid": service.sid,
-                        "account_sid": account.sid,
-                        "friendly_name": service.friendly_name,
-                        "status_callback": service.status_callback,
-                        "inbound_request_url": account.inbound_url,
-                        "use_inbound_webhook_on_number": account.inbound_url.is_none(),
-                        "validity_period": 14_400,
-                        "usecase": "notifications",
-                        "us_app_to_person_registered": true,
-                        "date_created": "2020-07-30T20:00:00Z",
-                        "date_updated": "2020-07-30T20:00:00Z",
-                        "url": format!("{base}/{}", service.sid),
-                    })
-                })
+                .map(|service| service_json(account, service, &base))
                 .collect();
             let next = (account.services.len() > (page + 1) * size)
                 .then(|| format!("{base}?PageSize={size}&Page={}", page + 1));

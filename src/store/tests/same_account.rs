@@ -65,9 +65,11 @@ impl Other {
     /// Other credentials for the same account, which nobody has accepted.
     async fn enters(&self, login: u128) {
         let connection = self.store.connection(Provider::Twilio).await.unwrap();
+        let over = connection.as_ref().map(|c| c.login);
         let save = SaveConnection {
             connection: Connection {
                 login: Uuid::from_u128(login),
+                accepted_at: None,
                 ..connection.unwrap()
             },
             secrets: vec![StoredSecret {
@@ -79,6 +81,7 @@ impl Other {
             }],
             removed: Vec::new(),
             hook_token: "unused".to_owned(),
+            over,
             actor: Actor::named("eve"),
             now: now(),
         };

@@ -45,6 +45,14 @@ impl From<AppError> for Refusal {
             AppError::NotFound(what) => not_found(what),
             AppError::Invalid(fields) => invalid(fields),
             AppError::Conflict(why) => conflict("conflict", "Not as things stand", why),
+            AppError::Untried(why) => conflict(
+                "untried",
+                "Twilio could not be asked",
+                format!(
+                    "{why}. Nothing was kept. Try again, or send the same once more with \
+                     `save_anyway`"
+                ),
+            ),
             AppError::Open(id) => conflict(
                 "still-open",
                 "A message is still on its way",

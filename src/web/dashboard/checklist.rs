@@ -73,10 +73,21 @@ pub(super) fn steps(hour: FirstHour, role: Role) -> Vec<ChecklistStep> {
             done,
         }
     };
+    let (sentence, words) = if hour.is_untried {
+        (
+            "The account is saved, but Twilio has not accepted it yet. Check it, or enter it again.",
+            "Check Twilio",
+        )
+    } else {
+        (
+            "It carries the messages; you need its account SID, its token and a number to send from.",
+            "Connect Twilio",
+        )
+    };
     let mut steps = vec![step(
         "Connect Twilio",
-        "It carries the messages; you need its account SID, its token and a number to send from.",
-        "Connect Twilio",
+        sentence,
+        words,
         "/connections#twilio",
         Ability::Connect,
         hour.is_connected,

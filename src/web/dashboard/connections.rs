@@ -97,7 +97,8 @@ pub(super) async fn twilio(posted: SeatForm) -> Result<HttpResponse, PageError> 
         .ask(|app| async move { app.connect_twilio(tenant, input, &actor).await })
         .await;
     match saved {
-        Ok(_) => Ok(seat.lead("/connections", Some(Told::TwilioSaved))),
+        Ok(saved) if saved.is_accepted() => Ok(seat.lead("/connections", Some(Told::TwilioSaved))),
+        Ok(_) => Ok(seat.lead("/connections", Some(Told::TwilioUntried))),
         Err(PageError::App(AppError::Invalid(problems))) => {
             let mut state = form.state(&["auth_token", "secret"]);
             refuse(&problems, &mut state);
@@ -106,6 +107,20 @@ pub(super) async fn twilio(posted: SeatForm) -> Result<HttpResponse, PageError> 
                 ..Said::default()
             };
             page(&seat, StatusCode::UNPROCESSABLE_ENTITY, said).await
+        }
+        Err(PageError::App(AppError::Untried(why))) => {
+            let mut state = form.state(&["auth_token", "secret"]);
+            state.refuse_all(format!(
+                "{why}. So nothing is kept yet. Try again in a minute, or save the account untried: \
+                 its first message then shows whether it is right. Either way, type the secrets once \
+                 more."
+            ));
+            let said = Said {
+                twilio: Some(state),
+                is_untried: true,
+                ..Said::default()
+            };
+            page(&seat, StatusCode::CONFLICT, said).await
         }
         Err(error) => Err(error),
     }
@@ -133,6 +148,7 @@ fn twilio_input(form: &Form) -> TwilioInput {
         api_key_secret: form.secret("secret"),
         from: if is_service { "" } else { sender }.to_owned(),
         messaging_service_sid: if is_service { sender } else { "" }.to_owned(),
+        save_anyway: form.get("save_anyway") == "1",
     }
 }
 
@@ -168,6 +184,8 @@ pub(super) struct Said {
     pub(super) new_secret: Option<String>,
     /// The form of Twilio, sent back.
     pub(super) twilio: Option<FormState>,
+    /// Twilio could not be asked about it.
+    pub(super) is_untried: bool,
     pub(super) books: books::Said,
 }
 
@@ -208,6 +226,7 @@ pub(super) async fn page(
     });
     let twilio = TwilioCard {
         inbound,
+        is_untried: said.is_untried,
         ..twilio_card(&chrome, app, twilio, has_sent, said.twilio)
     };
     let page = ConnectionsPage {
@@ -235,6 +254,7 @@ fn twilio_card(
             checked: None,
             callbacks,
             inbound: None,
+            is_untried: false,
         };
     };
     let settings = &connection.settings;
@@ -263,5 +283,6 @@ fn twilio_card(
         form: form.unwrap_or(stored),
         callbacks,
         inbound: None,
+        is_untried: false,
     }
 }

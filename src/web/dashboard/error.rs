@@ -55,6 +55,7 @@ impl PageError {
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::App(
                 AppError::Conflict(_)
+                | AppError::Untried(_)
                 | AppError::Open(_)
                 | AppError::Unconfirmed(_)
                 | AppError::Suppressed(_),
@@ -98,7 +99,9 @@ impl PageError {
                 page = ErrorPage::busy(page.request_id);
             }
             // These words are ours, never a provider's.
-            Self::App(AppError::Conflict(why)) => page.sentence = format!("{why}.").into(),
+            Self::App(AppError::Conflict(why) | AppError::Untried(why)) => {
+                page.sentence = format!("{why}.").into()
+            }
             Self::App(AppError::Store(StoreError::Refused(_))) => {
                 page.sentence = "The database takes no writes at the moment, so nothing was \
                                  changed. Try once more in a minute."

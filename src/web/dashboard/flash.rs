@@ -60,7 +60,8 @@ told! {
     Arrived, Done, "Noted that it arrived. It is not sent again.";
     SentAgain, Done, "The message is sent again.";
     CalledOff, Done, "The message is called off.";
-    TwilioSaved, Done, "The Twilio account is saved. Check it to see whether it works.";
+    TwilioSaved, Done, "Twilio accepts the account, and it is saved.";
+    TwilioUntried, Done, "The Twilio account is saved untried. Check it as soon as Twilio can be reached.";
     TwilioChecked, Done, "Twilio accepts the credentials.";
     TwilioRefused, Refused, "Twilio does not accept this account. See below what it says.";
     TwilioNotAsked, Refused, "Twilio could not be asked just now. Try again in a minute.";

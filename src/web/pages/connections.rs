@@ -94,8 +94,8 @@ pub struct CheckResult {
     pub findings: Vec<(Tone, String)>,
 }
 
-/// The Twilio account; posts `account_sid`, `user_sid`, `secret`, `auth_token`, `sender`,
-/// to `/connections/twilio`.
+/// The Twilio account; posts `account_sid`, `user_sid`, `secret`, `auth_token`, `sender` and
+/// `save_anyway` to `/connections/twilio`.
 #[derive(Debug, Clone)]
 pub struct TwilioCard {
     pub connection: Option<ConnectionId>,
@@ -106,6 +106,8 @@ pub struct TwilioCard {
     pub callbacks: bool,
     /// Where Twilio posts what recipients write.
     pub inbound: Option<String>,
+    /// What was typed could not be tried, and may be saved all the same.
+    pub is_untried: bool,
 }
 
 /// A web address with its event type.

@@ -46,7 +46,8 @@ async fn a_stranger_is_led_from_signing_up_to_the_first_delivered_message() {
     ann.write("auth_token", &twilio.auth_token).await;
     ann.write("sender", NUMBER).await;
     ann.press("Save account").await;
-    ann.reads("The Twilio account is saved").await;
+    ann.reads("Twilio accepts the account, and it is saved")
+        .await;
 
     next_is(&ann, "Confirm your own number").await;
     ann.write("phone", OWN).await;

@@ -7,7 +7,7 @@ use ml_connector::domain::actor::Actor;
 use ml_connector::domain::ids::TenantId;
 use ml_connector::domain::user::Role;
 use ml_connector::sandbox::samples::{self, Generator, Standing, Wish};
-use ml_connector::sandbox::twilio::NewAccount;
+use ml_connector::sandbox::twilio::{Fault, FaultKind, FaultOrder, NewAccount, On};
 use ml_connector::zoho::secret::WebhookSecret;
 use ml_connector::zoho::webhook;
 use reqwest::{Method, Response, StatusCode};
@@ -96,10 +96,25 @@ impl<'a> Company<'a> {
     }
 
     pub(crate) async fn connect_twilio(&self) {
+        self.connect(&self.auth_token, false).await;
+    }
+
+    /// Credentials that are kept while Twilio cannot be asked about them.
+    pub(crate) async fn connect_untried(&self, auth_token: &str) {
+        let down = FaultOrder {
+            on: On::Other,
+            ..FaultOrder::once(Fault::new(FaultKind::DropBefore))
+        };
+        self.app.sandbox.twilio().next(down).unwrap();
+        self.connect(auth_token, true).await;
+    }
+
+    async fn connect(&self, auth_token: &str, save_anyway: bool) {
         let input = TwilioInput {
             account_sid: self.account_sid.clone(),
-            auth_token: Some(SecretString::from(self.auth_token.clone())),
+            auth_token: Some(SecretString::from(auth_token.to_owned())),
             from: NUMBER.to_owned(),
+            save_anyway,
             ..TwilioInput::default()
         };
         self.app

@@ -140,8 +140,18 @@ async fn twilio_is_connected_and_its_secrets_never_come_back() {
     let (account, secret) = (format!("AC{}", "a1".repeat(16)), "5ec2e7".repeat(6));
     let typed =
         json!({"account_sid": account, "auth_token": &secret[..32], "from": "+16175550100"});
+    let asked = house.send(Method::PUT, path, &tenant.admin, typed.clone());
+    let untried = asked.await;
+    assert_eq!(
+        (untried.status.as_u16(), untried.problem()),
+        (409, "untried")
+    );
+    assert_eq!(house.get(path, &tenant.viewer).await.status, 404);
+    let mut typed = typed;
+    typed["save_anyway"] = json!(true);
     let made = house.send(Method::PUT, path, &tenant.admin, typed).await;
     assert_eq!(made.status, 200, "{}", made.body);
+    assert!(made.body["accepted_at"].is_null(), "{}", made.body);
     let read = house.get(path, &tenant.viewer).await;
     assert_eq!(read.body["account_sid"], account.as_str());
     assert_eq!(read.body["from"], "+16175550100");

@@ -166,7 +166,8 @@ async fn a_replay_waits_for_what_is_open_and_happens_once_per_key() {
 /// Sends a delivery as a worker would: accepted by Twilio, then refused by the recipient (21610).
 async fn send_and_be_refused(house: &House, tenant: &Tenant, id: DeliveryId) {
     let account = format!("AC{}", "a1".repeat(16));
-    let typed = json!({"account_sid": account, "auth_token": "5e".repeat(16), "from": "ACME"});
+    let typed = json!({"account_sid": account, "auth_token": "5e".repeat(16), "from": "ACME",
+        "save_anyway": true});
     let path = "/connections/twilio";
     let twilio = house.send(Method::PUT, path, &tenant.admin, typed).await;
     let connection: ConnectionId = text(&twilio.body, "/id").parse().unwrap();

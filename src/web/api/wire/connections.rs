@@ -31,6 +31,8 @@ pub struct TwilioConnection {
     pub checked_at: Option<DateTime<Utc>>,
     /// What the last check said.
     pub checked: Option<String>,
+    /// When Twilio first accepted these credentials; `null` while it has not.
+    pub accepted_at: Option<DateTime<Utc>>,
 }
 
 impl From<Connection> for TwilioConnection {
@@ -46,6 +48,7 @@ impl From<Connection> for TwilioConnection {
             paused_until: c.paused_until,
             checked_at: c.checked_at,
             checked: some(c.checked),
+            accepted_at: c.accepted_at,
         }
     }
 }
@@ -68,6 +71,9 @@ pub struct ConnectTwilio {
     pub from: Option<String>,
     /// `MG…`
     pub messaging_service_sid: Option<String>,
+    /// Keep it untried where Twilio cannot be asked (409 `untried`); what Twilio refuses is never kept.
+    #[serde(default)]
+    pub save_anyway: bool,
 }
 
 impl From<ConnectTwilio> for TwilioInput {
@@ -79,6 +85,7 @@ impl From<ConnectTwilio> for TwilioInput {
             api_key_secret: typed.api_key_secret,
             from: typed.from.unwrap_or_default(),
             messaging_service_sid: typed.messaging_service_sid.unwrap_or_default(),
+            save_anyway: typed.save_anyway,
         }
     }
 }

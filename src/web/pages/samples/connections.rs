@@ -56,6 +56,7 @@ fn connections_empty() -> ConnectionsPage {
             checked: None,
             callbacks: false,
             inbound: None,
+            is_untried: false,
         },
         books: BooksCard {
             connection: None,
@@ -95,6 +96,7 @@ fn connections_many() -> ConnectionsPage {
             ("account_sid", "AC0123456789abcdef0123456789abcdef"),
             ("sender", "+447700900123"),
         ]),
+        is_untried: false,
         inbound: Some(
             "https://ml.northwind.example/hooks/twilio/8c1f6e0d2b4a49d7a3c5/inbound".into(),
         ),

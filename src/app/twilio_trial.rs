@@ -1,0 +1,202 @@
+//! Twilio asked whether credentials and a sender are good: before they are kept, and when a person
+//! checks them. Nothing is sent, nothing is stored, and no transaction waits for it.
+
+use std::time::Duration;
+
+use super::{App, FieldProblem};
+use crate::app::keys::{API_KEY_SECRET, AUTH_TOKEN};
+use crate::domain::rule::Sender;
+use crate::twilio::credentials::{Account, MessagingServiceSid, User};
+use crate::twilio::error::{CallError, CallFailure};
+use crate::twilio::messages::CallTime;
+use crate::twilio::senders::SenderStanding;
+use crate::twilio::{self, AccountReport};
+
+/// For all questions together.
+const TRIAL: Duration = Duration::from_secs(10);
+
+/// What Twilio said.
+#[derive(Debug)]
+pub(super) enum Trial {
+    /// It takes the credentials, and knows nothing against the sender; what it said, in words.
+    Good(String),
+    /// It refuses the credentials.
+    Refused(FieldProblem),
+    /// It takes the credentials, and the sender is not the account's.
+    NotTheirs(FieldProblem),
+    /// It could not be asked, in words.
+    Unasked(String),
+}
+
+impl App {
+    /// Tries the credentials, and whether `sender` is the account's. `logins` are an API key, an Auth
+    /// Token or both; the first is what messages are sent with.
+    pub(super) async fn try_twilio(&self, logins: &[Account], sender: Option<&Sender>) -> Trial {
+        let asked = tokio::time::timeout(TRIAL, self.ask_twilio(logins, sender)).await;
+        asked.unwrap_or_else(|_| {
+            let seconds = TRIAL.as_secs();
+            Trial::Unasked(format!("Twilio did not answer within {seconds} seconds"))
+        })
+    }
+
+    async fn ask_twilio(&self, logins: &[Account], sender: Option<&Sender>) -> Trial {
+        let mut first = None;
+        for login in logins {
+            match self.parts.twilio.test(login, CallTime::of(TRIAL)).await {
+                Ok(report) if report.is_usable() => {
+                    first.get_or_insert((login, report));
+                }
+                Ok(_) => {
+                    let why = "Twilio knows this account, but it is suspended or closed; open \
+                               Twilio's Console to see why";
+                    return Trial::Refused(FieldProblem::new("account_sid", why));
+                }
+                Err(error) => {
+                    return match error.kind {
+                        CallFailure::Credentials(refusal) => refused(login, refusal.code),
+                        _ => unasked(&error),
+                    };
+                }
+            }
+        }
+        let Some((login, report)) = first else {
+            return Trial::Unasked("there is nothing to sign in with".to_owned());
+        };
+        let standing = match sender {
+            Some(sender) => match self.standing(login, &report, sender, TRIAL).await {
+                Ok(standing) => Some((sender, standing)),
+                Err(error) => return unasked(&error),
+            },
+            None => None,
+        };
+        match standing {
+            Some((sender, standing)) => match sender_problem(sender, standing) {
+                Some(problem) => Trial::NotTheirs(problem),
+                None => Trial::Good(good(report, sender_remark(sender, standing))),
+            },
+            None => Trial::Good(good(report, None)),
+        }
+    }
+
+    /// What is wrong with a rule's own sender, where Twilio knows it within a moment. When it cannot be
+    /// asked nothing is said: the rule is kept, and its first message tells.
+    pub(super) async fn refuses_sender(
+        &self,
+        login: &Account,
+        sender: &Sender,
+    ) -> Option<FieldProblem> {
+        /// A rule is edited more often than an account, and need not wait as long.
+        const MOMENT: Duration = Duration::from_secs(4);
+        let asked = tokio::time::timeout(MOMENT, async {
+            let report = self.parts.twilio.test(login, CallTime::of(MOMENT)).await?;
+            self.standing(login, &report, sender, MOMENT).await
+        });
+        let standing = asked.await.ok()?.ok()?;
+        sender_problem(sender, standing)
+    }
+
+    async fn standing(
+        &self,
+        login: &Account,
+        report: &AccountReport,
+        sender: &Sender,
+        time: Duration,
+    ) -> Result<SenderStanding, CallError> {
+        let (twilio, time) = (&self.parts.twilio, CallTime::of(time));
+        match sender {
+            Sender::From(from) => {
+                let sender = twilio::Sender::From(from);
+                twilio.standing(login, report, sender, time).await
+            }
+            Sender::MessagingService(sid) => match MessagingServiceSid::parse(sid) {
+                Ok(sid) => {
+                    let sender = twilio::Sender::MessagingService(&sid);
+                    twilio.standing(login, report, sender, time).await
+                }
+                Err(_) => Ok(SenderStanding::Foreign),
+            },
+        }
+    }
+}
+
+fn unasked(error: &CallError) -> Trial {
+    Trial::Unasked(format!("Twilio could not be asked: {error}"))
+}
+
+/// At the secret, since a SID is seldom mistyped and still well formed.
+fn refused(login: &Account, code: Option<i32>) -> Trial {
+    let test_only = code == Some(20008);
+    let (field, why) = match (&login.user, test_only) {
+        (_, true) => (
+            AUTH_TOKEN,
+            "these are Twilio's test credentials, which send nothing; take the live ones from \
+             Twilio's Console",
+        ),
+        (User::AuthToken, _) => (
+            AUTH_TOKEN,
+            "Twilio refuses this Auth Token for this Account SID; copy both again from the first \
+             page of Twilio's Console",
+        ),
+        (User::ApiKey(_), _) => (
+            API_KEY_SECRET,
+            "Twilio refuses this API key for this Account SID; copy the key's SID and secret again, \
+             or allow a restricted key to read messages",
+        ),
+    };
+    let code = code.map_or_else(String::new, |code| format!(" (code {code})"));
+    Trial::Refused(FieldProblem::new(field, format!("{why}{code}")))
+}
+
+fn sender_problem(sender: &Sender, standing: SenderStanding) -> Option<FieldProblem> {
+    let (field, name) = match sender {
+        Sender::From(from) => ("from", from),
+        Sender::MessagingService(sid) => ("messaging_service_sid", sid),
+    };
+    let why = match (standing, sender) {
+        (SenderStanding::Foreign, Sender::From(_)) => format!(
+            "this Twilio account has no number {name}; type one of its own, as its Console lists \
+             them under Phone Numbers, or the SID of a Messaging Service"
+        ),
+        (SenderStanding::Foreign, Sender::MessagingService(_)) => format!(
+            "this Twilio account has no Messaging Service {name}; copy the SID again from its \
+             Console, or type a number to send from"
+        ),
+        (SenderStanding::Mute, _) => {
+            format!("Twilio says that {name} cannot send SMS; type another number of the account")
+        }
+        _ => return None,
+    };
+    Some(FieldProblem::new(field, why))
+}
+
+/// What nobody could find out about the sender.
+fn sender_remark(sender: &Sender, standing: SenderStanding) -> Option<String> {
+    let (Sender::From(name) | Sender::MessagingService(name)) = sender;
+    match standing {
+        SenderStanding::Name => Some(format!(
+            "Twilio lists no sender names, so the first message shows whether {name} may be used"
+        )),
+        SenderStanding::Hidden => Some(format!(
+            "this credential may not list the account's senders, so the first message shows whether \
+             {name} is one of them"
+        )),
+        SenderStanding::Lent => Some(format!(
+            "this trial account does not list {name}, as may be with a number that Twilio lent; the \
+             first message shows it"
+        )),
+        SenderStanding::Owned | SenderStanding::Foreign | SenderStanding::Mute => None,
+    }
+}
+
+fn good(report: AccountReport, remark: Option<String>) -> String {
+    let mut words = vec!["Twilio accepts these credentials".to_owned()];
+    words.extend(
+        report
+            .friendly_name
+            .map(|n| format!("the account is called “{n}”")),
+    );
+    let warnings = report.warnings.iter().map(|w| w.sentence());
+    words.extend(warnings.map(|w| w.trim_end_matches('.').to_owned()));
+    words.extend(remark);
+    format!("{}.", words.join("; "))
+}
