@@ -14,6 +14,7 @@ mod m20261127_000007_indexes;
 mod m20261127_000008_proof;
 mod m20261130_000010_replays;
 mod m20261130_000015_date_format;
+mod m20261130_000016_dealt;
 
 use sea_orm_migration::prelude::*;
 
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000008_proof::Migration),
             Box::new(m20261130_000010_replays::Migration),
             Box::new(m20261130_000015_date_format::Migration),
+            Box::new(m20261130_000016_dealt::Migration),
         ]
     }
 }

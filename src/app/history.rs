@@ -1,9 +1,11 @@
 //! What people look at: read-only, each function one page's worth of rows.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, TimeDelta, Utc};
 
+use super::figures::{Figures, figures, midnight};
 use super::first_hour::{Begun, FirstHour};
 use super::{App, AppError};
+use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::event::{Body, Event};
@@ -21,13 +23,10 @@ const TAKEN: [DeliveryState; 4] = [
     DeliveryState::Delivered,
     DeliveryState::Read,
 ];
-/// What waits for a person.
-pub(super) const NEEDS_PERSON: [DeliveryState; 2] = [DeliveryState::Unknown, DeliveryState::Held];
-
 /// What the frame around every page shows.
 #[derive(Debug, Clone)]
 pub struct Frame {
-    /// Deliveries that wait for a person, at most a thousand.
+    /// Messages and requests that wait for a person, at most a thousand.
     pub needs_you: u64,
     /// Whether the person may go to another tenant.
     pub can_switch: bool,
@@ -41,14 +40,22 @@ const OFFERED: usize = 12;
 /// How sending stands.
 #[derive(Debug, Clone)]
 pub struct Overview {
-    /// The last fourteen days, oldest first.
+    /// The last fourteen days and a bit, oldest first.
     pub hours: Vec<HourTally>,
+    /// Since the tenant's midnight.
+    pub today: Figures,
+    /// The last seven days, today among them.
+    pub week: Figures,
+    /// The seven days before those.
+    pub week_before: Figures,
     /// When Zoho Books was last heard from.
     pub last_event_at: Option<DateTime<Utc>>,
     /// Queued and held.
     pub waiting: u64,
     /// Newest first, at most two hundred.
     pub needing_person: Vec<Delivery>,
+    /// Requests that were not understood, newest first, at most fifty.
+    pub unrecognised: Vec<Event>,
     /// What recipients wrote and nobody has read off the list, newest first.
     pub replies: Vec<Reply>,
     /// Requests refused in the last 24 hours.
@@ -79,10 +86,7 @@ impl App {
     /// What the frame around every page shows.
     pub async fn frame(&self, user: &User, tenant: TenantId) -> Result<Frame, AppError> {
         let mut own = self.store().platform().memberships(user.id).await?;
-        let needs_you = self
-            .tenant(tenant)
-            .count_deliveries(&NEEDS_PERSON, COUNTED)
-            .await?;
+        let needs_you = self.tenant(tenant).count_needing(COUNTED).await?;
         let can_switch = user.is_operator || own.len() > 1;
         own.truncate(OFFERED);
         Ok(Frame {
@@ -92,14 +96,14 @@ impl App {
         })
     }
 
-    /// Where a person may go, each with how many deliveries wait there for somebody.
+    /// Where a person may go, each with how much waits there for somebody.
     pub async fn tenants_in_need(&self, user: &User) -> Result<Vec<(Member, u64)>, AppError> {
         let mut list = Vec::new();
         for (at, member) in self.tenants_of(user).await?.into_iter().enumerate() {
             // An operator of a thousand tenants looks for a name, not for figures.
             let needs = if at < 50 {
                 let store = self.tenant(member.tenant.id);
-                store.count_deliveries(&NEEDS_PERSON, COUNTED).await?
+                store.count_needing(COUNTED).await?
             } else {
                 0
             };
@@ -121,12 +125,21 @@ impl App {
             is_heard: last_event_at.is_some(),
             has_rules,
         };
+        let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+        let hours = store.tally(now - TimeDelta::days(15)).await?;
+        let today = now.with_timezone(&row.zone).date_naive();
+        let ago = |days| midnight(today - Days::new(days), row.zone);
+        let over = midnight(today + Days::new(1), row.zone);
         Ok(Overview {
             first_hour: self.first_hour(tenant, begun).await?,
-            hours: store.tally(now - TimeDelta::days(14)).await?,
+            today: figures(&store, &hours, ago(0), over).await?,
+            week: figures(&store, &hours, ago(6), over).await?,
+            week_before: figures(&store, &hours, ago(13), ago(6)).await?,
+            hours,
             last_event_at,
             waiting: store.count_deliveries(&waits, 100_000).await?,
             needing_person: store.needing_person(200).await?,
+            unrecognised: store.unrecognised(50).await?,
             replies: store.unseen_replies(super::replies::SHOWN).await?,
             rejected: store.count_rejected(now - TimeDelta::days(1)).await?,
             twilio,
@@ -192,6 +205,17 @@ impl App {
         tenant: TenantId,
     ) -> Result<Vec<RejectedRequest>, AppError> {
         Ok(self.tenant(tenant).rejected(200).await?)
+    }
+
+    /// Notes that a person has dealt with what failed of some events, and with what was not understood.
+    pub async fn deal(
+        &self,
+        tenant: TenantId,
+        events: Vec<EventId>,
+        actor: &Actor,
+    ) -> Result<u64, AppError> {
+        let store = self.tenant(tenant);
+        Ok(store.deal(events, actor.clone(), self.now()).await?)
     }
 
     /// Why a delivery's address must not be written to, if so.

@@ -10,6 +10,7 @@ pub mod deletion;
 pub mod deliver;
 mod equals;
 mod error;
+pub mod figures;
 pub mod first_hour;
 mod gate;
 pub mod health_report;

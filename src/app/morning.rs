@@ -1,16 +1,15 @@
 //! The morning letter: what became of yesterday's messages, and what waits for somebody.
 
-use chrono::{Days, NaiveTime, Timelike as _};
+use chrono::{Days, NaiveDate, Timelike as _};
 use uuid::Uuid;
 
+use super::figures::{Figures, figures, span};
 use super::mail::Letter;
 use super::notices::{AT_ONCE, Notice};
 use super::{App, AppError};
 use crate::domain::actor::Actor;
-use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::{TenantId, UserId};
 use crate::domain::tenant::Tenant;
-use crate::domain::working_days::instant;
 use crate::mail::untrusted::{self, NAME_LENGTH};
 
 /// The hours of a morning, in the tenant's zone: whoever was down at eight catches up until noon.
@@ -18,9 +17,10 @@ const MORNING: std::ops::Range<u32> = 8..12;
 
 /// What a morning letter counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Figures {
-    sent: i64,
-    failed: i64,
+struct Counted {
+    /// Yesterday.
+    made: Figures,
+    /// Now.
     waiting: u64,
 }
 
@@ -77,13 +77,13 @@ impl App {
 
     async fn tell_morning(&self, tenant: &Tenant, today: String) -> Result<(), AppError> {
         let store = self.tenant(tenant.id);
-        let figures = self.figures(tenant).await?;
-        if figures != Figures::default() {
+        let counted = self.counted(tenant).await?;
+        if counted != Counted::default() {
             let notice = Notice {
                 kind: "morning",
                 occasion: format!("morning/{}/{today}", tenant.id.uuid().simple()),
                 tenant,
-                letter: self.morning_letter(tenant, figures),
+                letter: self.morning_letter(tenant, counted),
             };
             self.notify(notice, store.morning_readers().await?).await?;
         }
@@ -91,40 +91,26 @@ impl App {
         Ok(store.mark_morning(today).await?)
     }
 
-    async fn figures(&self, tenant: &Tenant) -> Result<Figures, AppError> {
+    async fn counted(&self, tenant: &Tenant) -> Result<Counted, AppError> {
         let store = self.tenant(tenant.id);
-        let today = self.now().with_timezone(&tenant.zone).date_naive();
-        let yesterday = today - Days::new(1);
-        let midnight = |day: chrono::NaiveDate| instant(day.and_time(NaiveTime::MIN), tenant.zone);
-        let waiting = super::history::NEEDS_PERSON;
-        let mut figures = Figures {
-            waiting: store
-                .count_deliveries(&waiting, super::history::COUNTED)
-                .await?,
-            ..Figures::default()
-        };
-        let made = store.made_between(midnight(yesterday), midnight(today));
-        for (state, number) in made.await? {
-            match state {
-                DeliveryState::Accepted
-                | DeliveryState::Sent
-                | DeliveryState::Delivered
-                | DeliveryState::Read => figures.sent += number,
-                DeliveryState::Failed | DeliveryState::Undelivered => {
-                    figures.failed += number;
-                }
-                _ => {}
-            }
-        }
-        Ok(figures)
+        let (from, to) = span(self.yesterday(tenant), tenant.zone);
+        let hours = store.tally(from).await?;
+        Ok(Counted {
+            made: figures(&store, &hours, from, to).await?,
+            waiting: store.count_needing(super::history::COUNTED).await?,
+        })
     }
 
-    fn morning_letter(&self, tenant: &Tenant, figures: Figures) -> Letter {
-        let Figures {
-            sent,
-            failed,
+    fn yesterday(&self, tenant: &Tenant) -> NaiveDate {
+        let today = self.now().with_timezone(&tenant.zone).date_naive();
+        today - Days::new(1)
+    }
+
+    fn morning_letter(&self, tenant: &Tenant, counted: Counted) -> Letter {
+        let Counted {
+            made: Figures { sent, failed },
             waiting,
-        } = figures;
+        } = counted;
         let words = format!("{sent} sent, {failed} failed, {waiting} waiting for you");
         let mut text = format!("Yesterday: {words}.\n\n");
         let mut link = |say: &str, path: &str| {
@@ -134,7 +120,11 @@ impl App {
             link("See what waits for you", "/history?result=needs_you");
         }
         if failed > 0 {
-            link("See what failed", "/history?result=failed");
+            let day = self.yesterday(tenant);
+            link(
+                "See what failed",
+                &format!("/history?result=failed&day={day}"),
+            );
         }
         link("See everything", "/history");
         link("Switch this e-mail off", "/settings#morning");

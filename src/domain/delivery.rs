@@ -351,6 +351,8 @@ pub struct Delivery {
     pub provider_rank: i16,
     /// The provider's error code, or 0.
     pub error_code: i64,
+    /// When a person dealt with its failure: sent it again, or said that there is nothing more to do.
+    pub dealt_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
@@ -512,6 +514,14 @@ pub struct Receipt {
 }
 
 impl Delivery {
+    /// Whether it failed and nobody has dealt with that.
+    pub const fn is_undealt(&self) -> bool {
+        matches!(
+            self.state,
+            DeliveryState::Failed | DeliveryState::Undelivered
+        ) && self.dealt_at.is_none()
+    }
+
     /// The event that this message tells of.
     pub const fn event(&self) -> EventId {
         self.id.event

@@ -245,6 +245,15 @@ pub struct Event {
     pub rules_not_asked: i64,
     pub received_at: DateTime<Utc>,
     pub routed_at: Option<DateTime<Utc>>,
+    /// When a person said that there is nothing to do about what was not understood.
+    pub dealt_at: Option<DateTime<Utc>>,
+}
+
+impl Event {
+    /// Whether it was not understood and nobody has dealt with that.
+    pub const fn is_undealt(&self) -> bool {
+        matches!(self.state, EventState::Unrecognised) && self.dealt_at.is_none()
+    }
 }
 
 /// The body of an event, as received.
@@ -295,6 +304,7 @@ impl NewEvent {
             // As it is stored: in microseconds.
             received_at: self.received_at.trunc_subsecs(6),
             routed_at: None,
+            dealt_at: None,
         }
     }
 }

@@ -587,6 +587,7 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         sid: row.get("sid")?,
         provider_rank: row.get("provider_rank")?,
         error_code: row.get("error_code")?,
+        dealt_at: row.time_opt("dealt_at")?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
     })

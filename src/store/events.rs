@@ -173,5 +173,6 @@ pub(super) fn event(row: &Row) -> Result<Event, StoreError> {
         rules_not_asked: row.get("rules_not_asked")?,
         received_at: row.time("received_at")?,
         routed_at: row.time_opt("routed_at")?,
+        dealt_at: row.time_opt("dealt_at")?,
     })
 }

@@ -35,8 +35,11 @@ pub struct EventSearch {
     pub filter: EventFilter,
     /// Events with a delivery in one of these states; none means any event.
     pub states: Vec<DeliveryState>,
-    /// Also those that were not understood.
-    pub or_unrecognised: bool,
+    /// Events with something that waits for a person.
+    pub needs_person: bool,
+    /// From one instant until before another: when the deliveries that are asked for were made, or else
+    /// when the event was received.
+    pub between: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// A part of a document's number, or its whole id.
     pub document: String,
     /// A part of a customer's name, or their whole id.
@@ -94,20 +97,51 @@ impl TenantStore {
         limit: u64,
     ) -> Result<Page<Event>, StoreError> {
         let mut list = self.listed(&search.filter, cursor);
-        if !search.states.is_empty() {
-            let or = if search.or_unrecognised {
-                " OR r.state = 'unrecognised'"
-            } else {
-                ""
-            };
-            let states = search.states.iter().map(|s| Value::from(s.as_str()));
-            list.keep(states.collect(), |first| {
-                format!(
-                    "(EXISTS (SELECT 1 FROM deliveries d WHERE (d.tenant_id = $1) IS TRUE \
-                     AND d.event_id = r.id AND d.state IN ({})){or})",
-                    placeholders(search.states.len(), first)
-                )
-            });
+        let such = if search.needs_person {
+            let parts = partial::NEEDS_PERSON.map(|(_, such)| format!("({such})"));
+            Some(parts.join(" OR "))
+        } else if search.states.is_empty() {
+            None
+        } else {
+            let states: Vec<_> = search.states.iter().map(|s| format!("'{s}'")).collect();
+            Some(format!("state IN ({})", states.join(", ")))
+        };
+        match (such, search.between) {
+            (None, None) => {}
+            (None, Some((from, to))) => {
+                let bound = values![floor_v7(from), floor_v7(to)];
+                list.within(bound, |n| format!("id >= ${n} AND id < ${}", n + 1));
+            }
+            // By the messages of that time, whenever the event was: a replay may be long after it.
+            (Some(such), Some((from, to))) => {
+                let or = if search.needs_person {
+                    let (unrecognised, n) = (partial::UNDEALT_EVENT, list.next());
+                    format!(" OR ({unrecognised} AND id >= ${n} AND id < ${})", n + 1)
+                } else {
+                    String::new()
+                };
+                let bound = values![floor_v7(from), floor_v7(to)];
+                list.within(bound, |n| {
+                    format!(
+                        "(id IN (SELECT event_id FROM deliveries WHERE tenant_id = $1 AND id >= ${n} \
+                         AND id < ${} AND ({such})){or})",
+                        n + 1
+                    )
+                });
+            }
+            (Some(such), None) => {
+                let or = if search.needs_person {
+                    format!(" OR {}", partial::UNDEALT_EVENT)
+                } else {
+                    String::new()
+                };
+                list.keep(Vec::new(), |_| {
+                    format!(
+                        "(EXISTS (SELECT 1 FROM (SELECT * FROM deliveries WHERE (tenant_id = $1) IS TRUE \
+                         AND event_id = r.id) d WHERE {such}){or})"
+                    )
+                });
+            }
         }
         for (text, words, id) in [
             (&search.document, "document_number", "document_id"),
@@ -188,7 +222,7 @@ impl TenantStore {
         Ok(row.is_some())
     }
 
-    async fn number(&self, query: &str, bound: Vec<Value>) -> Result<u64, StoreError> {
+    pub(super) async fn number(&self, query: &str, bound: Vec<Value>) -> Result<u64, StoreError> {
         let row = sql::one(self.db(), query, bound).await?;
         let n: i64 = row.map(|r| r.get("n")).transpose()?.unwrap_or(0);
         Ok(u64::try_from(n).unwrap_or(0))
@@ -228,22 +262,6 @@ impl TenantStore {
             .iter()
             .map(delivery)
             .collect()
-    }
-
-    /// Deliveries that wait for a person, newest first.
-    pub async fn needing_person(&self, limit: u64) -> Result<Vec<Delivery>, StoreError> {
-        // Each state by its own index: with both in one look, a planner may prefer to go through the
-        // whole history in its order.
-        let of = |state: &str| {
-            format!(
-                "SELECT * FROM (SELECT * FROM deliveries WHERE tenant_id = $1 \
-                 AND state = '{state}' AND {RESTING} ORDER BY id DESC LIMIT $2) {state}"
-            )
-        };
-        let (unknown, held) = (of("unknown"), of("held"));
-        let query = format!("{unknown} UNION ALL {held} ORDER BY id DESC LIMIT $2");
-        let rows = sql::all(self.db(), &query, values![self.id.uuid(), limit]).await?;
-        rows.iter().map(delivery).collect()
     }
 
     /// Deliveries that were made in rehearsal since an instant, newest first.
@@ -385,9 +403,21 @@ impl<'a> Keyset<'a> {
             .push(format!("{column} = ${} AND {part}", self.bound.len()));
     }
 
+    /// The number of the next value.
+    fn next(&self) -> usize {
+        self.bound.len() + self.kept_bound.len() + 1
+    }
+
+    /// A condition that leads into an index, told the number of its first value; before any that does not.
+    pub(super) fn within(&mut self, values: Vec<Value>, condition: impl FnOnce(usize) -> String) {
+        debug_assert!(self.kept.is_empty(), "values are numbered in order");
+        self.wheres.push(condition(self.next()));
+        self.bound.extend(values);
+    }
+
     /// A filter that no index knows: a condition on rows `r`, told the number of its first value.
     pub(super) fn keep(&mut self, values: Vec<Value>, condition: impl FnOnce(usize) -> String) {
-        let first = self.bound.len() + self.kept_bound.len() + 1;
+        let first = self.next();
         self.kept.push(condition(first));
         self.kept_bound.extend(values);
     }

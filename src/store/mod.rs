@@ -10,6 +10,7 @@ pub mod codec;
 mod connections;
 mod consents;
 mod database_clock;
+mod dealt;
 mod deletion;
 mod deliveries;
 mod dictionary;

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
+use super::dealt::deal_messages;
 use super::route::insert_delivery;
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Tx};
@@ -170,6 +171,9 @@ async fn run(tx: &Tx, tenant: Uuid, new: &NewOrder) -> Result<OrderResult, Store
         ],
     )
     .await?;
+    // Whoever sends or decides again has dealt with what failed.
+    let own = o.delivery.map(|d| d.own);
+    deal_messages(tx, tenant, o.event, own, o.requested_at).await?;
     if let Some(delivery) = &new.delivery {
         insert_delivery(tx, tenant, delivery, o.requested_at).await?;
     }

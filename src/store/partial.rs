@@ -15,6 +15,26 @@ pub(super) const MOVING: &str = "state IN ('queued', 'sending')";
 /// All other messages.
 pub(super) const RESTING: &str = "state NOT IN ('queued', 'sending')";
 
+/// What failed and nobody has dealt with.
+pub(super) const UNDEALT: &str = "state IN ('failed', 'undelivered') AND dealt_at IS NULL";
+
+/// What was not understood and nobody has dealt with.
+pub(super) const UNDEALT_EVENT: &str = "state = 'unrecognised' AND dealt_at IS NULL";
+
+/// The messages that wait for a person, by name, each part in the words of its own index: with several in
+/// one look, a planner may prefer to go through the whole history in its order.
+pub(super) const NEEDS_PERSON: [(&str, &str); 3] = [
+    (
+        "unknown",
+        "state = 'unknown' AND state NOT IN ('queued', 'sending')",
+    ),
+    (
+        "held",
+        "state = 'held' AND state NOT IN ('queued', 'sending')",
+    ),
+    ("failed", UNDEALT),
+];
+
 /// The state of a message where others ask for it by its key. No index knows it: a planner that takes the
 /// messages of a state for few would read all of them, with all that have left the state since the last
 /// `VACUUM`.
@@ -39,6 +59,13 @@ pub(super) const fn of_event(state: EventState) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waits_for_a_person_is_asked_for_in_the_words_of_an_index() {
+        for (name, such) in NEEDS_PERSON {
+            assert!(such == UNDEALT || such.ends_with(RESTING), "{name}");
+        }
+    }
 
     #[test]
     fn each_state_is_in_its_part() {

@@ -133,6 +133,7 @@ impl TenantStore {
             sid: String::new(),
             provider_rank: -1,
             error_code: 0,
+            dealt_at: None,
             created_at: now,
             updated_at: now,
         }

@@ -18,6 +18,7 @@ mod consent;
 mod crash;
 mod deletion;
 mod deploy;
+mod figures;
 mod first_hour;
 mod full_disk;
 mod harness;

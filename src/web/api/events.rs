@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::call::{Call, Look, Replaying, page, word};
 use super::refusal::{Refusal, bad_query};
-use super::wire::history::{Event, EventQuery, EventStory};
+use super::wire::history::{Dealt, Event, EventQuery, EventStory};
 use super::wire::replay::{Confirm, Unconfirmed};
 use super::wire::{List, Replay};
 use crate::app::AppError;
@@ -74,6 +74,22 @@ pub(super) async fn replay(mut call: Call<Replaying>) -> Result<HttpResponse, Re
         .run(move |app, tenant| async move { app.replay_event(tenant, id, &wish, &actor).await })
         .await?;
     Ok(answer(replayed))
+}
+
+/// Notes that nothing is left to do about what failed of the event, or about what was not understood.
+#[utoipa::path(post, path = "/api/v1/events/{id}/dealt", tag = "events",
+    params(("id" = String, Path)), responses((status = 200, body = Dealt)))]
+pub(super) async fn deal(call: Call<Replaying>) -> Result<HttpResponse, Refusal> {
+    let id: EventId = call.id("event")?;
+    let actor = call.actor();
+    let count = call
+        .run(move |app, tenant| async move {
+            let known = app.store().tenant(tenant).event(id).await?;
+            known.ok_or(AppError::NotFound("event"))?;
+            app.deal(tenant, vec![id], &actor).await
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(Dealt { count }))
 }
 
 /// What is confirmed, under the caller's own name for this wish; without one every request is a wish of its

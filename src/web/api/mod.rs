@@ -63,6 +63,7 @@ fn doors() -> Vec<Door> {
         Door::at("/events").on(Method::GET, events::list),
         Door::at("/events/{id}").on(Method::GET, events::show),
         Door::at("/events/{id}/replays").on(Method::POST, events::replay),
+        Door::at("/events/{id}/dealt").on(Method::POST, events::deal),
         Door::at("/deliveries").on(Method::GET, deliveries::list),
         Door::at("/deliveries/{id}").on(Method::GET, deliveries::show),
         Door::at("/deliveries/{id}/replays").on(Method::POST, deliveries::replay),

@@ -39,6 +39,7 @@ pub(super) fn document() -> Document {
         events::list,
         events::show,
         events::replay,
+        events::deal,
         deliveries::list,
         deliveries::show,
         deliveries::replay,

@@ -53,6 +53,7 @@ doors! { TENANT, tenant, Ability;
     post "/checklist", Look => checklist::fold;
     get "/history", Look => history::show;
     get "/rejected", Look => history::rejected;
+    post "/dealt", Replay => history::dealt;
     get "/events/{event}", Look => event::show;
     get "/events/{event}/replays/new", Replay => replay::ask_event;
     post "/events/{event}/replays", Replay => replay::event;

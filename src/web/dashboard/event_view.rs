@@ -46,6 +46,7 @@ pub(super) fn of(story: &Story, body: Option<&Body>, moment: Moment) -> EventVie
             .map(|d| delivery_view(story, d, moment))
             .collect(),
         body: body.map(|b| pretty(&b.bytes)),
+        is_undealt: event.is_undealt() || story.deliveries.iter().any(Delivery::is_undealt),
         replay_blocked: open.map(|open| {
             let whose = if open.recipient.is_empty() {
                 String::new()

@@ -59,6 +59,7 @@ told! {
     MessageReplayed, Done, "The message is on its way once more.";
     Arrived, Done, "Noted that it arrived. It is not sent again.";
     SentAgain, Done, "The message is sent again.";
+    Dealt, Done, "Noted that there is nothing more to do.";
     CalledOff, Done, "The message is called off.";
     TwilioSaved, Done, "Twilio accepts the account, and it is saved.";
     TwilioUntried, Done, "The Twilio account is saved untried. Check it as soon as Twilio can be reached.";

@@ -2,15 +2,20 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use chrono_tz::Tz;
 
 use super::error::PageError;
+use super::flash::Told;
+use crate::app::figures::span;
 use crate::app::history::History;
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::event::{Event, EventState};
+use crate::domain::ids::EventId;
 use crate::domain::page::{Cursor, Page};
+use crate::domain::user::Ability;
 use crate::store::{EventFilter, EventSearch, RejectedRequest};
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::Seat;
+use crate::web::extract::tenant::{Seat, SeatForm};
 use crate::web::pages::history::{
     EventRow, HistoryFilters, HistoryPage, HistoryView, RejectedPage, RejectedRow, ResultFilter,
 };
@@ -28,11 +33,12 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
         state: EventState::parse(get("state")),
         event_type: get("type").parse().ok(),
         result: ResultFilter::parse(get("result")),
+        day: get("day").parse().ok(),
         document: get("document").chars().take(100).collect(),
         customer: get("customer").chars().take(200).collect(),
     };
     let cursor = Cursor::parse(get("at")).unwrap_or(Cursor::Newest);
-    let (tenant, search) = (seat.tenant(), search(&filters));
+    let (tenant, search) = (seat.tenant(), search(&filters, seat.member.tenant.zone));
     let found = seat
         .ask(|app| async move { app.history(tenant, &search, cursor, ROWS).await })
         .await?;
@@ -43,7 +49,7 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
     seat.page(StatusCode::OK, &page)
 }
 
-fn search(filters: &HistoryFilters) -> EventSearch {
+fn search(filters: &HistoryFilters, zone: Tz) -> EventSearch {
     EventSearch {
         filter: EventFilter {
             state: filters.state,
@@ -51,7 +57,8 @@ fn search(filters: &HistoryFilters) -> EventSearch {
             ..EventFilter::default()
         },
         states: filters.result.map_or_else(Vec::new, states),
-        or_unrecognised: filters.result == Some(ResultFilter::NeedsYou),
+        needs_person: filters.result == Some(ResultFilter::NeedsYou),
+        between: filters.day.map(|day| span(day, zone)),
         document: filters.document.clone(),
         customer: filters.customer.clone(),
     }
@@ -59,7 +66,7 @@ fn search(filters: &HistoryFilters) -> EventSearch {
 
 fn states(of: ResultFilter) -> Vec<DeliveryState> {
     match of {
-        ResultFilter::NeedsYou => vec![DeliveryState::Unknown, DeliveryState::Held],
+        ResultFilter::NeedsYou => Vec::new(),
         ResultFilter::Failed => vec![DeliveryState::Failed, DeliveryState::Undelivered],
         ResultFilter::Waiting => vec![
             DeliveryState::Queued,
@@ -97,6 +104,29 @@ fn row(event: Event, deliveries: &[Delivery]) -> EventRow {
         deliveries: own().map(|d| d.state).collect(),
         is_rehearsal: own().any(|d| d.is_rehearsal),
     }
+}
+
+/// How many events one *Done* closes at most.
+const CLOSED_AT_ONCE: usize = 200;
+
+/// `POST /t/{tenant}/dealt`: nothing is left to do about these events.
+pub(super) async fn dealt(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let SeatForm { seat, form } = posted;
+    seat.require(Ability::Replay)?;
+    let events: Vec<EventId> = form
+        .all("event")
+        .take(CLOSED_AT_ONCE)
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|_| PageError::Unreadable)?;
+    let back = match (form.get("on"), events.as_slice()) {
+        ("event", [event]) => format!("/events/{event}"),
+        _ => "/".to_owned(),
+    };
+    let (tenant, actor) = (seat.tenant(), seat.actor());
+    seat.ask(|app| async move { app.deal(tenant, events, &actor).await })
+        .await?;
+    Ok(seat.lead(&back, Some(Told::Dealt)))
 }
 
 /// A text, unless it is empty.

@@ -2,8 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
-use chrono::{DateTime, NaiveTime, TimeDelta, TimeZone as _, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, Utc};
 
 use super::checklist;
 use super::connections::twilio_health;
@@ -14,15 +13,18 @@ use super::suppressions::reply_row;
 use crate::app::history::Overview;
 use crate::domain::clock;
 use crate::domain::delivery::{Delivery, DeliveryState};
+use crate::domain::event::Event;
+use crate::domain::ids::EventId;
 use crate::domain::user::Ability;
 use crate::store::HourTally;
 use crate::web::chrome::Section;
 use crate::web::extract::tenant::{Seat, SeatForm};
 use crate::web::pages::connections::Health;
-use crate::web::pages::overview::{ConnectionLine, Counts, NeedLine, OverviewPage, OverviewView};
+use crate::web::pages::overview::{ConnectionLine, Need, NeedLine, OverviewPage, OverviewView};
 use crate::web::pages::words;
 use crate::web::ui::address;
 use crate::web::ui::bars::Hour;
+use crate::web::ui::figure::counted;
 use crate::web::ui::time::Moment;
 use crate::web::ui::tone::Tone;
 
@@ -67,20 +69,17 @@ pub(super) async fn switch(posted: SeatForm) -> Result<HttpResponse, PageError> 
 }
 
 fn view(found: &Overview, moment: Moment) -> OverviewView {
-    let today = midnight(moment.now, moment.zone);
-    let (week, before) = (today - TimeDelta::days(6), today - TimeDelta::days(13));
-    let hours = &found.hours;
-    let end = moment.now + TimeDelta::hours(1);
     OverviewView {
-        today: counts(hours, today, end),
-        week: counts(hours, week, end),
-        week_before: counts(hours, before, week),
+        today: found.today,
+        day: moment.now.with_timezone(&moment.zone).date_naive(),
+        week: found.week,
+        week_before: found.week_before,
         waiting: found.waiting,
-        hours: bars(hours, moment.now),
+        hours: bars(&found.hours, moment.now),
         last_webhook: found.last_event_at,
         connections: connections(found, moment),
         rejected: found.rejected,
-        needs_you: needs(&found.needing_person),
+        needs_you: needs(found),
         replies: found.replies.iter().cloned().map(reply_row).collect(),
         checklist: Vec::new(),
         is_folded: false,
@@ -89,37 +88,16 @@ fn view(found: &Overview, moment: Moment) -> OverviewView {
     }
 }
 
-/// When the day began in the tenant's zone; where clocks skip midnight, the hour after it.
-fn midnight(now: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
-    let day = now.with_timezone(&zone).date_naive();
-    (0..3)
-        .filter_map(|hour| NaiveTime::from_hms_opt(hour, 0, 0))
-        .find_map(|time| zone.from_local_datetime(&day.and_time(time)).earliest())
-        .map_or(now - TimeDelta::days(1), |at| at.with_timezone(&Utc))
-}
-
-/// Whole hours count to the span in which they begin.
-fn counts(hours: &[HourTally], from: DateTime<Utc>, to: DateTime<Utc>) -> Counts {
-    let mut counts = Counts::default();
-    for hour in hours {
-        if hour.starts_at >= from && hour.starts_at < to {
-            counts.sent += hour.sent;
-            counts.failed += hour.failed;
-        }
-    }
-    counts
-}
-
 fn bars(hours: &[HourTally], now: DateTime<Utc>) -> Vec<Hour> {
     let this_hour = now.timestamp().div_euclid(3600) * 3600;
     (0..24)
         .filter_map(|back| DateTime::from_timestamp(this_hour - (23 - back) * 3600, 0))
         .map(|starts_at| {
-            let of = counts(hours, starts_at, starts_at + TimeDelta::hours(1));
+            let of = hours.iter().find(|hour| hour.starts_at == starts_at);
             Hour {
                 starts_at,
-                sent: of.sent,
-                failed: of.failed,
+                sent: of.map_or(0, |hour| hour.sent),
+                failed: of.map_or(0, |hour| hour.failed),
             }
         })
         .collect()
@@ -165,54 +143,70 @@ fn connections(found: &Overview, moment: Moment) -> Vec<ConnectionLine> {
     lines
 }
 
-/// The oldest first; what is held for one reason shares a line.
-fn needs(newest_first: &[Delivery]) -> Vec<NeedLine> {
-    let mut groups: Vec<(&Delivery, usize)> = Vec::new();
-    for delivery in newest_first.iter().rev() {
-        let same = groups.iter_mut().find(|(first, _)| {
-            delivery.state == DeliveryState::Held
-                && first.state == DeliveryState::Held
-                && first.reason == delivery.reason
+/// The oldest first; what is held or has failed for one reason shares a line, and so does all that was not
+/// understood.
+fn needs(found: &Overview) -> Vec<NeedLine> {
+    let mut groups: Vec<Vec<&Delivery>> = Vec::new();
+    for delivery in found.needing_person.iter().rev() {
+        let same = groups.iter_mut().find(|group| {
+            group.first().is_some_and(|first| {
+                delivery.state != DeliveryState::Unknown
+                    && first.state == delivery.state
+                    && first.reason == delivery.reason
+            })
         });
         match same {
-            Some((_, count)) => *count += 1,
-            None => groups.push((delivery, 1)),
+            Some(group) => group.push(delivery),
+            None => groups.push(vec![delivery]),
         }
     }
-    let line = |(first, count): (&Delivery, usize)| {
-        let who = if count == 1 {
-            let name = (!first.recipient.is_empty()).then_some(first.recipient.as_str());
-            words::message_to(first.channel, name, &address::short(&first.address))
-        } else {
-            format!("{count} messages")
-        };
-        NeedLine {
-            event: first.id.event,
-            state: first.state,
-            sentence: format!("{who}: {}", ended(&first.reason)),
-            at: first.created_at,
-        }
+    let mut lines: Vec<NeedLine> = groups.iter().filter_map(|group| need(group)).collect();
+    lines.extend(not_understood(&found.unrecognised));
+    lines.sort_by_key(|line| line.at);
+    lines.truncate(10);
+    lines
+}
+
+fn need(group: &[&Delivery]) -> Option<NeedLine> {
+    let first = group.first()?;
+    let who = if group.len() == 1 {
+        let name = (!first.recipient.is_empty()).then_some(first.recipient.as_str());
+        words::message_to(first.channel, name, &address::short(&first.address))
+    } else {
+        format!("{} messages", group.len())
     };
-    groups.into_iter().take(10).map(line).collect()
+    let mut events: Vec<EventId> = group.iter().map(|d| d.id.event).collect();
+    events.dedup();
+    Some(NeedLine {
+        event: first.id.event,
+        what: Need::Message(first.state),
+        sentence: format!("{who}: {}", ended(&first.reason)),
+        at: first.created_at,
+        closes: if first.is_undealt() {
+            events
+        } else {
+            Vec::new()
+        },
+    })
+}
+
+fn not_understood(newest_first: &[Event]) -> Option<NeedLine> {
+    let oldest = newest_first.last()?;
+    let requests = counted(newest_first.len() as u64, "request", "requests");
+    Some(NeedLine {
+        event: oldest.id,
+        what: Need::NotUnderstood,
+        sentence: format!(
+            "{requests} of Zoho Books could not be understood, so nobody was told. The page says why."
+        ),
+        at: oldest.received_at,
+        closes: newest_first.iter().map(|event| event.id).collect(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_day_begins_at_the_tenants_midnight() {
-        let now = "2026-06-01T22:30:00Z".parse().unwrap();
-        let at = midnight(now, Tz::Europe__Berlin);
-        assert_eq!(at.to_rfc3339(), "2026-06-01T22:00:00+00:00");
-    }
-
-    #[test]
-    fn a_day_without_midnight_begins_an_hour_later() {
-        let now = "2018-11-04T12:00:00Z".parse().unwrap();
-        let at = midnight(now, Tz::America__Sao_Paulo);
-        assert_eq!(at.to_rfc3339(), "2018-11-04T03:00:00+00:00");
-    }
 
     #[test]
     fn the_bars_end_with_the_present_hour() {

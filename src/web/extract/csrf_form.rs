@@ -49,6 +49,12 @@ impl Form {
         self.raw(name).trim()
     }
 
+    /// Every value of a name, without blanks around them.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = self.0.iter().filter(move |(n, _)| n == name);
+        named.map(|(_, value)| value.trim())
+    }
+
     /// The first value of a name as typed, lines ended as Unix does.
     pub fn text(&self, name: &str) -> String {
         self.raw(name).replace("\r\n", "\n")

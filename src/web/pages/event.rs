@@ -50,6 +50,8 @@ pub struct EventView {
     pub body: Option<String>,
     /// Why a replay is refused at present: a delivery of it is still open.
     pub replay_blocked: Option<String>,
+    /// Something of it failed, or was not understood, and nobody has dealt with it.
+    pub is_undealt: bool,
 }
 
 /// What one rule said about the event, or what was said about it as a whole.
@@ -159,6 +161,17 @@ impl EventPage {
         html! {
             @if self.chrome.may(Ability::Replay) && self.view.replay_blocked.is_none() {
                 a class="button primary" href=(ask) { "Decide again" }
+            }
+        }
+    }
+
+    /// *Done*: nothing is left to do about what failed, or was not understood.
+    fn done(&self) -> Markup {
+        let (action, event) = (self.chrome.path("/dealt"), self.view.id.to_string());
+        let hidden = [("event", event.as_str()), ("on", "event")];
+        html! {
+            @if self.view.is_undealt && self.chrome.may(Ability::Replay) {
+                (act(&action, &self.chrome.csrf, "Nothing to do").hidden(&hidden).render())
             }
         }
     }

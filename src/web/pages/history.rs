@@ -1,7 +1,7 @@
 //! History: the events, newest first, and the requests that were refused at the door.
 
 use askama::Template;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use maud::{Markup, html};
 
 use crate::domain::delivery::DeliveryState;
@@ -46,6 +46,8 @@ pub struct HistoryFilters {
     pub state: Option<EventState>,
     pub event_type: Option<EventType>,
     pub result: Option<ResultFilter>,
+    /// A day in the tenant's zone: when the messages that are asked for were made, or else the events.
+    pub day: Option<NaiveDate>,
     /// A document's number or id, as typed.
     pub document: String,
     /// A customer's name or id, as typed.
@@ -55,7 +57,7 @@ pub struct HistoryFilters {
 /// Events by how their deliveries stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResultFilter {
-    /// Unknown, held, or not understood.
+    /// Unknown, held, not understood, or failed, while nobody has dealt with it.
     NeedsYou,
     /// Failed or undelivered.
     Failed,
@@ -140,6 +142,10 @@ impl HistoryPage {
             .set("result", filters.result.map_or("", ResultFilter::as_str))
             .set("state", filters.state.map_or("", EventState::as_str))
             .set("type", filters.event_type.map_or("", EventType::as_str))
+            .set(
+                "day",
+                filters.day.map_or_else(String::new, |day| day.to_string()),
+            )
             .set("document", filters.document.clone())
             .set("customer", filters.customer.clone())
     }
@@ -169,10 +175,11 @@ impl HistoryPage {
 
     fn search(&self) -> Markup {
         let filters = &self.view.filters;
+        let query = self.query();
         let form = FormState::new()
             .with("document", filters.document.as_str())
-            .with("customer", filters.customer.as_str());
-        let query = self.query();
+            .with("customer", filters.customer.as_str())
+            .with("day", query.get("day"));
         html! {
             form method="get" action=(query.path()) role="search" {
                 @for name in ["result", "state", "type"] {
@@ -181,6 +188,7 @@ impl HistoryPage {
                     }
                 }
                 (field("document", "Document").kind("search").placeholder("INV-00003").unmarked().render(&form))
+                (field("day", "Day").kind("date").unmarked().render(&form))
                 (field("customer", "Customer or vendor").kind("search").placeholder("Bowman & Co").unmarked().render(&form))
                 button class="button" { "Search" }
                 @if query.is_filtered() { a class="button quiet" href=(query.path()) { "Clear" } }

@@ -1,10 +1,12 @@
 //! Overview: how sending stands, what needs a person, and what is still to be set up.
 
 use askama::Template;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use maud::{Markup, html};
 
+use crate::app::figures::Figures;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::event::EventState;
 use crate::domain::ids::EventId;
 use crate::domain::user::Ability;
 use crate::web::chrome::Chrome;
@@ -26,11 +28,13 @@ pub struct OverviewPage {
 /// What Overview shows.
 #[derive(Debug, Clone)]
 pub struct OverviewView {
-    pub today: Counts,
+    pub today: Figures,
+    /// Which day that is in the tenant's zone.
+    pub day: NaiveDate,
     /// The last seven days, today among them.
-    pub week: Counts,
+    pub week: Figures,
     /// The seven days before those.
-    pub week_before: Counts,
+    pub week_before: Figures,
     /// Waiting now: queued and held.
     pub waiting: u64,
     /// The last 24 hours, oldest first.
@@ -40,7 +44,7 @@ pub struct OverviewView {
     pub connections: Vec<ConnectionLine>,
     /// Requests refused in the last 24 hours.
     pub rejected: u64,
-    /// Unknown and held deliveries, the oldest first, at most ten.
+    /// What waits for a person, the oldest first, at most ten.
     pub needs_you: Vec<NeedLine>,
     /// What recipients wrote and nobody has read off the list, newest first.
     pub replies: Vec<ReplyRow>,
@@ -54,13 +58,6 @@ pub struct OverviewView {
     pub clock_off: Option<String>,
 }
 
-/// How many messages left, and how many failed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub sent: u64,
-    pub failed: u64,
-}
-
 /// How one connection stands.
 #[derive(Debug, Clone)]
 pub struct ConnectionLine {
@@ -72,13 +69,42 @@ pub struct ConnectionLine {
     pub sentence: String,
 }
 
-/// One delivery, or several held for one reason, that wait for a person.
+/// What waits for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// A message in this state.
+    Message(DeliveryState),
+    /// A request that could not be understood.
+    NotUnderstood,
+}
+
+/// One thing that waits for a person, or several for one reason.
 #[derive(Debug, Clone)]
 pub struct NeedLine {
     pub event: EventId,
-    pub state: DeliveryState,
+    pub what: Need,
     pub sentence: String,
     pub at: DateTime<Utc>,
+    /// The events with which a person may say that there is nothing to do.
+    pub closes: Vec<EventId>,
+}
+
+impl NeedLine {
+    fn badge(&self) -> Markup {
+        match self.what {
+            Need::Message(state) => badge::delivery(state),
+            Need::NotUnderstood => badge::event(EventState::Unrecognised),
+        }
+    }
+
+    /// What its link leads to.
+    const fn word(&self) -> &'static str {
+        if self.closes.is_empty() {
+            "Decide"
+        } else {
+            "Look"
+        }
+    }
 }
 
 /// One step of the set-up.
@@ -123,11 +149,24 @@ impl OverviewPage {
                 (figure(Tone::Ok, "Sent today", self.view.today.sent, &self.week_sent(), None))
                 (figure(Tone::Failed, "Failed today", self.view.today.failed,
                     &format!("{} in 7 days", grouped(self.view.week.failed)),
-                    Some(&path("/history?result=failed"))))
+                    Some(&path(&format!("/history?result=failed&day={}", self.view.day)))))
                 (figure(Tone::Queued, "Waiting", self.view.waiting, "queued or held now",
                     Some(&path("/history?result=waiting"))))
                 (figure(Tone::Needs, "Needs you", needs,
-                    if needs == 0 { "nothing to decide" } else { "decisions below" }, None))
+                    if needs == 0 { "nothing to do" } else { "listed below" },
+                    Some(&path("/history?result=needs_you"))))
+            }
+        }
+    }
+
+    /// *Done*: nothing is left to do about what failed, or was not understood.
+    fn done(&self, need: &NeedLine) -> Markup {
+        let action = self.chrome.path("/dealt");
+        let events: Vec<String> = need.closes.iter().map(ToString::to_string).collect();
+        let hidden: Vec<(&str, &str)> = events.iter().map(|e| ("event", e.as_str())).collect();
+        html! {
+            @if !events.is_empty() && self.chrome.may(Ability::Replay) {
+                (act(&action, &self.chrome.csrf, "Done").class("button tight").hidden(&hidden).render())
             }
         }
     }

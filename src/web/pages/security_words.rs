@@ -171,6 +171,7 @@ fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
         "connection.changed" => connection(subject, detail),
         "secret.rotated" => "Made a new secret for the webhooks of Zoho Books".to_owned(),
         "event.replayed" => format!("Had {subject} decided again"),
+        "event.dealt" => format!("Said that nothing is left to do about {subject}"),
         "delivery.replayed" => format!("Sent {} again", short_id(subject)),
         "delivery.resolved" => resolved(subject, detail),
         "suppression.added" if text("wrote") == "stop" => format!("{subject} wrote STOP"),

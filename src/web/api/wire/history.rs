@@ -206,6 +206,8 @@ pub struct Delivery {
     pub due_at: Option<DateTime<Utc>>,
     pub expires_at: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
+    /// When a person dealt with its failure: sent it again, or said that there is nothing more to do.
+    pub dealt_at: Option<DateTime<Utc>>,
     pub updated_at: DateTime<Utc>,
 }
 
@@ -242,6 +244,7 @@ impl From<delivery::Delivery> for Delivery {
             due_at: d.due_at,
             expires_at: d.expires_at,
             created_at: d.created_at,
+            dealt_at: d.dealt_at,
             updated_at: d.updated_at,
         }
     }
@@ -401,4 +404,11 @@ pub struct Resolve {
 
 fn wish(order: OrderId) -> Option<OrderId> {
     (!order.is_nil()).then_some(order)
+}
+
+/// How much of an event a person has dealt with just now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Dealt {
+    /// Failed messages, and the request itself where it was not understood.
+    pub count: u64,
 }

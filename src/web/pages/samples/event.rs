@@ -96,6 +96,7 @@ fn delivered() -> EventView {
         deliveries: vec![delivery(DeliveryState::Delivered)],
         body: Some("{\n  \"invoice\": {\n    \"invoice_number\": \"INV-00003\",\n    \"total\": 1350.00,\n    \"status\": \"sent\"\n  }\n}".into()),
         replay_blocked: None,
+        is_undealt: false,
     }
 }
 

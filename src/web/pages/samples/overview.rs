@@ -5,11 +5,12 @@ use uuid::Uuid;
 
 use super::suppressions::replies;
 use super::{HOSTILE, Sample, ago, chrome, form, hostile_chrome, now, push};
+use crate::app::figures::Figures;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::EventId;
 use crate::web::chrome::{Banner, Chrome, Flash, FlashKind, Section};
 use crate::web::pages::overview::{
-    ChecklistStep, ConnectionLine, Counts, NeedLine, OverviewPage, OverviewView,
+    ChecklistStep, ConnectionLine, Need, NeedLine, OverviewPage, OverviewView,
 };
 use crate::web::pages::settings::{Morning, SettingsPage, countries, currencies, zones};
 use crate::web::ui::bars::Hour;
@@ -42,9 +43,10 @@ fn quiet() -> OverviewView {
         .unwrap_or_else(now)
         - TimeDelta::hours(23);
     OverviewView {
-        today: Counts::default(),
-        week: Counts::default(),
-        week_before: Counts::default(),
+        today: Figures::default(),
+        day: now().date_naive(),
+        week: Figures::default(),
+        week_before: Figures::default(),
         waiting: 0,
         hours: (0..24)
             .map(|h| Hour {
@@ -123,15 +125,15 @@ fn overview_folded() -> OverviewPage {
 
 fn overview_many() -> OverviewPage {
     let mut view = quiet();
-    view.today = Counts {
+    view.today = Figures {
         sent: 184,
         failed: 3,
     };
-    view.week = Counts {
+    view.week = Figures {
         sent: 1_204,
         failed: 17,
     };
-    view.week_before = Counts {
+    view.week_before = Figures {
         sent: 1_071,
         failed: 22,
     };
@@ -171,11 +173,13 @@ fn overview_many() -> OverviewPage {
             "The access was withdrawn. Give it again.",
         ),
     ];
+    let event = EventId::from_uuid(Uuid::from_u128(1));
     let need = |state, sentence: &str, minutes| NeedLine {
-        event: EventId::from_uuid(Uuid::from_u128(1)),
-        state,
+        event,
+        what: Need::Message(state),
         sentence: sentence.into(),
         at: ago(minutes),
+        closes: Vec::new(),
     };
     view.needs_you = vec![
         need(
@@ -188,10 +192,27 @@ fn overview_many() -> OverviewPage {
             "The reminder for INV-00355 to Okafor Logistics waits: connect Twilio again.",
             1_600,
         ),
+        NeedLine {
+            closes: vec![event, event],
+            ..need(
+                DeliveryState::Undelivered,
+                "2 messages: The number is a landline or cannot receive SMS.",
+                1_700,
+            )
+        },
+        NeedLine {
+            what: Need::NotUnderstood,
+            closes: vec![event],
+            ..need(
+                DeliveryState::Failed,
+                "1 request of Zoho Books could not be understood, so nobody was told. The page says why.",
+                1_800,
+            )
+        },
     ];
     view.replies = replies();
     let mut chrome = chrome(Section::Overview);
-    chrome.needs_you = 2;
+    chrome.needs_you = 5;
     chrome.banners = vec![Banner::Sandbox];
     OverviewPage { chrome, view }
 }
