@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::ingest::{HookRequest, JSON, Received};
 use super::{App, AppError};
 use crate::domain::actor::Actor;
-use crate::domain::connection::Provider;
+use crate::domain::connection::{Connection, Provider};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::document::DocumentKind;
 use crate::domain::event::{Event, EventSource, EventType};
@@ -20,6 +20,25 @@ use crate::store::{EventFilter, RejectedRequest};
 /// How many requests a page follows.
 const FOLLOWED: u64 = 8;
 
+/// How far Twilio is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TwilioStep {
+    Missing,
+    /// Credentials are stored, and nobody knows whether Twilio accepts them.
+    Untried,
+    Accepted,
+}
+
+impl TwilioStep {
+    pub(super) fn of(connection: Option<&Connection>) -> Self {
+        match connection {
+            None => Self::Missing,
+            Some(connection) if connection.is_accepted() => Self::Accepted,
+            Some(_) => Self::Untried,
+        }
+    }
+}
+
 /// What stands of the way from nothing to the first delivered message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
@@ -27,10 +46,7 @@ const FOLLOWED: u64 = 8;
     reason = "each is a step of its own, done in any order"
 )]
 pub struct FirstHour {
-    /// Twilio is connected, and has accepted the credentials.
-    pub is_connected: bool,
-    /// Twilio is connected, and nobody knows whether it accepts the credentials.
-    pub is_untried: bool,
+    pub twilio: TwilioStep,
     /// An owner has shown that a number is theirs.
     pub has_own_number: bool,
     /// Zoho Books posted something, be it refused.
@@ -46,8 +62,7 @@ pub struct FirstHour {
 /// The part of it that whoever asks has looked up already.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Begun {
-    pub(super) is_connected: bool,
-    pub(super) is_untried: bool,
+    pub(super) twilio: TwilioStep,
     pub(super) is_heard: bool,
     pub(super) has_rules: bool,
 }
@@ -83,17 +98,16 @@ impl App {
         let is_delivered = store.count_deliveries(&arrived, 1).await? > 0;
         let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
         let Begun {
-            is_connected,
-            is_untried,
+            twilio,
             is_heard,
             has_rules,
         } = begun;
+        let is_connected = twilio == TwilioStep::Accepted;
         if is_connected && is_heard && has_rules && is_delivered && !row.is_rehearsal {
             return Ok(None);
         }
         Ok(Some(FirstHour {
-            is_connected,
-            is_untried,
+            twilio,
             has_own_number: store.rehearsal_number().await?.is_some(),
             is_knocked_at: is_heard || !store.rejected(1).await?.is_empty(),
             is_heard,

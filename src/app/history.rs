@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, TimeDelta, Utc};
 
 use super::figures::{Figures, figures, midnight};
-use super::first_hour::{Begun, FirstHour};
+use super::first_hour::{Begun, FirstHour, TwilioStep};
 use super::{App, AppError};
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, Provider};
@@ -120,8 +120,7 @@ impl App {
         let twilio = store.connection(Provider::Twilio).await?;
         let has_rules = !store.rules().await?.is_empty();
         let begun = Begun {
-            is_connected: twilio.as_ref().is_some_and(Connection::is_accepted),
-            is_untried: twilio.as_ref().is_some_and(|c| !c.is_accepted()),
+            twilio: TwilioStep::of(twilio.as_ref()),
             is_heard: last_event_at.is_some(),
             has_rules,
         };

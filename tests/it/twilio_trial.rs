@@ -228,8 +228,8 @@ async fn a_clerk_is_told_at_the_field_and_may_save_untried_only_while_twilio_is_
     assert!(!is_connected(&acme).await);
 
     is_down(&app, 1);
-    let saved = saves(&of.auth_token, NUMBER, true).await;
-    assert!(saved.text().contains("saved untried"), "{}", saved.text());
+    let kept = saves(&of.auth_token, NUMBER, true).await;
+    assert!(kept.text().contains("saved untried"), "{}", kept.text());
     assert!(is_connected(&acme).await);
     let overview = ann.get(&home).await;
     assert!(!is_ticked(&overview), "nobody has accepted it");

@@ -100,7 +100,7 @@ impl PageError {
             }
             // These words are ours, never a provider's.
             Self::App(AppError::Conflict(why) | AppError::Untried(why)) => {
-                page.sentence = format!("{why}.").into()
+                page.sentence = format!("{why}.").into();
             }
             Self::App(AppError::Store(StoreError::Refused(_))) => {
                 page.sentence = "The database takes no writes at the moment, so nothing was \
