@@ -5,6 +5,7 @@ mod first_message;
 mod invitation;
 mod keyboard;
 mod live;
+mod paid;
 mod password;
 mod roles;
 mod second_factor;
