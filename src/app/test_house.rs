@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use secrecy::SecretString;
 use url::Url;
 
-use super::accounts::TenantInput;
+use super::accounts::{Beginning, TenantInput};
 use super::{App, Parts};
 use crate::brakes::{Brakes, Limits};
 use crate::config::web::{PublicUrl, Signup};
@@ -60,8 +60,7 @@ impl House {
                 country: "US".to_owned(),
                 zone: "America/Los_Angeles".to_owned(),
                 currency: "USD".to_owned(),
-                is_rehearsal: false,
-                hours: None,
+                beginning: Beginning::LiveAtAnyHour,
             })
             .await
             .unwrap();

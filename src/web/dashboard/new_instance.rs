@@ -9,12 +9,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::error::PageError;
 use super::flash::Told;
 use super::{NewInstance, company, entrance};
-use crate::app::accounts::TenantInput;
 use crate::app::accounts::sign_in::Entry;
 use crate::app::accounts::throttle::Gate;
+use crate::app::accounts::{Beginning, TenantInput};
 use crate::app::{App, AppError};
 use crate::crypto::token::SetupCode;
-use crate::domain::hours::Hours;
 use crate::domain::money::Currency;
 use crate::domain::name;
 use crate::domain::phone::CountryCode;
@@ -76,8 +75,7 @@ pub(super) async fn make(
         zone: form.get("zone").to_owned(),
         currency: form.get("currency").to_owned(),
         // As every company begins whose owner opens it: nobody is written to before they say so.
-        is_rehearsal: true,
-        hours: Some(Hours::default()),
+        beginning: Beginning::Rehearsal,
     };
     let made = on_main(&app, |app| async move {
         // The operator first: as a user who exists they become the owner of the company too.
