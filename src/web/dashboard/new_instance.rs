@@ -43,7 +43,7 @@ pub(super) async fn show(
     if !is_open(&new, &app).await? {
         return Ok(redirect("/sign-in", None));
     }
-    page(&request, &app, StatusCode::OK, company::unfilled())
+    page(&request, &app, StatusCode::OK, company::unfilled(&request))
 }
 
 /// `POST /setup`.
@@ -61,6 +61,12 @@ pub(super) async fn make(
     }
     entrance::admit(&app, &request, Gate::SetUp, "set-up").await?;
     let mut state = form.state(&["password", "code"]);
+    // Who typed the right code need not look for it again because their password was weak. It is shown
+    // to nobody else, and counts for nothing once the page is closed. A wrong one may be a password
+    // that was typed at the wrong place.
+    if code.matches(form.get("code")) {
+        state = state.with("code", form.get("code"));
+    }
     check(&form, code, &mut state);
     if !state.is_valid() {
         return page(&request, &app, StatusCode::UNPROCESSABLE_ENTITY, state);
