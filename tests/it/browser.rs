@@ -8,6 +8,7 @@ mod live;
 mod password;
 mod roles;
 mod second_factor;
+mod set_up;
 mod stop;
 mod switch;
 
