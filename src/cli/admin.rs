@@ -71,6 +71,16 @@ pub struct CreateTenantArgs {
     /// Three letters (ISO 4217): the currency of amounts that name none
     #[arg(long, default_value = "USD", value_name = "CODE")]
     pub currency: String,
+    #[command(flatten)]
+    pub beginning: BeginningArgs,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Whom a new tenant writes to, and when.
+#[derive(Debug, Args)]
+pub struct BeginningArgs {
     /// Begin live: contacts are written to at once. Otherwise it begins in rehearsal, and messages go
     /// to the owner's own number until somebody goes live
     #[arg(long)]
@@ -82,9 +92,6 @@ pub struct CreateTenantArgs {
     // Scripts of the time when it did not still say so.
     #[arg(long, hide = true, conflicts_with = "live")]
     pub rehearsal: bool,
-    /// Print the result as JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Make a bearer token for the JSON API of a tenant. It is shown this once.
@@ -210,9 +217,9 @@ async fn create_operator(app: &App, args: CreateOperatorArgs) -> anyhow::Result<
     })
 }
 
-impl CreateTenantArgs {
+impl BeginningArgs {
     /// As told, or as pages begin: nobody is written to before somebody says so.
-    const fn beginning(&self) -> Beginning {
+    const fn read(&self) -> Beginning {
         match (self.live, self.any_hour) {
             (false, _) => Beginning::Rehearsal,
             (true, false) => Beginning::Live,
@@ -222,7 +229,7 @@ impl CreateTenantArgs {
 }
 
 async fn create_tenant(app: &App, args: CreateTenantArgs) -> anyhow::Result<String> {
-    let beginning = args.beginning();
+    let beginning = args.beginning.read();
     let input = TenantInput {
         name: args.name,
         owner_email: args.owner_email,

@@ -114,7 +114,8 @@ mod tests {
             ("Acme", "Europe/Berlin")
         );
         assert!(args.json && args.country == "US" && args.currency == "USD");
-        assert!(!args.live && !args.any_hour, "nobody is written to yet");
+        let begins = &args.beginning;
+        assert!(!begins.live && !begins.any_hour, "nobody is written to yet");
         for told in ["--rehearsal", "--live", "--live --any-hour"] {
             assert!(parse(&format!("{line} {told}")).is_ok(), "{told}");
         }

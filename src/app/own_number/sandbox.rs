@@ -49,7 +49,7 @@ impl App {
             digest.as_bytes().as_slice() == kept.hash.as_slice()
         };
         let mut codes = listing.messages.iter().filter_map(code_in);
-        Ok(codes.find(|code| counts(&code)).map(str::to_owned))
+        Ok(codes.find(|code| counts(code)).map(str::to_owned))
     }
 }
 

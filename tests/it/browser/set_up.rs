@@ -1,7 +1,7 @@
 //! A new installation: from the code in the terminal to the first test message, which rings nowhere but
 //! on the newcomer's own number.
 
-use ml_connector::sandbox::twilio::NewAccount;
+use ml_connector::sandbox::twilio::{MessageFilter, NewAccount};
 
 use super::first_message::{next_is, texts_to};
 use crate::harness::TestApp;
@@ -72,7 +72,7 @@ async fn a_newcomer_sets_up_an_installation_and_reads_its_first_message_in_rehea
     let to_her = format!("{rehearsed} AND rehearsal_to = '{OWN}'");
     assert_eq!(app.rows("deliveries").await, 1);
     assert_eq!(app.rows(&to_her).await, 1);
-    let of_account = app.sandbox.twilio().messages(&Default::default());
+    let of_account = app.sandbox.twilio().messages(&MessageFilter::default());
     assert!(of_account.iter().all(|m| m.to == OWN), "{of_account:?}");
     ann.leave().await;
 }
