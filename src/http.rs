@@ -50,6 +50,14 @@ pub fn client() -> Result<Client, ClientError> {
         .build()?)
 }
 
+/// A client whose every request comes by a proxy, where a test sees whom it would have asked.
+#[cfg(test)]
+pub(crate) fn client_through(proxy: std::net::SocketAddr) -> Client {
+    let proxy = reqwest::Proxy::all(format!("http://{proxy}")).unwrap();
+    let builder = Client::builder().tls_backend_preconfigured(tls().unwrap());
+    builder.proxy(proxy).retry(retry::never()).build().unwrap()
+}
+
 /// The provider is passed, not installed: a process-wide default would be a hidden global.
 fn tls() -> Result<ClientConfig, rustls::Error> {
     let roots = webpki_roots::TLS_SERVER_ROOTS

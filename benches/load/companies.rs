@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use ml_connector::app::App;
-use ml_connector::app::accounts::TenantInput;
+use ml_connector::app::accounts::{Beginning, TenantInput};
 use ml_connector::app::connections::TwilioInput;
 use ml_connector::app::rules::RuleSwitches;
 use ml_connector::config::Config;
@@ -131,8 +131,7 @@ async fn one(app: &App, company: Wanted, rules: &[serde_json::Value]) -> anyhow:
             country: "US".to_owned(),
             zone: "UTC".to_owned(),
             currency: "USD".to_owned(),
-            is_rehearsal: false,
-            hours: None,
+            beginning: Beginning::LiveAtAnyHour,
         })
         .await?;
     let twilio = TwilioInput {

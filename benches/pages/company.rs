@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use ml_connector::app::App;
-use ml_connector::app::accounts::{CreatedTenant, TenantInput};
+use ml_connector::app::accounts::{Beginning, CreatedTenant, TenantInput};
 use ml_connector::app::connections::TwilioInput;
 use ml_connector::app::rules::RuleSwitches;
 use ml_connector::domain::actor::Actor;
@@ -63,8 +63,7 @@ impl Company {
                 country: "US".to_owned(),
                 zone: "America/New_York".to_owned(),
                 currency: "USD".to_owned(),
-                is_rehearsal: false,
-                hours: None,
+                beginning: Beginning::LiveAtAnyHour,
             })
             .await?;
         let account = NewAccount {

@@ -1,6 +1,8 @@
 //! A person's own number: shown to be theirs by a code that the tenant's Twilio sends there. In
 //! rehearsal, messages go to the first owner's.
 
+mod sandbox;
+
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -38,6 +40,8 @@ pub struct OwnNumber {
     pub confirmed: Option<E164>,
     /// Where a code was sent that is still to be typed.
     pub pending: Option<E164>,
+    /// That code, where Twilio is the sandbox and no phone has it.
+    pub sandbox_code: Option<String>,
     /// Why no code can be sent, in words.
     pub obstacle: Option<String>,
     /// Where rehearsals of this tenant go.
@@ -60,9 +64,14 @@ impl App {
             .platform()
             .phone_code(user.id, self.now())
             .await?;
+        let sandbox_code = match &code {
+            Some(code) => self.sandbox_code(&store, user.id, code).await?,
+            None => None,
+        };
         Ok(OwnNumber {
             confirmed: user.phone.as_deref().and_then(E164::from_stored),
             pending: code.as_ref().and_then(number_of),
+            sandbox_code,
             obstacle: self.code_obstacle(&store).await?,
             rehearsals_to: store.rehearsal_number().await?,
         })

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use secrecy::SecretString;
 use url::Url;
 
-use super::accounts::TenantInput;
+use super::accounts::{Beginning, TenantInput};
 use super::{App, Parts};
 use crate::brakes::{Brakes, Limits};
 use crate::config::web::{PublicUrl, Signup};
@@ -51,7 +51,8 @@ impl House {
         vault
             .admit(&vault.new_data_key(new_v7(start)).unwrap())
             .unwrap();
-        let app = app(&database, &vault, &clock, &base).await;
+        let twilio = Twilio::new(http, Some(&base));
+        let app = app(&database, &vault, &clock, &base, twilio).await;
         let created = app
             .create_tenant(TenantInput {
                 name: "Zillum".to_owned(),
@@ -60,8 +61,7 @@ impl House {
                 country: "US".to_owned(),
                 zone: "America/Los_Angeles".to_owned(),
                 currency: "USD".to_owned(),
-                is_rehearsal: false,
-                hours: None,
+                beginning: Beginning::LiveAtAnyHour,
             })
             .await
             .unwrap();
@@ -87,12 +87,29 @@ impl House {
 
     /// A process on some database.
     pub(super) async fn process(&self, database: &TestDatabase, vault: &Vault) -> App {
-        let base = Url::parse(self.sandbox.base_url()).unwrap();
-        app(database, vault, &self.clock, &base).await
+        let base = self.base();
+        let twilio = Twilio::new(crate::http::client().unwrap(), Some(&base));
+        app(database, vault, &self.clock, &base, twilio).await
+    }
+
+    /// Another process on the same database that reaches Twilio in a way of its own.
+    pub(super) async fn neighbour_with(&self, twilio: Twilio) -> App {
+        let base = self.base();
+        app(&self.database, &self.vault, &self.clock, &base, twilio).await
+    }
+
+    fn base(&self) -> Url {
+        Url::parse(self.sandbox.base_url()).unwrap()
     }
 }
 
-async fn app(database: &TestDatabase, vault: &Vault, clock: &Arc<FixedClock>, base: &Url) -> App {
+async fn app(
+    database: &TestDatabase,
+    vault: &Vault,
+    clock: &Arc<FixedClock>,
+    base: &Url,
+    twilio: Twilio,
+) -> App {
     let http = crate::http::client().unwrap();
     App::new(Parts {
         store: Store::open(&database.url()).await.unwrap(),
@@ -100,7 +117,7 @@ async fn app(database: &TestDatabase, vault: &Vault, clock: &Arc<FixedClock>, ba
         vault: vault.clone(),
         passwords: Passwords::default(),
         clock: clock.clone(),
-        twilio: Twilio::new(http.clone(), Some(base)),
+        twilio,
         brakes: Brakes::new(Limits::twilio(), clock.clone(), StdRng::seed_from_u64(7)),
         mailer: Mailer::to_log(),
         zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),

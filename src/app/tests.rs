@@ -9,7 +9,7 @@ use rand::SeedableRng as _;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::accounts::TenantInput;
+use super::accounts::{Beginning, TenantInput};
 use super::connections::TwilioInput;
 use super::receipts::{SignedRequest, StatusAnswer, StatusRequest};
 use super::replay::{ReplayWish, Replayed};
@@ -104,8 +104,7 @@ impl Scene {
             country: "US".to_owned(),
             zone: "America/New_York".to_owned(),
             currency: "USD".to_owned(),
-            is_rehearsal: false,
-            hours: None,
+            beginning: Beginning::LiveAtAnyHour,
         };
         let tenant = app.create_tenant(input).await.unwrap().id;
         let zoho = app

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::report::Advised;
-use crate::app::accounts::TenantInput;
+use crate::app::accounts::{Beginning, TenantInput};
 use crate::app::rotation::{Progress, RotationError};
 use crate::app::{App, AppError};
 use crate::config::Config;
@@ -71,12 +71,27 @@ pub struct CreateTenantArgs {
     /// Three letters (ISO 4217): the currency of amounts that name none
     #[arg(long, default_value = "USD", value_name = "CODE")]
     pub currency: String,
-    /// Begin in rehearsal: messages go to the owner's own number until somebody goes live
-    #[arg(long)]
-    pub rehearsal: bool,
+    #[command(flatten)]
+    pub beginning: BeginningArgs,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Whom a new tenant writes to, and when.
+#[derive(Debug, Args)]
+pub struct BeginningArgs {
+    /// Begin live: contacts are written to at once. Otherwise it begins in rehearsal, and messages go
+    /// to the owner's own number until somebody goes live
+    #[arg(long)]
+    pub live: bool,
+    /// Write to contacts at any hour. Otherwise from 08:00 to 20:00 only, until changed under Settings
+    #[arg(long, requires = "live")]
+    pub any_hour: bool,
+    /// Begin in rehearsal, as it does anyway
+    // Scripts of the time when it did not still say so.
+    #[arg(long, hide = true, conflicts_with = "live")]
+    pub rehearsal: bool,
 }
 
 /// Make a bearer token for the JSON API of a tenant. It is shown this once.
@@ -202,7 +217,19 @@ async fn create_operator(app: &App, args: CreateOperatorArgs) -> anyhow::Result<
     })
 }
 
+impl BeginningArgs {
+    /// As told, or as pages begin: nobody is written to before somebody says so.
+    const fn read(&self) -> Beginning {
+        match (self.live, self.any_hour) {
+            (false, _) => Beginning::Rehearsal,
+            (true, false) => Beginning::Live,
+            (true, true) => Beginning::LiveAtAnyHour,
+        }
+    }
+}
+
 async fn create_tenant(app: &App, args: CreateTenantArgs) -> anyhow::Result<String> {
+    let beginning = args.beginning.read();
     let input = TenantInput {
         name: args.name,
         owner_email: args.owner_email,
@@ -210,8 +237,7 @@ async fn create_tenant(app: &App, args: CreateTenantArgs) -> anyhow::Result<Stri
         country: args.country,
         zone: args.zone,
         currency: args.currency,
-        is_rehearsal: args.rehearsal,
-        hours: None,
+        beginning,
     };
     let made = app.create_tenant(input).await.map_err(advised)?;
     let secret = made.hook_secret.expose_secret();
@@ -221,13 +247,34 @@ async fn create_tenant(app: &App, args: CreateTenantArgs) -> anyhow::Result<Stri
             "tenant_id": made.id,
             "hook_url": made.hook_url,
             "hook_secret": secret,
+            "is_rehearsal": beginning.is_rehearsal(),
         }))
     } else {
         format!(
-            "Tenant {} ({})\nWeb address for Zoho Books: {}\nSecret token, shown this once: {secret}\n",
-            made.slug, made.id, made.hook_url
+            "Tenant {} ({})\nWeb address for Zoho Books: {}\nSecret token, shown this once: {secret}\n\
+             {}\n",
+            made.slug,
+            made.id,
+            made.hook_url,
+            begun(beginning)
         )
     })
+}
+
+/// Whom a new tenant writes to, and when.
+fn begun(beginning: Beginning) -> String {
+    let hours = beginning.hours().map_or_else(
+        || "at any hour".to_owned(),
+        |hours| format!("from {}", hours.words()),
+    );
+    if beginning.is_rehearsal() {
+        format!(
+            "It begins in rehearsal: messages go to the owner's own confirmed number until somebody \
+             presses Go live, and to contacts from then on, {hours}."
+        )
+    } else {
+        format!("It begins live: contacts are written to, {hours}.")
+    }
 }
 
 async fn create_token(app: &App, args: CreateTokenArgs) -> anyhow::Result<String> {

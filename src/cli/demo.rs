@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::app::accounts::{CreatedTenant, TenantInput};
+use crate::app::accounts::{Beginning, CreatedTenant, TenantInput};
 use crate::app::connections::TwilioInput;
 use crate::app::rules::RuleSwitches;
 use crate::config::{self, Config};
@@ -152,8 +152,7 @@ async fn furnish(
             country: "US".to_owned(),
             zone: "America/New_York".to_owned(),
             currency: "USD".to_owned(),
-            is_rehearsal: false,
-            hours: None,
+            beginning: Beginning::LiveAtAnyHour,
         })
         .await?;
     let twilio = TwilioInput {

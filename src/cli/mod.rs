@@ -114,6 +114,14 @@ mod tests {
             ("Acme", "Europe/Berlin")
         );
         assert!(args.json && args.country == "US" && args.currency == "USD");
+        let begins = &args.beginning;
+        assert!(!begins.live && !begins.any_hour, "nobody is written to yet");
+        for told in ["--rehearsal", "--live", "--live --any-hour"] {
+            assert!(parse(&format!("{line} {told}")).is_ok(), "{told}");
+        }
+        // By day only is decided when going live, on a page that says so.
+        assert!(parse(&format!("{line} --any-hour")).is_err());
+        assert!(parse(&format!("{line} --rehearsal --live")).is_err());
     }
 
     #[test]

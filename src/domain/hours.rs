@@ -124,7 +124,7 @@ fn offset(at: DateTime<Utc>, zone: Tz) -> i32 {
     at.with_timezone(&zone).offset().fix().local_minus_utc()
 }
 
-/// 08:00 to 20:00: what a tenant has that signed up.
+/// 08:00 to 20:00: what a tenant begins with.
 impl Default for Hours {
     fn default() -> Self {
         let hour = |h| NaiveTime::from_hms_opt(h, 0, 0).unwrap_or_default();

@@ -28,3 +28,4 @@ pub mod tenant;
 pub mod transition;
 pub mod user;
 pub mod working_days;
+pub mod zone;

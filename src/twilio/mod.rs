@@ -101,6 +101,11 @@ impl Twilio {
         Self { http, sandbox }
     }
 
+    /// Whether a sandbox stands for it, so that no phone ever rings.
+    pub const fn is_sandbox(&self) -> bool {
+        self.sandbox.is_some()
+    }
+
     /// The base in force for a region, without a closing slash.
     fn base(&self, region: Region) -> &str {
         self.sandbox.as_deref().unwrap_or_else(|| region.api())
@@ -132,6 +137,7 @@ mod tests {
             assert_eq!(twilio.base(region), "http://127.0.0.1:9999/twilio");
             assert_eq!(Region::parse(region.as_str()), Some(region));
         }
+        assert!(twilio.is_sandbox());
     }
 
     #[test]
@@ -142,5 +148,6 @@ mod tests {
             assert_eq!(host.scheme(), "https");
             assert!(host.host_str().unwrap().ends_with(".twilio.com"));
         }
+        assert!(!twilio.is_sandbox());
     }
 }

@@ -87,6 +87,8 @@ async fn one(
             "--owner-email",
             &email,
             "--password-stdin",
+            "--live",
+            "--any-hour",
         ],
     )
     .await?;

@@ -9,6 +9,7 @@ mod paid;
 mod password;
 mod roles;
 mod second_factor;
+mod set_up;
 mod stop;
 mod switch;
 

@@ -9,6 +9,7 @@
 mod accessibility;
 mod accounts;
 mod architecture;
+mod beginnings;
 mod bounds;
 mod browser;
 mod chaos_promises;

@@ -1,5 +1,6 @@
 //! People, and what they may enter: tenants, and their own accounts.
 
+mod beginning;
 mod letters;
 mod operators;
 pub mod profile;
@@ -11,6 +12,7 @@ pub mod sign_up;
 mod tenants;
 pub mod throttle;
 
+pub use beginning::Beginning;
 pub use tenants::{CreatedTenant, SettingsInput, TenantInput};
 
 use chrono::TimeDelta;

@@ -9,10 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::sign_in::{Visit, hash};
 use super::tenants::read_settings;
-use super::{SettingsInput, letters, parse_email, user_of};
+use super::{Beginning, SettingsInput, letters, parse_email, user_of};
 use crate::app::{App, AppError};
 use crate::crypto::token::{self, NewToken};
-use crate::domain::hours::Hours;
 use crate::domain::ids::UserId;
 use crate::store::{Purpose, StoreError, UserToken};
 
@@ -147,8 +146,8 @@ impl App {
         let typed = typed.map_err(AppError::Invalid)?;
         let owner = user_of(pending.email, pending.password_hash, false, self);
         let (cookie, session) = self.new_session(&owner, visit);
-        let begun = (true, Some(Hours::default()));
-        let new = self.new_tenant(typed, owner, begun, session.actor.clone())?;
+        let beginning = Beginning::Rehearsal;
+        let new = self.new_tenant(typed, owner, beginning, session.actor.clone())?;
         let (platform, spends) = (self.store().platform(), hash(link));
         let made = self.named(new.row, |row| {
             platform.complete_sign_up(spends, row, session.clone())

@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::parse_email;
+use super::{Beginning, parse_email};
 use crate::app::keys::HOOK_SECRET;
 use crate::app::{App, AppError, FieldProblem};
 use crate::crypto::token;
@@ -27,10 +27,8 @@ pub struct TenantInput {
     pub country: String,
     pub zone: String,
     pub currency: String,
-    /// Whether messages go to the owner instead of to contacts, until somebody goes live.
-    pub is_rehearsal: bool,
-    /// When contacts may be written to; `None` is at any time.
-    pub hours: Option<Hours>,
+    /// Whom it writes to, and when.
+    pub beginning: Beginning,
 }
 
 /// A tenant that was made. The secret is shown this once.
@@ -85,8 +83,7 @@ impl App {
         let owner = self
             .new_user(email, input.password, &[&typed.name], false)
             .await?;
-        let begun = (input.is_rehearsal, input.hours);
-        let new = self.new_tenant(typed, owner, begun, Actor::operator())?;
+        let new = self.new_tenant(typed, owner, input.beginning, Actor::operator())?;
         let made = self.named(new.row, |row| async move {
             self.store().platform().create_tenant(row).await
         });
@@ -99,8 +96,8 @@ impl App {
         })
     }
 
-    /// Makes another company of somebody who has an account, as a sign-up would: in rehearsal, and to
-    /// contacts by day only. Its place in addresses. Only where strangers may sign up.
+    /// Makes another company of somebody who has an account, beginning as a sign-up would. Its place in
+    /// addresses. Only where strangers may sign up.
     pub async fn create_company(
         &self,
         user: &User,
@@ -119,8 +116,8 @@ impl App {
                 "you own twenty companies already; ask the operator of this service for more",
             ));
         }
-        let begun = (true, Some(Hours::default()));
-        let new = self.new_tenant(typed, user.clone(), begun, actor.clone())?;
+        let beginning = Beginning::Rehearsal;
+        let new = self.new_tenant(typed, user.clone(), beginning, actor.clone())?;
         let made = self.named(new.row, |row| async move {
             self.store().platform().create_tenant(row).await
         });
@@ -132,7 +129,7 @@ impl App {
         &self,
         typed: TypedSettings,
         owner: User,
-        (is_rehearsal, hours): (bool, Option<Hours>),
+        beginning: Beginning,
         actor: Actor,
     ) -> Result<Prepared, AppError> {
         let now = self.now();
@@ -153,8 +150,8 @@ impl App {
                 date_format: DateFormat::default(),
                 rule_set: 0,
                 stopped: None,
-                is_rehearsal,
-                hours,
+                is_rehearsal: beginning.is_rehearsal(),
+                hours: beginning.hours(),
                 created_at: now,
             },
             owner,

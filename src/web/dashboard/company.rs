@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
+use chrono_tz::Tz;
 
 use super::entrance;
 use super::error::PageError;
@@ -10,19 +11,23 @@ use super::rule_form::sentence;
 use crate::app::accounts::SettingsInput;
 use crate::app::accounts::throttle::Gate;
 use crate::app::{AppError, FieldProblem};
+use crate::domain::phone::CountryCode;
+use crate::domain::zone::only_zone_of;
 use crate::web::chrome::Place;
 use crate::web::extract::csrf_form::{CsrfForm, Form};
+use crate::web::extract::home::country_of;
 use crate::web::extract::signed_in::SignedIn;
 use crate::web::extract::tenant::redirect;
 use crate::web::form::FormState;
 use crate::web::pages::account::NewCompanyPage;
+use crate::web::pages::settings::countries;
 
 /// `GET /tenants/new`.
 pub(super) async fn show(who: SignedIn, request: HttpRequest) -> Result<HttpResponse, PageError> {
     if !who.app.takes_sign_ups() {
         return Err(PageError::NotFound);
     }
-    page(&who, &request, StatusCode::OK, unfilled())
+    page(&who, &request, StatusCode::OK, unfilled(&request))
 }
 
 /// `POST /tenants/new`.
@@ -55,11 +60,20 @@ pub(super) async fn make(
     }
 }
 
-/// The company's fields as they stand in a new form.
-pub(super) fn unfilled() -> FormState {
+/// The company's fields as they stand in a new form: where the browser seems to be at home, for its
+/// owner to change.
+pub(super) fn unfilled(request: &HttpRequest) -> FormState {
+    // One that cannot be chosen would leave the browser to choose the first of the list.
+    let can_be_chosen =
+        |c: &CountryCode| countries().iter().any(|choice| choice.value == c.as_str());
+    let country = country_of(request).filter(can_be_chosen);
+    let zone = country.and_then(only_zone_of).unwrap_or(Tz::UTC);
     FormState::new()
-        .with("country", "US")
-        .with("zone", "UTC")
+        .with(
+            "country",
+            country.as_ref().map_or("US", CountryCode::as_str),
+        )
+        .with("zone", zone.name())
         .with("currency", "USD")
 }
 

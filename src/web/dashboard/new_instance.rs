@@ -9,12 +9,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::error::PageError;
 use super::flash::Told;
 use super::{NewInstance, company, entrance};
-use crate::app::accounts::TenantInput;
 use crate::app::accounts::sign_in::Entry;
 use crate::app::accounts::throttle::Gate;
+use crate::app::accounts::{Beginning, TenantInput};
 use crate::app::{App, AppError};
 use crate::crypto::token::SetupCode;
-use crate::domain::hours::Hours;
 use crate::domain::money::Currency;
 use crate::domain::name;
 use crate::domain::phone::CountryCode;
@@ -44,7 +43,7 @@ pub(super) async fn show(
     if !is_open(&new, &app).await? {
         return Ok(redirect("/sign-in", None));
     }
-    page(&request, &app, StatusCode::OK, company::unfilled())
+    page(&request, &app, StatusCode::OK, company::unfilled(&request))
 }
 
 /// `POST /setup`.
@@ -62,6 +61,12 @@ pub(super) async fn make(
     }
     entrance::admit(&app, &request, Gate::SetUp, "set-up").await?;
     let mut state = form.state(&["password", "code"]);
+    // Who typed the right code need not look for it again because their password was weak. It is shown
+    // to nobody else, and counts for nothing once the page is closed. A wrong one may be a password
+    // that was typed at the wrong place.
+    if code.matches(form.get("code")) {
+        state = state.with("code", form.get("code"));
+    }
     check(&form, code, &mut state);
     if !state.is_valid() {
         return page(&request, &app, StatusCode::UNPROCESSABLE_ENTITY, state);
@@ -76,8 +81,7 @@ pub(super) async fn make(
         zone: form.get("zone").to_owned(),
         currency: form.get("currency").to_owned(),
         // As every company begins whose owner opens it: nobody is written to before they say so.
-        is_rehearsal: true,
-        hours: Some(Hours::default()),
+        beginning: Beginning::Rehearsal,
     };
     let made = on_main(&app, |app| async move {
         // The operator first: as a user who exists they become the owner of the company too.

@@ -177,6 +177,7 @@ async fn number_page(
         form,
         confirmed: found.confirmed.map(|n| n.grouped()),
         pending: found.pending.map(|n| n.grouped()),
+        sandbox_code: found.sandbox_code,
         obstacle: found.obstacle,
         others: others.map(|n| n.masked()),
     };

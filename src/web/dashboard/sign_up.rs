@@ -35,7 +35,7 @@ pub(super) async fn show(
     if let Some(closed) = closed(&app) {
         return entrance::note(&closed);
     }
-    page(&request, &app, StatusCode::OK, company::unfilled())
+    page(&request, &app, StatusCode::OK, company::unfilled(&request))
 }
 
 /// `POST /sign-up`.

@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::NewInstance;
 use super::error::PageError;
 use crate::app::accounts::throttle::Gate;
-use crate::app::accounts::{CreatedTenant, TenantInput};
+use crate::app::accounts::{Beginning, CreatedTenant, TenantInput};
 use crate::app::ingest::{HookRequest, Received};
 use crate::app::{App, AppError, Parts};
 use crate::brakes::{Brakes, Limits};
@@ -31,6 +31,7 @@ use crate::domain::actor::Actor;
 use crate::domain::clock::{FixedClock, SharedClock};
 use crate::domain::connection::Provider;
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
+use crate::domain::hours::Hours;
 use crate::domain::ids::{EventId, new_v7};
 use crate::mail::Mailer;
 use crate::queue::JobQueue;
@@ -130,8 +131,7 @@ impl World {
             country: "GB".to_owned(),
             zone: "Europe/London".to_owned(),
             currency: "GBP".to_owned(),
-            is_rehearsal: false,
-            hours: None,
+            beginning: Beginning::LiveAtAnyHour,
         };
         self.app.create_tenant(input).await.unwrap()
     }
@@ -688,6 +688,14 @@ async fn an_empty_instance_is_set_up_once_with_the_code() {
             .contains("Make the webhook in Zoho Books")
     );
     assert!(ann.get("/tenants").await.html.contains("operator"));
+    // Nobody can be written to by it before its owner says so, and by night not even then.
+    let made = world.app.store().platform().tenants().await.unwrap();
+    assert_eq!(made.len(), 1);
+    assert!(made[0].is_rehearsal);
+    assert_eq!(
+        made[0].hours.map(Hours::words).as_deref(),
+        Some("08:00 to 20:00")
+    );
     let mut late = world.visitor();
     assert_eq!(late.get("/setup").await.to, "/sign-in");
 }

@@ -2,5 +2,6 @@
 
 pub mod client_addr;
 pub mod csrf_form;
+pub mod home;
 pub mod signed_in;
 pub mod tenant;

@@ -123,6 +123,8 @@ pub struct OwnNumberPage {
     pub confirmed: Option<String>,
     /// Where a code was sent that is still to be typed.
     pub pending: Option<String>,
+    /// That code, where Twilio is the sandbox.
+    pub sandbox_code: Option<String>,
     /// Why no code can be sent.
     pub obstacle: Option<String>,
     /// Where rehearsals go when that is another owner's number.

@@ -81,6 +81,8 @@ pub fn zones() -> Vec<Choice> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::phone::CountryCode;
+    use crate::domain::zone::only_zone_of;
 
     #[test]
     fn lists_hold_what_people_look_for() {
@@ -88,5 +90,13 @@ mod tests {
         assert!(has(&countries(), "DE") && has(&countries(), "US") && has(&countries(), "IN"));
         assert!(has(&currencies(), "EUR") && has(&currencies(), "JPY"));
         assert!(has(&zones(), "Europe/Berlin") && has(&zones(), "UTC"));
+    }
+
+    #[test]
+    fn every_zone_that_is_proposed_can_be_chosen() {
+        let zones = zones();
+        for zone in CountryCode::all().into_iter().filter_map(only_zone_of) {
+            assert!(zones.iter().any(|c| c.value == zone.name()), "{zone}");
+        }
     }
 }

@@ -118,7 +118,7 @@ async fn a_stranger_is_led_from_signing_up_to_the_first_delivered_message() {
 }
 
 /// The step that is next has that name; its button is followed.
-async fn next_is(ann: &Person<'_>, step: &str) {
+pub(super) async fn next_is(ann: &Person<'_>, step: &str) {
     ann.open_overview().await;
     assert_eq!(ann.read(".checklist .now h3").await, step);
     let words = ann.read(NEXT).await;
@@ -131,7 +131,7 @@ async fn next_is(ann: &Person<'_>, step: &str) {
 }
 
 impl Person<'_> {
-    async fn open_overview(&self) {
+    pub(super) async fn open_overview(&self) {
         self.browser.click(".rail a", "Overview").await;
         self.is_at("Overview").await;
     }
@@ -156,7 +156,7 @@ fn sent(app: &TestApp, seed: u64) -> Vec<u8> {
     to_body(&Generator::seeded(seed).invoice(&wish, app.now()), false)
 }
 
-fn texts_to(app: &TestApp, number: &str) -> Vec<String> {
+pub(super) fn texts_to(app: &TestApp, number: &str) -> Vec<String> {
     let all = app.sandbox.twilio().messages(&MessageFilter::default());
     let own = all.into_iter().filter(|m| m.to == number);
     own.map(|m| m.body).collect()

@@ -1,7 +1,7 @@
 //! A company that uses the service: its hook, its API token, its rules, its dashboard.
 
 use chrono::{DateTime, Utc};
-use ml_connector::app::accounts::TenantInput;
+use ml_connector::app::accounts::{Beginning, TenantInput};
 use ml_connector::app::connections::TwilioInput;
 use ml_connector::domain::actor::Actor;
 use ml_connector::domain::ids::TenantId;
@@ -51,8 +51,7 @@ impl<'a> Company<'a> {
                 country: "US".to_owned(),
                 zone: "America/New_York".to_owned(),
                 currency: "USD".to_owned(),
-                is_rehearsal: false,
-                hours: None,
+                beginning: Beginning::LiveAtAnyHour,
             })
             .await
             .unwrap();

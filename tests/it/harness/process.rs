@@ -262,6 +262,8 @@ impl Service {
                 "--owner-email",
                 &email,
                 "--password-stdin",
+                "--live",
+                "--any-hour",
             ],
             "a long enough password\n",
         );

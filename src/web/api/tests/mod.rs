@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use crate::app::accounts::TenantInput;
+use crate::app::accounts::{Beginning, TenantInput};
 use crate::app::{App, Parts};
 use crate::brakes::{Brakes, Limits};
 use crate::config::web::{PublicUrl, Signup};
@@ -124,8 +124,7 @@ impl House {
             country: "US".to_owned(),
             zone: "America/New_York".to_owned(),
             currency: "USD".to_owned(),
-            is_rehearsal: false,
-            hours: None,
+            beginning: Beginning::LiveAtAnyHour,
         };
         let id = self.app.create_tenant(input).await.unwrap().id;
         let token = async |role| {

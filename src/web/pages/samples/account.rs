@@ -50,6 +50,16 @@ fn outside(to: &mut Vec<Sample>) {
             ("currency", "EUR"),
         ])),
     );
+    let mut weak = form(&[
+        ("code", "7KQ2-M9XA-4TRB-W0ZC"),
+        ("company", "Northwind Paper"),
+        ("country", "DE"),
+        ("zone", "Europe/Berlin"),
+        ("currency", "EUR"),
+        ("email", "ada@northwind.example"),
+    ]);
+    weak.refuse("password", "Use at least 10 characters.");
+    push(to, "new-instance-refused", &new_instance(weak));
     let mut refused = form(&[("company", HOSTILE), ("country", "DE")]);
     refused.refuse(
         "code",

@@ -69,6 +69,18 @@ pub(super) fn add(to: &mut Vec<Sample>) {
             ..own_number()
         },
     );
+    let mut sandboxed = chrome(Section::Settings);
+    sandboxed.banners = vec![Banner::Sandbox, Banner::Rehearsal { to: None }];
+    push(
+        to,
+        "own-number-sandbox",
+        &OwnNumberPage {
+            chrome: sandboxed,
+            pending: Some("+49 171 5550188".into()),
+            sandbox_code: Some("073412".into()),
+            ..own_number()
+        },
+    );
     push(
         to,
         "own-number-confirmed",
@@ -96,6 +108,7 @@ pub(super) fn add(to: &mut Vec<Sample>) {
             chrome: hostile_chrome(Section::Settings),
             form,
             pending: Some(HOSTILE.into()),
+            sandbox_code: Some(HOSTILE.into()),
             ..own_number()
         },
     );
@@ -160,6 +173,7 @@ fn own_number() -> OwnNumberPage {
         form: FormState::new(),
         confirmed: None,
         pending: None,
+        sandbox_code: None,
         obstacle: None,
         others: None,
     }
