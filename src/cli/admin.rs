@@ -88,10 +88,6 @@ pub struct BeginningArgs {
     /// Write to contacts at any hour. Otherwise from 08:00 to 20:00 only, until changed under Settings
     #[arg(long, requires = "live")]
     pub any_hour: bool,
-    /// Begin in rehearsal, as it does anyway
-    // Scripts of the time when it did not still say so.
-    #[arg(long, hide = true, conflicts_with = "live")]
-    pub rehearsal: bool,
 }
 
 /// Make a bearer token for the JSON API of a tenant. It is shown this once.

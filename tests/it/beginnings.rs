@@ -89,9 +89,6 @@ async fn a_company_made_from_a_shell_begins_as_on_a_page_unless_told_otherwise()
     assert!(said.contains("begins in rehearsal"), "{said}");
     assert!(said.contains("08:00 to 20:00"), "{said}");
     assert_eq!(rows(SAFE).await, 1);
-    // What a script of earlier days says changes nothing.
-    make("zillum", &["--rehearsal"]);
-    assert_eq!(rows(SAFE).await, 2);
 
     let said = make("globex", &["--live"]);
     assert!(said.contains("begins live"), "{said}");

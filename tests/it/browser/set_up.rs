@@ -40,7 +40,8 @@ async fn a_newcomer_sets_up_an_installation_and_reads_its_first_message_in_rehea
     ann.write("auth_token", &twilio.auth_token).await;
     ann.write("sender", NUMBER).await;
     ann.press("Save account").await;
-    ann.reads("The Twilio account is saved").await;
+    ann.reads("Twilio accepts the account, and it is saved")
+        .await;
 
     next_is(&ann, "Confirm your own number").await;
     ann.write("phone", OWN).await;
