@@ -17,6 +17,8 @@ use crate::web::ui::tone::Tone;
 pub(super) fn add(to: &mut Vec<Sample>) {
     push(to, "connections-empty", &connections_empty());
     push(to, "connections-many", &connections_many());
+    push(to, "connections-untried", &connections_untried());
+    push(to, "connections-refused", &connections_refused());
     push(to, "connections-choose", &connections_choose());
     push(to, "connections-hostile", &connections_hostile());
     push(to, "webhook-guide-empty", &guide(Vec::new(), Reach::Likely));
@@ -32,6 +34,37 @@ pub(super) fn add(to: &mut Vec<Sample>) {
         let chrome = chrome(Section::Connections);
         push(to, "connections-consent", &ConsentPage { chrome, url });
     }
+}
+
+/// Twilio could not be asked about what was typed.
+fn connections_untried() -> ConnectionsPage {
+    let mut page = connections_empty();
+    page.twilio.form = typed();
+    page.twilio.form.refuse_all(
+        "Twilio could not be asked: Twilio did not answer in time. So nothing is kept yet. Try again in \
+         a minute, or save the account untried: its first message then shows whether it is right. \
+         Either way, type the secrets once more.",
+    );
+    page.twilio.is_untried = true;
+    page
+}
+
+/// The account has no such number.
+fn connections_refused() -> ConnectionsPage {
+    let mut page = connections_empty();
+    page.twilio.form = typed();
+    page.twilio.form.refuse(
+        "sender",
+        "This Twilio account has no number +14155550123; type one of its own, as its Console lists them \
+         under Phone Numbers, or the SID of a Messaging Service.",
+    );
+    page
+}
+
+fn typed() -> FormState {
+    FormState::new()
+        .with("account_sid", format!("AC{}", "0a".repeat(16)))
+        .with("sender", "+14155550123")
 }
 
 fn disconnect(organisation: &str) -> DisconnectPage {
