@@ -8,6 +8,7 @@ mod past;
 mod stream;
 mod telling;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -141,7 +142,7 @@ impl Opening {
                 client: &self.client,
                 tenant: tenant.id,
                 twilio: &credentials,
-                reported: 0,
+                reported: HashSet::new(),
             };
             for (at, act) in &past.acts {
                 self.clock.set(*at);

@@ -17,6 +17,7 @@ mod clocks;
 mod consent;
 mod crash;
 mod deletion;
+mod demo;
 mod deploy;
 mod first_hour;
 mod full_disk;

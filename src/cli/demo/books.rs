@@ -176,6 +176,22 @@ impl Books {
         untyped(self.samples.document(kind, &wish, now))
     }
 
+    /// A kind of document that no rule can be about.
+    pub(super) fn estimate(&mut self, now: DateTime<Utc>) -> Webhook {
+        let trader = Trader::customer(CUSTOMERS[1]);
+        let of = self.entry(CUSTOMERS[1], now, 30, "EST-00184".to_owned());
+        untyped(json!({ "estimate": {
+            "estimate_id": of.id,
+            "estimate_number": of.number,
+            "date": self.day(now),
+            "status": "sent",
+            "customer_id": trader.id,
+            "customer_name": trader.company,
+            "currency_code": trader.currency_code,
+            "created_time": now.with_timezone(&self.zone).format("%Y-%m-%dT%H:%M:%S%z").to_string(),
+        } }))
+    }
+
     fn tell(
         &mut self,
         kind: DocumentKind,
@@ -243,5 +259,61 @@ fn forget_numbers(value: &mut Value) {
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn everybody_has_a_part_and_a_number_of_their_own() {
+        let parts = [WITHOUT_NUMBER, OPTED_OUT, UNCLEAR, FOUND, UNKNOWN];
+        let customers = CUSTOMERS.into_iter().chain(parts);
+        let customers: Vec<usize> = customers.chain(UNREACHABLE.map(|(c, _)| c)).collect();
+        let traders: Vec<Trader> = customers.iter().map(|c| Trader::customer(*c)).collect();
+        let vendors: Vec<Trader> = VENDORS.iter().map(|v| Trader::vendor(*v)).collect();
+        let all: Vec<&Trader> = traders.iter().chain(&vendors).collect();
+        let names: HashSet<&str> = all.iter().map(|t| t.last_name).collect();
+        assert_eq!(names.len(), all.len(), "no two firms bear one name");
+        let numbers: HashSet<String> = customers.iter().map(|c| mobile(*c)).collect();
+        assert_eq!(numbers.len(), customers.len());
+        assert!(numbers.iter().all(|n| n.starts_with('+')), "{numbers:?}");
+    }
+
+    #[test]
+    fn a_documents_dates_fit_its_life() {
+        let zone = FixedOffset::west_opt(5 * 3600).unwrap();
+        let mut books = Books::new(3, zone);
+        let sent: DateTime<Utc> = "2026-11-20T15:00:00Z".parse().unwrap();
+        let of = books.new_invoice(CUSTOMERS[0], sent, 14);
+        let overdue = sent + TimeDelta::days(21);
+        let told = [
+            books.invoice_sent(&of, sent),
+            books.invoice_overdue(&of, overdue),
+            books.invoice_paid(&of, overdue + TimeDelta::days(1)),
+        ];
+        for webhook in &told {
+            let invoice = &webhook.document["invoice"];
+            assert_eq!(invoice["date"], "2026-11-20");
+            assert_eq!(invoice["due_date"], "2026-12-04");
+            assert_eq!(
+                invoice["invoice_number"],
+                told[0].document["invoice"]["invoice_number"]
+            );
+            assert_eq!(invoice["total"], told[0].document["invoice"]["total"]);
+        }
+        let payment = books.payment_received(&of, overdue).document;
+        let applied = &payment["payment"]["invoices"][0];
+        assert_eq!(
+            applied["invoice_id"],
+            told[0].document["invoice"]["invoice_id"]
+        );
+        assert_eq!(
+            applied["amount_applied"],
+            told[0].document["invoice"]["total"]
+        );
     }
 }

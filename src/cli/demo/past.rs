@@ -26,6 +26,8 @@ pub(super) enum Act {
     Reply(usize, &'static str),
     /// Somebody posts what Zoho Books did not sign.
     Forged,
+    /// Zoho Books posts a document of a kind that we do not know.
+    NotUnderstood,
     /// Invoice sent; Twilio takes the message, and its answer is lost.
     AnswerLost(Entry),
     /// Invoice sent; the call breaks off, and a colleague writes to the same number from Twilio's console.
@@ -203,6 +205,7 @@ impl Planner {
         self.acts
             .push((at(20), Act::Reply(books::UNCLEAR, unclear)));
         self.old_invoice(books::UNCLEAR, at(34), None);
+        self.acts.push((at(42), Act::NotUnderstood));
         let lost = [
             (books::UNKNOWN, at(50), Start::AnswerDoubtful),
             (books::FOUND, at(62), Start::AnswerLost),
@@ -330,4 +333,120 @@ fn day_before(day: NaiveDate, days: u64) -> NaiveDate {
 
 fn is_weekend(day: NaiveDate) -> bool {
     day.weekday().num_days_from_monday() >= 5
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEW_YORK: Tz = Tz::America__New_York;
+
+    fn past(now: &str) -> (DateTime<Utc>, Past) {
+        let now: DateTime<Utc> = now.parse().unwrap();
+        let offset = chrono::FixedOffset::west_opt(5 * 3600).unwrap();
+        (now, plan(&mut Books::new(7, offset), now, NEW_YORK, 10))
+    }
+
+    /// A Monday before dawn, a Wednesday at noon, a Saturday evening, and the days around which clocks
+    /// are set.
+    const STARTS: [&str; 5] = [
+        "2026-11-30T08:17:00Z",
+        "2026-12-02T17:00:00Z",
+        "2026-12-05T23:30:00Z",
+        "2027-03-15T14:00:00Z",
+        "2026-11-02T03:00:00Z",
+    ];
+
+    #[test]
+    fn working_days_are_busy_and_weekends_quiet() {
+        for start in STARTS {
+            let (now, past) = past(start);
+            let today = now.with_timezone(&NEW_YORK).date_naive();
+            for back in 1..=10 {
+                let day = day_before(today, back);
+                let of_day = |(at, _): &&(DateTime<Utc>, Act)| {
+                    at.with_timezone(&NEW_YORK).date_naive() == day
+                };
+                let count = past.acts.iter().filter(of_day).count();
+                let is_right = if is_weekend(day) {
+                    (1..=14).contains(&count)
+                } else {
+                    (7..=24).contains(&count)
+                };
+                assert!(is_right, "{count} on {day}, from {start}");
+            }
+        }
+    }
+
+    #[test]
+    fn everything_happens_in_order_by_day_and_before_now() {
+        for start in STARTS {
+            let (now, past) = past(start);
+            let begins = beginning(now, NEW_YORK, 10);
+            assert!(past.acts.is_sorted_by_key(|(at, _)| *at), "{start}");
+            for (at, act) in &past.acts {
+                assert!(begins <= *at && *at < now, "{act:?} at {at}, from {start}");
+                let hour = at.with_timezone(&NEW_YORK).time();
+                let (from, to) = (NaiveTime::MIN + TimeDelta::hours(8), TimeDelta::hours(18));
+                assert!(
+                    from <= hour && hour <= NaiveTime::MIN + to,
+                    "{act:?} at {at}"
+                );
+                let (Act::InvoiceSent(of) | Act::InvoicePaid(of) | Act::InvoiceOverdue(of)) = act
+                else {
+                    continue;
+                };
+                assert!(of.created <= *at, "{act:?} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_kind_of_trouble_stands_at_the_end() {
+        for start in STARTS {
+            let (now, past) = past(start);
+            let count = |is: fn(&Act) -> bool| {
+                let late = |at: DateTime<Utc>| now - at < TimeDelta::hours(22);
+                past.acts
+                    .iter()
+                    .filter(|(at, act)| late(*at) && is(act))
+                    .count()
+            };
+            let kinds: [fn(&Act) -> bool; 6] = [
+                |a| matches!(a, Act::Reply(books::UNCLEAR, _)),
+                |a| matches!(a, Act::InvoiceOverdue(of) if of.trader == books::UNCLEAR),
+                |a| matches!(a, Act::AnswerDoubtful(..)),
+                |a| matches!(a, Act::AnswerLost(_)),
+                |a| matches!(a, Act::NotUnderstood),
+                |a| matches!(a, Act::InvoiceSent(of) if of.trader == UNREACHABLE[0].0),
+            ];
+            for (nth, kind) in kinds.into_iter().enumerate() {
+                assert_eq!(count(kind), 1, "kind {nth}, from {start}");
+            }
+            assert!(count(|a| matches!(a, Act::Forged)) >= 1, "{start}");
+        }
+    }
+
+    #[test]
+    fn nobody_pays_twice_or_is_reminded_of_what_is_paid() {
+        for start in STARTS {
+            let (_, past) = past(start);
+            let mut paid = std::collections::HashSet::new();
+            for (at, act) in &past.acts {
+                match act {
+                    Act::InvoicePaid(of) => assert!(paid.insert(of.created), "{act:?} at {at}"),
+                    Act::InvoiceOverdue(of) => assert!(!paid.contains(&of.created), "{act:?}"),
+                    _ => {}
+                }
+            }
+            assert!(past.unpaid.iter().all(|of| !paid.contains(&of.created)));
+        }
+    }
+
+    #[test]
+    fn no_days_have_no_past() {
+        let now = STARTS[0].parse().unwrap();
+        let mut books = Books::new(7, chrono::Offset::fix(&Utc));
+        assert!(plan(&mut books, now, NEW_YORK, 0).acts.is_empty());
+    }
 }

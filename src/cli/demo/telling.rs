@@ -4,6 +4,8 @@
 //! No row is written by hand, so whatever the pages show of the past is what they would show of a week in
 //! the books.
 
+use std::collections::HashSet;
+
 use anyhow::Context as _;
 use chrono::TimeDelta;
 
@@ -32,7 +34,7 @@ pub(super) struct Teller<'a> {
     pub(super) tenant: TenantId,
     pub(super) twilio: &'a Credentials,
     /// Messages of the stand-in that have been reported on.
-    pub(super) reported: usize,
+    pub(super) reported: HashSet<String>,
 }
 
 impl Teller<'_> {
@@ -69,11 +71,18 @@ impl Teller<'_> {
             }
             Act::Reply(customer, text) => self.reply(*customer, text).await,
             Act::Forged => self.hook.forge().await,
+            Act::NotUnderstood => {
+                let webhook = self.books.estimate(now);
+                self.post(&webhook).await
+            }
             Act::AnswerLost(of) => {
                 let fault = Fault::new(FaultKind::DropAfter);
                 self.lose(fault, of.trader)?;
                 let webhook = self.books.invoice_sent(of, now);
                 self.hook.post(&webhook).await?;
+                self.work().await?;
+                // What went to colleagues does not wait for what was lost.
+                self.report_but(Some(&mobile(of.trader))).await?;
                 self.look_for().await?;
                 self.report().await
             }
@@ -84,8 +93,8 @@ impl Teller<'_> {
                 self.hook.post(&webhook).await?;
                 self.work().await?;
                 self.write_by_hand(of.trader, text).await?;
-                self.look_for().await?;
-                self.report().await
+                self.report().await?;
+                self.look_for().await
             }
         }
     }
@@ -105,20 +114,26 @@ impl Teller<'_> {
 
     /// Lets the stand-in report on each new message, some seconds later, as carriers do.
     async fn report(&mut self) -> anyhow::Result<()> {
-        let all = self.sandbox.twilio().messages(&MessageFilter::default());
-        for message in all.iter().skip(self.reported) {
+        self.report_but(None).await
+    }
+
+    async fn report_but(&mut self, number: Option<&str>) -> anyhow::Result<()> {
+        for message in self.sandbox.twilio().messages(&MessageFilter::default()) {
+            let waits = number.is_some_and(|number| message.to == number);
+            if waits || !self.reported.insert(message.sid.clone()) {
+                continue;
+            }
             self.clock.advance(TimeDelta::seconds(1));
-            self.tell(message, "sent", None).await;
+            self.tell(&message, "sent", None).await;
             // From two to seven seconds.
             let seconds = 2 + i64::from(message.sid.bytes().last().unwrap_or_default() % 6);
             self.clock.advance(TimeDelta::seconds(seconds));
             let reason = UNREACHABLE.iter().find(|(c, _)| mobile(*c) == message.to);
             match reason {
-                Some((_, code)) => self.tell(message, "undelivered", Some(*code)).await,
-                None => self.tell(message, "delivered", None).await,
+                Some((_, code)) => self.tell(&message, "undelivered", Some(*code)).await,
+                None => self.tell(&message, "delivered", None).await,
             }
         }
-        self.reported = all.len();
         self.work().await
     }
 
