@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Utc, Weekday};
 use chrono_tz::America::New_York;
+use ml_connector::domain::clock::{Clock as _, SystemClock};
 
 use crate::harness::demo::Demo;
 use crate::harness::visitor::Visitor;
@@ -26,7 +27,7 @@ async fn history(owner: &Visitor<'_>) -> Vec<DateTime<Utc>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_tells_ten_days_and_what_needs_a_person() {
-    let started = Utc::now();
+    let started = SystemClock.now();
     let demo = Demo::after(10);
     let owner = demo.visitor(&demo.email, &demo.password).await;
 
@@ -37,7 +38,7 @@ async fn the_demo_tells_ten_days_and_what_needs_a_person() {
     let oldest = *times.last().unwrap();
     assert!(oldest < ten_days + TimeDelta::days(1), "{oldest}");
     assert!(oldest > ten_days - TimeDelta::days(1), "{oldest}");
-    assert!(times[0] < Utc::now() + TimeDelta::seconds(1));
+    assert!(times[0] < SystemClock.now() + TimeDelta::seconds(1));
     let mut days: BTreeMap<NaiveDate, usize> = BTreeMap::new();
     for at in &times {
         let there = at.with_timezone(&New_York);

@@ -31,7 +31,7 @@ pub(super) enum Act {
     /// Invoice sent; Twilio takes the message, and its answer is lost.
     AnswerLost(Entry),
     /// Invoice sent; the call breaks off, and a colleague writes to the same number from Twilio's console.
-    AnswerDoubtful(Entry, &'static str),
+    AnswerDoubtful(Entry),
 }
 
 /// The past, in order.
@@ -256,10 +256,7 @@ impl Planner {
                 Start::Before => None,
                 Start::Sent => Some(Act::InvoiceSent(entry.clone())),
                 Start::AnswerLost => Some(Act::AnswerLost(entry.clone())),
-                Start::AnswerDoubtful => Some(Act::AnswerDoubtful(
-                    entry.clone(),
-                    "Hi Ines, our driver is running late today and should be with you by four.",
-                )),
+                Start::AnswerDoubtful => Some(Act::AnswerDoubtful(entry.clone())),
             };
             acts.extend(act.map(|act| (posted, act)));
             let overdue = invoice
@@ -415,7 +412,7 @@ mod tests {
             let kinds: [fn(&Act) -> bool; 6] = [
                 |a| matches!(a, Act::Reply(books::UNCLEAR, _)),
                 |a| matches!(a, Act::InvoiceOverdue(of) if of.trader == books::UNCLEAR),
-                |a| matches!(a, Act::AnswerDoubtful(..)),
+                |a| matches!(a, Act::AnswerDoubtful(_)),
                 |a| matches!(a, Act::AnswerLost(_)),
                 |a| matches!(a, Act::NotUnderstood),
                 |a| matches!(a, Act::InvoiceSent(of) if of.trader == UNREACHABLE[0].0),

@@ -22,7 +22,7 @@ enum Happening {
     Sent(usize),
     /// To somebody who cannot be reached.
     Unreached(usize),
-    /// To the customer to whom a message is lost and found.
+    /// To the customer whose first message is lost and found where there is no past.
     Lost,
     Overdue(usize),
     Paid,

@@ -14,6 +14,7 @@ use super::clock::DemoClock;
 use super::hook::Hook;
 use super::past::Act;
 use crate::domain::ids::TenantId;
+use crate::sandbox::samples::Trader;
 use crate::sandbox::twilio::{
     Credentials, Fault, FaultKind, FaultOrder, Inbound, Message, MessageFilter,
 };
@@ -86,13 +87,13 @@ impl Teller<'_> {
                 self.look_for().await?;
                 self.report().await
             }
-            Act::AnswerDoubtful(of, text) => {
+            Act::AnswerDoubtful(of) => {
                 let fault = Fault::new(FaultKind::DropBefore);
                 self.lose(fault, of.trader)?;
                 let webhook = self.books.invoice_sent(of, now);
                 self.hook.post(&webhook).await?;
                 self.work().await?;
-                self.write_by_hand(of.trader, text).await?;
+                self.write_by_hand(of.trader).await?;
                 self.report().await?;
                 self.look_for().await
             }
@@ -159,12 +160,14 @@ impl Teller<'_> {
     }
 
     /// Somebody writes to a customer without us, from the same account.
-    async fn write_by_hand(&self, customer: usize, text: &str) -> anyhow::Result<()> {
+    async fn write_by_hand(&self, customer: usize) -> anyhow::Result<()> {
+        let name = Trader::customer(customer).first_name;
+        let text = format!("Hi {name}, our driver is running late and will be with you by five.");
         let (base, account) = (self.sandbox.base_url(), &self.twilio.account_sid);
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("To", &mobile(customer))
             .append_pair("From", DEMO_NUMBER)
-            .append_pair("Body", text)
+            .append_pair("Body", &text)
             .finish();
         self.client
             .post(format!(
