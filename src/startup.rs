@@ -86,6 +86,11 @@ impl Running {
             lock.hold_until_exit();
         }
     }
+
+    /// From now on the jobs that were done by hand are done here.
+    pub fn start_jobs(&self, config: &Config) {
+        start_jobs(config, &self.app, &self.runner, &self.life, Jobs::Here);
+    }
 }
 
 /// Who does the jobs of a service.
@@ -96,7 +101,7 @@ pub enum Jobs {
     Here,
     /// Processes that run `work`.
     Elsewhere,
-    /// Tests, by hand, in this process.
+    /// Tests, and the demo while it tells its past: by hand, in this process.
     ByHand,
 }
 
@@ -343,19 +348,7 @@ pub async fn serve(
     }
     let life = Lifecycle::new();
     let runner = runner(config, &app);
-    if options.jobs == Jobs::Here {
-        start_workers(config, &app, &runner, &life);
-    }
-    if options.jobs != Jobs::ByHand {
-        drop(life.spawn("keys", worker::keep_keys(app.clone(), life.clone())));
-        let does = if options.jobs == Jobs::Here {
-            "serve"
-        } else {
-            "serve --no-worker"
-        };
-        let beats = worker::beat_for_ever(app.clone(), life.clone(), does);
-        drop(life.spawn("beat", beats));
-    }
+    start_jobs(config, &app, &runner, &life, options.jobs);
     if let Some(metrics) = options.metrics.clone() {
         drop(life.spawn("metrics", keep_metrics(metrics, life.clone())));
     }
@@ -408,6 +401,21 @@ fn runner(config: &Config, app: &App) -> Arc<Runner> {
         },
         unforeseen(),
     ))
+}
+
+/// What goes on in a process beside its web server.
+fn start_jobs(config: &Config, app: &App, runner: &Arc<Runner>, life: &Lifecycle, jobs: Jobs) {
+    let does = match jobs {
+        Jobs::ByHand => return,
+        Jobs::Here => "serve",
+        Jobs::Elsewhere => "serve --no-worker",
+    };
+    if jobs == Jobs::Here {
+        start_workers(config, app, runner, life);
+    }
+    drop(life.spawn("keys", worker::keep_keys(app.clone(), life.clone())));
+    let beats = worker::beat_for_ever(app.clone(), life.clone(), does);
+    drop(life.spawn("beat", beats));
 }
 
 fn start_workers(config: &Config, app: &App, runner: &Arc<Runner>, life: &Lifecycle) {

@@ -46,8 +46,8 @@ pub struct Overview {
     pub today: Figures,
     /// The last seven days, today among them.
     pub week: Figures,
-    /// The seven days before those.
-    pub week_before: Figures,
+    /// The seven days before those; none where the company was not there for all of them.
+    pub week_before: Option<Figures>,
     /// When Zoho Books was last heard from.
     pub last_event_at: Option<DateTime<Utc>>,
     /// Queued and held.
@@ -133,7 +133,11 @@ impl App {
             first_hour: self.first_hour(tenant, begun).await?,
             today: figures(&store, &hours, ago(0), over).await?,
             week: figures(&store, &hours, ago(6), over).await?,
-            week_before: figures(&store, &hours, ago(13), ago(6)).await?,
+            week_before: if row.created_at <= ago(13) {
+                Some(figures(&store, &hours, ago(13), ago(6)).await?)
+            } else {
+                None
+            },
             hours,
             last_event_at,
             waiting: store.count_deliveries(&waits, 100_000).await?,

@@ -54,18 +54,19 @@ fn reach_contact<'a>(matter: &Matter<'a>) -> Reached<'a> {
     let country = contact_country(matter.reading, &matter.grounds.tenant);
     let mut passed_over = Vec::new();
     for person in people(matter) {
-        let number = match number_of(person, country) {
-            Ok(number) => number,
+        let (number, mistyped) = match number_of(person, country) {
+            Ok(found) => found,
             Err(why) => {
-                passed_over.push(format!("{} {why}", called(person)));
+                passed_over.push((person, why));
                 continue;
             }
         };
         let name = person.name().or_else(|| party_name(matter));
         let mut notes = Vec::new();
         if !passed_over.is_empty() {
-            notes.push(format!("passed over: {}", passed_over.join(", ")));
+            notes.push(format!("passed over: {}", told(&passed_over)));
         }
+        notes.extend(mistyped.map(|why| format!("{} {why}, so the phone is used", called(person))));
         if let Some(at) = person.seen_at {
             let day = at.with_timezone(&matter.grounds.tenant.zone);
             notes.push(format!(
@@ -83,9 +84,8 @@ fn reach_contact<'a>(matter: &Matter<'a>) -> Reached<'a> {
         };
     }
     let whom = party_name(matter).unwrap_or_else(|| "this contact".to_owned());
-    let why = nobody(matter, &passed_over, &whom);
     Reached {
-        address: Err(format!("No mobile number known for {whom}: {why}")),
+        address: Err(nobody(matter, &passed_over, &whom)),
         person: people(matter).next(),
         name: whom,
         notes: Vec::new(),
@@ -93,41 +93,63 @@ fn reach_contact<'a>(matter: &Matter<'a>) -> Reached<'a> {
 }
 
 /// Why nobody can be reached, and what helps.
-fn nobody(matter: &Matter<'_>, passed_over: &[String], whom: &str) -> String {
+fn nobody(matter: &Matter<'_>, passed_over: &[(&Person, String)], whom: &str) -> String {
     let reading = matter.reading;
     let name = reading.number.as_deref().unwrap_or("the document");
-    if !passed_over.is_empty() {
-        let all = passed_over.join(", ");
-        return format!("{all}. Correct it in Zoho Books, then decide this event again");
-    }
     let kind = reading.kind.words();
+    let unknown = format!("No mobile number known for {whom}");
+    if !passed_over.is_empty() {
+        let all = told(passed_over);
+        return if passed_over.iter().all(|(_, why)| why == NO_NUMBER) {
+            format!("{unknown}: {all}. Add one in Zoho Books, then decide this event again")
+        } else {
+            format!(
+                "Nobody at {whom} can be written to: {all}. If that is wrong, correct it in Zoho \
+                 Books, then decide this event again"
+            )
+        };
+    }
     if reading.kind.names_nobody() {
         return format!(
-            "Zoho Books names no people with a {kind}, and nothing that it sent before named one of \
-             {whom}. Give the rule a fixed number instead"
+            "{unknown}: Zoho Books names no people with a {kind}, and nothing that it sent before \
+             named one of {whom}. Give the rule a fixed number instead, then decide this event again"
         );
     }
     if reading.person_ids.is_empty() {
         return format!(
-            "{name} names nobody. Choose a contact person for it in Zoho Books, then send the \
-             {kind} or decide the next one"
+            "{unknown}: {name} names nobody. Choose a contact person for it in Zoho Books and \
+             save the {kind}, then decide this event again"
         );
     }
     format!(
-        "{name} names its contact person by an id that nothing has told us of. Send the {kind} with \
-         its contact persons’ details, or open and save the person in Zoho Books"
+        "{unknown}: {name} names its contact person by an id that nothing has told us of. Send the \
+         {kind} with its contact persons’ details, or open and save the person in Zoho Books"
     )
 }
 
-/// The number of a person, or why there is none.
-fn number_of(person: &Person, country: Option<CountryCode>) -> Result<E164, String> {
+/// "Ann has no number, Bea does not allow SMS".
+fn told(passed_over: &[(&Person, String)]) -> String {
+    let all: Vec<String> = passed_over
+        .iter()
+        .map(|(person, why)| format!("{} {why}", called(person)))
+        .collect();
+    all.join(", ")
+}
+
+const NO_NUMBER: &str = "has no number";
+
+/// The number of a person, and what is wrong with the mobile where it is the phone's; or why there is none.
+fn number_of(
+    person: &Person,
+    country: Option<CountryCode>,
+) -> Result<(E164, Option<String>), String> {
     if person.takes_sms == Some(false) {
         return Err("does not allow SMS (as Zoho Books has it)".to_owned());
     }
     let mut refused = None;
     for text in [&person.mobile, &person.phone].into_iter().flatten() {
         match to_e164(text, country) {
-            Ok(number) => return Ok(number),
+            Ok(number) => return Ok((number, refused)),
             Err(problem) if refused.is_none() => {
                 let shown: String = text.chars().take(40).collect();
                 refused = Some(format!("has “{shown}”, which {problem}"));
@@ -135,7 +157,7 @@ fn number_of(person: &Person, country: Option<CountryCode>) -> Result<E164, Stri
             Err(_) => {}
         }
     }
-    Err(refused.unwrap_or_else(|| "has no number".to_owned()))
+    Err(refused.unwrap_or_else(|| NO_NUMBER.to_owned()))
 }
 
 /// A number that may be right: number plans grow.

@@ -1,32 +1,39 @@
 //! `demo`: everything, on throw-away data and sandbox providers.
 
+mod books;
+mod clock;
+mod company;
+mod hook;
+mod past;
+mod stream;
+mod telling;
+
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
 
 use anyhow::Context as _;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Offset as _, TimeDelta, Utc};
+use chrono_tz::Tz;
 use clap::Args;
-use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
+use secrecy::SecretString;
 
+use self::books::Books;
+use self::clock::DemoClock;
+use self::hook::Hook;
+use self::stream::Stream;
+use self::telling::Teller;
 use crate::app::App;
-use crate::app::accounts::{Beginning, CreatedTenant, TenantInput};
-use crate::app::connections::TwilioInput;
-use crate::app::rules::RuleSwitches;
+use crate::app::accounts::CreatedTenant;
 use crate::config::{self, Config};
 use crate::crypto::token;
-use crate::domain::actor::Actor;
 use crate::domain::clock::SharedClock;
-use crate::domain::document::DocumentKind;
 use crate::http;
-use crate::lifecycle::{self, Lifecycle};
-use crate::sandbox::samples::{self, Generator, Standing, Wish};
+use crate::lifecycle;
 use crate::sandbox::twilio::{CallbackPlan, CallbackRule, Fault, FaultKind, FaultOrder};
-use crate::sandbox::{DEMO_NUMBER, Sandbox, SandboxConfig, SandboxHandle};
-use crate::startup::{self, Options};
+use crate::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
+use crate::startup::{self, Jobs, Options, Running};
 use crate::telemetry::{self, Metrics};
-use crate::zoho::secret::WebhookSecret;
-use crate::zoho::webhook;
 
 /// Look around: a throw-away database, sandbox providers, and a stream of sample events.
 ///
@@ -37,52 +44,153 @@ pub struct DemoArgs {
     /// Where to listen on this machine; 0 takes any free port
     #[arg(long, default_value_t = 8080, value_name = "NUMBER")]
     pub port: u16,
+    /// How many days of history are told before the pages open; 0 starts at once, with a few events
+    #[arg(long, default_value_t = 10, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(0..=14))]
+    pub days: u8,
 }
 
 /// The demo's company.
 const COMPANY: &str = "Northwind Paper";
 const OWNER: &str = "demo@example.com";
+const OPERATOR: &str = "operator@example.com";
+const ZONE: Tz = Tz::America__New_York;
 
-/// The answer to the first message to this customer is lost on the way, after Twilio took it: its page
-/// shows how such a message is looked for and found.
-const LOST_ANSWER: &str = "+447700900003";
-
-/// The wait between two events afterwards.
-const BETWEEN: Duration = Duration::from_secs(5);
-
-/// Recipients whose number ends so cannot be reached: a landline, a filter, a phone without signal.
-const UNREACHABLE: [(&str, u32); 3] = [("5550107", 30006), ("23", 30007), ("41", 30003)];
+/// The wait before each report of a message, while somebody looks.
+const REPORTS_AFTER_MS: u64 = 900;
 
 /// Runs the demo until told to stop; its folder is removed afterwards.
-pub async fn run(args: DemoArgs, clock: SharedClock) -> anyhow::Result<()> {
+pub async fn run(args: DemoArgs, machine: SharedClock) -> anyhow::Result<()> {
     let folder = ThrowAway::new()?;
     let client = http::client().context("the HTTP client cannot be built")?;
-    let mut sandbox_config = SandboxConfig::new(clock.clone(), client.clone());
-    sandbox_config.callbacks = CallbackPlan {
-        delay_ms: 900,
-        ..CallbackPlan::default()
-    };
-    let sandbox = Sandbox::start(sandbox_config).await?;
+    let clock = Arc::new(DemoClock::new(machine.clone()));
+    let now = machine.now();
+    if args.days > 0 {
+        // Before anything is made: ids bear its time, and none may be later than those of the past.
+        clock.set(past::beginning(now, ZONE, args.days) - TimeDelta::hours(1));
+    }
+    let sandbox = Sandbox::start(SandboxConfig {
+        // Reports on messages of the past are made at its times.
+        callbacks: CallbackPlan::of(&[]),
+        ..SandboxConfig::new(clock.clone(), client.clone())
+    })
+    .await?;
     let config = config(&folder.0, args.port, sandbox.base_url())?;
     telemetry::init_logs(&config.log)?;
     let metrics = Some(Metrics::install()?);
     let mut signals = lifecycle::signals()?;
     let options = Options {
+        jobs: Jobs::ByHand,
         metrics,
         ..Options::default()
     };
-    let start = Box::pin(startup::serve(&config, clock, options));
-    let Some(running) = lifecycle::unless_signalled(&mut signals, start).await else {
+    let opening = Opening {
+        client,
+        clock,
+        now,
+        days: args.days,
+    };
+    let start = Box::pin(async {
+        let running = startup::serve(&config, opening.clock.clone(), options).await?;
+        let opened = opening.open(&running, &sandbox).await?;
+        anyhow::Ok((running, opened))
+    });
+    let Some(started) = lifecycle::unless_signalled(&mut signals, start).await else {
         return Ok(());
     };
-    let running = running?;
-    let password = token::hook();
-    let tenant = furnish(&running.app, &sandbox, &password).await?;
-    super::say(&announcement(&running.app, &tenant, &password))?;
-    let stream = stream(running.app.clone(), client, tenant, running.life.clone());
+    let (running, (stream, announcement)) = started?;
+    running.start_jobs(&config);
+    super::say(&announcement)?;
+    let stream = stream.run(running.app.clone(), running.life.clone());
     drop(running.life.spawn("demo", stream));
     running.life.until_signal(signals, config.grace()).await;
     sandbox.stop().await;
+    Ok(())
+}
+
+/// What the demo is opened with.
+struct Opening {
+    client: reqwest::Client,
+    clock: Arc<DemoClock>,
+    /// The machine's time at the start.
+    now: DateTime<Utc>,
+    days: u8,
+}
+
+impl Opening {
+    /// Founds the company and tells its past; what goes on afterwards, and what to print.
+    async fn open(
+        &self,
+        running: &Running,
+        sandbox: &SandboxHandle,
+    ) -> anyhow::Result<(Stream, String)> {
+        let credentials = sandbox.seed_demo()?.twilio;
+        let passwords = [token::hook(), token::hook()];
+        let [owners, operators] = passwords.clone().map(SecretString::from);
+        let tenant = company::found(&running.app, &credentials, &owners, &operators).await?;
+        let mut hook = Hook::of(&tenant, self.client.clone())?;
+        let offset = self.now.with_timezone(&ZONE).offset().fix();
+        let mut books = Books::new(self.now.timestamp().unsigned_abs() / 86_400, offset);
+        let past = past::plan(&mut books, self.now, ZONE, self.days);
+        if self.days > 0 {
+            super::say(&format!("Telling {} of history …\n", days(self.days)))?;
+            let mut teller = Teller {
+                running,
+                sandbox,
+                clock: &self.clock,
+                books: &mut books,
+                hook: &mut hook,
+                client: &self.client,
+                tenant: tenant.id,
+                twilio: &credentials,
+                reported: HashSet::new(),
+            };
+            for (at, act) in &past.acts {
+                self.clock.set(*at);
+                teller.play(act).await?;
+            }
+        }
+        self.clock.return_to_present();
+        let has_past = self.days > 0;
+        plan_reports(sandbox, has_past)?;
+        let text = announcement(&running.app, &tenant, &passwords);
+        let stream = Stream {
+            books,
+            hook,
+            unpaid: past.unpaid,
+            has_past,
+        };
+        Ok((stream, text))
+    }
+}
+
+/// How messages fare while somebody looks.
+fn plan_reports(sandbox: &SandboxHandle, has_past: bool) -> anyhow::Result<()> {
+    let live = CallbackPlan {
+        delay_ms: REPORTS_AFTER_MS,
+        ..CallbackPlan::default()
+    };
+    let mut rules = vec![(None, live.clone())];
+    for (customer, code) in books::UNREACHABLE {
+        let plan = CallbackPlan {
+            statuses: ["sending", "undelivered"].map(str::to_owned).to_vec(),
+            error_code: Some(code),
+            ..live.clone()
+        };
+        rules.push((Some(books::mobile(customer)), plan));
+    }
+    for (to, plan) in rules {
+        sandbox.twilio().plan(CallbackRule {
+            to,
+            to_ends_with: None,
+            plan,
+        })?;
+    }
+    if !has_past {
+        // Its page shows how a message whose answer was lost is looked for and found.
+        let mut lost = FaultOrder::once(Fault::new(FaultKind::DropAfter));
+        lost.to = Some(books::mobile(books::FOUND));
+        sandbox.twilio().next(lost)?;
+    }
     Ok(())
 }
 
@@ -120,218 +228,26 @@ fn config(folder: &Path, port: u16, sandbox: &str) -> anyhow::Result<Config> {
     Ok(Config::from_lookup(&lookup)?)
 }
 
-/// A company with rules, connected to the sandbox.
-async fn furnish(
-    app: &App,
-    sandbox: &SandboxHandle,
-    password: &str,
-) -> anyhow::Result<CreatedTenant> {
-    let demo = sandbox.seed_demo()?;
-    for (ending, code) in UNREACHABLE {
-        let plan = CallbackPlan {
-            statuses: ["sending", "undelivered"].map(str::to_owned).to_vec(),
-            delay_ms: 900,
-            error_code: Some(code),
-            ..CallbackPlan::default()
-        };
-        let rule = CallbackRule {
-            to: None,
-            to_ends_with: Some(ending.to_owned()),
-            plan,
-        };
-        sandbox.twilio().plan(rule)?;
-    }
-    let mut lost = FaultOrder::once(Fault::new(FaultKind::DropAfter));
-    lost.to = Some(LOST_ANSWER.to_owned());
-    sandbox.twilio().next(lost)?;
-    let tenant = app
-        .create_tenant(TenantInput {
-            name: COMPANY.to_owned(),
-            owner_email: OWNER.to_owned(),
-            password: SecretString::from(password.to_owned()),
-            country: "US".to_owned(),
-            zone: "America/New_York".to_owned(),
-            currency: "USD".to_owned(),
-            beginning: Beginning::LiveAtAnyHour,
-        })
-        .await?;
-    let twilio = TwilioInput {
-        account_sid: demo.twilio.account_sid,
-        auth_token: Some(SecretString::from(demo.twilio.auth_token)),
-        from: DEMO_NUMBER.to_owned(),
-        ..TwilioInput::default()
-    };
-    app.connect_twilio(tenant.id, twilio, &Actor::named(OWNER))
-        .await?;
-    for rule in rules() {
-        app.create_rule(
-            tenant.id,
-            &rule,
-            RuleSwitches::default(),
-            &Actor::named(OWNER),
-        )
-        .await?;
-    }
-    Ok(tenant)
-}
-
-fn rules() -> [Value; 7] {
-    let contact = json!({ "kind": "contact" });
-    let fixed = json!({ "kind": "fixed", "address": "+12025550199" });
-    [
-        json!({
-            "name": "Invoice sent", "event_type": "invoice.sent", "channel": "sms",
-            "recipient": contact,
-            "template": { "body": "Hello {{ contact.first_name }}, invoice {{ invoice_number }} over \
-                {{ total|money }} is due on {{ due_date|date }}. See and pay it here: {{ payment_link }}" },
-        }),
-        json!({
-            "name": "Overdue for a week", "event_type": "invoice.overdue", "channel": "sms",
-            "conditions": { "all": [{ "field": "balance", "op": "gt", "value": "0" }] },
-            "recipient": contact,
-            "template": { "body": "Hello {{ contact.first_name }}, invoice {{ invoice_number }} was due on \
-                {{ due_date|date }} and {{ balance|money }} are still open. Did we miss your payment?" },
-        }),
-        json!({
-            "name": "Big invoices to sales", "event_type": "invoice.sent", "channel": "sms",
-            "conditions": { "all": [{ "field": "total", "op": "gte", "value": "1000" }] },
-            "recipient": fixed,
-            "template": { "body": "{{ customer_name }} was sent {{ invoice_number }} over {{ total|money }}." },
-        }),
-        json!({
-            "name": "Thank you for the payment", "event_type": "payment.received", "channel": "sms",
-            "recipient": contact,
-            "template": { "body": "Thank you, {{ customer_name }}: we received {{ amount|money }}." },
-        }),
-        json!({
-            "name": "Paid invoices to sales", "event_type": "invoice.paid", "channel": "sms",
-            "recipient": fixed,
-            "template": { "body": "{{ customer_name }} paid {{ invoice_number }} ({{ total|money }})." },
-        }),
-        json!({
-            "name": "Purchase orders to the vendor", "event_type": "purchase_order.issued",
-            "channel": "sms", "recipient": contact,
-            "template": { "body": "New order {{ purchaseorder_number }} from Northwind Paper, \
-                delivery wished for {{ delivery_date|date }}." },
-        }),
-        json!({
-            "name": "Large bills to the controller", "event_type": "bill.created", "channel": "sms",
-            "conditions": { "all": [{ "field": "total", "op": "gte", "value": "500" }] },
-            "recipient": fixed,
-            "template": { "body": "Bill {{ bill_number }} of {{ vendor_name }}: {{ total|money }}, due {{ due_date|date }}." },
-        }),
-    ]
-}
-
-/// Signed sample webhooks, over HTTP like Zoho's own, until the demo stops. The first round comes at
-/// once, so that the pages are not empty.
-async fn stream(app: App, client: reqwest::Client, tenant: CreatedTenant, life: Lifecycle) {
-    let Ok(secret) = WebhookSecret::parse(tenant.hook_secret.expose_secret()) else {
-        return;
-    };
-    let mut samples = Generator::seeded(app.now().timestamp().unsigned_abs());
-    // One that is not from Zoho Books, for the page of rejected requests.
-    let forged = client
-        .post(&tenant.hook_url)
-        .header("content-type", "application/json")
-        .header(webhook::SIGNATURE_HEADER, "0".repeat(64))
-        .body("{}")
-        .send()
-        .await;
-    if let Err(error) = forged {
-        tracing::warn!(%error, "The forged webhook could not be posted");
-    }
-    for number in 0_usize.. {
-        let happening = &ROUND[number % ROUND.len()];
-        let document = sample(&mut samples, happening, number / ROUND.len(), app.now());
-        let body = samples::to_body(&document, number % 2 == 0);
-        let signature = webhook::sign(&secret, "", Some("application/json"), &body);
-        let sent = client
-            .post(format!("{}{}", tenant.hook_url, happening.path))
-            .header("content-type", "application/json")
-            .header(webhook::SIGNATURE_HEADER, signature)
-            .body(body)
-            .send()
-            .await;
-        if let Err(error) = sent {
-            tracing::warn!(%error, "A sample webhook could not be posted");
-        }
-        let wait = if number < ROUND.len() {
-            Duration::from_millis(120)
-        } else {
-            BETWEEN
-        };
-        tokio::select! {
-            () = life.soft().cancelled() => return,
-            () = tokio::time::sleep(wait) => {}
-        }
-    }
-}
-
-/// One thing that happens in the demo's books.
-struct Happening {
-    kind: DocumentKind,
-    standing: Standing,
-    /// Which customer or vendor, in the first round.
-    trader: usize,
-    /// Below the hook: an event type and a label where Zoho would be told to say them.
-    path: &'static str,
-}
-
-const fn happens(kind: DocumentKind, standing: Standing, trader: usize) -> Happening {
-    Happening {
-        kind,
-        standing,
-        trader,
-        path: "",
-    }
-}
-
-/// A round of happenings. Payments and bills name nobody: they are told to the people whom an earlier
-/// document of the same trader named, so most of them follow one. Customer 6 has a landline.
-const ROUND: [Happening; 14] = {
-    use DocumentKind::{Bill, CustomerPayment, Expense, Invoice, PurchaseOrder, VendorPayment};
-    [
-        happens(Invoice, Standing::Sent, 0),
-        happens(PurchaseOrder, Standing::Sent, 0),
-        happens(Invoice, Standing::Sent, 1),
-        happens(Expense, Standing::Sent, 2),
-        happens(CustomerPayment, Standing::Paid, 0),
-        happens(Invoice, Standing::Sent, 6),
-        happens(Invoice, Standing::Paid, 2),
-        happens(Bill, Standing::Sent, 0),
-        Happening {
-            path: "/invoice.overdue/7d",
-            ..happens(Invoice, Standing::Overdue, 4)
-        },
-        happens(CustomerPayment, Standing::Paid, 5),
-        happens(Invoice, Standing::Draft, 5),
-        happens(VendorPayment, Standing::Paid, 0),
-        happens(Invoice, Standing::Sent, 3),
-        happens(CustomerPayment, Standing::Paid, 1),
-    ]
-};
-
-/// A dozen traders take turns over the rounds, backwards: those that have been written to come where
-/// they only pay.
-fn sample(samples: &mut Generator, of: &Happening, round: usize, now: DateTime<Utc>) -> Value {
-    let wish = Wish {
-        standing: Some(of.standing),
-        trader: Some((of.trader + 10 * round) % 12),
-        due_in_days: (of.standing == Standing::Overdue).then_some(-7),
-        ..Wish::default()
-    };
-    samples.document(of.kind, &wish, now)
-}
-
-fn announcement(app: &App, tenant: &CreatedTenant, password: &str) -> String {
+fn announcement(app: &App, tenant: &CreatedTenant, [owners, operators]: &[String; 2]) -> String {
     format!(
         "The demo of ml-connector runs at {}\n\n  \
          E-mail    {OWNER}\n  \
-         Password  {password}\n\n\
+         Password  {owners}\n\n\
+         Whoever runs the service sees {}\n\n  \
+         E-mail    {OPERATOR}\n  \
+         Password  {operators}\n\n\
          {COMPANY} receives sample events from a stand-in for Zoho Books every few seconds and sends \
          its messages to a stand-in for Twilio. Nothing leaves this machine; all of it is gone when \
          you press Ctrl-C.\n",
         app.public_url().join(&format!("/t/{}", tenant.slug)),
+        app.public_url().join("/operator"),
     )
+}
+
+fn days(number: u8) -> String {
+    match number {
+        1 => "a day".to_owned(),
+        10 => "ten days".to_owned(),
+        other => format!("{other} days"),
+    }
 }

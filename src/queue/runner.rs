@@ -153,7 +153,8 @@ impl Runner {
     }
 
     /// Does everything that is due now and becomes due through it, one job after the other in the
-    /// calling task, until nothing is due; the number of runs. For tests, whose clock stands still.
+    /// calling task, until nothing is due; the number of runs. For tests and the demo's past, whose clock
+    /// stands still.
     pub async fn run_due(&self) -> Result<usize, QueueError> {
         let life = Lifecycle::new();
         let mut runs = 0;

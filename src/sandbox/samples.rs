@@ -103,7 +103,8 @@ impl Generator {
             .modified
             .map_or(edited, |at| at.with_timezone(&self.zone))
             .clamp(created, now.with_timezone(&self.zone).max(created));
-        let terms = *[7, 14, 15, 30, 45].choose(rng).unwrap_or(&30);
+        let drawn = *[7, 14, 15, 30, 45].choose(rng).unwrap_or(&30);
+        let terms = wish.terms.unwrap_or(drawn);
         let due_in = wish.due_in_days.unwrap_or_else(|| match standing {
             Standing::Overdue => -rng.random_range(1..30),
             _ => rng.random_range(1..=terms),

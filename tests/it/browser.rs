@@ -33,7 +33,7 @@ const DELIVERED: &str = "
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_watches_events_arrive_opens_one_and_sends_it_again() {
-    let demo = Demo::start();
+    let demo = Demo::after(0);
     let browser = Browser::open().await;
 
     browser.visit(&demo.address).await;

@@ -18,6 +18,7 @@ mod clocks;
 mod consent;
 mod crash;
 mod deletion;
+mod demo;
 mod deploy;
 mod figures;
 mod first_hour;

@@ -24,6 +24,13 @@ fn ann(mobile: &str) -> Value {
     json!({ "contact_person_id": "1", "first_name": "Ann", "mobile": mobile, "phone": "" })
 }
 
+/// Ann, whose mobile was mistyped, and whose phone was not.
+fn mistyped() -> Value {
+    json!([{
+        "contact_person_id": "1", "first_name": "Ann", "mobile": "336-555-01234", "phone": ANN,
+    }])
+}
+
 /// What became of an event: where it went, its state, and all reasons.
 async fn became(acme: &Company<'_>, path: &str, body: &[u8]) -> (String, String, String) {
     let event = acme.told(path, body).await;
@@ -110,6 +117,19 @@ async fn an_id_alone_is_looked_up_and_whoever_cannot_be_reached_is_passed_over_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whose_mobile_is_mistyped_is_written_to_by_phone_and_that_is_said() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.rule("invoice.sent", "Hello").await;
+    let body = naming(&app, 1, &mistyped(), &json!([]));
+    let (to, _, reasons) = became(&acme, "", &body).await;
+    assert_eq!(to, ANN);
+    let said = "Ann has “336-555-01234”, which has too many digits";
+    assert!(reasons.contains(said), "{reasons}");
+    assert!(reasons.contains("so the phone is used"), "{reasons}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_allow_sms_is_passed_over() {
     let app = TestApp::spawn().await;
     let acme = app.company("Acme").await;
@@ -128,6 +148,7 @@ async fn who_does_not_allow_sms_is_passed_over() {
     .await;
     assert_eq!((to.as_str(), state.as_str()), ("", "failed"));
     assert!(reasons.contains("Ann does not allow SMS"), "{reasons}");
+    assert!(!reasons.contains("No mobile number"), "{reasons}");
     // Neither does it help that another list says nothing of it, or that a bill names nobody.
     for (n, sms) in [(2, json!(true)), (3, json!(null))] {
         let (to, ..) = became(&acme, "", &naming(&app, n, &preferring(sms), &json!([]))).await;

@@ -1,6 +1,8 @@
 //! Companies and people of the generated documents; an index is the same company in every run.
 //!
-//! Phone numbers: US 555-0100 to 555-0199 in any area, UK 07700 900000 to 900999; both ranges are
+//! Firms bear the name of those who run them: whoever is written to has the firm's name, an address at
+//! its domain, and numbers of its town. Phone numbers: US 555-0100 to 555-0199 in any area, UK mobiles
+//! 07700 900000 to 900999 and a thousand numbers in each of the larger cities; these ranges are
 //! reserved for fiction by their regulators. E-mail addresses end in `.example`.
 
 const FIRST: [&str; 20] = [
@@ -53,27 +55,31 @@ const STREET: [&str; 12] = [
     "Canal Walk",
     "Hill Rise",
 ];
-/// City, state, state code, ZIP.
-const US_CITY: [[&str; 4]; 8] = [
-    ["Portland", "Oregon", "OR", "97205"],
-    ["Austin", "Texas", "TX", "78701"],
-    ["Boston", "Massachusetts", "MA", "02108"],
-    ["Denver", "Colorado", "CO", "80202"],
-    ["Madison", "Wisconsin", "WI", "53703"],
-    ["Oakland", "California", "CA", "94607"],
-    ["Savannah", "Georgia", "GA", "31401"],
-    ["Tacoma", "Washington", "WA", "98402"],
+/// City, state, state code, ZIP, area code.
+const US_CITY: [[&str; 5]; 10] = [
+    ["Portland", "Oregon", "OR", "97205", "503"],
+    ["Austin", "Texas", "TX", "78701", "512"],
+    ["Boston", "Massachusetts", "MA", "02108", "617"],
+    ["Denver", "Colorado", "CO", "80202", "303"],
+    ["Madison", "Wisconsin", "WI", "53703", "608"],
+    ["Oakland", "California", "CA", "94607", "510"],
+    ["Savannah", "Georgia", "GA", "31401", "912"],
+    ["Tacoma", "Washington", "WA", "98402", "253"],
+    ["Chicago", "Illinois", "IL", "60602", "312"],
+    ["Phoenix", "Arizona", "AZ", "85004", "602"],
 ];
-const US_AREA: [u16; 10] = [202, 206, 212, 303, 312, 415, 512, 617, 702, 808];
-const UK_CITY: [[&str; 2]; 8] = [
-    ["Bath", "BA1 1AA"],
-    ["Cardiff", "CF10 1AA"],
-    ["Derby", "DE1 1AA"],
-    ["Exeter", "EX1 1AA"],
-    ["Glasgow", "G1 1AA"],
-    ["Leeds", "LS1 1AA"],
-    ["Norwich", "NR1 1AA"],
-    ["York", "YO1 7AA"],
+/// City, postcode, and the beginning of its landlines, of which three digits are missing.
+const UK_CITY: [[&str; 3]; 10] = [
+    ["Leeds", "LS1 1AA", "+44 113 496 0"],
+    ["Cardiff", "CF10 1AA", "+44 29 2018 0"],
+    ["Sheffield", "S1 1AA", "+44 114 496 0"],
+    ["London", "WC1A 1AA", "+44 20 7946 0"],
+    ["Glasgow", "G1 1AA", "+44 141 496 0"],
+    ["Leicester", "LE1 1AA", "+44 116 496 0"],
+    ["Liverpool", "L1 1AA", "+44 151 496 0"],
+    ["Edinburgh", "EH1 1AA", "+44 131 496 0"],
+    ["Manchester", "M1 1AA", "+44 161 496 0"],
+    ["Reading", "RG1 1AA", "+44 118 496 0"],
 ];
 
 /// What is sold.
@@ -121,18 +127,18 @@ impl Trader {
     pub fn customer(index: usize) -> Self {
         let last = LAST[index % LAST.len()];
         let company = format!("{last} {}", COMPANY[index % COMPANY.len()]);
-        Self::new(index, 6_900_000, company)
+        Self::new(index, 6_900_000, last, company)
     }
 
     /// The vendor of that index, likewise.
     pub fn vendor(index: usize) -> Self {
         let last = LAST[(index + 5) % LAST.len()];
         let company = format!("{last} {}", SUPPLY[index % SUPPLY.len()]);
-        Self::new(index + 37, 7_900_000, company)
+        Self::new(index + 37, 7_900_000, last, company)
     }
 
-    fn new(index: usize, first_id: usize, company: String) -> Self {
-        let (first_name, last_name) = (FIRST[index % FIRST.len()], LAST[index / 3 % LAST.len()]);
+    fn new(index: usize, first_id: usize, last_name: &'static str, company: String) -> Self {
+        let first_name = FIRST[index % FIRST.len()];
         let domain: String = company
             .chars()
             .filter(char::is_ascii_alphanumeric)
@@ -146,8 +152,8 @@ impl Trader {
         } else {
             uk_phones(nth)
         };
-        let [american, state, state_code, zip] = US_CITY[nth % US_CITY.len()];
-        let [british, postcode] = UK_CITY[nth % UK_CITY.len()];
+        let [american, state, state_code, zip, _] = US_CITY[nth % US_CITY.len()];
+        let [british, postcode, _] = UK_CITY[nth % UK_CITY.len()];
         let pick = |us: &'static str, uk: &'static str| if is_us { us } else { uk };
         Self {
             id: format!("87543100000{:08}", first_id + index * 11),
@@ -171,10 +177,12 @@ impl Trader {
     }
 }
 
-/// Phone and mobile, both of the hundred fictional numbers of an area.
+/// Phone and mobile, both of the hundred fictional numbers of the city's area.
 fn us_phones(nth: usize) -> (String, String) {
-    let area = US_AREA[nth / 50 % US_AREA.len()];
-    let line = 100 + nth * 2 % 100;
+    let city = nth % US_CITY.len();
+    let area = US_CITY[city][4];
+    // Each city begins elsewhere among its numbers, so that few of a list end alike.
+    let line = 100 + (nth / US_CITY.len() * 2 + city * 14) % 100;
     (
         format!("+1-{area}-555-0{line}"),
         format!("+1-{area}-555-0{}", line + 1),
@@ -183,9 +191,11 @@ fn us_phones(nth: usize) -> (String, String) {
 
 /// Written as people write them: with a plus and blanks, and without a plus.
 fn uk_phones(nth: usize) -> (String, String) {
-    let line = nth * 2 % 1000;
+    // Even, and another one for each of five hundred.
+    let line = nth * 74 % 1000;
+    let landline = UK_CITY[nth % UK_CITY.len()][2];
     (
-        format!("+44 7700 900{line:03}"),
+        format!("{landline}{line:03}"),
         format!("447700900{:03}", line + 1),
     )
 }
@@ -235,11 +245,16 @@ pub(super) fn exchanges(trader: &Trader) -> Vec<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::phone::{CountryCode, to_e164};
 
     fn is_fiction(phone: &str) -> bool {
         let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
         let us = digits.len() == 11 && digits.starts_with('1') && digits[4..].starts_with("55501");
-        let uk = digits.len() == 12 && digits.starts_with("447700900");
+        let in_cities = UK_CITY.iter().any(|[_, _, landline]| {
+            let begins: String = landline.chars().filter(char::is_ascii_digit).collect();
+            digits.starts_with(&begins)
+        });
+        let uk = digits.len() == 12 && (digits.starts_with("447700900") || in_cities);
         us || uk
     }
 
@@ -251,6 +266,46 @@ mod tests {
                     is_fiction(&trader.phone) && is_fiction(&trader.mobile),
                     "{trader:?}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn people_belong_to_their_firm_and_its_town() {
+        for index in 0..900 {
+            for trader in [Trader::customer(index), Trader::vendor(index)] {
+                let company = trader.company.to_lowercase();
+                let (mailbox, domain) = trader.email.split_once('@').unwrap();
+                let firm = domain.strip_suffix(".example").unwrap();
+                let plain: String = company
+                    .chars()
+                    .filter(char::is_ascii_alphanumeric)
+                    .collect();
+                assert_eq!(firm, plain, "{trader:?}");
+                assert!(
+                    company.starts_with(&trader.last_name.to_lowercase()),
+                    "{trader:?}"
+                );
+                assert_eq!(mailbox, trader.first_name.to_lowercase().replace('ë', "e"));
+                let country = CountryCode::parse(trader.country_code).unwrap();
+                for number in [&trader.phone, &trader.mobile] {
+                    let read = to_e164(number, Some(country)).unwrap();
+                    // No numbering plan has the range of the UK's fictional mobiles.
+                    let is_uk_mobile = read.as_str().starts_with("+447700900");
+                    assert!(read.is_valid() || is_uk_mobile, "{number} of {trader:?}");
+                    assert_eq!(read.country(), Some(country), "{trader:?}");
+                }
+                let town = |number: &str| {
+                    let us = US_CITY
+                        .iter()
+                        .find(|c| number.starts_with(&format!("+1-{}-", c[4])));
+                    let uk = UK_CITY.iter().find(|c| number.starts_with(c[2]));
+                    us.map(|c| c[0]).or(uk.map(|c| c[0]))
+                };
+                assert_eq!(town(&trader.phone), Some(trader.city), "{trader:?}");
+                if trader.country_code == "US" {
+                    assert_eq!(town(&trader.mobile), Some(trader.city), "{trader:?}");
+                }
             }
         }
     }

@@ -70,6 +70,8 @@ pub struct Wish {
     pub modified: Option<DateTime<Utc>>,
     /// Days from today to the due date; negative when overdue.
     pub due_in_days: Option<i64>,
+    /// Days from its date to the due date.
+    pub terms: Option<i64>,
 }
 
 /// What one document will be.

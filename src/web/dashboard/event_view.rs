@@ -146,15 +146,9 @@ pub(super) fn delivery_view(story: &Story, of: &Delivery, moment: Moment) -> Del
     }
 }
 
-/// Why it is where it is, and what to do about a number that is missing.
+/// Why it is where it is.
 fn reason(of: &Delivery) -> Option<String> {
-    let why = (!of.reason.is_empty()).then(|| ended(&of.reason))?;
-    let is_unaddressed = of.address.is_empty() && of.state == DeliveryState::Failed;
-    Some(if is_unaddressed {
-        format!("{why} Then decide this event again.")
-    } else {
-        why
-    })
+    (!of.reason.is_empty()).then(|| ended(&of.reason))
 }
 
 /// The number or service that an attempt was made from.

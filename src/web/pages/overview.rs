@@ -33,8 +33,8 @@ pub struct OverviewView {
     pub day: NaiveDate,
     /// The last seven days, today among them.
     pub week: Figures,
-    /// The seven days before those.
-    pub week_before: Figures,
+    /// The seven days before those, where there were such.
+    pub week_before: Option<Figures>,
     /// Waiting now: queued and held.
     pub waiting: u64,
     /// The last 24 hours, oldest first.
@@ -173,7 +173,8 @@ impl OverviewPage {
 
     /// "1,204 in 7 days, 12% more than before".
     fn week_sent(&self) -> String {
-        let (now, before) = (self.view.week.sent, self.view.week_before.sent);
+        let now = self.view.week.sent;
+        let before = self.view.week_before.map_or(0, |week| week.sent);
         let count = format!("{} in 7 days", grouped(now));
         if before == 0 {
             return count;

@@ -10,7 +10,9 @@ use super::page::Page;
 
 /// Somebody at the dashboard.
 pub(crate) struct Visitor<'a> {
-    app: &'a TestApp,
+    http: &'a reqwest::Client,
+    /// Where the service is: `http://127.0.0.1:8080`.
+    origin: String,
     cookies: RefCell<BTreeMap<String, String>>,
     /// What a proxy says of where they are.
     address: Option<&'static str>,
@@ -19,8 +21,14 @@ pub(crate) struct Visitor<'a> {
 impl<'a> Visitor<'a> {
     /// A person at the door.
     pub(crate) fn stranger(app: &'a TestApp) -> Self {
+        Self::from_afar(&app.http, app.url(""))
+    }
+
+    /// A person at the door of a service that is no [`TestApp`].
+    pub(crate) fn from_afar(http: &'a reqwest::Client, origin: String) -> Self {
         Self {
-            app,
+            http,
+            origin,
             cookies: RefCell::default(),
             address: None,
         }
@@ -37,18 +45,24 @@ impl<'a> Visitor<'a> {
     /// A person who has signed in by the form.
     pub(crate) async fn signed_in(app: &'a TestApp, email: &str, password: &str) -> Self {
         let visitor = Self::stranger(app);
-        let door = visitor.get("/sign-in").await;
+        visitor.sign_in(email, password).await;
+        visitor
+    }
+
+    /// Signs in by the form.
+    pub(crate) async fn sign_in(&self, email: &str, password: &str) {
+        let door = self.get("/sign-in").await;
         let fields = [("email", email), ("password", password)];
-        let inside = visitor.submit(&door, "/sign-in", &fields).await;
+        let inside = self.submit(&door, "/sign-in", &fields).await;
         assert_eq!(inside.status, StatusCode::OK, "{}", inside.text());
         assert!(!inside.path.starts_with("/sign-in"), "{}", inside.text());
-        visitor
     }
 
     /// The same browser, led to another process.
     pub(crate) fn at<'b>(&self, app: &'b TestApp) -> Visitor<'b> {
         Visitor {
-            app,
+            http: &app.http,
+            origin: app.url(""),
             cookies: self.cookies.clone(),
             address: self.address,
         }
@@ -87,7 +101,9 @@ impl<'a> Visitor<'a> {
         path: &str,
         fields: &[(&str, &str)],
     ) -> reqwest::Response {
-        let mut call = self.app.http.request(method.clone(), self.app.url(path));
+        let mut call = self
+            .http
+            .request(method.clone(), format!("{}{path}", self.origin));
         call = self.dressed(call);
         if method == Method::POST {
             call = call.form(fields);
@@ -114,7 +130,7 @@ impl<'a> Visitor<'a> {
     ) -> Page {
         let mut path = path.to_owned();
         for _ in 0..5 {
-            let mut call = self.app.http.request(method, self.app.url(&path));
+            let mut call = self.http.request(method, format!("{}{path}", self.origin));
             call = self.dressed(call);
             if let Some(fields) = fields.take() {
                 call = call.form(&fields);

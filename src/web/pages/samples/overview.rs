@@ -46,7 +46,7 @@ fn quiet() -> OverviewView {
         today: Figures::default(),
         day: now().date_naive(),
         week: Figures::default(),
-        week_before: Figures::default(),
+        week_before: None,
         waiting: 0,
         hours: (0..24)
             .map(|h| Hour {
@@ -133,10 +133,10 @@ fn overview_many() -> OverviewPage {
         sent: 1_204,
         failed: 17,
     };
-    view.week_before = Figures {
+    view.week_before = Some(Figures {
         sent: 1_071,
         failed: 22,
-    };
+    });
     view.waiting = 6;
     view.last_webhook = Some(ago(2));
     view.rejected = 3;
