@@ -26,6 +26,8 @@ pub(super) enum Act {
     Reply(usize, &'static str),
     /// Somebody posts what Zoho Books did not sign.
     Forged,
+    /// The owner has looked at what failed so far, and rung those people up.
+    Dealt,
     /// Zoho Books posts a document of a kind that we do not know.
     NotUnderstood,
     /// Invoice sent; Twilio takes the message, and its answer is lost.
@@ -200,6 +202,7 @@ impl Planner {
     fn troubles(&mut self, now: DateTime<Utc>) {
         let (from, to) = last_daytime(now, self.zone);
         let at = |percent: i32| from + (to - from) * percent / 100;
+        self.acts.push((from, Act::Dealt));
         self.acts.push((at(8), Act::Forged));
         let unclear = "Please stop these texts, we paid this last week.";
         self.acts

@@ -9,10 +9,12 @@ use std::collections::HashSet;
 use anyhow::Context as _;
 use chrono::TimeDelta;
 
+use super::OWNER;
 use super::books::{Books, UNREACHABLE, Webhook, mobile};
 use super::clock::DemoClock;
 use super::hook::Hook;
 use super::past::Act;
+use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
 use crate::sandbox::samples::Trader;
 use crate::sandbox::twilio::{
@@ -71,6 +73,7 @@ impl Teller<'_> {
                 self.post(&webhook).await
             }
             Act::Reply(customer, text) => self.reply(*customer, text).await,
+            Act::Dealt => self.deal().await,
             Act::Forged => self.hook.forge().await,
             Act::NotUnderstood => {
                 let webhook = self.books.estimate(now);
@@ -180,6 +183,16 @@ impl Teller<'_> {
             .await
             .and_then(reqwest::Response::error_for_status)
             .context("a message could not be written by hand")?;
+        Ok(())
+    }
+
+    /// The owner says that nothing is left to do about what failed.
+    async fn deal(&self) -> anyhow::Result<()> {
+        let app = &self.running.app;
+        let needing = app.overview(self.tenant).await?.needing_person;
+        let failed = needing.iter().filter(|d| d.is_undealt());
+        let events = failed.map(|d| d.id.event).collect();
+        app.deal(self.tenant, events, &Actor::named(OWNER)).await?;
         Ok(())
     }
 
