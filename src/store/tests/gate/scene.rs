@@ -237,7 +237,7 @@ impl<'a> Scene<'a> {
             Flight::ElsewhereOfStranger => (other, to, text, STRANGER, another),
             Flight::ElsewhereOwn => (other, to, text, id, self.message.own),
             Flight::ElsewhereToAnother => (other, "+447700900999", text, id, another),
-            Flight::ElsewhereOtherText => (other, to, route::text_hash("Bye"), id, another),
+            Flight::ElsewhereOtherText => (other, to, route::text_hash(&self.owner), id, another),
             Flight::Beyond => ("AC2".to_owned(), to, text, id, another),
         };
         let insert = "INSERT INTO in_flight (scope, address, text_hash, tenant_id, event_id, \
