@@ -50,7 +50,7 @@ async fn try_one(scene: &Scene<'_>, world: &World, moves: Option<Change>) -> boo
     let is_claimed = result == ClaimResult::Claimed;
     assert_eq!(is_claimed, after.grants(world), "{context}");
     if is_claimed {
-        assert_eq!(scene.sending().await, 1, "its twin as well: {context}");
+        assert_eq!(scene.sending().await, 1, "others as well: {context}");
     }
     is_claimed
 }

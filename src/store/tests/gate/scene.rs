@@ -34,7 +34,10 @@ impl<'a> Scene<'a> {
         let (id, zoho, twilio) = add_tenant(&house.store, &format!("t{n}")).await;
         let tenant = house.store.tenant(id);
         let event = EventId::new(now());
-        let [message, twin] = [(); 2].map(|()| wish(world, zoho, event, &format!("Hi {n}")));
+        let [message, twin, mut namesake] =
+            [(); 3].map(|()| wish(world, zoho, event, &format!("Hi {n}")));
+        namesake.id.event = EventId::new(now());
+        namesake.id.own = message.id.own;
         let scene = Self {
             house,
             tenant,
@@ -45,7 +48,7 @@ impl<'a> Scene<'a> {
             text_hash: route::text_hash(&message.body),
             owner: format!("t{n}@example.com"),
         };
-        scene.insert(vec![message, twin]).await;
+        scene.insert(vec![message, twin, namesake]).await;
         scene.carry_out(scene.neighbours()).await;
         scene.become_like(world, None).await;
         scene
@@ -132,7 +135,7 @@ impl<'a> Scene<'a> {
         )
     }
 
-    /// The message's row, and that of its twin.
+    /// The rows of the message, of its twin, and of one that has the same name in another event.
     fn message_rows(&self, world: &World) -> Statement {
         let set = "UPDATE deliveries SET state = $2, expires_at = $3, attempt_no = $4, \
                    rehearsal_to = $5 WHERE tenant_id = $1";
