@@ -284,16 +284,21 @@ impl<'a> Scene<'a> {
         (write, bound)
     }
 
-    /// Documents of the same books with nearly the same name.
+    /// The tenant's documents that have nearly the same name.
     fn neighbours(&self) -> Vec<Statement> {
         let insert = "INSERT INTO documents (connection_id, kind, document_id, tenant_id, version, state, \
                       applied, last_event_id, first_received_at, updated_at) \
                       VALUES ($1, $3, $4, $2, 7, $5, '', $1, 0, 0)";
         let state = serde_json::to_string(&document(Paper::Overdue)).unwrap();
-        let names = [("bill", "1"), ("invoice", "0"), ("invoice", "2")];
-        let row = |(kind, id): (&str, &str)| {
-            let (zoho, tenant) = (self.zoho.uuid().into(), self.id().into());
-            let bound = vec![zoho, tenant, kind.into(), id.into(), state.clone().into()];
+        let names = [
+            (self.zoho, "bill", "1"),
+            (self.zoho, "invoice", "0"),
+            (self.zoho, "invoice", "2"),
+            (self.spare, "invoice", "1"),
+        ];
+        let row = |(books, kind, id): (ConnectionId, &str, &str)| {
+            let (books, tenant) = (books.uuid().into(), self.id().into());
+            let bound = vec![books, tenant, kind.into(), id.into(), state.clone().into()];
             (insert, bound)
         };
         names.map(row).into()
