@@ -367,13 +367,12 @@ impl World {
 
     fn is_paper_good(&self) -> bool {
         match (self.tells, self.paper) {
-            (Tells::Nothing, _) => true,
             (Tells::Created, Paper::Draft) => self.is_confirmed || !self.is_to_contact,
             (Tells::Created, paper) => paper != Paper::Void,
             (Tells::Overdue, Paper::Paid) => self.is_confirmed,
             (Tells::Overdue, Paper::Part) => self.tries > 0,
             (Tells::Overdue, Paper::Void | Paper::Draft | Paper::Moved | Paper::Applied) => false,
-            (Tells::Overdue, _) => true,
+            (Tells::Nothing | Tells::Overdue, _) => true,
         }
     }
 
