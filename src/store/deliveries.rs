@@ -46,7 +46,8 @@ pub struct Claim {
     /// Whether the provider had accepted the connection's credentials when it was read.
     pub is_accepted: bool,
     pub lease_owner: String,
-    /// The version of the document that it was found true of; 0 where none is known.
+    /// The version of the document that it was found true of; 0 where none is known, though payments may
+    /// have named it.
     pub document_version: i64,
     /// The hours and the zone by which it was found that it may go now.
     pub hours: Option<Hours>,
@@ -478,7 +479,7 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
                     WHERE o.connection_id = deliveries.source_connection_id \
                     AND o.kind = deliveries.document_kind \
                     AND o.document_id = deliveries.document_id \
-                    AND o.tenant_id = v.column3), 0) = v.column15 \
+                    AND o.tenant_id = v.column3 AND o.state <> ''), 0) = v.column15 \
                 AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = v.column3 \
                     AND t.stopped_at IS NULL AND t.status = 'active' AND t.hours = v.column11 \
                     AND t.zone = v.column12 \
