@@ -369,7 +369,7 @@ mod tests {
                 };
                 let count = past.acts.iter().filter(of_day).count();
                 let is_right = if is_weekend(day) {
-                    (1..=14).contains(&count)
+                    (1..=15).contains(&count)
                 } else {
                     (7..=24).contains(&count)
                 };
