@@ -52,20 +52,21 @@ const LARGEST_REPORT: usize = 64 * 1024;
 
 /// The addresses that providers call.
 pub fn routes(config: &mut ServiceConfig) {
-    // A slash at the end is easily copied along.
-    let slashed = |path: &str| [path.to_owned(), format!("{path}/")];
+    // A slash at the end is easily copied along. For the many webhooks one pattern serves both: a set of two
+    // is looked through twice.
     for path in [
-        "/hooks/zoho/{hook}",
-        "/hooks/zoho/{hook}/{type}",
-        "/hooks/zoho/{hook}/{type}/{label}",
+        "/hooks/zoho/{hook}{slash:/?}",
+        "/hooks/zoho/{hook}/{type}{slash:/?}",
+        "/hooks/zoho/{hook}/{type}/{label}{slash:/?}",
     ] {
         config.service(
-            web::resource(slashed(path))
+            web::resource(path)
                 .route(web::post().to(zoho))
                 .route(web::put().to(zoho))
                 .default_service(web::to(only_post_and_put)),
         );
     }
+    let slashed = |path: &str| [path.to_owned(), format!("{path}/")];
     config.service(
         web::resource(slashed("/hooks/twilio/{token}/status"))
             .route(web::post().to(twilio_status))
