@@ -7,6 +7,7 @@ use super::account::AccountReport;
 use super::error::{CallError, CallFailure};
 use super::wire::{NumbersJson, ShortCodesJson};
 use super::{Account, CallTime, Sender, Twilio};
+use crate::domain::phone::E164;
 
 /// How a sender stands with an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,8 @@ impl Twilio {
                     },
                 }
             }
-            Sender::From(number) if number.starts_with('+') => {
+            // A name may begin with a plus, too.
+            Sender::From(number) if E164::from_stored(number).is_some() => {
                 self.standing_of_number(account, number, time).await
             }
             Sender::From(code) if code.bytes().all(|b| b.is_ascii_digit()) => {
@@ -175,6 +177,9 @@ mod tests {
         let (name, asked) = standing(none(), Sender::From("ACME"), vec![]).await;
         assert_eq!(name.unwrap(), SenderStanding::Name);
         assert!(asked.is_empty(), "no list holds names");
+        let (name, asked) = standing(none(), Sender::From("+A&B"), vec![]).await;
+        assert_eq!(name.unwrap(), SenderStanding::Name);
+        assert!(asked.is_empty(), "nor what is no number");
         let (down, _) = standing(Reply::DropAfter, NUMBER, vec![]).await;
         assert!(down.is_err(), "an outage says nothing");
     }

@@ -107,6 +107,19 @@ async fn what_failed_today_is_what_is_listed_whatever_the_zone_and_however_old_t
     assert!(more.contains("4 in 7 days"), "{more}");
     let yesterday = "/t/acme/history?result=failed&day=2026-11-23";
     assert_eq!(rows(&ann.get(yesterday).await), [late, first]);
+    for day in [
+        "%2B262142-12-31",
+        "-262143-01-01",
+        "0000-01-01",
+        "9999-12-31",
+        "1970-01-01",
+        "x",
+    ] {
+        for result in ["failed", ""] {
+            let far = format!("/t/acme/history?result={result}&day={day}");
+            assert_eq!(ann.get(&far).await.status, StatusCode::OK, "{day}");
+        }
+    }
 
     // The next morning tells of the day that has gone by.
     app.advance(TimeDelta::hours(8 + 24));

@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use chrono::{Datelike as _, NaiveDate};
 use chrono_tz::Tz;
 
 use super::error::PageError;
@@ -33,7 +34,7 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
         state: EventState::parse(get("state")),
         event_type: get("type").parse().ok(),
         result: ResultFilter::parse(get("result")),
-        day: get("day").parse().ok(),
+        day: get("day").parse().ok().filter(is_day_of_ours),
         document: get("document").chars().take(100).collect(),
         customer: get("customer").chars().take(200).collect(),
     };
@@ -47,6 +48,11 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
         view: view(found, filters, cursor),
     };
     seat.page(StatusCode::OK, &page)
+}
+
+/// Whether an id may bear this day; a far one has no next day, and no instant.
+fn is_day_of_ours(day: &NaiveDate) -> bool {
+    (1970..=9999).contains(&day.year())
 }
 
 fn search(filters: &HistoryFilters, zone: Tz) -> EventSearch {
