@@ -34,7 +34,7 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
         state: EventState::parse(get("state")),
         event_type: get("type").parse().ok(),
         result: ResultFilter::parse(get("result")),
-        day: get("day").parse().ok().filter(is_day_of_ours),
+        day: get("day").parse().ok().filter(|day| is_day_of_ours(*day)),
         document: get("document").chars().take(100).collect(),
         customer: get("customer").chars().take(200).collect(),
     };
@@ -51,7 +51,7 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
 }
 
 /// Whether an id may bear this day; a far one has no next day, and no instant.
-fn is_day_of_ours(day: &NaiveDate) -> bool {
+fn is_day_of_ours(day: NaiveDate) -> bool {
     (1970..=9999).contains(&day.year())
 }
 
