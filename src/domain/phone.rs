@@ -202,17 +202,20 @@ impl<'de> Deserialize<'de> for E164 {
 /// neighbour's number. Without a country they are refused: `6175550123` would otherwise reach Australia.
 pub fn to_e164(text: &str, default_country: Option<CountryCode>) -> Result<E164, PhoneProblem> {
     let digits = clean(text)?;
-    if digits.starts_with('+') {
-        return international(&digits);
-    }
-    let Some(region) = default_country.and_then(CountryCode::region) else {
-        return dialled_abroad(&digits).unwrap_or(Err(PhoneProblem::NoCountry));
+    let number = match default_country.and_then(CountryCode::region) {
+        _ if digits.starts_with('+') => international(&digits),
+        Some(region) => dialled_in(region, &digits),
+        None => dialled_abroad(&digits).unwrap_or(Err(PhoneProblem::NoCountry)),
     };
-    let national = national(&digits, region);
-    if national.as_ref().is_ok_and(E164::is_valid) {
+    number.map(|number| number.text)
+}
+
+fn dialled_in(region: Region, digits: &str) -> Result<Possible, PhoneProblem> {
+    let national = national(digits, region);
+    if national.as_ref().is_ok_and(Possible::is_valid) {
         return national;
     }
-    if let Some(Ok(abroad)) = dialled_abroad(&digits)
+    if let Some(Ok(abroad)) = dialled_abroad(digits)
         && abroad.is_valid()
     {
         return Ok(abroad);
@@ -222,22 +225,34 @@ pub fn to_e164(text: &str, default_country: Option<CountryCode>) -> Result<E164,
         national,
         Err(PhoneProblem::LocalOnly | PhoneProblem::TooShort)
     );
-    if is_incomplete || begins_with_national(&digits, region) {
+    if is_incomplete {
         return national;
     }
     match international(&format!("+{digits}")) {
-        Ok(abroad) if abroad.is_valid() => Ok(abroad),
+        Ok(abroad) if abroad.is_valid() && !begins_with_national(digits, region) => Ok(abroad),
         _ => national,
     }
 }
 
-fn national(digits: &str, region: Region) -> Result<E164, PhoneProblem> {
+/// A number of a possible length, and how its plan reads it.
+struct Possible {
+    text: E164,
+    number: PhoneNumber,
+}
+
+impl Possible {
+    fn is_valid(&self) -> bool {
+        self.number.is_valid()
+    }
+}
+
+fn national(digits: &str, region: Region) -> Result<Possible, PhoneProblem> {
     possible(&PHONE_NUMBER_UTIL.parse(digits, Some(region))?)
 }
 
 /// A number with what is dialled before a foreign one in most of the world, or in North America: as good
 /// as a plus sign.
-fn dialled_abroad(digits: &str) -> Option<Result<E164, PhoneProblem>> {
+fn dialled_abroad(digits: &str) -> Option<Result<Possible, PhoneProblem>> {
     let rest = ["00", "011"].iter().find_map(|p| digits.strip_prefix(p))?;
     Some(international(&format!("+{rest}")))
 }
@@ -314,7 +329,7 @@ fn digit_of(letter: char) -> Option<char> {
     char::from_digit(value, 10)
 }
 
-fn international(digits: &str) -> Result<E164, PhoneProblem> {
+fn international(digits: &str) -> Result<Possible, PhoneProblem> {
     // Mexico's mobiles bore a 1 until 2019; no plan knows it any more.
     let old = digits.strip_prefix("+521").filter(|rest| rest.len() == 10);
     if let Some(rest) = old {
@@ -324,18 +339,19 @@ fn international(digits: &str) -> Result<E164, PhoneProblem> {
 }
 
 /// Refuses what is not possible, and what would be read as another number the next time.
-fn possible(number: &PhoneNumber) -> Result<E164, PhoneProblem> {
+fn possible(number: &PhoneNumber) -> Result<Possible, PhoneProblem> {
     match number.is_possible_with_reason() {
         Ok(NumberLengthType::IsPossible) => {}
         Ok(NumberLengthType::IsPossibleLocalOnly) => return Err(PhoneProblem::LocalOnly),
         Err(problem) => return Err(problem.into()),
     }
     let text = number.format_as(PhoneNumberFormat::E164);
-    let again = PHONE_NUMBER_UTIL.parse(text.as_ref(), None)?;
-    if again.format_as(PhoneNumberFormat::E164) != text {
+    let number = PHONE_NUMBER_UTIL.parse(text.as_ref(), None)?;
+    if number.format_as(PhoneNumberFormat::E164) != text {
         return Err(PhoneProblem::NotPossible);
     }
-    E164::from_stored(&text).ok_or(PhoneProblem::NotPossible)
+    let text = E164::from_stored(&text).ok_or(PhoneProblem::NotPossible)?;
+    Ok(Possible { text, number })
 }
 
 impl From<ParseError> for PhoneProblem {
