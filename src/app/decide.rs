@@ -8,7 +8,7 @@ use moka::sync::Cache;
 
 use super::App;
 use super::recent::Grounds;
-use super::recipients::{Reached, reach};
+use super::recipients::{Finder, Reached};
 use crate::domain::assertion::{Assertion, Says, Seen};
 use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::delivery::{Channel, DeliveryState, NewDelivery, rehearsal_mark};
@@ -86,9 +86,10 @@ impl App {
             let decision = matter.whole(DecisionKind::NoRule, reason);
             verdicts.decisions.push(decision);
         }
+        let finder = Finder::new(matter);
         for rule in grounds.rules.iter().filter(|r| r.enabled) {
             if rule.definition.event_type == asked {
-                self.ask(rule, matter, &mut verdicts);
+                self.ask(rule, matter, &finder, &mut verdicts);
             } else {
                 verdicts.not_asked += 1;
             }
@@ -108,8 +109,14 @@ impl App {
         verdicts
     }
 
-    fn ask(&self, rule: &Rule, matter: &Matter<'_>, verdicts: &mut Verdicts) {
-        let reached = reach(&rule.definition.recipient, matter);
+    fn ask(
+        &self,
+        rule: &Rule,
+        matter: &Matter<'_>,
+        finder: &Finder<'_, '_>,
+        verdicts: &mut Verdicts,
+    ) {
+        let reached = finder.reach(&rule.definition.recipient);
         let label = Some(matter.event.label.as_str()).filter(|l| !l.is_empty());
         let today = matter
             .wished_at

@@ -1,6 +1,8 @@
 //! Whom a message goes to: a rule's recipient becomes people, and people become addresses, each step with
 //! its reason.
 
+use std::cell::OnceCell;
+
 use super::decide::Matter;
 use crate::domain::document::{Person, Reading};
 use crate::domain::event::EventSource;
@@ -9,6 +11,7 @@ use crate::domain::rule::Recipient;
 use crate::domain::tenant::Tenant;
 
 /// Whom a message goes to, or why nobody can be reached.
+#[derive(Clone)]
 pub(super) struct Reached<'a> {
     pub(super) address: Result<E164, String>,
     pub(super) person: Option<&'a Person>,
@@ -17,18 +20,38 @@ pub(super) struct Reached<'a> {
     pub(super) notes: Vec<String>,
 }
 
-pub(super) fn reach<'a>(recipient: &Recipient, matter: &Matter<'a>) -> Reached<'a> {
-    if matter.event.source == EventSource::Test {
-        return reach_tester(matter);
+/// Finds whom each rule names; the document's contact, whom most of them name, is looked for once.
+pub(super) struct Finder<'m, 'a> {
+    matter: &'m Matter<'a>,
+    contact: OnceCell<Reached<'a>>,
+}
+
+impl<'m, 'a> Finder<'m, 'a> {
+    pub(super) fn new(matter: &'m Matter<'a>) -> Self {
+        Self {
+            matter,
+            contact: OnceCell::new(),
+        }
     }
-    match recipient {
-        Recipient::Fixed(number) => Reached {
-            address: Ok(number.clone()),
-            person: people(matter).next(),
-            name: number.grouped(),
-            notes: unknown_range(number),
-        },
-        Recipient::Contact => reach_contact(matter),
+
+    pub(super) fn reach(&self, recipient: &Recipient) -> Reached<'a> {
+        match recipient {
+            Recipient::Fixed(number) if self.matter.event.source != EventSource::Test => Reached {
+                address: Ok(number.clone()),
+                person: people(self.matter).next(),
+                name: number.grouped(),
+                notes: unknown_range(number),
+            },
+            _ => self.contact.get_or_init(|| self.find_contact()).clone(),
+        }
+    }
+
+    fn find_contact(&self) -> Reached<'a> {
+        if self.matter.event.source == EventSource::Test {
+            reach_tester(self.matter)
+        } else {
+            reach_contact(self.matter)
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::decide::Matter;
 use super::recent::{AsOf, SeenDocument};
-use super::recipients::reach;
+use super::recipients::Finder;
 use super::route::{event_of, read, remembered};
 use super::{App, AppError};
 use crate::domain::assertion::{Says, Seen};
@@ -101,7 +101,7 @@ impl App {
             wished_at: kept.event.received_at,
             now: self.now(),
         };
-        let reached = reach(&rule.definition.recipient, &matter);
+        let reached = Finder::new(&matter).reach(&rule.definition.recipient);
         let label = Some(kept.event.label.as_str()).filter(|l| !l.is_empty());
         let today = kept
             .event
