@@ -23,6 +23,7 @@ use futures::{Stream, StreamExt as _};
 
 use super::request_id::RequestId;
 use crate::web::extract::client_addr::ClientAddr;
+use crate::web::hooks;
 use crate::web::intake::{IntakeBudget, Room};
 use crate::web::pages::error::ErrorPage;
 use crate::web::problem::Problem;
@@ -42,7 +43,7 @@ pub async fn hold<B: MessageBody + 'static>(
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     // Only the handler knows whose hook it is.
-    let is_webhook = request.path().starts_with("/hooks/zoho/");
+    let is_webhook = hooks::is_of_zoho(request.path());
     let room = (!is_webhook).then(|| budget.of_client(ClientAddr::of(request.request()).0));
     let announced = announced_length(&request);
     let is_crowded = match (&room, announced) {

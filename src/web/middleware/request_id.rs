@@ -2,6 +2,7 @@
 //!
 //! A caller's own `x-request-id` is not taken over: it could forge or flood what the log says.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::body::MessageBody;
@@ -11,6 +12,8 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest};
 use tracing::Instrument;
 use uuid::Uuid;
+
+use crate::web::hooks;
 
 /// The header that bears the id.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -44,7 +47,7 @@ pub async fn give<B: MessageBody + 'static>(
         "request",
         request.id = %id,
         http.method = %request.method(),
-        http.route = request.match_pattern().as_deref().unwrap_or("(none)"),
+        http.route = route(&request).as_deref().unwrap_or("(none)"),
     );
     let result = next.call(request).instrument(span).await;
     let value = HeaderValue::from_str(&id.to_string()).ok();
@@ -53,6 +56,13 @@ pub async fn give<B: MessageBody + 'static>(
             head.headers_mut().insert(HEADER, value);
         }
     })
+}
+
+fn route(request: &ServiceRequest) -> Option<Cow<'static, str>> {
+    if hooks::is_of_zoho(request.path()) {
+        return Some(hooks::ZOHO.into());
+    }
+    request.match_pattern().map(Cow::Owned)
 }
 
 #[cfg(test)]
