@@ -5,7 +5,7 @@ use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::ingest::{HookRequest, JSON, Received};
+use super::pipeline::receive::{HookRequest, JSON, Received};
 use super::{App, AppError};
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, Provider};

@@ -5,7 +5,6 @@
 pub mod accounts;
 pub mod books;
 pub mod connections;
-pub mod decide;
 pub mod deletion;
 pub mod deliver;
 mod equals;
@@ -15,7 +14,6 @@ pub mod first_hour;
 mod gate;
 pub mod health_report;
 pub mod history;
-pub mod ingest;
 pub mod job;
 pub mod keys;
 pub mod look;
@@ -27,20 +25,15 @@ pub mod notices;
 pub mod operator;
 mod outcome;
 pub mod own_number;
+pub mod pipeline;
 pub mod poll;
 pub mod receipts;
 mod recent;
-mod recipients;
 pub mod rehearsal;
-mod renewal;
-pub mod replay;
-mod replay_choice;
-pub mod replay_facts;
 pub mod replies;
 pub mod requeue;
 pub mod resolve;
 pub mod rotation;
-pub mod route;
 pub mod rules;
 pub mod security_log;
 pub mod stop;
@@ -64,6 +57,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 pub use error::{AppError, FieldProblem};
+use pipeline::{decide, receive};
 
 use crate::brakes::Brakes;
 use crate::config::web::{PublicUrl, Signup};
@@ -116,9 +110,9 @@ pub struct App {
 
 /// What this process remembers; losing all of it costs nothing but time.
 struct Caches {
-    hooks: ingest::HookCache,
+    hooks: receive::HookCache,
     templates: decide::TemplateCache,
-    rejected: ingest::RejectedLimiter,
+    rejected: receive::RejectedLimiter,
     equals: equals::Equals,
     calls: deliver::Calls,
     walk: requeue::Walk,
@@ -137,9 +131,9 @@ impl App {
     /// Joins the parts.
     pub fn new(parts: Parts) -> Self {
         let caches = Caches {
-            hooks: ingest::HookCache::new(),
+            hooks: receive::HookCache::new(),
             templates: decide::TemplateCache::new(),
-            rejected: ingest::RejectedLimiter::default(),
+            rejected: receive::RejectedLimiter::default(),
             equals: equals::Equals::default(),
             calls: deliver::Calls::default(),
             walk: requeue::Walk::default(),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::ingest::{HookRequest, Received};
+use super::pipeline::receive::{HookRequest, Received};
 use super::rules::RuleSwitches;
 use super::test_house::House;
 use super::{App, AppError};

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use chrono::TimeDelta;
 use secrecy::SecretString;
 
-use super::ingest::Refused;
 use super::keys::AUTH_TOKEN;
+use super::pipeline::receive::Refused;
 use super::{App, AppError};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::ids::{ConnectionId, DeliveryId, TenantId};

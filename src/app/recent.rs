@@ -195,7 +195,7 @@ impl App {
             // refused with it.
             let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
             Ok(Grounds {
-                rehearsal_to: super::route::rehearsal_to(store, &tenant).await?,
+                rehearsal_to: super::pipeline::route::rehearsal_to(store, &tenant).await?,
                 rules: store.rules().await?,
                 tenant,
             })

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::accounts::{Beginning, TenantInput};
 use super::connections::TwilioInput;
+use super::pipeline::replay::facts::ReplayFacts;
+use super::pipeline::replay::{ReplayWish, Replayed};
 use super::receipts::{SignedRequest, StatusAnswer, StatusRequest};
-use super::replay::{ReplayWish, Replayed};
-use super::replay_facts::ReplayFacts;
 use super::resolve::Resolution;
 use super::rules::RuleSwitches;
 use super::*;

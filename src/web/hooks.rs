@@ -14,7 +14,7 @@ use super::intake::{self, Broken, IntakeBudget, Room};
 use super::middleware::bodies::RETRY_AFTER;
 use super::on_main;
 use super::problem::Problem;
-use crate::app::ingest::{Hook, HookRequest, Received, verify};
+use crate::app::pipeline::receive::{Hook, HookRequest, Received, verify};
 use crate::app::receipts::{SignedRequest, StatusAnswer, StatusRequest};
 use crate::app::{App, AppError};
 use crate::domain::connection::Provider;

@@ -8,9 +8,9 @@ use tokio::sync::watch;
 
 use crate::app::deliver::Next;
 use crate::app::operator::BEAT_EVERY;
+use crate::app::pipeline::route::Ordered;
 use crate::app::requeue;
 use crate::app::rotation::KEYS_EVERY;
-use crate::app::route::Ordered;
 use crate::app::{App, AppError, job};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
 use crate::lifecycle::Lifecycle;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use ml_connector::app::AppError;
-use ml_connector::app::ingest::{HookRequest, Received};
+use ml_connector::app::pipeline::receive::{HookRequest, Received};
 use ml_connector::domain::actor::Actor;
 use ml_connector::domain::clock::{Clock as _, SystemClock};
 use ml_connector::domain::ids::TenantId;

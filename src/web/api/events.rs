@@ -9,7 +9,7 @@ use super::wire::history::{Dealt, Event, EventQuery, EventStory};
 use super::wire::replay::{Confirm, Unconfirmed};
 use super::wire::{List, Replay};
 use crate::app::AppError;
-use crate::app::replay::{ReplayWish, Replayed};
+use crate::app::pipeline::replay::{ReplayWish, Replayed};
 use crate::domain::event::EventState;
 use crate::domain::ids::EventId;
 use crate::store::EventFilter;

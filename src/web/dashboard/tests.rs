@@ -19,7 +19,7 @@ use super::NewInstance;
 use super::error::PageError;
 use crate::app::accounts::throttle::Gate;
 use crate::app::accounts::{Beginning, CreatedTenant, TenantInput};
-use crate::app::ingest::{HookRequest, Received};
+use crate::app::pipeline::receive::{HookRequest, Received};
 use crate::app::{App, AppError, Parts};
 use crate::brakes::{Brakes, Limits};
 use crate::config::web::{PublicUrl, Signup};

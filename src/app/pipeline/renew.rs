@@ -4,10 +4,10 @@
 use serde_json::Value;
 
 use super::decide::Matter;
-use super::recent::{AsOf, SeenDocument};
 use super::recipients::Finder;
 use super::route::{event_of, read, remembered};
-use super::{App, AppError};
+use crate::app::recent::{AsOf, SeenDocument};
+use crate::app::{App, AppError};
 use crate::domain::assertion::{Says, Seen};
 use crate::domain::delivery::{Delivery, StepKind, rehearsal_mark};
 use crate::domain::document::{Document, Reading};
@@ -17,7 +17,7 @@ use crate::store::{NewStep, Renewal, TenantStore};
 
 impl App {
     /// Makes the text of a queued reminder anew; why not, where that is impossible.
-    pub(super) async fn renew(
+    pub(in crate::app) async fn renew(
         &self,
         store: &TenantStore,
         d: &Delivery,

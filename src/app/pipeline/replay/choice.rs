@@ -3,15 +3,15 @@
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::decide::whole;
-use super::route::Plan;
+use crate::app::pipeline::decide::whole;
+use crate::app::pipeline::route::Plan;
 use crate::domain::assertion::Seen;
 use crate::domain::decision::DecisionKind;
 use crate::domain::delivery::{DeliveryState, NewDelivery};
 use crate::domain::order::Confirmed;
 
 /// Names a message that would be made: the same rule, address and text have the same name.
-pub(super) fn key(d: &NewDelivery) -> String {
+pub(in crate::app) fn key(d: &NewDelivery) -> String {
     let parts = json!([
         d.rule,
         d.channel.as_str(),
@@ -25,7 +25,7 @@ pub(super) fn key(d: &NewDelivery) -> String {
 }
 
 /// A short name of facts: other facts have another.
-pub(super) fn fingerprint(of: &serde_json::Value) -> String {
+pub(in crate::app) fn fingerprint(of: &serde_json::Value) -> String {
     let mut name = hex::encode(Sha256::digest(of.to_string()));
     name.truncate(32);
     name
@@ -33,14 +33,14 @@ pub(super) fn fingerprint(of: &serde_json::Value) -> String {
 
 impl Plan {
     /// Names what would be sent, and the state of the document that it would be sent about.
-    pub(super) fn fingerprint(&self) -> String {
+    pub(in crate::app) fn fingerprint(&self) -> String {
         let messages: Vec<String> = self.commit.deliveries.iter().map(key).collect();
         let seen = self.document.as_ref().map(|d| Seen::of(&d.document));
         fingerprint(&json!([messages, seen]))
     }
 
     /// Leaves out what was not chosen; all of it, with `false`, where it is no longer what was confirmed.
-    pub(super) fn keep_confirmed(&mut self, confirmed: &Confirmed) -> bool {
+    pub(in crate::app) fn keep_confirmed(&mut self, confirmed: &Confirmed) -> bool {
         let is_same = self.fingerprint() == confirmed.plan;
         let commit = &mut self.commit;
         if is_same {

@@ -12,29 +12,29 @@ use crate::domain::tenant::Tenant;
 
 /// Whom a message goes to, or why nobody can be reached.
 #[derive(Clone)]
-pub(super) struct Reached<'a> {
-    pub(super) address: Result<E164, String>,
-    pub(super) person: Option<&'a Person>,
-    pub(super) name: String,
+pub(in crate::app) struct Reached<'a> {
+    pub(in crate::app) address: Result<E164, String>,
+    pub(in crate::app) person: Option<&'a Person>,
+    pub(in crate::app) name: String,
     /// How it came to this person, where that is worth a word: who was passed over, how old the number is.
-    pub(super) notes: Vec<String>,
+    pub(in crate::app) notes: Vec<String>,
 }
 
 /// Finds whom each rule names; the document's contact, whom most of them name, is looked for once.
-pub(super) struct Finder<'m, 'a> {
+pub(in crate::app) struct Finder<'m, 'a> {
     matter: &'m Matter<'a>,
     contact: OnceCell<Reached<'a>>,
 }
 
 impl<'m, 'a> Finder<'m, 'a> {
-    pub(super) fn new(matter: &'m Matter<'a>) -> Self {
+    pub(in crate::app) fn new(matter: &'m Matter<'a>) -> Self {
         Self {
             matter,
             contact: OnceCell::new(),
         }
     }
 
-    pub(super) fn reach(&self, recipient: &Recipient) -> Reached<'a> {
+    pub(in crate::app) fn reach(&self, recipient: &Recipient) -> Reached<'a> {
         match recipient {
             Recipient::Fixed(number) if self.matter.event.source != EventSource::Test => Reached {
                 address: Ok(number.clone()),
@@ -201,7 +201,7 @@ fn called(person: &Person) -> String {
 }
 
 /// Whether somebody whom the document names can be reached.
-pub(super) fn names_somebody(reading: &Reading, tenant: &Tenant) -> bool {
+pub(in crate::app) fn names_somebody(reading: &Reading, tenant: &Tenant) -> bool {
     let country = contact_country(reading, tenant);
     let mut persons = reading.persons.iter();
     persons.any(|p| number_of(p, country).is_ok())

@@ -4,11 +4,11 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::decide::rehearse;
-use super::recent::{AsOf, Grounds, SeenDocument};
-use super::replay_choice::{fingerprint, key};
-use super::route::{Asked, Plan, event_of, read};
-use super::{App, AppError};
+use super::choice::{fingerprint, key};
+use crate::app::pipeline::decide::rehearse;
+use crate::app::pipeline::route::{Asked, Plan, event_of, read};
+use crate::app::recent::{AsOf, Grounds, SeenDocument};
+use crate::app::{App, AppError};
 use crate::domain::assertion::{Assertion, Says, Seen};
 use crate::domain::decision::Decision;
 use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
@@ -43,8 +43,8 @@ pub struct ReplayFacts {
     /// What it is owed now is not what the text says.
     pub is_balance_changed: bool,
     /// The name of what would be sent.
-    pub(super) plan: String,
-    pub(super) orders_before: usize,
+    pub(in crate::app) plan: String,
+    pub(in crate::app) orders_before: usize,
 }
 
 /// Somebody who would be written to.
@@ -81,7 +81,10 @@ pub struct DocumentToday {
 
 impl ReplayFacts {
     /// The keys of those who are wanted: by default all who can be written to.
-    pub(super) fn chosen(&self, wanted: Option<&[String]>) -> Result<Vec<String>, AppError> {
+    pub(in crate::app) fn chosen(
+        &self,
+        wanted: Option<&[String]>,
+    ) -> Result<Vec<String>, AppError> {
         let can = self.recipients.iter().filter(|r| r.refused.is_none());
         let can: Vec<String> = can.map(|r| r.key.clone()).collect();
         let Some(wanted) = wanted else {

@@ -12,9 +12,9 @@ use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::keys::HOOK_SECRET;
-use super::recent::KeptEvent;
-use super::{App, AppError, job};
+use crate::app::keys::HOOK_SECRET;
+use crate::app::recent::KeptEvent;
+use crate::app::{App, AppError, job};
 use crate::domain::connection::Provider;
 use crate::domain::event::{Body, EventSource, EventType, Ingested, NewEvent};
 use crate::domain::ids::{EventId, RejectedId};
@@ -23,7 +23,7 @@ use crate::zoho::secret::WebhookSecret;
 use crate::zoho::webhook::{self, Rejection, SignedRequest};
 
 /// The content type of Zoho's default payload.
-pub(super) const JSON: &str = "application/json";
+pub(in crate::app) const JSON: &str = "application/json";
 
 /// A hook and the secrets that its requests are checked against.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub enum Received {
 
 impl Hook {
     /// The signature that Zoho Books would put on a JSON body; none without a secret.
-    pub(super) fn signature(&self, body: &[u8]) -> Option<String> {
+    pub(in crate::app) fn signature(&self, body: &[u8]) -> Option<String> {
         let secret = self.secrets.first()?;
         Some(webhook::sign(secret, "", Some(JSON), body))
     }
@@ -104,7 +104,7 @@ impl App {
     }
 
     /// The same, whoever posts it: nothing but the event's source is different.
-    pub(super) async fn receive_from(
+    pub(in crate::app) async fn receive_from(
         &self,
         source: EventSource,
         hook: &Hook,
@@ -209,7 +209,7 @@ impl App {
     /// Of each reason at most one line a second per hook is written, and one more for the fifth within it;
     /// of all reasons together four. Those in between are counted, so that nobody fills the disk or keeps
     /// the writer busy. Owners are told when a burst of forged requests begins.
-    pub(super) async fn note_refused(&self, target: HookTarget, refused: Refused) {
+    pub(in crate::app) async fn note_refused(&self, target: HookTarget, refused: Refused) {
         metrics::counter!("hook_requests_rejected_total").increment(1);
         let now = self.now();
         let key = (target.connection.uuid(), refused.reason.clone());
@@ -238,7 +238,7 @@ impl App {
     }
 
     /// A rotated secret or hook takes effect here at once; elsewhere within five seconds.
-    pub(super) fn forget_hooks(&self) {
+    pub(in crate::app) fn forget_hooks(&self) {
         self.caches.hooks.forget();
     }
 }
@@ -335,7 +335,7 @@ const DISBELIEVED: TimeDelta = TimeDelta::seconds(1);
 
 /// What was read of a token, and when. The age is told by the app's clock; should that be set back,
 /// the cache's own time to live, by the machine's, is the bound.
-pub(super) struct HookCache {
+pub(in crate::app) struct HookCache {
     known: Cache<String, (DateTime<Utc>, Arc<Hook>)>,
     unknown: Cache<String, DateTime<Utc>>,
     /// How many changes were made in this process: what was read before one is not kept after it.
@@ -351,7 +351,7 @@ enum Remembered {
 }
 
 impl HookCache {
-    pub(super) fn new() -> Self {
+    pub(in crate::app) fn new() -> Self {
         let life = |span: TimeDelta| span.to_std().unwrap_or_default();
         Self {
             known: Cache::builder()
@@ -405,18 +405,18 @@ impl HookCache {
 }
 
 /// A request that was refused.
-pub(super) struct Refused {
-    pub(super) path: String,
-    pub(super) client: IpAddr,
-    pub(super) reason: String,
-    pub(super) compared: serde_json::Value,
+pub(in crate::app) struct Refused {
+    pub(in crate::app) path: String,
+    pub(in crate::app) client: IpAddr,
+    pub(in crate::app) reason: String,
+    pub(in crate::app) compared: serde_json::Value,
     /// Its signature was missing or wrong.
-    pub(super) is_forged: bool,
+    pub(in crate::app) is_forged: bool,
 }
 
 /// Counts rejected requests between two that are written down.
 #[derive(Default)]
-pub(super) struct RejectedLimiter(Mutex<Seen>);
+pub(in crate::app) struct RejectedLimiter(Mutex<Seen>);
 
 #[derive(Default)]
 struct Seen {

@@ -1,16 +1,19 @@
 //! Replay: a person's wish to decide or send once more.
 
+mod choice;
+pub mod facts;
+
 use chrono::TimeDelta;
 
-use super::replay_facts::ReplayFacts;
-use super::route::Ordered;
-use super::{App, AppError, job};
+use crate::app::pipeline::route::Ordered;
+use crate::app::{App, AppError, job};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::{Delivery, NewDelivery};
 use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
 use crate::domain::order::{Confirmed, Order, OrderKind};
 use crate::domain::rule::DEFAULT_SEND_WITHIN;
 use crate::store::{NewOrder, OrderResult, TenantStore};
+use facts::ReplayFacts;
 
 /// The longest nonce that is taken, in bytes.
 const LONGEST_NONCE: usize = 255;
@@ -219,7 +222,7 @@ impl App {
     }
 
     /// The rule's own time if the rule is still there.
-    pub(super) async fn send_within(
+    pub(in crate::app) async fn send_within(
         &self,
         store: &TenantStore,
         old: &Delivery,

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveTime, TimeZone as _, Utc};
 
 use super::decide::{Matter, Verdicts, whole};
-use super::recent::{AsOf, Grounds, KeptDelivery, KeptEvent, SeenDocument};
 use super::recipients::names_somebody;
-use super::{App, AppError, job};
+use crate::app::recent::{AsOf, Grounds, KeptDelivery, KeptEvent, SeenDocument};
+use crate::app::{App, AppError, job};
 use crate::domain::day;
 use crate::domain::decision::DecisionKind;
 use crate::domain::delivery::DeliveryState;
@@ -46,13 +46,13 @@ pub enum Ordered {
 }
 
 /// What is to be decided.
-pub(super) struct Asked<'a> {
-    pub(super) event: &'a Event,
-    pub(super) body: Option<&'a Body>,
+pub(in crate::app) struct Asked<'a> {
+    pub(in crate::app) event: &'a Event,
+    pub(in crate::app) body: Option<&'a Body>,
     /// The nil id when the event itself is routed.
-    pub(super) order: OrderId,
+    pub(in crate::app) order: OrderId,
     /// From when `send_within` runs.
-    pub(super) wished_at: DateTime<Utc>,
+    pub(in crate::app) wished_at: DateTime<Utc>,
 }
 
 impl App {
@@ -128,7 +128,7 @@ impl App {
     }
 
     /// What deciding an event for an order would write: one that was not understood is routed as new.
-    pub(super) async fn plan_wished(
+    pub(in crate::app) async fn plan_wished(
         &self,
         store: &TenantStore,
         grounds: &Grounds,
@@ -328,9 +328,9 @@ impl App {
 }
 
 /// What routing would write, and the document as its messages will find it.
-pub(super) struct Plan {
-    pub(super) commit: RouteCommit,
-    pub(super) document: Option<SeenDocument>,
+pub(in crate::app) struct Plan {
+    pub(in crate::app) commit: RouteCommit,
+    pub(in crate::app) document: Option<SeenDocument>,
 }
 
 /// Steps that an event passed over when it was routed, the latest first.
@@ -377,7 +377,7 @@ async fn applied(
 }
 
 /// An event and its body, as they are stored.
-pub(super) async fn event_of(
+pub(in crate::app) async fn event_of(
     store: &TenantStore,
     id: EventId,
 ) -> Result<Option<KeptEvent>, AppError> {
@@ -385,7 +385,7 @@ pub(super) async fn event_of(
     Ok(read.map(|(event, body)| KeptEvent { event, body }))
 }
 
-pub(super) fn read(event: &Event, body: Option<&Body>) -> Result<Reading, String> {
+pub(in crate::app) fn read(event: &Event, body: Option<&Body>) -> Result<Reading, String> {
     let Some(body) = body else {
         return Err("the body is no longer kept".to_owned());
     };
@@ -395,7 +395,7 @@ pub(super) fn read(event: &Event, body: Option<&Body>) -> Result<Reading, String
 
 /// People remembered for the document's customer or vendor, as far as it leaves that to us: those whom it
 /// names by their ids alone, or, where its kind names nobody, all of them.
-pub(super) async fn remembered(
+pub(in crate::app) async fn remembered(
     store: &TenantStore,
     grounds: &Grounds,
     event: &Event,
@@ -417,7 +417,7 @@ pub(super) async fn remembered(
 }
 
 /// Where messages go instead, while the tenant is in rehearsal and an owner's number is known.
-pub(super) async fn rehearsal_to(
+pub(in crate::app) async fn rehearsal_to(
     store: &TenantStore,
     tenant: &Tenant,
 ) -> Result<Option<E164>, AppError> {

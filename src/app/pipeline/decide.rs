@@ -6,9 +6,9 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use moka::sync::Cache;
 
-use super::App;
-use super::recent::Grounds;
 use super::recipients::{Finder, Reached};
+use crate::app::App;
+use crate::app::recent::Grounds;
 use crate::domain::assertion::{Assertion, Says, Seen};
 use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::delivery::{Channel, DeliveryState, NewDelivery, rehearsal_mark};
@@ -24,36 +24,36 @@ use crate::render::Template;
 const LONGEST_TEXT: usize = 1600;
 
 /// What is decided about.
-pub(super) struct Matter<'a> {
-    pub(super) grounds: &'a Grounds,
-    pub(super) event: &'a Event,
+pub(in crate::app) struct Matter<'a> {
+    pub(in crate::app) grounds: &'a Grounds,
+    pub(in crate::app) event: &'a Event,
     /// The replay that asks, or the nil id.
-    pub(super) order: OrderId,
-    pub(super) event_type: EventType,
+    pub(in crate::app) order: OrderId,
+    pub(in crate::app) event_type: EventType,
     /// Steps that it passed over and that may be told, the latest first.
-    pub(super) passed_over: &'a [EventType],
+    pub(in crate::app) passed_over: &'a [EventType],
     /// The document as it is known with this event.
-    pub(super) document: &'a Document,
-    pub(super) reading: &'a Reading,
+    pub(in crate::app) document: &'a Document,
+    pub(in crate::app) reading: &'a Reading,
     /// People remembered for the customer or vendor.
-    pub(super) remembered: &'a [Person],
+    pub(in crate::app) remembered: &'a [Person],
     /// From when `send_within` runs.
-    pub(super) wished_at: DateTime<Utc>,
-    pub(super) now: DateTime<Utc>,
+    pub(in crate::app) wished_at: DateTime<Utc>,
+    pub(in crate::app) now: DateTime<Utc>,
 }
 
 /// What the rules say.
 #[derive(Default)]
-pub(super) struct Verdicts {
-    pub(super) decisions: Vec<Decision>,
-    pub(super) deliveries: Vec<NewDelivery>,
+pub(in crate::app) struct Verdicts {
+    pub(in crate::app) decisions: Vec<Decision>,
+    pub(in crate::app) deliveries: Vec<NewDelivery>,
     /// Active rules of other types.
-    pub(super) not_asked: i64,
+    pub(in crate::app) not_asked: i64,
 }
 
 impl Verdicts {
     /// No rule was asked: one decision about the event as a whole.
-    pub(super) fn whole(decision: Decision) -> Self {
+    pub(in crate::app) fn whole(decision: Decision) -> Self {
         Self {
             decisions: vec![decision],
             ..Self::default()
@@ -62,10 +62,10 @@ impl Verdicts {
 }
 
 /// Compiled templates; a version of a rule never changes.
-pub(super) struct TemplateCache(Cache<(RuleId, i64), Arc<Template>>);
+pub(in crate::app) struct TemplateCache(Cache<(RuleId, i64), Arc<Template>>);
 
 impl TemplateCache {
-    pub(super) fn new() -> Self {
+    pub(in crate::app) fn new() -> Self {
         Self(Cache::new(10_000))
     }
 }
@@ -73,7 +73,7 @@ impl TemplateCache {
 impl App {
     /// Asks every active rule of the event's type, in order; where there is none, those of the nearest step
     /// that was passed over.
-    pub(super) fn decide(&self, matter: &Matter<'_>) -> Verdicts {
+    pub(in crate::app) fn decide(&self, matter: &Matter<'_>) -> Verdicts {
         let grounds = matter.grounds;
         let mut verdicts = Verdicts::default();
         let asked = matter.type_asked();
@@ -207,7 +207,7 @@ impl App {
         }
     }
 
-    pub(super) fn text(
+    pub(in crate::app) fn text(
         &self,
         rule: &Rule,
         kind: DocumentKind,
@@ -301,7 +301,7 @@ impl Matter<'_> {
 }
 
 /// A decision about an event as a whole: it is of no rule.
-pub(super) fn whole(
+pub(in crate::app) fn whole(
     event: EventId,
     order: OrderId,
     kind: DecisionKind,
@@ -324,7 +324,7 @@ pub(super) fn whole(
 }
 
 /// Makes a delivery one that goes to the owner, with the mark of whom it was meant for.
-pub(super) fn rehearse(d: &mut NewDelivery, owner: Option<&E164>) {
+pub(in crate::app) fn rehearse(d: &mut NewDelivery, owner: Option<&E164>) {
     d.is_rehearsal = true;
     d.rehearsal_to = owner.map(E164::to_string).unwrap_or_default();
     if d.state != DeliveryState::Queued {
