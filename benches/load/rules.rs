@@ -31,11 +31,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         let (mut understood, mut asked) = (Vec::new(), Vec::new());
         for body in &bodies {
             let began = Instant::now();
-            let reading = wire::read(body.as_bytes(), Some("application/json"), None)?;
+            let parsed = wire::read(body.as_bytes(), Some("application/json"), None)?;
             understood.push(began.elapsed());
             let began = Instant::now();
             for rule in &rules {
-                let facts = Facts::of(&reading, reading.persons.first(), None, now.date_naive());
+                let facts = Facts::of(&parsed, parsed.persons.first(), None, now.date_naive());
                 let verdict = evaluate(&rule.conditions, &facts);
                 black_box(serde_json::to_string(&verdict.values)?);
                 black_box(verdict);

@@ -148,7 +148,7 @@ pub struct Applied {
     pub at: DateTime<Utc>,
 }
 
-impl Reading {
+impl ParsedDocument {
     /// Reads the dates that could mean two days as the company's books write them. Conditions and
     /// texts read the record, so they stand there as any other day.
     #[must_use]
@@ -174,7 +174,7 @@ impl Reading {
 
 /// One body, understood. Blank values of the wire are `None`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Reading {
+pub struct ParsedDocument {
     pub kind: DocumentKind,
     /// Zoho's id of the record, as text: up to 19 digits.
     pub id: String,

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::document::{Applied, Document, DocumentKind, Reading};
+use super::document::{Applied, Document, DocumentKind, ParsedDocument};
 use super::event::EventType;
 use super::ids::EventId;
 use super::states::{self, Calendar};
@@ -69,7 +69,7 @@ pub struct Known {
 #[derive(Debug, Clone, Copy)]
 pub struct Observation<'a> {
     pub event: EventId,
-    pub reading: &'a Reading,
+    pub parsed: &'a ParsedDocument,
     /// The event type in the path, if any.
     pub typed: Option<EventType>,
     /// The label in the path; `<n>d` gives the offset of a reminder.
@@ -116,13 +116,13 @@ pub struct Settlement {
 /// Settles one event against what is known of its document.
 pub fn settle(known: Option<&Known>, seen: &Observation<'_>) -> Settlement {
     if let Some(typed) = seen.typed
-        && typed.document() != seen.reading.kind
+        && typed.document() != seen.parsed.kind
     {
         return Settlement {
             event_type: Some(typed),
             outcome: Outcome::Contradiction(format!(
                 "the web address says {typed}, but the body is a {}",
-                seen.reading.kind
+                seen.parsed.kind
             )),
             document: None,
             claims: Vec::new(),
@@ -299,7 +299,7 @@ fn settle_typed(
 /// together with this body.
 fn settle_older(seen: &Observation<'_>, round: i64) -> Settled {
     let event_type = steps(&state_of(seen, round)).last().map(|s| s.event_type);
-    let name = name(seen.reading);
+    let name = name(seen.parsed);
     let why = format!("nothing new: this body of {name} is older than what we already know");
     (event_type, Outcome::NothingNew(why), Vec::new())
 }
@@ -311,7 +311,7 @@ fn settle_untyped(
     no_news: bool,
     ledger: &Ledger<'_>,
 ) -> Settled {
-    let name = name(seen.reading);
+    let name = name(seen.parsed);
     let last = story.steps.last().map(|s| s.event_type);
     if no_news {
         let claims = ledger.claim(story.claimable(), Told::Baseline);
@@ -354,7 +354,7 @@ fn paid_before(
     ledger: &Ledger<'_>,
 ) -> Option<EventId> {
     let before = &known?.document;
-    let status = seen.reading.status.as_deref();
+    let status = seen.parsed.status.as_deref();
     // A draft shows its creation only, which is of no round.
     let in_this_round =
         before.round == 0 || before.status.as_deref() == Some("paid") || status == Some("draft");
@@ -368,7 +368,7 @@ fn paid_before(
 
 /// The state after this body, and whether the body changed it: an older one does not.
 fn fold(known: Option<&Known>, seen: &Observation<'_>) -> (Document, bool) {
-    let modified_at = changed_at(seen.reading, seen.received_at);
+    let modified_at = changed_at(seen.parsed, seen.received_at);
     let mut round = 0;
     if let Some(known) = known {
         let had = known.document.modified_at.unwrap_or(DateTime::UNIX_EPOCH);
@@ -376,7 +376,7 @@ fn fold(known: Option<&Known>, seen: &Observation<'_>) -> (Document, bool) {
         if !is_newer {
             return (known.document.clone(), false);
         }
-        let back = is_withdrawn(seen.reading.status.as_deref())
+        let back = is_withdrawn(seen.parsed.status.as_deref())
             && !is_withdrawn(known.document.status.as_deref());
         round = known.document.round + i64::from(back);
     }
@@ -385,30 +385,30 @@ fn fold(known: Option<&Known>, seen: &Observation<'_>) -> (Document, bool) {
 
 /// The state that this body shows.
 fn state_of(seen: &Observation<'_>, round: i64) -> Document {
-    state_shown(seen.reading, seen.received_at, round)
+    state_shown(seen.parsed, seen.received_at, round)
 }
 
 /// The state that a body shows.
-pub fn state_shown(reading: &Reading, received_at: DateTime<Utc>, round: i64) -> Document {
+pub fn state_shown(parsed: &ParsedDocument, received_at: DateTime<Utc>, round: i64) -> Document {
     Document {
-        kind: reading.kind,
-        id: reading.id.clone(),
-        number: reading.number.clone(),
-        status: reading.status.clone(),
-        due_date: reading.due_date,
-        total: reading.total,
-        balance: reading.balance,
-        currency: reading.currency.clone(),
-        party: reading.party.clone(),
-        modified_at: Some(changed_at(reading, received_at)),
+        kind: parsed.kind,
+        id: parsed.id.clone(),
+        number: parsed.number.clone(),
+        status: parsed.status.clone(),
+        due_date: parsed.due_date,
+        total: parsed.total,
+        balance: parsed.balance,
+        currency: parsed.currency.clone(),
+        party: parsed.party.clone(),
+        modified_at: Some(changed_at(parsed, received_at)),
         round,
-        clearing: reading.clearing,
+        clearing: parsed.clearing,
     }
 }
 
 /// The body's own time; the time of receipt when it has none or is too far ahead of us.
-pub fn changed_at(reading: &Reading, received_at: DateTime<Utc>) -> DateTime<Utc> {
-    match reading.last_modified_time {
+pub fn changed_at(parsed: &ParsedDocument, received_at: DateTime<Utc>) -> DateTime<Utc> {
+    match parsed.last_modified_time {
         Some(at) if at <= received_at + CLOCK_SLACK => at,
         _ => received_at,
     }
@@ -416,7 +416,7 @@ pub fn changed_at(reading: &Reading, received_at: DateTime<Utc>) -> DateTime<Utc
 
 /// Whether the document was created more than a day before its first body came.
 fn is_old(seen: &Observation<'_>) -> bool {
-    let created = seen.reading.created_time.or(seen.dated_at);
+    let created = seen.parsed.created_time.or(seen.dated_at);
     created.is_none_or(|at| seen.received_at - at > NEWS_FOR)
 }
 
@@ -466,7 +466,7 @@ fn discriminator(typed: EventType, seen: &Observation<'_>, state: &Document) -> 
         return plain_discriminator(typed, state);
     }
     // The body's own due date: an older body speaks of the date that it knew.
-    let due = seen.reading.due_date;
+    let due = seen.parsed.due_date;
     let offset = label_days(seen.label).or_else(|| {
         let days = (due? - seen.calendar.today).num_days();
         let soon = matches!(typed, EventType::InvoiceDueSoon | EventType::BillDueSoon);
@@ -499,8 +499,8 @@ fn label_days(label: &str) -> Option<i64> {
     plain.then(|| digits.parse().ok()).flatten()
 }
 
-fn name(reading: &Reading) -> &str {
-    reading.number.as_deref().unwrap_or(&reading.id)
+fn name(parsed: &ParsedDocument) -> &str {
+    parsed.number.as_deref().unwrap_or(&parsed.id)
 }
 
 #[cfg(test)]

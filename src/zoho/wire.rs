@@ -1,4 +1,4 @@
-//! From Zoho's record to a [`Reading`].
+//! From Zoho's record to a [`ParsedDocument`].
 //!
 //! Written from captured payloads: blanks mean absent, ids are text or numbers, and a field of the
 //! wrong type is absent too, so that one odd value never costs a record.
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::body::{self, Found, Unrecognised};
 use super::{envelope, scalar};
-use crate::domain::document::{Application, Clearing, DocumentKind, Party, Person, Reading};
+use crate::domain::document::{Application, Clearing, DocumentKind, ParsedDocument, Party, Person};
 use crate::domain::event::EventType;
 use crate::domain::money::Amount;
 
@@ -26,16 +26,16 @@ pub fn read(
     body: &[u8],
     content_type: Option<&str>,
     typed: Option<EventType>,
-) -> Result<Reading, Unrecognised> {
+) -> Result<ParsedDocument, Unrecognised> {
     let Found { kind, record } = body::find(body, content_type, typed)?;
-    reading(kind, record)
+    parse(kind, record)
 }
 
 /// Reads one bare record of a known kind, as lists of the API hold them.
-pub fn reading(kind: DocumentKind, record: Record) -> Result<Reading, Unrecognised> {
+pub fn parse(kind: DocumentKind, record: Record) -> Result<ParsedDocument, Unrecognised> {
     let id = scalar::id(&record, envelope::id_field(kind)).ok_or(Unrecognised::NoId { kind })?;
     let persons = persons(&record);
-    Ok(Reading {
+    Ok(ParsedDocument {
         kind,
         id,
         number: number(kind, &record),
@@ -480,7 +480,7 @@ mod tests {
         let Value::Object(record) = record else {
             unreachable!()
         };
-        let persons = reading(DocumentKind::Invoice, record).unwrap().persons;
+        let persons = parse(DocumentKind::Invoice, record).unwrap().persons;
         let ids: Vec<&str> = persons.iter().map(|p| p.id.as_str()).collect();
         assert_eq!(ids, ["2", "", "4", "3"]);
         assert_eq!(persons[0].mobile.as_deref(), Some("2"));
@@ -578,7 +578,7 @@ mod tests {
             let _ = (read(&bytes, None, None), read(&bytes, None, Some(typed)));
             if let Value::Object(mut record) = value {
                 record.insert("invoice_id".to_owned(), Value::from("1"));
-                prop_assert!(reading(DocumentKind::Invoice, record).is_ok());
+                prop_assert!(parse(DocumentKind::Invoice, record).is_ok());
             }
         }
     }

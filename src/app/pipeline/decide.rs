@@ -12,7 +12,7 @@ use crate::app::recent::Grounds;
 use crate::domain::assertion::{Assertion, Says, Seen};
 use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::delivery::{Channel, DeliveryState, NewDelivery, rehearsal_mark};
-use crate::domain::document::{Document, DocumentKind, Person, Reading};
+use crate::domain::document::{Document, DocumentKind, ParsedDocument, Person};
 use crate::domain::event::{Event, EventSource, EventType};
 use crate::domain::ids::{DecisionId, DeliveryId, EventId, OrderId, RuleId};
 use crate::domain::phone::{E164, key_of};
@@ -34,7 +34,7 @@ pub(in crate::app) struct Matter<'a> {
     pub(in crate::app) passed_over: &'a [EventType],
     /// The document as it is known with this event.
     pub(in crate::app) document: &'a Document,
-    pub(in crate::app) reading: &'a Reading,
+    pub(in crate::app) parsed: &'a ParsedDocument,
     /// People remembered for the customer or vendor.
     pub(in crate::app) remembered: &'a [Person],
     /// From when `send_within` runs.
@@ -122,7 +122,7 @@ impl App {
             .wished_at
             .with_timezone(&matter.grounds.tenant.zone)
             .date_naive();
-        let facts = Facts::of(matter.reading, reached.person, label, today);
+        let facts = Facts::of(matter.parsed, reached.person, label, today);
         let mut verdict = evaluate(&rule.definition.conditions, &facts);
         if verdict.matched && matter.is_kept_inside(rule) {
             verdict.matched = false;
@@ -164,7 +164,7 @@ impl App {
         reached: Reached<'_>,
         facts: &Facts<'_>,
     ) -> NewDelivery {
-        let text = self.text(rule, matter.reading.kind, facts);
+        let text = self.text(rule, matter.parsed.kind, facts);
         let (address, problem) = match reached.address {
             Ok(number) => (number.to_string(), None),
             Err(why) => (String::new(), Some(why)),
@@ -284,8 +284,8 @@ impl Matter<'_> {
         let seen = Seen::of(self.document);
         Assertion {
             source: self.event.connection,
-            kind: self.reading.kind,
-            document: self.reading.id.clone(),
+            kind: self.parsed.kind,
+            document: self.parsed.id.clone(),
             says: Says {
                 event_type,
                 confirmed: (!self.order.is_nil()).then(|| seen.clone()),

@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 
 use super::decide::Matter;
-use crate::domain::document::{Person, Reading};
+use crate::domain::document::{ParsedDocument, Person};
 use crate::domain::event::EventSource;
 use crate::domain::phone::{CountryCode, E164, country_from_text, to_e164};
 use crate::domain::rule::Recipient;
@@ -69,12 +69,12 @@ fn reach_tester<'a>(matter: &Matter<'a>) -> Reached<'a> {
 
 /// Everybody who may be meant, in the order in which they are asked.
 fn people<'a>(matter: &Matter<'a>) -> impl Iterator<Item = &'a Person> {
-    matter.reading.persons.iter().chain(matter.remembered)
+    matter.parsed.persons.iter().chain(matter.remembered)
 }
 
 /// The first person who may be written to and whose mobile, then phone, becomes a number.
 fn reach_contact<'a>(matter: &Matter<'a>) -> Reached<'a> {
-    let country = contact_country(matter.reading, &matter.grounds.tenant);
+    let country = contact_country(matter.parsed, &matter.grounds.tenant);
     let mut passed_over = Vec::new();
     for person in people(matter) {
         let (number, mistyped) = match number_of(person, country) {
@@ -117,9 +117,9 @@ fn reach_contact<'a>(matter: &Matter<'a>) -> Reached<'a> {
 
 /// Why nobody can be reached, and what helps.
 fn nobody(matter: &Matter<'_>, passed_over: &[(&Person, String)], whom: &str) -> String {
-    let reading = matter.reading;
-    let name = reading.number.as_deref().unwrap_or("the document");
-    let kind = reading.kind.words();
+    let parsed = matter.parsed;
+    let name = parsed.number.as_deref().unwrap_or("the document");
+    let kind = parsed.kind.words();
     let unknown = format!("No mobile number known for {whom}");
     if !passed_over.is_empty() {
         let all = told(passed_over);
@@ -132,13 +132,13 @@ fn nobody(matter: &Matter<'_>, passed_over: &[(&Person, String)], whom: &str) ->
             )
         };
     }
-    if reading.kind.names_nobody() {
+    if parsed.kind.names_nobody() {
         return format!(
             "{unknown}: Zoho Books names no people with a {kind}, and nothing that it sent before \
              named one of {whom}. Give the rule a fixed number instead, then decide this event again"
         );
     }
-    if reading.person_ids.is_empty() {
+    if parsed.person_ids.is_empty() {
         return format!(
             "{unknown}: {name} names nobody. Choose a contact person for it in Zoho Books and \
              save the {kind}, then decide this event again"
@@ -201,17 +201,17 @@ fn called(person: &Person) -> String {
 }
 
 /// Whether somebody whom the document names can be reached.
-pub(in crate::app) fn names_somebody(reading: &Reading, tenant: &Tenant) -> bool {
-    let country = contact_country(reading, tenant);
-    let mut persons = reading.persons.iter();
+pub(in crate::app) fn names_somebody(parsed: &ParsedDocument, tenant: &Tenant) -> bool {
+    let country = contact_country(parsed, tenant);
+    let mut persons = parsed.persons.iter();
     persons.any(|p| number_of(p, country).is_ok())
 }
 
-fn contact_country(reading: &Reading, tenant: &Tenant) -> Option<CountryCode> {
-    let own = reading.country.as_deref().and_then(country_from_text);
+fn contact_country(parsed: &ParsedDocument, tenant: &Tenant) -> Option<CountryCode> {
+    let own = parsed.country.as_deref().and_then(country_from_text);
     own.or_else(|| CountryCode::parse(&tenant.country).ok())
 }
 
 fn party_name(matter: &Matter<'_>) -> Option<String> {
-    matter.reading.party.as_ref().and_then(|p| p.name.clone())
+    matter.parsed.party.as_ref().and_then(|p| p.name.clone())
 }

@@ -10,7 +10,7 @@ use crate::app::recent::{AsOf, SeenDocument};
 use crate::app::{App, AppError};
 use crate::domain::assertion::{Says, Seen};
 use crate::domain::delivery::{Delivery, StepKind, rehearsal_mark};
-use crate::domain::document::{Document, Reading};
+use crate::domain::document::{Document, ParsedDocument};
 use crate::domain::money::Amount;
 use crate::domain::rule::Facts;
 use crate::store::{NewStep, Renewal, TenantStore};
@@ -69,22 +69,22 @@ impl App {
         let Some(kept) = event_of(store, d.id.event).await? else {
             return gone("the event");
         };
-        let Ok(mut reading) = read(&kept.event, kept.body.as_ref()) else {
+        let Ok(mut parsed) = read(&kept.event, kept.body.as_ref()) else {
             return gone("the document");
         };
         // What the latest body says of the same document, where there is one.
         if seen.last_event != kept.event.id
             && let Some(latest) = event_of(store, seen.last_event).await?
             && let Ok(latest) = read(&latest.event, latest.body.as_ref())
-            && (latest.kind, &latest.id) == (reading.kind, &reading.id)
+            && (latest.kind, &latest.id) == (parsed.kind, &parsed.id)
         {
-            let persons = std::mem::take(&mut reading.persons);
-            reading = Reading { persons, ..latest };
+            let persons = std::mem::take(&mut parsed.persons);
+            parsed = ParsedDocument { persons, ..latest };
         }
-        set_balance(&mut reading, &seen.document);
+        set_balance(&mut parsed, &seen.document);
         let grounds = self.grounds(store, AsOf::Now).await?;
-        let reading = reading.with_days(grounds.tenant.date_format);
-        let remembered = remembered(store, &grounds, &kept.event, &reading).await?;
+        let parsed = parsed.with_days(grounds.tenant.date_format);
+        let remembered = remembered(store, &grounds, &kept.event, &parsed).await?;
         let event_type = d
             .asserts
             .as_ref()
@@ -96,7 +96,7 @@ impl App {
             event_type,
             passed_over: &[],
             document: &seen.document,
-            reading: &reading,
+            parsed: &parsed,
             remembered: &remembered,
             wished_at: kept.event.received_at,
             now: self.now(),
@@ -108,8 +108,8 @@ impl App {
             .received_at
             .with_timezone(&grounds.tenant.zone)
             .date_naive();
-        let facts = Facts::of(&reading, reached.person, label, today);
-        let text = self.text(&rule, reading.kind, &facts);
+        let facts = Facts::of(&parsed, reached.person, label, today);
+        let text = self.text(&rule, parsed.kind, &facts);
         Ok(text.map(|text| {
             if d.is_rehearsal {
                 format!("{}{text}", rehearsal_mark(&d.recipient, &d.address))
@@ -121,16 +121,16 @@ impl App {
 }
 
 /// The balance as payments have left it, in the fields that templates read.
-fn set_balance(reading: &mut Reading, document: &Document) {
-    let Some(balance) = document.balance.filter(|b| reading.balance != Some(*b)) else {
+fn set_balance(parsed: &mut ParsedDocument, document: &Document) {
+    let Some(balance) = document.balance.filter(|b| parsed.balance != Some(*b)) else {
         return;
     };
-    reading.balance = Some(balance);
+    parsed.balance = Some(balance);
     if let Ok(number) = serde_json::from_str::<Value>(&balance.to_string()) {
-        reading.fields.insert("balance".to_owned(), number);
+        parsed.fields.insert("balance".to_owned(), number);
     }
     let formatted = Value::String(owed(document));
-    reading
+    parsed
         .fields
         .insert("balance_formatted".to_owned(), formatted);
 }

@@ -14,7 +14,7 @@ use crate::app::{App, AppError, job};
 use crate::domain::day;
 use crate::domain::decision::DecisionKind;
 use crate::domain::delivery::DeliveryState;
-use crate::domain::document::{Document, DocumentKind, Person, Reading, with_payment};
+use crate::domain::document::{Document, DocumentKind, ParsedDocument, Person, with_payment};
 use crate::domain::event::{Body, Event, EventState, EventType};
 use crate::domain::ids::{EventId, OrderId, TenantId};
 use crate::domain::phone::E164;
@@ -178,8 +178,8 @@ impl App {
     ) -> Result<Plan, AppError> {
         let now = self.now();
         let (tenant, event, order) = (&grounds.tenant, asked.event, asked.order);
-        let reading = match read(event, asked.body) {
-            Ok(reading) => reading.with_days(tenant.date_format),
+        let parsed = match read(event, asked.body) {
+            Ok(parsed) => parsed.with_days(tenant.date_format),
             Err(why) => {
                 let commit = unrecognised(event, order, tenant, why, now);
                 return Ok(Plan {
@@ -190,28 +190,28 @@ impl App {
         };
         let (row, remembered) = tokio::try_join!(
             async {
-                let known = store.document(event.connection, reading.kind, &reading.id);
+                let known = store.document(event.connection, parsed.kind, &parsed.id);
                 Ok(known.await?)
             },
-            remembered(store, grounds, event, &reading)
+            remembered(store, grounds, event, &parsed)
         )?;
         let known = row.as_ref().and_then(|r| r.known.as_ref());
         let seen = Observation {
             event: event.id,
-            reading: &reading,
+            parsed: &parsed,
             typed: event.path_type,
             label: &event.label,
             received_at: event.received_at,
             calendar: Calendar::at(event.received_at, tenant.zone),
             applied: row.as_ref().map_or(&[], |r| &r.applied),
-            dated_at: dated_at(tenant, &reading),
+            dated_at: dated_at(tenant, &parsed),
         };
         let settlement = settle(known, &seen);
         let is_changed = settlement.document.is_some();
         let (state, last_event) = match (&settlement.document, known) {
             (Some(state), _) => (state.clone(), event.id),
             (None, Some(known)) => (known.document.clone(), known.last_event),
-            (None, None) => (state_shown(&reading, event.received_at, 0), event.id),
+            (None, None) => (state_shown(&parsed, event.received_at, 0), event.id),
         };
         let document = state.with_applied(seen.applied).into_owned();
         let verdicts = match (&settlement.outcome, settlement.event_type) {
@@ -222,18 +222,18 @@ impl App {
                 event_type,
                 passed_over: &settlement.passed_over,
                 document: &document,
-                reading: &reading,
+                parsed: &parsed,
                 remembered: &remembered,
                 wished_at: asked.wished_at,
                 now,
             }),
             (outcome, _) => {
-                let (kind, reason) = words(outcome, &reading);
+                let (kind, reason) = words(outcome, &parsed);
                 Verdicts::whole(whole(event.id, order, kind, reason, now))
             }
         };
         let applied = if is_changed {
-            applied(store, event, &reading, &state).await?
+            applied(store, event, &parsed, &state).await?
         } else {
             Vec::new()
         };
@@ -243,8 +243,8 @@ impl App {
             connection: event.connection,
             routed_at: now,
             rule_set: tenant.rule_set,
-            settled: Some(settled(&settlement, &reading, &verdicts)),
-            document: Some(document_commit(row.as_ref(), settlement, &reading)),
+            settled: Some(settled(&settlement, &parsed, &verdicts)),
+            document: Some(document_commit(row.as_ref(), settlement, &parsed)),
             applied,
             decisions: verdicts.decisions,
             deliveries: verdicts.deliveries,
@@ -273,13 +273,13 @@ impl App {
         let (event, order) = (asked.event, asked.order);
         let mut document = None;
         let verdicts = match (read(event, asked.body), event.event_type) {
-            (Ok(reading), Some(event_type)) if event_type.document() == reading.kind => {
-                let reading = reading.with_days(grounds.tenant.date_format);
-                let remembered = remembered(store, grounds, event, &reading).await?;
-                let row = store.document(event.connection, reading.kind, &reading.id);
+            (Ok(parsed), Some(event_type)) if event_type.document() == parsed.kind => {
+                let parsed = parsed.with_days(grounds.tenant.date_format);
+                let remembered = remembered(store, grounds, event, &parsed).await?;
+                let row = store.document(event.connection, parsed.kind, &parsed.id);
                 let row = row.await?;
                 let today = row.as_ref().and_then(KnownDocument::current);
-                let today = today.unwrap_or_else(|| state_shown(&reading, event.received_at, 0));
+                let today = today.unwrap_or_else(|| state_shown(&parsed, event.received_at, 0));
                 let known = row.as_ref().and_then(|r| r.known.as_ref());
                 let verdicts = self.decide(&Matter {
                     grounds,
@@ -288,7 +288,7 @@ impl App {
                     event_type,
                     passed_over: &passed_over(known, event.id),
                     document: &today,
-                    reading: &reading,
+                    parsed: &parsed,
                     remembered: &remembered,
                     wished_at: asked.wished_at,
                     now,
@@ -348,7 +348,7 @@ fn passed_over(known: Option<&Known>, event: EventId) -> Vec<EventType> {
 async fn applied(
     store: &TenantStore,
     event: &Event,
-    payment: &Reading,
+    payment: &ParsedDocument,
     state: &Document,
 ) -> Result<Vec<AppliedCommit>, AppError> {
     let has_moved = states::has_moved_money(state);
@@ -385,7 +385,7 @@ pub(in crate::app) async fn event_of(
     Ok(read.map(|(event, body)| KeptEvent { event, body }))
 }
 
-pub(in crate::app) fn read(event: &Event, body: Option<&Body>) -> Result<Reading, String> {
+pub(in crate::app) fn read(event: &Event, body: Option<&Body>) -> Result<ParsedDocument, String> {
     let Some(body) = body else {
         return Err("the body is no longer kept".to_owned());
     };
@@ -399,19 +399,19 @@ pub(in crate::app) async fn remembered(
     store: &TenantStore,
     grounds: &Grounds,
     event: &Event,
-    reading: &Reading,
+    parsed: &ParsedDocument,
 ) -> Result<Vec<Person>, AppError> {
-    let by_nature = reading.kind.names_nobody() && reading.persons.is_empty();
-    let Some(party) = &reading.party else {
+    let by_nature = parsed.kind.names_nobody() && parsed.persons.is_empty();
+    let Some(party) = &parsed.party else {
         return Ok(Vec::new());
     };
-    let asks_nothing = !by_nature && reading.person_ids.is_empty();
-    if asks_nothing || names_somebody(reading, &grounds.tenant) {
+    let asks_nothing = !by_nature && parsed.person_ids.is_empty();
+    if asks_nothing || names_somebody(parsed, &grounds.tenant) {
         return Ok(Vec::new());
     }
     let mut people = store.people(event.connection, &party.id).await?;
-    if !reading.person_ids.is_empty() {
-        people.retain(|p| reading.person_ids.contains(&p.id));
+    if !parsed.person_ids.is_empty() {
+        people.retain(|p| parsed.person_ids.contains(&p.id));
     }
     Ok(people)
 }
@@ -429,8 +429,8 @@ pub(in crate::app) async fn rehearsal_to(
 }
 
 /// Midnight of the document's date in the tenant's zone.
-fn dated_at(tenant: &Tenant, reading: &Reading) -> Option<DateTime<Utc>> {
-    let midnight = reading.date?.and_time(NaiveTime::MIN);
+fn dated_at(tenant: &Tenant, parsed: &ParsedDocument) -> Option<DateTime<Utc>> {
+    let midnight = parsed.date?.and_time(NaiveTime::MIN);
     tenant
         .zone
         .from_local_datetime(&midnight)
@@ -439,8 +439,8 @@ fn dated_at(tenant: &Tenant, reading: &Reading) -> Option<DateTime<Utc>> {
 }
 
 /// An outcome that asks no rule, in words.
-fn words(outcome: &Outcome, reading: &Reading) -> (DecisionKind, String) {
-    let name = reading.number.as_deref().unwrap_or(&reading.id);
+fn words(outcome: &Outcome, parsed: &ParsedDocument) -> (DecisionKind, String) {
+    let name = parsed.number.as_deref().unwrap_or(&parsed.id);
     match outcome {
         Outcome::AlreadyHandled { by, told } => {
             let how = match told {
@@ -457,7 +457,7 @@ fn words(outcome: &Outcome, reading: &Reading) -> (DecisionKind, String) {
             DecisionKind::Baseline,
             format!(
                 "first time we see {name}, nothing assumed: {}",
-                why_old(reading)
+                why_old(parsed)
             ),
         ),
         Outcome::NothingNew(why) => (DecisionKind::NothingNew, why.clone()),
@@ -467,15 +467,15 @@ fn words(outcome: &Outcome, reading: &Reading) -> (DecisionKind, String) {
 }
 
 /// Why a first body only sets where we start from.
-fn why_old(reading: &Reading) -> String {
+fn why_old(parsed: &ParsedDocument) -> String {
     const SO: &str = "so this only sets where we start from";
     const HOW: &str = "In Zoho Books, choose “Default Payload” as the body of the webhook, or send \
                        dates as 2026-11-29";
-    if reading.created_time.is_some() || reading.date.is_some() {
+    if parsed.created_time.is_some() || parsed.date.is_some() {
         return format!("it is older than 24 hours, {SO}");
     }
     let unread = ["created_time", "date"].iter().find_map(|field| {
-        let text = reading.fields.get(*field)?.as_str()?.trim();
+        let text = parsed.fields.get(*field)?.as_str()?.trim();
         let text: String = text.chars().filter(|c| !c.is_control()).take(40).collect();
         (!text.is_empty()).then_some((*field, text))
     });
@@ -499,23 +499,23 @@ fn why_old(reading: &Reading) -> String {
     }
 }
 
-fn settled(settlement: &Settlement, reading: &Reading, verdicts: &Verdicts) -> SettledEvent {
+fn settled(settlement: &Settlement, parsed: &ParsedDocument, verdicts: &Verdicts) -> SettledEvent {
     let state = match settlement.outcome {
         Outcome::Tell if verdicts.decisions.iter().any(|d| d.is_match) => EventState::Matched,
         Outcome::Tell => EventState::Unmatched,
         _ => EventState::Settled,
     };
-    let party = reading.party.as_ref();
+    let party = parsed.party.as_ref();
     SettledEvent {
         event_type: settlement.event_type,
         state,
-        kind: Some(reading.kind),
-        document_id: reading.id.clone(),
-        number: reading.number.clone().unwrap_or_default(),
+        kind: Some(parsed.kind),
+        document_id: parsed.id.clone(),
+        number: parsed.number.clone().unwrap_or_default(),
         party_id: party.map(|p| p.id.clone()).unwrap_or_default(),
         party_name: party.and_then(|p| p.name.clone()).unwrap_or_default(),
-        amount: reading.total,
-        currency: reading.currency.clone().unwrap_or_default(),
+        amount: parsed.total,
+        currency: parsed.currency.clone().unwrap_or_default(),
         rules_not_asked: verdicts.not_asked,
     }
 }
@@ -523,16 +523,16 @@ fn settled(settlement: &Settlement, reading: &Reading, verdicts: &Verdicts) -> S
 fn document_commit(
     known: Option<&KnownDocument>,
     settlement: Settlement,
-    reading: &Reading,
+    parsed: &ParsedDocument,
 ) -> DocumentCommit {
     DocumentCommit {
-        kind: reading.kind,
-        id: reading.id.clone(),
+        kind: parsed.kind,
+        id: parsed.id.clone(),
         version: known.map_or(0, |k| k.version),
         state: settlement.document,
         claims: settlement.claims,
-        party: reading.party.as_ref().map(|p| p.id.clone()),
-        people: reading
+        party: parsed.party.as_ref().map(|p| p.id.clone()),
+        people: parsed
             .persons
             .iter()
             .filter(|p| !p.id.is_empty())

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
 use crate::domain::day;
-use crate::domain::document::{Person, Reading};
+use crate::domain::document::{ParsedDocument, Person};
 use crate::domain::money::{Currency, Decimal};
 
 /// The most items of a list that are looked at.
@@ -36,15 +36,15 @@ pub struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// The facts of a body that was understood.
     pub fn of(
-        reading: &'a Reading,
+        parsed: &'a ParsedDocument,
         contact: Option<&'a Person>,
         label: Option<&'a str>,
         today: NaiveDate,
     ) -> Self {
-        let code = reading.currency.as_deref();
+        let code = parsed.currency.as_deref();
         Self {
-            fields: &reading.fields,
-            payment_link: reading.payment_link.as_deref(),
+            fields: &parsed.fields,
+            payment_link: parsed.payment_link.as_deref(),
             contact,
             label,
             currency: code.and_then(|code| Currency::parse(code).ok()),

@@ -20,8 +20,8 @@ fn at(minutes: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000 + minutes * 60, 0).unwrap()
 }
 
-fn reading(sent: &Sent) -> Reading {
-    Reading {
+fn parsed(sent: &Sent) -> ParsedDocument {
+    ParsedDocument {
         kind: DocumentKind::Invoice,
         id: "982000000567114".to_owned(),
         number: Some("INV-3".to_owned()),
@@ -54,10 +54,10 @@ struct Row {
 
 impl Row {
     fn settle(&self, sent: &Sent, event: EventId, received_at: DateTime<Utc>) -> Settlement {
-        let reading = reading(sent);
+        let parsed = parsed(sent);
         let seen = Observation {
             event,
-            reading: &reading,
+            parsed: &parsed,
             typed: sent.typed,
             label: "",
             received_at,

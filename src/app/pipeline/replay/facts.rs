@@ -139,13 +139,13 @@ impl App {
             wished_at: now,
         };
         let plan = self.plan_wished(&store, &grounds, &asked).await?;
-        let reading = read(&known.event, known.body.as_ref());
-        let (seen, unreadable) = match reading {
-            Ok(reading) => {
+        let parsed = read(&known.event, known.body.as_ref());
+        let (seen, unreadable) = match parsed {
+            Ok(parsed) => {
                 let seen = Seen {
-                    status: reading.status,
-                    balance: reading.balance,
-                    due_date: reading.due_date,
+                    status: parsed.status,
+                    balance: parsed.balance,
+                    due_date: parsed.due_date,
                 };
                 (Some(seen), None)
             }
