@@ -24,7 +24,7 @@ use crate::render::Template;
 const LONGEST_TEXT: usize = 1600;
 
 /// What is decided about.
-pub(in crate::app) struct Matter<'a> {
+pub(in crate::app) struct EvaluationInput<'a> {
     pub(in crate::app) grounds: &'a Grounds,
     pub(in crate::app) event: &'a Event,
     /// The replay that asks, or the nil id.
@@ -73,23 +73,23 @@ impl TemplateCache {
 impl App {
     /// Asks every active rule of the event's type, in order; where there is none, those of the nearest step
     /// that was passed over.
-    pub(in crate::app) fn decide(&self, matter: &Matter<'_>) -> Verdicts {
-        let grounds = matter.grounds;
+    pub(in crate::app) fn decide(&self, input: &EvaluationInput<'_>) -> Verdicts {
+        let grounds = input.grounds;
         let mut verdicts = Verdicts::default();
-        let asked = matter.type_asked();
-        if asked != matter.event_type {
+        let asked = input.type_asked();
+        if asked != input.event_type {
             let reason = format!(
                 "no active rule is about “{}”; as it was passed over, those about “{}” are asked",
-                matter.event_type.words(),
+                input.event_type.words(),
                 asked.words()
             );
-            let decision = matter.whole(DecisionKind::NoRule, reason);
+            let decision = input.whole(DecisionKind::NoRule, reason);
             verdicts.decisions.push(decision);
         }
-        let finder = Finder::new(matter);
+        let finder = Finder::new(input);
         for rule in grounds.rules.iter().filter(|r| r.enabled) {
             if rule.definition.event_type == asked {
-                self.ask(rule, matter, &finder, &mut verdicts);
+                self.ask(rule, input, &finder, &mut verdicts);
             } else {
                 verdicts.not_asked += 1;
             }
@@ -101,10 +101,10 @@ impl App {
             }
         }
         if verdicts.decisions.is_empty() {
-            let reason = format!("no active rule is about “{}”", matter.event_type.words());
+            let reason = format!("no active rule is about “{}”", input.event_type.words());
             verdicts
                 .decisions
-                .push(matter.whole(DecisionKind::NoRule, reason));
+                .push(input.whole(DecisionKind::NoRule, reason));
         }
         verdicts
     }
@@ -112,23 +112,23 @@ impl App {
     fn ask(
         &self,
         rule: &Rule,
-        matter: &Matter<'_>,
+        input: &EvaluationInput<'_>,
         finder: &Finder<'_, '_>,
         verdicts: &mut Verdicts,
     ) {
         let reached = finder.reach(&rule.definition.recipient);
-        let label = Some(matter.event.label.as_str()).filter(|l| !l.is_empty());
-        let today = matter
+        let label = Some(input.event.label.as_str()).filter(|l| !l.is_empty());
+        let today = input
             .wished_at
-            .with_timezone(&matter.grounds.tenant.zone)
+            .with_timezone(&input.grounds.tenant.zone)
             .date_naive();
-        let facts = Facts::of(matter.parsed, reached.person, label, today);
+        let facts = Facts::of(input.parsed, reached.person, label, today);
         let mut verdict = evaluate(&rule.definition.conditions, &facts);
-        if verdict.matched && matter.is_kept_inside(rule) {
+        if verdict.matched && input.is_kept_inside(rule) {
             verdict.matched = false;
             verdict.reason = format!(
                 "{}: drafts are told to nobody outside",
-                states::described(matter.document)
+                states::described(input.document)
             );
         }
         let mut decision = Decision {
@@ -137,13 +137,13 @@ impl App {
             rule_name: rule.definition.name.clone(),
             is_match: verdict.matched,
             met: serde_json::to_string(&verdict.values).unwrap_or_else(|_| "[]".to_owned()),
-            ..matter.whole(DecisionKind::Rule, verdict.reason)
+            ..input.whole(DecisionKind::Rule, verdict.reason)
         };
         if verdict.matched {
             for note in &reached.notes {
                 decision.reason = format!("{}; {note}", decision.reason);
             }
-            let delivery = self.delivery(rule, matter, reached, &facts);
+            let delivery = self.delivery(rule, input, reached, &facts);
             match already_told(&delivery, &verdicts.deliveries) {
                 Some(by) => {
                     decision.kind = DecisionKind::AlreadyTold;
@@ -160,11 +160,11 @@ impl App {
     fn delivery(
         &self,
         rule: &Rule,
-        matter: &Matter<'_>,
+        input: &EvaluationInput<'_>,
         reached: Reached<'_>,
         facts: &Facts<'_>,
     ) -> NewDelivery {
-        let text = self.text(rule, matter.parsed.kind, facts);
+        let text = self.text(rule, input.parsed.kind, facts);
         let (address, problem) = match reached.address {
             Ok(number) => (number.to_string(), None),
             Err(why) => (String::new(), Some(why)),
@@ -178,20 +178,20 @@ impl App {
             .and_then(|s| serde_json::to_string(s).ok())
             .unwrap_or_default();
         let expires_at =
-            matter.wished_at + TimeDelta::seconds(i64::from(rule.definition.send_within));
+            input.wished_at + TimeDelta::seconds(i64::from(rule.definition.send_within));
         NewDelivery {
-            id: DeliveryId::new(matter.event.id, matter.now),
+            id: DeliveryId::new(input.event.id, input.now),
             rule: rule.id,
             rule_version: rule.version,
             rule_name: rule.definition.name.clone(),
-            order: matter.order,
+            order: input.order,
             replay_of: None,
             channel: Channel::Sms,
             address,
             recipient: reached.name,
             is_to_contact: matches!(rule.definition.recipient, Recipient::Contact)
-                && matter.event.source != EventSource::Test,
-            asserts: Some(matter.assertion(rule.definition.event_type)),
+                && input.event.source != EventSource::Test,
+            asserts: Some(input.assertion(rule.definition.event_type)),
             is_rehearsal: false,
             rehearsal_to: String::new(),
             sender,
@@ -201,7 +201,7 @@ impl App {
             } else {
                 DeliveryState::Queued
             },
-            due_at: problem.is_none().then_some(matter.now),
+            due_at: problem.is_none().then_some(input.now),
             reason: problem.unwrap_or_default(),
             expires_at,
         }
@@ -255,7 +255,7 @@ impl App {
     }
 }
 
-impl Matter<'_> {
+impl EvaluationInput<'_> {
     /// Rules about what are asked.
     fn type_asked(&self) -> EventType {
         let has_rule = |wanted: EventType| {

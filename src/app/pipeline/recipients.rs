@@ -3,7 +3,7 @@
 
 use std::cell::OnceCell;
 
-use super::decide::Matter;
+use super::decide::EvaluationInput;
 use crate::domain::document::{ParsedDocument, Person};
 use crate::domain::event::EventSource;
 use crate::domain::phone::{CountryCode, E164, country_from_text, to_e164};
@@ -21,24 +21,24 @@ pub(in crate::app) struct Reached<'a> {
 }
 
 /// Finds whom each rule names; the document's contact, whom most of them name, is looked for once.
-pub(in crate::app) struct Finder<'m, 'a> {
-    matter: &'m Matter<'a>,
+pub(in crate::app) struct Finder<'i, 'a> {
+    input: &'i EvaluationInput<'a>,
     contact: OnceCell<Reached<'a>>,
 }
 
-impl<'m, 'a> Finder<'m, 'a> {
-    pub(in crate::app) fn new(matter: &'m Matter<'a>) -> Self {
+impl<'i, 'a> Finder<'i, 'a> {
+    pub(in crate::app) fn new(input: &'i EvaluationInput<'a>) -> Self {
         Self {
-            matter,
+            input,
             contact: OnceCell::new(),
         }
     }
 
     pub(in crate::app) fn reach(&self, recipient: &Recipient) -> Reached<'a> {
         match recipient {
-            Recipient::Fixed(number) if self.matter.event.source != EventSource::Test => Reached {
+            Recipient::Fixed(number) if self.input.event.source != EventSource::Test => Reached {
                 address: Ok(number.clone()),
-                person: people(self.matter).next(),
+                person: people(self.input).next(),
                 name: number.grouped(),
                 notes: unknown_range(number),
             },
@@ -47,18 +47,18 @@ impl<'m, 'a> Finder<'m, 'a> {
     }
 
     fn find_contact(&self) -> Reached<'a> {
-        if self.matter.event.source == EventSource::Test {
-            reach_tester(self.matter)
+        if self.input.event.source == EventSource::Test {
+            reach_tester(self.input)
         } else {
-            reach_contact(self.matter)
+            reach_contact(self.input)
         }
     }
 }
 
 /// Whomever the rule names, a test reaches nobody but the one who sent it: the only person of its
 /// document.
-fn reach_tester<'a>(matter: &Matter<'a>) -> Reached<'a> {
-    let reached = reach_contact(matter);
+fn reach_tester<'a>(input: &EvaluationInput<'a>) -> Reached<'a> {
+    let reached = reach_contact(input);
     let address = reached.address.map_err(|_| {
         "This is a test, and tests go only to the confirmed number of whoever sends them. Confirm \
          your own number, then send another"
@@ -68,15 +68,15 @@ fn reach_tester<'a>(matter: &Matter<'a>) -> Reached<'a> {
 }
 
 /// Everybody who may be meant, in the order in which they are asked.
-fn people<'a>(matter: &Matter<'a>) -> impl Iterator<Item = &'a Person> {
-    matter.parsed.persons.iter().chain(matter.remembered)
+fn people<'a>(input: &EvaluationInput<'a>) -> impl Iterator<Item = &'a Person> {
+    input.parsed.persons.iter().chain(input.remembered)
 }
 
 /// The first person who may be written to and whose mobile, then phone, becomes a number.
-fn reach_contact<'a>(matter: &Matter<'a>) -> Reached<'a> {
-    let country = contact_country(matter.parsed, &matter.grounds.tenant);
+fn reach_contact<'a>(input: &EvaluationInput<'a>) -> Reached<'a> {
+    let country = contact_country(input.parsed, &input.grounds.tenant);
     let mut passed_over = Vec::new();
-    for person in people(matter) {
+    for person in people(input) {
         let (number, mistyped) = match number_of(person, country) {
             Ok(found) => found,
             Err(why) => {
@@ -84,14 +84,14 @@ fn reach_contact<'a>(matter: &Matter<'a>) -> Reached<'a> {
                 continue;
             }
         };
-        let name = person.name().or_else(|| party_name(matter));
+        let name = person.name().or_else(|| party_name(input));
         let mut notes = Vec::new();
         if !passed_over.is_empty() {
             notes.push(format!("passed over: {}", told(&passed_over)));
         }
         notes.extend(mistyped.map(|why| format!("{} {why}, so the phone is used", called(person))));
         if let Some(at) = person.seen_at {
-            let day = at.with_timezone(&matter.grounds.tenant.zone);
+            let day = at.with_timezone(&input.grounds.tenant.zone);
             notes.push(format!(
                 "{}’s number was last seen on {}",
                 called(person),
@@ -106,18 +106,18 @@ fn reach_contact<'a>(matter: &Matter<'a>) -> Reached<'a> {
             notes,
         };
     }
-    let whom = party_name(matter).unwrap_or_else(|| "this contact".to_owned());
+    let whom = party_name(input).unwrap_or_else(|| "this contact".to_owned());
     Reached {
-        address: Err(nobody(matter, &passed_over, &whom)),
-        person: people(matter).next(),
+        address: Err(nobody(input, &passed_over, &whom)),
+        person: people(input).next(),
         name: whom,
         notes: Vec::new(),
     }
 }
 
 /// Why nobody can be reached, and what helps.
-fn nobody(matter: &Matter<'_>, passed_over: &[(&Person, String)], whom: &str) -> String {
-    let parsed = matter.parsed;
+fn nobody(input: &EvaluationInput<'_>, passed_over: &[(&Person, String)], whom: &str) -> String {
+    let parsed = input.parsed;
     let name = parsed.number.as_deref().unwrap_or("the document");
     let kind = parsed.kind.words();
     let unknown = format!("No mobile number known for {whom}");
@@ -212,6 +212,6 @@ fn contact_country(parsed: &ParsedDocument, tenant: &Tenant) -> Option<CountryCo
     own.or_else(|| CountryCode::parse(&tenant.country).ok())
 }
 
-fn party_name(matter: &Matter<'_>) -> Option<String> {
-    matter.parsed.party.as_ref().and_then(|p| p.name.clone())
+fn party_name(input: &EvaluationInput<'_>) -> Option<String> {
+    input.parsed.party.as_ref().and_then(|p| p.name.clone())
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::decide::Matter;
+use super::decide::EvaluationInput;
 use super::recipients::Finder;
 use super::route::{event_of, read, remembered};
 use crate::app::recent::{AsOf, SeenDocument};
@@ -89,7 +89,7 @@ impl App {
             .asserts
             .as_ref()
             .map_or(rule.definition.event_type, |a| a.says.event_type);
-        let matter = Matter {
+        let input = EvaluationInput {
             grounds: &grounds,
             event: &kept.event,
             order: d.order,
@@ -101,7 +101,7 @@ impl App {
             wished_at: kept.event.received_at,
             now: self.now(),
         };
-        let reached = Finder::new(&matter).reach(&rule.definition.recipient);
+        let reached = Finder::new(&input).reach(&rule.definition.recipient);
         let label = Some(kept.event.label.as_str()).filter(|l| !l.is_empty());
         let today = kept
             .event

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveTime, TimeZone as _, Utc};
 
-use super::decide::{Matter, Verdicts, whole};
+use super::decide::{EvaluationInput, Verdicts, whole};
 use super::recipients::names_somebody;
 use crate::app::recent::{AsOf, Grounds, KeptDelivery, KeptEvent, SeenDocument};
 use crate::app::{App, AppError, job};
@@ -215,7 +215,7 @@ impl App {
         };
         let document = state.with_applied(seen.applied).into_owned();
         let verdicts = match (&settlement.outcome, settlement.event_type) {
-            (Outcome::Tell, Some(event_type)) => self.decide(&Matter {
+            (Outcome::Tell, Some(event_type)) => self.decide(&EvaluationInput {
                 grounds,
                 event,
                 order,
@@ -281,7 +281,7 @@ impl App {
                 let today = row.as_ref().and_then(KnownDocument::current);
                 let today = today.unwrap_or_else(|| state_shown(&parsed, event.received_at, 0));
                 let known = row.as_ref().and_then(|r| r.known.as_ref());
-                let verdicts = self.decide(&Matter {
+                let verdicts = self.decide(&EvaluationInput {
                     grounds,
                     event,
                     order,
