@@ -62,7 +62,7 @@ pub(super) struct KeptDelivery {
 }
 
 /// What the events of a tenant are decided by.
-pub(super) struct Grounds {
+pub(super) struct RoutingContext {
     pub(super) tenant: Tenant,
     pub(super) rules: Vec<Rule>,
     /// Where messages go instead, while the tenant is in rehearsal and an owner's number is known.
@@ -85,7 +85,7 @@ pub(super) struct Reporter {
 
 /// All that this process remembers of its work.
 pub(super) struct Recent {
-    grounds: Believed<TenantId, Grounds>,
+    routing: Believed<TenantId, RoutingContext>,
     means: Believed<TenantId, Means>,
     reporters: Believed<String, Option<Reporter>>,
     events: Cache<EventId, Arc<KeptEvent>>,
@@ -95,7 +95,7 @@ pub(super) struct Recent {
 impl Recent {
     pub(super) fn new() -> Self {
         Self {
-            grounds: Believed::new(),
+            routing: Believed::new(),
             means: Believed::new(),
             reporters: Believed::new(),
             events: Cache::builder()
@@ -185,23 +185,23 @@ where
 
 impl App {
     /// What a tenant's events are decided by.
-    pub(super) async fn grounds(
+    pub(super) async fn routing_context(
         &self,
         store: &TenantStore,
         as_of: AsOf,
-    ) -> Result<Arc<Grounds>, AppError> {
+    ) -> Result<Arc<RoutingContext>, AppError> {
         let read = async {
             // The tenant first: it has the number of the rule set, and rules that come in between are
             // refused with it.
             let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
-            Ok(Grounds {
+            Ok(RoutingContext {
                 rehearsal_to: super::pipeline::route::rehearsal_to(store, &tenant).await?,
                 rules: store.rules().await?,
                 tenant,
             })
         };
-        let grounds = &self.caches.recent.grounds;
-        grounds.get(self, store.tenant_id(), as_of, read).await
+        let context = &self.caches.recent.routing;
+        context.get(self, store.tenant_id(), as_of, read).await
     }
 
     /// What a tenant's messages are sent with.

@@ -8,7 +8,7 @@ use moka::sync::Cache;
 
 use super::recipients::{Finder, Reached};
 use crate::app::App;
-use crate::app::recent::Grounds;
+use crate::app::recent::RoutingContext;
 use crate::domain::assertion::{Assertion, Says, Seen};
 use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::delivery::{Channel, DeliveryState, NewDelivery, rehearsal_mark};
@@ -25,7 +25,7 @@ const LONGEST_TEXT: usize = 1600;
 
 /// What is decided about.
 pub(in crate::app) struct EvaluationInput<'a> {
-    pub(in crate::app) grounds: &'a Grounds,
+    pub(in crate::app) context: &'a RoutingContext,
     pub(in crate::app) event: &'a Event,
     /// The replay that asks, or the nil id.
     pub(in crate::app) order: OrderId,
@@ -74,7 +74,7 @@ impl App {
     /// Asks every active rule of the event's type, in order; where there is none, those of the nearest step
     /// that was passed over.
     pub(in crate::app) fn decide(&self, input: &EvaluationInput<'_>) -> Verdicts {
-        let grounds = input.grounds;
+        let context = input.context;
         let mut verdicts = Verdicts::default();
         let asked = input.type_asked();
         if asked != input.event_type {
@@ -87,7 +87,7 @@ impl App {
             verdicts.decisions.push(decision);
         }
         let finder = Finder::new(input);
-        for rule in grounds.rules.iter().filter(|r| r.enabled) {
+        for rule in context.rules.iter().filter(|r| r.enabled) {
             if rule.definition.event_type == asked {
                 self.ask(rule, input, &finder, &mut verdicts);
             } else {
@@ -95,9 +95,9 @@ impl App {
             }
         }
         // Marked at the end: what is one wish when live is one in the rehearsal of it.
-        if grounds.tenant.is_rehearsal {
+        if context.tenant.is_rehearsal {
             for delivery in &mut verdicts.deliveries {
-                rehearse(delivery, grounds.rehearsal_to.as_ref());
+                rehearse(delivery, context.rehearsal_to.as_ref());
             }
         }
         if verdicts.decisions.is_empty() {
@@ -120,7 +120,7 @@ impl App {
         let label = Some(input.event.label.as_str()).filter(|l| !l.is_empty());
         let today = input
             .wished_at
-            .with_timezone(&input.grounds.tenant.zone)
+            .with_timezone(&input.context.tenant.zone)
             .date_naive();
         let facts = Facts::of(input.parsed, reached.person, label, today);
         let mut verdict = evaluate(&rule.definition.conditions, &facts);
@@ -259,7 +259,7 @@ impl EvaluationInput<'_> {
     /// Rules about what are asked.
     fn type_asked(&self) -> EventType {
         let has_rule = |wanted: EventType| {
-            let rules = &self.grounds.rules;
+            let rules = &self.context.rules;
             rules
                 .iter()
                 .any(|r| r.enabled && r.definition.event_type == wanted)

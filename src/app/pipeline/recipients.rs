@@ -74,7 +74,7 @@ fn people<'a>(input: &EvaluationInput<'a>) -> impl Iterator<Item = &'a Person> {
 
 /// The first person who may be written to and whose mobile, then phone, becomes a number.
 fn reach_contact<'a>(input: &EvaluationInput<'a>) -> Reached<'a> {
-    let country = contact_country(input.parsed, &input.grounds.tenant);
+    let country = contact_country(input.parsed, &input.context.tenant);
     let mut passed_over = Vec::new();
     for person in people(input) {
         let (number, mistyped) = match number_of(person, country) {
@@ -91,7 +91,7 @@ fn reach_contact<'a>(input: &EvaluationInput<'a>) -> Reached<'a> {
         }
         notes.extend(mistyped.map(|why| format!("{} {why}, so the phone is used", called(person))));
         if let Some(at) = person.seen_at {
-            let day = at.with_timezone(&input.grounds.tenant.zone);
+            let day = at.with_timezone(&input.context.tenant.zone);
             notes.push(format!(
                 "{}’s number was last seen on {}",
                 called(person),

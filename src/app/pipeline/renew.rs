@@ -82,15 +82,15 @@ impl App {
             parsed = ParsedDocument { persons, ..latest };
         }
         set_balance(&mut parsed, &seen.document);
-        let grounds = self.grounds(store, AsOf::Now).await?;
-        let parsed = parsed.with_days(grounds.tenant.date_format);
-        let remembered = remembered(store, &grounds, &kept.event, &parsed).await?;
+        let context = self.routing_context(store, AsOf::Now).await?;
+        let parsed = parsed.with_days(context.tenant.date_format);
+        let remembered = remembered(store, &context, &kept.event, &parsed).await?;
         let event_type = d
             .asserts
             .as_ref()
             .map_or(rule.definition.event_type, |a| a.says.event_type);
         let input = EvaluationInput {
-            grounds: &grounds,
+            context: &context,
             event: &kept.event,
             order: d.order,
             event_type,
@@ -106,7 +106,7 @@ impl App {
         let today = kept
             .event
             .received_at
-            .with_timezone(&grounds.tenant.zone)
+            .with_timezone(&context.tenant.zone)
             .date_naive();
         let facts = Facts::of(&parsed, reached.person, label, today);
         let text = self.text(&rule, parsed.kind, &facts);

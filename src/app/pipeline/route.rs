@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveTime, TimeZone as _, Utc};
 
 use super::decide::{EvaluationInput, Verdicts, whole};
 use super::recipients::names_somebody;
-use crate::app::recent::{AsOf, Grounds, KeptDelivery, KeptEvent, SeenDocument};
+use crate::app::recent::{AsOf, KeptDelivery, KeptEvent, RoutingContext, SeenDocument};
 use crate::app::{App, AppError, job};
 use crate::domain::day;
 use crate::domain::decision::DecisionKind;
@@ -72,14 +72,14 @@ impl App {
             if read.event.routed_at.is_some() {
                 return Ok(());
             }
-            let grounds = self.grounds(&store, as_of).await?;
+            let context = self.routing_context(&store, as_of).await?;
             let asked = Asked {
                 event: &read.event,
                 body: read.body.as_ref(),
                 order: OrderId::nil(),
                 wished_at: read.event.received_at,
             };
-            let plan = self.plan(&store, &grounds, &asked).await?;
+            let plan = self.plan(&store, &context, &asked).await?;
             if self.commit(&store, plan).await? {
                 return Ok(());
             }
@@ -104,14 +104,14 @@ impl App {
             if read.event.routed_at.is_none() {
                 return Ok(Ordered::EventWaits);
             }
-            let grounds = self.grounds(&store, AsOf::Now).await?;
+            let context = self.routing_context(&store, AsOf::Now).await?;
             let asked = Asked {
                 event: &read.event,
                 body: read.body.as_ref(),
                 order: order.id,
                 wished_at: order.requested_at,
             };
-            let mut plan = self.plan_wished(&store, &grounds, &asked).await?;
+            let mut plan = self.plan_wished(&store, &context, &asked).await?;
             let is_confirmed = order
                 .confirmed
                 .as_ref()
@@ -131,14 +131,14 @@ impl App {
     pub(in crate::app) async fn plan_wished(
         &self,
         store: &TenantStore,
-        grounds: &Grounds,
+        context: &RoutingContext,
         asked: &Asked<'_>,
     ) -> Result<Plan, AppError> {
         let is_new = asked.event.routed_at.is_none();
         if is_new || asked.event.state == EventState::Unrecognised {
-            self.plan(store, grounds, asked).await
+            self.plan(store, context, asked).await
         } else {
-            self.plan_again(store, grounds, asked).await
+            self.plan_again(store, context, asked).await
         }
     }
 
@@ -173,11 +173,11 @@ impl App {
     async fn plan(
         &self,
         store: &TenantStore,
-        grounds: &Grounds,
+        context: &RoutingContext,
         asked: &Asked<'_>,
     ) -> Result<Plan, AppError> {
         let now = self.now();
-        let (tenant, event, order) = (&grounds.tenant, asked.event, asked.order);
+        let (tenant, event, order) = (&context.tenant, asked.event, asked.order);
         let parsed = match read(event, asked.body) {
             Ok(parsed) => parsed.with_days(tenant.date_format),
             Err(why) => {
@@ -193,7 +193,7 @@ impl App {
                 let known = store.document(event.connection, parsed.kind, &parsed.id);
                 Ok(known.await?)
             },
-            remembered(store, grounds, event, &parsed)
+            remembered(store, context, event, &parsed)
         )?;
         let known = row.as_ref().and_then(|r| r.known.as_ref());
         let seen = Observation {
@@ -216,7 +216,7 @@ impl App {
         let document = state.with_applied(seen.applied).into_owned();
         let verdicts = match (&settlement.outcome, settlement.event_type) {
             (Outcome::Tell, Some(event_type)) => self.decide(&EvaluationInput {
-                grounds,
+                context,
                 event,
                 order,
                 event_type,
@@ -266,7 +266,7 @@ impl App {
     async fn plan_again(
         &self,
         store: &TenantStore,
-        grounds: &Grounds,
+        context: &RoutingContext,
         asked: &Asked<'_>,
     ) -> Result<Plan, AppError> {
         let now = self.now();
@@ -274,15 +274,15 @@ impl App {
         let mut document = None;
         let verdicts = match (read(event, asked.body), event.event_type) {
             (Ok(parsed), Some(event_type)) if event_type.document() == parsed.kind => {
-                let parsed = parsed.with_days(grounds.tenant.date_format);
-                let remembered = remembered(store, grounds, event, &parsed).await?;
+                let parsed = parsed.with_days(context.tenant.date_format);
+                let remembered = remembered(store, context, event, &parsed).await?;
                 let row = store.document(event.connection, parsed.kind, &parsed.id);
                 let row = row.await?;
                 let today = row.as_ref().and_then(KnownDocument::current);
                 let today = today.unwrap_or_else(|| state_shown(&parsed, event.received_at, 0));
                 let known = row.as_ref().and_then(|r| r.known.as_ref());
                 let verdicts = self.decide(&EvaluationInput {
-                    grounds,
+                    context,
                     event,
                     order,
                     event_type,
@@ -316,7 +316,7 @@ impl App {
             order,
             connection: event.connection,
             routed_at: now,
-            rule_set: grounds.tenant.rule_set,
+            rule_set: context.tenant.rule_set,
             settled: None,
             document: None,
             applied: Vec::new(),
@@ -397,7 +397,7 @@ pub(in crate::app) fn read(event: &Event, body: Option<&Body>) -> Result<ParsedD
 /// names by their ids alone, or, where its kind names nobody, all of them.
 pub(in crate::app) async fn remembered(
     store: &TenantStore,
-    grounds: &Grounds,
+    context: &RoutingContext,
     event: &Event,
     parsed: &ParsedDocument,
 ) -> Result<Vec<Person>, AppError> {
@@ -406,7 +406,7 @@ pub(in crate::app) async fn remembered(
         return Ok(Vec::new());
     };
     let asks_nothing = !by_nature && parsed.person_ids.is_empty();
-    if asks_nothing || names_somebody(parsed, &grounds.tenant) {
+    if asks_nothing || names_somebody(parsed, &context.tenant) {
         return Ok(Vec::new());
     }
     let mut people = store.people(event.connection, &party.id).await?;

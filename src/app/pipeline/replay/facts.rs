@@ -7,7 +7,7 @@ use serde_json::json;
 use super::choice::{fingerprint, key};
 use crate::app::pipeline::decide::rehearse;
 use crate::app::pipeline::route::{Asked, Plan, event_of, read};
-use crate::app::recent::{AsOf, Grounds, SeenDocument};
+use crate::app::recent::{AsOf, RoutingContext, SeenDocument};
 use crate::app::{App, AppError};
 use crate::domain::assertion::{Assertion, Says, Seen};
 use crate::domain::decision::Decision;
@@ -130,7 +130,7 @@ impl App {
         let orders_before = store.orders_of(id).await?.len();
         let known = event_of(&store, id).await?;
         let known = known.ok_or(AppError::NotFound("event"))?;
-        let grounds = self.grounds(&store, AsOf::Now).await?;
+        let context = self.routing_context(&store, AsOf::Now).await?;
         let now = self.now();
         let asked = Asked {
             event: &known.event,
@@ -138,7 +138,7 @@ impl App {
             order: OrderId::new(now),
             wished_at: now,
         };
-        let plan = self.plan_wished(&store, &grounds, &asked).await?;
+        let plan = self.plan_wished(&store, &context, &asked).await?;
         let parsed = read(&known.event, known.body.as_ref());
         let (seen, unreadable) = match parsed {
             Ok(parsed) => {
@@ -164,7 +164,7 @@ impl App {
             plan: name,
             orders_before,
         };
-        self.replay_facts(&store, &grounds, drafted).await
+        self.replay_facts(&store, &context, drafted).await
     }
 
     /// The facts of sending a message again.
@@ -179,7 +179,7 @@ impl App {
         let old = old.ok_or(AppError::NotFound("delivery"))?;
         let event = store.event(id.event).await?;
         let event = event.ok_or(AppError::NotFound("event"))?;
-        let grounds = self.grounds(&store, AsOf::Now).await?;
+        let context = self.routing_context(&store, AsOf::Now).await?;
         let asserts = old.asserts.clone().or_else(|| asserted_by(&event));
         let document = match &asserts {
             Some(asserts) => self.document_now(&store, asserts).await?,
@@ -188,7 +188,7 @@ impl App {
         let message = self
             .message_again(
                 &store,
-                &grounds,
+                &context,
                 &old,
                 (asserts.as_ref(), document.as_ref()),
             )
@@ -204,7 +204,7 @@ impl App {
             plan: String::new(),
             orders_before,
         };
-        self.replay_facts(&store, &grounds, drafted).await
+        self.replay_facts(&store, &context, drafted).await
     }
 
     /// The stored text to the stored address, as today's state has it: in rehearsal to the owner, and a
@@ -212,7 +212,7 @@ impl App {
     async fn message_again(
         &self,
         store: &TenantStore,
-        grounds: &Grounds,
+        context: &RoutingContext,
         old: &Delivery,
         (asserts, document): (Option<&Assertion>, Option<&SeenDocument>),
     ) -> Result<NewDelivery, AppError> {
@@ -260,8 +260,8 @@ impl App {
             due_at: Some(now),
             expires_at: now + self.send_within(store, old).await?,
         };
-        if grounds.tenant.is_rehearsal {
-            rehearse(&mut message, grounds.rehearsal_to.as_ref());
+        if context.tenant.is_rehearsal {
+            rehearse(&mut message, context.rehearsal_to.as_ref());
         }
         Ok(message)
     }
@@ -269,7 +269,7 @@ impl App {
     async fn replay_facts(
         &self,
         store: &TenantStore,
-        grounds: &Grounds,
+        context: &RoutingContext,
         of: Drafted,
     ) -> Result<ReplayFacts, AppError> {
         let now = self.now();
@@ -281,7 +281,7 @@ impl App {
                 .is_none_or(|old| key_of(&old.address) == key_of(&d.address));
             d.id.event == of.event.id && d.state.blocks_replay() && is_concerned
         });
-        let calendar = Calendar::at(now, grounds.tenant.zone);
+        let calendar = Calendar::at(now, context.tenant.zone);
         let against = |message: &NewDelivery| {
             let (asserts, seen) = (message.asserts.as_ref()?, of.document.as_ref()?);
             forbids(
