@@ -230,7 +230,7 @@ pub struct Event {
     pub path_type: Option<EventType>,
     /// The label in the path, or empty.
     pub label: String,
-    /// The type once settled.
+    /// The type once classified.
     pub event_type: Option<EventType>,
     pub state: EventState,
     pub document_kind: Option<DocumentKind>,

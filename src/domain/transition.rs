@@ -2,7 +2,7 @@
 //!
 //! Pure: the document and its claims go in, the next state and the new claims come out. The store
 //! commits them only if the document's version is still the one that was read, so two workers that
-//! settle two bodies of one document never both win.
+//! classify two bodies of one document never both win.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -98,10 +98,10 @@ pub enum Outcome {
     Contradiction(String),
 }
 
-/// The result of settling one event.
+/// What one event turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settlement {
-    /// The type of the event, once settled; `None` when the body shows no transition at all.
+pub struct Classification {
+    /// The type of the event, once classified; `None` when the body shows no transition at all.
     pub event_type: Option<EventType>,
     pub outcome: Outcome,
     /// The document's next state; `None` leaves it as it is.
@@ -113,12 +113,12 @@ pub struct Settlement {
     pub passed_over: Vec<EventType>,
 }
 
-/// Settles one event against what is known of its document.
-pub fn settle(known: Option<&Known>, seen: &Observation<'_>) -> Settlement {
+/// Classifies one event against what is known of its document.
+pub fn classify(known: Option<&Known>, seen: &Observation<'_>) -> Classification {
     if let Some(typed) = seen.typed
         && typed.document() != seen.parsed.kind
     {
-        return Settlement {
+        return Classification {
             event_type: Some(typed),
             outcome: Outcome::Contradiction(format!(
                 "the web address says {typed}, but the body is a {}",
@@ -140,18 +140,18 @@ pub fn settle(known: Option<&Known>, seen: &Observation<'_>) -> Settlement {
     let (event_type, outcome, claims) = match seen.typed {
         Some(typed) => {
             let change = Change { known, is_newer };
-            settle_typed(typed, seen, change, (&state, &story), no_news, &ledger)
+            classify_typed(typed, seen, change, (&state, &story), no_news, &ledger)
         }
-        None if !is_newer => settle_older(seen, state.round),
+        None if !is_newer => classify_older(seen, state.round),
         None => {
             passed_over = story.passed_over(&ledger);
-            settle_untyped(known, seen, &story, no_news, &ledger)
+            classify_untyped(known, seen, &story, no_news, &ledger)
         }
     };
     if outcome != Outcome::Tell {
         passed_over.clear();
     }
-    Settlement {
+    Classification {
         event_type,
         outcome,
         document: is_newer.then_some(state),
@@ -237,7 +237,7 @@ impl Story {
     }
 }
 
-type Settled = (Option<EventType>, Outcome, Vec<Claim>);
+type Classified = (Option<EventType>, Outcome, Vec<Claim>);
 
 /// Where a body stands in the story of its document.
 #[derive(Clone, Copy)]
@@ -246,14 +246,14 @@ struct Change<'a> {
     is_newer: bool,
 }
 
-fn settle_typed(
+fn classify_typed(
     typed: EventType,
     seen: &Observation<'_>,
     Change { known, is_newer }: Change<'_>,
     (state, story): (&Document, &Story),
     no_news: bool,
     ledger: &Ledger<'_>,
-) -> Settled {
+) -> Classified {
     let wanted = Shown {
         event_type: typed,
         discriminator: discriminator(typed, seen, state),
@@ -297,20 +297,20 @@ fn settle_typed(
 
 /// An older body tells nothing; its type is what it shows itself, since a replay reads that type
 /// together with this body.
-fn settle_older(seen: &Observation<'_>, round: i64) -> Settled {
+fn classify_older(seen: &Observation<'_>, round: i64) -> Classified {
     let event_type = steps(&state_of(seen, round)).last().map(|s| s.event_type);
     let name = name(seen.parsed);
     let why = format!("nothing new: this body of {name} is older than what we already know");
     (event_type, Outcome::NothingNew(why), Vec::new())
 }
 
-fn settle_untyped(
+fn classify_untyped(
     known: Option<&Known>,
     seen: &Observation<'_>,
     story: &Story,
     no_news: bool,
     ledger: &Ledger<'_>,
-) -> Settled {
+) -> Classified {
     let name = name(seen.parsed);
     let last = story.steps.last().map(|s| s.event_type);
     if no_news {

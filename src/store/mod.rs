@@ -96,7 +96,7 @@ pub use receipts::{
 pub use rejected::RejectedRequest;
 pub use renewals::Renewal;
 pub use replies::{NewReply, Said, UNPROVEN_KEPT};
-pub use route::{AppliedCommit, DocumentCommit, RouteCommit, RouteResult, SettledEvent};
+pub use route::{AppliedCommit, ClassifiedEvent, DocumentCommit, RouteCommit, RouteResult};
 pub use rules::{MOST_RULE_EDITS, MOST_RULES, RuleEdit};
 pub use schema::{NewerSchema, Schema};
 pub use sealed::{Resealed, SEALED, SealedColumn, SealedOwner, SealedRow};

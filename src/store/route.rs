@@ -30,8 +30,8 @@ pub struct RouteCommit {
     pub routed_at: DateTime<Utc>,
     /// The number of the rule set that was evaluated.
     pub rule_set: i64,
-    /// What the event row says from now on; `None` for a replay that settles nothing.
-    pub settled: Option<SettledEvent>,
+    /// What the event row says from now on; `None` for a replay, which classifies nothing.
+    pub classified: Option<ClassifiedEvent>,
     /// The document and the version that was read (0 at first sight); `None` when no document is
     /// involved.
     pub document: Option<DocumentCommit>,
@@ -43,7 +43,7 @@ pub struct RouteCommit {
 
 /// What is known of an event once it is routed.
 #[derive(Debug, Clone)]
-pub struct SettledEvent {
+pub struct ClassifiedEvent {
     pub event_type: Option<EventType>,
     pub state: EventState,
     pub kind: Option<DocumentKind>,
@@ -167,8 +167,8 @@ impl Many for Routing {
         batch.write_documents(tx).await?;
         batch.write_claims(tx).await?;
         batch.write_people(tx).await?;
-        batch.settle_events(tx).await?;
-        batch.settle_orders(tx).await?;
+        batch.mark_events(tx).await?;
+        batch.mark_orders(tx).await?;
         batch.write_decisions(tx).await?;
         batch.write_deliveries(tx).await?;
         Ok(batch.ended())
@@ -470,9 +470,9 @@ impl<'a> Routings<'a> {
         upsert.exec(tx, rows).await.map(drop)
     }
 
-    async fn settle_events(&self, tx: &Tx) -> Result<(), StoreError> {
+    async fn mark_events(&self, tx: &Tx) -> Result<(), StoreError> {
         let events = self.good().filter_map(|(tenant, c)| {
-            let s = c.settled.as_ref()?;
+            let s = c.classified.as_ref()?;
             Some(values![
                 c.event.uuid(),
                 tenant,
@@ -500,7 +500,7 @@ impl<'a> Routings<'a> {
         settle.exec(tx, events.collect()).await.map(drop)
     }
 
-    async fn settle_orders(&self, tx: &Tx) -> Result<(), StoreError> {
+    async fn mark_orders(&self, tx: &Tx) -> Result<(), StoreError> {
         let orders = self.good().filter(|(_, c)| !c.order.is_nil());
         let rows = orders.map(|(tenant, c)| values![c.order.uuid(), tenant, micros(c.routed_at)]);
         let settle = Bulk::Joined {

@@ -123,7 +123,7 @@ impl House {
             connection: self.zoho,
             routed_at: now(),
             rule_set: 0,
-            settled: Some(SettledEvent {
+            classified: Some(ClassifiedEvent {
                 event_type: Some(EventType::InvoicePaid),
                 state: EventState::Matched,
                 kind: Some(DocumentKind::Invoice),

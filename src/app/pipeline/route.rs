@@ -1,4 +1,4 @@
-//! Routing: fold the body, settle the event type, claim the transition, ask the rules; one commit.
+//! Routing: fold the body, classify the event, claim the transition, ask the rules; one commit.
 //!
 //! Everything is worked out outside the transaction, which then checks the version of the document
 //! and the number of the rule set, and starts over when one of them moved.
@@ -21,10 +21,10 @@ use crate::domain::phone::E164;
 use crate::domain::states::{self, Calendar};
 use crate::domain::tenant::Tenant;
 use crate::domain::transition::{
-    Known, Observation, Outcome, Settlement, Told, settle, state_shown,
+    Classification, Known, Observation, Outcome, Told, classify, state_shown,
 };
 use crate::store::{
-    AppliedCommit, DocumentCommit, KnownDocument, RouteCommit, RouteResult, SettledEvent,
+    AppliedCommit, ClassifiedEvent, DocumentCommit, KnownDocument, RouteCommit, RouteResult,
     TenantStore,
 };
 use crate::zoho::wire;
@@ -206,21 +206,21 @@ impl App {
             applied: row.as_ref().map_or(&[], |r| &r.applied),
             dated_at: dated_at(tenant, &parsed),
         };
-        let settlement = settle(known, &seen);
-        let is_changed = settlement.document.is_some();
-        let (state, last_event) = match (&settlement.document, known) {
+        let classification = classify(known, &seen);
+        let is_changed = classification.document.is_some();
+        let (state, last_event) = match (&classification.document, known) {
             (Some(state), _) => (state.clone(), event.id),
             (None, Some(known)) => (known.document.clone(), known.last_event),
             (None, None) => (state_shown(&parsed, event.received_at, 0), event.id),
         };
         let document = state.with_applied(seen.applied).into_owned();
-        let verdicts = match (&settlement.outcome, settlement.event_type) {
+        let verdicts = match (&classification.outcome, classification.event_type) {
             (Outcome::Tell, Some(event_type)) => self.decide(&EvaluationInput {
                 context,
                 event,
                 order,
                 event_type,
-                passed_over: &settlement.passed_over,
+                passed_over: &classification.passed_over,
                 document: &document,
                 parsed: &parsed,
                 remembered: &remembered,
@@ -243,8 +243,8 @@ impl App {
             connection: event.connection,
             routed_at: now,
             rule_set: tenant.rule_set,
-            settled: Some(settled(&settlement, &parsed, &verdicts)),
-            document: Some(document_commit(row.as_ref(), settlement, &parsed)),
+            classified: Some(classified(&classification, &parsed, &verdicts)),
+            document: Some(document_commit(row.as_ref(), classification, &parsed)),
             applied,
             decisions: verdicts.decisions,
             deliveries: verdicts.deliveries,
@@ -261,7 +261,7 @@ impl App {
         })
     }
 
-    /// What deciding a settled event once more would write: it folds no document and claims
+    /// What deciding a classified event once more would write: it folds no document and claims
     /// nothing; a loser or a baseline is decided as if it were the first, because a person asked.
     async fn plan_again(
         &self,
@@ -317,7 +317,7 @@ impl App {
             connection: event.connection,
             routed_at: now,
             rule_set: context.tenant.rule_set,
-            settled: None,
+            classified: None,
             document: None,
             applied: Vec::new(),
             decisions: verdicts.decisions,
@@ -499,15 +499,19 @@ fn why_old(parsed: &ParsedDocument) -> String {
     }
 }
 
-fn settled(settlement: &Settlement, parsed: &ParsedDocument, verdicts: &Verdicts) -> SettledEvent {
-    let state = match settlement.outcome {
+fn classified(
+    classification: &Classification,
+    parsed: &ParsedDocument,
+    verdicts: &Verdicts,
+) -> ClassifiedEvent {
+    let state = match classification.outcome {
         Outcome::Tell if verdicts.decisions.iter().any(|d| d.is_match) => EventState::Matched,
         Outcome::Tell => EventState::Unmatched,
         _ => EventState::Settled,
     };
     let party = parsed.party.as_ref();
-    SettledEvent {
-        event_type: settlement.event_type,
+    ClassifiedEvent {
+        event_type: classification.event_type,
         state,
         kind: Some(parsed.kind),
         document_id: parsed.id.clone(),
@@ -522,15 +526,15 @@ fn settled(settlement: &Settlement, parsed: &ParsedDocument, verdicts: &Verdicts
 
 fn document_commit(
     known: Option<&KnownDocument>,
-    settlement: Settlement,
+    classification: Classification,
     parsed: &ParsedDocument,
 ) -> DocumentCommit {
     DocumentCommit {
         kind: parsed.kind,
         id: parsed.id.clone(),
         version: known.map_or(0, |k| k.version),
-        state: settlement.document,
-        claims: settlement.claims,
+        state: classification.document,
+        claims: classification.claims,
         party: parsed.party.as_ref().map(|p| p.id.clone()),
         people: parsed
             .persons
@@ -556,7 +560,7 @@ fn unrecognised(
         connection: event.connection,
         routed_at: now,
         rule_set: tenant.rule_set,
-        settled: Some(SettledEvent {
+        classified: Some(ClassifiedEvent {
             event_type: event.path_type,
             state: EventState::Unrecognised,
             kind: None,

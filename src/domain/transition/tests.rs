@@ -1,4 +1,4 @@
-//! What must hold of `settle` whatever comes, in whatever order.
+//! What must hold of `classify` whatever comes, in whatever order.
 
 use std::collections::HashMap;
 
@@ -53,7 +53,7 @@ struct Row {
 }
 
 impl Row {
-    fn settle(&self, sent: &Sent, event: EventId, received_at: DateTime<Utc>) -> Settlement {
+    fn classify(&self, sent: &Sent, event: EventId, received_at: DateTime<Utc>) -> Classification {
         let parsed = parsed(sent);
         let seen = Observation {
             event,
@@ -65,11 +65,11 @@ impl Row {
             applied: &[],
             dated_at: None,
         };
-        settle(self.known.as_ref(), &seen)
+        classify(self.known.as_ref(), &seen)
     }
 
     /// As the route transaction does; a claim that is held already would break its primary key.
-    fn commit(&mut self, read: i64, event: EventId, settlement: &Settlement) -> bool {
+    fn commit(&mut self, read: i64, event: EventId, classification: &Classification) -> bool {
         if self.version != read {
             return false;
         }
@@ -82,14 +82,14 @@ impl Row {
             .as_mut()
             .map(|c| std::mem::take(&mut c.0))
             .unwrap_or_default();
-        for claim in &settlement.claims {
+        for claim in &classification.claims {
             let twice = held.iter().any(|c| {
                 (c.event_type, &c.discriminator) == (claim.event_type, &claim.discriminator)
             });
             assert!(!twice, "{claim:?} is claimed twice");
             held.push(claim.clone());
         }
-        let (document, last_event) = match (&settlement.document, claims) {
+        let (document, last_event) = match (&classification.document, claims) {
             (Some(state), _) => (state.clone(), event),
             (None, Some((_, document, last_event))) => (document, last_event),
             (None, None) => return true,
@@ -102,10 +102,10 @@ impl Row {
         true
     }
 
-    fn run(&mut self, sent: &Sent, event: EventId, received_at: DateTime<Utc>) -> Settlement {
-        let settlement = self.settle(sent, event, received_at);
-        assert!(self.commit(self.version, event, &settlement));
-        settlement
+    fn run(&mut self, sent: &Sent, event: EventId, received_at: DateTime<Utc>) -> Classification {
+        let classification = self.classify(sent, event, received_at);
+        assert!(self.commit(self.version, event, &classification));
+        classification
     }
 }
 
@@ -147,11 +147,11 @@ fn received(n: usize) -> DateTime<Utc> {
     at(41 + i64::try_from(n).unwrap())
 }
 
-/// The transition that a settlement tells, if any.
-fn told(settlement: &Settlement) -> Option<(EventType, String)> {
-    let own = settlement.event_type?;
-    (settlement.outcome == Outcome::Tell).then(|| {
-        let claim = settlement
+/// The transition that a classification tells, if any.
+fn told(classification: &Classification) -> Option<(EventType, String)> {
+    let own = classification.event_type?;
+    (classification.outcome == Outcome::Tell).then(|| {
+        let claim = classification
             .claims
             .iter()
             .find(|c| c.event_type == own && c.told == Told::AsItself)
@@ -166,8 +166,8 @@ proptest! {
         let mut row = Row::default();
         let mut seen = HashMap::new();
         for (n, sent) in bodies.iter().enumerate() {
-            let settlement = row.run(sent, event(n), received(n));
-            if let Some(key) = told(&settlement) {
+            let classification = row.run(sent, event(n), received(n));
+            if let Some(key) = told(&classification) {
                 prop_assert_eq!(seen.insert(key, n), None);
             }
         }
@@ -178,10 +178,10 @@ proptest! {
         let mut row = Row::default();
         for (n, sent) in bodies.iter().enumerate() {
             let before = row.known.clone();
-            let settlement = row.run(sent, event(n), received(n));
+            let classification = row.run(sent, event(n), received(n));
             if let Some(before) = before {
                 let is_older = Some(at(sent.modified)) < before.document.modified_at;
-                prop_assert_eq!(settlement.document.is_none(), is_older);
+                prop_assert_eq!(classification.document.is_none(), is_older);
                 let after = row.known.as_ref().unwrap();
                 prop_assert!(after.document.modified_at >= before.document.modified_at);
                 prop_assert!(after.document.round >= before.document.round);
@@ -196,9 +196,9 @@ proptest! {
         let mut row = Row::default();
         let mut paid_in = None;
         for (n, sent) in bodies.iter().enumerate() {
-            let settlement = row.run(sent, event(n), received(n));
+            let classification = row.run(sent, event(n), received(n));
             let round = row.known.as_ref().map_or(0, |k| k.document.round);
-            match told(&settlement) {
+            match told(&classification) {
                 Some((EventType::InvoicePaid, _)) => paid_in = Some(round),
                 Some((EventType::InvoiceCreated, _)) if sent.typed.is_none() => {
                     prop_assert_eq!(paid_in, None);
@@ -228,28 +228,28 @@ proptest! {
     ) {
         let mut row = Row::default();
         let old = at(0) + NEWS_FOR + TimeDelta::minutes(1);
-        let settlement = row.run(&first, event(0), old);
-        let shown: Vec<_> = settlement
+        let classification = row.run(&first, event(0), old);
+        let shown: Vec<_> = classification
             .claims
             .iter()
             .filter(|c| c.told == Told::Baseline)
             .map(|c| (c.event_type, c.discriminator.clone()))
             .collect();
         if first.typed.is_none() {
-            prop_assert_eq!(told(&settlement), None);
+            prop_assert_eq!(told(&classification), None);
             if first.status != "void" {
-                prop_assert_eq!(&settlement.outcome, &Outcome::Baseline);
+                prop_assert_eq!(&classification.outcome, &Outcome::Baseline);
             }
         }
         for (n, sent) in later.iter().enumerate() {
-            let settlement = row.run(sent, event(n + 1), old + TimeDelta::minutes(1));
-            if let Some(key) = told(&settlement) {
+            let classification = row.run(sent, event(n + 1), old + TimeDelta::minutes(1));
+            if let Some(key) = told(&classification) {
                 prop_assert!(!shown.contains(&key), "{key:?}");
             }
         }
     }
 
-    /// Two workers settle two bodies of one document from the same reading; one commit is refused
+    /// Two workers classify two bodies of one document from the same reading; one commit is refused
     /// and starts over. Whoever was first, nothing is told twice, and the state is the newest.
     #[test]
     fn it_does_not_matter_which_of_two_workers_commits_first(
@@ -269,7 +269,7 @@ proptest! {
             let order = if is_one_first { [(&one, a), (&two, b)] } else { [(&two, b), (&one, a)] };
             let [first, second] = order;
             let (first_plan, second_plan) =
-                (row.settle(first.0, first.1, when), row.settle(second.0, second.1, when));
+                (row.classify(first.0, first.1, when), row.classify(second.0, second.1, when));
             prop_assert!(row.commit(read, first.1, &first_plan));
             prop_assert!(!row.commit(read, second.1, &second_plan), "stale");
             let again = row.run(second.0, second.1, when);

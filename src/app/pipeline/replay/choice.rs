@@ -70,7 +70,7 @@ impl Plan {
             why.to_owned(),
             commit.routed_at,
         );
-        (commit.settled, commit.document) = (None, None);
+        (commit.classified, commit.document) = (None, None);
         commit.applied.clear();
         commit.deliveries.clear();
         commit.decisions = vec![decision];
