@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
+use crate::domain::ids::{DeliveryId, EventId, ReplayId, TenantId};
 use crate::queue::{Job, Kind, Push};
 use crate::store::Due;
 
 /// Route one event.
 pub const ROUTE_EVENT: Kind = Kind::new("route_event");
-/// Decide one event again, for an order.
-pub const ROUTE_ORDER: Kind = Kind::new("route_order");
+/// Decide one event again, for a replay.
+pub const RUN_REPLAY: Kind = Kind::new("run_replay");
 /// Move one delivery on: send, look, poll, expire.
 pub const DELIVER: Kind = Kind::new("deliver");
 
@@ -22,9 +22,9 @@ pub fn route_event(tenant: TenantId, event: EventId, due: DateTime<Utc>) -> Push
     push(ROUTE_EVENT, tenant, vec![event.uuid()], due)
 }
 
-/// A wish to carry out an order now.
-pub fn route_order(tenant: TenantId, order: OrderId, due: DateTime<Utc>) -> Push {
-    push(ROUTE_ORDER, tenant, vec![order.uuid()], due)
+/// A wish to carry out a replay now.
+pub fn run_replay(tenant: TenantId, replay: ReplayId, due: DateTime<Utc>) -> Push {
+    push(RUN_REPLAY, tenant, vec![replay.uuid()], due)
 }
 
 /// A wish to move a delivery on at `due`.
@@ -50,7 +50,7 @@ pub fn send_mail(tenant: Option<TenantId>, mail: Uuid, due: DateTime<Utc>) -> Pu
 pub fn of_due(due: Due, now: DateTime<Utc>) -> Push {
     match due {
         Due::Event(tenant, event) => route_event(tenant, event, now),
-        Due::Order(tenant, order) => route_order(tenant, order, now),
+        Due::Replay(tenant, replay) => run_replay(tenant, replay, now),
         Due::Delivery(tenant, delivery, at) => deliver(tenant, delivery, at),
         Due::Mail(tenant, mail) => send_mail(tenant, mail, now),
     }

@@ -252,8 +252,8 @@ impl Scene {
             for one in due {
                 match one {
                     Due::Event(tenant, event) => self.app.route_event(tenant, event).await.unwrap(),
-                    Due::Order(tenant, order) => {
-                        self.app.route_order(tenant, order).await.unwrap();
+                    Due::Replay(tenant, replay) => {
+                        self.app.run_replay(tenant, replay).await.unwrap();
                     }
                     Due::Mail(_, id) => self.app.send_mail(id).await.unwrap(),
                     Due::Delivery(tenant, delivery, _) => {
@@ -1182,7 +1182,7 @@ async fn a_replay_sends_once_per_click_and_not_before_the_event_is_decided() {
         scene.decide_again(event, "a"),
         scene.decide_again(event, "a"),
     );
-    assert_eq!(one.unwrap().order, two.unwrap().order);
+    assert_eq!(one.unwrap().replay, two.unwrap().replay);
     scene.drain().await;
     assert_eq!(scene.taken(), 2);
     let d = scene

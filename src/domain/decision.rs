@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::ids::{DecisionId, EventId, OrderId, RuleId};
+use super::ids::{DecisionId, EventId, ReplayId, RuleId};
 
 /// What a decision is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub struct Decision {
     pub id: DecisionId,
     pub event: EventId,
     /// The replay that asked, or the nil id.
-    pub order: OrderId,
+    pub replay: ReplayId,
     /// `None` when the decision concerns the event as a whole.
     pub rule: Option<RuleId>,
     pub rule_version: i64,

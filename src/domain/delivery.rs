@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::assertion::Assertion;
 use super::ids::{
-    AttemptId, ConnectionId, DeliveryId, EventId, OrderId, ReceiptId, RuleId, StepId, TenantId,
+    AttemptId, ConnectionId, DeliveryId, EventId, ReceiptId, ReplayId, RuleId, StepId, TenantId,
 };
 
 /// Where a message goes.
@@ -305,7 +305,7 @@ pub struct Delivery {
     pub rule_version: i64,
     pub rule_name: String,
     /// The replay or escalation that asked for it, or the nil id.
-    pub order: OrderId,
+    pub replay: ReplayId,
     /// The delivery (of the same event) that this one sends again.
     pub replay_of: Option<DeliveryId>,
     pub channel: Channel,
@@ -364,7 +364,7 @@ pub struct NewDelivery {
     pub rule: RuleId,
     pub rule_version: i64,
     pub rule_name: String,
-    pub order: OrderId,
+    pub replay: ReplayId,
     pub replay_of: Option<DeliveryId>,
     pub channel: Channel,
     pub address: String,

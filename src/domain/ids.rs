@@ -145,7 +145,7 @@ define_id!(
 );
 define_id!(
     /// A wish to decide or send once more.
-    OrderId, "ord", "order"
+    ReplayId, "rpl", "replay"
 );
 define_id!(
     /// One call to the provider.

@@ -21,14 +21,14 @@ use crate::domain::clock;
 use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::document::DocumentKind;
 use crate::domain::hours::Hours;
-use crate::domain::ids::{ConnectionId, DeliveryId, EventId, OrderId, RuleId, StepId, TenantId};
+use crate::domain::ids::{ConnectionId, DeliveryId, EventId, ReplayId, RuleId, StepId, TenantId};
 use crate::domain::phone::{E164, key_of};
 
 /// Something that waits for a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
     Event(TenantId, EventId),
-    Order(TenantId, OrderId),
+    Replay(TenantId, ReplayId),
     Delivery(TenantId, DeliveryId, DateTime<Utc>),
     /// A letter of the service's own, on whose behalf.
     Mail(Option<TenantId>, Uuid),
@@ -557,7 +557,7 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         rule: RuleId::from_uuid(row.get("rule_id")?),
         rule_version: row.get("rule_version")?,
         rule_name: row.get("rule_name")?,
-        order: OrderId::from_uuid(row.get("order_id")?),
+        replay: ReplayId::from_uuid(row.get("order_id")?),
         replay_of: (!replay_of.is_nil()).then_some(DeliveryId {
             event: id.event,
             own: replay_of,

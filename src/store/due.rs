@@ -9,13 +9,13 @@ use super::platform::Platform;
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Turn};
 use crate::domain::delivery::Hold;
-use crate::domain::ids::{EventId, OrderId, TenantId};
+use crate::domain::ids::{EventId, ReplayId, TenantId};
 
 /// How far a walk over everything that is due has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DueCursor {
     event: Uuid,
-    order: Uuid,
+    replay: Uuid,
     delivery: (i64, Uuid),
     mail: (i64, Uuid),
 }
@@ -24,7 +24,7 @@ impl Default for DueCursor {
     fn default() -> Self {
         Self {
             event: Uuid::nil(),
-            order: Uuid::nil(),
+            replay: Uuid::nil(),
             delivery: (i64::MIN, Uuid::nil()),
             mail: (i64::MIN, Uuid::nil()),
         }
@@ -32,7 +32,7 @@ impl Default for DueCursor {
 }
 
 impl Platform {
-    /// Events, orders, deliveries and letters that wait for a worker: the next of each behind the cursor,
+    /// Events, replays, deliveries and letters that wait for a worker: the next of each behind the cursor,
     /// which then stands behind them, or at the beginning again where there were no more.
     pub async fn due(
         &self,
@@ -44,9 +44,9 @@ impl Platform {
         let events = "SELECT tenant_id, id FROM events WHERE routed_at IS NULL AND id > $1 \
                       ORDER BY id LIMIT $2";
         let events = sql::all(self.db(), events, values![cursor.event, limit]).await?;
-        let orders = "SELECT tenant_id, id FROM orders WHERE routed_at IS NULL AND id > $1 \
+        let replays = "SELECT tenant_id, id FROM orders WHERE routed_at IS NULL AND id > $1 \
                       ORDER BY id LIMIT $2";
-        let orders = sql::all(self.db(), orders, values![cursor.order, limit]).await?;
+        let replays = sql::all(self.db(), replays, values![cursor.replay, limit]).await?;
         let deliveries = "SELECT tenant_id, event_id, id, due_at FROM deliveries \
                           WHERE due_at IS NOT NULL AND due_at <= $1 \
                           AND (due_at > $2 OR (due_at = $2 AND id > $3)) \
@@ -62,7 +62,7 @@ impl Platform {
         let bound = values![micros(now), due_at, id, limit];
         let mails = sql::all(self.db(), mails, bound).await?;
 
-        let rows = events.len() + orders.len() + deliveries.len() + mails.len();
+        let rows = events.len() + replays.len() + deliveries.len() + mails.len();
         let mut due = Vec::with_capacity(rows);
         let mut next = DueCursor::default();
         for row in &events {
@@ -70,10 +70,10 @@ impl Platform {
             let tenant = TenantId::from_uuid(row.get("tenant_id")?);
             due.push(Due::Event(tenant, EventId::from_uuid(next.event)));
         }
-        for row in &orders {
-            next.order = row.get("id")?;
+        for row in &replays {
+            next.replay = row.get("id")?;
             let tenant = TenantId::from_uuid(row.get("tenant_id")?);
-            due.push(Due::Order(tenant, OrderId::from_uuid(next.order)));
+            due.push(Due::Replay(tenant, ReplayId::from_uuid(next.replay)));
         }
         for row in &deliveries {
             next.delivery = (row.get("due_at")?, row.get("id")?);
@@ -88,8 +88,8 @@ impl Platform {
         if is_last(&events) {
             next.event = Uuid::nil();
         }
-        if is_last(&orders) {
-            next.order = Uuid::nil();
+        if is_last(&replays) {
+            next.replay = Uuid::nil();
         }
         if is_last(&deliveries) {
             next.delivery = (i64::MIN, Uuid::nil());

@@ -14,11 +14,11 @@ use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Receipt, Step, StepKind};
 use crate::domain::event::{Event, EventState, EventType};
 use crate::domain::ids::{
-    AttemptId, ConnectionId, DecisionId, DeliveryId, EventId, OrderId, ReceiptId, RuleId, StepId,
+    AttemptId, ConnectionId, DecisionId, DeliveryId, EventId, ReceiptId, ReplayId, RuleId, StepId,
     floor_v7, time_of_v7,
 };
-use crate::domain::order::Order;
 use crate::domain::page::{Cursor, Page};
+use crate::domain::replay::Replay;
 
 /// Which events to list; each filter has an index that ends in the id.
 #[derive(Debug, Clone, Default)]
@@ -64,7 +64,7 @@ pub struct Story {
     pub attempts: Vec<Attempt>,
     pub steps: Vec<Step>,
     pub receipts: Vec<Receipt>,
-    pub orders: Vec<Order>,
+    pub replays: Vec<Replay>,
 }
 
 /// What became of the deliveries that were made within one hour.
@@ -289,7 +289,7 @@ impl TenantStore {
             attempts: self.of_event("attempts", id, attempt).await?,
             steps: self.of_event("delivery_steps", id, step).await?,
             receipts: self.of_event("receipts", id, receipt).await?,
-            orders: self.orders_of(id).await?,
+            replays: self.replays_of(id).await?,
         }))
     }
 
@@ -513,7 +513,7 @@ fn decision(row: &Row) -> Result<Decision, StoreError> {
     Ok(Decision {
         id: DecisionId::from_uuid(id),
         event: EventId::from_uuid(row.get("event_id")?),
-        order: OrderId::from_uuid(row.get("order_id")?),
+        replay: ReplayId::from_uuid(row.get("order_id")?),
         rule: (!rule.is_nil()).then_some(RuleId::from_uuid(rule)),
         rule_version: row.get("rule_version")?,
         rule_name: row.get("rule_name")?,

@@ -16,16 +16,16 @@ use crate::domain::decision::Decision;
 use crate::domain::delivery::{Delivery, NewDelivery};
 use crate::domain::document::{Applied, Document, DocumentKind, Person};
 use crate::domain::event::{EventState, EventType};
-use crate::domain::ids::{ConnectionId, EventId, OrderId, RuleId, TenantId};
+use crate::domain::ids::{ConnectionId, EventId, ReplayId, RuleId, TenantId};
 use crate::domain::money::Amount;
 use crate::domain::transition::Claim;
 
-/// All that routing one event (or one order) writes.
+/// All that routing one event (or one replay) writes.
 #[derive(Debug, Clone)]
 pub struct RouteCommit {
     pub event: EventId,
     /// The nil id when the event itself is routed.
-    pub order: OrderId,
+    pub replay: ReplayId,
     pub connection: ConnectionId,
     pub routed_at: DateTime<Utc>,
     /// The number of the rule set that was evaluated.
@@ -105,7 +105,7 @@ impl TenantStore {
             rule: new.rule,
             rule_version: new.rule_version,
             rule_name: new.rule_name.clone(),
-            order: new.order,
+            replay: new.replay,
             replay_of: new.replay_of,
             channel: new.channel,
             address: new.address.clone(),
@@ -139,7 +139,7 @@ impl TenantStore {
         }
     }
 
-    /// Commits the routing of one event or order.
+    /// Commits the routing of one event or replay.
     pub async fn commit_route(&self, commit: RouteCommit) -> Result<RouteResult, StoreError> {
         let routing = Routing {
             tenant: self.id,
@@ -168,7 +168,7 @@ impl Many for Routing {
         batch.write_claims(tx).await?;
         batch.write_people(tx).await?;
         batch.mark_events(tx).await?;
-        batch.mark_orders(tx).await?;
+        batch.mark_replays(tx).await?;
         batch.write_decisions(tx).await?;
         batch.write_deliveries(tx).await?;
         Ok(batch.ended())
@@ -237,7 +237,7 @@ impl<'a> Routings<'a> {
         for table in ["events", "orders"] {
             let wanted = self
                 .good()
-                .filter(|(_, c)| (table == "orders") != c.order.is_nil());
+                .filter(|(_, c)| (table == "orders") != c.replay.is_nil());
             let ids: Vec<Value> = wanted.map(|(_, c)| subject(c).into()).collect();
             if ids.is_empty() {
                 continue;
@@ -500,9 +500,9 @@ impl<'a> Routings<'a> {
         settle.exec(tx, events.collect()).await.map(drop)
     }
 
-    async fn mark_orders(&self, tx: &Tx) -> Result<(), StoreError> {
-        let orders = self.good().filter(|(_, c)| !c.order.is_nil());
-        let rows = orders.map(|(tenant, c)| values![c.order.uuid(), tenant, micros(c.routed_at)]);
+    async fn mark_replays(&self, tx: &Tx) -> Result<(), StoreError> {
+        let replays = self.good().filter(|(_, c)| !c.replay.is_nil());
+        let rows = replays.map(|(tenant, c)| values![c.replay.uuid(), tenant, micros(c.routed_at)]);
         let settle = Bulk::Joined {
             before: "UPDATE orders SET routed_at = v.column3 FROM ",
             after: " AS v WHERE id = v.column1 AND tenant_id = v.column2",
@@ -517,7 +517,7 @@ impl<'a> Routings<'a> {
                     d.event.uuid(),
                     d.id.uuid(),
                     tenant,
-                    d.order.uuid(),
+                    d.replay.uuid(),
                     d.rule.map_or(Uuid::nil(), RuleId::uuid),
                     d.rule_version,
                     d.rule_name.clone(),
@@ -549,10 +549,10 @@ impl<'a> Routings<'a> {
 
 /// What must not be routed yet: the order, or the event itself.
 fn subject(c: &RouteCommit) -> Uuid {
-    if c.order.is_nil() {
+    if c.replay.is_nil() {
         c.event.uuid()
     } else {
-        c.order.uuid()
+        c.replay.uuid()
     }
 }
 
@@ -623,7 +623,7 @@ fn delivery_row(tenant: Uuid, d: &NewDelivery, now: DateTime<Utc>) -> Values {
         d.rule.uuid(),
         d.rule_version,
         d.rule_name.clone(),
-        d.order.uuid(),
+        d.replay.uuid(),
         d.replay_of.map_or(Uuid::nil(), |r| r.own),
         d.channel.as_str(),
         d.address.clone(),

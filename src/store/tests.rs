@@ -23,8 +23,8 @@ use crate::domain::delivery::{
 };
 use crate::domain::document::{Document, DocumentKind};
 use crate::domain::event::{Body, EventSource, EventState, EventType, Ingested, NewEvent};
-use crate::domain::ids::{AttemptId, ConnectionId, DeliveryId, EventId, OrderId, RuleId, UserId};
-use crate::domain::order::{Order, OrderKind};
+use crate::domain::ids::{AttemptId, ConnectionId, DeliveryId, EventId, ReplayId, RuleId, UserId};
+use crate::domain::replay::{Replay, ReplayKind};
 use crate::domain::tenant::Tenant;
 use crate::domain::transition::{Claim as Transition, Told};
 use chrono::{DateTime, Utc};
@@ -98,7 +98,7 @@ impl House {
             rule: RuleId::new(now()),
             rule_version: 1,
             rule_name: "Thanks".to_owned(),
-            order: OrderId::nil(),
+            replay: ReplayId::nil(),
             replay_of: None,
             channel: Channel::Sms,
             address: TO.to_owned(),
@@ -119,7 +119,7 @@ impl House {
     fn commit(&self, event: EventId, deliveries: Vec<NewDelivery>) -> RouteCommit {
         RouteCommit {
             event,
-            order: OrderId::nil(),
+            replay: ReplayId::nil(),
             connection: self.zoho,
             routed_at: now(),
             rule_set: 0,
@@ -863,9 +863,9 @@ async fn what_is_held_is_released_by_its_kind_only() {
     assert_eq!(house.steps(ids[0]).await, [StepKind::Released]);
 }
 
-fn order(house: &House, kind: OrderKind, event: EventId, nonce: &str) -> Order {
-    Order {
-        id: OrderId::new(now()),
+fn replay(house: &House, kind: ReplayKind, event: EventId, nonce: &str) -> Replay {
+    Replay {
+        id: ReplayId::new(now()),
         tenant: house.tenant.tenant_id(),
         kind,
         event,
@@ -879,31 +879,31 @@ fn order(house: &House, kind: OrderKind, event: EventId, nonce: &str) -> Order {
 }
 
 #[tokio::test]
-async fn an_order_is_made_once_per_nonce_and_not_beside_an_open_delivery() {
+async fn a_replay_is_made_once_per_nonce_and_not_beside_an_open_delivery() {
     let house = House::open().await;
     let d = house.queued(1, "Hi").await;
     let event = d.id.event;
     let create = |nonce: &str| {
-        let order = order(&house, OrderKind::ReplayEvent, event, nonce);
-        house.tenant.create_order(NewOrder {
+        let replay = replay(&house, ReplayKind::Event, event, nonce);
+        house.tenant.create_replay(NewReplay {
             address: String::new(),
-            orders_before: None,
-            order,
+            replays_before: None,
+            replay,
             delivery: None,
         })
     };
-    assert!(matches!(create("a").await.unwrap(), OrderResult::Blocked(id) if id == d.id));
+    assert!(matches!(create("a").await.unwrap(), ReplayResult::Blocked(id) if id == d.id));
     house.claim(&d).await;
     house.accepted(d.id, 1, "SM1").await;
     let (one, two) = tokio::join!(create("a"), create("a"));
     let repeated = [one.unwrap(), two.unwrap()]
         .iter()
-        .filter(|r| matches!(r, OrderResult::Repeated(_)))
+        .filter(|r| matches!(r, ReplayResult::Repeated(_)))
         .count();
     assert_eq!(repeated, 1);
     // Its deliveries are not made yet, but the same wish is already under way.
     assert!(
-        matches!(create("b").await.unwrap(), OrderResult::Repeated(first) if first.nonce == "a")
+        matches!(create("b").await.unwrap(), ReplayResult::Repeated(first) if first.nonce == "a")
     );
 }
 
@@ -918,18 +918,18 @@ async fn a_suppressed_address_is_refused() {
         ..receipt(Some(d.id), "SM1", "undelivered")
     };
     house.tenant.receive(stop).await.unwrap();
-    let made = order(&house, OrderKind::ReplayDelivery, d.id.event, "a");
+    let made = replay(&house, ReplayKind::Delivery, d.id.event, "a");
     let delivery = NewDelivery {
-        order: made.id,
+        replay: made.id,
         ..House::wish(d.id.event, "Hi")
     };
-    let result = house.tenant.create_order(NewOrder {
+    let result = house.tenant.create_replay(NewReplay {
         address: String::new(),
-        orders_before: None,
-        order: made,
+        replays_before: None,
+        replay: made,
         delivery: Some(delivery),
     });
-    assert!(matches!(result.await.unwrap(), OrderResult::Suppressed(_)));
+    assert!(matches!(result.await.unwrap(), ReplayResult::Suppressed(_)));
 }
 
 #[tokio::test]

@@ -8,11 +8,11 @@ use tokio::sync::watch;
 
 use crate::app::deliver::Next;
 use crate::app::operator::BEAT_EVERY;
-use crate::app::pipeline::route::Ordered;
+use crate::app::pipeline::route::ReplayOutcome;
 use crate::app::requeue;
 use crate::app::rotation::KEYS_EVERY;
 use crate::app::{App, AppError, job};
-use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
+use crate::domain::ids::{DeliveryId, EventId, ReplayId, TenantId};
 use crate::lifecycle::Lifecycle;
 use crate::queue::{Degraded, Handler, Handlers, Job, JobContext, JobError};
 
@@ -20,7 +20,7 @@ use crate::queue::{Degraded, Handler, Handlers, Job, JobContext, JobError};
 pub fn handlers(app: &App) -> Handlers {
     Handlers::new()
         .with(job::ROUTE_EVENT, Arc::new(RouteEvent(app.clone())))
-        .with(job::ROUTE_ORDER, Arc::new(RouteOrder(app.clone())))
+        .with(job::RUN_REPLAY, Arc::new(RunReplay(app.clone())))
         .with(job::DELIVER, Arc::new(Deliver(app.clone())))
         .with(job::SEND_MAIL, Arc::new(SendMail(app.clone())))
 }
@@ -172,19 +172,19 @@ impl Handler for RouteEvent {
     }
 }
 
-struct RouteOrder(App);
+struct RunReplay(App);
 
 #[async_trait]
-impl Handler for RouteOrder {
+impl Handler for RunReplay {
     async fn run(&self, job: &Job, _: &JobContext) -> Result<(), JobError> {
-        let [order] = ids(job)?;
+        let [replay] = ids(job)?;
         match settle(
             self.0
-                .route_order(tenant(job), OrderId::from_uuid(order))
+                .run_replay(tenant(job), ReplayId::from_uuid(replay))
                 .await,
         )? {
-            Ordered::Done | Ordered::Changed => Ok(()),
-            Ordered::EventWaits => Err(JobError::Snooze(Duration::from_secs(1))),
+            ReplayOutcome::Done | ReplayOutcome::Changed => Ok(()),
+            ReplayOutcome::EventWaits => Err(JobError::Snooze(Duration::from_secs(1))),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::delivery::{Channel, DeliveryState, NewDelivery, rehearsal_mark};
 use crate::domain::document::{Document, DocumentKind, ParsedDocument, Person};
 use crate::domain::event::{Event, EventSource, EventType};
-use crate::domain::ids::{DecisionId, DeliveryId, EventId, OrderId, RuleId};
+use crate::domain::ids::{DecisionId, DeliveryId, EventId, ReplayId, RuleId};
 use crate::domain::phone::{E164, key_of};
 use crate::domain::rule::{Facts, Recipient, Rule, evaluate};
 use crate::domain::states;
@@ -28,7 +28,7 @@ pub(in crate::app) struct EvaluationInput<'a> {
     pub(in crate::app) context: &'a RoutingContext,
     pub(in crate::app) event: &'a Event,
     /// The replay that asks, or the nil id.
-    pub(in crate::app) order: OrderId,
+    pub(in crate::app) replay: ReplayId,
     pub(in crate::app) event_type: EventType,
     /// Steps that it passed over and that may be told, the latest first.
     pub(in crate::app) passed_over: &'a [EventType],
@@ -184,7 +184,7 @@ impl App {
             rule: rule.id,
             rule_version: rule.version,
             rule_name: rule.definition.name.clone(),
-            order: input.order,
+            replay: input.replay,
             replay_of: None,
             channel: Channel::Sms,
             address,
@@ -274,7 +274,7 @@ impl EvaluationInput<'_> {
     /// Whether the document is no business of the rule's recipient yet. A person who replays has seen that.
     fn is_kept_inside(&self, rule: &Rule) -> bool {
         matches!(rule.definition.recipient, Recipient::Contact)
-            && self.order.is_nil()
+            && self.replay.is_nil()
             && states::is_draft(self.document)
     }
 
@@ -288,7 +288,7 @@ impl EvaluationInput<'_> {
             document: self.parsed.id.clone(),
             says: Says {
                 event_type,
-                confirmed: (!self.order.is_nil()).then(|| seen.clone()),
+                confirmed: (!self.replay.is_nil()).then(|| seen.clone()),
                 seen,
             },
         }
@@ -296,14 +296,14 @@ impl EvaluationInput<'_> {
 
     /// A decision about the event as a whole.
     fn whole(&self, kind: DecisionKind, reason: String) -> Decision {
-        whole(self.event.id, self.order, kind, reason, self.now)
+        whole(self.event.id, self.replay, kind, reason, self.now)
     }
 }
 
 /// A decision about an event as a whole: it is of no rule.
 pub(in crate::app) fn whole(
     event: EventId,
-    order: OrderId,
+    replay: ReplayId,
     kind: DecisionKind,
     reason: String,
     now: DateTime<Utc>,
@@ -311,7 +311,7 @@ pub(in crate::app) fn whole(
     Decision {
         id: DecisionId::new(now),
         event,
-        order,
+        replay,
         rule: None,
         rule_version: 0,
         rule_name: String::new(),

@@ -92,7 +92,7 @@ impl App {
         let input = EvaluationInput {
             context: &context,
             event: &kept.event,
-            order: d.order,
+            replay: d.replay,
             event_type,
             passed_over: &[],
             document: &seen.document,

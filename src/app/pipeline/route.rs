@@ -16,7 +16,7 @@ use crate::domain::decision::DecisionKind;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::document::{Document, DocumentKind, ParsedDocument, Person, with_payment};
 use crate::domain::event::{Body, Event, EventState, EventType};
-use crate::domain::ids::{EventId, OrderId, TenantId};
+use crate::domain::ids::{EventId, ReplayId, TenantId};
 use crate::domain::phone::E164;
 use crate::domain::states::{self, Calendar};
 use crate::domain::tenant::Tenant;
@@ -35,13 +35,13 @@ const STARTS: usize = 20;
 /// How many people of one document are remembered.
 const MOST_PEOPLE: usize = 50;
 
-/// How an order ended.
+/// How a replay ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ordered {
+pub enum ReplayOutcome {
     Done,
     /// It was decided, but would send something else than was confirmed: nothing is sent.
     Changed,
-    /// The event itself is not decided yet: the order waits for it.
+    /// The event itself is not decided yet: the replay waits for it.
     EventWaits,
 }
 
@@ -50,7 +50,7 @@ pub(in crate::app) struct Asked<'a> {
     pub(in crate::app) event: &'a Event,
     pub(in crate::app) body: Option<&'a Body>,
     /// The nil id when the event itself is routed.
-    pub(in crate::app) order: OrderId,
+    pub(in crate::app) replay: ReplayId,
     /// From when `send_within` runs.
     pub(in crate::app) wished_at: DateTime<Utc>,
 }
@@ -76,7 +76,7 @@ impl App {
             let asked = Asked {
                 event: &read.event,
                 body: read.body.as_ref(),
-                order: OrderId::nil(),
+                replay: ReplayId::nil(),
                 wished_at: read.event.received_at,
             };
             let plan = self.plan(&store, &context, &asked).await?;
@@ -88,46 +88,50 @@ impl App {
         Err(AppError::Busy)
     }
 
-    /// Decides an event again for an order, with today's rules.
-    pub async fn route_order(&self, tenant: TenantId, id: OrderId) -> Result<Ordered, AppError> {
+    /// Decides an event again for a replay, with today's rules.
+    pub async fn run_replay(
+        &self,
+        tenant: TenantId,
+        id: ReplayId,
+    ) -> Result<ReplayOutcome, AppError> {
         let store = self.tenant(tenant);
         for _ in 0..STARTS {
-            let Some(order) = store.order(id).await? else {
-                return Ok(Ordered::Done);
+            let Some(replay) = store.replay(id).await? else {
+                return Ok(ReplayOutcome::Done);
             };
-            if order.routed_at.is_some() {
-                return Ok(Ordered::Done);
+            if replay.routed_at.is_some() {
+                return Ok(ReplayOutcome::Done);
             }
-            let Some(read) = event_of(&store, order.event).await? else {
-                return Ok(Ordered::Done);
+            let Some(read) = event_of(&store, replay.event).await? else {
+                return Ok(ReplayOutcome::Done);
             };
             if read.event.routed_at.is_none() {
-                return Ok(Ordered::EventWaits);
+                return Ok(ReplayOutcome::EventWaits);
             }
             let context = self.routing_context(&store, AsOf::Now).await?;
             let asked = Asked {
                 event: &read.event,
                 body: read.body.as_ref(),
-                order: order.id,
-                wished_at: order.requested_at,
+                replay: replay.id,
+                wished_at: replay.requested_at,
             };
             let mut plan = self.plan_wished(&store, &context, &asked).await?;
-            let is_confirmed = order
+            let is_confirmed = replay
                 .confirmed
                 .as_ref()
                 .is_none_or(|confirmed| plan.keep_confirmed(confirmed));
             if self.commit(&store, plan).await? {
                 return Ok(if is_confirmed {
-                    Ordered::Done
+                    ReplayOutcome::Done
                 } else {
-                    Ordered::Changed
+                    ReplayOutcome::Changed
                 });
             }
         }
         Err(AppError::Busy)
     }
 
-    /// What deciding an event for an order would write: one that was not understood is routed as new.
+    /// What deciding an event for a replay would write: one that was not understood is routed as new.
     pub(in crate::app) async fn plan_wished(
         &self,
         store: &TenantStore,
@@ -177,11 +181,11 @@ impl App {
         asked: &Asked<'_>,
     ) -> Result<Plan, AppError> {
         let now = self.now();
-        let (tenant, event, order) = (&context.tenant, asked.event, asked.order);
+        let (tenant, event, replay) = (&context.tenant, asked.event, asked.replay);
         let parsed = match read(event, asked.body) {
             Ok(parsed) => parsed.with_days(tenant.date_format),
             Err(why) => {
-                let commit = unrecognised(event, order, tenant, why, now);
+                let commit = unrecognised(event, replay, tenant, why, now);
                 return Ok(Plan {
                     commit,
                     document: None,
@@ -218,7 +222,7 @@ impl App {
             (Outcome::Tell, Some(event_type)) => self.decide(&EvaluationInput {
                 context,
                 event,
-                order,
+                replay,
                 event_type,
                 passed_over: &classification.passed_over,
                 document: &document,
@@ -229,7 +233,7 @@ impl App {
             }),
             (outcome, _) => {
                 let (kind, reason) = words(outcome, &parsed);
-                Verdicts::whole(whole(event.id, order, kind, reason, now))
+                Verdicts::whole(whole(event.id, replay, kind, reason, now))
             }
         };
         let applied = if is_changed {
@@ -239,7 +243,7 @@ impl App {
         };
         let commit = RouteCommit {
             event: event.id,
-            order,
+            replay,
             connection: event.connection,
             routed_at: now,
             rule_set: tenant.rule_set,
@@ -270,7 +274,7 @@ impl App {
         asked: &Asked<'_>,
     ) -> Result<Plan, AppError> {
         let now = self.now();
-        let (event, order) = (asked.event, asked.order);
+        let (event, replay) = (asked.event, asked.replay);
         let mut document = None;
         let verdicts = match (read(event, asked.body), event.event_type) {
             (Ok(parsed), Some(event_type)) if event_type.document() == parsed.kind => {
@@ -284,7 +288,7 @@ impl App {
                 let verdicts = self.decide(&EvaluationInput {
                     context,
                     event,
-                    order,
+                    replay,
                     event_type,
                     passed_over: &passed_over(known, event.id),
                     document: &today,
@@ -308,12 +312,12 @@ impl App {
                     ),
                     Err(why) => (DecisionKind::Unrecognised, why),
                 };
-                Verdicts::whole(whole(event.id, order, kind, reason, now))
+                Verdicts::whole(whole(event.id, replay, kind, reason, now))
             }
         };
         let commit = RouteCommit {
             event: event.id,
-            order,
+            replay,
             connection: event.connection,
             routed_at: now,
             rule_set: context.tenant.rule_set,
@@ -549,14 +553,14 @@ fn document_commit(
 /// A signed body that we do not understand is kept, shown, and can be routed again after a fix.
 fn unrecognised(
     event: &Event,
-    order: OrderId,
+    replay: ReplayId,
     tenant: &Tenant,
     why: String,
     now: DateTime<Utc>,
 ) -> RouteCommit {
     RouteCommit {
         event: event.id,
-        order,
+        replay,
         connection: event.connection,
         routed_at: now,
         rule_set: tenant.rule_set,
@@ -574,7 +578,13 @@ fn unrecognised(
         }),
         document: None,
         applied: Vec::new(),
-        decisions: vec![whole(event.id, order, DecisionKind::Unrecognised, why, now)],
+        decisions: vec![whole(
+            event.id,
+            replay,
+            DecisionKind::Unrecognised,
+            why,
+            now,
+        )],
         deliveries: Vec::new(),
     }
 }

@@ -122,7 +122,7 @@ async fn one_bad_row_fails_alone() {
     let decision = |event| crate::domain::decision::Decision {
         id: crate::domain::ids::DecisionId::new(now()),
         event,
-        order: OrderId::nil(),
+        replay: ReplayId::nil(),
         rule: Some(RuleId::new(now())),
         rule_version: 1,
         rule_name: String::new(),

@@ -98,19 +98,19 @@ async fn a_replay_that_was_made_up_before_the_rehearsal_starts_over() {
     house.claim(&d).await;
     house.accepted(d.id, 1, "SM1").await;
     house.rehearse(true).await;
-    let made = order(&house, OrderKind::ReplayDelivery, d.id.event, "a");
+    let made = replay(&house, ReplayKind::Delivery, d.id.event, "a");
     let delivery = NewDelivery {
-        order: made.id,
+        replay: made.id,
         ..House::wish(d.id.event, "Hi")
     };
-    let wish = NewOrder {
+    let wish = NewReplay {
         address: String::new(),
-        orders_before: None,
-        order: made,
+        replays_before: None,
+        replay: made,
         delivery: Some(delivery),
     };
-    let result = house.tenant.create_order(wish).await.unwrap();
-    assert!(matches!(result, OrderResult::Stale), "{result:?}");
+    let result = house.tenant.create_replay(wish).await.unwrap();
+    assert!(matches!(result, ReplayResult::Stale), "{result:?}");
 }
 
 #[tokio::test]

@@ -112,7 +112,7 @@ pub(super) fn answer(replayed: Replayed) -> HttpResponse {
         HttpResponse::Created()
     };
     answer.json(Replay {
-        id: replayed.order,
+        id: replayed.replay,
         event: replayed.event,
         deliveries: replayed.deliveries,
     })

@@ -9,8 +9,8 @@ use crate::domain::delivery::{
     Attempt, Delivery, DeliveryState, ProviderStatus, Receipt, Step, StepKind,
 };
 use crate::domain::event::Body;
-use crate::domain::ids::OrderId;
-use crate::domain::order::OrderKind;
+use crate::domain::ids::ReplayId;
+use crate::domain::replay::ReplayKind;
 use crate::domain::rule::{MetValue, Op, Sender};
 use crate::render::{Encoding, Segments};
 use crate::store::Story;
@@ -72,7 +72,7 @@ fn pretty(bytes: &[u8]) -> String {
 
 fn decision(story: &Story, of: &Decision) -> DecisionView {
     DecisionView {
-        order: ordered(story, of.order),
+        replay: replayed_by(story, of.replay),
         ..dry_decision(of)
     }
 }
@@ -90,7 +90,7 @@ pub(super) fn dry_decision(of: &Decision) -> DecisionView {
         yes: of.is_match,
         reason: of.reason.clone(),
         met: met.into_iter().map(met_words).collect(),
-        order: None,
+        replay: None,
     }
 }
 
@@ -106,13 +106,13 @@ fn met_words(of: MetValue) -> (String, String) {
 }
 
 /// "Decided again by Ada".
-fn ordered(story: &Story, id: OrderId) -> Option<String> {
-    let order = story.orders.iter().find(|o| o.id == id)?;
-    let what = match order.kind {
-        OrderKind::ReplayEvent => "Decided again",
-        OrderKind::ReplayDelivery => "Sent again",
+fn replayed_by(story: &Story, id: ReplayId) -> Option<String> {
+    let replay = story.replays.iter().find(|o| o.id == id)?;
+    let what = match replay.kind {
+        ReplayKind::Event => "Decided again",
+        ReplayKind::Delivery => "Sent again",
     };
-    Some(format!("{what} by {}", order.requested_by))
+    Some(format!("{what} by {}", replay.requested_by))
 }
 
 /// The view of one message.
@@ -172,7 +172,7 @@ fn again(story: &Story, of: &Delivery) -> Option<Again> {
     };
     let after = story.deliveries.iter().rfind(earlier);
     Some(Again {
-        order: ordered(story, of.order)?,
+        replay: replayed_by(story, of.replay)?,
         after: after.map(|d| (d.id, d.created_at)),
     })
 }
@@ -243,7 +243,7 @@ fn steps(story: &Story, of: &Delivery) -> Vec<StepView> {
         });
     }
     if let Some(first) = of.replay_of {
-        let again = ordered(story, of.order).unwrap_or_else(|| "Sent again".to_owned());
+        let again = replayed_by(story, of.replay).unwrap_or_else(|| "Sent again".to_owned());
         let earlier = story.deliveries.iter().find(|d| d.id == first);
         let sentence = match earlier {
             Some(d) => format!("{again}; the message before it is “{}”.", d.state.words()),

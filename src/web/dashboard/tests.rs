@@ -545,7 +545,7 @@ async fn a_double_click_replays_once_and_an_open_message_refuses_another() {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!((story.orders.len(), story.deliveries.len()), (1, 1));
+    assert_eq!((story.replays.len(), story.deliveries.len()), (1, 1));
     let answer = ann
         .post(&page, &format!("{at}/replays"), &[("nonce", "another")])
         .await;
@@ -579,7 +579,7 @@ async fn a_double_click_replays_once_and_an_open_message_refuses_another() {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!((story.orders.len(), story.deliveries.len()), (2, 2));
+    assert_eq!((story.replays.len(), story.deliveries.len()), (2, 2));
     assert!(
         ann.get(&at)
             .await

@@ -66,7 +66,7 @@ pub struct DecisionView {
     /// The values met, by name.
     pub met: Vec<(String, String)>,
     /// A person asked for it: "Decided again by Ada".
-    pub order: Option<String>,
+    pub replay: Option<String>,
 }
 
 /// A rule as it was when it decided.
@@ -111,7 +111,7 @@ pub struct DeliveryView {
 #[derive(Debug, Clone)]
 pub struct Again {
     /// "Sent again by Ada".
-    pub order: String,
+    pub replay: String,
     /// The message of the same event that it follows, and when that was wanted.
     pub after: Option<(DeliveryId, DateTime<Utc>)>,
 }

@@ -88,7 +88,7 @@ fn happened(event_type: EventType, of: &EventView) -> Markup {
 
 fn decided(decision: &DecisionView) -> Step {
     let sentence = html! {
-        @if let Some(order) = &decision.order { bdi { (order) } ": " }
+        @if let Some(replay) = &decision.replay { bdi { (replay) } ": " }
         @if let Some(rule) = &decision.rule { b { (rule.name) } " matched: " bdi { (ended(&decision.reason)) } }
         @else { (words::capital(&ended(&decision.reason))) }
     };

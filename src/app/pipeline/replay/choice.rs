@@ -8,7 +8,7 @@ use crate::app::pipeline::route::Plan;
 use crate::domain::assertion::Seen;
 use crate::domain::decision::DecisionKind;
 use crate::domain::delivery::{DeliveryState, NewDelivery};
-use crate::domain::order::Confirmed;
+use crate::domain::replay::Confirmed;
 
 /// Names a message that would be made: the same rule, address and text have the same name.
 pub(in crate::app) fn key(d: &NewDelivery) -> String {
@@ -65,7 +65,7 @@ impl Plan {
                    again to see what is true now";
         let decision = whole(
             commit.event,
-            commit.order,
+            commit.replay,
             DecisionKind::NothingNew,
             why.to_owned(),
             commit.routed_at,

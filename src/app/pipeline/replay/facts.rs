@@ -14,7 +14,7 @@ use crate::domain::decision::Decision;
 use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
 use crate::domain::document::Document;
 use crate::domain::event::{Event, EventType};
-use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
+use crate::domain::ids::{DeliveryId, EventId, ReplayId, TenantId};
 use crate::domain::phone::key_of;
 use crate::domain::states::{self, Calendar};
 use crate::store::TenantStore;
@@ -44,7 +44,7 @@ pub struct ReplayFacts {
     pub is_balance_changed: bool,
     /// The name of what would be sent.
     pub(in crate::app) plan: String,
-    pub(in crate::app) orders_before: usize,
+    pub(in crate::app) replays_before: usize,
 }
 
 /// Somebody who would be written to.
@@ -116,7 +116,7 @@ struct Drafted {
     /// What the texts say of the document.
     seen: Option<Seen>,
     plan: String,
-    orders_before: usize,
+    replays_before: usize,
 }
 
 impl App {
@@ -127,7 +127,7 @@ impl App {
         id: EventId,
     ) -> Result<ReplayFacts, AppError> {
         let store = self.tenant(tenant);
-        let orders_before = store.orders_of(id).await?.len();
+        let replays_before = store.replays_of(id).await?.len();
         let known = event_of(&store, id).await?;
         let known = known.ok_or(AppError::NotFound("event"))?;
         let context = self.routing_context(&store, AsOf::Now).await?;
@@ -135,7 +135,7 @@ impl App {
         let asked = Asked {
             event: &known.event,
             body: known.body.as_ref(),
-            order: OrderId::new(now),
+            replay: ReplayId::new(now),
             wished_at: now,
         };
         let plan = self.plan_wished(&store, &context, &asked).await?;
@@ -162,7 +162,7 @@ impl App {
             unreadable,
             seen,
             plan: name,
-            orders_before,
+            replays_before,
         };
         self.replay_facts(&store, &context, drafted).await
     }
@@ -174,7 +174,7 @@ impl App {
         id: DeliveryId,
     ) -> Result<ReplayFacts, AppError> {
         let store = self.tenant(tenant);
-        let orders_before = store.orders_of(id.event).await?.len();
+        let replays_before = store.replays_of(id.event).await?.len();
         let old = store.delivery(id).await?;
         let old = old.ok_or(AppError::NotFound("delivery"))?;
         let event = store.event(id.event).await?;
@@ -202,7 +202,7 @@ impl App {
             seen: asserts.map(|a| a.says.seen),
             delivery: Some(old),
             plan: String::new(),
-            orders_before,
+            replays_before,
         };
         self.replay_facts(&store, &context, drafted).await
     }
@@ -244,7 +244,7 @@ impl App {
             rule: old.rule,
             rule_version: old.rule_version,
             rule_name: old.rule_name.clone(),
-            order: OrderId::nil(),
+            replay: ReplayId::nil(),
             replay_of: Some(old.id),
             channel: old.channel,
             address: old.address.clone(),
@@ -344,7 +344,7 @@ impl App {
             unreadable: of.unreadable,
             is_balance_changed,
             plan: of.plan,
-            orders_before: of.orders_before,
+            replays_before: of.replays_before,
         };
         facts.fingerprint = named(&facts);
         Ok(facts)

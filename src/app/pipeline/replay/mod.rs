@@ -5,14 +5,14 @@ pub mod facts;
 
 use chrono::TimeDelta;
 
-use crate::app::pipeline::route::Ordered;
+use crate::app::pipeline::route::ReplayOutcome;
 use crate::app::{App, AppError, job};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::{Delivery, NewDelivery};
-use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
-use crate::domain::order::{Confirmed, Order, OrderKind};
+use crate::domain::ids::{DeliveryId, EventId, ReplayId, TenantId};
+use crate::domain::replay::{Confirmed, Replay, ReplayKind};
 use crate::domain::rule::DEFAULT_SEND_WITHIN;
-use crate::store::{NewOrder, OrderResult, TenantStore};
+use crate::store::{NewReplay, ReplayResult, TenantStore};
 use facts::ReplayFacts;
 
 /// The longest nonce that is taken, in bytes.
@@ -21,7 +21,7 @@ const LONGEST_NONCE: usize = 255;
 /// A replay that was made.
 #[derive(Debug, Clone)]
 pub struct Replayed {
-    pub order: OrderId,
+    pub replay: ReplayId,
     pub event: EventId,
     pub deliveries: Vec<DeliveryId>,
     /// The event is still being decided; the deliveries follow.
@@ -51,58 +51,58 @@ impl App {
         actor: &Actor,
     ) -> Result<Replayed, AppError> {
         let store = self.tenant(tenant);
-        let mut order = self.order(tenant, event, None, &wish.nonce, actor)?;
-        if let Some(first) = store.order_named(&order.nonce).await? {
+        let mut replay = self.replay(tenant, event, None, &wish.nonce, actor)?;
+        if let Some(first) = store.replay_named(&replay.nonce).await? {
             return self.carry_out(&store, first).await;
         }
         let facts = self.event_replay_facts(tenant, event).await?;
         if let Some(refusal) = refusal(&facts, wish) {
-            let first = store.order_named(&order.nonce).await?;
+            let first = store.replay_named(&replay.nonce).await?;
             return self.carry_out(&store, first.ok_or(refusal)?).await;
         }
-        order.confirmed = Some(Confirmed {
+        replay.confirmed = Some(Confirmed {
             plan: facts.plan.clone(),
             chosen: facts.chosen(wish.chosen.as_deref())?,
         });
         // While the event is still being decided, the wish is already being carried out: deciding it
         // once more would send twice.
         let joins = facts.event.routed_at.is_none();
-        order.routed_at = joins.then_some(order.requested_at);
-        let new = NewOrder {
+        replay.routed_at = joins.then_some(replay.requested_at);
+        let new = NewReplay {
             address: actor.address.clone(),
-            order,
-            orders_before: Some(facts.orders_before),
+            replay,
+            replays_before: Some(facts.replays_before),
             delivery: None,
         };
         match self.make(&store, new).await? {
-            Some(order) => self.carry_out(&store, order).await,
+            Some(replay) => self.carry_out(&store, replay).await,
             None => Err(self.event_changed(tenant, event).await),
         }
     }
 
-    /// Decides for an order, unless that was done.
-    async fn carry_out(&self, store: &TenantStore, order: Order) -> Result<Replayed, AppError> {
-        let (tenant, event) = (store.tenant_id(), order.event);
+    /// Decides for a replay, unless that was done.
+    async fn carry_out(&self, store: &TenantStore, replay: Replay) -> Result<Replayed, AppError> {
+        let (tenant, event) = (store.tenant_id(), replay.event);
         let known = store
             .event(event)
             .await?
             .ok_or(AppError::NotFound("event"))?;
         let joins = known.routed_at.is_none();
-        let is_pending = match self.route_order(tenant, order.id).await {
-            Ok(Ordered::Done) => joins,
-            Ok(Ordered::Changed) => return Err(self.event_changed(tenant, event).await),
-            Ok(Ordered::EventWaits) | Err(AppError::Busy) => true,
+        let is_pending = match self.run_replay(tenant, replay.id).await {
+            Ok(ReplayOutcome::Done) => joins,
+            Ok(ReplayOutcome::Changed) => return Err(self.event_changed(tenant, event).await),
+            Ok(ReplayOutcome::EventWaits) | Err(AppError::Busy) => true,
             Err(error) => return Err(error),
         };
         if is_pending {
             let soon = self.now() + TimeDelta::seconds(1);
-            self.wake(vec![job::route_order(tenant, order.id, soon)])
+            self.wake(vec![job::run_replay(tenant, replay.id, soon)])
                 .await;
         }
         Ok(Replayed {
-            order: order.id,
+            replay: replay.id,
             event,
-            deliveries: made_for(store, &order).await?,
+            deliveries: made_for(store, &replay).await?,
             is_pending,
             waits: false,
         })
@@ -125,33 +125,33 @@ impl App {
         actor: &Actor,
     ) -> Result<Replayed, AppError> {
         let store = self.tenant(tenant);
-        let order = self.order(tenant, id.event, Some(id), &wish.nonce, actor)?;
-        if let Some(first) = store.order_named(&order.nonce).await? {
+        let replay = self.replay(tenant, id.event, Some(id), &wish.nonce, actor)?;
+        if let Some(first) = store.replay_named(&replay.nonce).await? {
             return self.replayed(&store, &first).await;
         }
         let facts = self.delivery_replay_facts(tenant, id).await?;
         if let Some(refusal) = refusal(&facts, wish) {
-            let first = store.order_named(&order.nonce).await?;
+            let first = store.replay_named(&replay.nonce).await?;
             return self.replayed(&store, &first.ok_or(refusal)?).await;
         }
         facts.chosen(wish.chosen.as_deref())?;
         let message = facts.recipients.first().map(|r| NewDelivery {
-            order: order.id,
+            replay: replay.id,
             ..r.message.clone()
         });
         let message = message.ok_or(AppError::NotFound("delivery"))?;
         let new = message.id;
-        let wanted = NewOrder {
+        let wanted = NewReplay {
             address: actor.address.clone(),
-            order,
-            orders_before: Some(facts.orders_before),
+            replay,
+            replays_before: Some(facts.replays_before),
             delivery: Some(message),
         };
-        let Some(order) = self.make(&store, wanted).await? else {
+        let Some(replay) = self.make(&store, wanted).await? else {
             let facts = self.delivery_replay_facts(tenant, id).await?;
             return Err(AppError::Unconfirmed(Box::new(facts)));
         };
-        let replayed = self.replayed(&store, &order).await?;
+        let replayed = self.replayed(&store, &replay).await?;
         if replayed.deliveries.contains(&new) {
             self.wake_deliveries(tenant, &[new]).await;
         }
@@ -159,44 +159,44 @@ impl App {
     }
 
     /// What became of a message's replay.
-    async fn replayed(&self, store: &TenantStore, order: &Order) -> Result<Replayed, AppError> {
+    async fn replayed(&self, store: &TenantStore, replay: &Replay) -> Result<Replayed, AppError> {
         let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
-        let old = match order.delivery {
+        let old = match replay.delivery {
             Some(id) => store.delivery(id).await?,
             None => None,
         };
         let is_to_contact = old.is_some_and(|d| d.is_to_contact);
         let opening = row.opening_for(is_to_contact, self.now());
         Ok(Replayed {
-            order: order.id,
-            event: order.event,
-            deliveries: made_for(store, order).await?,
+            replay: replay.id,
+            event: replay.event,
+            deliveries: made_for(store, replay).await?,
             is_pending: false,
             waits: opening.is_some() && !row.is_rehearsal,
         })
     }
 
-    fn order(
+    fn replay(
         &self,
         tenant: TenantId,
         event: EventId,
         delivery: Option<DeliveryId>,
         nonce: &str,
         actor: &Actor,
-    ) -> Result<Order, AppError> {
+    ) -> Result<Replay, AppError> {
         if nonce.is_empty() || nonce.len() > LONGEST_NONCE {
             let message = format!("give 1 to {LONGEST_NONCE} characters of your own choice");
             return Err(AppError::field("Idempotency-Key", message));
         }
         let now = self.now();
         let kind = match delivery {
-            Some(_) => OrderKind::ReplayDelivery,
-            None => OrderKind::ReplayEvent,
+            Some(_) => ReplayKind::Delivery,
+            None => ReplayKind::Event,
         };
         // A nonce belongs to one wish: the same text for another target is another nonce.
         let target = delivery.map_or_else(|| event.to_string(), |d| d.to_string());
-        Ok(Order {
-            id: OrderId::new(now),
+        Ok(Replay {
+            id: ReplayId::new(now),
             tenant,
             kind,
             event,
@@ -204,20 +204,20 @@ impl App {
             nonce: format!("{}:{target}:{nonce}", kind.as_str()),
             requested_by: actor.name.clone(),
             requested_at: now,
-            routed_at: (kind == OrderKind::ReplayDelivery).then_some(now),
+            routed_at: (kind == ReplayKind::Delivery).then_some(now),
             confirmed: None,
         })
     }
 
     /// Keeps a wish; `None` when something came in between since its facts were read.
-    async fn make(&self, store: &TenantStore, new: NewOrder) -> Result<Option<Order>, AppError> {
-        let order = new.order.clone();
-        match store.create_order(new).await? {
-            OrderResult::Made => Ok(Some(order)),
-            OrderResult::Repeated(first) => Ok(Some(first)),
-            OrderResult::Stale => Ok(None),
-            OrderResult::Blocked(open) => Err(AppError::Open(open)),
-            OrderResult::Suppressed(why) => Err(AppError::Suppressed(why)),
+    async fn make(&self, store: &TenantStore, new: NewReplay) -> Result<Option<Replay>, AppError> {
+        let replay = new.replay.clone();
+        match store.create_replay(new).await? {
+            ReplayResult::Made => Ok(Some(replay)),
+            ReplayResult::Repeated(first) => Ok(Some(first)),
+            ReplayResult::Stale => Ok(None),
+            ReplayResult::Blocked(open) => Err(AppError::Open(open)),
+            ReplayResult::Suppressed(why) => Err(AppError::Suppressed(why)),
         }
     }
 
@@ -250,8 +250,8 @@ fn refusal(facts: &ReplayFacts, wish: &ReplayWish) -> Option<AppError> {
     (!is_confirmed).then(|| AppError::Unconfirmed(Box::new(facts.clone())))
 }
 
-async fn made_for(store: &TenantStore, order: &Order) -> Result<Vec<DeliveryId>, AppError> {
-    let made = store.deliveries_of(order.event).await?;
-    let made = made.iter().filter(|d| d.order == order.id);
+async fn made_for(store: &TenantStore, replay: &Replay) -> Result<Vec<DeliveryId>, AppError> {
+    let made = store.deliveries_of(replay.event).await?;
+    let made = made.iter().filter(|d| d.replay == replay.id);
     Ok(made.map(|d| d.id).collect())
 }

@@ -142,7 +142,7 @@ async fn a_replay_waits_for_what_is_open_and_happens_once_per_key() {
         .get(&format!("/deliveries/{second}"), &tenant.viewer)
         .await;
     assert_eq!(shown.body["replay_of"], first);
-    assert_eq!(shown.body["order_id"], made.body["id"]);
+    assert_eq!(shown.body["replay_id"], made.body["id"]);
     let blocked = replay(&house, &delivery, &tenant, Some("other")).await;
     assert_eq!(blocked.body["delivery"], second.as_str());
     cancel(&house, &second, &tenant).await;

@@ -11,10 +11,10 @@ use crate::domain::delivery;
 use crate::domain::document::DocumentKind;
 use crate::domain::event;
 use crate::domain::ids::{
-    AttemptId, ConnectionId, DecisionId, DeliveryId, EventId, OrderId, ReceiptId, RuleId, StepId,
+    AttemptId, ConnectionId, DecisionId, DeliveryId, EventId, ReceiptId, ReplayId, RuleId, StepId,
 };
 use crate::domain::money::Amount;
-use crate::domain::order;
+use crate::domain::replay;
 use crate::store::Story;
 
 /// Which events to list.
@@ -109,7 +109,7 @@ pub struct EventStory {
     pub event: Event,
     pub decisions: Vec<Decision>,
     pub deliveries: Vec<DeliveryStory>,
-    pub replays: Vec<Order>,
+    pub replays: Vec<Replay>,
 }
 
 impl From<Story> for EventStory {
@@ -121,7 +121,7 @@ impl From<Story> for EventStory {
                 .collect(),
             event: story.event.into(),
             decisions: story.decisions.into_iter().map(Decision::from).collect(),
-            replays: story.orders.into_iter().map(Order::from).collect(),
+            replays: story.replays.into_iter().map(Replay::from).collect(),
         }
     }
 }
@@ -145,7 +145,7 @@ pub struct Decision {
     pub values: Value,
     /// The replay that asked.
     #[schema(value_type = Option<String>)]
-    pub order_id: Option<OrderId>,
+    pub replay_id: Option<ReplayId>,
     pub decided_at: DateTime<Utc>,
 }
 
@@ -160,7 +160,7 @@ impl From<decision::Decision> for Decision {
             kind: d.kind.as_str(),
             reason: d.reason,
             values: json(d.met),
-            order_id: wish(d.order),
+            replay_id: replay_id(d.replay),
             decided_at: d.decided_at,
         }
     }
@@ -194,7 +194,7 @@ pub struct Delivery {
     pub rule_version: i64,
     /// The replay that asked for it.
     #[schema(value_type = Option<String>)]
-    pub order_id: Option<OrderId>,
+    pub replay_id: Option<ReplayId>,
     /// The delivery that this one sends again.
     #[schema(value_type = Option<String>)]
     pub replay_of: Option<DeliveryId>,
@@ -236,7 +236,7 @@ impl From<delivery::Delivery> for Delivery {
             rule_id: d.rule,
             rule_name: d.rule_name,
             rule_version: d.rule_version,
-            order_id: wish(d.order),
+            replay_id: replay_id(d.replay),
             replay_of: d.replay_of,
             account: some(d.account),
             sid: some(d.sid),
@@ -366,9 +366,9 @@ impl Receipt {
 
 /// A person's wish to decide or send once more.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Order {
+pub struct Replay {
     #[schema(value_type = String)]
-    pub id: OrderId,
+    pub id: ReplayId,
     /// `replay_event` or `replay_delivery`.
     pub kind: &'static str,
     /// The delivery to send again.
@@ -380,8 +380,8 @@ pub struct Order {
     pub decided_at: Option<DateTime<Utc>>,
 }
 
-impl From<order::Order> for Order {
-    fn from(o: order::Order) -> Self {
+impl From<replay::Replay> for Replay {
+    fn from(o: replay::Replay) -> Self {
         Self {
             id: o.id,
             kind: o.kind.as_str(),
@@ -402,8 +402,8 @@ pub struct Resolve {
     pub resolution: Option<String>,
 }
 
-fn wish(order: OrderId) -> Option<OrderId> {
-    (!order.is_nil()).then_some(order)
+fn replay_id(replay: ReplayId) -> Option<ReplayId> {
+    (!replay.is_nil()).then_some(replay)
 }
 
 /// How much of an event a person has dealt with just now.

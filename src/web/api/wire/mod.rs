@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::domain::ids::{DeliveryId, EventId, OrderId};
+use crate::domain::ids::{DeliveryId, EventId, ReplayId};
 use crate::domain::page::{Cursor, Page};
 
 /// A page of a list, newest first.
@@ -46,7 +46,7 @@ impl<T: ToSchema> List<T> {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Replay {
     #[schema(value_type = String)]
-    pub id: OrderId,
+    pub id: ReplayId,
     #[schema(value_type = String)]
     pub event: EventId,
     /// What it sends; empty while the event is still being decided.

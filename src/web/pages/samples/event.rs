@@ -70,7 +70,7 @@ pub(super) fn decision(
         } else {
             Vec::new()
         },
-        order: None,
+        replay: None,
     }
 }
 
@@ -261,7 +261,7 @@ fn hostile_event() -> EventView {
     for decision in &mut view.decisions {
         decision.reason = HOSTILE.into();
         decision.met = vec![(HOSTILE.into(), HOSTILE.into())];
-        decision.order = Some(HOSTILE.into());
+        decision.replay = Some(HOSTILE.into());
     }
     for delivery in &mut view.deliveries {
         for text in [
@@ -273,7 +273,7 @@ fn hostile_event() -> EventView {
         }
         delivery.recipient = Some(HOSTILE.into());
         delivery.again = Some(Again {
-            order: HOSTILE.into(),
+            replay: HOSTILE.into(),
             after: Some((delivery.id, delivery.at)),
         });
         delivery.reason = Some(HOSTILE.into());

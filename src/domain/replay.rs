@@ -1,46 +1,46 @@
-//! Orders: a person's wish to decide or send once more.
+//! Replays: a person's wish to decide or send once more.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::ids::{DeliveryId, EventId, OrderId, TenantId};
+use super::ids::{DeliveryId, EventId, ReplayId, TenantId};
 
 /// What is wished for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OrderKind {
+pub enum ReplayKind {
     /// Decide the event again with today's rules.
-    ReplayEvent,
+    Event,
     /// Send the stored text to the stored address again.
-    ReplayDelivery,
+    Delivery,
 }
 
-impl OrderKind {
+impl ReplayKind {
     /// The stable text, as stored.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::ReplayEvent => "replay_event",
-            Self::ReplayDelivery => "replay_delivery",
+            Self::Event => "replay_event",
+            Self::Delivery => "replay_delivery",
         }
     }
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::ReplayEvent, Self::ReplayDelivery]
+        [Self::Event, Self::Delivery]
             .into_iter()
             .find(|k| k.as_str() == text)
     }
 }
 
-/// A stored order.
+/// A stored replay.
 #[derive(Debug, Clone)]
-pub struct Order {
-    pub id: OrderId,
+pub struct Replay {
+    pub id: ReplayId,
     pub tenant: TenantId,
-    pub kind: OrderKind,
+    pub kind: ReplayKind,
     pub event: EventId,
     /// The delivery to send again; `None` when the event is replayed.
     pub delivery: Option<DeliveryId>,
-    /// Makes a double click one order.
+    /// Makes a double click one replay.
     pub nonce: String,
     pub requested_by: String,
     pub requested_at: DateTime<Utc>,

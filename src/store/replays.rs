@@ -1,4 +1,4 @@
-//! Orders: replays, made once per nonce.
+//! Replays: a person's wishes to decide or send once more, made once per nonce.
 
 use uuid::Uuid;
 
@@ -11,39 +11,39 @@ use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
 use crate::domain::event::{Event, EventType};
-use crate::domain::ids::{DeliveryId, EventId, OrderId, TenantId};
-use crate::domain::order::{Order, OrderKind};
+use crate::domain::ids::{DeliveryId, EventId, ReplayId, TenantId};
 use crate::domain::phone::key_of;
+use crate::domain::replay::{Replay, ReplayKind};
 
 /// A wish to decide or send once more.
 #[derive(Debug, Clone)]
-pub struct NewOrder {
+pub struct NewReplay {
     /// The network address that the wish came from, for the security log.
     pub address: String,
-    pub order: Order,
-    /// How many orders about the event there were when its facts were read; another number is another story.
-    pub orders_before: Option<usize>,
+    pub replay: Replay,
+    /// How many replays of the event there were when its facts were read; another number is another story.
+    pub replays_before: Option<usize>,
     /// For the replay of a delivery: the new, linked delivery.
     pub delivery: Option<NewDelivery>,
 }
 
-/// How an order ended.
+/// How a replay ended.
 #[derive(Debug, Clone)]
-pub enum OrderResult {
+pub enum ReplayResult {
     Made,
     /// The nonce was used before, or a replay of the event is still to be decided: this is it.
-    Repeated(Order),
+    Repeated(Replay),
     /// A delivery of the same event (and address) is still open.
     Blocked(DeliveryId),
     /// The address must not be written to.
     Suppressed(String),
-    /// The rehearsal began or ended since the delivery was made up, or another order came first.
+    /// The rehearsal began or ended since the delivery was made up, or another replay came first.
     Stale,
 }
 
 impl TenantStore {
-    /// Keeps an order, and its delivery, unless the nonce was used or something stands against it.
-    pub async fn create_order(&self, new: NewOrder) -> Result<OrderResult, StoreError> {
+    /// Keeps a replay, and its delivery, unless the nonce was used or something stands against it.
+    pub async fn create_replay(&self, new: NewReplay) -> Result<ReplayResult, StoreError> {
         let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
@@ -53,18 +53,18 @@ impl TenantStore {
             .await
     }
 
-    /// An order by id.
-    pub async fn order(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+    /// A replay by id.
+    pub async fn replay(&self, id: ReplayId) -> Result<Option<Replay>, StoreError> {
         let query = "SELECT * FROM orders WHERE tenant_id = $1 AND id = $2";
         let row = sql::one(self.db(), query, values![self.id.uuid(), id.uuid()]).await?;
-        row.map(|r| order(&r)).transpose()
+        row.map(|r| replay(&r)).transpose()
     }
 
-    /// The order that a nonce was used for.
-    pub async fn order_named(&self, nonce: &str) -> Result<Option<Order>, StoreError> {
+    /// The replay that a nonce was used for.
+    pub async fn replay_named(&self, nonce: &str) -> Result<Option<Replay>, StoreError> {
         let query = "SELECT * FROM orders WHERE tenant_id = $1 AND nonce = $2";
         let row = sql::one(self.db(), query, values![self.id.uuid(), nonce]).await?;
-        row.map(|r| order(&r)).transpose()
+        row.map(|r| replay(&r)).transpose()
     }
 
     /// The newest messages about the document of an event, with the event that each tells of; where no document
@@ -102,52 +102,52 @@ impl TenantStore {
             .collect()
     }
 
-    /// The orders about an event, oldest first.
-    pub async fn orders_of(&self, event: EventId) -> Result<Vec<Order>, StoreError> {
+    /// The replays of an event, oldest first.
+    pub async fn replays_of(&self, event: EventId) -> Result<Vec<Replay>, StoreError> {
         let query =
             "SELECT * FROM orders WHERE event_id = $1 AND tenant_id = $2 ORDER BY id LIMIT 200";
         let rows = sql::all(self.db(), query, values![event.uuid(), self.id.uuid()]).await?;
-        rows.iter().map(order).collect()
+        rows.iter().map(replay).collect()
     }
 }
 
-async fn run(tx: &Tx, tenant: Uuid, new: &NewOrder) -> Result<OrderResult, StoreError> {
-    let o = &new.order;
+async fn run(tx: &Tx, tenant: Uuid, new: &NewReplay) -> Result<ReplayResult, StoreError> {
+    let o = &new.replay;
     let query = "SELECT * FROM orders WHERE tenant_id = $1 AND nonce = $2";
     if let Some(row) = sql::one(tx, query, values![tenant, o.nonce.clone()]).await? {
-        return Ok(OrderResult::Repeated(order(&row)?));
+        return Ok(ReplayResult::Repeated(replay(&row)?));
     }
-    if o.kind == OrderKind::ReplayEvent {
+    if o.kind == ReplayKind::Event {
         // Its deliveries are not there yet to stand in the way, but the wish is under way.
         let query = "SELECT * FROM orders WHERE tenant_id = $1 AND event_id = $2 AND kind = $3 \
                      AND routed_at IS NULL ORDER BY id LIMIT 1";
         let bound = values![tenant, o.event.uuid(), o.kind.as_str()];
         if let Some(row) = sql::one(tx, query, bound).await? {
-            return Ok(OrderResult::Repeated(order(&row)?));
+            return Ok(ReplayResult::Repeated(replay(&row)?));
         }
     }
     if let Some(open) = open_delivery(tx, tenant, new).await? {
-        return Ok(OrderResult::Blocked(open));
+        return Ok(ReplayResult::Blocked(open));
     }
-    if let Some(before) = new.orders_before {
+    if let Some(before) = new.replays_before {
         let query = "SELECT id FROM orders WHERE event_id = $1 AND tenant_id = $2 LIMIT 200";
         let rows = sql::all(tx, query, values![o.event.uuid(), tenant]).await?;
         if rows.len() != before {
-            return Ok(OrderResult::Stale);
+            return Ok(ReplayResult::Stale);
         }
     }
     if let Some(delivery) = &new.delivery {
         let query = "SELECT id FROM tenants WHERE id = $1 AND is_rehearsal = $2";
         let same = sql::one(tx, query, values![tenant, delivery.is_rehearsal]).await?;
         if same.is_none() {
-            return Ok(OrderResult::Stale);
+            return Ok(ReplayResult::Stale);
         }
         let query = "SELECT reason FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
                      AND address_key = $3 ORDER BY created_at, source LIMIT 1";
         let key = key_of(&delivery.address);
         let bound = values![tenant, delivery.channel.as_str(), key.as_ref()];
         if let Some(row) = sql::one(tx, query, bound).await? {
-            return Ok(OrderResult::Suppressed(row.get("reason")?));
+            return Ok(ReplayResult::Suppressed(row.get("reason")?));
         }
     }
     let confirmed = o.confirmed.as_ref();
@@ -178,8 +178,8 @@ async fn run(tx: &Tx, tenant: Uuid, new: &NewOrder) -> Result<OrderResult, Store
         insert_delivery(tx, tenant, delivery, o.requested_at).await?;
     }
     let action = match o.kind {
-        OrderKind::ReplayEvent => "event.replayed",
-        OrderKind::ReplayDelivery => "delivery.replayed",
+        ReplayKind::Event => "event.replayed",
+        ReplayKind::Delivery => "delivery.replayed",
     };
     let subject = o
         .delivery
@@ -188,20 +188,20 @@ async fn run(tx: &Tx, tenant: Uuid, new: &NewOrder) -> Result<OrderResult, Store
         actor: Actor::named(&o.requested_by).at(&new.address),
         action,
         subject,
-        detail: serde_json::json!({ "order": o.id }).to_string(),
+        detail: serde_json::json!({ "replay": o.id }).to_string(),
     };
     audit(tx, tenant, line, o.requested_at).await?;
-    Ok(OrderResult::Made)
+    Ok(ReplayResult::Made)
 }
 
 /// A delivery that is still on its way: of the same address, or of any when an event is replayed.
 async fn open_delivery(
     tx: &Tx,
     tenant: Uuid,
-    new: &NewOrder,
+    new: &NewReplay,
 ) -> Result<Option<DeliveryId>, StoreError> {
     let query = "SELECT id, address, state FROM deliveries WHERE event_id = $1 AND (tenant_id = $2) IS TRUE";
-    let event = new.order.event;
+    let event = new.replay.event;
     for row in sql::all(tx, query, values![event.uuid(), tenant]).await? {
         let own: Uuid = row.get("id")?;
         let state = row.word("deliveries", "state", own, DeliveryState::parse)?;
@@ -217,15 +217,15 @@ async fn open_delivery(
     Ok(None)
 }
 
-fn order(row: &Row) -> Result<Order, StoreError> {
+fn replay(row: &Row) -> Result<Replay, StoreError> {
     let id: Uuid = row.get("id")?;
     let event = EventId::from_uuid(row.get("event_id")?);
     let delivery: Uuid = row.get("delivery_id")?;
     let confirmed: String = row.get("confirmed")?;
-    Ok(Order {
-        id: OrderId::from_uuid(id),
+    Ok(Replay {
+        id: ReplayId::from_uuid(id),
         tenant: TenantId::from_uuid(row.get("tenant_id")?),
-        kind: row.word("orders", "kind", id, OrderKind::parse)?,
+        kind: row.word("orders", "kind", id, ReplayKind::parse)?,
         event,
         delivery: (!delivery.is_nil()).then_some(DeliveryId {
             event,
