@@ -1,6 +1,6 @@
 //! What a use case can say instead of "done".
 
-use super::pipeline::replay::facts::ReplayFacts;
+use super::pipeline::replay::ReplayFacts;
 use crate::crypto::master_key::MasterKeyError;
 use crate::crypto::password::PasswordError;
 use crate::crypto::vault::VaultError;

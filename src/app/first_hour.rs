@@ -5,7 +5,7 @@ use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::pipeline::receive::{HookRequest, JSON, Received};
+use super::pipeline::{HookRequest, JSON, Received};
 use super::{App, AppError};
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, Provider};
@@ -182,7 +182,7 @@ impl App {
             body,
             client: std::net::Ipv4Addr::LOCALHOST.into(),
         };
-        match self.receive_from(EventSource::Test, &hook, request).await? {
+        match self.receive(EventSource::Test, &hook, request).await? {
             Received::Kept(kept) => {
                 store
                     .note_test_event(kept.event, actor.clone(), now)

@@ -57,7 +57,6 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 pub use error::{AppError, FieldProblem};
-use pipeline::{decide, receive};
 
 use crate::brakes::Brakes;
 use crate::config::web::{PublicUrl, Signup};
@@ -110,9 +109,9 @@ pub struct App {
 
 /// What this process remembers; losing all of it costs nothing but time.
 struct Caches {
-    hooks: receive::HookCache,
-    templates: decide::TemplateCache,
-    rejected: receive::RejectedLimiter,
+    hooks: pipeline::HookCache,
+    templates: pipeline::TemplateCache,
+    rejected: pipeline::RejectedLimiter,
     equals: equals::Equals,
     calls: deliver::Calls,
     walk: requeue::Walk,
@@ -131,9 +130,9 @@ impl App {
     /// Joins the parts.
     pub fn new(parts: Parts) -> Self {
         let caches = Caches {
-            hooks: receive::HookCache::new(),
-            templates: decide::TemplateCache::new(),
-            rejected: receive::RejectedLimiter::default(),
+            hooks: pipeline::HookCache::new(),
+            templates: pipeline::TemplateCache::new(),
+            rejected: pipeline::RejectedLimiter::default(),
             equals: equals::Equals::default(),
             calls: deliver::Calls::default(),
             walk: requeue::Walk::default(),
@@ -200,6 +199,21 @@ impl App {
     /// run use cases there.
     pub fn runtime(&self) -> &Handle {
         &self.parts.runtime
+    }
+
+    /// Runs a use case on the runtime of the database and provider clients, which elsewhere would be cut off
+    /// from their sockets.
+    pub async fn on_runtime<T, F, Fut>(&self, work: F) -> Result<T, AppError>
+    where
+        T: Send + 'static,
+        F: FnOnce(Self) -> Fut,
+        Fut: Future<Output = Result<T, AppError>> + Send + 'static,
+    {
+        let task = self.parts.runtime.spawn(work(self.clone()));
+        task.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "A request's work ended unexpectedly");
+            Err(AppError::Busy)
+        })
     }
 
     fn tenant(&self, id: TenantId) -> TenantStore {

@@ -7,13 +7,14 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::pipeline::receive::{HookRequest, Received};
+use super::pipeline::{HookRequest, Received};
 use super::rules::RuleSwitches;
 use super::test_house::House;
 use super::{App, AppError};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::vault::{Place, Vault, VaultError, data_key_of};
 use crate::domain::actor::Actor;
+use crate::domain::event::EventSource;
 use crate::domain::ids::new_v7;
 use crate::store::test_database::TestDatabase;
 use crate::store::{RuleEdit, StoredDataKey};
@@ -35,7 +36,9 @@ async fn knows(app: &App, token: &str, secret: &SecretString) -> Option<bool> {
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
     };
     Some(matches!(
-        app.receive(&hook, request).await.unwrap(),
+        app.receive(EventSource::Webhook, &hook, request)
+            .await
+            .unwrap(),
         Received::Kept(_)
     ))
 }

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 
 use super::keys::AUTH_TOKEN;
-use super::pipeline::receive::Refused;
+use super::pipeline::Refused;
 use super::{App, AppError};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::ids::{ConnectionId, DeliveryId, TenantId};

@@ -12,14 +12,12 @@ use moka::sync::Cache;
 use secrecy::SecretString;
 
 use super::connections::TwilioAccess;
+use super::pipeline::{RoutingContext, StoredEvent};
 use super::{App, AppError};
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::delivery::Delivery;
 use crate::domain::document::Document;
-use crate::domain::event::{Body, Event};
 use crate::domain::ids::{DeliveryId, EventId, TenantId};
-use crate::domain::phone::E164;
-use crate::domain::rule::Rule;
 use crate::domain::tenant::Tenant;
 use crate::store::{HookTarget, TenantStore};
 
@@ -38,12 +36,6 @@ const DELIVERIES: u64 = 10_000;
 /// How long an event or a message is remembered that somebody else deals with.
 const FRESH: Duration = Duration::from_secs(20);
 
-/// An event with its body, as far as that is kept.
-pub(super) struct KeptEvent {
-    pub(super) event: Event,
-    pub(super) body: Option<Body>,
-}
-
 /// A document as it is known, with what payments have applied to it.
 #[derive(Debug, Clone)]
 pub(super) struct SeenDocument {
@@ -59,14 +51,6 @@ pub(super) struct SeenDocument {
 pub(super) struct KeptDelivery {
     pub(super) delivery: Delivery,
     pub(super) document: Option<SeenDocument>,
-}
-
-/// What the events of a tenant are decided by.
-pub(super) struct RoutingContext {
-    pub(super) tenant: Tenant,
-    pub(super) rules: Vec<Rule>,
-    /// Where messages go instead, while the tenant is in rehearsal and an owner's number is known.
-    pub(super) rehearsal_to: Option<E164>,
 }
 
 /// What the messages of a tenant are sent with.
@@ -85,10 +69,10 @@ pub(super) struct Reporter {
 
 /// All that this process remembers of its work.
 pub(super) struct Recent {
-    routing: Believed<TenantId, RoutingContext>,
+    pub(super) routing: Believed<TenantId, RoutingContext>,
     means: Believed<TenantId, Means>,
     reporters: Believed<String, Option<Reporter>>,
-    events: Cache<EventId, Arc<KeptEvent>>,
+    events: Cache<EventId, Arc<StoredEvent>>,
     deliveries: Cache<DeliveryId, Arc<KeptDelivery>>,
 }
 
@@ -100,7 +84,7 @@ impl Recent {
             reporters: Believed::new(),
             events: Cache::builder()
                 .max_capacity(BODIES)
-                .weigher(|_, kept: &Arc<KeptEvent>| {
+                .weigher(|_, kept: &Arc<StoredEvent>| {
                     let body = kept.body.as_ref().map_or(0, |b| b.bytes.len());
                     u32::try_from(body + 500).unwrap_or(u32::MAX)
                 })
@@ -114,12 +98,12 @@ impl Recent {
     }
 
     /// Remembers an event that was kept just now.
-    pub(super) fn keep_event(&self, kept: KeptEvent) {
+    pub(super) fn keep_event(&self, kept: StoredEvent) {
         self.events.insert(kept.event.id, Arc::new(kept));
     }
 
     /// An event as it was kept, once.
-    pub(super) fn take_event(&self, id: EventId) -> Option<Arc<KeptEvent>> {
+    pub(super) fn take_event(&self, id: EventId) -> Option<Arc<StoredEvent>> {
         self.events.remove(&id)
     }
 
@@ -143,7 +127,7 @@ pub(super) enum AsOf {
 }
 
 /// Something of each tenant or address, with how many edits this process had seen, and when it was read.
-struct Believed<K, T>(Cache<K, (u64, DateTime<Utc>, Arc<T>)>);
+pub(super) struct Believed<K, T>(Cache<K, (u64, DateTime<Utc>, Arc<T>)>);
 
 impl<K, T> Believed<K, T>
 where
@@ -156,7 +140,7 @@ where
         Self(cache.build())
     }
 
-    async fn get(
+    pub(super) async fn get(
         &self,
         app: &App,
         key: K,
@@ -184,26 +168,6 @@ where
 }
 
 impl App {
-    /// What a tenant's events are decided by.
-    pub(super) async fn routing_context(
-        &self,
-        store: &TenantStore,
-        as_of: AsOf,
-    ) -> Result<Arc<RoutingContext>, AppError> {
-        let read = async {
-            // The tenant first: it has the number of the rule set, and rules that come in between are
-            // refused with it.
-            let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
-            Ok(RoutingContext {
-                rehearsal_to: super::pipeline::route::rehearsal_to(store, &tenant).await?,
-                rules: store.rules().await?,
-                tenant,
-            })
-        };
-        let context = &self.caches.recent.routing;
-        context.get(self, store.tenant_id(), as_of, read).await
-    }
-
     /// What a tenant's messages are sent with.
     pub(super) async fn means(
         &self,

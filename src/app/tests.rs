@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::accounts::{Beginning, TenantInput};
 use super::connections::TwilioInput;
-use super::pipeline::replay::facts::ReplayFacts;
+use super::pipeline::replay::ReplayFacts;
 use super::pipeline::replay::{ReplayWish, Replayed};
 use super::receipts::{SignedRequest, StatusAnswer, StatusRequest};
 use super::resolve::Resolution;

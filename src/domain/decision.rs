@@ -76,3 +76,28 @@ pub struct Decision {
     pub met: String,
     pub decided_at: DateTime<Utc>,
 }
+
+impl Decision {
+    /// One about an event as a whole: it is of no rule.
+    pub fn whole(
+        event: EventId,
+        replay: ReplayId,
+        kind: DecisionKind,
+        reason: String,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id: DecisionId::new(now),
+            event,
+            replay,
+            rule: None,
+            rule_version: 0,
+            rule_name: String::new(),
+            is_match: false,
+            kind,
+            reason,
+            met: "[]".to_owned(),
+            decided_at: now,
+        }
+    }
+}

@@ -14,11 +14,11 @@ use super::intake::{self, Broken, IntakeBudget, Room};
 use super::middleware::bodies::RETRY_AFTER;
 use super::on_main;
 use super::problem::Problem;
-use crate::app::pipeline::receive::{Hook, HookRequest, Received, verify};
+use crate::app::pipeline::{Hook, HookRequest, Received};
 use crate::app::receipts::{SignedRequest, StatusAnswer, StatusRequest};
 use crate::app::{App, AppError};
 use crate::domain::connection::Provider;
-use crate::domain::event::EventType;
+use crate::domain::event::{EventSource, EventType};
 use crate::store::StoreError;
 use crate::twilio::inbound::SILENCE;
 use crate::zoho::content::{ContentKind, is_encoded};
@@ -145,7 +145,8 @@ async fn zoho(
     let mut room = budget.of_hook(hook.target.tenant, hook.target.connection);
     match read_request(&request, &path, payload, &mut room).await {
         Ok(read) => {
-            let received = in_time(STORE_WITHIN, receive(&app, hook, read)).await;
+            let received =
+                in_time(STORE_WITHIN, app.receive(EventSource::Webhook, &hook, read)).await;
             drop(room);
             answer(received)
         }
@@ -161,23 +162,6 @@ async fn in_time<T>(
     tokio::time::timeout(span, done)
         .await
         .unwrap_or(Err(AppError::Store(StoreError::Late)))
-}
-
-/// Checks and keeps it here: going to another thread and back costs more than either.
-async fn receive(app: &App, hook: Arc<Hook>, read: HookRequest) -> Result<Received, AppError> {
-    match verify(&hook, &read) {
-        Ok(verified) => {
-            let kept = app.keep_webhook(&hook, read, verified).await;
-            kept.map(Received::Kept)
-        }
-        Err(rejection) => {
-            on_main(app, |app| async move {
-                app.note_forged(&hook, read, &rejection).await;
-                Ok(Received::Rejected(rejection))
-            })
-            .await
-        }
-    }
 }
 
 fn answer(received: Result<Received, AppError>) -> HttpResponse {

@@ -40,9 +40,5 @@ where
     F: FnOnce(App) -> Fut,
     Fut: Future<Output = Result<T, AppError>> + Send + 'static,
 {
-    let task = app.runtime().spawn(work(app.clone()));
-    task.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "A request's work ended unexpectedly");
-        Err(AppError::Busy)
-    })
+    app.on_runtime(work).await
 }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::app::deliver::Next;
 use crate::app::operator::BEAT_EVERY;
-use crate::app::pipeline::route::ReplayOutcome;
+use crate::app::pipeline::replay::ReplayOutcome;
 use crate::app::requeue;
 use crate::app::rotation::KEYS_EVERY;
 use crate::app::{App, AppError, job};
@@ -164,7 +164,7 @@ struct RouteEvent(App);
 impl Handler for RouteEvent {
     async fn run(&self, job: &Job, _: &JobContext) -> Result<(), JobError> {
         let [event] = ids(job)?;
-        settle(
+        into_job_result(
             self.0
                 .route_event(tenant(job), EventId::from_uuid(event))
                 .await,
@@ -178,7 +178,7 @@ struct RunReplay(App);
 impl Handler for RunReplay {
     async fn run(&self, job: &Job, _: &JobContext) -> Result<(), JobError> {
         let [replay] = ids(job)?;
-        match settle(
+        match into_job_result(
             self.0
                 .run_replay(tenant(job), ReplayId::from_uuid(replay))
                 .await,
@@ -199,7 +199,7 @@ impl Handler for Deliver {
             event: EventId::from_uuid(event),
             own,
         };
-        match settle(self.0.advance(tenant(job), id).await)? {
+        match into_job_result(self.0.advance(tenant(job), id).await)? {
             Next::Done => Ok(()),
             Next::In(span) => Err(JobError::Snooze(span)),
         }
@@ -212,7 +212,7 @@ struct SendMail(App);
 impl Handler for SendMail {
     async fn run(&self, job: &Job, _: &JobContext) -> Result<(), JobError> {
         let [mail] = ids(job)?;
-        settle(self.0.send_mail(mail).await)
+        into_job_result(self.0.send_mail(mail).await)
     }
 }
 
@@ -228,7 +228,7 @@ fn ids<const N: usize>(job: &Job) -> Result<[uuid::Uuid; N], JobError> {
 }
 
 /// What is gone needs no work; everything else is tried again.
-fn settle<T>(done: Result<T, AppError>) -> Result<T, JobError> {
+fn into_job_result<T>(done: Result<T, AppError>) -> Result<T, JobError> {
     done.map_err(|error| match error {
         AppError::NotFound(_) => JobError::cancel("it is gone"),
         error => JobError::retry(error),

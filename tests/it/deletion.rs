@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use ml_connector::app::AppError;
-use ml_connector::app::pipeline::receive::{HookRequest, Received};
+use ml_connector::app::pipeline::{HookRequest, Received};
 use ml_connector::domain::actor::Actor;
 use ml_connector::domain::clock::{Clock as _, SystemClock};
+use ml_connector::domain::event::EventSource;
 use ml_connector::domain::ids::TenantId;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::store::Store;
@@ -369,7 +370,11 @@ async fn what_another_process_takes_in_the_first_seconds_goes_with_its_digest() 
         body: body.into(),
         client: std::net::Ipv4Addr::LOCALHOST.into(),
     };
-    let taken = app.app().receive(&believed, request).await.unwrap();
+    let taken = app
+        .app()
+        .receive(EventSource::Webhook, &believed, request)
+        .await
+        .unwrap();
     assert!(matches!(taken, Received::Kept(_)), "{taken:?}");
     for minutes in [2, 60] {
         app.advance(TimeDelta::minutes(minutes));

@@ -1,8 +1,33 @@
-//! An event becomes decisions and deliveries.
+//! The way of an event: it comes in, is routed, and becomes decisions and deliveries.
+//!
+//! ```text
+//!  request ─► receive ─► event row ─► route ──► plan ──► commit ─► decisions, deliveries ─► senders
+//!             (hook,                            │  ▲
+//!              rejected)                 assess ┘  └ decide ─► recipients, message
+//!                                     (fold, keep)
+//!  person ──► replay: ask, confirm, request, carry out ─► plan, commit
+//! ```
+//!
+//! Everything is worked out outside the transaction: a [`plan`] is all that routing an event would write.
+//! A new event is *folded* (it changes its document and claims transitions), one that a person decides again
+//! is *kept* (the document stays as it is). That is the whole difference between the two.
 
-pub mod decide;
-pub mod receive;
+mod assess;
+mod context;
+mod decide;
+mod hook;
+mod message;
+mod plan;
+mod receive;
 mod recipients;
+mod rejected;
 mod renew;
 pub mod replay;
-pub mod route;
+mod route;
+
+pub(super) use context::{RoutingContext, StoredEvent};
+pub use hook::Hook;
+pub(super) use hook::{HookCache, JSON};
+pub(super) use message::TemplateCache;
+pub use receive::{HookRequest, Received};
+pub(super) use rejected::{Refused, RejectedLimiter};

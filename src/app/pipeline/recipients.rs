@@ -3,38 +3,41 @@
 
 use std::cell::OnceCell;
 
+use super::context::RoutingContext;
 use super::decide::EvaluationInput;
+use crate::app::AppError;
 use crate::domain::document::{ParsedDocument, Person};
-use crate::domain::event::EventSource;
+use crate::domain::event::{Event, EventSource};
 use crate::domain::phone::{CountryCode, E164, country_from_text, to_e164};
 use crate::domain::rule::Recipient;
 use crate::domain::tenant::Tenant;
+use crate::store::TenantStore;
 
 /// Whom a message goes to, or why nobody can be reached.
 #[derive(Clone)]
-pub(in crate::app) struct Reached<'a> {
-    pub(in crate::app) address: Result<E164, String>,
-    pub(in crate::app) person: Option<&'a Person>,
-    pub(in crate::app) name: String,
+pub(super) struct Reached<'a> {
+    pub(super) address: Result<E164, String>,
+    pub(super) person: Option<&'a Person>,
+    pub(super) name: String,
     /// How it came to this person, where that is worth a word: who was passed over, how old the number is.
-    pub(in crate::app) notes: Vec<String>,
+    pub(super) notes: Vec<String>,
 }
 
 /// Finds whom each rule names; the document's contact, whom most of them name, is looked for once.
-pub(in crate::app) struct Finder<'i, 'a> {
+pub(super) struct Finder<'i, 'a> {
     input: &'i EvaluationInput<'a>,
     contact: OnceCell<Reached<'a>>,
 }
 
 impl<'i, 'a> Finder<'i, 'a> {
-    pub(in crate::app) fn new(input: &'i EvaluationInput<'a>) -> Self {
+    pub(super) fn new(input: &'i EvaluationInput<'a>) -> Self {
         Self {
             input,
             contact: OnceCell::new(),
         }
     }
 
-    pub(in crate::app) fn reach(&self, recipient: &Recipient) -> Reached<'a> {
+    pub(super) fn reach(&self, recipient: &Recipient) -> Reached<'a> {
         match recipient {
             Recipient::Fixed(number) if self.input.event.source != EventSource::Test => Reached {
                 address: Ok(number.clone()),
@@ -200,8 +203,31 @@ fn called(person: &Person) -> String {
     name.unwrap_or_else(|| "a contact person".to_owned())
 }
 
+/// People remembered for the document's customer or vendor, as far as it leaves that to us: those whom it
+/// names by their ids alone, or, where its kind names nobody, all of them.
+pub(super) async fn remembered(
+    store: &TenantStore,
+    context: &RoutingContext,
+    event: &Event,
+    parsed: &ParsedDocument,
+) -> Result<Vec<Person>, AppError> {
+    let by_nature = parsed.kind.names_nobody() && parsed.persons.is_empty();
+    let Some(party) = &parsed.party else {
+        return Ok(Vec::new());
+    };
+    let asks_nothing = !by_nature && parsed.person_ids.is_empty();
+    if asks_nothing || names_somebody(parsed, &context.tenant) {
+        return Ok(Vec::new());
+    }
+    let mut people = store.people(event.connection, &party.id).await?;
+    if !parsed.person_ids.is_empty() {
+        people.retain(|p| parsed.person_ids.contains(&p.id));
+    }
+    Ok(people)
+}
+
 /// Whether somebody whom the document names can be reached.
-pub(in crate::app) fn names_somebody(parsed: &ParsedDocument, tenant: &Tenant) -> bool {
+fn names_somebody(parsed: &ParsedDocument, tenant: &Tenant) -> bool {
     let country = contact_country(parsed, tenant);
     let mut persons = parsed.persons.iter();
     persons.any(|p| number_of(p, country).is_ok())

@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
+use super::context::StoredEvent;
 use super::decide::EvaluationInput;
-use super::recipients::Finder;
-use super::route::{event_of, read, remembered};
+use super::recipients::{Finder, remembered};
 use crate::app::recent::{AsOf, SeenDocument};
 use crate::app::{App, AppError};
 use crate::domain::assertion::{Says, Seen};
@@ -66,16 +66,16 @@ impl App {
         let Some(rule) = store.rule_version(d.rule, d.rule_version).await? else {
             return gone("the rule");
         };
-        let Some(kept) = event_of(store, d.id.event).await? else {
+        let Some(stored) = StoredEvent::read(store, d.id.event).await? else {
             return gone("the event");
         };
-        let Ok(mut parsed) = read(&kept.event, kept.body.as_ref()) else {
+        let Ok(mut parsed) = stored.parse() else {
             return gone("the document");
         };
         // What the latest body says of the same document, where there is one.
-        if seen.last_event != kept.event.id
-            && let Some(latest) = event_of(store, seen.last_event).await?
-            && let Ok(latest) = read(&latest.event, latest.body.as_ref())
+        if seen.last_event != stored.event.id
+            && let Some(latest) = StoredEvent::read(store, seen.last_event).await?
+            && let Ok(latest) = latest.parse()
             && (latest.kind, &latest.id) == (parsed.kind, &parsed.id)
         {
             let persons = std::mem::take(&mut parsed.persons);
@@ -84,26 +84,26 @@ impl App {
         set_balance(&mut parsed, &seen.document);
         let context = self.routing_context(store, AsOf::Now).await?;
         let parsed = parsed.with_days(context.tenant.date_format);
-        let remembered = remembered(store, &context, &kept.event, &parsed).await?;
+        let remembered = remembered(store, &context, &stored.event, &parsed).await?;
         let event_type = d
             .asserts
             .as_ref()
             .map_or(rule.definition.event_type, |a| a.says.event_type);
         let input = EvaluationInput {
             context: &context,
-            event: &kept.event,
+            event: &stored.event,
             replay: d.replay,
             event_type,
             passed_over: &[],
             document: &seen.document,
             parsed: &parsed,
             remembered: &remembered,
-            wished_at: kept.event.received_at,
+            wished_at: stored.event.received_at,
             now: self.now(),
         };
         let reached = Finder::new(&input).reach(&rule.definition.recipient);
-        let label = Some(kept.event.label.as_str()).filter(|l| !l.is_empty());
-        let today = kept
+        let label = Some(stored.event.label.as_str()).filter(|l| !l.is_empty());
+        let today = stored
             .event
             .received_at
             .with_timezone(&context.tenant.zone)

@@ -10,7 +10,7 @@ use super::flash::Told;
 use super::history::given;
 use super::rules::sender_words;
 use crate::app::AppError;
-use crate::app::pipeline::replay::facts::{DocumentToday, Had, ReplayFacts, ReplayRecipient};
+use crate::app::pipeline::replay::{DocumentToday, Had, ReplayFacts, ReplayRecipient};
 use crate::app::pipeline::replay::{ReplayWish, Replayed};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::ids::{DeliveryId, EventId};

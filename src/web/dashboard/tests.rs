@@ -19,7 +19,7 @@ use super::NewInstance;
 use super::error::PageError;
 use crate::app::accounts::throttle::Gate;
 use crate::app::accounts::{Beginning, CreatedTenant, TenantInput};
-use crate::app::pipeline::receive::{HookRequest, Received};
+use crate::app::pipeline::{HookRequest, Received};
 use crate::app::{App, AppError, Parts};
 use crate::brakes::{Brakes, Limits};
 use crate::config::web::{PublicUrl, Signup};
@@ -777,7 +777,11 @@ async fn a_queue_that_is_away_is_told_while_events_are_kept() {
             body,
             client: [127, 0, 0, 1].into(),
         };
-        let kept = world.app.receive(&hook, request).await.unwrap();
+        let kept = world
+            .app
+            .receive(EventSource::Webhook, &hook, request)
+            .await
+            .unwrap();
         assert!(matches!(kept, Received::Kept(kept) if !kept.is_duplicate));
         assert!(began.elapsed() < Duration::from_secs(10), "{absent:?}");
     }

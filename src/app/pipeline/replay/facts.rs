@@ -1,20 +1,19 @@
-//! What a person sees before something is sent or decided again: who would be written to with what, what each
-//! of them has had, and the document as it is today. Nothing here writes.
+//! The facts of a replay: who would be written to with what, what each of them has had, and the document as
+//! it is today.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::choice::{fingerprint, key};
-use crate::app::pipeline::decide::rehearse;
-use crate::app::pipeline::route::{Asked, Plan, event_of, read};
-use crate::app::recent::{AsOf, RoutingContext, SeenDocument};
+use super::confirm::{fingerprint, key};
+use crate::app::pipeline::context::RoutingContext;
+use crate::app::recent::SeenDocument;
 use crate::app::{App, AppError};
 use crate::domain::assertion::{Assertion, Says, Seen};
 use crate::domain::decision::Decision;
 use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
 use crate::domain::document::Document;
 use crate::domain::event::{Event, EventType};
-use crate::domain::ids::{DeliveryId, EventId, ReplayId, TenantId};
+use crate::domain::ids::DeliveryId;
 use crate::domain::phone::key_of;
 use crate::domain::states::{self, Calendar};
 use crate::store::TenantStore;
@@ -43,8 +42,8 @@ pub struct ReplayFacts {
     /// What it is owed now is not what the text says.
     pub is_balance_changed: bool,
     /// The name of what would be sent.
-    pub(in crate::app) plan: String,
-    pub(in crate::app) replays_before: usize,
+    pub(super) plan: String,
+    pub(super) replays_before: usize,
 }
 
 /// Somebody who would be written to.
@@ -79,194 +78,23 @@ pub struct DocumentToday {
     pub heard_at: Option<DateTime<Utc>>,
 }
 
-impl ReplayFacts {
-    /// The keys of those who are wanted: by default all who can be written to.
-    pub(in crate::app) fn chosen(
-        &self,
-        wanted: Option<&[String]>,
-    ) -> Result<Vec<String>, AppError> {
-        let can = self.recipients.iter().filter(|r| r.refused.is_none());
-        let can: Vec<String> = can.map(|r| r.key.clone()).collect();
-        let Some(wanted) = wanted else {
-            return Ok(can);
-        };
-        if let Some(odd) = wanted.iter().find(|w| !can.contains(w)) {
-            let message =
-                format!("“{odd}” is nobody who can be written to; give keys of `recipients`");
-            return Err(AppError::field("recipients", message));
-        }
-        if wanted.is_empty() && !can.is_empty() {
-            return Err(AppError::field(
-                "recipients",
-                "Tick whom to write to, or leave it",
-            ));
-        }
-        Ok(wanted.to_vec())
-    }
-}
-
 /// What is worked out before the recipients are looked at.
-struct Drafted {
-    event: Event,
-    delivery: Option<Delivery>,
-    messages: Vec<NewDelivery>,
-    decisions: Vec<Decision>,
-    document: Option<SeenDocument>,
-    unreadable: Option<String>,
+pub(super) struct Drafted {
+    pub(super) event: Event,
+    pub(super) delivery: Option<Delivery>,
+    pub(super) messages: Vec<NewDelivery>,
+    pub(super) decisions: Vec<Decision>,
+    pub(super) document: Option<SeenDocument>,
+    pub(super) unreadable: Option<String>,
     /// What the texts say of the document.
-    seen: Option<Seen>,
-    plan: String,
-    replays_before: usize,
+    pub(super) seen: Option<Seen>,
+    pub(super) plan: String,
+    pub(super) replays_before: usize,
 }
 
 impl App {
-    /// The facts of deciding an event again: a dry run of today's rules.
-    pub async fn event_replay_facts(
-        &self,
-        tenant: TenantId,
-        id: EventId,
-    ) -> Result<ReplayFacts, AppError> {
-        let store = self.tenant(tenant);
-        let replays_before = store.replays_of(id).await?.len();
-        let known = event_of(&store, id).await?;
-        let known = known.ok_or(AppError::NotFound("event"))?;
-        let context = self.routing_context(&store, AsOf::Now).await?;
-        let now = self.now();
-        let asked = Asked {
-            event: &known.event,
-            body: known.body.as_ref(),
-            replay: ReplayId::new(now),
-            wished_at: now,
-        };
-        let plan = self.plan_wished(&store, &context, &asked).await?;
-        let parsed = read(&known.event, known.body.as_ref());
-        let (seen, unreadable) = match parsed {
-            Ok(parsed) => {
-                let seen = Seen {
-                    status: parsed.status,
-                    balance: parsed.balance,
-                    due_date: parsed.due_date,
-                };
-                (Some(seen), None)
-            }
-            Err(why) => (None, Some(why)),
-        };
-        let name = plan.fingerprint();
-        let Plan { commit, document } = plan;
-        let drafted = Drafted {
-            event: known.event,
-            delivery: None,
-            messages: commit.deliveries,
-            decisions: commit.decisions,
-            document,
-            unreadable,
-            seen,
-            plan: name,
-            replays_before,
-        };
-        self.replay_facts(&store, &context, drafted).await
-    }
-
-    /// The facts of sending a message again.
-    pub async fn delivery_replay_facts(
-        &self,
-        tenant: TenantId,
-        id: DeliveryId,
-    ) -> Result<ReplayFacts, AppError> {
-        let store = self.tenant(tenant);
-        let replays_before = store.replays_of(id.event).await?.len();
-        let old = store.delivery(id).await?;
-        let old = old.ok_or(AppError::NotFound("delivery"))?;
-        let event = store.event(id.event).await?;
-        let event = event.ok_or(AppError::NotFound("event"))?;
-        let context = self.routing_context(&store, AsOf::Now).await?;
-        let asserts = old.asserts.clone().or_else(|| asserted_by(&event));
-        let document = match &asserts {
-            Some(asserts) => self.document_now(&store, asserts).await?,
-            None => None,
-        };
-        let message = self
-            .message_again(
-                &store,
-                &context,
-                &old,
-                (asserts.as_ref(), document.as_ref()),
-            )
-            .await?;
-        let drafted = Drafted {
-            event,
-            messages: vec![message],
-            decisions: Vec::new(),
-            document,
-            unreadable: None,
-            seen: asserts.map(|a| a.says.seen),
-            delivery: Some(old),
-            plan: String::new(),
-            replays_before,
-        };
-        self.replay_facts(&store, &context, drafted).await
-    }
-
-    /// The stored text to the stored address, as today's state has it: in rehearsal to the owner, and a
-    /// rehearsal that is sent again when live goes to the address that was meant, without the mark.
-    async fn message_again(
-        &self,
-        store: &TenantStore,
-        context: &RoutingContext,
-        old: &Delivery,
-        (asserts, document): (Option<&Assertion>, Option<&SeenDocument>),
-    ) -> Result<NewDelivery, AppError> {
-        if old.address.is_empty() || old.body.is_empty() {
-            return Err(AppError::Conflict(format!(
-                "This message was never complete: {}. Correct it and decide the event again instead",
-                old.reason
-            )));
-        }
-        let Some(text) = old.text_meant() else {
-            return Err(AppError::Conflict(
-                "This rehearsal's text cannot be told from its mark. Decide the event again instead"
-                    .to_owned(),
-            ));
-        };
-        let now = self.now();
-        let today = document.map(|d| Seen::of(&d.document));
-        let asserts = asserts.map(|a| Assertion {
-            says: Says {
-                event_type: a.says.event_type,
-                // The text stays as it was, whatever is owed by now: that was seen.
-                seen: today.clone().unwrap_or_else(|| a.says.seen.clone()),
-                confirmed: today,
-            },
-            ..a.clone()
-        });
-        let mut message = NewDelivery {
-            id: DeliveryId::new(old.id.event, now),
-            rule: old.rule,
-            rule_version: old.rule_version,
-            rule_name: old.rule_name.clone(),
-            replay: ReplayId::nil(),
-            replay_of: Some(old.id),
-            channel: old.channel,
-            address: old.address.clone(),
-            recipient: old.recipient.clone(),
-            is_to_contact: old.is_to_contact,
-            asserts,
-            is_rehearsal: false,
-            rehearsal_to: String::new(),
-            sender: old.sender.clone(),
-            body: text.to_owned(),
-            state: DeliveryState::Queued,
-            reason: String::new(),
-            due_at: Some(now),
-            expires_at: now + self.send_within(store, old).await?,
-        };
-        if context.tenant.is_rehearsal {
-            rehearse(&mut message, context.rehearsal_to.as_ref());
-        }
-        Ok(message)
-    }
-
-    async fn replay_facts(
+    /// What a person sees of what was drafted.
+    pub(super) async fn replay_facts(
         &self,
         store: &TenantStore,
         context: &RoutingContext,
@@ -369,20 +197,6 @@ fn named(facts: &ReplayFacts) -> String {
         facts.forbidden,
         facts.plan,
     ]))
-}
-
-/// What a message about an event says, where it was made before messages said so themselves.
-fn asserted_by(event: &Event) -> Option<Assertion> {
-    Some(Assertion {
-        source: event.connection,
-        kind: event.document_kind?,
-        document: event.document_id.clone(),
-        says: Says {
-            event_type: event.event_type?,
-            seen: Seen::default(),
-            confirmed: None,
-        },
-    })
 }
 
 /// An assertion as its text makes it, before anybody confirms it.

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::app::pipeline::replay::facts::{DocumentToday, Had, ReplayFacts, ReplayRecipient};
+use crate::app::pipeline::replay::{DocumentToday, Had, ReplayFacts, ReplayRecipient};
 use crate::domain::decision::Decision;
 use crate::domain::event::EventType;
 use crate::domain::ids::{DeliveryId, EventId, RuleId};

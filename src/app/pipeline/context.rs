@@ -1,0 +1,101 @@
+//! What is routed, and what it is routed by: the event with its body, and the tenant with its rules.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::app::recent::AsOf;
+use crate::app::{App, AppError};
+use crate::domain::decision::{Decision, DecisionKind};
+use crate::domain::document::ParsedDocument;
+use crate::domain::event::{Body, Event, EventState};
+use crate::domain::ids::{EventId, ReplayId};
+use crate::domain::phone::E164;
+use crate::domain::rule::Rule;
+use crate::domain::tenant::Tenant;
+use crate::store::TenantStore;
+use crate::zoho::wire;
+
+/// What the events of a tenant are routed by.
+pub(in crate::app) struct RoutingContext {
+    pub(super) tenant: Tenant,
+    pub(super) rules: Vec<Rule>,
+    /// Where messages go instead, while the tenant is in rehearsal and an owner's number is known.
+    pub(super) rehearsal_to: Option<E164>,
+}
+
+/// An event with its body, as far as that is kept.
+pub(in crate::app) struct StoredEvent {
+    pub(in crate::app) event: Event,
+    pub(in crate::app) body: Option<Body>,
+}
+
+/// What is to be routed.
+pub(super) struct RoutingInput<'a> {
+    pub(super) stored: &'a StoredEvent,
+    /// The nil id when the event itself is routed.
+    pub(super) replay: ReplayId,
+    /// From when `send_within` runs.
+    pub(super) wished_at: DateTime<Utc>,
+}
+
+impl StoredEvent {
+    /// Reads an event of this tenant.
+    pub(super) async fn read(store: &TenantStore, id: EventId) -> Result<Option<Self>, AppError> {
+        let read = store.whole_event(id).await?;
+        Ok(read.map(|(event, body)| Self { event, body }))
+    }
+
+    /// What the body says; or why it cannot be understood.
+    pub(super) fn parse(&self) -> Result<ParsedDocument, String> {
+        let Some(body) = &self.body else {
+            return Err("the body is no longer kept".to_owned());
+        };
+        let content_type = (!body.content_type.is_empty()).then_some(body.content_type.as_str());
+        wire::read(&body.bytes, content_type, self.event.path_type).map_err(|e| e.to_string())
+    }
+}
+
+impl RoutingInput<'_> {
+    /// Whether the event is folded into its document; else the document is kept as it is, because a person
+    /// decides again. One that was not understood is routed as new.
+    pub(super) fn is_folded(&self) -> bool {
+        let event = &self.stored.event;
+        event.routed_at.is_none() || event.state == EventState::Unrecognised
+    }
+
+    /// A decision about the event as a whole.
+    pub(super) fn whole(&self, kind: DecisionKind, reason: String, now: DateTime<Utc>) -> Decision {
+        Decision::whole(self.stored.event.id, self.replay, kind, reason, now)
+    }
+}
+
+impl App {
+    /// What a tenant's events are routed by.
+    pub(super) async fn routing_context(
+        &self,
+        store: &TenantStore,
+        as_of: AsOf,
+    ) -> Result<Arc<RoutingContext>, AppError> {
+        let read = async {
+            // The tenant first: it has the number of the rule set, and rules that come in between are
+            // refused with it.
+            let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+            Ok(RoutingContext {
+                rehearsal_to: rehearsal_to(store, &tenant).await?,
+                rules: store.rules().await?,
+                tenant,
+            })
+        };
+        let contexts = &self.caches.recent.routing;
+        contexts.get(self, store.tenant_id(), as_of, read).await
+    }
+}
+
+async fn rehearsal_to(store: &TenantStore, tenant: &Tenant) -> Result<Option<E164>, AppError> {
+    if tenant.is_rehearsal {
+        Ok(store.rehearsal_number().await?)
+    } else {
+        Ok(None)
+    }
+}
