@@ -7,7 +7,7 @@
 //!    web/  worker/                             doors: translate the outside into one `app` call
 //!         |
 //!        app/                                  use cases: decide, in order, and own the transaction
-//!         |
+//!         |                                     (`transport` is all that they know of a provider)
 //!  store/ queue/ zoho/ twilio/ crypto/ ...     adapters: strangers to each other
 //!         |
 //!       domain/                                values and rules: no I/O, no framework
@@ -37,6 +37,7 @@ pub mod sandbox;
 pub mod startup;
 pub mod store;
 pub mod telemetry;
+pub mod transport;
 pub mod twilio;
 pub mod web;
 pub mod worker;

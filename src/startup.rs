@@ -159,6 +159,7 @@ async fn build_on(
         (None, Jobs::Elsewhere) => Arc::new(Nowhere),
         (None, Jobs::Here | Jobs::ByHand) => Arc::new(MemoryQueue::new(clock.clone())),
     };
+    let twilio = Twilio::new(client.clone(), config.twilio.sandbox.as_ref());
     let limits = Limits::twilio();
     let brakes = match redis {
         Some(redis) => Brakes::shared(limits, clock.clone(), unforeseen(), redis, "twilio"),
@@ -168,7 +169,8 @@ async fn build_on(
         queue,
         vault,
         passwords: Passwords::default(),
-        twilio: Twilio::new(client.clone(), config.twilio.sandbox.as_ref()),
+        transports: twilio.clone().into(),
+        twilio,
         brakes,
         mailer,
         zoho_tokens: AccessTokens::new(ZohoOAuth::new(client), clock.clone()),

@@ -381,6 +381,9 @@ CREATE TABLE unmatched_receipts (
     verified boolean NOT NULL,
     detail text NOT NULL,
     at bigint NOT NULL,
+    word text NOT NULL,
+    opted_out boolean NOT NULL,
+    reason text NOT NULL,
     UNIQUE (tenant_id, account, sid, status, error_code, verified)
 );
 CREATE INDEX unmatched_receipts_tenant ON unmatched_receipts (tenant_id, id);

@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
-use uuid::Uuid;
 
-use super::keys::{API_KEY_SECRET, AUTH_TOKEN, HOOK_SECRET};
+use super::keys::HOOK_SECRET;
 use super::twilio_trial::Trial;
 use super::{App, AppError, FieldProblem};
 use crate::crypto::token;
@@ -14,11 +13,11 @@ use crate::domain::delivery::Hold;
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::phone::to_e164;
 use crate::domain::rule::Sender;
-use crate::store::{TenantStore, lock_scope};
-use crate::twilio;
+use crate::store::TenantStore;
 use crate::twilio::credentials::{
-    Account, AccountSid, ApiKeySid, MessagingServiceSid, User, parse_secret,
+    Account, AccountSid, ApiKeySid, MessagingServiceSid, parse_secret,
 };
+use crate::twilio::transport::{API_KEY_SECRET, AUTH_TOKEN, logins};
 use crate::zoho::secret::WebhookSecret;
 
 /// How long a replaced hook secret stays valid.
@@ -35,58 +34,6 @@ pub struct TwilioInput {
     pub messaging_service_sid: String,
     /// Kept without Twilio's word, where Twilio cannot be asked; never where it refuses.
     pub save_anyway: bool,
-}
-
-/// All that a call to Twilio needs.
-pub struct TwilioAccess {
-    pub(super) account: Account,
-    pub(super) hook_token: Option<String>,
-    /// The connection and its credentials, while Twilio has not accepted these.
-    unaccepted: Option<(ConnectionId, Uuid)>,
-    default_sender: Option<Sender>,
-}
-
-/// A sender ready to be used.
-pub(super) enum OwnedSender {
-    From(String),
-    MessagingService(MessagingServiceSid),
-}
-
-impl OwnedSender {
-    pub(super) fn as_twilio(&self) -> twilio::messages::Sender<'_> {
-        match self {
-            Self::From(from) => twilio::messages::Sender::From(from),
-            Self::MessagingService(sid) => twilio::messages::Sender::MessagingService(sid),
-        }
-    }
-}
-
-impl TwilioAccess {
-    /// Whether both sign in to the same account in the same way.
-    pub(super) fn is_same_login(&self, other: &Self) -> bool {
-        let (a, b) = (&self.account, &other.account);
-        a.account_sid == b.account_sid
-            && a.user == b.user
-            && a.secret.expose_secret() == b.secret.expose_secret()
-    }
-
-    /// Among whose messages an equal one is waited for: those of the account, once Twilio has accepted
-    /// the credentials. Before that only the tenant's own, since anybody may type any account.
-    pub(super) fn scope(&self, tenant: TenantId) -> String {
-        let account = self.account.account_sid.as_str();
-        lock_scope(tenant, account, self.unaccepted.is_none())
-    }
-
-    /// The rule's sender (as stored JSON), else the connection's.
-    pub(super) fn sender(&self, rule: &str) -> Option<OwnedSender> {
-        let chosen = serde_json::from_str::<Sender>(rule).ok();
-        match chosen.or_else(|| self.default_sender.clone())? {
-            Sender::From(from) => Some(OwnedSender::From(from)),
-            Sender::MessagingService(sid) => MessagingServiceSid::parse(&sid)
-                .ok()
-                .map(OwnedSender::MessagingService),
-        }
-    }
 }
 
 /// The hook as a page shows it.
@@ -189,15 +136,15 @@ impl App {
     /// Tries the Twilio credential without sending anything; what it says, in words.
     pub async fn check_twilio(&self, tenant: TenantId) -> Result<CheckResult, AppError> {
         let store = self.tenant(tenant);
-        let Some((connection, access)) = self.twilio_of(&store).await? else {
+        let Some((connection, account)) = self.twilio_account(&store).await? else {
             return Err(AppError::Conflict("Twilio is not connected yet".to_owned()));
         };
         let secrets = self.secrets(tenant, connection.id).await?;
+        let settings = &connection.settings;
         let logins: Vec<Account> =
-            logins(&access.account.account_sid, &connection.settings, &secrets).collect();
-        let trial = self
-            .try_twilio(&logins, access.default_sender.as_ref())
-            .await;
+            logins(&account.account_sid, &settings.api_key_sid, &secrets).collect();
+        let sender = default_sender(settings);
+        let trial = self.try_twilio(&logins, sender.as_ref()).await;
         let (is_accepted, result) = match trial {
             Trial::Good(says) => (
                 true,
@@ -213,7 +160,7 @@ impl App {
                 return Err(AppError::Conflict(format!("{why}. Try again in a minute")));
             }
         };
-        if !self.is_current(&store, &access).await? {
+        if !self.is_current(&store, &connection).await? {
             return Err(AppError::Conflict(
                 "Twilio was connected anew meanwhile; try again".to_owned(),
             ));
@@ -228,7 +175,7 @@ impl App {
             .set_connection_state(connection.id, state, reason, checked, self.now())
             .await?;
         if is_accepted {
-            self.accept(&store, &access).await?;
+            self.accept(&store, &connection).await?;
             let sentence = "Released: Twilio accepts the credentials again";
             self.release(tenant, vec![Hold::Broken], sentence).await?;
         } else {
@@ -296,63 +243,20 @@ impl App {
         self.public_url().join(&format!("/hooks/zoho/{token}"))
     }
 
-    /// The tenant's Twilio connection, with what a call needs.
-    pub(super) async fn twilio_of(
+    /// The tenant's Twilio connection, with what signs in to its account.
+    pub(super) async fn twilio_account(
         &self,
         store: &TenantStore,
-    ) -> Result<Option<(Connection, TwilioAccess)>, AppError> {
-        match store.connection(Provider::Twilio).await? {
-            Some(connection) => {
-                let access = self.access(store, &connection).await?;
-                Ok(access.map(|a| (connection, a)))
-            }
-            None => Ok(None),
-        }
-    }
-
-    /// The Twilio connection that a delivery was bound to.
-    pub(super) async fn twilio_by_id(
-        &self,
-        store: &TenantStore,
-        id: ConnectionId,
-    ) -> Result<Option<TwilioAccess>, AppError> {
-        match store.connection_by_id(id).await? {
-            Some(connection) => self.access(store, &connection).await,
-            None => Ok(None),
-        }
-    }
-
-    /// Notes that Twilio answered a call that was made with these.
-    pub(super) async fn accept(
-        &self,
-        store: &TenantStore,
-        access: &TwilioAccess,
-    ) -> Result<(), AppError> {
-        if let Some((connection, login)) = access.unaccepted {
-            store.accept_login(connection, login, self.now()).await?;
-        }
-        Ok(())
-    }
-
-    async fn access(
-        &self,
-        store: &TenantStore,
-        connection: &Connection,
-    ) -> Result<Option<TwilioAccess>, AppError> {
-        let secrets = self.secrets(store.tenant_id(), connection.id).await?;
-        let settings = &connection.settings;
+    ) -> Result<Option<(Connection, Account)>, AppError> {
+        let Some(connection) = store.connection(Provider::Twilio).await? else {
+            return Ok(None);
+        };
         let Ok(account_sid) = AccountSid::parse(&connection.account) else {
             return Ok(None);
         };
-        let Some(account) = logins(&account_sid, settings, &secrets).next() else {
-            return Ok(None);
-        };
-        Ok(Some(TwilioAccess {
-            account,
-            hook_token: store.hook_token(connection.id).await?,
-            unaccepted: (!connection.is_accepted()).then_some((connection.id, connection.login)),
-            default_sender: default_sender(settings),
-        }))
+        let secrets = self.secrets(store.tenant_id(), connection.id).await?;
+        let account = logins(&account_sid, &connection.settings.api_key_sid, &secrets).next();
+        Ok(account.map(|account| (connection, account)))
     }
 }
 
@@ -373,27 +277,6 @@ impl CheckResult {
             says: says.collect(),
         }
     }
-}
-
-/// The ways to sign in to the account; the first is what messages are sent with.
-fn logins(
-    account_sid: &AccountSid,
-    settings: &Settings,
-    secrets: &[(String, SecretString)],
-) -> impl Iterator<Item = Account> {
-    let secret = |name: &str| secrets.iter().find(|(n, _)| n == name).map(|(_, s)| s);
-    let key = ApiKeySid::parse(&settings.api_key_sid)
-        .ok()
-        .map(User::ApiKey);
-    let key = key.zip(secret(API_KEY_SECRET));
-    let token = secret(AUTH_TOKEN).map(|token| (User::AuthToken, token));
-    let account = |(user, secret): (User, &SecretString)| Account {
-        account_sid: account_sid.clone(),
-        user,
-        secret: secret.clone(),
-        region: twilio::Region::Us1,
-    };
-    key.into_iter().chain(token).map(account)
 }
 
 fn default_sender(settings: &Settings) -> Option<Sender> {
@@ -429,7 +312,7 @@ impl TypedTwilio {
             .chain(kept)
             .map(|(name, secret)| (name.to_owned(), secret.clone()));
         let secrets: Vec<_> = secrets.collect();
-        logins(&self.account_sid, &self.settings, &secrets).collect()
+        logins(&self.account_sid, &self.settings.api_key_sid, &secrets).collect()
     }
 
     fn read(

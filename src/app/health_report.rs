@@ -16,15 +16,13 @@ use super::books::Probe;
 use super::{App, AppError};
 use crate::crypto::token;
 use crate::crypto::vault::Place;
+use crate::domain::clock::TOLERANCE;
 use crate::domain::clock::{Comparison, standing};
 use crate::domain::connection::Connection;
 use crate::domain::tenant::Tenant;
 use crate::store::{Schema, TenantStore};
+use crate::transport::CallTime;
 use crate::twilio::error::CallFailure;
-use crate::twilio::messages::CallTime;
-
-/// A clock that is off by more than this confuses windows, leases and tokens.
-pub(super) const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(10);
 
 const CALL: Duration = Duration::from_secs(15);
 
@@ -250,18 +248,14 @@ impl App {
         subject: String,
         reading: &mut Option<Reading>,
     ) -> Result<Finding, AppError> {
-        let Some((_, access)) = self.twilio_of(store).await? else {
+        let Some((_, account)) = self.twilio_account(store).await? else {
             return Ok(Finding::bad(
                 subject,
                 "It is not connected: messages are held.",
                 "Connect it on the page Connections.",
             ));
         };
-        let tested = self
-            .parts
-            .twilio
-            .test(&access.account, CallTime::of(CALL))
-            .await;
+        let tested = self.parts.twilio.test(&account, CallTime::of(CALL)).await;
         let theirs = match &tested {
             Ok(report) => report.date,
             Err(error) => error.date,
@@ -374,7 +368,7 @@ fn clock_finding(clocks: &[Reading], is_of_database: bool) -> Option<Finding> {
     } else {
         ("Clock", "the machine")
     };
-    Some(if off.abs() <= CLOCK_TOLERANCE {
+    Some(if off.abs() <= TOLERANCE {
         Finding::good(subject, "It agrees with Twilio's.")
     } else {
         Finding::bad(

@@ -13,10 +13,6 @@ use crate::store::{StoredDataKey, StoredSecret};
 
 /// The hook's signing secret; two are valid during a rotation.
 pub(super) const HOOK_SECRET: &str = "hook_secret";
-/// Twilio's Auth Token: signs callbacks, and may be the credential.
-pub(super) const AUTH_TOKEN: &str = "auth_token";
-/// The secret of a Twilio API key.
-pub(super) const API_KEY_SECRET: &str = "api_key_secret";
 /// The secret of the Zoho client.
 pub(super) const CLIENT_SECRET: &str = "client_secret";
 /// Zoho's refresh token.

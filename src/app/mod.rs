@@ -6,28 +6,21 @@ pub mod accounts;
 pub mod books;
 pub mod connections;
 pub mod deletion;
-pub mod deliver;
-mod equals;
 mod error;
 pub mod figures;
 pub mod first_hour;
-mod gate;
 pub mod health_report;
 pub mod history;
 pub mod job;
 pub mod keys;
-pub mod look;
 pub mod mail;
 pub mod morning;
 #[cfg(test)]
 mod neighbour_tests;
 pub mod notices;
 pub mod operator;
-mod outcome;
 pub mod own_number;
 pub mod pipeline;
-pub mod poll;
-pub mod receipts;
 mod recent;
 pub mod rehearsal;
 pub mod replies;
@@ -36,6 +29,7 @@ pub mod resolve;
 pub mod rotation;
 pub mod rules;
 pub mod security_log;
+pub mod sending;
 pub mod stop;
 pub mod suppressions;
 pub mod suspend;
@@ -67,6 +61,7 @@ use crate::domain::ids::TenantId;
 use crate::mail::Mailer;
 use crate::queue::{Degraded, JobQueue, Push};
 use crate::store::{Store, TenantStore};
+use crate::transport::Transports;
 use crate::twilio::Twilio;
 use crate::zoho::tokens::AccessTokens;
 
@@ -84,6 +79,8 @@ pub struct Parts {
     pub passwords: Passwords,
     pub clock: SharedClock,
     pub twilio: Twilio,
+    /// Everything that messages can be sent over.
+    pub transports: Transports,
     pub brakes: Brakes,
     pub mailer: Mailer,
     pub zoho_tokens: AccessTokens,
@@ -112,8 +109,8 @@ struct Caches {
     hooks: pipeline::HookCache,
     templates: pipeline::TemplateCache,
     rejected: pipeline::RejectedLimiter,
-    equals: equals::Equals,
-    calls: deliver::Calls,
+    duplicate_waiters: sending::duplicate_waiters::DuplicateWaiters,
+    calls: sending::attempt::Calls,
     walk: requeue::Walk,
     keys: keys::Fetched,
     /// When this process was joined together.
@@ -133,8 +130,8 @@ impl App {
             hooks: pipeline::HookCache::new(),
             templates: pipeline::TemplateCache::new(),
             rejected: pipeline::RejectedLimiter::default(),
-            equals: equals::Equals::default(),
-            calls: deliver::Calls::default(),
+            duplicate_waiters: sending::duplicate_waiters::DuplicateWaiters::default(),
+            calls: sending::attempt::Calls::default(),
             walk: requeue::Walk::default(),
             keys: keys::Fetched::default(),
             started_at: parts.clock.now(),
@@ -190,7 +187,7 @@ impl App {
         self.parts.is_sandboxed
     }
 
-    /// Whether Twilio can reach us with status reports; else states are polled.
+    /// Whether providers can reach us with status reports; else states are polled.
     pub fn takes_callbacks(&self) -> bool {
         self.parts.is_sandboxed || self.parts.public_url.is_public_https()
     }

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
+use super::sending::Verdict;
 use super::{App, AppError};
 use crate::brakes::Admission;
 use crate::crypto::token::{self, TokenDigest};
@@ -18,9 +19,7 @@ use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::{TenantId, UserId};
 use crate::domain::phone::{CountryCode, E164, to_e164};
 use crate::store::{PhoneCode, TenantStore, User};
-use crate::twilio::codes;
-use crate::twilio::error::SendFailure;
-use crate::twilio::messages::{CallTime, NewMessage};
+use crate::transport::{CallTime, FailureKind, Outgoing};
 
 /// How long a code is valid.
 const VALID: TimeDelta = TimeDelta::minutes(10);
@@ -176,12 +175,12 @@ impl App {
         } else if row.stopped.is_some() {
             "All sending is stopped. Resume it on the Overview first"
         } else {
-            match self.twilio_of(store).await? {
+            match self.link_for(store, Channel::Sms).await? {
                 None => "Connect Twilio first: the code is sent with your account",
-                Some((c, _)) if c.state == ConnectionState::Broken => {
+                Some(link) if link.connection.state == ConnectionState::Broken => {
                     "Twilio refused the credentials. Enter them again under Connections first"
                 }
-                Some((_, access)) if access.sender("").is_none() => {
+                Some(link) if !link.transport.has_sender("") => {
                     "Choose a number or a Messaging Service to send from, under Connections"
                 }
                 Some(_) => return Ok(None),
@@ -201,34 +200,32 @@ impl App {
             let why = "Twilio is busy just now; try again in a minute";
             AppError::Conflict(why.to_owned())
         };
-        let (connection, access) = self.twilio_of(store).await?.ok_or_else(busy)?;
-        let sender = access.sender("").ok_or_else(busy)?;
-        let Admission::Go(permit) = self.parts.brakes.admit(connection.id.uuid()).await else {
+        let link = self.link_for(store, Channel::Sms).await?.ok_or_else(busy)?;
+        let brakes = &self.parts.brakes;
+        let Admission::Go(permit) = brakes.admit(link.connection.id.uuid()).await else {
             return Err(busy());
         };
-        let message = NewMessage {
+        let shown = number.masked();
+        let message = Outgoing {
+            mark: None,
             to: number.as_str(),
-            sender: sender.as_twilio(),
+            reader: "the recipient",
+            sender: "",
             body: text,
-            status_callback: None,
-            validity_period: VALID.to_std().ok(),
+            hooks: None,
+            within: VALID.to_std().unwrap_or_default(),
         };
-        let sent = self
-            .parts
-            .twilio
-            .create(&access.account, &message, CallTime::of(CALL))
-            .await;
-        super::outcome::Verdict::of(&sent).tell(permit).await;
-        let Err(error) = sent else { return Ok(()) };
-        match &error.kind {
+        let sent = link.transport.send(&message, CallTime::of(CALL)).await;
+        Verdict::of(&sent).tell(permit).await;
+        let Err(failure) = sent else { return Ok(()) };
+        match failure.kind {
             // It may be on its way; whoever gets none asks again.
-            SendFailure::Ambiguous { .. } => Ok(()),
-            SendFailure::Refused(refusal) => {
-                let code = error.code().unwrap_or_default();
-                let why = codes::sentence_with(code, &number.masked(), None, &refusal.message);
+            FailureKind::Ambiguous => Ok(()),
+            FailureKind::Refused { .. } => {
+                let why = failure.sentence.replace(number.as_str(), &shown);
                 Err(AppError::field("phone", why))
             }
-            SendFailure::Credentials(_) => {
+            FailureKind::Credentials { .. } => {
                 let why = "Twilio refused the credentials. Check them under Connections";
                 Err(AppError::Conflict(why.to_owned()))
             }

@@ -9,17 +9,16 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use moka::sync::Cache;
-use secrecy::SecretString;
 
-use super::connections::TwilioAccess;
 use super::pipeline::{RoutingContext, StoredEvent};
+use super::sending::SendingContext;
+use super::sending::receipts::Reporter;
 use super::{App, AppError};
-use crate::domain::connection::{Connection, Provider};
 use crate::domain::delivery::Delivery;
 use crate::domain::document::Document;
 use crate::domain::ids::{DeliveryId, EventId, TenantId};
 use crate::domain::tenant::Tenant;
-use crate::store::{HookTarget, TenantStore};
+use crate::store::TenantStore;
 
 /// How long something is believed that another process may have edited.
 const BELIEVED: Duration = Duration::from_secs(1);
@@ -53,25 +52,11 @@ pub(super) struct KeptDelivery {
     pub(super) document: Option<SeenDocument>,
 }
 
-/// What the messages of a tenant are sent with.
-pub(super) struct Means {
-    pub(super) tenant: Tenant,
-    pub(super) twilio: Option<(Connection, TwilioAccess)>,
-}
-
-/// Whoever reports to one address of ours: a Twilio account.
-pub(super) struct Reporter {
-    pub(super) target: HookTarget,
-    pub(super) account: String,
-    /// What its reports are signed with; none where only an API key is known.
-    pub(super) tokens: Vec<SecretString>,
-}
-
 /// All that this process remembers of its work.
 pub(super) struct Recent {
     pub(super) routing: Believed<TenantId, RoutingContext>,
-    means: Believed<TenantId, Means>,
-    reporters: Believed<String, Option<Reporter>>,
+    pub(super) sending_contexts: Believed<TenantId, SendingContext>,
+    pub(super) reporters: Believed<String, Option<Reporter>>,
     events: Cache<EventId, Arc<StoredEvent>>,
     deliveries: Cache<DeliveryId, Arc<KeptDelivery>>,
 }
@@ -80,7 +65,7 @@ impl Recent {
     pub(super) fn new() -> Self {
         Self {
             routing: Believed::new(),
-            means: Believed::new(),
+            sending_contexts: Believed::new(),
             reporters: Believed::new(),
             events: Cache::builder()
                 .max_capacity(BODIES)
@@ -159,59 +144,10 @@ where
         Ok(value)
     }
 
-    fn remembered(&self, app: &App, key: &K) -> Option<Arc<T>> {
+    pub(super) fn remembered(&self, app: &App, key: &K) -> Option<Arc<T>> {
         let (seen, since, value) = self.0.get(key)?;
         let age = app.now() - since;
         let is_young = age < TimeDelta::from_std(BELIEVED).unwrap_or_default();
         (is_young && seen == app.store().edits()).then_some(value)
-    }
-}
-
-impl App {
-    /// What a tenant's messages are sent with.
-    pub(super) async fn means(
-        &self,
-        store: &TenantStore,
-        as_of: AsOf,
-    ) -> Result<Arc<Means>, AppError> {
-        let read = async {
-            Ok(Means {
-                tenant: store.tenant().await?.ok_or(AppError::NotFound("tenant"))?,
-                twilio: self.twilio_of(store).await?,
-            })
-        };
-        let means = &self.caches.recent.means;
-        means.get(self, store.tenant_id(), as_of, read).await
-    }
-
-    /// Who reports to an address, as far as that is remembered.
-    pub(super) fn remembered_reporter(&self, token: &str) -> Option<Arc<Option<Reporter>>> {
-        let reporters = &self.caches.recent.reporters;
-        reporters.remembered(self, &token.to_owned())
-    }
-
-    /// Who reports to an address; nobody, where there is no such address.
-    pub(super) async fn reporter(&self, token: &str) -> Result<Arc<Option<Reporter>>, AppError> {
-        let read = async {
-            let platform = self.store().platform();
-            let Some(target) = platform.hook(Provider::Twilio, token).await? else {
-                return Ok(None);
-            };
-            let store = self.tenant(target.tenant);
-            let Some(connection) = store.connection_by_id(target.connection).await? else {
-                return Ok(None);
-            };
-            Ok(Some(Reporter {
-                account: connection.account,
-                tokens: self
-                    .callback_tokens(target.tenant, target.connection)
-                    .await?,
-                target,
-            }))
-        };
-        let reporters = &self.caches.recent.reporters;
-        reporters
-            .get(self, token.to_owned(), AsOf::Lately, read)
-            .await
     }
 }

@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 
 use super::mail::Letter;
 use super::notices::Notice;
-use super::receipts::{SignedRequest, StatusAnswer};
+use super::sending::receipts::ReportAnswer;
 use super::{App, AppError};
 use crate::domain::actor::Actor;
 use crate::domain::connection::Provider;
@@ -25,8 +25,8 @@ use crate::domain::reply::{Reply, Wish};
 use crate::domain::working_days;
 use crate::mail::untrusted::{self, NAME_LENGTH};
 use crate::store::{NewReply, Said, TenantStore};
+use crate::transport::{CallTime, SignedRequest, Trust};
 use crate::twilio::inbound::{self, Inbound};
-use crate::twilio::messages::CallTime;
 
 /// Twilio waits 15 seconds for our answer.
 const CALL: Duration = Duration::from_secs(6);
@@ -54,26 +54,28 @@ impl App {
         &self,
         token: &str,
         request: SignedRequest,
-    ) -> Result<StatusAnswer, AppError> {
+    ) -> Result<ReportAnswer, AppError> {
         let platform = self.store().platform();
         let Some(target) = platform.hook(Provider::Twilio, token).await? else {
-            return Ok(StatusAnswer::UnknownHook);
+            return Ok(ReportAnswer::UnknownHook);
         };
         let (tenant, store) = (target.tenant, self.tenant(target.tenant));
         let Some(connection) = store.connection_by_id(target.connection).await? else {
-            return Ok(StatusAnswer::UnknownHook);
+            return Ok(ReportAnswer::UnknownHook);
         };
-        let tokens = self
-            .callback_tokens(target.tenant, target.connection)
-            .await?;
-        let is_signed = !tokens.is_empty();
-        if is_signed && !self.is_signed(&request, &tokens) {
-            self.reject_forged(target, &request, "The message of a recipient")
+        let Some(kind) = self.parts.transports.of(Provider::Twilio) else {
+            return Ok(ReportAnswer::UnknownHook);
+        };
+        let secrets = self.secrets(target.tenant, target.connection).await?;
+        let trust = self.trust_in(kind, &request, &secrets);
+        if trust == Trust::Forged {
+            self.reject_forged(kind, target, &request, "The message of a recipient")
                 .await;
-            return Ok(StatusAnswer::Forged);
+            return Ok(ReportAnswer::Forged);
         }
+        let is_signed = trust == Trust::Signed;
         let Ok(told) = inbound::parse(&request.body) else {
-            return Ok(StatusAnswer::Unreadable);
+            return Ok(ReportAnswer::Unreadable);
         };
         let is_ours = |account: &str| account == connection.account;
         if told
@@ -81,9 +83,9 @@ impl App {
             .as_ref()
             .is_some_and(|a| !is_ours(a.as_str()))
         {
-            self.reject_forged(target, &request, "The message of another account")
+            self.reject_forged(kind, target, &request, "The message of another account")
                 .await;
-            return Ok(StatusAnswer::Forged);
+            return Ok(ReportAnswer::Forged);
         }
         let (told, is_proven) = if is_signed && connection.is_accepted() {
             (told, true)
@@ -91,7 +93,7 @@ impl App {
             self.as_twilio_has_it(&store, told).await?
         };
         let Some(from) = told.from.clone() else {
-            return Ok(StatusAnswer::Unreadable);
+            return Ok(ReportAnswer::Unreadable);
         };
         let channel = E164::from_stored(&from).map(|_| Channel::Sms);
         let (account, now) = (connection.account, self.now());
@@ -120,7 +122,7 @@ impl App {
             Some(kept) => (kept, true),
             None => match store.reply_of(&account, &sid).await? {
                 Some(kept) if now - kept.received_at < TOLD_AGAIN => (kept, false),
-                _ => return Ok(StatusAnswer::Kept),
+                _ => return Ok(ReportAnswer::Kept),
             },
         };
         match (kept.wish, channel) {
@@ -131,8 +133,8 @@ impl App {
                 for (other, connection) in platform.writers_to(&account, &from, tenant).await? {
                     // Anybody may enter any account and invent a token, which proves nothing to
                     // others.
-                    let tokens = self.callback_tokens(other, connection).await?;
-                    if is_signed && !self.is_signed(&request, &tokens) {
+                    let secrets = self.secrets(other, connection).await?;
+                    if is_signed && self.trust_in(kind, &request, &secrets) != Trust::Signed {
                         continue;
                     }
                     let store = self.tenant(other);
@@ -154,7 +156,7 @@ impl App {
         if matches!(kept.wish, Wish::Read | Wish::Unclear) {
             self.mail_on(&store, &kept, &sid).await?;
         }
-        Ok(StatusAnswer::Kept)
+        Ok(ReportAnswer::Kept)
     }
 
     /// The message as Twilio has it, and whether it does: what nobody signed is only a hint.
@@ -163,16 +165,16 @@ impl App {
         store: &TenantStore,
         told: Inbound,
     ) -> Result<(Inbound, bool), AppError> {
-        let Some((_, access)) = self.twilio_of(store).await? else {
+        let Some((connection, account)) = self.twilio_account(store).await? else {
             return Ok((told, false));
         };
         let asked = self
             .parts
             .twilio
-            .get(&access.account, &told.message_sid, CallTime::of(CALL))
+            .get(&account, &told.message_sid, CallTime::of(CALL))
             .await;
         if asked.is_ok() {
-            self.accept(store, &access).await?;
+            self.accept(store, &connection).await?;
         }
         Ok(match asked {
             Ok(found) if !found.outbound && found.from.is_some() => {

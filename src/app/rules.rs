@@ -175,10 +175,10 @@ impl App {
         let Some(sender) = definition.sender.as_ref().filter(|s| Some(*s) != before) else {
             return Ok(());
         };
-        let Some((_, access)) = self.twilio_of(&self.tenant(tenant)).await? else {
+        let Some((_, account)) = self.twilio_account(&self.tenant(tenant)).await? else {
             return Ok(());
         };
-        match self.refuses_sender(&access.account, sender).await {
+        match self.refuses_sender(&account, sender).await {
             Some(problem) => Err(AppError::field("sender", problem.message)),
             None => Ok(()),
         }

@@ -117,6 +117,7 @@ async fn app(
         vault: vault.clone(),
         passwords: Passwords::default(),
         clock: clock.clone(),
+        transports: twilio.clone().into(),
         twilio,
         brakes: Brakes::new(Limits::twilio(), clock.clone(), StdRng::seed_from_u64(7)),
         mailer: Mailer::to_log(),

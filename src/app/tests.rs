@@ -13,9 +13,9 @@ use super::accounts::{Beginning, TenantInput};
 use super::connections::TwilioInput;
 use super::pipeline::replay::ReplayFacts;
 use super::pipeline::replay::{ReplayWish, Replayed};
-use super::receipts::{SignedRequest, StatusAnswer, StatusRequest};
 use super::resolve::Resolution;
 use super::rules::RuleSwitches;
+use super::sending::receipts::ReportAnswer;
 use super::*;
 use crate::brakes::Limits;
 use crate::crypto::master_key::MasterKey;
@@ -23,7 +23,7 @@ use crate::domain::actor::Actor;
 use crate::domain::clock::FixedClock;
 use crate::domain::connection::{ConnectionState, Provider};
 use crate::domain::decision::DecisionKind;
-use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Hold, StepKind};
+use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::ids::{AttemptId, ConnectionId, DeliveryId, EventId, new_v7};
 use crate::mail::Mailer;
@@ -34,7 +34,7 @@ use crate::sandbox::twilio::{
 use crate::sandbox::{DEMO_NUMBER, DemoCredentials, Sandbox, SandboxConfig, SandboxHandle};
 use crate::store::test_database::TestDatabase;
 use crate::store::{Change, Claim, ClaimResult, Due, DueCursor, Guard};
-use crate::twilio::messages::{CallTime, NewMessage};
+use crate::transport::{CallTime, Outgoing, SignedRequest};
 use crate::twilio::signature::{self, Signed};
 use crate::zoho::oauth::ZohoOAuth;
 
@@ -83,6 +83,7 @@ impl Scene {
             passwords: Passwords::default(),
             clock: clock.clone(),
             twilio: Twilio::new(http.clone(), Some(&base)),
+            transports: Twilio::new(http.clone(), Some(&base)).into(),
             brakes: Brakes::new(
                 Limits::twilio(),
                 clock.clone(),
@@ -340,22 +341,19 @@ impl Scene {
     /// A message that nobody here wrote down.
     async fn behind_our_back(&self, text: &str) {
         let store = self.app.tenant(self.tenant);
-        let (_, access) = self.app.twilio_of(&store).await.unwrap().unwrap();
-        let sender = access.sender("").unwrap();
-        let message = NewMessage {
+        let link = self.app.link_for(&store, Channel::Sms).await.unwrap();
+        let message = Outgoing {
+            mark: None,
             to: TO,
-            sender: sender.as_twilio(),
+            reader: "",
+            sender: "",
             body: text,
-            status_callback: None,
-            validity_period: None,
+            hooks: None,
+            within: Duration::from_secs(60),
         };
         let time = CallTime::of(Duration::from_secs(5));
-        self.app
-            .parts
-            .twilio
-            .create(&access.account, &message, time)
-            .await
-            .unwrap();
+        let transport = link.unwrap().transport;
+        transport.send(&message, time).await.unwrap();
     }
 
     /// The version of the document that a message tells of.
@@ -409,7 +407,7 @@ impl Scene {
         assert_eq!(claimed, ClaimResult::Claimed);
     }
 
-    async fn report(&self, d: &Delivery, word: &str, code: &str, token: &str) -> StatusAnswer {
+    async fn report(&self, d: &Delivery, word: &str, code: &str, token: &str) -> ReportAnswer {
         let store = self.app.tenant(self.tenant);
         let hook = store.hook_token(d.connection).await.unwrap().unwrap();
         let path = format!("/hooks/twilio/{hook}/status?d={}&a=1", d.id);
@@ -419,17 +417,14 @@ impl Scene {
         );
         let url = signature::full_url(&self.app.public_url().origin(), &path);
         let signed = Signed::Form(body.as_bytes());
-        let request = StatusRequest {
-            signed: SignedRequest {
-                signature: Some(signature::sign(&url, signed, &SecretString::from(token))),
-                path_and_query: path,
-                body: body.clone().into(),
-                client: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            },
-            delivery: Some(d.id),
-            attempt_no: Some(1),
+        let request = SignedRequest {
+            signature: Some(signature::sign(&url, signed, &SecretString::from(token))),
+            path_and_query: path,
+            body: body.clone().into(),
+            client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
-        self.app.receive_status(&hook, request).await.unwrap()
+        let answered = self.app.receive_reports(Provider::Twilio, &hook, request);
+        answered.await.unwrap()
     }
 }
 
@@ -1029,12 +1024,12 @@ async fn a_report_of_a_failure_explains_it_and_a_forged_one_does_nothing() {
     scene.rule(json!({})).await;
     let d = scene.tell("INV-1").await;
     let forged = scene.report(&d, "undelivered", "30006", "wrong").await;
-    assert_eq!(forged, StatusAnswer::Forged);
+    assert_eq!(forged, ReportAnswer::Forged);
     assert_eq!(scene.state(d.id).await, DeliveryState::Accepted);
     let kept = scene
         .report(&d, "undelivered", "30006", &scene.demo.twilio.auth_token)
         .await;
-    assert_eq!(kept, StatusAnswer::Kept);
+    assert_eq!(kept, ReportAnswer::Kept);
     let end = scene.read(d.id).await;
     assert_eq!(
         (end.state, end.error_code),
@@ -1059,7 +1054,7 @@ async fn a_poll_does_not_take_a_state_back_that_a_report_moved_meanwhile() {
     // A worker that read the delivery before that report polls it now.
     let store = scene.app.tenant(scene.tenant);
     scene.app.poll(&store, &d).await.unwrap();
-    scene.app.plan_poll(&store, &d).await.unwrap();
+    scene.app.plan_poll(&store, None, &d).await.unwrap();
     let end = scene.read(d.id).await;
     assert_eq!(end.state, DeliveryState::Sent);
     assert!(end.due_at.is_some());
@@ -1217,7 +1212,7 @@ async fn an_unsigned_report_of_a_lost_message_is_a_hint_that_twilio_itself_confi
         ..d.clone()
     };
     let answer = scene.report(&named, "sent", "", "anything").await;
-    assert_eq!(answer, StatusAnswer::Kept);
+    assert_eq!(answer, ReportAnswer::Kept);
     assert_eq!(
         scene.state(d.id).await,
         DeliveryState::Unknown,

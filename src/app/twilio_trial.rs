@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use super::{App, FieldProblem};
-use crate::app::keys::{API_KEY_SECRET, AUTH_TOKEN};
 use crate::domain::rule::Sender;
 use crate::twilio::credentials::{Account, MessagingServiceSid, User};
 use crate::twilio::error::{CallError, CallFailure};
 use crate::twilio::messages::CallTime;
 use crate::twilio::senders::SenderStanding;
+use crate::twilio::transport::{API_KEY_SECRET, AUTH_TOKEN};
 use crate::twilio::{self, AccountReport};
 
 /// For all questions together.

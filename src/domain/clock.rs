@@ -13,6 +13,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// few milliseconds, and log lines that are five seconds off mislead whoever compares them.
 pub const OFF: TimeDelta = TimeDelta::seconds(5);
 
+/// By how much our clock and a provider's may differ: what is signed or listed with a time is read by it.
+pub const TOLERANCE: TimeDelta = TimeDelta::seconds(10);
+
 /// Tells the time.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The present instant.

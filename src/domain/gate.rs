@@ -8,6 +8,7 @@ use super::delivery::{Delivery, Hold};
 use super::document::Document;
 use super::hours;
 use super::phone::E164;
+use super::provider::ProviderWords;
 use super::states::{self, Calendar};
 use super::suppression::Suppressed;
 use super::tenant::Tenant;
@@ -25,6 +26,8 @@ pub struct Gate<'a> {
     pub connection: Option<&'a Connection>,
     /// Whether that connection has a sender for it.
     pub has_sender: bool,
+    /// How the provider of that connection is called, or of the one that is to be made.
+    pub provider: &'static ProviderWords,
     /// The owner's confirmed number: where rehearsals go.
     pub own_number: Option<&'a E164>,
     pub now: DateTime<Utc>,
@@ -125,23 +128,21 @@ impl Gate<'_> {
         if let Some(asked) = self.suppression.filter(|s| s.is_asked) {
             return Some((Hold::OptOut, asked.reason.clone()));
         }
-        let none = || {
-            let why = "Connect Twilio: there is no account to send with yet";
-            Some((Hold::NoConnection, why.to_owned()))
-        };
+        let none = || Some((Hold::NoConnection, self.provider.connect.to_owned()));
         match self.connection {
             None => return none(),
             Some(c) if c.state == ConnectionState::New => return none(),
             Some(c) if c.state == ConnectionState::Broken => {
-                let why = format!("Twilio refused the credentials: {}", c.reason);
+                let why = format!(
+                    "{} refused the credentials: {}",
+                    self.provider.name, c.reason
+                );
                 return Some((Hold::Broken, why));
             }
             Some(_) => {}
         }
         if !self.has_sender {
-            let why =
-                "No sender: choose a number or a Messaging Service for Twilio, or for the rule";
-            return Some((Hold::NoConnection, why.to_owned()));
+            return Some((Hold::NoConnection, self.provider.no_sender.to_owned()));
         }
         if self.is_unaddressed() && self.own_number.is_none() {
             let why = "Confirm your own number: in rehearsal messages go to you";

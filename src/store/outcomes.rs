@@ -17,8 +17,9 @@ use super::suppressions::suppress;
 use super::writer::{Many, Turn, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
-use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, ProviderStatus, StepKind};
+use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::ids::{ConnectionId, DeliveryId, StepId, TenantId};
+use crate::domain::report::Status;
 use crate::domain::suppression::Source;
 
 /// A step to be appended.
@@ -58,10 +59,12 @@ impl Guard {
 /// A message that the provider is known to have.
 #[derive(Debug, Clone)]
 pub struct KnownMessage {
+    /// As the provider calls itself.
+    pub provider: String,
     pub account: String,
     pub sid: String,
     pub address: String,
-    pub status: ProviderStatus,
+    pub status: Status,
     /// No later than it was accepted: when the attempt began, not when we heard of it. A message
     /// proves that a list is recent only if it was surely made after the one that is missing.
     pub accepted_at: DateTime<Utc>,
@@ -162,7 +165,7 @@ impl TenantStore {
     /// A message of the account that is known to have been accepted since `since`: a listing that
     /// shows it is recent enough to prove that another one is missing. Only of this tenant, since
     /// anybody may enter any account.
-    pub async fn witness(
+    pub async fn freshness_marker(
         &self,
         account: &str,
         since: DateTime<Utc>,
@@ -467,8 +470,8 @@ async fn tell_double(
     let step = NewStep {
         kind: StepKind::Double,
         sentence: format!(
-            "Twilio accepted attempt {} after all ({}): this message was sent twice",
-            c.guard.attempt_no, message.sid
+            "{} accepted attempt {} after all ({}): this message was sent twice",
+            message.provider, c.guard.attempt_no, message.sid
         ),
         detail: serde_json::json!({ "sid": message.sid, "other": sid }).to_string(),
     };

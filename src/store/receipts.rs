@@ -12,12 +12,10 @@ use super::sql::{self, micros, micros_opt, values};
 use super::suppressions::suppress;
 use super::writer::{Many, Turn, Tx};
 use super::{StoreError, TenantStore};
-use crate::domain::delivery::{Channel, DeliveryState, ProviderStatus, StepKind};
+use crate::domain::delivery::{Channel, DeliveryState, StepKind};
 use crate::domain::ids::{DeliveryId, ReceiptId, TenantId};
+use crate::domain::report::Status;
 use crate::domain::suppression::Source;
-
-/// Opted out (Twilio's error dictionary, 21610): the address must not be written to again.
-const OPTED_OUT: i64 = 21610;
 
 /// A report that came to an address of ours.
 pub const CALLBACK: &str = "callback";
@@ -26,7 +24,7 @@ pub const CALLBACK: &str = "callback";
 /// knows the address.
 pub const HINTS_KEPT: i64 = 8;
 
-/// How many others. Twilio tells about six, of which a few may come with an error.
+/// How many others. Providers tell about six, of which a few may come with an error.
 pub const RECEIPTS_KEPT: i64 = 50;
 
 /// How many receipts of a tenant are kept that fit none of its messages: the newest.
@@ -39,13 +37,17 @@ pub struct NewReceipt {
     pub delivery: Option<DeliveryId>,
     /// The attempt in the report's address, when it bears one.
     pub attempt_no: Option<i64>,
+    /// As the provider calls itself.
+    pub provider: String,
     pub account: String,
     pub sid: String,
     /// The provider's own word.
     pub word: String,
     /// What the word means; `None` changes nothing.
-    pub status: Option<ProviderStatus>,
+    pub status: Option<Status>,
     pub error_code: i64,
+    /// The recipient does not want to be written to again.
+    pub is_opt_out: bool,
     /// The state in words, for the delivery's row.
     pub reason: String,
     /// [`CALLBACK`] or `poll`.
@@ -95,7 +97,7 @@ impl Many for Receiving {
     type Answer = ReceiptResult;
 
     fn turn(&self) -> Turn {
-        if self.receipt.error_code == OPTED_OUT {
+        if self.receipt.is_opt_out {
             Turn::Alone(self.tenant)
         } else {
             Turn::Free
@@ -303,17 +305,21 @@ async fn keep_unmatched(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<(), Sto
     sql::exec(
         tx,
         "INSERT INTO unmatched_receipts (id, tenant_id, account, sid, status, error_code, verified, \
-         detail, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+         detail, at, word, opted_out, reason) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
         values![
             ReceiptId::new(r.now).uuid(),
             tenant,
             r.account.clone(),
             r.sid.clone(),
-            r.word.clone(),
+            r.status.map_or("", Status::as_str),
             r.error_code,
             r.is_verified,
             r.detail.clone(),
-            micros(r.now)
+            micros(r.now),
+            r.word.clone(),
+            r.is_opt_out,
+            r.reason.clone()
         ],
     )
     .await?;
@@ -379,10 +385,11 @@ async fn fold(
     }
     let attempt_no = r.attempt_no.unwrap_or(target.attempt_no);
     let message = KnownMessage {
+        provider: r.provider.clone(),
         account: r.account.clone(),
         sid: r.sid.clone(),
         address: target.to.clone(),
-        status: r.status.unwrap_or(ProviderStatus::Accepted),
+        status: r.status.unwrap_or(Status::Accepted),
         accepted_at: began(tx, tenant, id, attempt_no).await?,
     };
     let is_new_message = know_message(tx, tenant, id, attempt_no, &message).await?;
@@ -391,8 +398,8 @@ async fn fold(
             let step = NewStep {
                 kind: StepKind::Double,
                 sentence: format!(
-                    "Twilio reports a second message ({}) beside {}: this was sent twice",
-                    r.sid, target.sid
+                    "{} reports a second message ({}) beside {}: this was sent twice",
+                    r.provider, r.sid, target.sid
                 ),
                 detail: "{}".to_owned(),
             };
@@ -411,16 +418,17 @@ async fn fold(
             let step = NewStep {
                 kind: StepKind::Found,
                 sentence: format!(
-                    "Found: a status report from Twilio names this message ({})",
-                    r.sid
+                    "Found: a status report from {} names this message ({})",
+                    r.provider, r.sid
                 ),
                 detail: "{}".to_owned(),
             };
             insert_step(tx, tenant, id, attempt_no, &step, r.now).await?;
         }
     }
-    if r.error_code == OPTED_OUT {
-        let why = (Source::Provider, "The recipient has opted out (21610)");
+    if r.is_opt_out {
+        let why = format!("The recipient has opted out ({})", r.error_code);
+        let why = (Source::Provider, why.as_str());
         suppress(tx, tenant, target.channel, &target.to, why, r.now).await?;
     }
     Ok(if moved {
@@ -481,9 +489,9 @@ const MOVES: Bulk<'static> = Bulk::Joined {
             AND (deliveries.sid = '' OR deliveries.sid = v.column6) RETURNING event_id, id",
 };
 
-fn move_row(tenant: Uuid, delivery: DeliveryId, r: &NewReceipt, status: ProviderStatus) -> Values {
+fn move_row(tenant: Uuid, delivery: DeliveryId, r: &NewReceipt, status: Status) -> Values {
     let state = match status.state() {
-        DeliveryState::Failed | DeliveryState::Undelivered if r.error_code == OPTED_OUT => {
+        DeliveryState::Failed | DeliveryState::Undelivered if r.is_opt_out => {
             DeliveryState::Suppressed
         }
         state => state,
@@ -550,20 +558,20 @@ async fn fold_unmatched(
         return Ok(());
     }
     for row in &early {
-        let word: String = row.get("status")?;
-        let is_verified: bool = row.get("verified")?;
         let receipt = NewReceipt {
             delivery: Some(delivery),
             attempt_no: None,
+            provider: message.provider.clone(),
             account: message.account.clone(),
             sid: message.sid.clone(),
-            // What could not be verified is a hint: the poll that is due now asks Twilio itself.
-            status: ProviderStatus::parse(&word).filter(|_| is_verified),
-            reason: format!("Twilio says: {word}"),
-            word,
+            // What could not be verified is a hint: the poll that is due now asks the provider itself.
+            status: Status::parse(&row.get::<String>("status")?),
+            reason: row.get("reason")?,
+            word: row.get("word")?,
             error_code: row.get("error_code")?,
+            is_opt_out: row.get("opted_out")?,
             source: CALLBACK,
-            is_verified,
+            is_verified: row.get("verified")?,
             detail: row.get("detail")?,
             due_at: Some(now),
             now: row.time("at")?,

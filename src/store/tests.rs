@@ -19,12 +19,13 @@ use super::*;
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
 use crate::domain::delivery::{
-    Attempt, Channel, Delivery, DeliveryState, Hold, NewDelivery, ProviderStatus, StepKind,
+    Attempt, Channel, Delivery, DeliveryState, Hold, NewDelivery, StepKind,
 };
 use crate::domain::document::{Document, DocumentKind};
 use crate::domain::event::{Body, EventSource, EventState, EventType, Ingested, NewEvent};
 use crate::domain::ids::{AttemptId, ConnectionId, DeliveryId, EventId, ReplayId, RuleId, UserId};
 use crate::domain::replay::{Replay, ReplayKind};
+use crate::domain::report::Status;
 use crate::domain::tenant::Tenant;
 use crate::domain::transition::{Claim as Transition, Told};
 use chrono::{DateTime, Utc};
@@ -206,10 +207,11 @@ impl House {
             leaves_flight: true,
             due_at: Some(later(900)),
             message: Some(KnownMessage {
+                provider: "Twilio".to_owned(),
                 account: ACCOUNT.to_owned(),
                 sid: sid.to_owned(),
                 address: TO.to_owned(),
-                status: ProviderStatus::Queued,
+                status: Status::Queued,
                 accepted_at: now(),
             }),
             ..Change::to(DeliveryState::Accepted, id, guard, later(1)).because(
@@ -334,12 +336,14 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
 
 fn receipt(id: Option<DeliveryId>, sid: &str, word: &str) -> NewReceipt {
     NewReceipt {
+        provider: "Twilio".to_owned(),
+        is_opt_out: false,
         delivery: id,
         attempt_no: None,
         account: ACCOUNT.to_owned(),
         sid: sid.to_owned(),
         word: word.to_owned(),
-        status: ProviderStatus::parse(word),
+        status: Status::parse(word),
         error_code: 0,
         reason: word.to_owned(),
         source: "callback",
@@ -694,10 +698,11 @@ async fn a_message_is_found_by_one_delivery_only() {
         };
         let change = Change {
             message: Some(KnownMessage {
+                provider: "Twilio".to_owned(),
                 account: ACCOUNT.to_owned(),
                 sid: "SM1".to_owned(),
                 address: TO.to_owned(),
-                status: ProviderStatus::Accepted,
+                status: Status::Accepted,
                 accepted_at: now(),
             }),
             ..Change::to(DeliveryState::Accepted, d.id, guard, now())
@@ -807,6 +812,7 @@ async fn an_opt_out_ends_as_suppressed_and_keeps_the_address() {
     house.accepted(d.id, 1, "SM1").await;
     let stop = NewReceipt {
         error_code: 21610,
+        is_opt_out: true,
         ..receipt(Some(d.id), "SM1", "failed")
     };
     house.tenant.receive(stop).await.unwrap();
@@ -915,6 +921,7 @@ async fn a_suppressed_address_is_refused() {
     house.accepted(d.id, 1, "SM1").await;
     let stop = NewReceipt {
         error_code: 21610,
+        is_opt_out: true,
         ..receipt(Some(d.id), "SM1", "undelivered")
     };
     house.tenant.receive(stop).await.unwrap();
@@ -943,7 +950,7 @@ async fn a_witness_is_of_the_same_tenant() {
     assert!(
         house
             .tenant
-            .witness(ACCOUNT, since, lost.id)
+            .freshness_marker(ACCOUNT, since, lost.id)
             .await
             .unwrap()
             .is_some()
@@ -952,7 +959,7 @@ async fn a_witness_is_of_the_same_tenant() {
     let theirs = house.store.tenant(foreign);
     assert!(
         theirs
-            .witness(ACCOUNT, since, lost.id)
+            .freshness_marker(ACCOUNT, since, lost.id)
             .await
             .unwrap()
             .is_none()
@@ -973,7 +980,7 @@ async fn what_a_report_makes_known_is_dated_by_its_attempt_not_by_the_report() {
     let lost = house.queued(2, "Ho").await;
     let witness = house
         .tenant
-        .witness(ACCOUNT, later(60), lost.id)
+        .freshness_marker(ACCOUNT, later(60), lost.id)
         .await
         .unwrap();
     assert_eq!(
@@ -987,7 +994,7 @@ proptest! {
 
     #[test]
     fn reports_in_any_order_and_doubled_end_in_the_highest_rank(
-        words in prop::collection::vec(prop::sample::select(ProviderStatus::ALL.to_vec()), 1..12),
+        words in prop::collection::vec(prop::sample::select(Status::ALL.to_vec()), 1..12),
         answer_after in 0..12_usize,
     ) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -1007,7 +1014,7 @@ proptest! {
             }
             let highest = words.iter().map(|s| s.rank()).max().unwrap();
             let end = house.read(d.id).await;
-            let expected = ProviderStatus::ALL.iter().find(|s| s.rank() == highest).unwrap().state();
+            let expected = Status::ALL.iter().find(|s| s.rank() == highest).unwrap().state();
             assert_eq!(end.state, expected, "{words:?}");
             assert!(end.provider_rank >= highest);
             assert_eq!(house.in_flight().await, 0);

@@ -9,7 +9,7 @@ use chrono::NaiveDateTime;
 
 use super::kept::cut;
 use super::{AccountSid, MessageSid, MessagingServiceSid};
-use crate::domain::delivery::ProviderStatus;
+use crate::domain::report::Status;
 
 /// Longest body that is read, in bytes.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -34,7 +34,7 @@ pub enum CallbackError {
 pub struct StatusCallback {
     pub message_sid: MessageSid,
     /// `None` for a word that means "no change".
-    pub status: Option<ProviderStatus>,
+    pub status: Option<Status>,
     /// Twilio's word as received, for the receipt.
     pub status_word: String,
     pub error_code: Option<i32>,
@@ -60,7 +60,7 @@ pub fn parse(body: &[u8]) -> Result<StatusCallback, CallbackError> {
     let code = fields.value("ErrorCode").and_then(|code| code.parse().ok());
     Ok(StatusCallback {
         message_sid: fields.message_sid()?,
-        status: ProviderStatus::parse(&word),
+        status: Status::parse(&word),
         status_word: cut(&word, 40).to_owned(),
         error_code: code.filter(|code| *code != 0),
         error_message: fields.kept("ErrorMessage"),
@@ -139,7 +139,7 @@ mod tests {
              &From=%2B15005550006&ApiVersion=2010-04-01&RawDlrDoneDate=2308240501\
              &AccountSid=AC0123456789abcdef0123456789abcdef&New=x",
         );
-        assert_eq!(callback.status, Some(ProviderStatus::Undelivered));
+        assert_eq!(callback.status, Some(Status::Undelivered));
         assert_eq!(callback.error_code, Some(30006));
         assert_eq!(callback.to.as_deref(), Some("+447700900123"));
         assert!(callback.account_sid.is_some() && callback.messaging_service_sid.is_none());
@@ -161,7 +161,7 @@ mod tests {
     fn old_names_serve_where_the_current_ones_are_missing() {
         let callback = parse(format!("SmsSid={SID}&SmsStatus=delivered").as_bytes()).unwrap();
         assert_eq!(callback.message_sid.as_str(), SID);
-        assert_eq!(callback.status, Some(ProviderStatus::Delivered));
+        assert_eq!(callback.status, Some(Status::Delivered));
     }
 
     #[test]

@@ -16,9 +16,9 @@ const FULL_WIDTH: u32 = 0xfee0;
 
 /// What a look found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
+pub enum Likeness {
     /// Exactly one message fits: it is ours.
-    Found(MessageSid),
+    One(MessageSid),
     /// None fits.
     Missing,
     /// None fits, but one does in all but its time: a clock was wrong, or it is somebody else's.
@@ -95,7 +95,7 @@ pub fn find<'a>(
     listed: impl IntoIterator<Item = &'a Message>,
     lost: &Lost<'_>,
     is_held: impl Fn(&MessageSid) -> bool,
-) -> Finding {
+) -> Likeness {
     let mut certain: Option<&MessageSid> = None;
     let mut foreign: Option<&MessageSid> = None;
     let (mut doubtful, mut mistimed) = (false, false);
@@ -124,10 +124,10 @@ pub fn find<'a>(
         }
     }
     match certain {
-        _ if doubtful => Finding::Unclear,
-        Some(sid) => Finding::Found(sid.clone()),
-        None if mistimed => Finding::Mistimed,
-        None => foreign.map_or(Finding::Missing, |sid| Finding::Foreign(sid.clone())),
+        _ if doubtful => Likeness::Unclear,
+        Some(sid) => Likeness::One(sid.clone()),
+        None if mistimed => Likeness::Mistimed,
+        None => foreign.map_or(Likeness::Missing, |sid| Likeness::Foreign(sid.clone())),
     }
 }
 
@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    fn look(listed: &[Message]) -> Finding {
+    fn look(listed: &[Message]) -> Likeness {
         let lost = Lost {
             window: at(0)..=at(60),
             to: TO,
@@ -175,7 +175,7 @@ mod tests {
             let ours = message(1, "INV-7 is due", seconds);
             assert_eq!(
                 look(std::slice::from_ref(&ours)),
-                Finding::Found(ours.sid.clone())
+                Likeness::One(ours.sid.clone())
             );
         }
     }
@@ -191,8 +191,8 @@ mod tests {
             ..message(3, "INV-7 is due", 30)
         };
         let listed = [inbound, elsewhere, message(9, "INV-7 is due", 30)];
-        assert_eq!(look(&listed), Finding::Missing);
-        assert_eq!(look(&[]), Finding::Missing);
+        assert_eq!(look(&listed), Likeness::Missing);
+        assert_eq!(look(&[]), Likeness::Missing);
     }
 
     #[test]
@@ -203,31 +203,31 @@ mod tests {
             ..other.clone()
         };
         for odd in [other.clone(), timeless] {
-            assert_eq!(look(&[odd]), Finding::Foreign(other.sid.clone()));
+            assert_eq!(look(&[odd]), Likeness::Foreign(other.sid.clone()));
         }
-        assert_eq!(look(&[message(4, "INV-8 is due", 61)]), Finding::Missing);
-        assert_eq!(look(&[message(9, "INV-8 is due", 30)]), Finding::Missing);
+        assert_eq!(look(&[message(4, "INV-8 is due", 61)]), Likeness::Missing);
+        assert_eq!(look(&[message(9, "INV-8 is due", 30)]), Likeness::Missing);
         let ours = message(1, "INV-7 is due", 30);
-        assert_eq!(look(&[other, ours.clone()]), Finding::Found(ours.sid));
+        assert_eq!(look(&[other, ours.clone()]), Likeness::One(ours.sid));
     }
 
     #[test]
     fn one_of_another_time_is_neither_ours_nor_nobodys() {
         for seconds in [-1, 61, 3600] {
             let other = message(5, "INV-7 is due", seconds);
-            assert_eq!(look(std::slice::from_ref(&other)), Finding::Mistimed);
+            assert_eq!(look(std::slice::from_ref(&other)), Likeness::Mistimed);
             let ours = message(1, "INV-7 is due", 30);
-            assert_eq!(look(&[other, ours.clone()]), Finding::Found(ours.sid));
+            assert_eq!(look(&[other, ours.clone()]), Likeness::One(ours.sid));
         }
         let held = message(9, "INV-7 is due", 61);
-        assert_eq!(look(&[held]), Finding::Missing);
+        assert_eq!(look(&[held]), Likeness::Missing);
     }
 
     #[test]
     fn two_that_fit_are_unclear_but_one_shown_twice_is_one() {
         let (one, two) = (message(1, "INV-7 is due", 1), message(2, "INV-7 is due", 2));
-        assert_eq!(look(&[one.clone(), two]), Finding::Unclear);
-        assert_eq!(look(&[one.clone(), one.clone()]), Finding::Found(one.sid));
+        assert_eq!(look(&[one.clone(), two]), Likeness::Unclear);
+        assert_eq!(look(&[one.clone(), one.clone()]), Likeness::One(one.sid));
     }
 
     #[test]
@@ -242,17 +242,17 @@ mod tests {
             ..message(3, "INV-7 is due", 30)
         };
         for odd in [hidden, empty, timeless] {
-            assert_eq!(look(std::slice::from_ref(&odd)), Finding::Unclear);
+            assert_eq!(look(std::slice::from_ref(&odd)), Likeness::Unclear);
             assert_eq!(
                 look(&[message(4, "INV-7 is due", 30), odd]),
-                Finding::Unclear
+                Likeness::Unclear
             );
         }
         let old = Message {
             body: None,
             ..message(5, "", -TimeDelta::days(1).num_seconds())
         };
-        assert_eq!(look(&[old]), Finding::Missing);
+        assert_eq!(look(&[old]), Likeness::Missing);
     }
 
     #[test]
@@ -279,7 +279,7 @@ mod tests {
         /// Whatever else is in the text, an unheld one in the window is never taken for absence.
         #[test]
         fn no_unheld_text_in_the_window_is_an_absence(text in "\\PC{0,80}", seconds in 0_i64..=60) {
-            prop_assert_ne!(look(&[message(1, &text, seconds)]), Finding::Missing);
+            prop_assert_ne!(look(&[message(1, &text, seconds)]), Likeness::Missing);
         }
 
         /// Blanks of any kind and number read as one.

@@ -16,33 +16,14 @@ use super::error::{CallError, CallFailure, Doubt, SendError, SendFailure};
 use super::kept::{KeptResponse, cut};
 use super::wire::{self, MessageJson};
 use super::{Account, MessageSid, MessagingServiceSid, Twilio};
-use crate::domain::clock::Deadline;
-use crate::domain::delivery::ProviderStatus;
+use crate::domain::report::Status;
 use crate::redact::Secrets;
+pub use crate::transport::CallTime;
 
 /// Longest answer about one message, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
 /// What is shorter in the callback's path is no token.
 const CALLBACK_TOKEN: usize = 16;
-
-/// How long a call may take and when it may begin.
-#[derive(Debug, Clone, Copy)]
-pub struct CallTime {
-    /// For the whole call, connecting and reading included.
-    pub timeout: Duration,
-    /// The last moment at which it may begin (the end of the lease less the time-out).
-    pub start_by: Option<Deadline>,
-}
-
-impl CallTime {
-    /// A call that may begin at any time.
-    pub const fn of(timeout: Duration) -> Self {
-        Self {
-            timeout,
-            start_by: None,
-        }
-    }
-}
 
 /// Who a message is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +75,7 @@ impl<'a> NewMessage<'a> {
 pub struct Accepted {
     pub sid: MessageSid,
     /// The first status, for which no callback comes; `Accepted` where the word is missing or new.
-    pub status: ProviderStatus,
+    pub status: Status,
     /// Set when the message was refused at once in spite of the success.
     pub error_code: Option<i32>,
     /// Twilio's words about that; data.
@@ -121,7 +102,7 @@ pub struct Message {
     /// Sent by the account, not received by it.
     pub outbound: bool,
     /// `None` for a word that means "no change".
-    pub status: Option<ProviderStatus>,
+    pub status: Option<Status>,
     pub error_code: Option<i32>,
     pub error_message: Option<String>,
     pub num_segments: Option<u32>,
@@ -206,8 +187,8 @@ fn accepted_or_not(answer: &Answer) -> Result<Accepted, SendError> {
                     status: json
                         .status
                         .as_deref()
-                        .and_then(ProviderStatus::parse)
-                        .unwrap_or(ProviderStatus::Accepted),
+                        .and_then(Status::parse)
+                        .unwrap_or(Status::Accepted),
                     error_code: json.error_code.and_then(|code| i32::try_from(code).ok()),
                     error_message: json.error_message.map(|text| cut(&text, 500).to_owned()),
                     num_segments: segments(json.num_segments),
@@ -283,7 +264,7 @@ pub(super) fn message(json: MessageJson) -> Option<Message> {
         outbound: json
             .direction
             .is_some_and(|direction| direction.starts_with("outbound")),
-        status: json.status.as_deref().and_then(ProviderStatus::parse),
+        status: json.status.as_deref().and_then(Status::parse),
         error_code: json.error_code.and_then(|code| i32::try_from(code).ok()),
         error_message: json.error_message.map(|text| cut(&text, 500).to_owned()),
         num_segments: segments(json.num_segments),

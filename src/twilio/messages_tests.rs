@@ -10,6 +10,7 @@ use url::Url;
 use super::super::error::Unsent;
 use super::super::test_server::{Reply, TestServer, account, key_account, listed, soon};
 use super::*;
+use crate::domain::clock::Deadline;
 
 const CREATED: &str = "Thu, 24 Aug 2023 05:01:00 +0000";
 const SID: &str = "SM0123456789abcdef0123456789abcdef";
@@ -53,7 +54,7 @@ async fn a_created_message_is_accepted_and_its_answer_kept() {
     let (outcome, requests) = create_against(Reply::json(201, &created_json())).await;
     let accepted = outcome.unwrap();
     assert_eq!(accepted.sid.as_str(), SID);
-    assert_eq!(accepted.status, ProviderStatus::Queued);
+    assert_eq!(accepted.status, Status::Queued);
     assert_eq!(accepted.num_segments, Some(1));
     assert_eq!(
         accepted.date.unwrap() - accepted.date_created.unwrap(),

@@ -6,7 +6,8 @@
 //!
 //! `messages`, `list` and `account` talk to Twilio through `call`; `codes` explains error codes;
 //! `signature`, `callback` and `inbound` read what Twilio sends to us; `lookup` tells whether a
-//! message whose answer was lost is among those that Twilio lists.
+//! message whose answer was lost is among those that Twilio lists, which `search` reads; `transport` is
+//! what the use cases see of all this.
 
 pub mod account;
 mod call;
@@ -19,10 +20,12 @@ pub mod kept;
 pub mod list;
 pub mod lookup;
 pub mod messages;
+mod search;
 pub mod senders;
 pub mod signature;
 #[cfg(test)]
 mod test_server;
+pub mod transport;
 mod wire;
 
 use reqwest::Client;

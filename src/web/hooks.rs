@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::web::{self, Data, Path, Payload, Query, ServiceConfig};
+use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Scope};
-use serde::Deserialize;
 
 use super::extract::client_addr::ClientAddr;
 use super::intake::{self, Broken, IntakeBudget, Room};
@@ -15,11 +14,12 @@ use super::middleware::bodies::RETRY_AFTER;
 use super::on_main;
 use super::problem::Problem;
 use crate::app::pipeline::{Hook, HookRequest, Received};
-use crate::app::receipts::{SignedRequest, StatusAnswer, StatusRequest};
+use crate::app::sending::receipts::ReportAnswer;
 use crate::app::{App, AppError};
 use crate::domain::connection::Provider;
 use crate::domain::event::{EventSource, EventType};
 use crate::store::StoreError;
+use crate::transport::SignedRequest;
 use crate::twilio::inbound::SILENCE;
 use crate::zoho::content::{ContentKind, is_encoded};
 use crate::zoho::webhook::SIGNATURE_HEADER;
@@ -390,46 +390,30 @@ async fn refuse(
     }
 }
 
-#[derive(Deserialize)]
-struct StatusQuery {
-    d: Option<String>,
-    a: Option<i64>,
-}
-
 /// A status report of Twilio.
 async fn twilio_status(
     request: HttpRequest,
     token: Path<String>,
-    query: Option<Query<StatusQuery>>,
     payload: Payload,
     app: Data<App>,
 ) -> HttpResponse {
     let Some(signed) = signed_request(&request, payload).await else {
         return unreadable("A status report has at most 64 KiB and arrives within 10 s");
     };
-    let (delivery, attempt_no) = query.map_or((None, None), |q| {
-        let StatusQuery { d, a } = q.into_inner();
-        (d.and_then(|d| d.parse().ok()), a)
-    });
-    let report = StatusRequest {
-        signed,
-        delivery,
-        attempt_no,
-    };
-    let token = token.into_inner();
+    let (provider, token) = (Provider::Twilio, token.into_inner());
     let answered = in_time(STORE_WITHIN, async {
-        match app.receive_plain_status(&token, &report).await {
+        match app.receive_plain_report(provider, &token, &signed).await {
             Some(answered) => answered,
             None => {
                 on_main(&app, |app| async move {
-                    app.receive_status(&token, report).await
+                    app.receive_reports(provider, &token, signed).await
                 })
                 .await
             }
         }
     });
     match answered.await {
-        Ok(StatusAnswer::Kept) => HttpResponse::NoContent().finish(),
+        Ok(ReportAnswer::Kept) => HttpResponse::NoContent().finish(),
         Ok(refused) => refused_by(refused),
         Err(error) => not_stored(&error),
     }
@@ -451,7 +435,7 @@ async fn twilio_inbound(
         app.receive_inbound(&token, signed).await
     });
     match in_time(STORE_WITHIN, answered).await {
-        Ok(StatusAnswer::Kept) => HttpResponse::Ok()
+        Ok(ReportAnswer::Kept) => HttpResponse::Ok()
             .content_type("text/xml; charset=utf-8")
             .body(SILENCE),
         Ok(refused) => refused_by(refused),
@@ -474,10 +458,10 @@ async fn signed_request(request: &HttpRequest, payload: Payload) -> Option<Signe
     })
 }
 
-fn refused_by(answer: StatusAnswer) -> HttpResponse {
+fn refused_by(answer: ReportAnswer) -> HttpResponse {
     match answer {
-        StatusAnswer::Kept | StatusAnswer::UnknownHook => unknown_hook(),
-        StatusAnswer::Forged => {
+        ReportAnswer::Kept | ReportAnswer::UnknownHook => unknown_hook(),
+        ReportAnswer::Forged => {
             let detail = "The signature does not match this account's Auth Token";
             Problem::new(
                 StatusCode::FORBIDDEN,
@@ -487,7 +471,7 @@ fn refused_by(answer: StatusAnswer) -> HttpResponse {
             )
             .into_response()
         }
-        StatusAnswer::Unreadable => unreadable("This names no message of Twilio's"),
+        ReportAnswer::Unreadable => unreadable("This names no message of Twilio's"),
     }
 }
 

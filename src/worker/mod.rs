@@ -6,11 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use crate::app::deliver::Next;
 use crate::app::operator::BEAT_EVERY;
 use crate::app::pipeline::replay::ReplayOutcome;
 use crate::app::requeue;
 use crate::app::rotation::KEYS_EVERY;
+use crate::app::sending::Next;
 use crate::app::{App, AppError, job};
 use crate::domain::ids::{DeliveryId, EventId, ReplayId, TenantId};
 use crate::lifecycle::Lifecycle;

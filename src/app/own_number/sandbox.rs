@@ -25,7 +25,7 @@ impl App {
         let Ok(detail) = serde_json::from_str::<Detail>(&kept.detail) else {
             return Ok(None);
         };
-        let Some((_, access)) = self.twilio_of(store).await? else {
+        let Some((_, account)) = self.twilio_account(store).await? else {
             return Ok(None);
         };
         let query = ListQuery {
@@ -37,10 +37,7 @@ impl App {
         };
         let twilio = &self.parts.twilio;
         // A sandbox that does not answer shows no code, and the page is there all the same.
-        let Ok(listing) = twilio
-            .list(&access.account, &query, CallTime::of(CALL))
-            .await
-        else {
+        let Ok(listing) = twilio.list(&account, &query, CallTime::of(CALL)).await else {
             return Ok(None);
         };
         let key = self.parts.vault.derive(CODES)?;

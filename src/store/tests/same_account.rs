@@ -228,10 +228,11 @@ async fn what_unaccepted_credentials_signed_is_a_hint_until_the_provider_is_aske
         due_at: Some(later(900)),
         accepts: Some((house.twilio, Uuid::from_u128(8))),
         message: Some(KnownMessage {
+            provider: "Twilio".to_owned(),
             account: ACCOUNT.to_owned(),
             sid: "SM1".to_owned(),
             address: TO.to_owned(),
-            status: ProviderStatus::Queued,
+            status: Status::Queued,
             accepted_at: now(),
         }),
         ..Change::to(DeliveryState::Accepted, d.id, guard, later(1))

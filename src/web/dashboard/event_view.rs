@@ -5,12 +5,11 @@ use serde_json::Value;
 use super::history::given;
 use super::rules::sender_words;
 use crate::domain::decision::Decision;
-use crate::domain::delivery::{
-    Attempt, Delivery, DeliveryState, ProviderStatus, Receipt, Step, StepKind,
-};
+use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Receipt, Step, StepKind};
 use crate::domain::event::Body;
 use crate::domain::ids::ReplayId;
 use crate::domain::replay::ReplayKind;
+use crate::domain::report::Status;
 use crate::domain::rule::{MetValue, Op, Sender};
 use crate::render::{Encoding, Segments};
 use crate::store::Story;
@@ -351,15 +350,15 @@ fn answer(of: &Value) -> String {
 }
 
 fn receipt_view(of: &Receipt, delivery: &Delivery, attempts: &[&Attempt]) -> StepView {
-    let status = ProviderStatus::parse(&of.status);
+    let status = Status::parse(&of.status);
     let code = if of.error_code == 0 {
         String::new()
     } else {
         format!(" (Twilio's error {})", of.error_code)
     };
     let (tone, mut sentence) = match status {
-        Some(ProviderStatus::Delivered | ProviderStatus::Read) => {
-            let word = if status == Some(ProviderStatus::Read) {
+        Some(Status::Delivered | Status::Read) => {
+            let word = if status == Some(Status::Read) {
                 "Read"
             } else {
                 "Delivered"
@@ -370,16 +369,14 @@ fn receipt_view(of: &Receipt, delivery: &Delivery, attempts: &[&Attempt]) -> Ste
                 .rfind(|at| *at <= of.at);
             (Tone::Ok, format!("{word}{}.", later(began, of)))
         }
-        Some(ProviderStatus::Sent) => {
-            (Tone::Waiting, "Twilio handed it to the carrier.".to_owned())
-        }
-        Some(ProviderStatus::Failed) => (Tone::Failed, format!("Twilio could not send it{code}.")),
-        Some(ProviderStatus::Undelivered) => (
+        Some(Status::Sent) => (Tone::Waiting, "Twilio handed it to the carrier.".to_owned()),
+        Some(Status::Failed) => (Tone::Failed, format!("Twilio could not send it{code}.")),
+        Some(Status::Undelivered) => (
             Tone::Failed,
             format!("The carrier could not deliver it{code}."),
         ),
-        Some(ProviderStatus::Canceled) => (Tone::Quiet, "Canceled at Twilio.".to_owned()),
-        Some(ProviderStatus::Sending) => (Tone::Waiting, "Twilio is sending it.".to_owned()),
+        Some(Status::Canceled) => (Tone::Quiet, "Canceled at Twilio.".to_owned()),
+        Some(Status::Sending) => (Tone::Waiting, "Twilio is sending it.".to_owned()),
         Some(_) => (Tone::Waiting, "Twilio has it in its queue.".to_owned()),
         None => (Tone::Quiet, format!("Twilio says “{}”{code}.", of.status)),
     };

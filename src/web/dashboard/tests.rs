@@ -101,6 +101,7 @@ impl World {
             vault,
             passwords,
             twilio: Twilio::new(http.clone(), None),
+            transports: Twilio::new(http.clone(), None).into(),
             brakes: Brakes::new(Limits::twilio(), clock.clone(), StdRng::seed_from_u64(1)),
             mailer: Mailer::to_log(),
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),

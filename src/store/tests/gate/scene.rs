@@ -6,6 +6,7 @@ use crate::domain::assertion::{Assertion, Says, Seen};
 use crate::domain::document::Applied;
 use crate::domain::gate::{Gate, Judgement};
 use crate::domain::money::Amount;
+use crate::domain::provider::ProviderWords;
 
 const FIRST: &str = "+16175550123";
 const SECOND: &str = "+16175550199";
@@ -313,6 +314,7 @@ impl<'a> Scene<'a> {
         let own_number = self.tenant.rehearsal_number().await.unwrap();
         let (document, version) = self.known().await;
         let gate = Gate {
+            provider: &ProviderWords::NOBODY,
             delivery: &d,
             tenant: &tenant,
             suppression: suppression.as_ref(),

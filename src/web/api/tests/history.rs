@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::{Answer, House, Tenant};
 use crate::domain::connection::Provider;
-use crate::domain::delivery::{Attempt, DeliveryState, ProviderStatus, StepKind};
+use crate::domain::delivery::{Attempt, DeliveryState, StepKind};
 use crate::domain::ids::{AttemptId, ConnectionId, DeliveryId};
+use crate::domain::report::Status;
 use crate::store::{Change, Claim, ClaimResult, Guard, NewReceipt, ReceiptResult};
 
 async fn replay(house: &House, path: &str, tenant: &Tenant, key: Option<&str>) -> Answer {
@@ -215,12 +216,14 @@ async fn send_and_be_refused(house: &House, tenant: &Tenant, id: DeliveryId) {
     };
     assert!(store.change(change).await.unwrap());
     let receipt = NewReceipt {
+        provider: "Twilio".to_owned(),
+        is_opt_out: true,
         delivery: Some(id),
         attempt_no: Some(1),
         account,
         sid: "SM1".to_owned(),
         word: "failed".to_owned(),
-        status: Some(ProviderStatus::Failed),
+        status: Some(Status::Failed),
         error_code: 21610,
         reason: "The recipient has opted out".to_owned(),
         source: "callback",

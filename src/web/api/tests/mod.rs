@@ -99,6 +99,7 @@ impl House {
             vault,
             passwords: Passwords::default(),
             twilio: Twilio::new(http.clone(), None),
+            transports: Twilio::new(http.clone(), None).into(),
             brakes: Brakes::new(Limits::twilio(), clock.clone(), rng),
             mailer: Mailer::to_log(),
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),

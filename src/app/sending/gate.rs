@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::deliver::{Next, queued, until};
-use super::recent::{AsOf, Means, SeenDocument};
-use super::{App, AppError};
+use super::{Next, SendingContext, queued, until};
+use crate::app::recent::{AsOf, SeenDocument};
+use crate::app::{App, AppError};
 use crate::domain::assertion::Assertion;
 use crate::domain::delivery::{Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::gate::{Gate, Judgement};
@@ -17,7 +17,7 @@ use crate::store::{Change, TenantStore};
 
 /// What a message is judged by.
 pub(super) struct Sight {
-    pub(super) means: Arc<Means>,
+    pub(super) context: Arc<SendingContext>,
     pub(super) document: Option<SeenDocument>,
     suppression: Option<Suppressed>,
     own_number: Option<E164>,
@@ -25,14 +25,15 @@ pub(super) struct Sight {
 
 impl Sight {
     pub(super) fn judge(&self, d: &Delivery, now: DateTime<Utc>) -> Judgement {
-        let twilio = self.means.twilio.as_ref();
+        let link = self.context.link.as_ref();
         let gate = Gate {
             delivery: d,
-            tenant: &self.means.tenant,
+            tenant: &self.context.tenant,
             suppression: self.suppression.as_ref(),
             document: self.document.as_ref().map(|seen| &seen.document),
-            connection: twilio.map(|(connection, _)| connection),
-            has_sender: twilio.is_some_and(|(_, access)| access.sender(&d.sender).is_some()),
+            connection: link.map(|link| &link.connection),
+            has_sender: link.is_some_and(|link| link.transport.has_sender(&d.sender)),
+            provider: self.context.words,
             own_number: self.own_number.as_ref(),
             now,
         };
@@ -50,7 +51,7 @@ impl App {
         as_of: AsOf,
         kept: Option<SeenDocument>,
     ) -> Result<Sight, AppError> {
-        let means = self.means(store, as_of).await?;
+        let context = self.sending_context(store, as_of).await?;
         let (mut suppression, mut own_number) = (None, None);
         if as_of == AsOf::Now {
             suppression = store.suppression_of(d).await?;
@@ -64,7 +65,7 @@ impl App {
             (None, None) => None,
         };
         Ok(Sight {
-            means,
+            context,
             document,
             suppression,
             own_number,
@@ -72,7 +73,7 @@ impl App {
     }
 
     /// The document that an assertion is about, as it is known now.
-    pub(super) async fn document_now(
+    pub(in crate::app) async fn document_now(
         &self,
         store: &TenantStore,
         asserts: &Assertion,
@@ -131,7 +132,7 @@ impl App {
             }
             Judgement::Outdated => self.renew_or_end(store, d, sight).await,
             Judgement::Closed(opening, why) => {
-                self.wait_for_hours(store, &sight.means, d, (opening, why))
+                self.wait_for_hours(store, &sight.context, d, (opening, why))
                     .await
             }
             Judgement::Paused(until_then) => Ok(Some(Next::In(until(until_then, now)))),
@@ -186,7 +187,7 @@ impl App {
     async fn wait_for_hours(
         &self,
         store: &TenantStore,
-        means: &Means,
+        context: &SendingContext,
         d: &Delivery,
         (opening, sentence): (DateTime<Utc>, String),
     ) -> Result<Option<Next>, AppError> {
@@ -208,7 +209,7 @@ impl App {
         store.change(change).await?;
         // Whoever changed the hours before this was written has woken nobody.
         let again = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
-        if (again.hours, again.zone) != (means.tenant.hours, means.tenant.zone) {
+        if (again.hours, again.zone) != (context.tenant.hours, context.tenant.zone) {
             let change = Change::to(DeliveryState::Queued, d.id, queued(d), now);
             let change = Change {
                 due_at: Some(now),
@@ -220,7 +221,7 @@ impl App {
         Ok(Some(Next::Done))
     }
 
-    pub(super) async fn hold(
+    pub(in crate::app) async fn hold(
         &self,
         store: &TenantStore,
         d: &Delivery,

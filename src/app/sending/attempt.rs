@@ -1,5 +1,5 @@
-//! Delivering: every check, then claim, attempt, call, outcome; in that order, so that a crash at any
-//! point leaves a row that says how far it came.
+//! An attempt: claim, call, outcome; in that order, so that a crash at any point leaves a row that says how
+//! far it came.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,22 +7,19 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::connections::TwilioAccess;
 use super::gate::Sight;
 use super::outcome::{Sent, Verdict, rests_until};
-use super::recent::{AsOf, SeenDocument};
-use super::{App, AppError, job};
+use super::{Link, Next, duplicate_waiters, queued};
+use crate::app::recent::{AsOf, SeenDocument};
+use crate::app::{App, AppError};
 use crate::brakes::{Admission, Limits, Permit};
 use crate::domain::clock::Deadline;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, StepKind};
 use crate::domain::gate::Judgement;
-use crate::domain::ids::{AttemptId, DeliveryId, TenantId};
+use crate::domain::ids::{AttemptId, DeliveryId};
+use crate::domain::phone::key_of;
 use crate::store::{Change, Claim, ClaimResult, Guard, TenantStore};
-use crate::twilio::kept::KeptRequest;
-use crate::twilio::messages::{CallTime, NewMessage};
-
-/// How long a call may take.
-const CALL: Duration = Duration::from_secs(15);
+use crate::transport::{CallTime, Outgoing};
 
 /// How long a worker has a delivery: the call, its margin, and both commits.
 const LEASE: Duration = Duration::from_secs(30);
@@ -39,51 +36,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long an equal message to the same number is waited for before asking again.
 const EQUAL_WAIT: Duration = Duration::from_secs(2);
 
-/// What is due in so long is found by `requeue`, a few seconds late at most.
-const LEFT_TO_THE_ROW: Duration = Duration::from_mins(2);
-
-/// How long Twilio may keep a message waiting (Messages API, `ValidityPeriod`).
-const LONGEST_VALIDITY: u64 = 36_000;
-
-/// What the worker should do with the job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// Nothing more; the row says when to come back, if at all.
-    Done,
-    /// Come back after this long.
-    In(Duration),
-}
-
 impl App {
-    /// Moves a delivery on by whatever is due: send, look, poll or expire.
-    pub async fn advance(&self, tenant: TenantId, id: DeliveryId) -> Result<Next, AppError> {
-        let store = self.tenant(tenant);
-        let queued = self.caches.recent.take_delivery(id);
-        let (delivery, document) = match queued {
-            Some(kept) => (kept.delivery, kept.document),
-            None => match store.delivery(id).await? {
-                Some(delivery) => (delivery, None),
-                None => return Ok(Next::Done),
-            },
-        };
-        let now = self.now();
-        match delivery.due_at {
-            Some(due) if due > now => return Ok(Next::In(until(due, now))),
-            None => return Ok(Next::Done),
-            Some(_) => {}
-        }
-        match delivery.state {
-            DeliveryState::Queued => self.send(&store, delivery, document).await,
-            DeliveryState::Held => self.expire(&store, &delivery).await,
-            DeliveryState::Sending => self.lose_lease(&store, &delivery).await,
-            DeliveryState::Unknown => self.look(&store, &delivery).await,
-            DeliveryState::Accepted | DeliveryState::Sent => self.poll(&store, &delivery).await,
-            _ => Ok(Next::Done),
-        }
-    }
-
     /// Sends a queued delivery, unless something stands against it.
-    async fn send(
+    pub(super) async fn send(
         &self,
         store: &TenantStore,
         mut delivery: Delivery,
@@ -99,21 +54,22 @@ impl App {
             let sight = self.sight(store, &delivery, as_of, document.take()).await?;
             let judgement = sight.judge(&delivery, self.now());
             if judgement == Judgement::Go
-                && let Some((connection, access)) = &sight.means.twilio
+                && let Some(link) = &sight.context.link
             {
-                let permit = match self.parts.brakes.admit(connection.id.uuid()).await {
+                let brakes = &self.parts.brakes;
+                let permit = match brakes.admit(link.connection.id.uuid()).await {
                     Admission::Go(permit) => permit,
                     Admission::Wait(span, _) => return Ok(Next::In(span)),
                 };
-                match self
-                    .claim_and_call(store, &sight, &delivery, permit)
-                    .await?
-                {
+                let called = self.claim_and_call(store, &sight, (link, &delivery), permit);
+                match called.await? {
                     Called::Due(due) => return Ok(self.next_at(due)),
                     Called::Done => return self.due_again(store, delivery.id).await,
                     Called::Equal(other) => {
-                        let key = equal_key(access.scope(store.tenant_id()), &delivery);
-                        self.caches.equals.wait(key, store.tenant_id(), delivery.id);
+                        let key = equal_key(link.scope(store.tenant_id()), &delivery);
+                        self.caches
+                            .duplicate_waiters
+                            .wait(key, store.tenant_id(), delivery.id);
                         return self.wait_for_equal(store, &delivery, other).await;
                     }
                     Called::Refused => {}
@@ -137,30 +93,27 @@ impl App {
         &self,
         store: &TenantStore,
         sight: &Sight,
-        d: &Delivery,
+        (link, d): (&Link, &Delivery),
         permit: Permit,
     ) -> Result<Called, AppError> {
-        let tenant = &sight.means.tenant;
-        let Some((connection, access)) = &sight.means.twilio else {
-            return Ok(Called::Refused);
-        };
+        let (tenant, connection) = (&sight.context.tenant, &link.connection);
         let attempt_no = d.attempt_no + 1;
-        let callback = self.callback_url(access, d.id, attempt_no);
-        let Some(sender) = access.sender(&d.sender) else {
-            return Ok(Called::Refused);
-        };
         let now = self.now();
-        let rest = (d.expires_at - now).to_std().unwrap_or_default();
-        let message = NewMessage {
+        let hooks = self
+            .takes_callbacks()
+            .then(|| self.public_url().join("/hooks"));
+        let message = Outgoing {
+            mark: Some((d.id, attempt_no)),
             to: d.to(),
-            sender: sender.as_twilio(),
+            reader: d.reader(),
+            sender: &d.sender,
             body: &d.body,
-            status_callback: callback.as_deref(),
-            validity_period: Some(rest.min(Duration::from_secs(LONGEST_VALIDITY))),
+            hooks: hooks.as_deref(),
+            within: (d.expires_at - now).to_std().unwrap_or_default(),
         };
-        let request = KeptRequest::of_message(&self.parts.twilio, &access.account, &message);
         // Taken before the commit: if that takes long, the call is not begun at all.
-        let start_by = Deadline::after(LEASE.saturating_sub(CALL));
+        let timeout = link.transport.limits().call;
+        let start_by = Deadline::after(LEASE.saturating_sub(timeout));
         let lease_until = now + TimeDelta::from_std(LEASE).unwrap_or_default();
         let attempt = Attempt {
             id: AttemptId::new(now),
@@ -168,7 +121,7 @@ impl App {
             attempt_no,
             connection: connection.id,
             account: connection.account.clone(),
-            request: serde_json::to_string(&request).unwrap_or_default(),
+            request: link.transport.request(&message),
             started_at: now,
             lease_until,
         };
@@ -193,39 +146,40 @@ impl App {
         // Until its outcome is written, or this is dropped.
         let _under_way = self.caches.calls.begin((d.id, attempt_no));
         let time = CallTime {
-            timeout: CALL,
+            timeout,
             start_by: Some(start_by),
         };
-        let outcome = self
-            .parts
-            .twilio
-            .create(&access.account, &message, time)
-            .await;
+        let outcome = link.transport.send(&message, time).await;
         let verdict = Verdict::of(&outcome);
         let rests_until = rests_until(&outcome, self.now());
         let sent = Sent {
             delivery: d,
-            connection,
-            access,
+            link,
             attempt_no,
             started_at: now,
             lease_until,
         };
         // The outcome before all else, and beside the brakes, which may have to wait for Redis:
         // nothing may lose it.
-        let (settled, wait) =
-            tokio::join!(self.settle(store, &sent, outcome), verdict.tell(permit));
-        let settled = settled?;
+        let (recorded, wait) = tokio::join!(
+            self.record_outcome(store, &sent, outcome),
+            verdict.tell(permit)
+        );
+        let recorded = recorded?;
         let wait = wait.map(|w| self.now() + TimeDelta::from_std(w).unwrap_or_default());
         if let Some(until_then) = wait.max(rests_until) {
             store.pause_connection(connection.id, until_then).await?;
         }
-        self.wake_equal(access.scope(store.tenant_id()), d).await;
-        Ok(settled.map_or(Called::Done, |changed| Called::Due(changed.due_at)))
+        self.wake_equal(link.scope(store.tenant_id()), d).await;
+        Ok(recorded.map_or(Called::Done, |changed| Called::Due(changed.due_at)))
     }
 
-    /// A worker died with the delivery in hand: Twilio may or may not have it.
-    async fn lose_lease(&self, store: &TenantStore, d: &Delivery) -> Result<Next, AppError> {
+    /// A worker died with the delivery in hand: the provider may or may not have it.
+    pub(super) async fn lose_lease(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+    ) -> Result<Next, AppError> {
         if let Some(rest) = self.rest_of_lease(d).await? {
             return Ok(Next::In(rest));
         }
@@ -235,8 +189,11 @@ impl App {
             attempt_no: d.attempt_no,
             lease_owner: Some(d.lease_owner.clone()),
         };
-        let sentence = "The worker ended before Twilio's answer was written down: Twilio may or may \
-                        not have it, so we look before sending anything";
+        let name = self.provider_words(d.channel).name;
+        let sentence = format!(
+            "The worker ended before {name}'s answer was written down: {name} may or may not have it, \
+             so we look before sending anything"
+        );
         let change = Change::to(DeliveryState::Unknown, d.id, guard, now).because(
             StepKind::LeaseExpired,
             sentence,
@@ -272,37 +229,6 @@ impl App {
         Ok(rest.filter(|rest| !rest.is_zero()))
     }
 
-    /// Its time ran out, or the timer came too early.
-    pub(super) async fn expire(&self, store: &TenantStore, d: &Delivery) -> Result<Next, AppError> {
-        let now = self.now();
-        if d.expires_at > now {
-            return Ok(Next::In(until(d.expires_at, now)));
-        }
-        let guard = Guard {
-            states: &[DeliveryState::Queued, DeliveryState::Held],
-            attempt_no: d.attempt_no,
-            lease_owner: None,
-        };
-        let waited = if d.reason.is_empty() {
-            "its turn"
-        } else {
-            d.reason.as_str()
-        };
-        let sentence = format!("Not sent: its time ran out while it waited ({waited})");
-        let change = Change::to(DeliveryState::Expired, d.id, guard, now).because(
-            StepKind::Expired,
-            sentence,
-            "{}".to_owned(),
-        );
-        store
-            .change(Change {
-                leaves_flight: true,
-                ..change
-            })
-            .await?;
-        Ok(Next::Done)
-    }
-
     /// Equal texts to one number go one at a time, so that a lost one can be told from the next. Of
     /// another tenant's message no more is told than that.
     async fn wait_for_equal(
@@ -316,7 +242,10 @@ impl App {
             Some(other) => {
                 format!("Waits until an equal message to the same number is settled ({other})")
             }
-            None => "Waits for an equal message on this Twilio account".to_owned(),
+            None => {
+                let name = self.provider_words(d.channel).name;
+                format!("Waits for an equal message on this {name} account")
+            }
         };
         if d.reason != sentence {
             let change = Change::to(DeliveryState::Queued, d.id, queued(d), now).because(
@@ -340,51 +269,18 @@ impl App {
         Ok(self.next_at(due))
     }
 
-    /// What is due much later is left to its row: it would only fill the queue until then.
-    fn next_at(&self, due: Option<DateTime<Utc>>) -> Next {
-        let wait = due.map(|due| until(due, self.now()));
-        wait.filter(|wait| *wait < LEFT_TO_THE_ROW)
-            .map_or(Next::Done, Next::In)
-    }
-
-    /// Where Twilio reports the fate of this attempt; `None` where it could not reach us.
-    fn callback_url(&self, access: &TwilioAccess, id: DeliveryId, attempt: i64) -> Option<String> {
-        let token = access
-            .hook_token
-            .as_deref()
-            .filter(|_| self.takes_callbacks())?;
-        // Three tries on errors and time-outs (Twilio's connection overrides); not part of the
-        // signed address.
-        let path = format!("/hooks/twilio/{token}/status?d={id}&a={attempt}");
-        Some(format!(
-            "{}#rc=3&rp=5xx,ct,rt&ct=2000",
-            self.public_url().join(&path)
-        ))
-    }
-
     /// Lets the next equal message go, if one waits in this process.
-    pub(super) async fn wake_equal(&self, scope: String, d: &Delivery) {
-        if let Some((tenant, next)) = self.caches.equals.next(&equal_key(scope, d)) {
+    pub(in crate::app) async fn wake_equal(&self, scope: String, d: &Delivery) {
+        if let Some((tenant, next)) = self.caches.duplicate_waiters.next(&equal_key(scope, d)) {
             self.wake_deliveries(tenant, &[next]).await;
         }
-    }
-
-    /// Wakes deliveries that were released.
-    pub(super) async fn wake_deliveries(&self, tenant: TenantId, ids: &[DeliveryId]) {
-        let now = self.now();
-        self.wake(
-            ids.iter()
-                .map(|id| job::deliver(tenant, *id, now))
-                .collect(),
-        )
-        .await;
     }
 }
 
 /// Deliveries that this process has in hand. A clock that is set may end their leases on paper; the
 /// calls go on, within bounds of their own.
 #[derive(Default)]
-pub(super) struct Calls(Mutex<HashSet<Try>>);
+pub(in crate::app) struct Calls(Mutex<HashSet<Try>>);
 
 /// A delivery and the number of its attempt.
 type Try = (DeliveryId, i64);
@@ -426,23 +322,6 @@ enum Called {
 }
 
 /// What makes two messages equal.
-fn equal_key(scope: String, d: &Delivery) -> super::equals::Equal {
-    let person = crate::domain::phone::key_of(d.to()).into_owned();
-    (scope, person, d.text_hash.clone())
-}
-
-/// Still waiting for its turn.
-pub(super) fn queued(d: &Delivery) -> Guard {
-    Guard {
-        states: &[DeliveryState::Queued],
-        attempt_no: d.attempt_no,
-        lease_owner: None,
-    }
-}
-
-pub(super) fn until(due: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
-    (due - now)
-        .to_std()
-        .unwrap_or_default()
-        .max(Duration::from_millis(1))
+fn equal_key(scope: String, d: &Delivery) -> duplicate_waiters::Equal {
+    (scope, key_of(d.to()).into_owned(), d.text_hash.clone())
 }

@@ -11,13 +11,13 @@ use crate::domain::ids::{DeliveryId, TenantId};
 const MOST: usize = 10_000;
 
 /// Among whose messages (`lock_scope`), an address and a text.
-pub(super) type Equal = (String, String, Vec<u8>);
+pub(in crate::app) type Equal = (String, String, Vec<u8>);
 
 /// Lines of deliveries, one for each equal text.
 #[derive(Default)]
-pub(super) struct Equals(Mutex<HashMap<Equal, VecDeque<(TenantId, DeliveryId)>>>);
+pub(in crate::app) struct DuplicateWaiters(Mutex<HashMap<Equal, VecDeque<(TenantId, DeliveryId)>>>);
 
-impl Equals {
+impl DuplicateWaiters {
     /// Puts a delivery into the line, unless it stands there already.
     pub(super) fn wait(&self, key: Equal, tenant: TenantId, delivery: DeliveryId) {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,0 +1,117 @@
+//! What messages are sent with: a connection and the way to send over it.
+
+use std::sync::Arc;
+
+use super::super::recent::AsOf;
+use crate::app::{App, AppError};
+use crate::domain::connection::Connection;
+use crate::domain::delivery::Channel;
+use crate::domain::ids::{ConnectionId, TenantId};
+use crate::domain::provider::ProviderWords;
+use crate::domain::tenant::Tenant;
+use crate::store::{TenantStore, lock_scope};
+use crate::transport::Transport;
+
+/// What the messages of a tenant are sent with.
+pub(in crate::app) struct SendingContext {
+    pub(in crate::app) tenant: Tenant,
+    pub(in crate::app) link: Option<Link>,
+    /// How the provider is called that messages go through, connected or not.
+    pub(in crate::app) words: &'static ProviderWords,
+}
+
+/// A connection and the way to send over it.
+#[derive(Clone)]
+pub(in crate::app) struct Link {
+    pub(in crate::app) connection: Connection,
+    pub(in crate::app) transport: Arc<dyn Transport>,
+}
+
+impl Link {
+    /// Among whose messages an equal one is waited for: those of the account, once the provider has
+    /// accepted the credentials. Before that only the tenant's own, since anybody may type any account.
+    pub(in crate::app) fn scope(&self, tenant: TenantId) -> String {
+        let connection = &self.connection;
+        lock_scope(tenant, &connection.account, connection.is_accepted())
+    }
+}
+
+impl App {
+    /// What a tenant's messages are sent with.
+    pub(in crate::app) async fn sending_context(
+        &self,
+        store: &TenantStore,
+        as_of: AsOf,
+    ) -> Result<Arc<SendingContext>, AppError> {
+        let read = async {
+            Ok(SendingContext {
+                tenant: store.tenant().await?.ok_or(AppError::NotFound("tenant"))?,
+                link: self.link_for(store, Channel::Sms).await?,
+                words: self.provider_words(Channel::Sms),
+            })
+        };
+        let contexts = &self.caches.recent.sending_contexts;
+        contexts.get(self, store.tenant_id(), as_of, read).await
+    }
+
+    /// How the provider of a channel is called.
+    pub(in crate::app) fn provider_words(&self, channel: Channel) -> &'static ProviderWords {
+        const NOBODY: &ProviderWords = &ProviderWords::NOBODY;
+        self.parts.transports.words(channel).unwrap_or(NOBODY)
+    }
+
+    /// The tenant's way to send over a channel, as far as it is connected.
+    pub(in crate::app) async fn link_for(
+        &self,
+        store: &TenantStore,
+        channel: Channel,
+    ) -> Result<Option<Link>, AppError> {
+        for kind in self.parts.transports.of_channel(channel) {
+            if let Some(connection) = store.connection(kind.provider()).await? {
+                return self.link(store, connection).await;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The way to send that a delivery was bound to.
+    pub(in crate::app) async fn link_by_id(
+        &self,
+        store: &TenantStore,
+        id: ConnectionId,
+    ) -> Result<Option<Link>, AppError> {
+        match store.connection_by_id(id).await? {
+            Some(connection) => self.link(store, connection).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn link(
+        &self,
+        store: &TenantStore,
+        connection: Connection,
+    ) -> Result<Option<Link>, AppError> {
+        let Some(kind) = self.parts.transports.of(connection.provider) else {
+            return Ok(None);
+        };
+        let secrets = self.secrets(store.tenant_id(), connection.id).await?;
+        let hook_token = store.hook_token(connection.id).await?;
+        let transport = kind.open(&connection, &secrets, hook_token);
+        Ok(transport.map(|transport| Link {
+            connection,
+            transport,
+        }))
+    }
+
+    /// Notes that the provider answered a call that was made with these credentials.
+    pub(in crate::app) async fn accept(
+        &self,
+        store: &TenantStore,
+        used: &Connection,
+    ) -> Result<(), AppError> {
+        if !used.is_accepted() {
+            store.accept_login(used.id, used.login, self.now()).await?;
+        }
+        Ok(())
+    }
+}

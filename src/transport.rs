@@ -1,0 +1,369 @@
+//! The seam between deciding and sending: what every way of sending implements, and all that the use cases
+//! know of it. Nothing here names a provider.
+//!
+//! The surprise: the question about a failed call is never "did it fail?" but "may the message exist?".
+//! Providers have no key that would make a second call harmless, so a call is never repeated by itself;
+//! one whose answer was lost is looked for, and only the transport knows what *found* and *absent* mean.
+//!
+//! ```text
+//!            request ─► kept with the attempt, before the call
+//!  Outgoing ─ send ───► Accepted | SendFailure ─ Ambiguous ─► find ─► Found | Absent | Undecided | AskPerson
+//!             status ─► Report          ▲
+//!             (and reports that the provider makes by itself)
+//! ```
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::domain::clock::{Deadline, SharedClock};
+use crate::domain::connection::{Connection, Provider};
+use crate::domain::delivery::Channel;
+use crate::domain::ids::DeliveryId;
+use crate::domain::provider::ProviderWords;
+use crate::domain::report::{Report, Status};
+
+/// A connection's secrets by their names.
+pub type Secrets = [(String, SecretString)];
+
+/// A provider of messages, whoever's account it is: what `startup` joins for each of them.
+pub trait TransportKind: Send + Sync {
+    /// Which connections lead to it.
+    fn provider(&self) -> Provider;
+
+    /// What it sends.
+    fn channel(&self) -> Channel;
+
+    /// How it is called.
+    fn words(&self) -> &'static ProviderWords;
+
+    /// How long calls may take, and how often it is asked.
+    fn limits(&self) -> &'static Limits;
+
+    /// The way to send over a connection; `None` where what is stored of it is not enough.
+    fn open(
+        &self,
+        connection: &Connection,
+        secrets: &Secrets,
+        hook_token: Option<String>,
+    ) -> Option<Arc<dyn Transport>>;
+
+    /// What a request to one of its addresses can be believed; `origin` is ours, as the provider was told.
+    fn trust(&self, request: &SignedRequest, origin: &str, secrets: &Secrets) -> Trust;
+
+    /// The reports in such a request; `None` where it is no report.
+    fn read_reports(&self, request: &SignedRequest) -> Option<Vec<ProviderReport>>;
+}
+
+/// The providers of messages that this service knows.
+#[derive(Clone)]
+pub struct Transports(Vec<Arc<dyn TransportKind>>);
+
+impl Transports {
+    /// At least one; of two for one channel the first is what a tenant without a connection is told of.
+    pub fn new(first: Arc<dyn TransportKind>) -> Self {
+        Self(vec![first])
+    }
+
+    /// The same with one more.
+    #[must_use]
+    pub fn and(mut self, other: Arc<dyn TransportKind>) -> Self {
+        self.0.push(other);
+        self
+    }
+
+    /// All that send over a channel.
+    pub fn of_channel(&self, channel: Channel) -> impl Iterator<Item = &dyn TransportKind> {
+        let kinds = self.0.iter().map(|kind| &**kind);
+        kinds.filter(move |kind| kind.channel() == channel)
+    }
+
+    /// Whose connections these are; `None` for what sends nothing.
+    pub fn of(&self, provider: Provider) -> Option<&dyn TransportKind> {
+        let mut kinds = self.0.iter().map(|kind| &**kind);
+        kinds.find(|kind| kind.provider() == provider)
+    }
+
+    /// How the provider of a channel is called, before anything is connected.
+    pub fn words(&self, channel: Channel) -> Option<&'static ProviderWords> {
+        self.of_channel(channel).next().map(TransportKind::words)
+    }
+}
+
+/// One account at a provider, ready to send.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// How its provider is called.
+    fn words(&self) -> &'static ProviderWords;
+
+    /// How long calls may take, and how often it is asked.
+    fn limits(&self) -> &'static Limits;
+
+    /// Whether there is something to send from, for a rule that names `sender` (as stored, or empty).
+    fn has_sender(&self, sender: &str) -> bool;
+
+    /// What [`Transport::send`] will ask, as JSON without credentials: it is kept before the call.
+    fn request(&self, message: &Outgoing<'_>) -> String;
+
+    /// Sends a message, once.
+    async fn send(&self, message: &Outgoing<'_>, time: CallTime) -> Result<Accepted, SendFailure>;
+
+    /// Asks how a message fares.
+    async fn status(&self, message: &Submitted<'_>) -> Result<Report, StatusFailure>;
+
+    /// Looks for a message whose answer was lost.
+    async fn find(&self, lost: &Lost<'_>, ledger: &dyn Ledger) -> Result<Search, FindFailure>;
+}
+
+/// How long a call may take and when it may begin.
+#[derive(Debug, Clone, Copy)]
+pub struct CallTime {
+    /// For the whole call, connecting and reading included.
+    pub timeout: Duration,
+    /// The last moment at which it may begin (the end of the lease less the time-out).
+    pub start_by: Option<Deadline>,
+}
+
+impl CallTime {
+    /// A call that may begin at any time.
+    pub const fn of(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            start_by: None,
+        }
+    }
+}
+
+/// What a transport's provider bears.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// For a call that sends, everything included.
+    pub call: Duration,
+    /// Seconds between questions how a message fares, where no report can come.
+    pub polls: &'static [i64],
+    /// The same where reports should come: they are best effort.
+    pub polls_beside_reports: &'static [i64],
+    /// How many checks without a trace make an absence.
+    pub checks: i64,
+    /// Seconds between them, at least.
+    pub check_every: i64,
+}
+
+/// A message as it goes out.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// Our name for it, which reports are to bear: the delivery and the number of its attempt.
+    pub mark: Option<(DeliveryId, i64)>,
+    pub to: &'a str,
+    /// Whose address that is, in words.
+    pub reader: &'a str,
+    /// The rule's own sender as stored; empty for the connection's.
+    pub sender: &'a str,
+    pub body: &'a str,
+    /// Below which of our addresses reports are taken (`https://…/hooks`); `None` where the provider could
+    /// not reach us.
+    pub hooks: Option<&'a str>,
+    /// How long it may wait at the provider.
+    pub within: Duration,
+}
+
+/// The provider has a message. Says nothing about its delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The provider's name for it.
+    pub id: String,
+    /// The first status, for which no report comes.
+    pub status: Status,
+    /// The provider's error code where it was refused at once in spite of the success, or 0.
+    pub error_code: i64,
+    /// What happened, for a clerk.
+    pub sentence: String,
+    /// It was refused at once, since the recipient does not want to be written to.
+    pub is_opt_out: bool,
+    /// The answer as kept.
+    pub response: Value,
+}
+
+/// How sending failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct SendFailure {
+    pub kind: FailureKind,
+    /// The provider's error code, or 0.
+    pub error_code: i64,
+    /// What happened, for a clerk: with what to do where nothing more will be tried, else without its end.
+    pub sentence: String,
+    /// The answer as kept; null if none came.
+    pub response: Value,
+}
+
+/// What is known about a message after a call failed. Only [`FailureKind::Ambiguous`] leaves open whether it
+/// exists; after every other one nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FailureKind {
+    /// This message will not be taken.
+    Refused {
+        /// Since the recipient does not want to be written to.
+        is_opt_out: bool,
+    },
+    /// The request could not be put together.
+    Unbuildable,
+    /// The account or its credentials are refused, and no message will fare better.
+    Credentials {
+        /// Why, for the connection.
+        reason: String,
+    },
+    /// Too many calls: safe to send again after a pause.
+    Throttled { retry_after: Option<Duration> },
+    /// The same message may be taken in minutes to hours.
+    TryLater { retry_after: Option<Duration> },
+    /// A limit for the day is used up.
+    DailyLimit {
+        /// It is the whole account's, not only a sender's.
+        is_of_account: bool,
+    },
+    /// No connection came about: safe to send again.
+    Unreachable,
+    /// The moment by which the call had to begin had passed: safe to send again.
+    TooLate,
+    /// The message may exist. Never send again without looking.
+    Ambiguous,
+}
+
+impl FailureKind {
+    /// Whether the message may exist.
+    pub const fn may_exist(&self) -> bool {
+        matches!(self, Self::Ambiguous)
+    }
+}
+
+/// A message that the provider has.
+#[derive(Debug, Clone, Copy)]
+pub struct Submitted<'a> {
+    pub id: &'a str,
+    pub to: &'a str,
+    /// Whose address that is, in words.
+    pub reader: &'a str,
+}
+
+/// Why it is not known how a message fares.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct StatusFailure {
+    /// Asking again will not help: the provider does not know it.
+    pub is_lasting: bool,
+    pub why: String,
+}
+
+/// A message whose answer was lost.
+#[derive(Debug, Clone, Copy)]
+pub struct Lost<'a> {
+    pub delivery: DeliveryId,
+    pub attempt_no: i64,
+    pub to: &'a str,
+    pub body: &'a str,
+    /// When the call began, and by when it was over, by our clock.
+    pub started_at: DateTime<Utc>,
+    pub lease_until: DateTime<Utc>,
+    /// Messages that reports which nobody signed have named.
+    pub hints: &'a [String],
+    /// A message of the account that we know was accepted after the call began: a list that shows it is
+    /// recent enough for a missing one to mean something.
+    pub marker: Option<&'a Marker>,
+    pub clock: &'a SharedClock,
+}
+
+/// A message that shows how recent a list is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marker {
+    /// The provider's name for it.
+    pub id: String,
+    pub to: String,
+}
+
+/// What a search said, and what it saw, as kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    pub finding: Finding,
+    pub evidence: Value,
+}
+
+/// What a search for a lost message found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// It is this one.
+    Found(String),
+    /// There is no trace of it, as far as can be shown today. Several such checks make an absence, unless
+    /// one has a doubt that only a person can settle.
+    Absent { doubt: Option<String> },
+    /// This check could not tell, a later one may; why, to follow "but".
+    Undecided(String),
+    /// Nobody but a person can tell; why, a sentence without its end.
+    AskPerson(String),
+}
+
+/// Why a search was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum FindFailure {
+    /// The provider does not let us look at all, or not now.
+    #[error("{why}")]
+    Provider {
+        /// Looking again will not help.
+        is_lasting: bool,
+        /// What happened: a sentence without its end where it lasts, else to follow "but".
+        why: String,
+    },
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// What we know of an account's messages.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Which of these belong to other deliveries.
+    async fn held_by_others(&self, ids: &[String]) -> Result<Vec<String>, LedgerError>;
+}
+
+/// The ledger could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("what is known of the account could not be read: {0}")]
+pub struct LedgerError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// A request of a provider's as it came.
+#[derive(Debug, Clone)]
+pub struct SignedRequest {
+    /// Path and query exactly as received.
+    pub path_and_query: String,
+    pub body: Bytes,
+    /// The header that bears the signature.
+    pub signature: Option<String>,
+    pub client: IpAddr,
+}
+
+/// What a request of a provider's can be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// It is the provider's.
+    Signed,
+    /// It is not, or its signature was made with a secret that we do not have.
+    Forged,
+    /// We have nothing to check it with: it is a hint, to be confirmed by asking.
+    Unproven,
+}
+
+/// A report that the provider made by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderReport {
+    /// The provider's name for the message.
+    pub id: String,
+    /// Ours, and which attempt, where the report bears them.
+    pub delivery: Option<DeliveryId>,
+    pub attempt_no: Option<i64>,
+    pub report: Report,
+}

@@ -1,0 +1,409 @@
+//! Twilio's Messages API as a way of sending: its answers become what the use cases understand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::callback;
+use super::codes;
+use super::credentials::{Account, AccountSid, ApiKeySid, MessageSid, MessagingServiceSid, User};
+use super::error::{CallFailure, SendError, Unsent};
+use super::kept::KeptRequest;
+use super::messages::{self, NewMessage};
+use super::signature::{self, Signed};
+use super::{Region, Twilio};
+use crate::domain::connection::{Connection, Provider};
+use crate::domain::delivery::Channel;
+use crate::domain::ids::DeliveryId;
+use crate::domain::provider::ProviderWords;
+use crate::domain::report::Report;
+use crate::domain::rule::Sender;
+use crate::transport::{
+    Accepted, CallTime, FailureKind, FindFailure, Ledger, Limits, Lost, Outgoing, ProviderReport,
+    Search, Secrets, SendFailure, SignedRequest, StatusFailure, Submitted, Transport,
+    TransportKind, Transports, Trust,
+};
+
+/// The names under which its secrets are stored.
+pub const AUTH_TOKEN: &str = "auth_token";
+pub const API_KEY_SECRET: &str = "api_key_secret";
+
+/// How long Twilio may keep a message waiting (Messages API, `ValidityPeriod`).
+const LONGEST_VALIDITY: Duration = Duration::from_secs(36_000);
+
+static WORDS: ProviderWords = ProviderWords {
+    name: "Twilio",
+    connect: "Connect Twilio: there is no account to send with yet",
+    no_sender: "No sender: choose a number or a Messaging Service for Twilio, or for the rule",
+    console: "the Twilio Console",
+    midnight: "when Twilio's day begins (00:00 UTC)",
+    forged: "is not signed with this account's Auth Token. If the token was rotated, enter the new one \
+             under Connections",
+    explain,
+};
+
+static LIMITS: Limits = Limits {
+    call: Duration::from_secs(15),
+    polls: &[5, 15, 60, 300, 1_800, 10_800, 28_800, 43_200],
+    polls_beside_reports: &[900, 7_200, 36_000, 43_200],
+    checks: 3,
+    check_every: 15,
+};
+
+impl TransportKind for Twilio {
+    fn provider(&self) -> Provider {
+        Provider::Twilio
+    }
+
+    fn channel(&self) -> Channel {
+        Channel::Sms
+    }
+
+    fn words(&self) -> &'static ProviderWords {
+        &WORDS
+    }
+
+    fn limits(&self) -> &'static Limits {
+        &LIMITS
+    }
+
+    fn open(
+        &self,
+        connection: &Connection,
+        secrets: &Secrets,
+        hook_token: Option<String>,
+    ) -> Option<Arc<dyn Transport>> {
+        let account_sid = AccountSid::parse(&connection.account).ok()?;
+        let settings = &connection.settings;
+        let default_sender = if !settings.messaging_service_sid.is_empty() {
+            Some(Sender::MessagingService(
+                settings.messaging_service_sid.clone(),
+            ))
+        } else if !settings.from.is_empty() {
+            Some(Sender::From(settings.from.clone()))
+        } else {
+            None
+        };
+        Some(Arc::new(Messages {
+            twilio: self.clone(),
+            account: logins(&account_sid, &settings.api_key_sid, secrets).next()?,
+            hook_token,
+            default_sender,
+        }))
+    }
+
+    fn trust(&self, request: &SignedRequest, origin: &str, secrets: &Secrets) -> Trust {
+        let tokens = secrets.iter().filter(|(name, _)| name == AUTH_TOKEN);
+        let tokens: Vec<SecretString> = tokens.map(|(_, token)| token.clone()).collect();
+        if tokens.is_empty() {
+            return Trust::Unproven;
+        }
+        let url = signature::full_url(origin, &request.path_and_query);
+        let signed = Signed::Form(&request.body);
+        match signature::verify(&url, signed, request.signature.as_deref(), &tokens) {
+            Ok(()) => Trust::Signed,
+            Err(_) => Trust::Forged,
+        }
+    }
+
+    fn read_reports(&self, request: &SignedRequest) -> Option<Vec<ProviderReport>> {
+        let told = callback::parse(&request.body).ok()?;
+        let (delivery, attempt_no) = marked(&request.path_and_query);
+        let error_code = told.error_code.unwrap_or_default();
+        let detail = json!({
+            "error_message": told.error_message,
+            "from": told.from,
+            "carrier_done": told.carrier_done,
+        });
+        Some(vec![ProviderReport {
+            id: told.message_sid.to_string(),
+            delivery,
+            attempt_no,
+            report: Report {
+                status: told.status,
+                word: told.status_word,
+                error_code: error_code.into(),
+                said: told.error_message,
+                is_opt_out: codes::explain(error_code).is_opt_out(),
+                detail: detail.to_string(),
+            },
+        }])
+    }
+}
+
+/// The ways to sign in to an account; the first is what messages are sent with.
+pub fn logins(
+    account_sid: &AccountSid,
+    api_key_sid: &str,
+    secrets: &Secrets,
+) -> impl Iterator<Item = Account> {
+    let secret = |name: &str| secrets.iter().find(|(n, _)| n == name).map(|(_, s)| s);
+    let key = ApiKeySid::parse(api_key_sid).ok().map(User::ApiKey);
+    let key = key.zip(secret(API_KEY_SECRET));
+    let token = secret(AUTH_TOKEN).map(|token| (User::AuthToken, token));
+    let account = |(user, secret): (User, &SecretString)| Account {
+        account_sid: account_sid.clone(),
+        user,
+        secret: secret.clone(),
+        region: Region::Us1,
+    };
+    key.into_iter().chain(token).map(account)
+}
+
+/// An account's messages.
+pub(super) struct Messages {
+    pub(super) twilio: Twilio,
+    pub(super) account: Account,
+    hook_token: Option<String>,
+    default_sender: Option<Sender>,
+}
+
+#[async_trait]
+impl Transport for Messages {
+    fn words(&self) -> &'static ProviderWords {
+        &WORDS
+    }
+
+    fn limits(&self) -> &'static Limits {
+        &LIMITS
+    }
+
+    fn has_sender(&self, sender: &str) -> bool {
+        self.sender(sender).is_some()
+    }
+
+    fn request(&self, message: &Outgoing<'_>) -> String {
+        let request = self.with_form(message, |form| {
+            KeptRequest::of_message(&self.twilio, &self.account, form)
+        });
+        serde_json::to_string(&request).unwrap_or_default()
+    }
+
+    async fn send(&self, message: &Outgoing<'_>, time: CallTime) -> Result<Accepted, SendFailure> {
+        let callback = self.callback(message);
+        let Some(sender) = self.sender(message.sender) else {
+            return Err(unbuildable());
+        };
+        let form = new_message(message, &sender, callback.as_deref());
+        let sent = self.twilio.create(&self.account, &form, time).await;
+        sent.map(|accepted| taken(&accepted, message))
+            .map_err(|error| failed(&error, message))
+    }
+
+    async fn status(&self, message: &Submitted<'_>) -> Result<Report, StatusFailure> {
+        let Ok(sid) = MessageSid::parse(message.id) else {
+            return Err(StatusFailure {
+                is_lasting: true,
+                why: "it has no name at Twilio".to_owned(),
+            });
+        };
+        let asked = self
+            .twilio
+            .get(&self.account, &sid, CallTime::of(LIMITS.call));
+        let told = asked.await.map_err(|error| StatusFailure {
+            is_lasting: matches!(error.kind, CallFailure::NotFound(_)),
+            why: error.to_string(),
+        })?;
+        let code = told.error_code.unwrap_or_default();
+        Ok(Report {
+            status: told.status,
+            word: told.status.map_or("unknown", |s| s.as_str()).to_owned(),
+            error_code: code.into(),
+            is_opt_out: codes::explain(code).is_opt_out(),
+            detail: json!({ "error_message": told.error_message }).to_string(),
+            said: told.error_message,
+        })
+    }
+
+    async fn find(&self, lost: &Lost<'_>, ledger: &dyn Ledger) -> Result<Search, FindFailure> {
+        self.search(lost, ledger).await
+    }
+}
+
+/// A sender ready to be used.
+enum OwnedSender {
+    From(String),
+    MessagingService(MessagingServiceSid),
+}
+
+impl Messages {
+    /// The rule's sender (as stored), else the connection's.
+    fn sender(&self, rule: &str) -> Option<OwnedSender> {
+        let chosen = serde_json::from_str::<Sender>(rule).ok();
+        match chosen.or_else(|| self.default_sender.clone())? {
+            Sender::From(from) => Some(OwnedSender::From(from)),
+            Sender::MessagingService(sid) => MessagingServiceSid::parse(&sid)
+                .ok()
+                .map(OwnedSender::MessagingService),
+        }
+    }
+
+    /// Where Twilio reports the fate of an attempt; `None` where it could not reach us.
+    fn callback(&self, message: &Outgoing<'_>) -> Option<String> {
+        let (hooks, (id, attempt)) = message.hooks.zip(message.mark)?;
+        let token = self.hook_token.as_deref()?;
+        // Three tries on errors and time-outs (Twilio's connection overrides); not part of the
+        // signed address.
+        Some(format!(
+            "{hooks}/twilio/{token}/status?d={id}&a={attempt}#rc=3&rp=5xx,ct,rt&ct=2000"
+        ))
+    }
+
+    fn with_form<T>(
+        &self,
+        message: &Outgoing<'_>,
+        then: impl FnOnce(&NewMessage<'_>) -> T,
+    ) -> Option<T> {
+        let callback = self.callback(message);
+        let sender = self.sender(message.sender)?;
+        Some(then(&new_message(message, &sender, callback.as_deref())))
+    }
+}
+
+fn new_message<'a>(
+    message: &Outgoing<'a>,
+    sender: &'a OwnedSender,
+    callback: Option<&'a str>,
+) -> NewMessage<'a> {
+    NewMessage {
+        to: message.to,
+        sender: match sender {
+            OwnedSender::From(from) => messages::Sender::From(from),
+            OwnedSender::MessagingService(sid) => messages::Sender::MessagingService(sid),
+        },
+        body: message.body,
+        status_callback: callback,
+        validity_period: Some(message.within.min(LONGEST_VALIDITY)),
+    }
+}
+
+/// Our ids in the address that we gave for reports.
+fn marked(path_and_query: &str) -> (Option<DeliveryId>, Option<i64>) {
+    let query = path_and_query
+        .split_once('?')
+        .map_or("", |(_, query)| query);
+    let (mut delivery, mut attempt_no) = (None, None);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match name.as_ref() {
+            "d" => delivery = delivery.or_else(|| value.parse().ok()),
+            "a" => attempt_no = attempt_no.or_else(|| value.parse().ok()),
+            _ => {}
+        }
+    }
+    (delivery, attempt_no)
+}
+
+/// A 201; some bear a refusal all the same.
+fn taken(accepted: &messages::Accepted, message: &Outgoing<'_>) -> Accepted {
+    let code = accepted.error_code.unwrap_or_default();
+    let is_failure = accepted.status.is_failure();
+    let sentence = if is_failure {
+        let words = accepted.error_message.as_deref().unwrap_or_default();
+        codes::sentence_with(code, message.to, Some(message.reader), words)
+    } else {
+        let sid = &accepted.sid;
+        match accepted.num_segments {
+            Some(1) => format!("Twilio has it ({sid}), 1 segment"),
+            Some(segments) => format!("Twilio has it ({sid}), {segments} segments"),
+            None => format!("Twilio has it ({sid})"),
+        }
+    };
+    Accepted {
+        id: accepted.sid.to_string(),
+        status: accepted.status,
+        error_code: code.into(),
+        sentence,
+        is_opt_out: is_failure && codes::explain(code).is_opt_out(),
+        response: serde_json::to_value(&accepted.response).unwrap_or_default(),
+    }
+}
+
+fn failed(error: &SendError, message: &Outgoing<'_>) -> SendFailure {
+    use super::error::SendFailure as Twilios;
+    let code = error.code().unwrap_or_default();
+    let plain = || error.to_string();
+    let (kind, sentence) = match &error.kind {
+        Twilios::Refused(refusal) => {
+            let is_opt_out = codes::explain(code).is_opt_out();
+            let words = refusal.message.as_str();
+            let sentence = codes::sentence_with(code, message.to, Some(message.reader), words);
+            (FailureKind::Refused { is_opt_out }, sentence)
+        }
+        Twilios::NotSent(Unsent::Unbuildable) => return unbuildable(),
+        Twilios::NotSent(Unsent::Unreachable(_)) => (FailureKind::Unreachable, plain()),
+        Twilios::NotSent(Unsent::TooLate) => (FailureKind::TooLate, plain()),
+        Twilios::Credentials(refusal) => {
+            let reason = match refusal.code {
+                Some(code) => refusal.entry().what_with(code),
+                None => format!("Twilio refuses the credentials (HTTP {})", refusal.http),
+            };
+            let code = error
+                .code()
+                .map_or_else(String::new, |code| format!(" ({code})"));
+            let sentence =
+                format!("Twilio refused the credentials{code}. Enter them again under Connections");
+            (FailureKind::Credentials { reason }, sentence)
+        }
+        Twilios::Ambiguous { why, .. } => {
+            let sentence = format!("{why}: Twilio may or may not have it");
+            (FailureKind::Ambiguous, sentence)
+        }
+        Twilios::Throttled { retry_after, .. } => {
+            let retry_after = *retry_after;
+            (FailureKind::Throttled { retry_after }, plain())
+        }
+        Twilios::TryLater { retry_after, .. } => {
+            let retry_after = *retry_after;
+            (FailureKind::TryLater { retry_after }, plain())
+        }
+        Twilios::DailyLimit { code } => {
+            // The other limits of a day are a sender's.
+            let is_of_account = *code == 63038;
+            let what = codes::explain(*code).what_with(*code);
+            (FailureKind::DailyLimit { is_of_account }, what)
+        }
+    };
+    SendFailure {
+        kind,
+        error_code: code.into(),
+        sentence,
+        response: serde_json::to_value(&error.response).unwrap_or_default(),
+    }
+}
+
+fn unbuildable() -> SendFailure {
+    SendFailure {
+        kind: FailureKind::Unbuildable,
+        error_code: 0,
+        sentence: "The request to Twilio could not be built; nothing was sent".to_owned(),
+        response: serde_json::Value::Null,
+    }
+}
+
+fn explain(report: &Report, to: &str, reader: &str) -> String {
+    let code = i32::try_from(report.error_code).unwrap_or_default();
+    let says = match report.word.as_str() {
+        "failed" | "undelivered" | "canceled" if code != 0 && !to.is_empty() => {
+            let said = report.said.as_deref().unwrap_or_default();
+            return codes::sentence_with(code, to, Some(reader), said);
+        }
+        "accepted" | "queued" | "sending" | "scheduled" => "Twilio has it and is sending it",
+        "sent" => "Handed to the carrier",
+        "delivered" => "The carrier confirmed the delivery",
+        "read" => "The recipient opened it",
+        "failed" => "Twilio could not send it and gave no reason",
+        "undelivered" => "The carrier could not deliver it and gave no reason",
+        "canceled" => "It was canceled at Twilio",
+        _ => "Twilio reported a status that we do not know",
+    };
+    says.to_owned()
+}
+
+impl From<Twilio> for Transports {
+    fn from(twilio: Twilio) -> Self {
+        Self::new(Arc::new(twilio))
+    }
+}
