@@ -19,20 +19,24 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use crate::domain::clock::{Deadline, SharedClock};
-use crate::domain::connection::{Connection, Provider};
+use crate::domain::connection::{Connection, Provider, Settings};
 use crate::domain::delivery::Channel;
 use crate::domain::ids::DeliveryId;
+use crate::domain::phone::CountryCode;
 use crate::domain::provider::ProviderWords;
+use crate::domain::reply::Wish;
 use crate::domain::report::{Report, Status};
+use crate::domain::rule::Sender;
 
 /// A connection's secrets by their names.
 pub type Secrets = [(String, SecretString)];
 
 /// A provider of messages, whoever's account it is: what `startup` joins for each of them.
+#[async_trait]
 pub trait TransportKind: Send + Sync {
     /// Which connections lead to it.
     fn provider(&self) -> Provider;
@@ -46,19 +50,29 @@ pub trait TransportKind: Send + Sync {
     /// How long calls may take, and how often it is asked.
     fn limits(&self) -> &'static Limits;
 
+    /// Understands what was typed to connect it; problems name the fields.
+    fn read_set_up(&self, typed: &Typed, before: &Before<'_>) -> Result<SetUp, Vec<Problem>>;
+
+    /// Asks the provider about credentials and the sender that goes with them. Nothing is sent.
+    async fn try_out(&self, login: &Login<'_>) -> Trial;
+
+    /// What is wrong with a rule's own sender, where the provider knows it within a moment.
+    async fn refuses_sender(&self, login: &Login<'_>, sender: &Sender) -> Option<String>;
+
+    /// How the account stands, for whoever runs this service.
+    async fn examine(&self, login: &Login<'_>) -> Examined;
+
     /// The way to send over a connection; `None` where what is stored of it is not enough.
-    fn open(
-        &self,
-        connection: &Connection,
-        secrets: &Secrets,
-        hook_token: Option<String>,
-    ) -> Option<Arc<dyn Transport>>;
+    fn open(&self, login: &Login<'_>, hook_token: Option<String>) -> Option<Arc<dyn Transport>>;
 
     /// What a request to one of its addresses can be believed; `origin` is ours, as the provider was told.
     fn trust(&self, request: &SignedRequest, origin: &str, secrets: &Secrets) -> Trust;
 
     /// The reports in such a request; `None` where it is no report.
     fn read_reports(&self, request: &SignedRequest) -> Option<Vec<ProviderReport>>;
+
+    /// The message of a recipient in such a request; `None` where it is none.
+    fn read_inbound(&self, request: &SignedRequest) -> Option<Inbound>;
 }
 
 /// The providers of messages that this service knows.
@@ -94,6 +108,14 @@ impl Transports {
     pub fn words(&self, channel: Channel) -> Option<&'static ProviderWords> {
         self.of_channel(channel).next().map(TransportKind::words)
     }
+
+    /// The longest text that every provider of a channel takes, in characters.
+    pub fn longest_text(&self, channel: Channel) -> usize {
+        let limits = self
+            .of_channel(channel)
+            .map(|kind| kind.limits().longest_text);
+        limits.min().unwrap_or(usize::MAX)
+    }
 }
 
 /// One account at a provider, ready to send.
@@ -119,6 +141,131 @@ pub trait Transport: Send + Sync {
 
     /// Looks for a message whose answer was lost.
     async fn find(&self, lost: &Lost<'_>, ledger: &dyn Ledger) -> Result<Search, FindFailure>;
+
+    /// A recipient's message as the provider has it; `None` where it does not show one.
+    async fn inbound(&self, told: &Inbound) -> Option<InboundAnswer>;
+
+    /// Texts to a number since then, newest first, where a sandbox stands for the provider and no phone has
+    /// them; the real provider is not even asked.
+    async fn sandbox_texts(&self, to: &str, since: DateTime<Utc>) -> Vec<String>;
+}
+
+/// What is stored, or to be stored, of a connection.
+#[derive(Clone, Copy)]
+pub struct Login<'a> {
+    /// The provider's account.
+    pub account: &'a str,
+    pub settings: &'a Settings,
+    pub secrets: &'a Secrets,
+}
+
+/// What was typed to connect a provider, by the names of the fields.
+#[derive(Debug, Clone, Default)]
+pub struct Typed {
+    fields: Vec<(&'static str, String)>,
+    secrets: Vec<(&'static str, SecretString)>,
+}
+
+impl Typed {
+    /// Adds a field.
+    #[must_use]
+    pub fn field(mut self, name: &'static str, text: impl Into<String>) -> Self {
+        self.fields.push((name, text.into()));
+        self
+    }
+
+    /// Adds a secret; a blank one is none.
+    #[must_use]
+    pub fn secret(mut self, name: &'static str, secret: Option<SecretString>) -> Self {
+        let typed = secret.filter(|s| !s.expose_secret().trim().is_empty());
+        self.secrets.extend(typed.map(|secret| (name, secret)));
+        self
+    }
+
+    /// What was typed into a field; empty if nothing was.
+    pub fn text(&self, name: &str) -> &str {
+        let field = self.fields.iter().find(|(field, _)| *field == name);
+        field.map_or("", |(_, text)| text.trim())
+    }
+
+    /// What was typed as a secret.
+    pub fn secret_of(&self, name: &str) -> Option<&SecretString> {
+        let field = self.secrets.iter().find(|(field, _)| *field == name);
+        field.map(|(_, secret)| secret)
+    }
+}
+
+/// What stood before something was typed.
+#[derive(Clone, Copy)]
+pub struct Before<'a> {
+    pub connection: Option<&'a Connection>,
+    pub secrets: &'a Secrets,
+    /// Whose national numbers are meant.
+    pub country: Option<CountryCode>,
+}
+
+/// What was typed, understood.
+#[derive(Debug, Clone)]
+pub struct SetUp {
+    pub account: String,
+    pub settings: Settings,
+    /// New secrets; of those that stood before, all others stay but the removed ones.
+    pub secrets: Vec<(&'static str, SecretString)>,
+    pub removed: Vec<&'static str>,
+}
+
+impl SetUp {
+    /// All secrets that there will be, the new ones first.
+    pub fn secrets_over(&self, before: &Secrets) -> Vec<(String, SecretString)> {
+        let new = self
+            .secrets
+            .iter()
+            .map(|(name, s)| ((*name).to_owned(), s.clone()));
+        let kept = before
+            .iter()
+            .filter(|(name, _)| !self.removed.contains(&name.as_str()));
+        new.chain(kept.cloned()).collect()
+    }
+}
+
+/// What is wrong with a field that was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub field: &'static str,
+    /// In words that say what to type.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem with one field.
+    pub fn new(field: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            field,
+            message: message.into(),
+        }
+    }
+}
+
+/// What the provider said of credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trial {
+    /// It takes them, and knows nothing against the sender; what it said, in words.
+    Good(String),
+    /// It refuses them.
+    Refused(Problem),
+    /// It takes them, and the sender is not the account's.
+    NotTheirs(Problem),
+    /// It could not be asked, in words.
+    Unasked(String),
+}
+
+/// How an account stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// What is good; or what is wrong, and what to do.
+    pub verdict: Result<String, (String, &'static str)>,
+    /// The provider's clock.
+    pub date: Option<DateTime<Utc>>,
 }
 
 /// How long a call may take and when it may begin.
@@ -143,6 +290,8 @@ impl CallTime {
 /// What a transport's provider bears.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// The longest text that is taken, in characters.
+    pub longest_text: usize,
     /// For a call that sends, everything included.
     pub call: Duration,
     /// Seconds between questions how a message fares, where no report can come.
@@ -355,6 +504,30 @@ pub enum Trust {
     Forged,
     /// We have nothing to check it with: it is a hint, to be confirmed by asking.
     Unproven,
+}
+
+/// A message from a recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inbound {
+    /// The provider's name for it.
+    pub id: String,
+    /// The recipient's own address.
+    pub from: Option<String>,
+    /// Our sender.
+    pub to: Option<String>,
+    pub body: String,
+    pub wish: Wish,
+    /// The provider's account, where it is told.
+    pub account: Option<String>,
+}
+
+/// What the provider said when it was asked for a recipient's message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InboundAnswer {
+    /// It has it, so.
+    Confirmed(Inbound),
+    /// It has no such message of a recipient.
+    Other,
 }
 
 /// A report that the provider made by itself.

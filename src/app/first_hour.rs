@@ -20,16 +20,16 @@ use crate::store::{EventFilter, RejectedRequest};
 /// How many requests a page follows.
 const FOLLOWED: u64 = 8;
 
-/// How far Twilio is connected.
+/// How far the provider of messages is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TwilioStep {
+pub enum TransportStep {
     Missing,
-    /// Credentials are stored, and nobody knows whether Twilio accepts them.
+    /// Credentials are stored, and nobody knows whether the provider accepts them.
     Untried,
     Accepted,
 }
 
-impl TwilioStep {
+impl TransportStep {
     pub(super) fn of(connection: Option<&Connection>) -> Self {
         match connection {
             None => Self::Missing,
@@ -46,7 +46,7 @@ impl TwilioStep {
     reason = "each is a step of its own, done in any order"
 )]
 pub struct FirstHour {
-    pub twilio: TwilioStep,
+    pub transport: TransportStep,
     /// An owner has shown that a number is theirs.
     pub has_own_number: bool,
     /// Zoho Books posted something, be it refused.
@@ -62,7 +62,7 @@ pub struct FirstHour {
 /// The part of it that whoever asks has looked up already.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Begun {
-    pub(super) twilio: TwilioStep,
+    pub(super) transport: TransportStep,
     pub(super) is_heard: bool,
     pub(super) has_rules: bool,
 }
@@ -98,16 +98,16 @@ impl App {
         let is_delivered = store.count_deliveries(&arrived, 1).await? > 0;
         let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
         let Begun {
-            twilio,
+            transport,
             is_heard,
             has_rules,
         } = begun;
-        let is_connected = twilio == TwilioStep::Accepted;
+        let is_connected = transport == TransportStep::Accepted;
         if is_connected && is_heard && has_rules && is_delivered && !row.is_rehearsal {
             return Ok(None);
         }
         Ok(Some(FirstHour {
-            twilio,
+            transport,
             has_own_number: store.rehearsal_number().await?.is_some(),
             is_knocked_at: is_heard || !store.rejected(1).await?.is_empty(),
             is_heard,

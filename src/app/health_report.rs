@@ -5,26 +5,22 @@
 
 mod server;
 
-use std::time::Duration;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt as _, stream};
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use super::books::Probe;
+use super::connections::login;
 use super::{App, AppError};
 use crate::crypto::token;
 use crate::crypto::vault::Place;
 use crate::domain::clock::TOLERANCE;
 use crate::domain::clock::{Comparison, standing};
 use crate::domain::connection::Connection;
+use crate::domain::delivery::Channel;
 use crate::domain::tenant::Tenant;
 use crate::store::{Schema, TenantStore};
-use crate::transport::CallTime;
-use crate::twilio::error::CallFailure;
-
-const CALL: Duration = Duration::from_secs(15);
 
 /// Tenants asked about at the same time.
 const AT_ONCE: usize = 8;
@@ -228,11 +224,12 @@ impl App {
 
     async fn tenant_findings(&self, tenant: Tenant) -> (Vec<Finding>, Option<Reading>) {
         let store = self.tenant(tenant.id);
-        let twilio = format!("Twilio of {}", tenant.name);
+        let name = self.provider_words(Channel::Sms).name;
+        let twilio = format!("{name} of {}", tenant.name);
         let zoho = format!("Zoho Books of {}", tenant.name);
         let mut reading = None;
         let findings = vec![
-            self.twilio_finding(&store, twilio.clone(), &mut reading)
+            self.transport_finding(&store, twilio.clone(), &mut reading)
                 .await
                 .unwrap_or_else(|error| unreadable(twilio, &error)),
             self.books_finding(&store, zoho.clone())
@@ -242,51 +239,30 @@ impl App {
         (findings, reading)
     }
 
-    async fn twilio_finding(
+    async fn transport_finding(
         &self,
         store: &TenantStore,
         subject: String,
         reading: &mut Option<Reading>,
     ) -> Result<Finding, AppError> {
-        let Some((_, account)) = self.twilio_account(store).await? else {
+        let Some(link) = self.link_for(store, Channel::Sms).await? else {
             return Ok(Finding::bad(
                 subject,
                 "It is not connected: messages are held.",
                 "Connect it on the page Connections.",
             ));
         };
-        let tested = self.parts.twilio.test(&account, CallTime::of(CALL)).await;
-        let theirs = match &tested {
-            Ok(report) => report.date,
-            Err(error) => error.date,
+        let connection = &link.connection;
+        let Some(kind) = self.parts.transports.of(connection.provider) else {
+            return Err(AppError::NotFound("provider"));
         };
+        let secrets = self.secrets(store.tenant_id(), connection.id).await?;
+        let examined = kind.examine(&login(connection, &secrets)).await;
         let ours = self.now();
-        *reading = theirs.map(|theirs| Reading { ours, theirs });
-        Ok(match tested {
-            Ok(report) if report.is_usable() => {
-                let mut says = "Twilio accepts the credentials.".to_owned();
-                for warning in &report.warnings {
-                    says.push(' ');
-                    says.push_str(warning.sentence());
-                }
-                Finding::good(subject, says)
-            }
-            Ok(_) => Finding::bad(
-                subject,
-                "The account is suspended or closed.",
-                "Open the Twilio Console to see why.",
-            ),
-            Err(error) if matches!(error.kind, CallFailure::Credentials(_)) => Finding::bad(
-                subject,
-                "Twilio refuses the credentials.",
-                "Copy the Account SID and the Auth Token, or the API key and its secret, from the \
-                 Twilio Console again.",
-            ),
-            Err(error) => Finding::bad(
-                subject,
-                format!("Twilio could not be asked: {error}."),
-                "See that this machine reaches api.twilio.com, then check again.",
-            ),
+        *reading = examined.date.map(|theirs| Reading { ours, theirs });
+        Ok(match examined.verdict {
+            Ok(says) => Finding::good(subject, says),
+            Err((says, advice)) => Finding::bad(subject, says, advice),
         })
     }
 
@@ -393,11 +369,11 @@ mod tests {
 
     use super::*;
     use crate::app::books::{BooksInput, tests::account};
-    use crate::app::connections::TwilioInput;
     use crate::app::test_house::House;
     use crate::domain::actor::Actor;
     use crate::domain::connection::{ConnectionState, Provider};
     use crate::sandbox::twilio::Settings;
+    use crate::twilio::set_up::TwilioInput;
 
     pub(super) fn found<'a>(report: &'a [Finding], subject: &str) -> &'a Finding {
         report
@@ -417,7 +393,12 @@ mod tests {
         };
         house
             .app
-            .connect_twilio(house.tenant, twilio, &Actor::named("owner"))
+            .connect(
+                house.tenant,
+                Provider::Twilio,
+                (&twilio.into(), false),
+                &Actor::named("owner"),
+            )
             .await
             .unwrap();
         house

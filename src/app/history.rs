@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, TimeDelta, Utc};
 
 use super::figures::{Figures, figures, midnight};
-use super::first_hour::{Begun, FirstHour, TwilioStep};
+use super::first_hour::{Begun, FirstHour, TransportStep};
 use super::{App, AppError};
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, Provider};
@@ -120,7 +120,7 @@ impl App {
         let twilio = store.connection(Provider::Twilio).await?;
         let has_rules = !store.rules().await?.is_empty();
         let begun = Begun {
-            twilio: TwilioStep::of(twilio.as_ref()),
+            transport: TransportStep::of(twilio.as_ref()),
             is_heard: last_event_at.is_some(),
             has_rules,
         };

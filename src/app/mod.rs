@@ -39,7 +39,6 @@ mod test_house;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
-mod twilio_trial;
 pub mod write_health;
 
 use std::sync::Arc;
@@ -62,7 +61,6 @@ use crate::mail::Mailer;
 use crate::queue::{Degraded, JobQueue, Push};
 use crate::store::{Store, TenantStore};
 use crate::transport::Transports;
-use crate::twilio::Twilio;
 use crate::zoho::tokens::AccessTokens;
 
 /// How long anybody waits for the queue's answer: it only wakes workers.
@@ -78,7 +76,6 @@ pub struct Parts {
     pub vault: Vault,
     pub passwords: Passwords,
     pub clock: SharedClock,
-    pub twilio: Twilio,
     /// Everything that messages can be sent over.
     pub transports: Transports,
     pub brakes: Brakes,

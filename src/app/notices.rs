@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use super::mail::{Letter, Mail};
 use super::{App, AppError};
-use crate::domain::connection::Provider;
 use crate::domain::ids::TenantId;
 use crate::domain::tenant::Tenant;
 use crate::domain::working_days;
@@ -136,22 +135,17 @@ impl App {
 
     fn trouble_letter(&self, trouble: &Trouble) -> Letter {
         let name = untrusted::quoted(&trouble.tenant.name, NAME_LENGTH);
-        let provider = match trouble.provider {
-            Provider::Zoho => "Zoho Books",
-            Provider::Twilio => "Twilio",
-        };
+        let kind = self.parts.transports.of(trouble.provider);
+        let provider = kind.map_or("Zoho Books", |kind| kind.words().name);
         let connections = self.page_of(&trouble.tenant, "/connections");
         let rejected = self.page_of(&trouble.tenant, "/rejected");
         match &trouble.kind {
             TroubleKind::Refused(why) => {
-                let waits = match trouble.provider {
-                    Provider::Twilio => {
-                        "Messages are held until it is connected again; none is lost."
-                    }
-                    Provider::Zoho => {
-                        "Webhooks are still taken; what asks Zoho Books itself waits until it is \
-                         connected again."
-                    }
+                let waits = if kind.is_some() {
+                    "Messages are held until it is connected again; none is lost."
+                } else {
+                    "Webhooks are still taken; what asks Zoho Books itself waits until it is \
+                     connected again."
                 };
                 Letter {
                     subject: format!("{provider} refuses our access for {name}"),

@@ -6,8 +6,6 @@
 //! message; where it cannot be asked, a STOP is taken all the same, since a message too few does less
 //! harm than one too many, and a START is not.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 
 use super::mail::Letter;
@@ -17,19 +15,14 @@ use super::{App, AppError};
 use crate::domain::actor::Actor;
 use crate::domain::connection::Provider;
 use crate::domain::delivery::{Channel, Hold};
-use crate::domain::ids::{ReplyId, TenantId};
-use crate::domain::opt_out;
+use crate::domain::ids::{ConnectionId, ReplyId, TenantId};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::phone::E164;
 use crate::domain::reply::{Reply, Wish};
 use crate::domain::working_days;
 use crate::mail::untrusted::{self, NAME_LENGTH};
 use crate::store::{NewReply, Said, TenantStore};
-use crate::transport::{CallTime, SignedRequest, Trust};
-use crate::twilio::inbound::{self, Inbound};
-
-/// Twilio waits 15 seconds for our answer.
-const CALL: Duration = Duration::from_secs(6);
+use crate::transport::{Inbound, InboundAnswer, SignedRequest, Trust};
 
 /// For how long a message that comes again is one that Twilio could not tell us the first time.
 const TOLD_AGAIN: TimeDelta = TimeDelta::minutes(10);
@@ -52,18 +45,19 @@ impl App {
     /// Takes a message of a recipient.
     pub async fn receive_inbound(
         &self,
+        provider: Provider,
         token: &str,
         request: SignedRequest,
     ) -> Result<ReportAnswer, AppError> {
         let platform = self.store().platform();
-        let Some(target) = platform.hook(Provider::Twilio, token).await? else {
+        let Some(target) = platform.hook(provider, token).await? else {
             return Ok(ReportAnswer::UnknownHook);
         };
         let (tenant, store) = (target.tenant, self.tenant(target.tenant));
         let Some(connection) = store.connection_by_id(target.connection).await? else {
             return Ok(ReportAnswer::UnknownHook);
         };
-        let Some(kind) = self.parts.transports.of(Provider::Twilio) else {
+        let Some(kind) = self.parts.transports.of(provider) else {
             return Ok(ReportAnswer::UnknownHook);
         };
         let secrets = self.secrets(target.tenant, target.connection).await?;
@@ -74,15 +68,11 @@ impl App {
             return Ok(ReportAnswer::Forged);
         }
         let is_signed = trust == Trust::Signed;
-        let Ok(told) = inbound::parse(&request.body) else {
+        let Some(told) = kind.read_inbound(&request) else {
             return Ok(ReportAnswer::Unreadable);
         };
         let is_ours = |account: &str| account == connection.account;
-        if told
-            .account_sid
-            .as_ref()
-            .is_some_and(|a| !is_ours(a.as_str()))
-        {
+        if told.account.as_deref().is_some_and(|a| !is_ours(a)) {
             self.reject_forged(kind, target, &request, "The message of another account")
                 .await;
             return Ok(ReportAnswer::Forged);
@@ -90,7 +80,8 @@ impl App {
         let (told, is_proven) = if is_signed && connection.is_accepted() {
             (told, true)
         } else {
-            self.as_twilio_has_it(&store, told).await?
+            self.as_the_provider_has_it(&store, connection.id, told)
+                .await?
         };
         let Some(from) = told.from.clone() else {
             return Ok(ReportAnswer::Unreadable);
@@ -106,7 +97,7 @@ impl App {
         let new = NewReply {
             decide_by,
             account: account.clone(),
-            sid: told.message_sid.to_string(),
+            sid: told.id,
             channel,
             address: from.clone(),
             sender: told.to.unwrap_or_default(),
@@ -159,41 +150,23 @@ impl App {
         Ok(ReportAnswer::Kept)
     }
 
-    /// The message as Twilio has it, and whether it does: what nobody signed is only a hint.
-    async fn as_twilio_has_it(
+    /// The message as the provider has it, and whether it does: what nobody signed is only a hint.
+    async fn as_the_provider_has_it(
         &self,
         store: &TenantStore,
+        connection: ConnectionId,
         told: Inbound,
     ) -> Result<(Inbound, bool), AppError> {
-        let Some((connection, account)) = self.twilio_account(store).await? else {
+        let Some(link) = self.link_by_id(store, connection).await? else {
             return Ok((told, false));
         };
-        let asked = self
-            .parts
-            .twilio
-            .get(&account, &told.message_sid, CallTime::of(CALL))
-            .await;
-        if asked.is_ok() {
-            self.accept(store, &connection).await?;
-        }
-        Ok(match asked {
-            Ok(found) if !found.outbound && found.from.is_some() => {
-                let body = found.body.unwrap_or_default();
-                let wish = match opt_out::wish(&body) {
-                    // Advanced Opt-Out has words of its own, which only the request tells.
-                    Wish::Read if told.wish != Wish::Start => told.wish,
-                    wish => wish,
-                };
-                let told = Inbound {
-                    from: found.from,
-                    to: found.to,
-                    body,
-                    wish,
-                    ..told
-                };
-                (told, true)
-            }
-            _ => (told, false),
+        let Some(answer) = link.transport.inbound(&told).await else {
+            return Ok((told, false));
+        };
+        self.accept(store, &link.connection).await?;
+        Ok(match answer {
+            InboundAnswer::Confirmed(confirmed) => (confirmed, true),
+            InboundAnswer::Other => (told, false),
         })
     }
 

@@ -175,11 +175,8 @@ impl App {
         let Some(sender) = definition.sender.as_ref().filter(|s| Some(*s) != before) else {
             return Ok(());
         };
-        let Some((_, account)) = self.twilio_account(&self.tenant(tenant)).await? else {
-            return Ok(());
-        };
-        match self.refuses_sender(&account, sender).await {
-            Some(problem) => Err(AppError::field("sender", problem.message)),
+        match self.refuses_sender(tenant, sender).await? {
+            Some(why) => Err(AppError::field("sender", why)),
             None => Ok(()),
         }
     }

@@ -10,7 +10,6 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::accounts::{Beginning, TenantInput};
-use super::connections::TwilioInput;
 use super::pipeline::replay::ReplayFacts;
 use super::pipeline::replay::{ReplayWish, Replayed};
 use super::resolve::Resolution;
@@ -34,7 +33,9 @@ use crate::sandbox::twilio::{
 use crate::sandbox::{DEMO_NUMBER, DemoCredentials, Sandbox, SandboxConfig, SandboxHandle};
 use crate::store::test_database::TestDatabase;
 use crate::store::{Change, Claim, ClaimResult, Due, DueCursor, Guard};
-use crate::transport::{CallTime, Outgoing, SignedRequest};
+use crate::transport::{CallTime, Outgoing, SignedRequest, Typed};
+use crate::twilio::Twilio;
+use crate::twilio::set_up::TwilioInput;
 use crate::twilio::signature::{self, Signed};
 use crate::zoho::oauth::ZohoOAuth;
 
@@ -82,7 +83,6 @@ impl Scene {
             vault,
             passwords: Passwords::default(),
             clock: clock.clone(),
-            twilio: Twilio::new(http.clone(), Some(&base)),
             transports: Twilio::new(http.clone(), Some(&base)).into(),
             brakes: Brakes::new(
                 Limits::twilio(),
@@ -146,10 +146,14 @@ impl Scene {
 
     async fn connect(&self, token: &str) {
         let input = self.input(token);
-        self.app
-            .connect_twilio(self.tenant, input, &Actor::named("me"))
-            .await
-            .unwrap();
+        self.keep(input, false).await;
+    }
+
+    async fn keep(&self, input: TwilioInput, save_anyway: bool) {
+        let (typed, me) = (Typed::from(input), Actor::named("me"));
+        let typed = (&typed, save_anyway);
+        let kept = self.app.connect(self.tenant, Provider::Twilio, typed, &me);
+        kept.await.unwrap();
     }
 
     /// Credentials that are kept while Twilio cannot be asked about them.
@@ -159,15 +163,7 @@ impl Scene {
             ..FaultOrder::once(Fault::new(FaultKind::DropBefore))
         };
         self.sandbox.twilio().next(down).unwrap();
-        let input = TwilioInput {
-            save_anyway: true,
-            ..self.input(token)
-        };
-        let me = Actor::named("me");
-        self.app
-            .connect_twilio(self.tenant, input, &me)
-            .await
-            .unwrap();
+        self.keep(self.input(token), true).await;
     }
 
     /// With an API key alone: nobody can check who signed a report.
@@ -180,10 +176,7 @@ impl Scene {
             from: DEMO_NUMBER.to_owned(),
             ..TwilioInput::default()
         };
-        self.app
-            .connect_twilio(self.tenant, input, &Actor::named("me"))
-            .await
-            .unwrap();
+        self.keep(input, false).await;
     }
 
     async fn rule(&self, change: Value) {

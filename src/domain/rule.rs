@@ -80,6 +80,15 @@ pub enum Sender {
     MessagingService(String),
 }
 
+impl Sender {
+    /// What is sent from it.
+    pub const fn channel(&self) -> Channel {
+        match self {
+            Self::From(_) | Self::MessagingService(_) => Channel::Sms,
+        }
+    }
+}
+
 /// The text of a message before it is filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TemplateSource {

@@ -3,29 +3,15 @@
 //! The surprise: Twilio has already acted on a STOP, and answered it, before we hear of it. We
 //! only take note, so that no later message is tried in vain (21610); we never answer ourselves.
 
+use super::Message;
 use super::callback::{CallbackError, Fields};
 use super::kept::cut;
-use super::{AccountSid, MessageSid, MessagingServiceSid};
 use crate::domain::opt_out::wish;
 use crate::domain::reply::Wish;
+use crate::transport::Inbound;
 
 /// Longest text that is kept, in bytes: 1,600 characters of up to four bytes.
 const LONGEST_TEXT: usize = 6_400;
-
-/// A message from a recipient.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inbound {
-    pub message_sid: MessageSid,
-    /// The recipient's own address, E.164.
-    pub from: Option<String>,
-    /// Our sender.
-    pub to: Option<String>,
-    /// The text, cut, with its line ends.
-    pub body: String,
-    pub wish: Wish,
-    pub account_sid: Option<AccountSid>,
-    pub messaging_service_sid: Option<MessagingServiceSid>,
-}
 
 /// What to answer: `TwiML` that says nothing, as `text/xml`.
 pub const SILENCE: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#;
@@ -35,7 +21,7 @@ pub fn parse(body: &[u8]) -> Result<Inbound, CallbackError> {
     let fields = Fields::read(body)?;
     let text = cut(fields.value("Body").unwrap_or_default(), LONGEST_TEXT);
     Ok(Inbound {
-        message_sid: fields.message_sid()?,
+        id: fields.message_sid()?.to_string(),
         from: fields.kept("From"),
         to: fields.kept("To"),
         body: text.replace(|letter: char| letter.is_control() && letter != '\n', ""),
@@ -46,8 +32,27 @@ pub fn parse(body: &[u8]) -> Result<Inbound, CallbackError> {
             Some("HELP") => Wish::Help,
             _ => wish(text),
         },
-        account_sid: fields.account_sid(),
-        messaging_service_sid: fields.messaging_service_sid(),
+        account: fields.account_sid().map(|sid| sid.to_string()),
+    })
+}
+
+/// What was told, as Twilio has it; `None` where it has no such message of a recipient.
+pub(super) fn confirmed(told: &Inbound, found: Message) -> Option<Inbound> {
+    if found.outbound || found.from.is_none() {
+        return None;
+    }
+    let body = found.body.unwrap_or_default();
+    let wish = match wish(&body) {
+        // Advanced Opt-Out has words of its own, which only the request tells.
+        Wish::Read if told.wish != Wish::Start => told.wish,
+        wish => wish,
+    };
+    Some(Inbound {
+        from: found.from,
+        to: found.to,
+        body,
+        wish,
+        ..told.clone()
     })
 }
 

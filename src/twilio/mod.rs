@@ -22,10 +22,12 @@ pub mod lookup;
 pub mod messages;
 mod search;
 pub mod senders;
+pub mod set_up;
 pub mod signature;
 #[cfg(test)]
 mod test_server;
 pub mod transport;
+mod trial;
 mod wire;
 
 use reqwest::Client;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -11,20 +12,24 @@ use super::callback;
 use super::codes;
 use super::credentials::{Account, AccountSid, ApiKeySid, MessageSid, MessagingServiceSid, User};
 use super::error::{CallFailure, SendError, Unsent};
+use super::inbound;
 use super::kept::KeptRequest;
+use super::list::ListQuery;
 use super::messages::{self, NewMessage};
+use super::set_up;
 use super::signature::{self, Signed};
 use super::{Region, Twilio};
-use crate::domain::connection::{Connection, Provider};
+use crate::domain::connection::{Provider, Settings};
 use crate::domain::delivery::Channel;
 use crate::domain::ids::DeliveryId;
 use crate::domain::provider::ProviderWords;
 use crate::domain::report::Report;
 use crate::domain::rule::Sender;
 use crate::transport::{
-    Accepted, CallTime, FailureKind, FindFailure, Ledger, Limits, Lost, Outgoing, ProviderReport,
-    Search, Secrets, SendFailure, SignedRequest, StatusFailure, Submitted, Transport,
-    TransportKind, Transports, Trust,
+    Accepted, Before, CallTime, Examined, FailureKind, FindFailure, Inbound, InboundAnswer, Ledger,
+    Limits, Login, Lost, Outgoing, Problem, ProviderReport, Search, Secrets, SendFailure, SetUp,
+    SignedRequest, StatusFailure, Submitted, Transport, TransportKind, Transports, Trial, Trust,
+    Typed,
 };
 
 /// The names under which its secrets are stored.
@@ -46,6 +51,8 @@ static WORDS: ProviderWords = ProviderWords {
 };
 
 static LIMITS: Limits = Limits {
+    // Messages API, `Body` (21617).
+    longest_text: 1_600,
     call: Duration::from_secs(15),
     polls: &[5, 15, 60, 300, 1_800, 10_800, 28_800, 43_200],
     polls_beside_reports: &[900, 7_200, 36_000, 43_200],
@@ -53,6 +60,7 @@ static LIMITS: Limits = Limits {
     check_every: 15,
 };
 
+#[async_trait]
 impl TransportKind for Twilio {
     fn provider(&self) -> Provider {
         Provider::Twilio
@@ -70,28 +78,41 @@ impl TransportKind for Twilio {
         &LIMITS
     }
 
-    fn open(
-        &self,
-        connection: &Connection,
-        secrets: &Secrets,
-        hook_token: Option<String>,
-    ) -> Option<Arc<dyn Transport>> {
-        let account_sid = AccountSid::parse(&connection.account).ok()?;
-        let settings = &connection.settings;
-        let default_sender = if !settings.messaging_service_sid.is_empty() {
-            Some(Sender::MessagingService(
-                settings.messaging_service_sid.clone(),
-            ))
-        } else if !settings.from.is_empty() {
-            Some(Sender::From(settings.from.clone()))
-        } else {
-            None
-        };
+    fn read_set_up(&self, typed: &Typed, before: &Before<'_>) -> Result<SetUp, Vec<Problem>> {
+        set_up::read(typed, before)
+    }
+
+    async fn try_out(&self, login: &Login<'_>) -> Trial {
+        let sender = default_sender(login.settings);
+        let logins: Vec<Account> = accounts(login).collect();
+        self.try_logins(&logins, sender.as_ref()).await
+    }
+
+    async fn refuses_sender(&self, login: &Login<'_>, sender: &Sender) -> Option<String> {
+        let account = accounts(login).next()?;
+        let problem = self.refused_sender(&account, sender).await?;
+        Some(problem.message)
+    }
+
+    async fn examine(&self, login: &Login<'_>) -> Examined {
+        match accounts(login).next() {
+            Some(account) => self.examine_account(&account).await,
+            None => Examined {
+                verdict: Err((
+                    "The credentials are not whole.".to_owned(),
+                    "Enter them again on the page Connections.",
+                )),
+                date: None,
+            },
+        }
+    }
+
+    fn open(&self, login: &Login<'_>, hook_token: Option<String>) -> Option<Arc<dyn Transport>> {
         Some(Arc::new(Messages {
             twilio: self.clone(),
-            account: logins(&account_sid, &settings.api_key_sid, secrets).next()?,
+            account: accounts(login).next()?,
             hook_token,
-            default_sender,
+            default_sender: default_sender(login.settings),
         }))
     }
 
@@ -107,6 +128,10 @@ impl TransportKind for Twilio {
             Ok(()) => Trust::Signed,
             Err(_) => Trust::Forged,
         }
+    }
+
+    fn read_inbound(&self, request: &SignedRequest) -> Option<Inbound> {
+        inbound::parse(&request.body).ok()
     }
 
     fn read_reports(&self, request: &SignedRequest) -> Option<Vec<ProviderReport>> {
@@ -135,22 +160,37 @@ impl TransportKind for Twilio {
 }
 
 /// The ways to sign in to an account; the first is what messages are sent with.
-pub fn logins(
-    account_sid: &AccountSid,
-    api_key_sid: &str,
-    secrets: &Secrets,
-) -> impl Iterator<Item = Account> {
+fn accounts<'a>(login: &Login<'a>) -> impl Iterator<Item = Account> + use<'a> {
+    let Login {
+        account,
+        settings,
+        secrets,
+    } = *login;
     let secret = |name: &str| secrets.iter().find(|(n, _)| n == name).map(|(_, s)| s);
-    let key = ApiKeySid::parse(api_key_sid).ok().map(User::ApiKey);
-    let key = key.zip(secret(API_KEY_SECRET));
+    let key = ApiKeySid::parse(&settings.api_key_sid).ok();
+    let key = key.map(User::ApiKey).zip(secret(API_KEY_SECRET));
     let token = secret(AUTH_TOKEN).map(|token| (User::AuthToken, token));
-    let account = |(user, secret): (User, &SecretString)| Account {
-        account_sid: account_sid.clone(),
-        user,
-        secret: secret.clone(),
-        region: Region::Us1,
+    let account_sid = AccountSid::parse(account).ok();
+    let account = move |(user, secret): (User, &SecretString)| {
+        Some(Account {
+            account_sid: account_sid.clone()?,
+            user,
+            secret: secret.clone(),
+            region: Region::Us1,
+        })
     };
-    key.into_iter().chain(token).map(account)
+    key.into_iter().chain(token).filter_map(account)
+}
+
+fn default_sender(settings: &Settings) -> Option<Sender> {
+    if !settings.messaging_service_sid.is_empty() {
+        let sid = settings.messaging_service_sid.clone();
+        Some(Sender::MessagingService(sid))
+    } else if !settings.from.is_empty() {
+        Some(Sender::From(settings.from.clone()))
+    } else {
+        None
+    }
 }
 
 /// An account's messages.
@@ -220,6 +260,36 @@ impl Transport for Messages {
 
     async fn find(&self, lost: &Lost<'_>, ledger: &dyn Ledger) -> Result<Search, FindFailure> {
         self.search(lost, ledger).await
+    }
+
+    async fn inbound(&self, told: &Inbound) -> Option<InboundAnswer> {
+        /// Twilio waits 15 seconds for our answer.
+        const CALL: Duration = Duration::from_secs(6);
+        let sid = MessageSid::parse(&told.id).ok()?;
+        let asked = self.twilio.get(&self.account, &sid, CallTime::of(CALL));
+        let found = asked.await.ok()?;
+        Some(match inbound::confirmed(told, found) {
+            Some(confirmed) => InboundAnswer::Confirmed(confirmed),
+            None => InboundAnswer::Other,
+        })
+    }
+
+    async fn sandbox_texts(&self, to: &str, since: DateTime<Utc>) -> Vec<String> {
+        /// Somebody waits for the page.
+        const CALL: Duration = Duration::from_secs(10);
+        if !self.twilio.is_sandbox() {
+            return Vec::new();
+        }
+        let query = ListQuery {
+            to: Some(to),
+            page_size: 100,
+            max_pages: 3,
+            not_before: since,
+        };
+        let listed = self.twilio.list(&self.account, &query, CallTime::of(CALL));
+        let listing = listed.await.map(|listing| listing.messages);
+        let messages = listing.unwrap_or_default().into_iter();
+        messages.filter_map(|message| message.body).collect()
     }
 }
 

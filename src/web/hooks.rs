@@ -432,7 +432,7 @@ async fn twilio_inbound(
     };
     let token = token.into_inner();
     let answered = on_main(&app, |app| async move {
-        app.receive_inbound(&token, signed).await
+        app.receive_inbound(Provider::Twilio, &token, signed).await
     });
     match in_time(STORE_WITHIN, answered).await {
         Ok(ReportAnswer::Kept) => HttpResponse::Ok()

@@ -1,10 +1,10 @@
 //! Who does not want to be written to is not, and who writes back is heard.
 
-use ml_connector::app::connections::TwilioInput;
 use ml_connector::domain::actor::Actor;
 use ml_connector::domain::connection::Provider;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::sandbox::twilio::{Inbound, NewAccount, NewKey, OptOut, PostedCallback};
+use ml_connector::twilio::set_up::TwilioInput;
 use ml_connector::twilio::signature;
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
@@ -201,7 +201,7 @@ async fn without_an_auth_token_a_stop_is_taken_and_a_start_is_not() {
     };
     let amy = Actor::named("amy");
     app.app()
-        .connect_twilio(acme.id, input, &amy)
+        .connect(acme.id, Provider::Twilio, (&input.into(), false), &amy)
         .await
         .unwrap();
     let acme = Company {

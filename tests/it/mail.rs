@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use linkify::LinkFinder;
 use ml_connector::app::mail::{Letter, Mail};
 use ml_connector::config::mail::{MailConfig, SmtpConfig, SmtpTls};
+use ml_connector::domain::connection::Provider;
 use ml_connector::mail::{Mailer, NotSent, Outgoing};
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::store::{Due, DueCursor, MailOutcome};
@@ -314,7 +315,7 @@ async fn what_strangers_type_is_no_link_in_any_of_our_letters() {
             .unwrap();
     }
     acme.connect_untried(&"0".repeat(32)).await;
-    app.app().check_twilio(acme.id).await.unwrap();
+    app.app().check(acme.id, Provider::Twilio).await.unwrap();
     app.app().tell_owners().await.unwrap();
     for hours in [27, 48] {
         app.advance(TimeDelta::hours(hours));

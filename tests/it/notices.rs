@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use ml_connector::domain::actor::Actor;
+use ml_connector::domain::connection::Provider;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::zoho::webhook::SIGNATURE_HEADER;
 use reqwest::StatusCode;
@@ -56,15 +57,33 @@ async fn owners_are_told_at_once_when_twilio_refuses_the_credentials() {
     );
     let mut seen = 1;
     app.advance(TimeDelta::hours(2));
-    assert!(!app.app().check_twilio(acme.id).await.unwrap().is_good);
+    assert!(
+        !app.app()
+            .check(acme.id, Provider::Twilio)
+            .await
+            .unwrap()
+            .is_good
+    );
     assert_eq!(subjects(&new_letters(&app, &mut seen).await), [""; 0]);
 
     // Mended, and refused anew: that is another occasion.
     acme.connect_twilio().await;
-    assert!(app.app().check_twilio(acme.id).await.unwrap().is_good);
+    assert!(
+        app.app()
+            .check(acme.id, Provider::Twilio)
+            .await
+            .unwrap()
+            .is_good
+    );
     app.advance(TimeDelta::minutes(1));
     acme.connect_untried(&"0".repeat(32)).await;
-    assert!(!app.app().check_twilio(acme.id).await.unwrap().is_good);
+    assert!(
+        !app.app()
+            .check(acme.id, Provider::Twilio)
+            .await
+            .unwrap()
+            .is_good
+    );
     let again = new_letters(&app, &mut seen).await;
     assert_eq!(subjects(&again), ["Twilio refuses our access for “Acme”"]);
 }

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use ml_connector::app::mail::{Letter, Mail};
+use ml_connector::domain::connection::Provider;
 use ml_connector::sandbox::samples::Standing;
 use reqwest::StatusCode;
 use secrecy::SecretString;
@@ -217,7 +218,12 @@ async fn the_workers_page_tells_who_works_and_what_is_shut() {
 
 async fn refuse_credentials(acme: &Company<'_>) {
     acme.connect_untried(&"0".repeat(32)).await;
-    let checked = acme.app.app().check_twilio(acme.id).await.unwrap();
+    let checked = acme
+        .app
+        .app()
+        .check(acme.id, Provider::Twilio)
+        .await
+        .unwrap();
     assert!(!checked.is_good);
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ml_connector::app::AppError;
 use ml_connector::crypto::vault::VaultError;
+use ml_connector::domain::connection::Provider;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::sandbox::twilio::NewAccount;
 use ml_connector::store::{SEALED, Store};
@@ -146,8 +147,20 @@ async fn the_master_key_is_changed_while_requests_come_in() {
 async fn a_sealed_value_copied_to_another_row_does_not_open() {
     let app = TestApp::spawn().await;
     let (acme, other) = (app.company("Acme").await, app.company("Other").await);
-    assert!(app.app().check_twilio(acme.id).await.unwrap().is_good);
-    assert!(app.app().check_twilio(other.id).await.unwrap().is_good);
+    assert!(
+        app.app()
+            .check(acme.id, Provider::Twilio)
+            .await
+            .unwrap()
+            .is_good
+    );
+    assert!(
+        app.app()
+            .check(other.id, Provider::Twilio)
+            .await
+            .unwrap()
+            .is_good
+    );
     // From another row of the same tenant, then from one of another.
     for whose in ["=", "<>"] {
         let copy = format!(
@@ -156,7 +169,7 @@ async fn a_sealed_value_copied_to_another_row_does_not_open() {
         );
         app.database.run(&copy).await;
         for tenant in [acme.id, other.id] {
-            let refused = app.app().check_twilio(tenant).await.unwrap_err();
+            let refused = app.app().check(tenant, Provider::Twilio).await.unwrap_err();
             assert!(
                 matches!(refused, AppError::Vault(VaultError::DoesNotOpen { .. })),
                 "{refused:?}"

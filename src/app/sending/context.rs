@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::super::recent::AsOf;
+use crate::app::connections::login;
+use crate::app::recent::AsOf;
 use crate::app::{App, AppError};
 use crate::domain::connection::Connection;
 use crate::domain::delivery::Channel;
@@ -96,7 +97,7 @@ impl App {
         };
         let secrets = self.secrets(store.tenant_id(), connection.id).await?;
         let hook_token = store.hook_token(connection.id).await?;
-        let transport = kind.open(&connection, &secrets, hook_token);
+        let transport = kind.open(&login(&connection, &secrets), hook_token);
         Ok(transport.map(|transport| Link {
             connection,
             transport,

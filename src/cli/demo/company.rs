@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use super::{COMPANY, OPERATOR, OWNER, ZONE};
 use crate::app::App;
 use crate::app::accounts::{Beginning, CreatedTenant, TenantInput};
-use crate::app::connections::TwilioInput;
 use crate::app::rules::RuleSwitches;
 use crate::domain::actor::Actor;
+use crate::domain::connection::Provider;
 use crate::sandbox::DEMO_NUMBER;
 use crate::sandbox::twilio::Credentials;
+use crate::twilio::set_up::TwilioInput;
 
 /// Where the company's own people read.
 const SALES: &str = "+12125550199";
@@ -42,7 +43,9 @@ pub(super) async fn found(
         from: DEMO_NUMBER.to_owned(),
         ..TwilioInput::default()
     };
-    app.connect_twilio(tenant.id, twilio, &owner).await?;
+    let typed = (&twilio.into(), false);
+    app.connect(tenant.id, Provider::Twilio, typed, &owner)
+        .await?;
     for rule in rules() {
         app.create_rule(tenant.id, &rule, RuleSwitches::default(), &owner)
             .await?;

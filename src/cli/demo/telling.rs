@@ -15,6 +15,7 @@ use super::clock::DemoClock;
 use super::hook::Hook;
 use super::past::Act;
 use crate::domain::actor::Actor;
+use crate::domain::connection::Provider;
 use crate::domain::ids::TenantId;
 use crate::sandbox::samples::Trader;
 use crate::sandbox::twilio::{
@@ -197,7 +198,11 @@ impl Teller<'_> {
     }
 
     async fn reply(&self, customer: usize, text: &str) -> anyhow::Result<()> {
-        let url = self.running.app.inbound_url(self.tenant).await?;
+        let url = self
+            .running
+            .app
+            .inbound_url(self.tenant, Provider::Twilio)
+            .await?;
         let inbound = Inbound {
             account_sid: self.twilio.account_sid.clone(),
             from: mobile(customer),

@@ -7,6 +7,7 @@ use super::refusal::Refusal;
 use super::wire::connections::{ConnectTwilio, TwilioConnection, ZohoConnection};
 use crate::app::AppError;
 use crate::domain::connection::Provider;
+use crate::transport::Typed;
 
 /// The tenant's Twilio account, without secrets.
 #[utoipa::path(get, path = "/api/v1/connections/twilio", tag = "connections",
@@ -28,9 +29,12 @@ pub(super) async fn twilio(call: Call<Look>) -> Result<HttpResponse, Refusal> {
 pub(super) async fn connect_twilio(mut call: Call<Connect>) -> Result<HttpResponse, Refusal> {
     let typed: ConnectTwilio = call.body().await?;
     let actor = call.actor();
-    let connection =
-        call.run(move |app, tenant| async move {
-            app.connect_twilio(tenant, typed.into(), &actor).await
+    let save_anyway = typed.save_anyway;
+    let typed = Typed::from(typed);
+    let connection = call
+        .run(move |app, tenant| async move {
+            let typed = (&typed, save_anyway);
+            app.connect(tenant, Provider::Twilio, typed, &actor).await
         })
         .await?;
     Ok(HttpResponse::Ok().json(TwilioConnection::from(connection)))

@@ -5,7 +5,7 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::PageError;
-use crate::app::first_hour::{FirstHour, TwilioStep};
+use crate::app::first_hour::{FirstHour, TransportStep};
 use crate::config::web::PublicUrl;
 use crate::domain::user::{Ability, Role};
 use crate::web::extract::tenant::SeatForm;
@@ -73,7 +73,7 @@ pub(super) fn steps(hour: FirstHour, role: Role) -> Vec<ChecklistStep> {
             done,
         }
     };
-    let (sentence, words) = if hour.twilio == TwilioStep::Untried {
+    let (sentence, words) = if hour.transport == TransportStep::Untried {
         (
             "The account is saved, but Twilio has not accepted it yet. Check it, or enter it again.",
             "Check Twilio",
@@ -90,7 +90,7 @@ pub(super) fn steps(hour: FirstHour, role: Role) -> Vec<ChecklistStep> {
         words,
         "/connections#twilio",
         Ability::Connect,
-        hour.twilio == TwilioStep::Accepted,
+        hour.transport == TransportStep::Accepted,
     )];
     if hour.is_rehearsal {
         steps.push(step(

@@ -10,11 +10,12 @@ use super::error::PageError;
 use super::flash::Told;
 use super::rule_form::sentence;
 use super::webhook_guide;
-use crate::app::connections::{HookDetails, TwilioInput};
+use crate::app::connections::HookDetails;
 use crate::app::{App, AppError, FieldProblem};
 use crate::domain::connection::{Connection, ConnectionState, Provider};
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::user::Ability;
+use crate::transport::Typed;
 use crate::web::chrome::{Chrome, Section};
 use crate::web::extract::csrf_form::Form;
 use crate::web::extract::tenant::{Seat, SeatForm};
@@ -76,7 +77,7 @@ pub(super) async fn check(posted: SeatForm) -> Result<HttpResponse, PageError> {
         return books::check(&seat).await;
     }
     let checked = seat
-        .ask(|app| async move { app.check_twilio(tenant).await })
+        .ask(|app| async move { app.check(tenant, Provider::Twilio).await })
         .await;
     let told = match checked {
         Ok(result) if result.is_good => Told::TwilioChecked,
@@ -91,10 +92,13 @@ pub(super) async fn check(posted: SeatForm) -> Result<HttpResponse, PageError> {
 pub(super) async fn twilio(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
     seat.require(Ability::Connect)?;
-    let input = twilio_input(&form);
+    let (typed, save_anyway) = (twilio_input(&form), form.get("save_anyway") == "1");
     let (tenant, actor) = (seat.tenant(), seat.actor());
     let saved = seat
-        .ask(|app| async move { app.connect_twilio(tenant, input, &actor).await })
+        .ask(|app| async move {
+            let typed = (&typed, save_anyway);
+            app.connect(tenant, Provider::Twilio, typed, &actor).await
+        })
         .await;
     match saved {
         Ok(saved) if saved.is_accepted() => Ok(seat.lead("/connections", Some(Told::TwilioSaved))),
@@ -138,18 +142,21 @@ async fn provider(app: &App, tenant: TenantId, id: ConnectionId) -> Result<Provi
 }
 
 /// One field holds the default sender: a Messaging Service is told by its `MG`.
-fn twilio_input(form: &Form) -> TwilioInput {
+fn twilio_input(form: &Form) -> Typed {
     let sender = form.get("sender");
     let is_service = sender.len() > 11 && sender.starts_with("MG");
-    TwilioInput {
-        account_sid: form.get("account_sid").to_owned(),
-        auth_token: form.secret("auth_token"),
-        api_key_sid: form.get("user_sid").to_owned(),
-        api_key_secret: form.secret("secret"),
-        from: if is_service { "" } else { sender }.to_owned(),
-        messaging_service_sid: if is_service { sender } else { "" }.to_owned(),
-        save_anyway: form.get("save_anyway") == "1",
-    }
+    let (from, service) = if is_service {
+        ("", sender)
+    } else {
+        (sender, "")
+    };
+    Typed::default()
+        .field("account_sid", form.get("account_sid"))
+        .secret("auth_token", form.secret("auth_token"))
+        .field("api_key_sid", form.get("user_sid"))
+        .secret("api_key_secret", form.secret("secret"))
+        .field("from", from)
+        .field("messaging_service_sid", service)
 }
 
 fn refuse(problems: &[FieldProblem], state: &mut FormState) {
@@ -209,7 +216,7 @@ pub(super) async fn page(
                 app.connection(tenant, Provider::Twilio).await?,
                 app.heard(tenant).await?,
                 app.has_sent(tenant).await?,
-                app.inbound_url(tenant).await?,
+                app.inbound_url(tenant, Provider::Twilio).await?,
             ))
         })
         .await?;

@@ -100,7 +100,6 @@ impl World {
             queue: queue(clock.clone()),
             vault,
             passwords,
-            twilio: Twilio::new(http.clone(), None),
             transports: Twilio::new(http.clone(), None).into(),
             brakes: Brakes::new(Limits::twilio(), clock.clone(), StdRng::seed_from_u64(1)),
             mailer: Mailer::to_log(),

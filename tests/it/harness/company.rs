@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use ml_connector::app::accounts::{Beginning, TenantInput};
-use ml_connector::app::connections::TwilioInput;
 use ml_connector::domain::actor::Actor;
+use ml_connector::domain::connection::Provider;
 use ml_connector::domain::ids::TenantId;
 use ml_connector::domain::user::Role;
 use ml_connector::sandbox::samples::{self, Generator, Standing, Wish};
 use ml_connector::sandbox::twilio::{Fault, FaultKind, FaultOrder, NewAccount, On};
+use ml_connector::twilio::set_up::TwilioInput;
 use ml_connector::zoho::secret::WebhookSecret;
 use ml_connector::zoho::webhook;
 use reqwest::{Method, Response, StatusCode};
@@ -113,12 +114,16 @@ impl<'a> Company<'a> {
             account_sid: self.account_sid.clone(),
             auth_token: Some(SecretString::from(auth_token.to_owned())),
             from: NUMBER.to_owned(),
-            save_anyway,
             ..TwilioInput::default()
         };
         self.app
             .app()
-            .connect_twilio(self.id, input, &Actor::named("tests"))
+            .connect(
+                self.id,
+                Provider::Twilio,
+                (&input.into(), save_anyway),
+                &Actor::named("tests"),
+            )
             .await
             .unwrap();
     }

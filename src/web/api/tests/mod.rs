@@ -98,7 +98,6 @@ impl House {
             queue: test_queue(clock.clone()),
             vault,
             passwords: Passwords::default(),
-            twilio: Twilio::new(http.clone(), None),
             transports: Twilio::new(http.clone(), None).into(),
             brakes: Brakes::new(Limits::twilio(), clock.clone(), rng),
             mailer: Mailer::to_log(),

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::some;
-use crate::app::connections::{HookDetails, TwilioInput};
+use crate::app::connections::HookDetails;
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::ids::ConnectionId;
+use crate::transport::Typed;
 
 /// The tenant's Twilio account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -76,17 +77,18 @@ pub struct ConnectTwilio {
     pub save_anyway: bool,
 }
 
-impl From<ConnectTwilio> for TwilioInput {
+impl From<ConnectTwilio> for Typed {
     fn from(typed: ConnectTwilio) -> Self {
-        Self {
-            account_sid: typed.account_sid.unwrap_or_default(),
-            auth_token: typed.auth_token,
-            api_key_sid: typed.api_key_sid.unwrap_or_default(),
-            api_key_secret: typed.api_key_secret,
-            from: typed.from.unwrap_or_default(),
-            messaging_service_sid: typed.messaging_service_sid.unwrap_or_default(),
-            save_anyway: typed.save_anyway,
-        }
+        Self::default()
+            .field("account_sid", typed.account_sid.unwrap_or_default())
+            .secret("auth_token", typed.auth_token)
+            .field("api_key_sid", typed.api_key_sid.unwrap_or_default())
+            .secret("api_key_secret", typed.api_key_secret)
+            .field("from", typed.from.unwrap_or_default())
+            .field(
+                "messaging_service_sid",
+                typed.messaging_service_sid.unwrap_or_default(),
+            )
     }
 }
 

@@ -3,53 +3,43 @@
 
 use std::time::Duration;
 
-use super::{App, FieldProblem};
+use super::credentials::{Account, MessagingServiceSid, User};
+use super::error::{CallError, CallFailure};
+use super::messages;
+use super::senders::SenderStanding;
+use super::transport::{API_KEY_SECRET, AUTH_TOKEN};
+use super::{AccountReport, Twilio};
 use crate::domain::rule::Sender;
-use crate::twilio::credentials::{Account, MessagingServiceSid, User};
-use crate::twilio::error::{CallError, CallFailure};
-use crate::twilio::messages::CallTime;
-use crate::twilio::senders::SenderStanding;
-use crate::twilio::transport::{API_KEY_SECRET, AUTH_TOKEN};
-use crate::twilio::{self, AccountReport};
+use crate::transport::{CallTime, Examined, Problem, Trial};
 
 /// For all questions together.
 const TRIAL: Duration = Duration::from_secs(10);
 
-/// What Twilio said.
-#[derive(Debug)]
-pub(super) enum Trial {
-    /// It takes the credentials, and knows nothing against the sender; what it said, in words.
-    Good(String),
-    /// It refuses the credentials.
-    Refused(FieldProblem),
-    /// It takes the credentials, and the sender is not the account's.
-    NotTheirs(FieldProblem),
-    /// It could not be asked, in words.
-    Unasked(String),
-}
+/// For an examination, which nobody waits for at a page.
+const EXAMINATION: Duration = Duration::from_secs(15);
 
-impl App {
+impl Twilio {
     /// Tries the credentials, and whether `sender` is the account's. `logins` are an API key, an Auth
     /// Token or both; the first is what messages are sent with.
-    pub(super) async fn try_twilio(&self, logins: &[Account], sender: Option<&Sender>) -> Trial {
-        let asked = tokio::time::timeout(TRIAL, self.ask_twilio(logins, sender)).await;
+    pub(super) async fn try_logins(&self, logins: &[Account], sender: Option<&Sender>) -> Trial {
+        let asked = tokio::time::timeout(TRIAL, self.ask(logins, sender)).await;
         asked.unwrap_or_else(|_| {
             let seconds = TRIAL.as_secs();
             Trial::Unasked(format!("Twilio did not answer within {seconds} seconds"))
         })
     }
 
-    async fn ask_twilio(&self, logins: &[Account], sender: Option<&Sender>) -> Trial {
+    async fn ask(&self, logins: &[Account], sender: Option<&Sender>) -> Trial {
         let mut first = None;
         for login in logins {
-            match self.parts.twilio.test(login, CallTime::of(TRIAL)).await {
+            match self.test(login, CallTime::of(TRIAL)).await {
                 Ok(report) if report.is_usable() => {
                     first.get_or_insert((login, report));
                 }
                 Ok(_) => {
                     let why = "Twilio knows this account, but it is suspended or closed; open \
                                Twilio's Console to see why";
-                    return Trial::Refused(FieldProblem::new("account_sid", why));
+                    return Trial::Refused(Problem::new("account_sid", why));
                 }
                 Err(error) => {
                     return match error.kind {
@@ -63,7 +53,7 @@ impl App {
             return Trial::Unasked("there is nothing to sign in with".to_owned());
         };
         let standing = match sender {
-            Some(sender) => match self.standing(login, &report, sender, TRIAL).await {
+            Some(sender) => match self.standing_of(login, &report, sender, TRIAL).await {
                 Ok(standing) => Some((sender, standing)),
                 Err(error) => return unasked(&error),
             },
@@ -80,38 +70,67 @@ impl App {
 
     /// What is wrong with a rule's own sender, where Twilio knows it within a moment. When it cannot be
     /// asked nothing is said: the rule is kept, and its first message tells.
-    pub(super) async fn refuses_sender(
-        &self,
-        login: &Account,
-        sender: &Sender,
-    ) -> Option<FieldProblem> {
+    pub(super) async fn refused_sender(&self, login: &Account, sender: &Sender) -> Option<Problem> {
         /// A rule is edited more often than an account, and need not wait as long.
         const MOMENT: Duration = Duration::from_secs(4);
         let asked = tokio::time::timeout(MOMENT, async {
-            let report = self.parts.twilio.test(login, CallTime::of(MOMENT)).await?;
-            self.standing(login, &report, sender, MOMENT).await
+            let report = self.test(login, CallTime::of(MOMENT)).await?;
+            self.standing_of(login, &report, sender, MOMENT).await
         });
         let standing = asked.await.ok()?.ok()?;
         sender_problem(sender, standing)
     }
 
-    async fn standing(
+    /// How the account stands, for whoever runs this service.
+    pub(super) async fn examine_account(&self, account: &Account) -> Examined {
+        let tested = self.test(account, CallTime::of(EXAMINATION)).await;
+        let date = match &tested {
+            Ok(report) => report.date,
+            Err(error) => error.date,
+        };
+        let verdict = match tested {
+            Ok(report) if report.is_usable() => {
+                let mut says = "Twilio accepts the credentials.".to_owned();
+                for warning in &report.warnings {
+                    says.push(' ');
+                    says.push_str(warning.sentence());
+                }
+                Ok(says)
+            }
+            Ok(_) => Err((
+                "The account is suspended or closed.".to_owned(),
+                "Open the Twilio Console to see why.",
+            )),
+            Err(error) if matches!(error.kind, CallFailure::Credentials(_)) => Err((
+                "Twilio refuses the credentials.".to_owned(),
+                "Copy the Account SID and the Auth Token, or the API key and its secret, from the \
+                 Twilio Console again.",
+            )),
+            Err(error) => Err((
+                format!("Twilio could not be asked: {error}."),
+                "See that this machine reaches api.twilio.com, then check again.",
+            )),
+        };
+        Examined { verdict, date }
+    }
+
+    async fn standing_of(
         &self,
         login: &Account,
         report: &AccountReport,
         sender: &Sender,
         time: Duration,
     ) -> Result<SenderStanding, CallError> {
-        let (twilio, time) = (&self.parts.twilio, CallTime::of(time));
+        let time = CallTime::of(time);
         match sender {
             Sender::From(from) => {
-                let sender = twilio::Sender::From(from);
-                twilio.standing(login, report, sender, time).await
+                let sender = messages::Sender::From(from);
+                self.standing(login, report, sender, time).await
             }
             Sender::MessagingService(sid) => match MessagingServiceSid::parse(sid) {
                 Ok(sid) => {
-                    let sender = twilio::Sender::MessagingService(&sid);
-                    twilio.standing(login, report, sender, time).await
+                    let sender = messages::Sender::MessagingService(&sid);
+                    self.standing(login, report, sender, time).await
                 }
                 Err(_) => Ok(SenderStanding::Foreign),
             },
@@ -144,10 +163,10 @@ fn refused(login: &Account, code: Option<i32>) -> Trial {
         ),
     };
     let code = code.map_or_else(String::new, |code| format!(" (code {code})"));
-    Trial::Refused(FieldProblem::new(field, format!("{why}{code}")))
+    Trial::Refused(Problem::new(field, format!("{why}{code}")))
 }
 
-fn sender_problem(sender: &Sender, standing: SenderStanding) -> Option<FieldProblem> {
+fn sender_problem(sender: &Sender, standing: SenderStanding) -> Option<Problem> {
     let (field, name) = match sender {
         Sender::From(from) => ("from", from),
         Sender::MessagingService(sid) => ("messaging_service_sid", sid),
@@ -166,7 +185,7 @@ fn sender_problem(sender: &Sender, standing: SenderStanding) -> Option<FieldProb
         }
         _ => return None,
     };
-    Some(FieldProblem::new(field, why))
+    Some(Problem::new(field, why))
 }
 
 /// What nobody could find out about the sender.

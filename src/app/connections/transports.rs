@@ -1,0 +1,203 @@
+//! Connections to providers of messages: made, changed and checked, whichever provider it is.
+
+use crate::app::{App, AppError, FieldProblem};
+use crate::crypto::token;
+use crate::domain::actor::Actor;
+use crate::domain::connection::{Connection, ConnectionState, Provider};
+use crate::domain::delivery::Hold;
+use crate::domain::ids::{ConnectionId, TenantId};
+use crate::domain::phone::CountryCode;
+use crate::domain::rule::Sender;
+use crate::store::SaveConnection;
+use crate::transport::{Before, Login, Problem, Secrets, TransportKind, Trial, Typed};
+
+/// What a check said.
+#[derive(Debug, Clone)]
+pub struct CheckResult {
+    pub is_good: bool,
+    pub says: String,
+}
+
+impl App {
+    /// Connects a provider, or changes the connection; what waited for it is released. The provider is
+    /// asked first: what it refuses is not kept, and what it could not be asked about only where
+    /// `save_anyway` says so ([`AppError::Untried`]).
+    pub async fn connect(
+        &self,
+        tenant: TenantId,
+        provider: Provider,
+        (typed, save_anyway): (&Typed, bool),
+        actor: &Actor,
+    ) -> Result<Connection, AppError> {
+        let kind = self.transport_kind(provider)?;
+        let name = kind.words().name;
+        let store = self.tenant(tenant);
+        let old = store.connection(provider).await?;
+        let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+        let kept = match &old {
+            Some(old) => self.secrets(tenant, old.id).await?,
+            None => Vec::new(),
+        };
+        let before = Before {
+            connection: old.as_ref(),
+            secrets: &kept,
+            country: CountryCode::parse(&row.country).ok(),
+        };
+        let set_up = kind.read_set_up(typed, &before).map_err(invalid)?;
+        let login = Login {
+            account: &set_up.account,
+            settings: &set_up.settings,
+            secrets: &set_up.secrets_over(&kept),
+        };
+        let trial = kind.try_out(&login).await;
+        let now = self.now();
+        let (accepted_at, checked) = match trial {
+            Trial::Good(words) => (Some(now), words),
+            Trial::Refused(problem) | Trial::NotTheirs(problem) => {
+                return Err(invalid(vec![problem]));
+            }
+            Trial::Unasked(_) if save_anyway => (None, String::new()),
+            Trial::Unasked(why) => return Err(AppError::Untried(why)),
+        };
+        let mut secrets = Vec::new();
+        for (name, secret) in &set_up.secrets {
+            secrets.push(self.seal(tenant, name, secret)?);
+        }
+        let connection = Connection {
+            id: old
+                .as_ref()
+                .map_or_else(|| ConnectionId::new(now), |c| c.id),
+            tenant,
+            provider,
+            account: set_up.account,
+            state: ConnectionState::Ready,
+            reason: String::new(),
+            settings: set_up.settings,
+            paused_until: None,
+            checked_at: accepted_at,
+            checked,
+            // Kept only where the credentials change.
+            login: ConnectionId::new(now).uuid(),
+            accepted_at,
+        };
+        let save = SaveConnection {
+            connection: connection.clone(),
+            secrets,
+            removed: set_up.removed,
+            hook_token: token::hook(),
+            over: old.map(|old| old.login),
+            actor: actor.clone(),
+            now,
+        };
+        if !store.save_connection(save).await? {
+            return Err(AppError::Conflict(format!(
+                "{name} was connected anew meanwhile; look at it and try again"
+            )));
+        }
+        self.parts.brakes.release(connection.id.uuid()).await;
+        let holds = vec![Hold::NoConnection, Hold::Broken];
+        let sentence = format!("Released: {name} was connected by {actor}");
+        self.release(tenant, holds, &sentence).await?;
+        Ok(connection)
+    }
+
+    /// Tries what is stored of a connection without sending anything; what the provider says, in words.
+    pub async fn check(
+        &self,
+        tenant: TenantId,
+        provider: Provider,
+    ) -> Result<CheckResult, AppError> {
+        let kind = self.transport_kind(provider)?;
+        let name = kind.words().name;
+        let store = self.tenant(tenant);
+        let Some(connection) = store.connection(provider).await? else {
+            return Err(AppError::Conflict(format!("{name} is not connected yet")));
+        };
+        let secrets = self.secrets(tenant, connection.id).await?;
+        let trial = kind.try_out(&login(&connection, &secrets)).await;
+        let (is_accepted, result) = match trial {
+            Trial::Good(says) => (
+                true,
+                CheckResult {
+                    is_good: true,
+                    says,
+                },
+            ),
+            // The account is good, and rules may have senders of their own.
+            Trial::NotTheirs(problem) => (true, bad(&problem)),
+            Trial::Refused(problem) => (false, bad(&problem)),
+            Trial::Unasked(why) => {
+                return Err(AppError::Conflict(format!("{why}. Try again in a minute")));
+            }
+        };
+        if !self.is_current(&store, &connection).await? {
+            return Err(AppError::Conflict(format!(
+                "{name} was connected anew meanwhile; try again"
+            )));
+        }
+        let (state, reason) = if is_accepted {
+            (ConnectionState::Ready, String::new())
+        } else {
+            (ConnectionState::Broken, result.says.clone())
+        };
+        let checked = Some(result.says.clone());
+        store
+            .set_connection_state(connection.id, state, reason, checked, self.now())
+            .await?;
+        if is_accepted {
+            self.accept(&store, &connection).await?;
+            let sentence = format!("Released: {name} accepts the credentials again");
+            self.release(tenant, vec![Hold::Broken], &sentence).await?;
+        } else {
+            self.tell_trouble(tenant).await;
+        }
+        Ok(result)
+    }
+
+    /// What is wrong with a rule's own sender, as far as the provider says so at once. When it cannot be
+    /// asked nothing is said: the rule is kept, and its first message tells.
+    pub(in crate::app) async fn refuses_sender(
+        &self,
+        tenant: TenantId,
+        sender: &Sender,
+    ) -> Result<Option<String>, AppError> {
+        let store = self.tenant(tenant);
+        let Some(link) = self.link_for(&store, sender.channel()).await? else {
+            return Ok(None);
+        };
+        let kind = self.transport_kind(link.connection.provider)?;
+        let secrets = self.secrets(tenant, link.connection.id).await?;
+        let login = login(&link.connection, &secrets);
+        Ok(kind.refuses_sender(&login, sender).await)
+    }
+
+    fn transport_kind(&self, provider: Provider) -> Result<&dyn TransportKind, AppError> {
+        let kind = self.parts.transports.of(provider);
+        kind.ok_or(AppError::NotFound("provider"))
+    }
+}
+
+/// What signs in over a stored connection.
+pub(in crate::app) fn login<'a>(connection: &'a Connection, secrets: &'a Secrets) -> Login<'a> {
+    Login {
+        account: &connection.account,
+        settings: &connection.settings,
+        secrets,
+    }
+}
+
+fn invalid(problems: Vec<Problem>) -> AppError {
+    let problems = problems.into_iter();
+    let problems = problems.map(|p| FieldProblem::new(p.field, p.message));
+    AppError::Invalid(problems.collect())
+}
+
+fn bad(problem: &Problem) -> CheckResult {
+    let mut letters = problem.message.chars();
+    let first = letters.next().map(char::to_uppercase);
+    let says = first.into_iter().flatten().chain(letters).chain(['.']);
+    CheckResult {
+        is_good: false,
+        says: says.collect(),
+    }
+}
