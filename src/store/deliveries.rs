@@ -518,15 +518,14 @@ async fn write_attempts<'a>(
             a.attempt_no,
             a.connection.uuid(),
             a.account.clone(),
-            claiming.request.text(),
-            claiming.request.packed(),
+            claiming.request.value(),
             micros(a.started_at),
             micros(a.lease_until)
         ]
     });
     let insert = Bulk::Insert {
         into: "attempts (event_id, id, tenant_id, delivery_id, attempt_no, \
-                 connection_id, account, request, packed, started_at, lease_until)",
+                 connection_id, account, request, started_at, lease_until)",
         after: "",
     };
     insert.exec(tx, rows.collect()).await.map(drop)

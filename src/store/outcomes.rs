@@ -546,7 +546,7 @@ pub(super) async fn insert_steps(
 
 const STEPS: Bulk<'static> = Bulk::Insert {
     into: "delivery_steps (event_id, id, tenant_id, delivery_id, attempt_no, kind, \
-             sentence, detail, packed, at)",
+             sentence, detail, at)",
     after: " ON CONFLICT DO NOTHING",
 };
 
@@ -564,8 +564,7 @@ fn step_row(
         attempt_no,
         step.kind.as_str(),
         step.sentence.clone(),
-        detail.text(),
-        detail.packed(),
+        detail.value(),
         micros(now)
     ]
 }

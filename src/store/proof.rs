@@ -10,7 +10,8 @@ use super::dictionary::{Dictionary, Kept};
 use super::error::StoreError;
 use super::sql::Row;
 
-/// The first byte of a packed text: which words it was packed with.
+/// The first byte of a packed text: kept as it is, or packed with which words.
+const AS_IT_IS: u8 = 0;
 const WORDS_1: u8 = 1;
 
 const WORDS: &[u8] = include_bytes!("dictionary/proof-1.raw");
@@ -27,64 +28,51 @@ const PACKED_FROM: usize = 120;
 /// No text is longer: what providers answer is cut at a few KB.
 const LONGEST: usize = 1 << 20;
 
-/// A text on its way into the columns for it and for what is packed.
+/// A text on its way into its column.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Packed {
-    text: String,
-    packed: Option<Vec<u8>>,
-}
+pub(super) struct Packed(Vec<u8>);
 
 impl Packed {
     /// Packs a text if that makes it shorter; takes some ten microseconds.
     pub(super) fn of(text: &str) -> Self {
         if text.len() >= PACKED_FROM
             && text.len() <= LONGEST
-            && let Some(packed) = pack(text)
+            && let Ok(packed) = DICTIONARY.compress(text.as_bytes())
             && packed.len() < text.len()
         {
-            return Self {
-                text: String::new(),
-                packed: Some(packed),
-            };
+            return Self::marked(WORDS_1, &packed);
         }
-        Self {
-            text: text.to_owned(),
-            packed: None,
-        }
+        Self::marked(AS_IT_IS, text.as_bytes())
     }
 
-    pub(super) fn text(&self) -> Value {
-        self.text.clone().into()
+    fn marked(mark: u8, bytes: &[u8]) -> Self {
+        Self([&[mark], bytes].concat())
     }
 
-    pub(super) fn packed(&self) -> Value {
-        Value::from(self.packed.clone())
+    pub(super) fn value(&self) -> Value {
+        self.0.clone().into()
     }
 }
 
-fn pack(text: &str) -> Option<Vec<u8>> {
-    let mut packed = vec![WORDS_1];
-    packed.extend(DICTIONARY.compress(text.as_bytes()).ok()?);
-    Some(packed)
-}
-
-/// The text of a row, from whichever column has it.
+/// The text of a row's packed column.
 pub(super) fn text_of(row: &Row, column: &str) -> Result<String, StoreError> {
-    match row.get::<Option<Vec<u8>>>("packed")? {
-        Some(packed) => unpack(&packed),
-        None => row.get(column),
-    }
+    unpack(&row.get::<Vec<u8>>(column)?)
 }
 
 fn unpack(packed: &[u8]) -> Result<String, StoreError> {
     let damaged = |why: &str| StoreError::Codec(std::io::Error::other(why.to_owned()).into());
-    let [WORDS_1, frame @ ..] = packed else {
-        return Err(damaged("packed by a newer version"));
+    let bytes = match packed {
+        [] => Vec::new(),
+        [AS_IT_IS, text @ ..] => text.to_vec(),
+        [WORDS_1, frame @ ..] => {
+            let bytes = DICTIONARY.decompress(frame, LONGEST);
+            let mut bytes = bytes.map_err(|e| StoreError::Codec(e.into()))?;
+            // It has room for the longest; an event may have a thousand of them.
+            bytes.shrink_to_fit();
+            bytes
+        }
+        _ => return Err(damaged("packed by a newer version")),
     };
-    let bytes = DICTIONARY.decompress(frame, LONGEST);
-    let mut bytes = bytes.map_err(|e| StoreError::Codec(e.into()))?;
-    // It has room for the longest; an event may have a thousand of them.
-    bytes.shrink_to_fit();
     String::from_utf8(bytes).map_err(|_| damaged("a packed text is no text"))
 }
 
@@ -126,7 +114,7 @@ mod tests {
             "body": body.to_string(),
         }});
         let text = text.to_string();
-        let packed = Packed::of(&text).packed.unwrap();
+        let Packed(packed) = Packed::of(&text);
         assert!(
             packed.len() * 4 < text.len(),
             "{} of {}",
@@ -139,22 +127,14 @@ mod tests {
     #[test]
     fn what_is_short_or_grows_is_kept_as_it_is() {
         for text in ["", "{}", "a short remark"] {
-            assert_eq!(
-                Packed::of(text),
-                Packed {
-                    text: text.to_owned(),
-                    packed: None
-                }
-            );
+            assert_eq!(Packed::of(text).0[1..], *text.as_bytes());
         }
     }
 
     proptest! {
         #[test]
         fn any_text_survives(text in "\\PC{0,600}") {
-            let kept = Packed::of(&text);
-            let read = kept.packed.as_deref().map_or(Ok(kept.text.clone()), unpack);
-            prop_assert_eq!(read.unwrap(), text);
+            prop_assert_eq!(unpack(&Packed::of(&text).0).unwrap(), text);
         }
 
         #[test]

@@ -131,9 +131,9 @@ async fn rules_are_changed_so_often_a_day_and_may_still_be_switched_off() {
     };
     app.database
         .run(&format!(
-            "INSERT INTO audit_entries (id, tenant_id, at, actor, action, subject, detail) \
+            "INSERT INTO audit_entries (id, tenant_id, at, actor, address, action, subject, detail) \
              WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 998) \
-             SELECT {id}, {tenant}, 1, 'ann', 'rule.changed', '', '{{}}' FROM n"
+             SELECT {id}, {tenant}, 1, 'ann', '', 'rule.changed', '', '{{}}' FROM n"
         ))
         .await;
     let changed = acme.api(Method::PATCH, &path, name(1)).await;

@@ -1,0 +1,39 @@
+-- Addresses that must not be written to, once for each that said so: the person, a provider, somebody here.
+CREATE TABLE suppressions (
+    id {id} NOT NULL UNIQUE,
+    tenant_id {id} NOT NULL,
+    channel text NOT NULL,
+    address text NOT NULL,
+    -- By which addresses are compared.
+    address_key text NOT NULL,
+    source text NOT NULL,
+    name text NOT NULL,
+    reason text NOT NULL,
+    created_by text NOT NULL,
+    created_at bigint NOT NULL,
+    -- Until when somebody may say what an unclear reply means.
+    decide_by bigint,
+    PRIMARY KEY (tenant_id, channel, address_key, source)
+);
+CREATE INDEX suppressions_tenant ON suppressions (tenant_id, id);
+CREATE INDEX suppressions_asked ON suppressions (decide_by) WHERE decide_by IS NOT NULL;
+
+-- What people wrote back, and what they wish by it.
+CREATE TABLE replies (
+    account text NOT NULL,
+    sid text NOT NULL,
+    id {id} NOT NULL,
+    tenant_id {id} NOT NULL,
+    address text NOT NULL,
+    name text NOT NULL,
+    sender text NOT NULL,
+    wish text NOT NULL,
+    body text NOT NULL,
+    -- Signed by the provider, or confirmed by it when asked.
+    is_proven boolean NOT NULL,
+    received_at bigint NOT NULL,
+    seen_at bigint,
+    PRIMARY KEY (tenant_id, account, sid)
+);
+CREATE INDEX replies_tenant ON replies (tenant_id, id);
+CREATE INDEX replies_unseen ON replies (tenant_id, id) WHERE seen_at IS NULL;
