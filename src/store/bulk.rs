@@ -1,7 +1,7 @@
 //! Statements about many rows at once. Each statement costs a way to the database and back, so a batch of
 //! commands is told to it in as few as are wise.
 
-use sea_orm::{ConnectionTrait, DbBackend, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value};
 
 use super::error::StoreError;
 use super::sql::{self, Row};
@@ -32,28 +32,57 @@ impl Most {
     }
 }
 
-/// A row of values.
-pub(super) type Values = Vec<Value>;
-
-/// A statement with a list of rows in its middle. The first value of each row is never NULL.
-#[derive(Clone, Copy)]
-pub(super) enum Bulk<'a> {
-    /// `INSERT INTO` a table with its columns, the rows, and what to do about those that are there.
-    Insert { into: &'a str, after: &'a str },
-    /// As in `UPDATE t SET … FROM (VALUES … ) AS v WHERE …`: the columns are `v.column1`, `v.column2` and
-    /// so on, and a row of NULLs changes nothing.
-    Joined { before: &'a str, after: &'a str },
+/// The values of one row, each beside the name of its column. The first is never NULL.
+#[derive(Clone)]
+pub(super) struct Record {
+    pub(super) columns: &'static [&'static str],
+    pub(super) values: Vec<Value>,
 }
 
-impl Bulk<'_> {
+/// A [`Record`]: `record![id: …, state: …]`.
+macro_rules! record {
+    ($($column:ident: $value:expr),+ $(,)?) => {
+        $crate::store::bulk::Record {
+            columns: &[$(stringify!($column)),+],
+            values: vec![$(sea_orm::Value::from($value)),+],
+        }
+    };
+}
+pub(super) use record;
+
+/// A statement over a list of records, which all have the same columns.
+#[derive(Clone, Copy)]
+pub(super) enum Bulk<'a> {
+    /// Each record becomes a row.
+    Insert {
+        into: &'a str,
+        /// Columns with what is the same in every row, in SQL.
+        constants: &'a [(&'a str, &'a str)],
+        /// What to do about rows that are there, and what to answer.
+        after: &'a str,
+    },
+    /// The records are the table `v`, as in `UPDATE t SET … FROM v WHERE …` and `SELECT … FROM v JOIN t
+    /// ON …`: named once, and a record of NULLs must change nothing.
+    Joined(&'a str),
+}
+
+impl<'a> Bulk<'a> {
+    pub(super) const fn insert(into: &'a str, after: &'a str) -> Self {
+        Self::Insert {
+            into,
+            constants: &[],
+            after,
+        }
+    }
+
     /// How many rows it changed.
     pub(super) async fn exec<C: ConnectionTrait>(
         self,
         db: &C,
-        rows: Vec<Values>,
+        records: Vec<Record>,
     ) -> Result<u64, StoreError> {
         let mut changed = 0;
-        for (text, bound) in self.statements(db.get_database_backend(), rows) {
+        for (text, bound) in self.statements(db.get_database_backend(), records)? {
             #[cfg(test)]
             plans::refuse_scans(db, &text, &bound).await;
             changed += sql::exec(db, &text, bound).await?;
@@ -65,10 +94,10 @@ impl Bulk<'_> {
     pub(super) async fn all<C: ConnectionTrait>(
         self,
         db: &C,
-        rows: Vec<Values>,
+        records: Vec<Record>,
     ) -> Result<Vec<Row>, StoreError> {
         let mut answers = Vec::new();
-        for (text, bound) in self.statements(db.get_database_backend(), rows) {
+        for (text, bound) in self.statements(db.get_database_backend(), records)? {
             #[cfg(test)]
             plans::refuse_scans(db, &text, &bound).await;
             answers.extend(sql::all(db, &text, bound).await?);
@@ -76,93 +105,136 @@ impl Bulk<'_> {
         Ok(answers)
     }
 
-    fn statements(self, backend: DbBackend, rows: Vec<Values>) -> Vec<(String, Values)> {
-        let sizes: Vec<usize> = rows.iter().map(|row| row.iter().map(size).sum()).collect();
-        let mut rows = rows.into_iter();
-        chunks(&sizes, Most::of(backend))
-            .map(|chunk| {
-                let rows = rows.by_ref().take(chunk.len()).collect();
-                match backend {
-                    DbBackend::Postgres => self.of_columns(rows),
-                    _ => self.of_rows(rows),
-                }
-            })
-            .collect()
+    fn statements(
+        self,
+        backend: DbBackend,
+        records: Vec<Record>,
+    ) -> Result<Vec<(String, Vec<Value>)>, StoreError> {
+        let names = records.first().map_or(&[][..], |record| record.columns);
+        let is_like_first =
+            |record: &Record| std::ptr::eq(record.columns, names) || record.columns == names;
+        if !records.iter().all(is_like_first) {
+            let says = format!("not all records of a statement have the columns {names:?}");
+            return Err(DbErr::Custom(says).into());
+        }
+        let sizes = records.iter().map(|r| r.values.iter().map(size).sum());
+        let sizes: Vec<usize> = sizes.collect();
+        let mut rows = records.into_iter().map(|record| record.values);
+        let statements = chunks(&sizes, Most::of(backend)).map(|chunk| {
+            let rows = rows.by_ref().take(chunk.len());
+            match backend {
+                DbBackend::Postgres => self.of_columns(names, rows),
+                _ => self.of_rows(names, rows),
+            }
+        });
+        Ok(statements.collect())
     }
 
     /// One array for each column: the same text for any number of rows, which is prepared and planned once.
     /// These arrays hold no NULL, so a column that has some is two arrays: which are, and what the others say.
-    fn of_columns(self, rows: Vec<Values>) -> (String, Values) {
-        let mut columns = vec![Column::default(); rows.first().map_or(0, Vec::len)];
+    fn of_columns(
+        self,
+        names: &[&str],
+        rows: impl Iterator<Item = Vec<Value>>,
+    ) -> (String, Vec<Value>) {
+        let mut columns = vec![Column::default(); names.len()];
         for row in rows {
             for (column, value) in columns.iter_mut().zip(row) {
                 column.push(value);
             }
         }
-        let (mut arrays, mut names, mut values, mut bound) = (vec![], vec![], vec![], vec![]);
-        for (number, column) in (1..).zip(columns) {
-            names.push(format!("column{number}"));
+        let (mut arrays, mut unnested, mut values, mut bound) = (vec![], vec![], vec![], vec![]);
+        for (name, column) in names.iter().zip(columns) {
+            unnested.push((*name).to_owned());
             arrays.push(format!("${}::{}[]", arrays.len() + 1, column.kind()));
             bound.extend(sql::array(column.values));
             if column.has_null {
-                names.push(format!("null{number}"));
+                unnested.push(format!("{name}_is_null"));
                 arrays.push(format!("${}::boolean[]", arrays.len() + 1));
                 bound.extend(sql::array(column.nulls));
                 values.push(format!(
-                    "CASE WHEN null{number} THEN NULL ELSE column{number} END AS column{number}"
+                    "CASE WHEN {name}_is_null THEN NULL ELSE {name} END AS {name}"
                 ));
             } else {
-                values.push(format!("column{number}"));
+                values.push((*name).to_owned());
             }
         }
-        let [arrays, names, values] = [arrays, names, values].map(|list| list.join(", "));
-        let list = format!("SELECT {values} FROM UNNEST({arrays}) AS u ({names})");
+        let [arrays, unnested] = [arrays, unnested].map(|list| list.join(", "));
+        let list = format!("FROM UNNEST({arrays}) AS u ({unnested})");
         let text = match self {
-            Self::Insert { into, after } => format!("INSERT INTO {into} {list}{after}"),
-            Self::Joined { before, after } => format!("{before}({list}){after}"),
+            Self::Insert {
+                into,
+                constants,
+                after,
+            } => {
+                let columns = with_constants(names, constants.iter().map(|(name, _)| *name));
+                let values = with_constants(&values, constants.iter().map(|(_, value)| *value));
+                format!("INSERT INTO {into} ({columns}) SELECT {values} {list}{after}")
+            }
+            Self::Joined(text) => format!("WITH v AS (SELECT {} {list}) {text}", values.join(", ")),
         };
         (text, bound)
     }
 
     /// One row after the other, and empty ones up to one of few sizes: each statement is handed to the
     /// thread that writes and back, which costs more than a few empty rows.
-    fn of_rows(self, rows: Vec<Values>) -> (String, Values) {
-        let (padded, columns) = (padded(rows.len()), rows.first().map_or(0, Vec::len));
-        let mut bound: Values = rows.into_iter().flatten().collect();
+    fn of_rows(
+        self,
+        names: &[&str],
+        rows: impl ExactSizeIterator<Item = Vec<Value>>,
+    ) -> (String, Vec<Value>) {
+        let padded = padded(rows.len());
+        let mut bound: Vec<Value> = rows.flatten().collect();
         // Without a type: SQLite has none for what it is given.
-        bound.resize(padded * columns, Value::String(None));
-        (self.padded_text(&unnamed(padded, columns)), bound)
+        bound.resize(padded * names.len(), Value::String(None));
+        (self.padded_text(names, padded), bound)
     }
 
     /// `OR FAIL`: `SQLite` would copy each page aside before a statement changes it, to take back a part
     /// of the statement. Nobody here wants that: an error takes back all since the last savepoint.
-    fn padded_text(self, rows: &str) -> String {
+    ///
+    /// `CROSS JOIN`: each record is one look-up in an index; `SQLite` would sometimes read the whole table.
+    fn padded_text(self, names: &[&str], rows: usize) -> String {
+        let values = unnamed(rows, names.len());
         match self {
-            Self::Insert { into, after } => format!(
-                "INSERT OR FAIL INTO {into} SELECT * FROM (VALUES {rows}) \
-                 WHERE column1 IS NOT NULL{after}"
-            ),
-            Self::Joined { before, after } => {
-                let text = format!("{before}(VALUES {rows}){after}");
-                let verbs = [
-                    ("INSERT ", "INSERT OR FAIL "),
-                    ("UPDATE ", "UPDATE OR FAIL "),
-                ];
-                let verb = verbs.iter().find(|(verb, _)| text.starts_with(verb));
-                verb.map_or(text.clone(), |(verb, or_fail)| {
-                    text.replacen(verb, or_fail, 1)
-                })
+            Self::Insert {
+                into,
+                constants,
+                after,
+            } => {
+                let columns = with_constants(names, constants.iter().map(|(name, _)| *name));
+                let values_of_all =
+                    with_constants(&["*"], constants.iter().map(|(_, value)| *value));
+                format!(
+                    "INSERT OR FAIL INTO {into} ({columns}) SELECT {values_of_all} \
+                     FROM (VALUES {values}) WHERE column1 IS NOT NULL{after}"
+                )
+            }
+            Self::Joined(text) => {
+                let text = match text.strip_prefix("UPDATE ") {
+                    Some(update) => format!("UPDATE OR FAIL {update}"),
+                    None => text.replacen("FROM v JOIN ", "FROM v CROSS JOIN ", 1),
+                };
+                format!("WITH v ({}) AS (VALUES {values}) {text}", names.join(", "))
             }
         }
     }
 }
 
+fn with_constants<'t>(
+    list: &'t [impl AsRef<str>],
+    constants: impl Iterator<Item = &'t str>,
+) -> String {
+    let own = list.iter().map(AsRef::as_ref);
+    own.chain(constants).collect::<Vec<_>>().join(", ")
+}
+
 /// The values of one column, with something in place of each NULL.
 #[derive(Debug, Clone, Default)]
 struct Column {
-    values: Values,
+    values: Vec<Value>,
     /// Which of them are NULL.
-    nulls: Values,
+    nulls: Vec<Value>,
     has_null: bool,
 }
 
@@ -240,12 +312,12 @@ fn chunks(sizes: &[usize], most: Most) -> impl Iterator<Item = &[usize]> {
 mod plans {
     use super::*;
 
-    pub(super) async fn refuse_scans<C: ConnectionTrait>(db: &C, text: &str, bound: &Values) {
+    pub(super) async fn refuse_scans<C: ConnectionTrait>(db: &C, text: &str, bound: &[Value]) {
         if db.get_database_backend() != DbBackend::Sqlite {
             return;
         }
         let explain = format!("EXPLAIN QUERY PLAN {text}");
-        for row in sql::all(db, &explain, bound.clone()).await.unwrap() {
+        for row in sql::all(db, &explain, bound.to_vec()).await.unwrap() {
             let step: String = row.get("detail").unwrap();
             let Some(what) = step.strip_prefix("SCAN ") else {
                 continue;
@@ -297,31 +369,49 @@ mod tests {
         assert_eq!(unnamed(2, 3), "(?,?,?),(?,?,?)");
     }
 
+    const INSERT: Bulk<'static> = Bulk::Insert {
+        into: "t",
+        constants: &[("c", "''")],
+        after: " RETURNING a",
+    };
+
+    fn records(number: i64) -> Vec<Record> {
+        let record = |n| record![a: n, b: format!("row {n}")];
+        (0..number).map(record).collect()
+    }
+
+    fn only(bulk: Bulk<'_>, backend: DbBackend, records: Vec<Record>) -> (String, Vec<Value>) {
+        let mut statements = bulk.statements(backend, records).unwrap();
+        assert_eq!(statements.len(), 1);
+        statements.remove(0)
+    }
+
     #[test]
-    fn on_postgresql_one_text_does_for_any_number_of_rows() {
-        let insert = Bulk::Insert {
-            into: "t (a, b)",
-            after: " RETURNING a",
-        };
-        let rows = |number: i64| (0..number).map(|n| sql::values![n, format!("row {n}")]);
-        let (text, bound) = insert.of_columns(rows(1).collect());
+    fn on_postgresql_one_text_does_for_any_number_of_records() {
+        let of = |number| only(INSERT, DbBackend::Postgres, records(number));
+        let (text, bound) = of(1);
         assert_eq!(
             text,
-            "INSERT INTO t (a, b) SELECT column1, column2 FROM \
-             UNNEST($1::bigint[], $2::text[]) AS u (column1, column2) RETURNING a"
+            "INSERT INTO t (a, b, c) SELECT a, b, '' FROM \
+             UNNEST($1::bigint[], $2::text[]) AS u (a, b) RETURNING a"
         );
         assert_eq!(bound.len(), 2);
-        assert_eq!(insert.of_columns(rows(50).collect()).0, text);
-        let rows = vec![
-            sql::values![1_i64, "one"],
-            sql::values![None::<i64>, "none"],
+        assert_eq!(of(50).0, text);
+    }
+
+    #[test]
+    fn on_postgresql_a_column_with_nulls_is_two_arrays() {
+        let records = vec![
+            record![a: 1_i64, b: "one"],
+            record![a: None::<i64>, b: "none"],
         ];
-        let (text, bound) = insert.of_columns(rows);
+        let update = Bulk::Joined("UPDATE t SET a = v.a FROM v WHERE t.b = v.b");
+        let (text, bound) = only(update, DbBackend::Postgres, records);
         assert_eq!(
             text,
-            "INSERT INTO t (a, b) SELECT CASE WHEN null1 THEN NULL ELSE column1 END AS column1, \
-             column2 FROM UNNEST($1::bigint[], $2::boolean[], $3::text[]) \
-             AS u (column1, null1, column2) RETURNING a"
+            "WITH v AS (SELECT CASE WHEN a_is_null THEN NULL ELSE a END AS a, b FROM \
+             UNNEST($1::bigint[], $2::boolean[], $3::text[]) AS u (a, a_is_null, b)) \
+             UPDATE t SET a = v.a FROM v WHERE t.b = v.b"
         );
         assert_eq!(
             bound,
@@ -331,6 +421,40 @@ mod tests {
                 sql::array(sql::values!["one", "none"]).unwrap(),
             ]
         );
+    }
+
+    #[test]
+    fn on_sqlite_records_are_padded_and_each_is_looked_up() {
+        let of = |bulk, number| only(bulk, DbBackend::Sqlite, records(number));
+        let (text, bound) = of(INSERT, 2);
+        assert_eq!(
+            text,
+            "INSERT OR FAIL INTO t (a, b, c) SELECT *, '' FROM (VALUES (?,?),(?,?)) \
+             WHERE column1 IS NOT NULL RETURNING a"
+        );
+        assert_eq!(bound.len(), 4);
+        let select = Bulk::Joined("SELECT t.* FROM v JOIN t ON t.a = v.a JOIN w ON w.a = t.a");
+        assert_eq!(
+            of(select, 1).0,
+            "WITH v (a, b) AS (VALUES (?,?)) \
+             SELECT t.* FROM v CROSS JOIN t ON t.a = v.a JOIN w ON w.a = t.a"
+        );
+        let update = Bulk::Joined("UPDATE t SET b = v.b FROM v WHERE t.a = v.a");
+        assert!(
+            of(update, 1)
+                .0
+                .ends_with(") UPDATE OR FAIL t SET b = v.b FROM v WHERE t.a = v.a")
+        );
+        assert_eq!(of(update, 5).1.len(), 12);
+    }
+
+    #[test]
+    fn records_with_other_columns_are_refused() {
+        for backend in [DbBackend::Postgres, DbBackend::Sqlite] {
+            let records = vec![record![a: 1_i64, b: 2_i64], record![b: 2_i64, a: 1_i64]];
+            assert!(INSERT.statements(backend, records).is_err());
+            assert!(INSERT.statements(backend, vec![]).unwrap().is_empty());
+        }
     }
 
     proptest::proptest! {

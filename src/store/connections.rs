@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
-use super::bulk::Bulk;
+use super::bulk::{Bulk, record};
 use super::look_ups::LookUps;
 use super::sql::{self, Row, micros, micros_opt, values};
 use super::writer::{Lane, Tx};
@@ -80,14 +80,13 @@ async fn connections(
     db: &DatabaseConnection,
     keys: &BTreeSet<&(Uuid, &'static str)>,
 ) -> Result<BTreeMap<(Uuid, &'static str), Connection>, StoreError> {
-    let select = Bulk::Joined {
-        before: "SELECT c.* FROM ",
-        after: &format!(
-            " AS v {} connections c ON c.tenant_id = v.column1 AND c.provider = v.column2",
-            sql::join_listed(db)
-        ),
-    };
-    let keys = keys.iter().map(|(tenant, name)| values![*tenant, *name]);
+    let select = Bulk::Joined(
+        "SELECT c.* FROM v JOIN connections c ON c.tenant_id = v.tenant_id \
+         AND c.provider = v.provider",
+    );
+    let keys = keys
+        .iter()
+        .map(|(tenant, provider)| record![tenant_id: *tenant, provider: *provider]);
     let mut found = BTreeMap::new();
     for row in select.all(db, keys.collect()).await? {
         let one = connection(&row)?;
@@ -101,20 +100,16 @@ async fn belongings(
     db: &DatabaseConnection,
     keys: &BTreeSet<&(Uuid, Uuid)>,
 ) -> Result<BTreeMap<(Uuid, Uuid), Belonging>, StoreError> {
-    let join = sql::join_listed(db);
     let keys: Vec<_> = keys
         .iter()
-        .map(|(tenant, connection)| values![*tenant, *connection])
+        .map(|(tenant, connection)| record![tenant_id: *tenant, connection_id: *connection])
         .collect();
     let mut found: BTreeMap<(Uuid, Uuid), Belonging> = BTreeMap::new();
-    let secrets = Bulk::Joined {
-        before: "SELECT s.tenant_id, s.connection_id, s.id, s.name, s.sealed, s.created_at, \
-                 s.expires_at FROM ",
-        after: &format!(
-            " AS v {join} secrets s ON s.tenant_id = v.column1 AND s.connection_id = v.column2 \
-             ORDER BY s.id DESC"
-        ),
-    };
+    let secrets = Bulk::Joined(
+        "SELECT s.tenant_id, s.connection_id, s.id, s.name, s.sealed, s.created_at, s.expires_at \
+         FROM v JOIN secrets s ON s.tenant_id = v.tenant_id AND s.connection_id = v.connection_id \
+         ORDER BY s.id DESC",
+    );
     for row in secrets.all(db, keys.clone()).await? {
         let key = (row.get("tenant_id")?, row.get("connection_id")?);
         found.entry(key).or_default().secrets.push(StoredSecret {
@@ -125,13 +120,11 @@ async fn belongings(
             expires_at: row.time_opt("expires_at")?,
         });
     }
-    let hooks = Bulk::Joined {
-        before: "SELECT h.tenant_id, h.connection_id, h.token FROM ",
-        after: &format!(
-            " AS v {join} hooks h ON h.tenant_id = v.column1 AND h.connection_id = v.column2 \
-             AND h.revoked_at IS NULL ORDER BY h.created_at"
-        ),
-    };
+    let hooks = Bulk::Joined(
+        "SELECT h.tenant_id, h.connection_id, h.token FROM v \
+         JOIN hooks h ON h.tenant_id = v.tenant_id AND h.connection_id = v.connection_id \
+         AND h.revoked_at IS NULL ORDER BY h.created_at",
+    );
     for row in hooks.all(db, keys).await? {
         let key = (row.get("tenant_id")?, row.get("connection_id")?);
         // The latest is the last.

@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
-use super::bulk::{Bulk, Values};
+use super::bulk::{Bulk, Record, record};
 use super::database_clock::NOW;
 use super::look_ups::LookUps;
 use super::partial::{PLAIN_STATE, RESTING};
@@ -100,18 +100,14 @@ async fn known(
     db: &DatabaseConnection,
     keys: &BTreeSet<&Key>,
 ) -> Result<BTreeMap<Key, Delivery>, StoreError> {
-    let select = Bulk::Joined {
-        before: "SELECT d.* FROM ",
-        after: &format!(
-            " AS v {} deliveries d ON d.event_id = v.column2 AND d.id = v.column3 \
-             AND d.tenant_id = v.column1",
-            sql::join_listed(db)
-        ),
-    };
-    let rows = keys
+    let select = Bulk::Joined(
+        "SELECT d.* FROM v JOIN deliveries d ON d.event_id = v.event_id AND d.id = v.id \
+         AND d.tenant_id = v.tenant_id",
+    );
+    let records = keys
         .iter()
-        .map(|(tenant, id)| values![*tenant, id.event.uuid(), id.own]);
-    let rows = select.all(db, rows.collect()).await?;
+        .map(|(tenant, id)| record![tenant_id: *tenant, event_id: id.event.uuid(), id: id.own]);
+    let rows = select.all(db, records.collect()).await?;
     let known = rows.iter().map(delivery);
     known
         .map(|d| d.map(|d| ((d.tenant.uuid(), d.id), d)))
@@ -363,31 +359,40 @@ pub(super) async fn lock(
         return Ok(None);
     }
     let ids: BTreeSet<DeliveryId> = deliveries.collect();
-    let rows = ids.iter().map(|d| values![d.event.uuid(), d.own]);
-    let select = Bulk::Joined {
-        before: &format!("SELECT d.id, {NOW} AS now FROM "),
-        after: " AS v JOIN deliveries d ON d.event_id = v.column1 AND d.id = v.column2 \
-                ORDER BY d.event_id, d.id FOR UPDATE OF d",
-    };
-    let rows = select.all(tx, rows.collect()).await?;
+    let records = ids
+        .iter()
+        .map(|d| record![event_id: d.event.uuid(), id: d.own]);
+    let select = format!(
+        "SELECT d.id, {NOW} AS now FROM v JOIN deliveries d ON d.event_id = v.event_id \
+         AND d.id = v.id ORDER BY d.event_id, d.id FOR UPDATE OF d"
+    );
+    let rows = Bulk::Joined(&select).all(tx, records.collect()).await?;
     rows.first().map(|row| row.time("now")).transpose()
 }
 
 /// Takes the equal-text locks that are free.
 async fn take_flights(tx: &Tx, firsts: &Firsts<'_>) -> Result<BTreeSet<DeliveryId>, StoreError> {
     // In one order everywhere, so that two batches do not wait for each other.
-    let mut rows: BTreeMap<Equal, Values> = BTreeMap::new();
+    let mut records: BTreeMap<Equal, Record> = BTreeMap::new();
     for (id, c) in firsts {
         let (scope, to, text) = c.equal();
-        let (tenant, since) = (c.tenant.uuid(), micros(c.claim.now));
-        rows.entry(c.equal())
-            .or_insert_with(|| values![scope, to, text, tenant, id.event.uuid(), id.own, since]);
+        records.entry(c.equal()).or_insert_with(|| {
+            record![
+                scope: scope,
+                address: to,
+                text_hash: text,
+                tenant_id: c.tenant.uuid(),
+                event_id: id.event.uuid(),
+                delivery_id: id.own,
+                since: micros(c.claim.now),
+            ]
+        });
     }
-    let take = Bulk::Insert {
-        into: "in_flight (scope, address, text_hash, tenant_id, event_id, delivery_id, since)",
-        after: " ON CONFLICT DO NOTHING RETURNING event_id, delivery_id AS id",
-    };
-    let rows = take.all(tx, rows.into_values().collect()).await?;
+    let take = Bulk::insert(
+        "in_flight",
+        " ON CONFLICT DO NOTHING RETURNING event_id, delivery_id AS id",
+    );
+    let rows = take.all(tx, records.into_values().collect()).await?;
     rows.iter().map(delivery_id).collect()
 }
 
@@ -443,64 +448,61 @@ async fn holder_elsewhere(tx: &Tx, claiming: &Claiming) -> Result<Option<Holder>
 
 /// The conditional update: which deliveries may be called for.
 async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId>, StoreError> {
-    let rows = claims.iter().map(|claiming| {
+    let records = claims.iter().map(|claiming| {
         let (c, a) = (&claiming.claim, &claiming.claim.attempt);
-        values![
-            a.delivery.event.uuid(),
-            a.delivery.own,
-            claiming.tenant.uuid(),
-            c.lease_owner.clone(),
-            micros(a.lease_until),
-            a.attempt_no,
-            a.connection.uuid(),
-            a.account.clone(),
-            micros(c.now),
-            c.to.clone(),
-            c.hours.map_or_else(String::new, |h| h.to_string()),
-            c.zone.name(),
-            c.is_accepted,
-            claiming.other_scope(),
-            c.document_version,
-            key_of(&c.meant).as_ref(),
-            key_of(&c.to).as_ref()
+        record![
+            event_id: a.delivery.event.uuid(),
+            id: a.delivery.own,
+            tenant_id: claiming.tenant.uuid(),
+            lease_owner: c.lease_owner.clone(),
+            lease_until: micros(a.lease_until),
+            attempt_no: a.attempt_no,
+            connection_id: a.connection.uuid(),
+            account: a.account.clone(),
+            now: micros(c.now),
+            sent_to: c.to.clone(),
+            hours: c.hours.map_or_else(String::new, |h| h.to_string()),
+            zone: c.zone.name(),
+            is_accepted: c.is_accepted,
+            other_scope: claiming.other_scope(),
+            document_version: c.document_version,
+            meant_key: key_of(&c.meant).as_ref(),
+            sent_key: key_of(&c.to).as_ref(),
         ]
     });
-    let after = format!(
-        " AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \
-                AND deliveries.tenant_id = v.column3 AND {PLAIN_STATE} = 'queued' \
-                AND deliveries.attempt_no = v.column6 - 1 AND deliveries.expires_at > v.column9 \
-                AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.column3 \
-                    AND s.channel = deliveries.channel AND s.address_key = v.column16) \
-                AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.column3 \
-                    AND s.channel = deliveries.channel AND s.address_key = v.column17) \
-                AND (CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END) = v.column10 \
-                AND (is_rehearsal = FALSE OR rehearsal_to <> '') \
-                AND COALESCE((SELECT o.version FROM documents o \
-                    WHERE o.connection_id = deliveries.source_connection_id \
-                    AND o.kind = deliveries.document_kind \
-                    AND o.document_id = deliveries.document_id \
-                    AND o.tenant_id = v.column3 AND o.state <> ''), 0) = v.column15 \
-                AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = v.column3 \
-                    AND t.stopped_at IS NULL AND t.status = 'active' AND t.hours = v.column11 \
-                    AND t.zone = v.column12 \
-                    AND (deliveries.is_rehearsal = TRUE OR t.is_rehearsal = FALSE)) \
-                AND EXISTS (SELECT 1 FROM connections k WHERE k.id = v.column7 \
-                    AND k.tenant_id = v.column3 AND k.state = 'ready' \
-                    AND (k.accepted_at IS NOT NULL) = v.column13 \
-                    AND (k.paused_until IS NULL OR k.paused_until <= v.column9)) \
-                AND NOT EXISTS (SELECT 1 FROM in_flight f WHERE f.scope = v.column14 \
-                    AND f.address = v.column17 AND f.text_hash = deliveries.text_hash \
-                    AND f.tenant_id = v.column3 AND f.delivery_id <> v.column2) \
-                RETURNING event_id, id",
+    let claim = format!(
+        "UPDATE deliveries SET state = 'sending', reason = '', hold = '', \
+         lease_owner = v.lease_owner, lease_until = v.lease_until, due_at = v.lease_until, \
+         attempt_no = v.attempt_no, connection_id = v.connection_id, account = v.account, \
+         looks = 0, updated_at = v.now FROM v \
+         WHERE deliveries.event_id = v.event_id AND deliveries.id = v.id \
+         AND deliveries.tenant_id = v.tenant_id AND {PLAIN_STATE} = 'queued' \
+         AND deliveries.attempt_no = v.attempt_no - 1 AND deliveries.expires_at > v.now \
+         AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.tenant_id \
+             AND s.channel = deliveries.channel AND s.address_key = v.meant_key) \
+         AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.tenant_id \
+             AND s.channel = deliveries.channel AND s.address_key = v.sent_key) \
+         AND (CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END) = v.sent_to \
+         AND (is_rehearsal = FALSE OR rehearsal_to <> '') \
+         AND COALESCE((SELECT o.version FROM documents o \
+             WHERE o.connection_id = deliveries.source_connection_id \
+             AND o.kind = deliveries.document_kind \
+             AND o.document_id = deliveries.document_id \
+             AND o.tenant_id = v.tenant_id AND o.state <> ''), 0) = v.document_version \
+         AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = v.tenant_id \
+             AND t.stopped_at IS NULL AND t.status = 'active' AND t.hours = v.hours \
+             AND t.zone = v.zone \
+             AND (deliveries.is_rehearsal = TRUE OR t.is_rehearsal = FALSE)) \
+         AND EXISTS (SELECT 1 FROM connections k WHERE k.id = v.connection_id \
+             AND k.tenant_id = v.tenant_id AND k.state = 'ready' \
+             AND (k.accepted_at IS NOT NULL) = v.is_accepted \
+             AND (k.paused_until IS NULL OR k.paused_until <= v.now)) \
+         AND NOT EXISTS (SELECT 1 FROM in_flight f WHERE f.scope = v.other_scope \
+             AND f.address = v.sent_key AND f.text_hash = deliveries.text_hash \
+             AND f.tenant_id = v.tenant_id AND f.delivery_id <> v.id) \
+         RETURNING deliveries.event_id, deliveries.id"
     );
-    let claim = Bulk::Joined {
-        before: "UPDATE deliveries SET state = 'sending', reason = '', hold = '', \
-                 lease_owner = v.column4, lease_until = v.column5, due_at = v.column5, \
-                 attempt_no = v.column6, connection_id = v.column7, account = v.column8, \
-                 looks = 0, updated_at = v.column9 FROM ",
-        after: &after,
-    };
-    let rows = claim.all(tx, rows.collect()).await?;
+    let rows = Bulk::Joined(&claim).all(tx, records.collect()).await?;
     rows.iter().map(delivery_id).collect()
 }
 
@@ -508,27 +510,23 @@ async fn write_attempts<'a>(
     tx: &Tx,
     claims: impl Iterator<Item = &'a &'a Claiming>,
 ) -> Result<(), StoreError> {
-    let rows = claims.map(|claiming| {
+    let records = claims.map(|claiming| {
         let a = &claiming.claim.attempt;
-        values![
-            a.delivery.event.uuid(),
-            a.id.uuid(),
-            claiming.tenant.uuid(),
-            a.delivery.own,
-            a.attempt_no,
-            a.connection.uuid(),
-            a.account.clone(),
-            claiming.request.value(),
-            micros(a.started_at),
-            micros(a.lease_until)
+        record![
+            event_id: a.delivery.event.uuid(),
+            id: a.id.uuid(),
+            tenant_id: claiming.tenant.uuid(),
+            delivery_id: a.delivery.own,
+            attempt_no: a.attempt_no,
+            connection_id: a.connection.uuid(),
+            account: a.account.clone(),
+            request: claiming.request.value(),
+            started_at: micros(a.started_at),
+            lease_until: micros(a.lease_until),
         ]
     });
-    let insert = Bulk::Insert {
-        into: "attempts (event_id, id, tenant_id, delivery_id, attempt_no, \
-                 connection_id, account, request, started_at, lease_until)",
-        after: "",
-    };
-    insert.exec(tx, rows.collect()).await.map(drop)
+    let insert = Bulk::insert("attempts", "");
+    insert.exec(tx, records.collect()).await.map(drop)
 }
 
 pub(super) fn due(row: &Row) -> Result<Due, StoreError> {

@@ -6,7 +6,7 @@ use futures::FutureExt as _;
 use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
-use super::bulk::Bulk;
+use super::bulk::{Bulk, record};
 use super::look_ups::LookUps;
 use super::sql::{self, Row, values};
 use super::{StoreError, TenantStore};
@@ -112,22 +112,21 @@ async fn joined<'k>(
     columns: &str,
     keys: impl Iterator<Item = &'k Key>,
 ) -> Result<Vec<Row>, StoreError> {
-    let rows = keys.map(|(tenant, connection, kind, id)| {
-        values![*tenant, *connection, kind.clone(), id.clone()]
+    let records = keys.map(|(tenant, connection, kind, id)| {
+        record![
+            tenant_id: *tenant,
+            connection_id: *connection,
+            kind: kind.clone(),
+            document_id: id.clone(),
+        ]
     });
     let columns = columns.replace(", ", ", t.");
-    let before =
-        format!("SELECT t.tenant_id, t.connection_id, t.kind, t.document_id, t.{columns} FROM ");
-    let after = format!(
-        " AS v {} {table} t ON t.tenant_id = v.column1 AND t.connection_id = v.column2 \
-         AND t.kind = v.column3 AND t.document_id = v.column4",
-        sql::join_listed(db)
+    let select = format!(
+        "SELECT t.tenant_id, t.connection_id, t.kind, t.document_id, t.{columns} FROM v \
+         JOIN {table} t ON t.tenant_id = v.tenant_id AND t.connection_id = v.connection_id \
+         AND t.kind = v.kind AND t.document_id = v.document_id"
     );
-    let select = Bulk::Joined {
-        before: &before,
-        after: &after,
-    };
-    select.all(db, rows.collect()).await
+    Bulk::Joined(&select).all(db, records.collect()).await
 }
 
 fn key_of(row: &Row) -> Result<Key, StoreError> {

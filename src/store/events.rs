@@ -6,7 +6,7 @@ use futures::FutureExt as _;
 use sea_orm::{DatabaseConnection, DbErr};
 use uuid::Uuid;
 
-use super::bulk::Bulk;
+use super::bulk::{Bulk, record};
 use super::codec;
 use super::ingest::PreparedEvent;
 use super::look_ups::LookUps;
@@ -35,17 +35,16 @@ async fn whole(
     db: &DatabaseConnection,
     keys: &BTreeSet<&Key>,
 ) -> Result<BTreeMap<Key, (Event, Option<PackedBody>)>, StoreError> {
-    let select = Bulk::Joined {
-        before: "SELECT t.*, b.content_type, b.query, b.dictionary, b.raw_size, b.body FROM ",
-        after: &format!(
-            " AS v {} events t ON t.id = v.column2 AND t.tenant_id = v.column1 \
-             LEFT JOIN bodies b ON b.event_id = t.id AND b.tenant_id = t.tenant_id",
-            sql::join_listed(db)
-        ),
-    };
-    let rows = keys.iter().map(|(tenant, id)| values![*tenant, *id]);
+    let select = Bulk::Joined(
+        "SELECT t.*, b.content_type, b.query, b.dictionary, b.raw_size, b.body FROM v \
+         JOIN events t ON t.id = v.id AND t.tenant_id = v.tenant_id \
+         LEFT JOIN bodies b ON b.event_id = t.id AND b.tenant_id = t.tenant_id",
+    );
+    let keys = keys
+        .iter()
+        .map(|(tenant, id)| record![tenant_id: *tenant, id: *id]);
     let mut found = BTreeMap::new();
-    for row in select.all(db, rows.collect()).await? {
+    for row in select.all(db, keys.collect()).await? {
         let event = event(&row)?;
         let body = match row.get::<Option<Vec<u8>>>("body")? {
             Some(packed) => Some(PackedBody::of(&row, packed)?),

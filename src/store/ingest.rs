@@ -6,9 +6,9 @@ use chrono::TimeDelta;
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::bulk::Bulk;
+use super::bulk::{Bulk, Record, record};
 use super::error::StoreError;
-use super::sql::{self, micros, values};
+use super::sql::{self, micros};
 use super::writer::{Many, Turn, Tx};
 use crate::domain::event::{EventState, EventType, Ingested, NewEvent};
 use crate::domain::ids::EventId;
@@ -91,14 +91,11 @@ async fn claim_digests(tx: &Tx, events: &[&PreparedEvent]) -> Result<Digests, St
         .rev()
         .map(|p| (p.event.digest, &p.event))
         .collect();
-    let claim = Bulk::Insert {
-        into: "digests (digest, event_id, received_at)",
-        after: " ON CONFLICT (digest) DO NOTHING",
-    };
-    let rows = firsts
+    let claim = Bulk::insert("digests", " ON CONFLICT (digest) DO NOTHING");
+    let records = firsts
         .iter()
-        .map(|(digest, e)| values![digest.to_vec(), e.id.uuid(), micros(e.received_at)]);
-    let new = claim.exec(tx, rows.collect()).await?;
+        .map(|(digest, e)| digest_record(digest, e.id.uuid(), micros(e.received_at)));
+    let new = claim.exec(tx, records.collect()).await?;
     let mut known = Digests::new();
     // Nearly always all of them are new.
     if new < firsts.len() as u64 {
@@ -148,67 +145,66 @@ async fn update_digests(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreErro
             }
         }
     }
-    let update = Bulk::Insert {
-        into: "digests (digest, event_id, received_at)",
-        after: " ON CONFLICT (digest) DO UPDATE SET event_id = excluded.event_id, \
-                received_at = excluded.received_at",
-    };
-    let rows = rows.into_iter();
-    let rows = rows.map(|(digest, (id, at))| values![digest.to_vec(), id, at]);
-    update.exec(tx, rows.collect()).await.map(drop)
+    let update = Bulk::insert(
+        "digests",
+        " ON CONFLICT (digest) DO UPDATE SET event_id = excluded.event_id, \
+         received_at = excluded.received_at",
+    );
+    let records = rows
+        .iter()
+        .map(|(digest, (id, at))| digest_record(digest, *id, *at));
+    update.exec(tx, records.collect()).await.map(drop)
+}
+
+fn digest_record(digest: &[u8; 32], event: Uuid, received_at: i64) -> Record {
+    record![digest: digest.to_vec(), event_id: event, received_at: received_at]
 }
 
 async fn insert_events(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreError> {
-    let rows = new.iter().map(|p| {
+    let records = new.iter().map(|p| {
         let e = &p.event;
         let path_type = e.path_type.map_or("", EventType::as_str);
-        values![
-            e.id.uuid(),
-            e.tenant.uuid(),
-            e.connection.uuid(),
-            e.source.as_str(),
-            path_type,
-            e.label.clone(),
-            path_type,
-            EventState::Received.as_str(),
-            "",
-            "",
-            "",
-            "",
-            "",
-            Option::<i64>::None,
-            "",
-            0_i64,
-            micros(e.received_at),
-            Option::<i64>::None,
+        record![
+            id: e.id.uuid(),
+            tenant_id: e.tenant.uuid(),
+            connection_id: e.connection.uuid(),
+            source: e.source.as_str(),
+            path_type: path_type,
+            label: e.label.clone(),
+            event_type: path_type,
+            state: EventState::Received.as_str(),
+            received_at: micros(e.received_at),
         ]
     });
     let insert = Bulk::Insert {
-        into: "events (id, tenant_id, connection_id, source, path_type, label, \
-                 event_type, state, document_kind, document_id, document_number, party_id, \
-                 party_name, amount, currency, rules_not_asked, received_at, routed_at)",
+        into: "events",
+        constants: &[
+            ("document_kind", "''"),
+            ("document_id", "''"),
+            ("document_number", "''"),
+            ("party_id", "''"),
+            ("party_name", "''"),
+            ("currency", "''"),
+            ("rules_not_asked", "0"),
+        ],
         after: "",
     };
-    insert.exec(tx, rows.collect()).await.map(drop)
+    insert.exec(tx, records.collect()).await.map(drop)
 }
 
 async fn insert_bodies(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreError> {
-    let rows = new.iter().map(|p| {
+    let records = new.iter().map(|p| {
         let e = &p.event;
-        values![
-            e.id.uuid(),
-            e.tenant.uuid(),
-            e.body.content_type.clone(),
-            e.body.query.clone(),
-            p.dictionary,
-            i64::try_from(e.body.bytes.len()).unwrap_or(i64::MAX),
-            p.compressed.clone(),
+        record![
+            event_id: e.id.uuid(),
+            tenant_id: e.tenant.uuid(),
+            content_type: e.body.content_type.clone(),
+            query: e.body.query.clone(),
+            dictionary: p.dictionary,
+            raw_size: i64::try_from(e.body.bytes.len()).unwrap_or(i64::MAX),
+            body: p.compressed.clone(),
         ]
     });
-    let insert = Bulk::Insert {
-        into: "bodies (event_id, tenant_id, content_type, query, dictionary, raw_size, \
-                 body)",
-        after: "",
-    };
-    insert.exec(tx, rows.collect()).await.map(drop)
+    let insert = Bulk::insert("bodies", "");
+    insert.exec(tx, records.collect()).await.map(drop)
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
-use super::bulk::{Bulk, Values};
+use super::bulk::{Bulk, Record, record};
 use super::partial::PLAIN_STATE;
 use super::proof::Packed;
 use super::sql::{self, micros, micros_opt, placeholders, values};
@@ -308,11 +308,11 @@ async fn know_messages(tx: &Tx, all: &[&Changing]) -> Result<HashSet<DeliveryId>
     let told = all
         .iter()
         .filter_map(|c| Some((c, c.change.message.as_ref()?)));
-    let rows = told.clone().map(|(c, m)| {
+    let records = told.clone().map(|(c, m)| {
         let c = (c.tenant.uuid(), &c.change);
-        message_row(c.0, c.1.delivery, c.1.guard.attempt_no, m)
+        message_record(c.0, c.1.delivery, c.1.guard.attempt_no, m)
     });
-    let made = KNOW.all(tx, rows.collect()).await?;
+    let made = KNOW.all(tx, records.collect()).await?;
     let made: HashSet<(String, String)> = made
         .iter()
         .map(|row| Ok((row.get("account")?, row.get("sid")?)))
@@ -332,66 +332,64 @@ async fn update<'a>(
     tx: &Tx,
     all: impl Iterator<Item = &'a &'a Changing>,
 ) -> Result<HashSet<DeliveryId>, StoreError> {
-    let mut by_states: BTreeMap<String, Vec<Values>> = BTreeMap::new();
+    let mut by_states: BTreeMap<String, Vec<Record>> = BTreeMap::new();
     for changing in all {
         let c = &changing.change;
         let states: Vec<_> = c.guard.states.iter().map(|s| s.as_str()).collect();
         let key = states.join("', '");
-        let row = change_row(changing.tenant.uuid(), c);
-        by_states.entry(key).or_default().push(row);
+        let record = change_record(changing.tenant.uuid(), c);
+        by_states.entry(key).or_default().push(record);
     }
     let mut changed = HashSet::new();
-    for (states, rows) in by_states {
+    for (states, records) in by_states {
         // The words are ours, never somebody's.
-        let after = format!(
-            " AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \
-             AND deliveries.tenant_id = v.column3 AND deliveries.attempt_no = v.column15 \
-             AND (v.column16 = '' OR deliveries.lease_owner = v.column16) \
-             AND (deliveries.sid = '' OR v.column11 = '' OR deliveries.sid = v.column11) \
-             AND deliveries.provider_rank <= v.column17 AND {PLAIN_STATE} IN ('{states}') \
-             RETURNING event_id, id"
+        let update = format!(
+            "UPDATE deliveries SET state = v.state, reason = v.reason, hold = v.hold, \
+             due_at = v.due_at, tries = COALESCE(v.tries, deliveries.tries), \
+             absents = COALESCE(v.absents, deliveries.absents), \
+             looks = COALESCE(v.looks, deliveries.looks), \
+             sid = CASE WHEN v.sid = '' THEN deliveries.sid ELSE v.sid END, \
+             provider_rank = CASE WHEN deliveries.provider_rank < v.reported_rank \
+                 THEN v.reported_rank ELSE deliveries.provider_rank END, \
+             error_code = CASE WHEN v.state IN ('delivered', 'read') THEN 0 \
+                 WHEN v.error_code = 0 THEN deliveries.error_code ELSE v.error_code END, \
+             lease_owner = '', lease_until = NULL, updated_at = v.now, \
+             expires_at = COALESCE(v.expires_at, deliveries.expires_at) FROM v \
+             WHERE deliveries.event_id = v.event_id AND deliveries.id = v.id \
+             AND deliveries.tenant_id = v.tenant_id AND deliveries.attempt_no = v.attempt_no \
+             AND (v.lease_owner = '' OR deliveries.lease_owner = v.lease_owner) \
+             AND (deliveries.sid = '' OR v.sid = '' OR deliveries.sid = v.sid) \
+             AND deliveries.provider_rank <= v.highest_rank AND {PLAIN_STATE} IN ('{states}') \
+             RETURNING deliveries.event_id, deliveries.id"
         );
-        let update = Bulk::Joined {
-            before: "UPDATE deliveries SET state = v.column4, reason = v.column5, \
-                     hold = v.column6, due_at = v.column7, tries = COALESCE(v.column8, tries), \
-                     absents = COALESCE(v.column9, absents), looks = COALESCE(v.column10, looks), \
-                     sid = CASE WHEN v.column11 = '' THEN sid ELSE v.column11 END, \
-                     provider_rank = CASE WHEN provider_rank < v.column12 THEN v.column12 \
-                     ELSE provider_rank END, \
-                     error_code = CASE WHEN v.column4 IN ('delivered', 'read') THEN 0 \
-             WHEN v.column13 = 0 THEN error_code ELSE v.column13 END, \
-                     lease_owner = '', lease_until = NULL, updated_at = v.column14, \
-                     expires_at = COALESCE(v.column18, expires_at) FROM ",
-            after: &after,
-        };
-        for row in update.all(tx, rows).await? {
+        for row in Bulk::Joined(&update).all(tx, records).await? {
             changed.insert(super::deliveries::delivery_id(&row)?);
         }
     }
     Ok(changed)
 }
 
-fn change_row(tenant: Uuid, c: &Change) -> Values {
+fn change_record(tenant: Uuid, c: &Change) -> Record {
     let rank = c.message.as_ref().map_or(-1, |m| m.status.rank());
-    values![
-        c.delivery.event.uuid(),
-        c.delivery.own,
-        tenant,
-        c.state.as_str(),
-        c.reason.clone(),
-        c.hold.map_or("", Hold::as_str),
-        micros_opt(c.due_at),
-        c.tries,
-        c.absents,
-        c.looks,
-        c.message.as_ref().map_or("", |m| m.sid.as_str()),
-        rank,
-        c.error_code,
-        micros(c.now),
-        c.guard.attempt_no,
-        c.guard.lease_owner.clone().unwrap_or_default(),
-        if c.message.is_some() { rank } else { i16::MAX },
-        micros_opt(c.expires_at),
+    record![
+        event_id: c.delivery.event.uuid(),
+        id: c.delivery.own,
+        tenant_id: tenant,
+        state: c.state.as_str(),
+        reason: c.reason.clone(),
+        hold: c.hold.map_or("", Hold::as_str),
+        due_at: micros_opt(c.due_at),
+        tries: c.tries,
+        absents: c.absents,
+        looks: c.looks,
+        sid: c.message.as_ref().map_or("", |m| m.sid.as_str()),
+        reported_rank: rank,
+        error_code: c.error_code,
+        now: micros(c.now),
+        attempt_no: c.guard.attempt_no,
+        lease_owner: c.guard.lease_owner.clone().unwrap_or_default(),
+        highest_rank: if c.message.is_some() { rank } else { i16::MAX },
+        expires_at: micros_opt(c.expires_at),
     ]
 }
 
@@ -402,14 +400,14 @@ async fn write_steps(
     changed: &HashSet<DeliveryId>,
 ) -> Result<(), StoreError> {
     let told = all.iter().filter(|c| is_told(&c.change));
-    let rows = told.filter_map(|changing| {
+    let records = told.filter_map(|changing| {
         let c = &changing.change;
         let step = c.step.as_ref()?;
-        let row = (c.delivery, c.guard.attempt_no, c.step_id);
+        let key = (c.delivery, c.guard.attempt_no, c.step_id);
         (changed.contains(&c.delivery) || c.is_outcome)
-            .then(|| step_row(changing.tenant.uuid(), row, (step, &changing.detail), c.now))
+            .then(|| step_record(changing.tenant.uuid(), key, (step, &changing.detail), c.now))
     });
-    STEPS.exec(tx, rows.collect()).await.map(drop)
+    STEPS.exec(tx, records.collect()).await.map(drop)
 }
 
 /// What few changes have beside their state: an address that is suppressed, somebody's word, a message
@@ -493,26 +491,25 @@ pub(super) async fn know_message(
     attempt_no: i64,
     m: &KnownMessage,
 ) -> Result<bool, StoreError> {
-    let row = message_row(tenant, delivery, attempt_no, m);
-    Ok(KNOW.all(tx, vec![row]).await?.len() == 1)
+    let record = message_record(tenant, delivery, attempt_no, m);
+    Ok(KNOW.all(tx, vec![record]).await?.len() == 1)
 }
 
-const KNOW: Bulk<'static> = Bulk::Insert {
-    into: "provider_messages (account, sid, tenant_id, event_id, delivery_id, \
-             attempt_no, address, accepted_at)",
-    after: " ON CONFLICT DO NOTHING RETURNING account, sid",
-};
+const KNOW: Bulk<'static> = Bulk::insert(
+    "provider_messages",
+    " ON CONFLICT DO NOTHING RETURNING account, sid",
+);
 
-fn message_row(tenant: Uuid, delivery: DeliveryId, attempt_no: i64, m: &KnownMessage) -> Values {
-    values![
-        m.account.clone(),
-        m.sid.clone(),
-        tenant,
-        delivery.event.uuid(),
-        delivery.own,
-        attempt_no,
-        m.address.clone(),
-        micros(m.accepted_at)
+fn message_record(tenant: Uuid, delivery: DeliveryId, attempt_no: i64, m: &KnownMessage) -> Record {
+    record![
+        account: m.account.clone(),
+        sid: m.sid.clone(),
+        tenant_id: tenant,
+        event_id: delivery.event.uuid(),
+        delivery_id: delivery.own,
+        attempt_no: attempt_no,
+        address: m.address.clone(),
+        accepted_at: micros(m.accepted_at),
     ]
 }
 
@@ -538,34 +535,30 @@ pub(super) async fn insert_steps(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let detail = Packed::of(&step.detail);
-    let rows = deliveries
+    let records = deliveries
         .iter()
-        .map(|row| step_row(tenant, *row, (step, &detail), now));
-    STEPS.exec(tx, rows.collect()).await.map(drop)
+        .map(|key| step_record(tenant, *key, (step, &detail), now));
+    STEPS.exec(tx, records.collect()).await.map(drop)
 }
 
-const STEPS: Bulk<'static> = Bulk::Insert {
-    into: "delivery_steps (event_id, id, tenant_id, delivery_id, attempt_no, kind, \
-             sentence, detail, at)",
-    after: " ON CONFLICT DO NOTHING",
-};
+const STEPS: Bulk<'static> = Bulk::insert("delivery_steps", " ON CONFLICT DO NOTHING");
 
-fn step_row(
+fn step_record(
     tenant: Uuid,
     (delivery, attempt_no, id): (DeliveryId, i64, StepId),
     (step, detail): (&NewStep, &Packed),
     now: DateTime<Utc>,
-) -> Values {
-    values![
-        delivery.event.uuid(),
-        id.uuid(),
-        tenant,
-        delivery.own,
-        attempt_no,
-        step.kind.as_str(),
-        step.sentence.clone(),
-        detail.value(),
-        micros(now)
+) -> Record {
+    record![
+        event_id: delivery.event.uuid(),
+        id: id.uuid(),
+        tenant_id: tenant,
+        delivery_id: delivery.own,
+        attempt_no: attempt_no,
+        kind: step.kind.as_str(),
+        sentence: step.sentence.clone(),
+        detail: detail.value(),
+        at: micros(now),
     ]
 }
 
@@ -576,10 +569,8 @@ pub(super) async fn leave_in_flight(tx: &Tx, delivery: DeliveryId) -> Result<(),
 
 /// The same for many deliveries.
 pub(super) async fn leave_flights(tx: &Tx, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
-    let leave = Bulk::Joined {
-        before: "DELETE FROM in_flight WHERE delivery_id IN ",
-        after: "",
-    };
-    let rows = deliveries.iter().map(|d| values![d.own]);
-    leave.exec(tx, rows.collect()).await.map(drop)
+    let leave =
+        Bulk::Joined("DELETE FROM in_flight WHERE delivery_id IN (SELECT delivery_id FROM v)");
+    let records = deliveries.iter().map(|d| record![delivery_id: d.own]);
+    leave.exec(tx, records.collect()).await.map(drop)
 }

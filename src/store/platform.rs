@@ -8,7 +8,7 @@ use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
-use super::bulk::Bulk;
+use super::bulk::{Bulk, record};
 use super::connections::HookTarget;
 use super::look_ups::LookUps;
 use super::sql::{self, Row, micros, values};
@@ -36,20 +36,16 @@ async fn hooks(
     db: &DatabaseConnection,
     keys: &BTreeSet<&HookKey>,
 ) -> Result<BTreeMap<HookKey, HookTarget>, StoreError> {
-    let join = sql::join_listed(db);
-    let select = Bulk::Joined {
-        before: "SELECT h.token, h.provider, h.tenant_id, h.connection_id, t.status, t.zone FROM ",
-        after: &format!(
-            " AS v {join} hooks h ON h.token = v.column1 AND h.provider = v.column2 \
-             AND h.revoked_at IS NULL \
-             {join} tenants t ON t.id = h.tenant_id AND t.deleted_at IS NULL"
-        ),
-    };
-    let rows = keys
+    let select = Bulk::Joined(
+        "SELECT h.token, h.provider, h.tenant_id, h.connection_id, t.status, t.zone FROM v \
+         JOIN hooks h ON h.token = v.token AND h.provider = v.provider AND h.revoked_at IS NULL \
+         JOIN tenants t ON t.id = h.tenant_id AND t.deleted_at IS NULL",
+    );
+    let keys = keys
         .iter()
-        .map(|(token, provider)| values![token.clone(), *provider]);
+        .map(|(token, provider)| record![token: token.clone(), provider: *provider]);
     let mut found = BTreeMap::new();
-    for row in select.all(db, rows.collect()).await? {
+    for row in select.all(db, keys.collect()).await? {
         let tenant: Uuid = row.get("tenant_id")?;
         let provider = row.word("hooks", "provider", tenant, Provider::parse)?;
         let target = HookTarget {

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::bulk::{Bulk, Values};
+use super::bulk::{Bulk, Record, record};
 use super::outcomes::{Change, KnownMessage, NewStep, insert_step, know_message, leave_in_flight};
+use super::partial::PLAIN_STATE;
 use super::sql::{self, micros, micros_opt, values};
 use super::suppressions::suppress;
 use super::writer::{Many, Turn, Tx};
@@ -137,25 +138,25 @@ async fn plain(tx: &Tx, all: &[&Receiving]) -> Result<BTreeMap<usize, DeliveryId
             is_plain.then_some((number, (id, *receiving)))
         })
         .collect();
-    let rows = candidates.values().map(|(id, receiving)| {
-        let (tenant, r) = (receiving.tenant.uuid(), &receiving.receipt);
-        let (account, sid) = (r.account.clone(), r.sid.clone());
-        values![id.event.uuid(), id.own, tenant, account, sid]
+    let records = candidates.values().map(|(id, receiving)| {
+        let r = &receiving.receipt;
+        record![
+            event_id: id.event.uuid(),
+            id: id.own,
+            tenant_id: receiving.tenant.uuid(),
+            account: r.account.clone(),
+            sid: r.sid.clone(),
+        ]
     });
-    let rows = rows.collect();
-    let after = format!(
-        " AS v {} deliveries d ON d.event_id = v.column1 AND d.id = v.column2 \
-         AND d.tenant_id = v.column3 WHERE d.account = v.column4 AND d.sid = v.column5 \
-         AND (d.state || '') IN ('accepted', 'sent', 'delivered', 'read', 'failed', \
-             'undelivered')",
-        sql::join_listed(tx)
+    let select = format!(
+        "SELECT deliveries.event_id, deliveries.id FROM v JOIN deliveries \
+         ON deliveries.event_id = v.event_id AND deliveries.id = v.id \
+         AND deliveries.tenant_id = v.tenant_id \
+         WHERE deliveries.account = v.account AND deliveries.sid = v.sid AND {PLAIN_STATE} IN \
+         ('accepted', 'sent', 'delivered', 'read', 'failed', 'undelivered')"
     );
-    let select = Bulk::Joined {
-        before: "SELECT d.event_id, d.id FROM ",
-        after: &after,
-    };
     let mut known = HashSet::new();
-    for row in select.all(tx, rows).await? {
+    for row in Bulk::Joined(&select).all(tx, records.collect()).await? {
         known.insert(super::deliveries::delivery_id(&row)?);
     }
     Ok(candidates
@@ -177,28 +178,28 @@ async fn fold_plain(
             .filter_map(|(n, id)| Some((*n, *id, *all.get(*n)?)))
     };
     let mut ids = HashMap::new();
-    let rows = chosen().map(|(number, id, receiving)| {
+    let records = chosen().map(|(number, id, receiving)| {
         let r = &receiving.receipt;
         let own = ReceiptId::new(r.now);
         ids.insert(own.uuid(), number);
-        receipt_row(receiving.tenant.uuid(), id, own, r)
+        receipt_record(receiving.tenant.uuid(), id, own, r)
     });
-    let rows: Vec<Values> = rows.collect();
+    let records: Vec<Record> = records.collect();
     let mut results: BTreeMap<usize, ReceiptResult> = chosen()
         .map(|(number, id, _)| (number, ReceiptResult::Repeated(id)))
         .collect();
-    for row in RECEIPTS.all(tx, rows).await? {
+    for row in RECEIPTS.all(tx, records).await? {
         let number = ids.get(&row.get::<Uuid>("id")?);
         if let Some((number, id)) = number.and_then(|n| Some((*n, *plain.get(n)?))) {
             results.insert(number, ReceiptResult::Kept(id));
         }
     }
-    let rows = chosen().filter_map(|(_, id, receiving)| {
+    let records = chosen().filter_map(|(_, id, receiving)| {
         let r = &receiving.receipt;
-        Some(move_row(receiving.tenant.uuid(), id, r, r.status?))
+        Some(move_record(receiving.tenant.uuid(), id, r, r.status?))
     });
     let mut moved = HashSet::new();
-    for row in MOVES.all(tx, rows.collect()).await? {
+    for row in MOVES.all(tx, records.collect()).await? {
         moved.insert(super::deliveries::delivery_id(&row)?);
     }
     for (number, id, _) in chosen().filter(|(_, id, _)| moved.contains(id)) {
@@ -367,8 +368,8 @@ async fn fold(
     let kept = if is_full {
         0
     } else {
-        let row = receipt_row(tenant, id, ReceiptId::new(r.now), r);
-        RECEIPTS.all(tx, vec![row]).await?.len()
+        let record = receipt_record(tenant, id, ReceiptId::new(r.now), r);
+        RECEIPTS.all(tx, vec![record]).await?.len()
     };
     // An unsigned hint and its confirmation are two rows; only what is proven moves the state.
     let seen = if kept == 1 {
@@ -410,8 +411,8 @@ async fn fold(
     let Some(status) = r.status else {
         return Ok(seen);
     };
-    let row = move_row(tenant, id, r, status);
-    let moved = !MOVES.all(tx, vec![row]).await?.is_empty();
+    let record = move_record(tenant, id, r, status);
+    let moved = !MOVES.all(tx, vec![record]).await?.is_empty();
     if moved {
         leave_in_flight(tx, id).await?;
         if target.state == DeliveryState::Unknown {
@@ -452,44 +453,45 @@ async fn began(
     row.map_or(Ok(DateTime::UNIX_EPOCH), |r| r.time("started_at"))
 }
 
-const RECEIPTS: Bulk<'static> = Bulk::Insert {
-    into: "receipts (event_id, id, tenant_id, delivery_id, account, sid, status, \
-             error_code, source, verified, detail, at)",
-    after: " ON CONFLICT DO NOTHING RETURNING id",
-};
+const RECEIPTS: Bulk<'static> = Bulk::insert("receipts", " ON CONFLICT DO NOTHING RETURNING id");
 
-fn receipt_row(tenant: Uuid, delivery: DeliveryId, own: ReceiptId, r: &NewReceipt) -> Values {
-    values![
-        delivery.event.uuid(),
-        own.uuid(),
-        tenant,
-        delivery.own,
-        r.account.clone(),
-        r.sid.clone(),
-        r.word.clone(),
-        r.error_code,
-        r.source,
-        r.is_verified,
-        r.detail.clone(),
-        micros(r.now)
+fn receipt_record(tenant: Uuid, delivery: DeliveryId, own: ReceiptId, r: &NewReceipt) -> Record {
+    record![
+        event_id: delivery.event.uuid(),
+        id: own.uuid(),
+        tenant_id: tenant,
+        delivery_id: delivery.own,
+        account: r.account.clone(),
+        sid: r.sid.clone(),
+        status: r.word.clone(),
+        error_code: r.error_code,
+        source: r.source,
+        verified: r.is_verified,
+        detail: r.detail.clone(),
+        at: micros(r.now),
     ]
 }
 
 /// The one conditional update: only a higher rank moves the state, and a code once known is not
 /// wiped by a report without one, unless that says that the message has arrived.
-const MOVES: Bulk<'static> = Bulk::Joined {
-    before: "UPDATE deliveries SET state = v.column4, provider_rank = v.column5, sid = v.column6, \
-             reason = v.column7, \
-             error_code = CASE WHEN v.column4 IN ('delivered', 'read') THEN 0 \
-             WHEN v.column8 = 0 THEN error_code ELSE v.column8 END, hold = '', \
-             due_at = v.column9, looks = CASE WHEN sid = '' THEN 0 ELSE looks END, \
-             lease_owner = '', lease_until = NULL, updated_at = v.column10 FROM ",
-    after: " AS v WHERE deliveries.event_id = v.column1 AND deliveries.id = v.column2 \
-            AND deliveries.tenant_id = v.column3 AND deliveries.provider_rank < v.column5 \
-            AND (deliveries.sid = '' OR deliveries.sid = v.column6) RETURNING event_id, id",
-};
+const MOVES: Bulk<'static> = Bulk::Joined(
+    "UPDATE deliveries SET state = v.state, provider_rank = v.provider_rank, sid = v.sid, \
+     reason = v.reason, error_code = CASE WHEN v.state IN ('delivered', 'read') THEN 0 \
+         WHEN v.error_code = 0 THEN deliveries.error_code ELSE v.error_code END, \
+     hold = '', due_at = v.due_at, looks = CASE WHEN deliveries.sid = '' THEN 0 ELSE looks END, \
+     lease_owner = '', lease_until = NULL, updated_at = v.now FROM v \
+     WHERE deliveries.event_id = v.event_id AND deliveries.id = v.id \
+     AND deliveries.tenant_id = v.tenant_id AND deliveries.provider_rank < v.provider_rank \
+     AND (deliveries.sid = '' OR deliveries.sid = v.sid) \
+     RETURNING deliveries.event_id, deliveries.id",
+);
 
-fn move_row(tenant: Uuid, delivery: DeliveryId, r: &NewReceipt, status: Status) -> Values {
+fn move_record(
+    tenant: Uuid,
+    delivery: DeliveryId,
+    r: &NewReceipt,
+    status: Status,
+) -> Record {
     let state = match status.state() {
         DeliveryState::Failed | DeliveryState::Undelivered if r.is_opt_out => {
             DeliveryState::Suppressed
@@ -497,17 +499,17 @@ fn move_row(tenant: Uuid, delivery: DeliveryId, r: &NewReceipt, status: Status) 
         state => state,
     };
     let due_at = if state.is_final() { None } else { r.due_at };
-    values![
-        delivery.event.uuid(),
-        delivery.own,
-        tenant,
-        state.as_str(),
-        status.rank(),
-        r.sid.clone(),
-        r.reason.clone(),
-        r.error_code,
-        micros_opt(due_at),
-        micros(r.now)
+    record![
+        event_id: delivery.event.uuid(),
+        id: delivery.own,
+        tenant_id: tenant,
+        state: state.as_str(),
+        provider_rank: status.rank(),
+        sid: r.sid.clone(),
+        reason: r.reason.clone(),
+        error_code: r.error_code,
+        due_at: micros_opt(due_at),
+        now: micros(r.now),
     ]
 }
 
@@ -519,18 +521,13 @@ pub(super) async fn fold_early<'a>(
     let told: Vec<_> = changes
         .filter_map(|(tenant, c)| Some((tenant, c, c.message.as_ref()?)))
         .collect();
-    let keys = told
-        .iter()
-        .map(|(tenant, _, m)| values![*tenant, m.account.clone(), m.sid.clone()]);
-    let after = format!(
-        " AS v {} unmatched_receipts u ON u.tenant_id = v.column1 AND u.account = v.column2 \
-         AND u.sid = v.column3",
-        sql::join_listed(tx)
+    let keys = told.iter().map(
+        |(tenant, _, m)| record![tenant_id: *tenant, account: m.account.clone(), sid: m.sid.clone()],
     );
-    let select = Bulk::Joined {
-        before: "SELECT DISTINCT u.tenant_id, u.account, u.sid FROM ",
-        after: &after,
-    };
+    let select = Bulk::Joined(
+        "SELECT DISTINCT u.tenant_id, u.account, u.sid FROM v JOIN unmatched_receipts u \
+         ON u.tenant_id = v.tenant_id AND u.account = v.account AND u.sid = v.sid",
+    );
     let mut early: HashSet<(Uuid, String, String)> = HashSet::new();
     for row in select.all(tx, keys.collect()).await? {
         early.insert((row.get("tenant_id")?, row.get("account")?, row.get("sid")?));

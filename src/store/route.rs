@@ -7,8 +7,8 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::bulk::{Bulk, Values};
-use super::sql::{self, Row, micros, micros_opt, values};
+use super::bulk::{Bulk, Record, record};
+use super::sql::{self, Row, micros, micros_opt};
 use super::writer::{Many, Turn, Tx};
 use super::{StoreError, TenantStore};
 use crate::domain::assertion::Assertion;
@@ -284,23 +284,21 @@ impl<'a> Routings<'a> {
             .flat_map(|(_, c)| document_keys(c))
             .map(|(key, _)| key)
             .collect();
-        let keys = keys.into_iter().map(|(c, k, d)| values![c, k, d]).collect();
-        let after = format!(
-            " AS v {} documents d ON d.connection_id = v.column1 AND d.kind = v.column2 \
-             AND d.document_id = v.column3 {}",
-            sql::join_listed(tx),
+        let keys = keys.into_iter().map(
+            |(connection, kind, id)| record![connection_id: connection, kind: kind, document_id: id],
+        );
+        let select = format!(
+            "SELECT d.connection_id, d.kind, d.document_id, d.version FROM v JOIN documents d \
+             ON d.connection_id = v.connection_id AND d.kind = v.kind \
+             AND d.document_id = v.document_id {}",
             if sql::is_postgres(tx) {
                 "ORDER BY d.connection_id, d.kind, d.document_id FOR UPDATE OF d"
             } else {
                 ""
             }
         );
-        let select = Bulk::Joined {
-            before: "SELECT d.connection_id, d.kind, d.document_id, d.version FROM ",
-            after: &after,
-        };
         let mut known: HashMap<DocumentKey, i64> = HashMap::new();
-        for row in select.all(tx, keys).await? {
+        for row in Bulk::Joined(&select).all(tx, keys.collect()).await? {
             known.insert(key_of(&row)?, row.get("version")?);
         }
         self.refuse(RouteResult::Stale, |_, c| {
@@ -319,29 +317,32 @@ impl<'a> Routings<'a> {
     /// Writes what payments left open of their invoices, and raises the versions of these: a reminder that
     /// was found true before must be judged anew.
     async fn write_applied(&mut self, tx: &Tx) -> Result<(), StoreError> {
-        let mut rows = BTreeMap::new();
+        let mut records = BTreeMap::new();
         for (tenant, c) in self.good() {
             for a in &c.applied {
                 let key = invoice_key(c, a);
                 let (connection, kind, id) = key.clone();
-                let applied = serde_json::to_string(&a.applied).unwrap_or_default();
-                let (event, at) = (c.event.uuid(), micros(c.routed_at));
-                let version = a.version + 1;
-                rows.insert(
-                    key,
-                    values![
-                        connection, kind, id, tenant, version, "", applied, event, at, at
-                    ],
-                );
+                let record = record![
+                    connection_id: connection,
+                    kind: kind,
+                    document_id: id,
+                    tenant_id: tenant,
+                    version: a.version + 1,
+                    applied: serde_json::to_string(&a.applied).unwrap_or_default(),
+                    last_event_id: c.event.uuid(),
+                    first_received_at: micros(c.routed_at),
+                    updated_at: micros(c.routed_at),
+                ];
+                records.insert(key, record);
             }
         }
-        if rows.is_empty() {
+        if records.is_empty() {
             return Ok(());
         }
-        let wanted: HashSet<DocumentKey> = rows.keys().cloned().collect();
+        let wanted: HashSet<DocumentKey> = records.keys().cloned().collect();
         let upsert = Bulk::Insert {
-            into: "documents (connection_id, kind, document_id, tenant_id, version, \
-                     state, applied, last_event_id, first_received_at, updated_at)",
+            into: "documents",
+            constants: &[("state", "''")],
             after: " ON CONFLICT (connection_id, kind, document_id) DO UPDATE SET \
                     version = excluded.version, applied = excluded.applied, \
                     updated_at = excluded.updated_at \
@@ -349,7 +350,7 @@ impl<'a> Routings<'a> {
                     RETURNING connection_id, kind, document_id",
         };
         let mut written = HashSet::new();
-        for row in upsert.all(tx, rows.into_values().collect()).await? {
+        for row in upsert.all(tx, records.into_values().collect()).await? {
             written.insert(key_of(&row)?);
         }
         self.refuse(RouteResult::Stale, |_, c| {
@@ -373,37 +374,50 @@ impl<'a> Routings<'a> {
             let (connection, kind, id) = key.clone();
             match &d.state {
                 Some(state) => {
-                    let state = serde_json::to_string(state).unwrap_or_default();
-                    let (event, at) = (c.event.uuid(), micros(c.routed_at));
-                    let version = d.version + 1;
-                    let row = values![
-                        connection, kind, id, tenant, version, state, "", event, at, at
+                    let record = record![
+                        connection_id: connection,
+                        kind: kind,
+                        document_id: id,
+                        tenant_id: tenant,
+                        version: d.version + 1,
+                        state: serde_json::to_string(state).unwrap_or_default(),
+                        last_event_id: c.event.uuid(),
+                        first_received_at: micros(c.routed_at),
+                        updated_at: micros(c.routed_at),
                     ];
-                    changed.insert(key, row);
+                    changed.insert(key, record);
                 }
                 None if d.version == 0 => {}
-                None => drop(raised.insert(key, values![connection, kind, id, d.version])),
+                None => {
+                    let record = record![
+                        connection_id: connection,
+                        kind: kind,
+                        document_id: id,
+                        version: d.version,
+                    ];
+                    raised.insert(key, record);
+                }
             }
         }
         let wanted: HashSet<DocumentKey> = changed.keys().chain(raised.keys()).cloned().collect();
         let upsert = Bulk::Insert {
-            into: "documents (connection_id, kind, document_id, tenant_id, version, \
-                     state, applied, last_event_id, first_received_at, updated_at)",
+            into: "documents",
+            constants: &[("applied", "''")],
             after: " ON CONFLICT (connection_id, kind, document_id) DO UPDATE SET \
                     version = excluded.version, state = excluded.state, \
                     last_event_id = excluded.last_event_id, updated_at = excluded.updated_at \
                     WHERE documents.version = excluded.version - 1 \
                     RETURNING connection_id, kind, document_id",
         };
-        let raise = Bulk::Joined {
-            before: "UPDATE documents SET version = version + 1 FROM ",
-            after: " AS v WHERE connection_id = v.column1 AND kind = v.column2 \
-                    AND document_id = v.column3 AND version = v.column4 \
-                    RETURNING connection_id, kind, document_id",
-        };
+        let raise = Bulk::Joined(
+            "UPDATE documents SET version = v.version + 1 FROM v \
+             WHERE documents.connection_id = v.connection_id AND documents.kind = v.kind \
+             AND documents.document_id = v.document_id AND documents.version = v.version \
+             RETURNING documents.connection_id, documents.kind, documents.document_id",
+        );
         let mut written = HashSet::new();
-        for (statement, rows) in [(upsert, changed), (raise, raised)] {
-            for row in statement.all(tx, rows.into_values().collect()).await? {
+        for (statement, records) in [(upsert, changed), (raise, raised)] {
+            for row in statement.all(tx, records.into_values().collect()).await? {
                 written.insert(key_of(&row)?);
             }
         }
@@ -420,24 +434,20 @@ impl<'a> Routings<'a> {
                 .iter()
                 .flat_map(|d| d.claims.iter().map(move |claim| (d, claim)));
             claims.map(move |(d, claim)| {
-                values![
-                    c.connection.uuid(),
-                    d.kind.as_str(),
-                    d.id.clone(),
-                    claim.event_type.as_str(),
-                    claim.discriminator.clone(),
-                    tenant,
-                    claim.event.uuid(),
-                    claim.told.as_str(),
-                    micros(c.routed_at)
+                record![
+                    connection_id: c.connection.uuid(),
+                    kind: d.kind.as_str(),
+                    document_id: d.id.clone(),
+                    event_type: claim.event_type.as_str(),
+                    discriminator: claim.discriminator.clone(),
+                    tenant_id: tenant,
+                    event_id: claim.event.uuid(),
+                    told: claim.told.as_str(),
+                    claimed_at: micros(c.routed_at),
                 ]
             })
         });
-        let insert = Bulk::Insert {
-            into: "transitions (connection_id, kind, document_id, event_type, \
-                     discriminator, tenant_id, event_id, told, claimed_at)",
-            after: "",
-        };
+        let insert = Bulk::insert("transitions", "");
         insert.exec(tx, claims.collect()).await.map(drop)
     }
 
@@ -454,96 +464,98 @@ impl<'a> Routings<'a> {
             };
             for person in &d.people {
                 let key = (c.connection.uuid(), party.clone(), person.id.clone());
-                let (connection, party, id) = key.clone();
-                let text = serde_json::to_string(person).unwrap_or_default();
-                let at = micros(c.routed_at);
-                people.insert(key, values![connection, party, id, tenant, text, at]);
+                let record = record![
+                    connection_id: c.connection.uuid(),
+                    party_id: party.clone(),
+                    person_id: person.id.clone(),
+                    tenant_id: tenant,
+                    person: serde_json::to_string(person).unwrap_or_default(),
+                    seen_at: micros(c.routed_at),
+                ];
+                people.insert(key, record);
             }
         }
-        let upsert = Bulk::Insert {
-            into: "people (connection_id, party_id, person_id, tenant_id, person, \
-                     seen_at)",
-            after: " ON CONFLICT (connection_id, party_id, person_id) DO UPDATE SET \
-                    person = excluded.person, seen_at = excluded.seen_at",
-        };
-        let rows = people.into_values().collect();
-        upsert.exec(tx, rows).await.map(drop)
+        let upsert = Bulk::insert(
+            "people",
+            " ON CONFLICT (connection_id, party_id, person_id) DO UPDATE SET \
+             person = excluded.person, seen_at = excluded.seen_at",
+        );
+        let records = people.into_values().collect();
+        upsert.exec(tx, records).await.map(drop)
     }
 
     async fn mark_events(&self, tx: &Tx) -> Result<(), StoreError> {
         let events = self.good().filter_map(|(tenant, c)| {
             let s = c.classified.as_ref()?;
-            Some(values![
-                c.event.uuid(),
-                tenant,
-                micros(c.routed_at),
-                s.event_type.map_or("", EventType::as_str),
-                s.state.as_str(),
-                s.kind.map_or("", DocumentKind::as_str),
-                s.document_id.clone(),
-                s.number.clone(),
-                s.party_id.clone(),
-                s.party_name.clone(),
-                s.amount.map(|a| a.0),
-                s.currency.clone(),
-                s.rules_not_asked
+            Some(record![
+                id: c.event.uuid(),
+                tenant_id: tenant,
+                routed_at: micros(c.routed_at),
+                event_type: s.event_type.map_or("", EventType::as_str),
+                state: s.state.as_str(),
+                document_kind: s.kind.map_or("", DocumentKind::as_str),
+                document_id: s.document_id.clone(),
+                document_number: s.number.clone(),
+                party_id: s.party_id.clone(),
+                party_name: s.party_name.clone(),
+                amount: s.amount.map(|a| a.0),
+                currency: s.currency.clone(),
+                rules_not_asked: s.rules_not_asked,
             ])
         });
-        let settle = Bulk::Joined {
-            before: "UPDATE events SET routed_at = COALESCE(routed_at, v.column3), \
-                     event_type = v.column4, state = v.column5, document_kind = v.column6, \
-                     document_id = v.column7, document_number = v.column8, party_id = v.column9, \
-                     party_name = v.column10, amount = v.column11, currency = v.column12, \
-                     rules_not_asked = v.column13 FROM ",
-            after: " AS v WHERE id = v.column1 AND tenant_id = v.column2",
-        };
+        let settle = Bulk::Joined(
+            "UPDATE events SET routed_at = COALESCE(events.routed_at, v.routed_at), \
+             event_type = v.event_type, state = v.state, document_kind = v.document_kind, \
+             document_id = v.document_id, document_number = v.document_number, \
+             party_id = v.party_id, party_name = v.party_name, amount = v.amount, \
+             currency = v.currency, rules_not_asked = v.rules_not_asked FROM v \
+             WHERE events.id = v.id AND events.tenant_id = v.tenant_id",
+        );
         settle.exec(tx, events.collect()).await.map(drop)
     }
 
     async fn mark_replays(&self, tx: &Tx) -> Result<(), StoreError> {
         let replays = self.good().filter(|(_, c)| !c.replay.is_nil());
-        let rows = replays.map(|(tenant, c)| values![c.replay.uuid(), tenant, micros(c.routed_at)]);
-        let settle = Bulk::Joined {
-            before: "UPDATE orders SET routed_at = v.column3 FROM ",
-            after: " AS v WHERE id = v.column1 AND tenant_id = v.column2",
-        };
-        settle.exec(tx, rows.collect()).await.map(drop)
+        let records = replays.map(|(tenant, c)| {
+            record![id: c.replay.uuid(), tenant_id: tenant, routed_at: micros(c.routed_at)]
+        });
+        let settle = Bulk::Joined(
+            "UPDATE orders SET routed_at = v.routed_at FROM v \
+             WHERE orders.id = v.id AND orders.tenant_id = v.tenant_id",
+        );
+        settle.exec(tx, records.collect()).await.map(drop)
     }
 
     async fn write_decisions(&self, tx: &Tx) -> Result<(), StoreError> {
         let decisions = self.good().flat_map(|(tenant, c)| {
             c.decisions.iter().map(move |d| {
-                values![
-                    d.event.uuid(),
-                    d.id.uuid(),
-                    tenant,
-                    d.replay.uuid(),
-                    d.rule.map_or(Uuid::nil(), RuleId::uuid),
-                    d.rule_version,
-                    d.rule_name.clone(),
-                    d.is_match,
-                    d.kind.as_str(),
-                    d.reason.clone(),
-                    d.met.clone(),
-                    micros(d.decided_at)
+                record![
+                    event_id: d.event.uuid(),
+                    id: d.id.uuid(),
+                    tenant_id: tenant,
+                    order_id: d.replay.uuid(),
+                    rule_id: d.rule.map_or(Uuid::nil(), RuleId::uuid),
+                    rule_version: d.rule_version,
+                    rule_name: d.rule_name.clone(),
+                    matched: d.is_match,
+                    kind: d.kind.as_str(),
+                    reason: d.reason.clone(),
+                    met: d.met.clone(),
+                    decided_at: micros(d.decided_at),
                 ]
             })
         });
-        let insert = Bulk::Insert {
-            into: "decisions (event_id, id, tenant_id, order_id, rule_id, \
-                     rule_version, rule_name, matched, kind, reason, met, decided_at)",
-            after: "",
-        };
+        let insert = Bulk::insert("decisions", "");
         insert.exec(tx, decisions.collect()).await.map(drop)
     }
 
     async fn write_deliveries(&self, tx: &Tx) -> Result<(), StoreError> {
-        let rows = self.good().flat_map(|(tenant, c)| {
+        let records = self.good().flat_map(|(tenant, c)| {
             c.deliveries
                 .iter()
-                .map(move |d| delivery_row(tenant, d, c.routed_at))
+                .map(move |d| delivery_record(tenant, d, c.routed_at))
         });
-        insert_deliveries(tx, rows.collect()).await
+        DELIVERIES.exec(tx, records.collect()).await.map(drop)
     }
 }
 
@@ -591,59 +603,59 @@ pub(super) async fn insert_delivery(
     d: &NewDelivery,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    insert_deliveries(tx, vec![delivery_row(tenant, d, now)]).await
+    let record = delivery_record(tenant, d, now);
+    DELIVERIES.exec(tx, vec![record]).await.map(drop)
 }
 
-async fn insert_deliveries(tx: &Tx, rows: Vec<Values>) -> Result<(), StoreError> {
-    let insert = Bulk::Joined {
-        before: "INSERT INTO deliveries (event_id, id, tenant_id, rule_id, rule_version, rule_name, \
-                 order_id, replay_of, channel, address, recipient, sender, body, text_hash, state, \
-                 reason, hold, due_at, expires_at, connection_id, account, lease_owner, lease_until, \
-                 attempt_no, tries, absents, looks, sid, provider_rank, error_code, created_at, \
-                 updated_at, is_to_contact, is_rehearsal, rehearsal_to, source_connection_id, \
-                 document_kind, document_id, says) \
-                 SELECT v.column1, v.column2, v.column3, v.column4, v.column5, v.column6, v.column7, \
-                 v.column8, v.column9, v.column10, v.column11, v.column12, v.column13, v.column14, \
-                 v.column15, v.column16, '', v.column17, v.column18, v.column19, '', '', NULL, 0, 0, \
-                 0, 0, '', -1, 0, v.column20, v.column20, v.column21, v.column22, v.column23, \
-                 v.column24, v.column25, v.column26, v.column27 \
-                 FROM ",
-        after: " AS v WHERE v.column1 IS NOT NULL \
-                ON CONFLICT (event_id, rule_id, channel, address, order_id) DO NOTHING",
-    };
-    insert.exec(tx, rows).await.map(drop)
-}
+const DELIVERIES: Bulk<'static> = Bulk::Insert {
+    into: "deliveries",
+    constants: &[
+        ("hold", "''"),
+        ("account", "''"),
+        ("lease_owner", "''"),
+        ("lease_until", "NULL"),
+        ("attempt_no", "0"),
+        ("tries", "0"),
+        ("absents", "0"),
+        ("looks", "0"),
+        ("sid", "''"),
+        ("provider_rank", "-1"),
+        ("error_code", "0"),
+    ],
+    after: " ON CONFLICT (event_id, rule_id, channel, address, order_id) DO NOTHING",
+};
 
-fn delivery_row(tenant: Uuid, d: &NewDelivery, now: DateTime<Utc>) -> Values {
+fn delivery_record(tenant: Uuid, d: &NewDelivery, now: DateTime<Utc>) -> Record {
     let (source, kind, document, says) = asserted(d.asserts.as_ref());
-    values![
-        d.id.event.uuid(),
-        d.id.own,
-        tenant,
-        d.rule.uuid(),
-        d.rule_version,
-        d.rule_name.clone(),
-        d.replay.uuid(),
-        d.replay_of.map_or(Uuid::nil(), |r| r.own),
-        d.channel.as_str(),
-        d.address.clone(),
-        d.recipient.clone(),
-        d.sender.clone(),
-        d.body.clone(),
-        text_hash(&d.body),
-        d.state.as_str(),
-        d.reason.clone(),
-        micros_opt(d.due_at),
-        micros(d.expires_at),
-        Uuid::nil(),
-        micros(now),
-        d.is_to_contact,
-        d.is_rehearsal,
-        d.rehearsal_to.clone(),
-        source,
-        kind,
-        document,
-        says
+    record![
+        event_id: d.id.event.uuid(),
+        id: d.id.own,
+        tenant_id: tenant,
+        rule_id: d.rule.uuid(),
+        rule_version: d.rule_version,
+        rule_name: d.rule_name.clone(),
+        order_id: d.replay.uuid(),
+        replay_of: d.replay_of.map_or(Uuid::nil(), |r| r.own),
+        channel: d.channel.as_str(),
+        address: d.address.clone(),
+        recipient: d.recipient.clone(),
+        sender: d.sender.clone(),
+        body: d.body.clone(),
+        text_hash: text_hash(&d.body),
+        state: d.state.as_str(),
+        reason: d.reason.clone(),
+        due_at: micros_opt(d.due_at),
+        expires_at: micros(d.expires_at),
+        connection_id: Uuid::nil(),
+        created_at: micros(now),
+        updated_at: micros(now),
+        is_to_contact: d.is_to_contact,
+        is_rehearsal: d.is_rehearsal,
+        rehearsal_to: d.rehearsal_to.clone(),
+        source_connection_id: source,
+        document_kind: kind,
+        document_id: document,
+        says: says,
     ]
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit, is_full_day};
-use super::bulk::Bulk;
+use super::bulk::{Bulk, record};
 use super::look_ups::LookUps;
 use super::sql::{self, Row, micros, values};
 use super::writer::{Lane, Tx};
@@ -53,16 +53,13 @@ async fn rules(
     db: &DatabaseConnection,
     tenants: &BTreeSet<&Uuid>,
 ) -> Result<BTreeMap<Uuid, Vec<Rule>>, StoreError> {
-    let join = sql::join_listed(db);
-    let select = Bulk::Joined {
-        before: "SELECT r.tenant_id, r.id, r.position, r.enabled, r.version, c.definition FROM ",
-        after: &format!(
-            " AS v {join} rules r ON r.tenant_id = v.column1 AND r.deleted_at IS NULL \
-             {join} rule_versions c ON c.rule_id = r.id AND c.version = r.version \
-             ORDER BY r.position, r.id"
-        ),
-    };
-    let tenants = tenants.iter().map(|id| values![**id]).collect();
+    let select = Bulk::Joined(
+        "SELECT r.tenant_id, r.id, r.position, r.enabled, r.version, c.definition FROM v \
+         JOIN rules r ON r.tenant_id = v.tenant_id AND r.deleted_at IS NULL \
+         JOIN rule_versions c ON c.rule_id = r.id AND c.version = r.version \
+         ORDER BY r.position, r.id",
+    );
+    let tenants = tenants.iter().map(|id| record![tenant_id: **id]).collect();
     let mut found: BTreeMap<Uuid, Vec<Rule>> = BTreeMap::new();
     for row in select.all(db, tenants).await? {
         let of_tenant = found.entry(row.get("tenant_id")?).or_default();

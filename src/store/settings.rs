@@ -8,7 +8,7 @@ use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
-use super::bulk::Bulk;
+use super::bulk::{Bulk, record};
 use super::look_ups::LookUps;
 use super::sql::{self, micros, values};
 use super::writer::Lane;
@@ -29,14 +29,10 @@ async fn tenants(
     db: &DatabaseConnection,
     ids: &BTreeSet<&Uuid>,
 ) -> Result<BTreeMap<Uuid, Tenant>, StoreError> {
-    let select = Bulk::Joined {
-        before: "SELECT t.* FROM ",
-        after: &format!(
-            " AS v {} tenants t ON t.id = v.column1 AND t.deleted_at IS NULL",
-            sql::join_listed(db)
-        ),
-    };
-    let ids = ids.iter().map(|id| values![**id]).collect();
+    let select = Bulk::Joined(
+        "SELECT t.* FROM v JOIN tenants t ON t.id = v.tenant_id AND t.deleted_at IS NULL",
+    );
+    let ids = ids.iter().map(|id| record![tenant_id: **id]).collect();
     let rows = select.all(db, ids).await?;
     let tenants = rows.iter().map(super::platform::tenant);
     tenants.map(|t| t.map(|t| (t.id.uuid(), t))).collect()

@@ -121,16 +121,6 @@ pub(super) fn is_postgres<C: ConnectionTrait>(db: &C) -> bool {
     db.get_database_backend() == DbBackend::Postgres
 }
 
-/// Joins a table to a list of rows, so that each of these is one look-up in an index; `SQLite` would
-/// sometimes read the whole table instead.
-pub(super) fn join_listed<C: ConnectionTrait>(db: &C) -> &'static str {
-    if is_postgres(db) {
-        "JOIN"
-    } else {
-        "CROSS JOIN"
-    }
-}
-
 /// Whether a tenant has as many rows of these (a table and `WHERE … $1 …`) as it may: asked within the
 /// transaction that adds one, which runs alone within the tenant.
 pub(super) async fn is_full<C: ConnectionTrait>(
