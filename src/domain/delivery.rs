@@ -10,7 +10,9 @@ use super::ids::{
 };
 
 /// Where a message goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
     Sms,
@@ -239,7 +241,7 @@ pub struct Delivery {
     pub sender: String,
     /// As sent: in a rehearsal with its mark.
     pub body: String,
-    pub text_hash: Vec<u8>,
+    pub fingerprint: Vec<u8>,
     pub state: DeliveryState,
     /// Why it is in this state, in words.
     pub reason: String,

@@ -42,7 +42,8 @@ pub struct Claim {
     pub to: String,
     /// Whom it is meant for; the same, but in a rehearsal.
     pub meant: String,
-    pub text_hash: Vec<u8>,
+    pub channel: Channel,
+    pub fingerprint: Vec<u8>,
     /// Whether the provider had accepted the connection's credentials when it was read.
     pub is_accepted: bool,
     pub lease_owner: String,
@@ -254,7 +255,8 @@ impl Claiming {
     fn equal(&self) -> Equal {
         let c = &self.claim;
         let person = key_of(&c.to).into_owned();
-        (self.scope(c.is_accepted), person, c.text_hash.clone())
+        let scope = self.scope(c.is_accepted);
+        (scope, c.channel, person, c.fingerprint.clone())
     }
 
     fn scope(&self, is_accepted: bool) -> String {
@@ -268,8 +270,8 @@ impl Claiming {
     }
 }
 
-/// Scope, address and text hash: what makes two messages equal.
-type Equal = (String, String, Vec<u8>);
+/// Scope, channel, address and fingerprint: what makes two messages equal.
+type Equal = (String, Channel, String, Vec<u8>);
 
 impl Many for Claiming {
     type Answer = ClaimResult;
@@ -375,12 +377,13 @@ async fn take_flights(tx: &Tx, firsts: &Firsts<'_>) -> Result<BTreeSet<DeliveryI
     // In one order everywhere, so that two batches do not wait for each other.
     let mut records: BTreeMap<Equal, Record> = BTreeMap::new();
     for (id, c) in firsts {
-        let (scope, to, text) = c.equal();
+        let (scope, channel, to, fingerprint) = c.equal();
         records.entry(c.equal()).or_insert_with(|| {
             record![
                 scope: scope,
+                channel: channel.as_str(),
                 address: to,
-                text_hash: text,
+                fingerprint: fingerprint,
                 tenant_id: c.tenant.uuid(),
                 event_id: id.event.uuid(),
                 delivery_id: id.own,
@@ -422,8 +425,9 @@ async fn holders(
             continue;
         }
         let query = "SELECT tenant_id, event_id, delivery_id AS id FROM in_flight \
-                     WHERE scope = $1 AND address = $2 AND text_hash = $3";
-        let bound = values![equal.0.clone(), equal.1.clone(), equal.2.clone()];
+                     WHERE scope = $1 AND channel = $2 AND address = $3 AND fingerprint = $4";
+        let (scope, channel, to, fingerprint) = equal.clone();
+        let bound = values![scope, channel.as_str(), to, fingerprint];
         if let Some(row) = sql::one(tx, query, bound).await? {
             holders.insert(equal, holder(&row)?);
         }
@@ -434,11 +438,13 @@ async fn holders(
 /// An equal message of the same tenant, from when its lock was taken in the other scope.
 async fn holder_elsewhere(tx: &Tx, claiming: &Claiming) -> Result<Option<Holder>, StoreError> {
     let query = "SELECT tenant_id, event_id, delivery_id AS id FROM in_flight WHERE scope = $1 \
-                 AND address = $2 AND text_hash = $3 AND tenant_id = $4 AND delivery_id <> $5";
+                 AND channel = $2 AND address = $3 AND fingerprint = $4 AND tenant_id = $5 \
+                 AND delivery_id <> $6";
     let bound = values![
         claiming.other_scope(),
+        claiming.claim.channel.as_str(),
         key_of(&claiming.claim.to).as_ref(),
-        claiming.claim.text_hash.clone(),
+        claiming.claim.fingerprint.clone(),
         claiming.tenant.uuid(),
         claiming.delivery().own
     ];
@@ -498,7 +504,7 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
              AND (k.accepted_at IS NOT NULL) = v.is_accepted \
              AND (k.paused_until IS NULL OR k.paused_until <= v.now)) \
          AND NOT EXISTS (SELECT 1 FROM in_flight f WHERE f.scope = v.other_scope \
-             AND f.address = v.sent_key AND f.text_hash = deliveries.text_hash \
+             AND f.channel = deliveries.channel AND f.address = v.sent_key AND f.fingerprint = deliveries.fingerprint \
              AND f.tenant_id = v.tenant_id AND f.delivery_id <> v.id) \
          RETURNING deliveries.event_id, deliveries.id"
     );
@@ -568,7 +574,7 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         rehearsal_to: row.get("rehearsal_to")?,
         sender: row.get("sender")?,
         body: row.get("body")?,
-        text_hash: row.get("text_hash")?,
+        fingerprint: row.get("fingerprint")?,
         state: row.word("deliveries", "state", id.own, DeliveryState::parse)?,
         reason: row.get("reason")?,
         hold: Hold::parse(&row.get::<String>("hold")?),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::outcomes::{NewStep, insert_steps};
-use super::route::text_hash;
+use super::route::fingerprint;
 use super::sql::{self, micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
@@ -28,7 +28,7 @@ impl TenantStore {
             .write(Lane::Outcome, move |tx| {
                 let r = renewal.clone();
                 Box::pin(async move {
-                    let renew = "UPDATE deliveries SET body = $4, text_hash = $5, says = $6, \
+                    let renew = "UPDATE deliveries SET body = $4, fingerprint = $5, says = $6, \
                                  updated_at = $7 WHERE event_id = $1 AND id = $2 \
                                  AND tenant_id = $3 AND attempt_no = 0 AND state = 'queued'";
                     let bound = values![
@@ -36,7 +36,7 @@ impl TenantStore {
                         r.delivery.own,
                         tenant,
                         r.body.clone(),
-                        text_hash(&r.body),
+                        fingerprint(&r.body),
                         serde_json::to_string(&r.says).unwrap_or_default(),
                         micros(now)
                     ];

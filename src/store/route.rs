@@ -116,7 +116,7 @@ impl TenantStore {
             rehearsal_to: new.rehearsal_to.clone(),
             sender: new.sender.clone(),
             body: new.body.clone(),
-            text_hash: text_hash(&new.body),
+            fingerprint: fingerprint(&new.body),
             state: new.state,
             reason: new.reason.clone(),
             hold: None,
@@ -559,7 +559,7 @@ impl<'a> Routings<'a> {
     }
 }
 
-/// What must not be routed yet: the order, or the event itself.
+/// What must not be routed yet: the replay, or the event itself.
 fn subject(c: &RouteCommit) -> Uuid {
     if c.replay.is_nil() {
         c.event.uuid()
@@ -641,7 +641,7 @@ fn delivery_record(tenant: Uuid, d: &NewDelivery, now: DateTime<Utc>) -> Record 
         recipient: d.recipient.clone(),
         sender: d.sender.clone(),
         body: d.body.clone(),
-        text_hash: text_hash(&d.body),
+        fingerprint: fingerprint(&d.body),
         state: d.state.as_str(),
         reason: d.reason.clone(),
         due_at: micros_opt(d.due_at),
@@ -668,7 +668,7 @@ fn asserted(asserts: Option<&Assertion>) -> (Uuid, &'static str, String, String)
 }
 
 /// Equal texts to one address go one at a time; this is what makes them equal.
-pub(super) fn text_hash(body: &str) -> Vec<u8> {
+pub(super) fn fingerprint(body: &str) -> Vec<u8> {
     use sha2::Digest as _;
     sha2::Sha256::digest(body.as_bytes()).to_vec()
 }

@@ -147,8 +147,10 @@ async fn fill(company: &Company<'_>) {
              VALUES ({own}, {bytes}, {bytes}, {id}, 'us', 'c', {bytes}, '', 'ann', 9000000000000000)"
         ))
         .await;
-    let flight = "INSERT INTO in_flight (scope, address, text_hash, tenant_id, event_id, delivery_id, since) \
-                  SELECT account, address, text_hash, tenant_id, event_id, id, 1 FROM deliveries";
+    let flight = "INSERT INTO in_flight \
+                  (scope, channel, address, fingerprint, tenant_id, event_id, delivery_id, since) \
+                  SELECT account, channel, address, fingerprint, tenant_id, event_id, id, 1 \
+                  FROM deliveries";
     let such = format!(
         "{flight} WHERE tenant_id = {id} AND replay_of <> {nil}",
         nil = nil(&app.database)

@@ -18,7 +18,8 @@ CREATE TABLE deliveries (
     rehearsal_to text NOT NULL,
     sender text NOT NULL,
     body text NOT NULL,
-    text_hash {bytes} NOT NULL,
+    -- By which equal contents are known.
+    fingerprint {bytes} NOT NULL,
     -- What it asserts, of which document: it must still be true when it leaves.
     source_connection_id {id} NOT NULL,
     document_kind text NOT NULL,
@@ -146,13 +147,14 @@ CREATE INDEX provider_messages_accepted ON provider_messages (account, accepted_
 -- while the provider has not accepted its credentials.
 CREATE TABLE in_flight (
     scope text NOT NULL,
+    channel text NOT NULL,
     address text NOT NULL,
-    text_hash {bytes} NOT NULL,
+    fingerprint {bytes} NOT NULL,
     tenant_id {id} NOT NULL,
     event_id {id} NOT NULL,
     delivery_id {id} NOT NULL,
     since bigint NOT NULL,
-    PRIMARY KEY (scope, address, text_hash)
+    PRIMARY KEY (scope, channel, address, fingerprint)
 ) {narrow};
 -- A delivery finds its row by itself: on PostgreSQL rows that are gone stay in the way of a scan until they
 -- are vacuumed.

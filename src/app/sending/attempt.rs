@@ -129,7 +129,8 @@ impl App {
             attempt,
             to: d.to().to_owned(),
             meant: d.address.clone(),
-            text_hash: d.text_hash.clone(),
+            channel: d.channel,
+            fingerprint: d.fingerprint.clone(),
             is_accepted: connection.is_accepted(),
             document_version: sight.document.as_ref().map_or(0, |seen| seen.version),
             lease_owner: self.parts.lease_owner.clone(),
@@ -323,5 +324,6 @@ enum Called {
 
 /// What makes two messages equal.
 fn equal_key(scope: String, d: &Delivery) -> duplicate_waiters::Equal {
-    (scope, key_of(d.to()).into_owned(), d.text_hash.clone())
+    let person = key_of(d.to()).into_owned();
+    (scope, d.channel, person, d.fingerprint.clone())
 }

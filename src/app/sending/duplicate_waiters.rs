@@ -5,13 +5,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
+use crate::domain::delivery::Channel;
 use crate::domain::ids::{DeliveryId, TenantId};
 
 /// More than these are not remembered.
 const MOST: usize = 10_000;
 
-/// Among whose messages (`lock_scope`), an address and a text.
-pub(in crate::app) type Equal = (String, String, Vec<u8>);
+/// Among whose messages (`lock_scope`), a channel, an address and the fingerprint of a text.
+pub(in crate::app) type Equal = (String, Channel, String, Vec<u8>);
 
 /// Lines of deliveries, one for each equal text.
 #[derive(Default)]

@@ -26,7 +26,7 @@ pub(super) struct Scene<'a> {
     /// The one by which it may be replaced.
     spare: ConnectionId,
     message: DeliveryId,
-    text_hash: Vec<u8>,
+    fingerprint: Vec<u8>,
     owner: String,
 }
 
@@ -46,7 +46,7 @@ impl<'a> Scene<'a> {
             twilio,
             spare: ConnectionId::new(now()),
             message: message.id,
-            text_hash: route::text_hash(&message.body),
+            fingerprint: route::fingerprint(&message.body),
             owner: format!("t{n}@example.com"),
         };
         scene.insert(vec![message, twin, namesake]).await;
@@ -230,7 +230,7 @@ impl<'a> Scene<'a> {
         )];
         let own = lock_scope(self.tenant.tenant_id(), ACCOUNT, world.is_accepted);
         let other = lock_scope(self.tenant.tenant_id(), ACCOUNT, !world.is_accepted);
-        let (id, text) = (self.id(), self.text_hash.clone());
+        let (id, text) = (self.id(), self.fingerprint.clone());
         let to = if world.is_rehearsal { bears(world) } else { TO };
         let another = Uuid::from_u128(1);
         let (scope, address, text, tenant, delivery) = match world.flight {
@@ -241,11 +241,11 @@ impl<'a> Scene<'a> {
             Flight::ElsewhereOfStranger => (other, to, text, STRANGER, another),
             Flight::ElsewhereOwn => (other, to, text, id, self.message.own),
             Flight::ElsewhereToAnother => (other, "+447700900999", text, id, another),
-            Flight::ElsewhereOtherText => (other, to, route::text_hash(&self.owner), id, another),
+            Flight::ElsewhereOtherText => (other, to, route::fingerprint(&self.owner), id, another),
             Flight::Beyond => ("AC2".to_owned(), to, text, id, another),
         };
-        let insert = "INSERT INTO in_flight (scope, address, text_hash, tenant_id, event_id, \
-                      delivery_id, since) VALUES ($1, $2, $3, $4, $5, $6, 0)";
+        let insert = "INSERT INTO in_flight (scope, channel, address, fingerprint, tenant_id, \
+                      event_id, delivery_id, since) VALUES ($1, 'sms', $2, $3, $4, $5, $6, 0)";
         let bound = vec![
             scope.into(),
             address.into(),
