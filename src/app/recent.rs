@@ -17,8 +17,6 @@ use super::{App, AppError};
 use crate::domain::delivery::Delivery;
 use crate::domain::document::Document;
 use crate::domain::ids::{DeliveryId, EventId, TenantId};
-use crate::domain::tenant::Tenant;
-use crate::store::TenantStore;
 
 /// How long something is believed that another process may have edited.
 const BELIEVED: Duration = Duration::from_secs(1);

@@ -486,12 +486,7 @@ const MOVES: Bulk<'static> = Bulk::Joined(
      RETURNING deliveries.event_id, deliveries.id",
 );
 
-fn move_record(
-    tenant: Uuid,
-    delivery: DeliveryId,
-    r: &NewReceipt,
-    status: Status,
-) -> Record {
+fn move_record(tenant: Uuid, delivery: DeliveryId, r: &NewReceipt, status: Status) -> Record {
     let state = match status.state() {
         DeliveryState::Failed | DeliveryState::Undelivered if r.is_opt_out => {
             DeliveryState::Suppressed
