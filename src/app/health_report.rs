@@ -28,7 +28,7 @@ const AT_ONCE: usize = 8;
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What was looked at: "Database", "Twilio of Zillum".
+    /// What was looked at: "Database", "Zoho Books of Zillum".
     pub subject: String,
     pub is_good: bool,
     /// What was found, in a sentence.
@@ -90,7 +90,8 @@ impl App {
         }
         let comparison = self.clock().comparison();
         findings.extend(comparison.map(machine_finding));
-        findings.extend(clock_finding(&clocks, comparison.is_some()));
+        let name = self.provider_words(Channel::Sms).name;
+        findings.extend(clock_finding(&clocks, comparison.is_some(), name));
         findings
     }
 
@@ -334,7 +335,7 @@ fn machine_finding(comparison: Comparison) -> Finding {
 
 /// The clock that messages go by, by the reading that is furthest off; `None` without a provider to
 /// compare with.
-fn clock_finding(clocks: &[Reading], is_of_database: bool) -> Option<Finding> {
+fn clock_finding(clocks: &[Reading], is_of_database: bool, name: &str) -> Option<Finding> {
     let off = clocks
         .iter()
         .map(|reading| reading.ours - reading.theirs)
@@ -345,11 +346,11 @@ fn clock_finding(clocks: &[Reading], is_of_database: bool) -> Option<Finding> {
         ("Clock", "the machine")
     };
     Some(if off.abs() <= TOLERANCE {
-        Finding::good(subject, "It agrees with Twilio's.")
+        Finding::good(subject, format!("It agrees with {name}'s."))
     } else {
         Finding::bad(
             subject,
-            format!("It is {} Twilio's.", standing(off)),
+            format!("It is {} {name}'s.", standing(off)),
             format!("Let {whose} set its clock by NTP."),
         )
     })

@@ -6,8 +6,8 @@ use super::figures::{Figures, figures, midnight};
 use super::first_hour::{Begun, FirstHour, TransportStep};
 use super::{App, AppError};
 use crate::domain::actor::Actor;
-use crate::domain::connection::{Connection, Provider};
-use crate::domain::delivery::{Delivery, DeliveryState};
+use crate::domain::connection::Connection;
+use crate::domain::delivery::{Channel, Delivery, DeliveryState};
 use crate::domain::event::{Body, Event};
 use crate::domain::ids::{EventId, TenantId};
 use crate::domain::page::{Cursor, Page};
@@ -16,7 +16,7 @@ use crate::store::{EventSearch, HourTally, Member, RejectedRequest, Story, User}
 
 /// Where a count that nobody reads to the end stops.
 pub(super) const COUNTED: u64 = 1000;
-/// A message that Twilio took, whatever became of it later.
+/// A message that the provider took, whatever became of it later.
 const TAKEN: [DeliveryState; 4] = [
     DeliveryState::Accepted,
     DeliveryState::Sent,
@@ -60,8 +60,9 @@ pub struct Overview {
     pub replies: Vec<Reply>,
     /// Requests refused in the last 24 hours.
     pub rejected: u64,
-    pub twilio: Option<Connection>,
-    /// Whether Twilio ever took a message.
+    /// What messages go through.
+    pub sender: Option<Connection>,
+    /// Whether the provider ever took a message.
     pub has_sent: bool,
     pub has_rules: bool,
     /// How far the first hour has come; none once it is over.
@@ -117,10 +118,10 @@ impl App {
         let (store, now) = (self.tenant(tenant), self.now());
         let waits = [DeliveryState::Queued, DeliveryState::Held];
         let last_event_at = store.last_event_at().await?;
-        let twilio = store.connection(Provider::Twilio).await?;
+        let sender = self.connection_for(&store, Channel::Sms).await?;
         let has_rules = !store.rules().await?.is_empty();
         let begun = Begun {
-            transport: TransportStep::of(twilio.as_ref()),
+            transport: TransportStep::of(sender.as_ref()),
             is_heard: last_event_at.is_some(),
             has_rules,
         };
@@ -145,7 +146,7 @@ impl App {
             unrecognised: store.unrecognised(50).await?,
             replies: store.unseen_replies(super::replies::SHOWN).await?,
             rejected: store.count_rejected(now - TimeDelta::days(1)).await?,
-            twilio,
+            sender,
             has_sent: store.count_deliveries(&TAKEN, 1).await? > 0,
             has_rules,
             queue_trouble: self.queue_answers().await.err().map(|d| d.what),
@@ -153,7 +154,7 @@ impl App {
         })
     }
 
-    /// Whether Twilio ever took a message of this tenant.
+    /// Whether the provider ever took a message of this tenant.
     pub async fn has_sent(&self, tenant: TenantId) -> Result<bool, AppError> {
         Ok(self.tenant(tenant).count_deliveries(&TAKEN, 1).await? > 0)
     }

@@ -1,4 +1,4 @@
-//! A person's own number: shown to be theirs by a code that the tenant's Twilio sends there. In
+//! A person's own number: shown to be theirs by a code that the tenant's account sends there. In
 //! rehearsal, messages go to the first owner's.
 
 mod sandbox;
@@ -39,7 +39,7 @@ pub struct OwnNumber {
     pub confirmed: Option<E164>,
     /// Where a code was sent that is still to be typed.
     pub pending: Option<E164>,
-    /// That code, where Twilio is the sandbox and no phone has it.
+    /// That code, where a sandbox stands for the provider and no phone has it.
     pub sandbox_code: Option<String>,
     /// Why no code can be sent, in words.
     pub obstacle: Option<String>,
@@ -76,7 +76,7 @@ impl App {
         })
     }
 
-    /// Sends a code to a number, through the tenant's own Twilio.
+    /// Sends a code to a number, through the tenant's own account.
     pub async fn send_number_code(
         &self,
         tenant: TenantId,
@@ -167,8 +167,9 @@ impl App {
         Ok(number)
     }
 
-    /// Why no code can be sent through this tenant's Twilio, in words.
+    /// Why no code can be sent through this tenant's account, in words.
     async fn code_obstacle(&self, store: &TenantStore) -> Result<Option<String>, AppError> {
+        let name = self.provider_words(Channel::Sms).name;
         let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
         let why = if row.is_suspended {
             "This account is suspended, so nothing is sent"
@@ -176,9 +177,15 @@ impl App {
             "All sending is stopped. Resume it on the Overview first"
         } else {
             match self.link_for(store, Channel::Sms).await? {
-                None => "Connect Twilio first: the code is sent with your account",
+                None => {
+                    let why = format!("Connect {name} first: the code is sent with your account");
+                    return Ok(Some(why));
+                }
                 Some(link) if link.connection.state == ConnectionState::Broken => {
-                    "Twilio refused the credentials. Enter them again under Connections first"
+                    let why = format!(
+                        "{name} refused the credentials. Enter them again under Connections first"
+                    );
+                    return Ok(Some(why));
                 }
                 Some(link) if !link.transport.has_sender("") => {
                     "Choose a number or a Messaging Service to send from, under Connections"
@@ -196,10 +203,8 @@ impl App {
         number: &E164,
         text: &str,
     ) -> Result<(), AppError> {
-        let busy = || {
-            let why = "Twilio is busy just now; try again in a minute";
-            AppError::Conflict(why.to_owned())
-        };
+        let name = self.provider_words(Channel::Sms).name;
+        let busy = || AppError::Conflict(format!("{name} is busy just now; try again in a minute"));
         let link = self.link_for(store, Channel::Sms).await?.ok_or_else(busy)?;
         let brakes = &self.parts.brakes;
         let Admission::Go(permit) = brakes.admit(link.connection.id.uuid()).await else {
@@ -226,8 +231,8 @@ impl App {
                 Err(AppError::field("phone", why))
             }
             FailureKind::Credentials { .. } => {
-                let why = "Twilio refused the credentials. Check them under Connections";
-                Err(AppError::Conflict(why.to_owned()))
+                let why = format!("{name} refused the credentials. Check them under Connections");
+                Err(AppError::Conflict(why))
             }
             _ => Err(busy()),
         }

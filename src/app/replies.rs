@@ -1,8 +1,8 @@
 //! What recipients write back: STOP and START change who may be written to, everything else is for
 //! somebody to read.
 //!
-//! Without an Auth Token nobody's signature can be checked, and one that Twilio has never accepted proves
-//! nothing, since anybody may invent one. Then Twilio itself is asked for the
+//! Without a secret nobody's signature can be checked, and one that the provider has never accepted proves
+//! nothing, since anybody may invent one. Then the provider itself is asked for the
 //! message; where it cannot be asked, a STOP is taken all the same, since a message too few does less
 //! harm than one too many, and a START is not.
 
@@ -24,7 +24,7 @@ use crate::mail::untrusted::{self, NAME_LENGTH};
 use crate::store::{NewReply, Said, TenantStore};
 use crate::transport::{Inbound, InboundAnswer, SignedRequest, Trust};
 
-/// For how long a message that comes again is one that Twilio could not tell us the first time.
+/// For how long a message that comes again is one that the provider could not tell us the first time.
 const TOLD_AGAIN: TimeDelta = TimeDelta::minutes(10);
 
 /// Of how many replies that nobody proved owners are told within [`FLOOD`].
@@ -107,7 +107,7 @@ impl App {
             now,
         };
         let sid = new.sid.clone();
-        // Twilio tells again what we answered too late, or with an error half-way: what may be done
+        // Providers tell again what we answered too late, or with an error half-way: what may be done
         // twice is. A captured START lifts nothing, and a captured STOP is soon too old.
         let (kept, is_new) = match store.keep_reply(new).await? {
             Some(kept) => (kept, true),
@@ -186,9 +186,13 @@ impl App {
         let company = untrusted::quoted(&tenant.name, NAME_LENGTH);
         let cited = untrusted::cited(&reply.body, LINES, LINE_LENGTH);
         let proof = if reply.is_proven {
-            ""
+            String::new()
         } else {
-            "\nTwilio's signature could not be checked: enter the Auth Token under Connections.\n"
+            let words = self.provider_words(Channel::Sms);
+            format!(
+                "\n{}'s signature could not be checked: {}.\n",
+                words.name, words.proof
+            )
         };
         let url = self.public_url().join(&format!("/t/{}/", tenant.slug));
         let text = format!(

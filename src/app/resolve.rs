@@ -9,7 +9,7 @@ use crate::store::{Change, Guard};
 /// A person's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolution {
-    /// Twilio has it: nothing is sent again.
+    /// The provider has it: nothing is sent again.
     Arrived,
     /// It is not there: send it.
     SendAgain,

@@ -164,7 +164,7 @@ impl App {
         Ok(definition)
     }
 
-    /// Refuses a new sender of a rule that the tenant's account does not have, as far as Twilio says so
+    /// Refuses a new sender of a rule that the tenant's account does not have, as far as the provider says so
     /// at once.
     async fn try_sender(
         &self,

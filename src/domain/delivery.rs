@@ -159,7 +159,7 @@ impl fmt::Display for DeliveryState {
 pub enum Hold {
     /// All sending is stopped.
     Stopped,
-    /// No usable Twilio connection.
+    /// No usable connection to a provider.
     NoConnection,
     /// The provider refused the credential.
     Broken,

@@ -17,6 +17,8 @@ pub struct ProviderWords {
     pub midnight: &'static str,
     /// What is wrong with a request that it did not sign, to follow "The status report", and what to do.
     pub forged: &'static str,
+    /// What to do so that its requests can be checked, to follow "could not be checked: ".
+    pub proof: &'static str,
     /// How a message to an address of this reader stands, for a clerk: why it failed, and what to do. The
     /// address is empty where the message is not known yet.
     pub explain: fn(report: &Report, to: &str, reader: &str) -> String,
@@ -31,6 +33,7 @@ impl ProviderWords {
         console: "its console",
         midnight: "when its day begins",
         forged: "is not signed by the provider",
+        proof: "connect it again",
         explain: |report, _, _| format!("The provider says: {}", report.word),
     };
 }

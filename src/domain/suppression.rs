@@ -13,7 +13,7 @@ use super::ids::SuppressionId;
 pub enum Source {
     /// The recipient wrote STOP.
     Stop,
-    /// The provider says that the recipient has opted out (Twilio's 21610).
+    /// The provider says that the recipient has opted out.
     Provider,
     /// The address does not exist, or no longer.
     Bounce,

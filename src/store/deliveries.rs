@@ -293,7 +293,7 @@ impl Many for Claiming {
         firsts.retain(|_, claiming| claiming.is_timely(time));
         let taken = take_flights(tx, &firsts).await?;
         let mut holders = holders(tx, &firsts, &taken).await?;
-        // Our own row is another worker's claim, or that of an attempt which may be at Twilio: the
+        // Our own row is another worker's claim, or that of an attempt which may have been sent: the
         // conditional update tells.
         let candidates: Vec<&Claiming> = firsts
             .values()

@@ -71,7 +71,7 @@ pub struct Story {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HourTally {
     pub starts_at: DateTime<Utc>,
-    /// Twilio has them, or the recipient.
+    /// The provider has them, or the recipient.
     pub sent: u64,
     pub failed: u64,
 }

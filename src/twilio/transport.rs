@@ -47,6 +47,7 @@ static WORDS: ProviderWords = ProviderWords {
     midnight: "when Twilio's day begins (00:00 UTC)",
     forged: "is not signed with this account's Auth Token. If the token was rotated, enter the new one \
              under Connections",
+    proof: "enter the Auth Token under Connections",
     explain,
 };
 

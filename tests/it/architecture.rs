@@ -108,6 +108,13 @@ fn the_app_knows_no_door() {
     );
 }
 
+/// A second way to send is an adapter, its door and its pages; nothing of what decides and sends.
+#[test]
+fn the_app_knows_no_provider_of_messages() {
+    never("src/app", &["crate::twilio", "Twilio"], &["test_house"]);
+    never("src/transport.rs", &["twilio", "Twilio"], &[]);
+}
+
 #[test]
 fn each_library_stays_in_its_room() {
     let store = ["/store/", "/migrations/"];

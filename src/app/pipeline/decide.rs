@@ -4,7 +4,6 @@
 use chrono::{DateTime, Utc};
 
 use super::context::RoutingContext;
-use super::message::rehearse;
 use super::recipients::Finder;
 use crate::app::App;
 use crate::domain::assertion::{Assertion, Says, Seen};
@@ -82,7 +81,7 @@ impl App {
         // Marked at the end: what is one wish when live is one in the rehearsal of it.
         if context.tenant.is_rehearsal {
             for delivery in &mut decided.deliveries {
-                rehearse(delivery, context.rehearsal_to.as_ref());
+                self.rehearse_message(delivery, context.rehearsal_to.as_ref());
             }
         }
         if decided.decisions.is_empty() {

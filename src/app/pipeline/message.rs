@@ -16,9 +16,6 @@ use crate::domain::phone::E164;
 use crate::domain::rule::{Facts, Recipient, Rule};
 use crate::render::Template;
 
-/// Twilio takes at most this many characters (Messages API, `Body`).
-const LONGEST_TEXT: usize = 1600;
-
 /// Compiled templates; a version of a rule never changes.
 pub(in crate::app) struct TemplateCache(Cache<(RuleId, i64), Arc<Template>>);
 
@@ -102,10 +99,9 @@ impl App {
                 rule.definition.name
             ));
         }
-        if characters > LONGEST_TEXT {
+        if let Some(bound) = self.overlong(characters) {
             return Err(format!(
-                "The text has {characters} characters; Twilio takes at most {LONGEST_TEXT}. \
-                 Shorten the template of “{}”",
+                "The text has {characters} characters; {bound}. Shorten the template of “{}”",
                 rule.definition.name
             ));
         }
@@ -127,24 +123,31 @@ impl App {
         self.caches.templates.0.insert(key, template.clone());
         Ok(template)
     }
-}
 
-/// Makes a delivery one that goes to the owner, with the mark of whom it was meant for.
-pub(super) fn rehearse(d: &mut NewDelivery, owner: Option<&E164>) {
-    d.is_rehearsal = true;
-    d.rehearsal_to = owner.map(E164::to_string).unwrap_or_default();
-    if d.state != DeliveryState::Queued {
-        return;
+    /// Makes a delivery one that goes to the owner, with the mark of whom it was meant for.
+    pub(super) fn rehearse_message(&self, d: &mut NewDelivery, owner: Option<&E164>) {
+        d.is_rehearsal = true;
+        d.rehearsal_to = owner.map(E164::to_string).unwrap_or_default();
+        if d.state != DeliveryState::Queued {
+            return;
+        }
+        d.body
+            .insert_str(0, &rehearsal_mark(&d.recipient, &d.address));
+        let characters = d.body.chars().count();
+        if let Some(bound) = self.overlong(characters) {
+            d.state = DeliveryState::Failed;
+            d.due_at = None;
+            d.reason = format!(
+                "With the mark of the rehearsal the text has {characters} characters; {bound}. Live \
+                 it would be sent"
+            );
+        }
     }
-    d.body
-        .insert_str(0, &rehearsal_mark(&d.recipient, &d.address));
-    let characters = d.body.chars().count();
-    if characters > LONGEST_TEXT {
-        d.state = DeliveryState::Failed;
-        d.due_at = None;
-        d.reason = format!(
-            "With the mark of the rehearsal the text has {characters} characters; Twilio takes at \
-             most {LONGEST_TEXT}. Live it would be sent"
-        );
+
+    /// What the provider takes, where so many characters are more.
+    fn overlong(&self, characters: usize) -> Option<String> {
+        let longest = self.parts.transports.longest_text(Channel::Sms);
+        let name = self.provider_words(Channel::Sms).name;
+        (characters > longest).then(|| format!("{name} takes at most {longest}"))
     }
 }

@@ -67,9 +67,21 @@ impl App {
         store: &TenantStore,
         channel: Channel,
     ) -> Result<Option<Link>, AppError> {
+        match self.connection_for(store, channel).await? {
+            Some(connection) => self.link(store, connection).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The connection that a channel's messages go through, whole or not.
+    pub(in crate::app) async fn connection_for(
+        &self,
+        store: &TenantStore,
+        channel: Channel,
+    ) -> Result<Option<Connection>, AppError> {
         for kind in self.parts.transports.of_channel(channel) {
             if let Some(connection) = store.connection(kind.provider()).await? {
-                return self.link(store, connection).await;
+                return Ok(Some(connection));
             }
         }
         Ok(None)

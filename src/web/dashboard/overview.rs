@@ -106,7 +106,7 @@ fn bars(hours: &[HourTally], now: DateTime<Utc>) -> Vec<Hour> {
 fn connections(found: &Overview, moment: Moment) -> Vec<ConnectionLine> {
     let mut lines = Vec::new();
     let heard = found.last_event_at;
-    if heard.is_some() || found.twilio.is_some() {
+    if heard.is_some() || found.sender.is_some() {
         lines.push(match heard {
             Some(at) => ConnectionLine {
                 name: "Zoho Books".to_owned(),
@@ -122,7 +122,7 @@ fn connections(found: &Overview, moment: Moment) -> Vec<ConnectionLine> {
             },
         });
     }
-    if let Some(twilio) = &found.twilio {
+    if let Some(twilio) = &found.sender {
         let (tone, word, sentence) = match twilio_health(twilio, found.has_sent, moment) {
             Health::Missing | Health::Unfinished | Health::Untried => (
                 Tone::Queued,

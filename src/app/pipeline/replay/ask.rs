@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 
 use super::facts::{Drafted, ReplayFacts};
 use crate::app::pipeline::context::{RoutingContext, RoutingInput, StoredEvent};
-use crate::app::pipeline::message::rehearse;
 use crate::app::pipeline::plan::Plan;
 use crate::app::recent::{AsOf, SeenDocument};
 use crate::app::{App, AppError};
@@ -155,7 +154,7 @@ impl App {
             expires_at: now + self.send_within(store, old).await?,
         };
         if context.tenant.is_rehearsal {
-            rehearse(&mut message, context.rehearsal_to.as_ref());
+            self.rehearse_message(&mut message, context.rehearsal_to.as_ref());
         }
         Ok(message)
     }
