@@ -159,7 +159,8 @@ async fn fill(company: &Company<'_>) {
     app.database
         .run(&format!(
             "INSERT INTO unmatched_receipts (id, tenant_id, account, sid, status, error_code, verified, detail, \
-             at) VALUES ({own}, {id}, '{}', 'SM404', 'sent', 0, TRUE, '{{}}', 1)",
+             at, word, opted_out, reason) \
+             VALUES ({own}, {id}, '{}', 'SM404', 'sent', 0, TRUE, '{{}}', 1, 'sent', FALSE, '')",
             company.account_sid
         ))
         .await;
