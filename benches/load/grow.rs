@@ -22,7 +22,7 @@ type Table = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// The tables of an event, and what a copy has for itself. `{n}` is the number of the copy, `{ms}` its
 /// time; the rest is taken over.
-const TABLES: [Table; 9] = [
+const TABLES: [Table; 8] = [
     (
         "events",
         &[
@@ -36,11 +36,7 @@ const TABLES: [Table; 9] = [
     ("bodies", &[("event_id", "{event}")]),
     (
         "decisions",
-        &[
-            ("event_id", "{event}"),
-            ("id", "{own}"),
-            ("decided_at", "{ms} * 1000"),
-        ],
+        &[("event_id", "{event}"), ("decided_at", "{ms} * 1000")],
     ),
     (
         "deliveries",
@@ -77,10 +73,6 @@ const TABLES: [Table; 9] = [
     (
         "documents",
         &[("document_id", "'G' || {n}"), ("last_event_id", "{event}")],
-    ),
-    (
-        "transitions",
-        &[("document_id", "'G' || {n}"), ("event_id", "{event}")],
     ),
     (
         "provider_messages",

@@ -1095,13 +1095,8 @@ async fn two_rules_with_equal_texts_are_one_message() {
     scene.drain().await;
     let store = scene.app.tenant(scene.tenant);
     assert_eq!(store.deliveries_of(event).await.unwrap().len(), 2);
-    let kinds: Vec<_> = store
-        .decisions_of(event)
-        .await
-        .unwrap()
-        .iter()
-        .map(|d| d.kind)
-        .collect();
+    let rulings = store.rulings_of(event).await.unwrap();
+    let kinds: Vec<_> = rulings[0].decisions.iter().map(|d| d.kind).collect();
     assert_eq!(
         kinds,
         [

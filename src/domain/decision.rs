@@ -1,8 +1,9 @@
-//! Decisions: what one rule said about one event, and why.
+//! Decisions: what one rule said about one event, and why; all that were taken at once are a ruling.
 
 use chrono::{DateTime, Utc};
 
-use super::ids::{DecisionId, EventId, ReplayId, RuleId};
+use super::ids::{EventId, ReplayId, RuleId};
+use super::rule::MetValue;
 
 /// What a decision is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,13 +58,30 @@ impl DecisionKind {
     }
 }
 
-/// What one rule, or routing as a whole, said about one event.
+/// What was decided about one event at once: by routing it, or once more for a replay.
 #[derive(Debug, Clone)]
-pub struct Decision {
-    pub id: DecisionId,
+pub struct Ruling {
     pub event: EventId,
     /// The replay that asked, or the nil id.
     pub replay: ReplayId,
+    /// The number of the rule set that decided.
+    pub rule_set: i64,
+    /// In the order in which the rules were asked.
+    pub decisions: Vec<Decision>,
+    pub decided_at: DateTime<Utc>,
+}
+
+/// What a ruling is about as a whole: rules, where any was asked, or else why none was.
+pub fn kind_of(decisions: &[Decision]) -> Option<DecisionKind> {
+    if decisions.iter().any(|d| d.rule.is_some()) {
+        return Some(DecisionKind::Rule);
+    }
+    decisions.last().map(|d| d.kind)
+}
+
+/// What one rule, or routing as a whole, said about one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
     /// `None` when the decision concerns the event as a whole.
     pub rule: Option<RuleId>,
     pub rule_version: i64,
@@ -72,32 +90,21 @@ pub struct Decision {
     pub kind: DecisionKind,
     /// In words.
     pub reason: String,
-    /// The values met, as a JSON list.
-    pub met: String,
-    pub decided_at: DateTime<Utc>,
+    /// The values met, one per condition.
+    pub met: Vec<MetValue>,
 }
 
 impl Decision {
-    /// One about an event as a whole: it is of no rule.
-    pub fn whole(
-        event: EventId,
-        replay: ReplayId,
-        kind: DecisionKind,
-        reason: String,
-        now: DateTime<Utc>,
-    ) -> Self {
+    /// A decision about an event as a whole: it is of no rule.
+    pub fn whole(kind: DecisionKind, reason: String) -> Self {
         Self {
-            id: DecisionId::new(now),
-            event,
-            replay,
             rule: None,
             rule_version: 0,
             rule_name: String::new(),
             is_match: false,
             kind,
             reason,
-            met: "[]".to_owned(),
-            decided_at: now,
+            met: Vec::new(),
         }
     }
 }

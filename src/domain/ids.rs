@@ -140,10 +140,6 @@ define_id!(
     EventId, "evt", "event"
 );
 define_id!(
-    /// What one rule said about one event.
-    DecisionId, "dec", "decision"
-);
-define_id!(
     /// A wish to decide or send once more.
     ReplayId, "rpl", "replay"
 );

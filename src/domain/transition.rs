@@ -56,12 +56,29 @@ impl Told {
     }
 }
 
+/// How many claims of one document are kept; only reminders come again and again.
+const MOST_CLAIMS: usize = 256;
+
+/// The claims of a document with these added. Where they are too many, the oldest reminders go first.
+pub fn with_claims(known: &[Claim], new: &[Claim]) -> Vec<Claim> {
+    let mut all = [known, new].concat();
+    let mut excess = all.len().saturating_sub(MOST_CLAIMS);
+    all.retain(|claim| {
+        let goes = excess > 0 && claim.event_type.is_reminder();
+        excess -= usize::from(goes);
+        !goes
+    });
+    all.drain(..excess);
+    all
+}
+
 /// What we knew of the document before this body.
 #[derive(Debug, Clone)]
 pub struct Known {
     pub document: Document,
     /// The event that last set the state.
     pub last_event: EventId,
+    /// The oldest first.
     pub claims: Vec<Claim>,
 }
 

@@ -60,17 +60,12 @@ const OF_EVENTS: [&str; 7] = [
 
 /// Every other table with a tenant's rows: its key, and what finds the rows by an index where
 /// `tenant_id` alone does not.
-const OF_TENANT: [(&str, &str, &str); 20] = [
+const OF_TENANT: [(&str, &str, &str); 19] = [
     ("delivery_counts", "hour, part", ""),
     ("orders", "id", ""),
     (
         "documents",
         "connection_id, kind, document_id",
-        BY_CONNECTION,
-    ),
-    (
-        "transitions",
-        "connection_id, kind, document_id, event_type, discriminator",
         BY_CONNECTION,
     ),
     (

@@ -1,13 +1,16 @@
 //! Documents, their claims, and the people remembered by customer or vendor.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::FutureExt as _;
 use sea_orm::DatabaseConnection;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::bulk::{Bulk, record};
 use super::look_ups::LookUps;
+use super::packed::{self, Packed};
 use super::sql::{self, Row, values};
 use super::{StoreError, TenantStore};
 use crate::domain::document::{Applied, Document, DocumentKind, Person};
@@ -44,57 +47,48 @@ pub(super) fn look_ups(db: &DatabaseConnection) -> Documents {
     LookUps::start(db, |db, keys| known(db, keys).boxed())
 }
 
-/// A document is read before its claims: a claim that comes in between raises the version, so the commit
-/// starts over.
 async fn known(
     db: &DatabaseConnection,
     keys: &BTreeSet<&Key>,
 ) -> Result<BTreeMap<Key, KnownDocument>, StoreError> {
-    let mut all = BTreeMap::new();
-    for row in joined(
-        db,
-        "documents",
-        "version, state, applied, last_event_id",
-        keys.iter().copied(),
-    )
-    .await?
-    {
-        let last_event: Uuid = row.get("last_event_id")?;
-        let state: String = row.get("state")?;
-        let known = if state.is_empty() {
-            None
-        } else {
-            Some(Known {
-                document: row.word("documents", "state", last_event, |s| {
-                    serde_json::from_str(s).ok()
-                })?,
-                last_event: EventId::from_uuid(last_event),
-                claims: Vec::new(),
-            })
-        };
-        let document = KnownDocument {
-            known,
-            applied: row.word("documents", "applied", last_event, read_applied)?,
-            version: row.get("version")?,
-        };
-        all.insert(key_of(&row)?, document);
-    }
-    let columns = "event_type, discriminator, event_id, told";
-    for row in joined(db, "transitions", columns, all.keys()).await? {
-        let event: Uuid = row.get("event_id")?;
-        let claim = Claim {
-            event_type: row.word("transitions", "event_type", event, |t| {
-                t.parse::<EventType>().ok()
+    let records = keys.iter().map(|(tenant, connection, kind, id)| {
+        record![
+            tenant_id: *tenant,
+            connection_id: *connection,
+            kind: kind.clone(),
+            document_id: id.clone(),
+        ]
+    });
+    let select = Bulk::Joined(
+        "SELECT d.* FROM v JOIN documents d ON d.tenant_id = v.tenant_id \
+         AND d.connection_id = v.connection_id AND d.kind = v.kind \
+         AND d.document_id = v.document_id",
+    );
+    let rows = select.all(db, records.collect()).await?;
+    let both = rows.iter().map(|row| Ok((key_of(row)?, document(row)?)));
+    both.collect()
+}
+
+fn document(row: &Row) -> Result<KnownDocument, StoreError> {
+    let last_event: Uuid = row.get("last_event_id")?;
+    let state: String = row.get("state")?;
+    let known = if state.is_empty() {
+        None
+    } else {
+        let claims = ("documents", "claims");
+        Some(Known {
+            document: row.word("documents", "state", last_event, |s| {
+                serde_json::from_str(s).ok()
             })?,
-            discriminator: row.get("discriminator")?,
-            event: EventId::from_uuid(event),
-            told: row.word("transitions", "told", event, Told::parse)?,
-        };
-        if let Some(known) = all.get_mut(&key_of(&row)?).and_then(|d| d.known.as_mut()) {
-            known.claims.push(claim);
-        }
-    }
-    Ok(all)
+            last_event: EventId::from_uuid(last_event),
+            claims: packed::word(row, claims, last_event, unpack_claims)?,
+        })
+    };
+    Ok(KnownDocument {
+        known,
+        applied: row.word("documents", "applied", last_event, read_applied)?,
+        version: row.get("version")?,
+    })
 }
 
 /// Most documents have none: empty text stands for that.
@@ -105,28 +99,37 @@ fn read_applied(text: &str) -> Option<Vec<Applied>> {
     serde_json::from_str(text).ok()
 }
 
-/// The rows of a table that belong to these documents.
-async fn joined<'k>(
-    db: &DatabaseConnection,
-    table: &str,
-    columns: &str,
-    keys: impl Iterator<Item = &'k Key>,
-) -> Result<Vec<Row>, StoreError> {
-    let records = keys.map(|(tenant, connection, kind, id)| {
-        record![
-            tenant_id: *tenant,
-            connection_id: *connection,
-            kind: kind.clone(),
-            document_id: id.clone(),
-        ]
+/// A claim: event type, discriminator, event, and how it was told.
+#[derive(Serialize, Deserialize)]
+struct PackedClaim<'a>(Cow<'a, str>, Cow<'a, str>, Uuid, Cow<'a, str>);
+
+pub(super) fn pack_claims(claims: &[Claim]) -> Packed {
+    let lines = claims.iter().map(|c| {
+        let (event_type, told) = (c.event_type.as_str(), c.told.as_str());
+        let discriminator = Cow::from(&*c.discriminator);
+        PackedClaim(
+            event_type.into(),
+            discriminator,
+            c.event.uuid(),
+            told.into(),
+        )
     });
-    let columns = columns.replace(", ", ", t.");
-    let select = format!(
-        "SELECT t.tenant_id, t.connection_id, t.kind, t.document_id, t.{columns} FROM v \
-         JOIN {table} t ON t.tenant_id = v.tenant_id AND t.connection_id = v.connection_id \
-         AND t.kind = v.kind AND t.document_id = v.document_id"
-    );
-    Bulk::Joined(&select).all(db, records.collect()).await
+    Packed::json(&lines.collect::<Vec<_>>())
+}
+
+fn unpack_claims(text: &str) -> Option<Vec<Claim>> {
+    let lines: Vec<PackedClaim<'_>> = serde_json::from_str(text).ok()?;
+    let claims = lines
+        .into_iter()
+        .map(|PackedClaim(event_type, discriminator, event, told)| {
+            Some(Claim {
+                event_type: event_type.parse::<EventType>().ok()?,
+                discriminator: discriminator.into_owned(),
+                event: EventId::from_uuid(event),
+                told: Told::parse(&told)?,
+            })
+        });
+    claims.collect()
 }
 
 fn key_of(row: &Row) -> Result<Key, StoreError> {

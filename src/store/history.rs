@@ -4,18 +4,18 @@ use chrono::{DateTime, Utc};
 use sea_orm::Value;
 use uuid::Uuid;
 
+use super::decisions::ruling;
 use super::deliveries::delivery;
 use super::events::event;
+use super::packed;
 use super::partial::{self, MOVING, RESTING};
-use super::proof;
 use super::sql::{self, Row, from_micros, micros, placeholders, values};
 use super::{StoreError, TenantStore};
-use crate::domain::decision::{Decision, DecisionKind};
+use crate::domain::decision::Ruling;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Receipt, Step, StepKind};
 use crate::domain::event::{Event, EventState, EventType};
 use crate::domain::ids::{
-    AttemptId, ConnectionId, DecisionId, DeliveryId, EventId, ReceiptId, ReplayId, RuleId, StepId,
-    floor_v7, time_of_v7,
+    AttemptId, ConnectionId, DeliveryId, EventId, ReceiptId, StepId, floor_v7, time_of_v7,
 };
 use crate::domain::page::{Cursor, Page};
 use crate::domain::replay::Replay;
@@ -59,7 +59,8 @@ pub struct DeliveryFilter {
 #[derive(Debug, Clone)]
 pub struct Story {
     pub event: Event,
-    pub decisions: Vec<Decision>,
+    /// What was decided, first by routing it, then by each replay.
+    pub rulings: Vec<Ruling>,
     pub deliveries: Vec<Delivery>,
     pub attempts: Vec<Attempt>,
     pub steps: Vec<Step>,
@@ -284,7 +285,7 @@ impl TenantStore {
         };
         Ok(Some(Story {
             event,
-            decisions: self.decisions_of(id).await?,
+            rulings: self.rulings_of(id).await?,
             deliveries: self.deliveries_of(id).await?,
             attempts: self.of_event("attempts", id, attempt).await?,
             steps: self.of_event("delivery_steps", id, step).await?,
@@ -313,9 +314,13 @@ impl TenantStore {
             .transpose()
     }
 
-    /// The decisions about an event, in the order in which they were taken.
-    pub async fn decisions_of(&self, id: EventId) -> Result<Vec<Decision>, StoreError> {
-        self.of_event("decisions", id, decision).await
+    /// What was decided about an event, the first ruling first.
+    pub async fn rulings_of(&self, id: EventId) -> Result<Vec<Ruling>, StoreError> {
+        let query = "SELECT * FROM decisions WHERE event_id = $1 AND tenant_id = $2 \
+                     ORDER BY decided_at, order_id LIMIT 200";
+        let bound = values![id.uuid(), self.id.uuid()];
+        let rows = sql::all(self.db(), query, bound).await?;
+        rows.iter().map(ruling).collect()
     }
 
     /// Rows of one event; bounded, since an event with thousands of them is nobody's to read.
@@ -507,24 +512,6 @@ pub(super) fn paged<T>(
     }
 }
 
-fn decision(row: &Row) -> Result<Decision, StoreError> {
-    let id: Uuid = row.get("id")?;
-    let rule: Uuid = row.get("rule_id")?;
-    Ok(Decision {
-        id: DecisionId::from_uuid(id),
-        event: EventId::from_uuid(row.get("event_id")?),
-        replay: ReplayId::from_uuid(row.get("order_id")?),
-        rule: (!rule.is_nil()).then_some(RuleId::from_uuid(rule)),
-        rule_version: row.get("rule_version")?,
-        rule_name: row.get("rule_name")?,
-        is_match: row.get("matched")?,
-        kind: row.word("decisions", "kind", id, DecisionKind::parse)?,
-        reason: row.get("reason")?,
-        met: row.get("met")?,
-        decided_at: row.time("decided_at")?,
-    })
-}
-
 fn attempt(row: &Row) -> Result<Attempt, StoreError> {
     Ok(Attempt {
         id: AttemptId::from_uuid(row.get("id")?),
@@ -532,7 +519,7 @@ fn attempt(row: &Row) -> Result<Attempt, StoreError> {
         attempt_no: row.get("attempt_no")?,
         connection: ConnectionId::from_uuid(row.get("connection_id")?),
         account: row.get("account")?,
-        request: proof::text_of(row, "request")?,
+        request: packed::text_of(row, "request")?,
         started_at: row.time("started_at")?,
         lease_until: row.time("lease_until")?,
     })
@@ -546,7 +533,7 @@ fn step(row: &Row) -> Result<Step, StoreError> {
         attempt_no: row.get("attempt_no")?,
         kind: row.word("delivery_steps", "kind", id, StepKind::parse)?,
         sentence: row.get("sentence")?,
-        detail: proof::text_of(row, "detail")?,
+        detail: packed::text_of(row, "detail")?,
         at: row.time("at")?,
     })
 }

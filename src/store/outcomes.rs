@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
 use super::bulk::{Bulk, Record, record};
+use super::packed::Packed;
 use super::partial::PLAIN_STATE;
-use super::proof::Packed;
 use super::sql::{self, micros, micros_opt, placeholders, values};
 use super::suppressions::suppress;
 use super::writer::{Many, Turn, Tx};

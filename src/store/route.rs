@@ -8,6 +8,9 @@ use sea_orm::Value;
 use uuid::Uuid;
 
 use super::bulk::{Bulk, Record, record};
+use super::decisions::{self, DECISIONS};
+use super::documents::pack_claims;
+use super::packed::Packed;
 use super::sql::{self, Row, micros, micros_opt};
 use super::writer::{Many, Turn, Tx};
 use super::{StoreError, TenantStore};
@@ -16,7 +19,7 @@ use crate::domain::decision::Decision;
 use crate::domain::delivery::{Delivery, NewDelivery};
 use crate::domain::document::{Applied, Document, DocumentKind, Person};
 use crate::domain::event::{EventState, EventType};
-use crate::domain::ids::{ConnectionId, EventId, ReplayId, RuleId, TenantId};
+use crate::domain::ids::{ConnectionId, EventId, ReplayId, TenantId};
 use crate::domain::money::Amount;
 use crate::domain::transition::Claim;
 
@@ -64,6 +67,7 @@ pub struct DocumentCommit {
     pub version: i64,
     /// The next state; `None` leaves it as it is.
     pub state: Option<Document>,
+    /// All of them, those before and the new ones.
     pub claims: Vec<Claim>,
     pub party: Option<String>,
     pub people: Vec<Person>,
@@ -93,6 +97,9 @@ pub enum RouteResult {
 pub(super) struct Routing {
     tenant: TenantId,
     commit: RouteCommit,
+    /// Its decisions, and the claims on its document.
+    verdicts: Packed,
+    claims: Packed,
 }
 
 impl TenantStore {
@@ -141,8 +148,11 @@ impl TenantStore {
 
     /// Commits the routing of one event or replay.
     pub async fn commit_route(&self, commit: RouteCommit) -> Result<RouteResult, StoreError> {
+        let document = commit.document.as_ref();
         let routing = Routing {
             tenant: self.id,
+            verdicts: decisions::pack(&commit.decisions),
+            claims: pack_claims(document.map_or(&[], |d| &d.claims)),
             commit,
         };
         self.store.writer.route(routing).await
@@ -165,7 +175,6 @@ impl Many for Routing {
         // First, and harmless where the rest is refused: it is true whatever becomes of this event.
         batch.write_applied(tx).await?;
         batch.write_documents(tx).await?;
-        batch.write_claims(tx).await?;
         batch.write_people(tx).await?;
         batch.mark_events(tx).await?;
         batch.mark_replays(tx).await?;
@@ -217,10 +226,15 @@ impl<'a> Routings<'a> {
     }
 
     /// Those that nothing was found against so far.
-    fn good(&self) -> impl Iterator<Item = (Uuid, &'a RouteCommit)> {
+    fn good_routings(&self) -> impl Iterator<Item = &'a Routing> {
         let both = self.all.iter().zip(&self.results);
         both.filter(|(_, result)| **result == RouteResult::Committed)
-            .map(|(r, _)| (r.tenant.uuid(), &r.commit))
+            .map(|(r, _)| *r)
+    }
+
+    /// The same: whose they are, and what they write.
+    fn good(&self) -> impl Iterator<Item = (Uuid, &'a RouteCommit)> {
+        self.good_routings().map(|r| (r.tenant.uuid(), &r.commit))
     }
 
     /// Ends those for which `is_bad` as `result`.
@@ -328,6 +342,7 @@ impl<'a> Routings<'a> {
                     document_id: id,
                     tenant_id: tenant,
                     version: a.version + 1,
+                    claims: Packed::default().value(),
                     applied: serde_json::to_string(&a.applied).unwrap_or_default(),
                     last_event_id: c.event.uuid(),
                     first_received_at: micros(c.routed_at),
@@ -367,7 +382,8 @@ impl<'a> Routings<'a> {
     /// here, before anything else of the commit is written.
     async fn write_documents(&mut self, tx: &Tx) -> Result<(), StoreError> {
         let (mut changed, mut raised) = (BTreeMap::new(), BTreeMap::new());
-        for (tenant, c) in self.good() {
+        for r in self.good_routings() {
+            let c = &r.commit;
             let Some((key, d)) = document_key(c).zip(c.document.as_ref()) else {
                 continue;
             };
@@ -378,9 +394,10 @@ impl<'a> Routings<'a> {
                         connection_id: connection,
                         kind: kind,
                         document_id: id,
-                        tenant_id: tenant,
+                        tenant_id: r.tenant.uuid(),
                         version: d.version + 1,
                         state: serde_json::to_string(state).unwrap_or_default(),
+                        claims: r.claims.value(),
                         last_event_id: c.event.uuid(),
                         first_received_at: micros(c.routed_at),
                         updated_at: micros(c.routed_at),
@@ -394,6 +411,7 @@ impl<'a> Routings<'a> {
                         kind: kind,
                         document_id: id,
                         version: d.version,
+                        claims: r.claims.value(),
                     ];
                     raised.insert(key, record);
                 }
@@ -405,12 +423,12 @@ impl<'a> Routings<'a> {
             constants: &[("applied", "''")],
             after: " ON CONFLICT (connection_id, kind, document_id) DO UPDATE SET \
                     version = excluded.version, state = excluded.state, \
-                    last_event_id = excluded.last_event_id, updated_at = excluded.updated_at \
+                    claims = excluded.claims, last_event_id = excluded.last_event_id, updated_at = excluded.updated_at \
                     WHERE documents.version = excluded.version - 1 \
                     RETURNING connection_id, kind, document_id",
         };
         let raise = Bulk::Joined(
-            "UPDATE documents SET version = v.version + 1 FROM v \
+            "UPDATE documents SET version = v.version + 1, claims = v.claims FROM v \
              WHERE documents.connection_id = v.connection_id AND documents.kind = v.kind \
              AND documents.document_id = v.document_id AND documents.version = v.version \
              RETURNING documents.connection_id, documents.kind, documents.document_id",
@@ -425,30 +443,6 @@ impl<'a> Routings<'a> {
             document_key(c).is_some_and(|key| wanted.contains(&key) && !written.contains(&key))
         });
         Ok(())
-    }
-
-    async fn write_claims(&self, tx: &Tx) -> Result<(), StoreError> {
-        let claims = self.good().flat_map(|(tenant, c)| {
-            let claims = c
-                .document
-                .iter()
-                .flat_map(|d| d.claims.iter().map(move |claim| (d, claim)));
-            claims.map(move |(d, claim)| {
-                record![
-                    connection_id: c.connection.uuid(),
-                    kind: d.kind.as_str(),
-                    document_id: d.id.clone(),
-                    event_type: claim.event_type.as_str(),
-                    discriminator: claim.discriminator.clone(),
-                    tenant_id: tenant,
-                    event_id: claim.event.uuid(),
-                    told: claim.told.as_str(),
-                    claimed_at: micros(c.routed_at),
-                ]
-            })
-        });
-        let insert = Bulk::insert("transitions", "");
-        insert.exec(tx, claims.collect()).await.map(drop)
     }
 
     /// In one order everywhere: two documents of one customer are routed at the same time.
@@ -527,26 +521,10 @@ impl<'a> Routings<'a> {
     }
 
     async fn write_decisions(&self, tx: &Tx) -> Result<(), StoreError> {
-        let decisions = self.good().flat_map(|(tenant, c)| {
-            c.decisions.iter().map(move |d| {
-                record![
-                    event_id: d.event.uuid(),
-                    id: d.id.uuid(),
-                    tenant_id: tenant,
-                    order_id: d.replay.uuid(),
-                    rule_id: d.rule.map_or(Uuid::nil(), RuleId::uuid),
-                    rule_version: d.rule_version,
-                    rule_name: d.rule_name.clone(),
-                    matched: d.is_match,
-                    kind: d.kind.as_str(),
-                    reason: d.reason.clone(),
-                    met: d.met.clone(),
-                    decided_at: micros(d.decided_at),
-                ]
-            })
-        });
-        let insert = Bulk::insert("decisions", "");
-        insert.exec(tx, decisions.collect()).await.map(drop)
+        let records = self
+            .good_routings()
+            .filter_map(|r| decisions::record_of(r.tenant.uuid(), &r.commit, &r.verdicts));
+        DECISIONS.exec(tx, records.collect()).await.map(drop)
     }
 
     async fn write_deliveries(&self, tx: &Tx) -> Result<(), StoreError> {

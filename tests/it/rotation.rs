@@ -191,6 +191,8 @@ fn is_open(table: &str, column: &str) -> bool {
                 | ("bodies", "body")
                 | ("attempts", "request")
                 | ("delivery_steps", "detail")
+                | ("documents", "claims")
+                | ("decisions", "matched" | "verdicts")
                 | ("data_keys", "wrapped")
         )
 }

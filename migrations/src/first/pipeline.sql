@@ -53,7 +53,8 @@ CREATE TABLE digests (
     received_at bigint NOT NULL
 ) {narrow};
 
--- Our last known state of a Zoho record. Every event about it raises the version and is routed by it.
+-- Our last known state of a Zoho record. Every event about it raises the version and is routed by it, with the
+-- row locked.
 CREATE TABLE documents (
     connection_id {id} NOT NULL,
     kind text NOT NULL,
@@ -61,6 +62,8 @@ CREATE TABLE documents (
     tenant_id {id} NOT NULL,
     version bigint NOT NULL,
     state text NOT NULL,
+    -- Packed JSON: its transitions that are claimed, each by one event.
+    claims {bytes} NOT NULL,
     -- What payments told of an invoice, beside what its own bodies did.
     applied text NOT NULL,
     last_event_id {id} NOT NULL,
@@ -68,21 +71,6 @@ CREATE TABLE documents (
     updated_at bigint NOT NULL,
     PRIMARY KEY (connection_id, kind, document_id)
 );
-
--- Changes of a document that were told, each claimed by one event.
-CREATE TABLE transitions (
-    connection_id {id} NOT NULL,
-    kind text NOT NULL,
-    document_id text NOT NULL,
-    event_type text NOT NULL,
-    -- Which of several of its type: a payment, an offset and due date, a round; often empty.
-    discriminator text NOT NULL,
-    tenant_id {id} NOT NULL,
-    event_id {id} NOT NULL,
-    told text NOT NULL,
-    claimed_at bigint NOT NULL,
-    PRIMARY KEY (connection_id, kind, document_id, event_type, discriminator)
-) {narrow};
 
 -- Whom documents named, for documents that name nobody by nature.
 CREATE TABLE people (
@@ -113,19 +101,19 @@ CREATE TABLE orders (
 CREATE INDEX orders_event ON orders (event_id);
 CREATE INDEX orders_unrouted ON orders (id) WHERE routed_at IS NULL;
 
--- What one rule said about one event, or why none was asked, with the values that it met as JSON.
+-- What the rules said about an event, or why none was asked: one row for all that was decided at once, by
+-- routing it or once more for a replay.
 CREATE TABLE decisions (
     event_id {id} NOT NULL,
-    id {id} NOT NULL,
-    tenant_id {id} NOT NULL,
     order_id {id} NOT NULL,
-    rule_id {id} NOT NULL,
-    rule_version bigint NOT NULL,
-    rule_name text NOT NULL,
-    matched boolean NOT NULL,
+    tenant_id {id} NOT NULL,
+    -- The number of the tenant's rule set that decided.
+    rule_set bigint NOT NULL,
     kind text NOT NULL,
-    reason text NOT NULL,
-    met text NOT NULL,
+    -- The ids of the rules that matched, one after the other.
+    matched {bytes} NOT NULL,
+    -- Packed JSON: what each said, why, and which values it met.
+    verdicts {bytes} NOT NULL,
     decided_at bigint NOT NULL,
-    PRIMARY KEY (event_id, id)
+    PRIMARY KEY (event_id, order_id)
 ) {by_event};

@@ -7,8 +7,9 @@ CREATE TABLE attempts_default PARTITION OF attempts DEFAULT;
 CREATE TABLE delivery_steps_default PARTITION OF delivery_steps DEFAULT;
 CREATE TABLE receipts_default PARTITION OF receipts DEFAULT;
 
--- Bodies are compressed already.
+-- These are compressed already.
 ALTER TABLE bodies ALTER COLUMN body SET STORAGE EXTERNAL;
+ALTER TABLE decisions ALTER COLUMN verdicts SET STORAGE EXTERNAL;
 
 -- Room for new versions of a row on its page keeps them out of the index.
 ALTER TABLE delivery_counts SET (fillfactor = 50);

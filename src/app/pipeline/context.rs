@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 
 use crate::app::recent::AsOf;
 use crate::app::{App, AppError};
-use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::document::ParsedDocument;
 use crate::domain::event::{Body, Event, EventState};
 use crate::domain::ids::{EventId, ReplayId};
@@ -62,11 +61,6 @@ impl RoutingInput<'_> {
     pub(super) fn is_folded(&self) -> bool {
         let event = &self.stored.event;
         event.routed_at.is_none() || event.state == EventState::Unrecognised
-    }
-
-    /// A decision about the event as a whole.
-    pub(super) fn whole(&self, kind: DecisionKind, reason: String, now: DateTime<Utc>) -> Decision {
-        Decision::whole(self.stored.event.id, self.replay, kind, reason, now)
     }
 }
 

@@ -67,7 +67,7 @@ impl App {
                 input.event_type.words(),
                 asked.words()
             );
-            let decision = input.whole(DecisionKind::NoRule, reason);
+            let decision = Decision::whole(DecisionKind::NoRule, reason);
             decided.decisions.push(decision);
         }
         let finder = Finder::new(input);
@@ -86,9 +86,8 @@ impl App {
         }
         if decided.decisions.is_empty() {
             let reason = format!("no active rule is about “{}”", input.event_type.words());
-            decided
-                .decisions
-                .push(input.whole(DecisionKind::NoRule, reason));
+            let decision = Decision::whole(DecisionKind::NoRule, reason);
+            decided.decisions.push(decision);
         }
         decided
     }
@@ -120,10 +119,11 @@ impl App {
             rule_version: rule.version,
             rule_name: rule.definition.name.clone(),
             is_match: verdict.matched,
-            met: serde_json::to_string(&verdict.values).unwrap_or_else(|_| "[]".to_owned()),
-            ..input.whole(DecisionKind::Rule, verdict.reason)
+            kind: DecisionKind::Rule,
+            reason: verdict.reason,
+            met: verdict.values,
         };
-        if verdict.matched {
+        if decision.is_match {
             for note in &reached.notes {
                 decision.reason = format!("{}; {note}", decision.reason);
             }
@@ -177,11 +177,6 @@ impl EvaluationInput<'_> {
                 seen,
             },
         }
-    }
-
-    /// A decision about the event as a whole.
-    fn whole(&self, kind: DecisionKind, reason: String) -> Decision {
-        Decision::whole(self.event.id, self.replay, kind, reason, self.now)
     }
 }
 

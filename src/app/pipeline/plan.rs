@@ -8,11 +8,11 @@ use super::decide::{Decided, EvaluationInput};
 use super::recipients::remembered;
 use crate::app::recent::SeenDocument;
 use crate::app::{App, AppError};
-use crate::domain::decision::DecisionKind;
+use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::document::{Document, DocumentKind, ParsedDocument, with_payment};
 use crate::domain::event::{Event, EventState};
 use crate::domain::states;
-use crate::domain::transition::{Classification, Outcome};
+use crate::domain::transition::{Classification, Outcome, with_claims};
 use crate::store::{
     AppliedCommit, ClassifiedEvent, DocumentCommit, KnownDocument, RouteCommit, TenantStore,
 };
@@ -55,7 +55,7 @@ impl App {
                     classified: input.is_folded().then(|| unrecognised(event)),
                     ..Folded::default()
                 };
-                let decision = input.whole(DecisionKind::Unrecognised, why, now);
+                let decision = Decision::whole(DecisionKind::Unrecognised, why);
                 (Decided::whole(decision), folded, None)
             }
         };
@@ -111,7 +111,7 @@ impl App {
                 wished_at: input.wished_at,
                 now,
             }),
-            Err(unasked) => Decided::whole(input.whole(unasked.kind, unasked.reason, now)),
+            Err(unasked) => Decided::whole(Decision::whole(unasked.kind, unasked.reason)),
         };
         let folded = match classification {
             Some(classification) => Folded {
@@ -211,12 +211,15 @@ fn document_commit(
     classification: Classification,
     parsed: &ParsedDocument,
 ) -> DocumentCommit {
+    let claimed = known
+        .and_then(|k| k.known.as_ref())
+        .map_or(&[][..], |k| &k.claims);
     DocumentCommit {
         kind: parsed.kind,
         id: parsed.id.clone(),
         version: known.map_or(0, |k| k.version),
         state: classification.document,
-        claims: classification.claims,
+        claims: with_claims(claimed, &classification.claims),
         party: parsed.party.as_ref().map(|p| p.id.clone()),
         people: parsed
             .persons

@@ -296,3 +296,25 @@ fn an_older_body_is_of_the_type_that_it_shows_itself() {
     assert!(matches!(late.outcome, Outcome::NothingNew(_)));
     assert_eq!(late.event_type, Some(EventType::InvoiceSent));
 }
+
+#[test]
+fn of_too_many_claims_the_oldest_reminders_go_first() {
+    let claim = |event_type, discriminator: usize| Claim {
+        event_type,
+        discriminator: discriminator.to_string(),
+        event: EventId::from_uuid(uuid::Uuid::nil()),
+        told: Told::AsItself,
+    };
+    let created = claim(EventType::InvoiceCreated, 0);
+    let mut claims = vec![created.clone()];
+    for n in 1..=300 {
+        claims = with_claims(&claims, &[claim(EventType::InvoiceOverdue, n)]);
+    }
+    assert_eq!(claims.len(), MOST_CLAIMS);
+    assert_eq!(claims[..2], [created, claim(EventType::InvoiceOverdue, 46)]);
+    assert_eq!(claims.last(), Some(&claim(EventType::InvoiceOverdue, 300)));
+    // Nothing but steps: then the oldest of them.
+    let rounds: Vec<Claim> = (0..300).map(|n| claim(EventType::InvoiceSent, n)).collect();
+    let kept = with_claims(&[], &rounds);
+    assert_eq!((kept.len(), &kept[0]), (MOST_CLAIMS, &rounds[44]));
+}

@@ -3,6 +3,7 @@
 use futures::future::join_all;
 
 use super::*;
+use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::ids::RuleId;
 
 #[tokio::test]
@@ -119,29 +120,21 @@ async fn one_bad_row_fails_alone() {
         good.push(house.ingest(n, now()).await.event);
     }
     let bad = house.ingest(99, now()).await.event;
-    let decision = |event| crate::domain::decision::Decision {
-        id: crate::domain::ids::DecisionId::new(now()),
-        event,
-        replay: ReplayId::nil(),
-        rule: Some(RuleId::new(now())),
-        rule_version: 1,
-        rule_name: String::new(),
-        is_match: false,
-        kind: crate::domain::decision::DecisionKind::Rule,
-        reason: String::new(),
-        met: "[]".to_owned(),
-        decided_at: now(),
+    let commit = |event| RouteCommit {
+        decisions: vec![Decision::whole(DecisionKind::NoRule, String::new())],
+        ..house.commit(event, Vec::new())
     };
-    // The same decision twice: the primary key refuses it.
-    let double = decision(bad);
+    // Two messages under one id: the primary key refuses them.
+    let message = House::wish(bad, "Hi");
+    let twin = NewDelivery {
+        rule: RuleId::new(now()),
+        ..message.clone()
+    };
     let broken = RouteCommit {
-        decisions: vec![double.clone(), double],
-        ..house.commit(bad, Vec::new())
+        deliveries: vec![message, twin],
+        ..commit(bad)
     };
-    let fine = good.iter().map(|event| RouteCommit {
-        decisions: vec![decision(*event)],
-        ..house.commit(*event, Vec::new())
-    });
+    let fine = good.iter().map(|event| commit(*event));
     let all: Vec<_> = fine.chain([broken]).collect();
     let ends = join_all(all.into_iter().map(|c| house.tenant.commit_route(c))).await;
     let (last, others) = ends.split_last().unwrap();

@@ -1,5 +1,6 @@
 //! From stored rows to the view of an event: every row becomes a sentence that reads alone.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::history::given;
@@ -37,7 +38,7 @@ pub(super) fn of(story: &Story, body: Option<&Body>, moment: Moment) -> EventVie
         customer: given(event.party_name.clone()),
         amount: event.amount,
         currency: given(event.currency.clone()),
-        decisions: story.decisions.iter().map(|d| decision(story, d)).collect(),
+        decisions: decisions(story),
         rules_not_asked: u64::try_from(event.rules_not_asked).unwrap_or(0),
         deliveries: story
             .deliveries
@@ -69,18 +70,21 @@ fn pretty(bytes: &[u8]) -> String {
         .unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned())
 }
 
-fn decision(story: &Story, of: &Decision) -> DecisionView {
-    DecisionView {
-        replay: replayed_by(story, of.replay),
-        ..dry_decision(of)
-    }
+fn decisions(story: &Story) -> Vec<DecisionView> {
+    let rulings = story.rulings.iter().flat_map(|ruling| {
+        let replay = replayed_by(story, ruling.replay);
+        ruling.decisions.iter().map(move |of| DecisionView {
+            replay: replay.clone(),
+            ..dry_decision(of, ruling.decided_at)
+        })
+    });
+    rulings.collect()
 }
 
 /// A decision that is only thought of.
-pub(super) fn dry_decision(of: &Decision) -> DecisionView {
-    let met: Vec<MetValue> = serde_json::from_str(&of.met).unwrap_or_default();
+pub(super) fn dry_decision(of: &Decision, at: DateTime<Utc>) -> DecisionView {
     DecisionView {
-        at: of.decided_at,
+        at,
         rule: of.rule.map(|id| RuleRef {
             id,
             name: of.rule_name.clone(),
@@ -88,20 +92,20 @@ pub(super) fn dry_decision(of: &Decision) -> DecisionView {
         }),
         yes: of.is_match,
         reason: of.reason.clone(),
-        met: met.into_iter().map(met_words).collect(),
+        met: of.met.iter().map(met_words).collect(),
         replay: None,
     }
 }
 
 /// "total" and "950.00 (asked: is at least 1000)".
-fn met_words(of: MetValue) -> (String, String) {
+fn met_words(of: &MetValue) -> (String, String) {
     let asked = match Op::parse(&of.op) {
         Some(op) => op.words(),
         None => of.op.as_str(),
     };
     let met = of.met.as_deref().unwrap_or("not given");
     let words = format!("{met} (asked: {asked} {}", of.expected);
-    (of.field, format!("{})", words.trim_end()))
+    (of.field.clone(), format!("{})", words.trim_end()))
 }
 
 /// "Decided again by Ada".

@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::error::PageError;
@@ -184,7 +185,7 @@ async fn page(
         .delivery
         .as_ref()
         .map_or(Again::Decide, |d| Again::Send(d.id));
-    let mut view = view(&facts);
+    let mut view = view(&facts, seat.who.app.now());
     if let Some(kept) = kept {
         for to in &mut view.recipients {
             to.ticked = kept.contains(&to.key);
@@ -271,13 +272,14 @@ fn notes(seat: &Seat, facts: &ReplayFacts) -> Vec<String> {
     notes
 }
 
-fn view(facts: &ReplayFacts) -> FactsView {
+fn view(facts: &ReplayFacts, now: DateTime<Utc>) -> FactsView {
+    let decisions = facts.decisions.iter();
     FactsView {
         fingerprint: facts.fingerprint.clone(),
         document: facts.document.as_ref().map(document),
         forbidden: facts.forbidden.clone(),
         unreadable: facts.unreadable.clone(),
-        decisions: facts.decisions.iter().map(dry_decision).collect(),
+        decisions: decisions.map(|d| dry_decision(d, now)).collect(),
         recipients: facts.recipients.iter().map(recipient).collect(),
     }
 }

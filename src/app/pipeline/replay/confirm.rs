@@ -94,13 +94,7 @@ impl Plan {
         }
         let why = "what it would send is no longer what was confirmed, so nothing was sent; decide \
                    again to see what is true now";
-        let decision = Decision::whole(
-            commit.event,
-            commit.replay,
-            DecisionKind::NothingNew,
-            why.to_owned(),
-            commit.routed_at,
-        );
+        let decision = Decision::whole(DecisionKind::NothingNew, why.to_owned());
         (commit.classified, commit.document) = (None, None);
         commit.applied.clear();
         commit.deliveries.clear();

@@ -7,6 +7,7 @@ use crate::domain::document::Applied;
 use crate::domain::gate::{Gate, Judgement};
 use crate::domain::money::Amount;
 use crate::domain::provider::ProviderWords;
+use crate::store::documents::pack_claims;
 
 const FIRST: &str = "+16175550123";
 const SECOND: &str = "+16175550199";
@@ -267,8 +268,8 @@ impl<'a> Scene<'a> {
             return (forget, vec![key]);
         }
         let write = "INSERT INTO documents (connection_id, kind, document_id, tenant_id, version, state, \
-                     applied, last_event_id, first_received_at, updated_at) \
-                     VALUES ($1, 'invoice', '1', $2, 1, $3, $4, $1, 0, 0) \
+                     claims, applied, last_event_id, first_received_at, updated_at) \
+                     VALUES ($1, 'invoice', '1', $2, 1, $3, $5, $4, $1, 0, 0) \
                      ON CONFLICT (connection_id, kind, document_id) DO UPDATE SET \
                      version = documents.version + 1, state = excluded.state, \
                      applied = excluded.applied, tenant_id = excluded.tenant_id";
@@ -281,15 +282,16 @@ impl<'a> Scene<'a> {
             Paper::Named => String::new(),
             _ => serde_json::to_string(&document(paper)).unwrap(),
         };
-        let bound = vec![key, tenant.into(), state.into(), applied(paper).into()];
+        let (applied, claims) = (applied(paper).into(), pack_claims(&[]).value());
+        let bound = vec![key, tenant.into(), state.into(), applied, claims];
         (write, bound)
     }
 
     /// The tenant's documents that have nearly the same name.
     fn neighbours(&self) -> Vec<Statement> {
         let insert = "INSERT INTO documents (connection_id, kind, document_id, tenant_id, version, state, \
-                      applied, last_event_id, first_received_at, updated_at) \
-                      VALUES ($1, $3, $4, $2, 7, $5, '', $1, 0, 0)";
+                      claims, applied, last_event_id, first_received_at, updated_at) \
+                      VALUES ($1, $3, $4, $2, 7, $5, $6, '', $1, 0, 0)";
         let state = serde_json::to_string(&document(Paper::Overdue)).unwrap();
         let names = [
             (self.zoho, "bill", "1"),
@@ -299,7 +301,8 @@ impl<'a> Scene<'a> {
         ];
         let row = |(books, kind, id): (ConnectionId, &str, &str)| {
             let (books, tenant) = (books.uuid().into(), self.id().into());
-            let bound = vec![books, tenant, kind.into(), id.into(), state.clone().into()];
+            let (state, claims) = (state.clone().into(), pack_claims(&[]).value());
+            let bound = vec![books, tenant, kind.into(), id.into(), state, claims];
             (insert, bound)
         };
         names.map(row).into()

@@ -6,15 +6,16 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{json, some};
-use crate::domain::decision;
+use crate::domain::decision::Ruling;
 use crate::domain::delivery;
 use crate::domain::document::DocumentKind;
 use crate::domain::event;
 use crate::domain::ids::{
-    AttemptId, ConnectionId, DecisionId, DeliveryId, EventId, ReceiptId, ReplayId, RuleId, StepId,
+    AttemptId, ConnectionId, DeliveryId, EventId, ReceiptId, ReplayId, RuleId, StepId,
 };
 use crate::domain::money::Amount;
 use crate::domain::replay;
+use crate::domain::rule::MetValue;
 use crate::store::Story;
 
 /// Which events to list.
@@ -120,7 +121,7 @@ impl From<Story> for EventStory {
                 .map(|d| DeliveryStory::of(d.clone(), &story))
                 .collect(),
             event: story.event.into(),
-            decisions: story.decisions.into_iter().map(Decision::from).collect(),
+            decisions: story.rulings.into_iter().flat_map(decisions).collect(),
             replays: story.replays.into_iter().map(Replay::from).collect(),
         }
     }
@@ -129,8 +130,6 @@ impl From<Story> for EventStory {
 /// What one rule, or routing as a whole, said about an event.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Decision {
-    #[schema(value_type = String)]
-    pub id: DecisionId,
     /// `null` when it is about the event as a whole.
     #[schema(value_type = Option<String>)]
     pub rule_id: Option<RuleId>,
@@ -142,28 +141,26 @@ pub struct Decision {
     pub reason: String,
     /// The values met: a list of `field`, `op`, `expected`, `met`.
     #[schema(value_type = Vec<Object>)]
-    pub values: Value,
+    pub values: Vec<MetValue>,
     /// The replay that asked.
     #[schema(value_type = Option<String>)]
     pub replay_id: Option<ReplayId>,
     pub decided_at: DateTime<Utc>,
 }
 
-impl From<decision::Decision> for Decision {
-    fn from(d: decision::Decision) -> Self {
-        Self {
-            id: d.id,
-            rule_id: d.rule,
-            rule_version: d.rule.map(|_| d.rule_version),
-            rule_name: some(d.rule_name),
-            matched: d.is_match,
-            kind: d.kind.as_str(),
-            reason: d.reason,
-            values: json(d.met),
-            replay_id: replay_id(d.replay),
-            decided_at: d.decided_at,
-        }
-    }
+fn decisions(ruling: Ruling) -> impl Iterator<Item = Decision> {
+    let (replay_id, decided_at) = (replay_id(ruling.replay), ruling.decided_at);
+    ruling.decisions.into_iter().map(move |d| Decision {
+        rule_id: d.rule,
+        rule_version: d.rule.map(|_| d.rule_version),
+        rule_name: some(d.rule_name),
+        matched: d.is_match,
+        kind: d.kind.as_str(),
+        reason: d.reason,
+        values: d.met,
+        replay_id,
+        decided_at,
+    })
 }
 
 /// One message to one address.

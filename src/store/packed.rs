@@ -1,10 +1,14 @@
-//! What was asked of a provider and what it answered, as kept: a short text as it is, a longer one
-//! compressed with the words that nearly all of them have in common.
+//! JSON that the history keeps and no query looks into: what was asked of a provider and what it answered,
+//! what the rules said, which transitions are claimed. A short text is kept as it is, a longer one compressed
+//! with the words that nearly all of them have in common.
 //!
-//! The words are kept for ever, as a packed text can be read with nothing else; better ones get the next
+//! The words are kept permanently, as a packed text can be read with nothing else; better ones get the next
 //! number.
 
 use sea_orm::Value;
+use serde::Serialize;
+use uuid::Uuid;
+use zstd::zstd_safe::get_frame_content_size;
 
 use super::dictionary::{Dictionary, Kept};
 use super::error::StoreError;
@@ -14,7 +18,7 @@ use super::sql::Row;
 const AS_IT_IS: u8 = 0;
 const WORDS_1: u8 = 1;
 
-const WORDS: &[u8] = include_bytes!("dictionary/proof-1.raw");
+const WORDS: &[u8] = include_bytes!("dictionary/words-1.raw");
 
 static DICTIONARY: Dictionary = Dictionary::new(WORDS, &KEPT);
 
@@ -25,7 +29,8 @@ thread_local! {
 /// Shorter texts are kept as they are.
 const PACKED_FROM: usize = 120;
 
-/// No text is longer: what providers answer is cut at a few KB.
+/// A longer one is kept as it is: what providers answer is cut at a few KB, and what two hundred rules say
+/// is shorter too.
 const LONGEST: usize = 1 << 20;
 
 /// A text on its way into its column.
@@ -49,9 +54,35 @@ impl Packed {
         Self([&[mark], bytes].concat())
     }
 
+    /// Packs what is written as JSON.
+    pub(super) fn json(of: &impl Serialize) -> Self {
+        // Lists and texts can always be written.
+        Self::of(&serde_json::to_string(of).unwrap_or_default())
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn value(&self) -> Value {
         self.0.clone().into()
     }
+}
+
+/// A packed column whose text must be one of ours; `table` and `id` name the row if it is not.
+pub(super) fn word<T>(
+    row: &Row,
+    (table, column): (&'static str, &'static str),
+    id: Uuid,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<T, StoreError> {
+    let text = text_of(row, column)?;
+    parse(&text).ok_or(StoreError::BadRow {
+        table,
+        column,
+        row: id,
+    })
 }
 
 /// The text of a row's packed column.
@@ -65,11 +96,12 @@ fn unpack(packed: &[u8]) -> Result<String, StoreError> {
         [] => Vec::new(),
         [AS_IT_IS, text @ ..] => text.to_vec(),
         [WORDS_1, frame @ ..] => {
-            let bytes = DICTIONARY.decompress(frame, LONGEST);
-            let mut bytes = bytes.map_err(|e| StoreError::Codec(e.into()))?;
-            // It has room for the longest; an event may have a thousand of them.
-            bytes.shrink_to_fit();
-            bytes
+            let size = get_frame_content_size(frame).ok().flatten();
+            let size = size.and_then(|size| usize::try_from(size).ok());
+            let size = size.filter(|size| *size <= LONGEST);
+            let size = size.ok_or_else(|| damaged("a packed text does not say its size"))?;
+            let bytes = DICTIONARY.decompress(frame, size);
+            bytes.map_err(|e| StoreError::Codec(e.into()))?
         }
         _ => return Err(damaged("packed by a newer version")),
     };
@@ -87,7 +119,7 @@ mod tests {
     fn the_words_are_those_that_texts_were_packed_with() {
         assert_eq!(
             hex::encode(Sha256::digest(WORDS)),
-            "848565284292cbfd9a7399eeeac344aae7c44f456263eea709503d0db2eb1ca7"
+            "5739c7abfbe084a43055c3b09ce2caf3542e5e8b2ebfb004cca6327e742833c5"
         );
     }
 
