@@ -3,11 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::Value;
 use serde_json::json;
-use uuid::Uuid;
 
+use super::bulk::record;
+use super::db::TenantDb;
 use super::history::{Keyset, SCANNED};
-use super::sql::{self, Row, micros, placeholders, values};
-use super::writer::{Lane, Tx};
+use super::sql::{Row, micros, values};
+use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::audit::AuditEntry;
@@ -80,31 +81,30 @@ impl TenantStore {
     pub async fn audit_actors(&self) -> Result<Vec<String>, StoreError> {
         let query = "SELECT DISTINCT actor FROM (SELECT actor FROM audit_entries \
                      WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2) newest ORDER BY actor LIMIT $3";
-        let bound = values![self.tenant_id().uuid(), SCANNED, MOST_ACTORS];
-        let rows = sql::all(self.db(), query, bound).await?;
+        let bound = values![SCANNED, MOST_ACTORS];
+        let rows = self.db().all(query, bound).await?;
         rows.iter().map(|r| r.get("actor")).collect()
     }
 
     /// Notes that somebody of the service looked at the tenant, once a day for each of them.
     pub async fn note_look(&self, actor: Actor, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let tenant = self.tenant_id().uuid();
         let midnight = now.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
         let seen = "SELECT id FROM audit_entries WHERE tenant_id = $1 AND id >= $2 \
                     AND actor = $3 AND action = 'operator.looked' LIMIT 1";
-        let bound = || values![tenant, floor_v7(midnight), actor.name.clone()];
-        if sql::one(self.db(), seen, bound()).await?.is_some() {
+        let bound = || values![floor_v7(midnight), actor.name.clone()];
+        if self.db().one(seen, bound()).await?.is_some() {
             return Ok(());
         }
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let actor = actor.clone();
                 Box::pin(async move {
-                    let key = values![tenant, floor_v7(midnight), actor.name.clone()];
-                    if sql::one(tx, seen, key).await?.is_some() {
+                    let key = values![floor_v7(midnight), actor.name.clone()];
+                    if tx.one(seen, key).await?.is_some() {
                         return Ok(());
                     }
                     let line = AuditLine::new(actor, "operator.looked", "", &json!({}));
-                    audit(tx, tenant, line, now).await
+                    audit(tx, line, now).await
                 })
             })
             .await
@@ -114,8 +114,7 @@ impl TenantStore {
 /// Whether a tenant had as many entries of actions like this within a day as it may: asked within the
 /// transaction that adds one, which runs alone within the tenant.
 pub(super) async fn is_full_day(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     like: &str,
     most: i64,
     now: DateTime<Utc>,
@@ -123,33 +122,26 @@ pub(super) async fn is_full_day(
     let last = "SELECT 1 AS one FROM audit_entries WHERE tenant_id = $1 AND id >= $2 \
                 AND action LIKE $3 LIMIT 1 OFFSET $4";
     let since = floor_v7(now - TimeDelta::days(1));
-    let bound = values![tenant, since, like, most - 1];
-    Ok(sql::one(tx, last, bound).await?.is_some())
+    let bound = values![since, like, most - 1];
+    Ok(tx.one(last, bound).await?.is_some())
 }
 
 /// Appends an audit entry within the transaction of the change.
 pub(super) async fn audit(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     line: AuditLine,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let insert = format!(
-        "INSERT INTO audit_entries (id, tenant_id, at, actor, address, action, subject, detail) \
-         VALUES ({})",
-        placeholders(8, 1)
-    );
-    let row = values![
-        AuditId::new(now).uuid(),
-        tenant,
-        micros(now),
-        line.actor.name,
-        line.actor.address,
-        line.action,
-        line.subject,
-        line.detail
+    let entry = record![
+        id: AuditId::new(now).uuid(),
+        at: micros(now),
+        actor: line.actor.name,
+        address: line.actor.address,
+        action: line.action,
+        subject: line.subject,
+        detail: line.detail,
     ];
-    sql::exec(tx, &insert, row).await.map(drop)
+    tx.insert("audit_entries", entry, "").await.map(drop)
 }
 
 fn entry(row: &Row) -> Result<AuditEntry, StoreError> {

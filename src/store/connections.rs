@@ -11,9 +11,10 @@ use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
 use super::bulk::{Bulk, record};
+use super::db::{BatchDb, TenantDb};
 use super::look_ups::LookUps;
-use super::sql::{self, Row, micros, micros_opt, values};
-use super::writer::{Lane, Tx};
+use super::sql::{Row, micros, micros_opt, values};
+use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
@@ -77,7 +78,7 @@ pub(super) fn look_ups(db: &DatabaseConnection) -> (Connections, Belongings) {
 }
 
 async fn connections(
-    db: &DatabaseConnection,
+    db: BatchDb<'_>,
     keys: &BTreeSet<&(Uuid, &'static str)>,
 ) -> Result<BTreeMap<(Uuid, &'static str), Connection>, StoreError> {
     let select = Bulk::Joined(
@@ -97,7 +98,7 @@ async fn connections(
 }
 
 async fn belongings(
-    db: &DatabaseConnection,
+    db: BatchDb<'_>,
     keys: &BTreeSet<&(Uuid, Uuid)>,
 ) -> Result<BTreeMap<(Uuid, Uuid), Belonging>, StoreError> {
     let keys: Vec<_> = keys
@@ -146,7 +147,7 @@ impl TenantStore {
         id: ConnectionId,
     ) -> Result<Option<Connection>, StoreError> {
         let query = "SELECT * FROM connections WHERE tenant_id = $1 AND id = $2";
-        let row = sql::one(self.db(), query, values![self.id.uuid(), id.uuid()]).await?;
+        let row = self.db().one(query, values![id.uuid()]).await?;
         row.map(|r| connection(&r)).transpose()
     }
 
@@ -177,7 +178,6 @@ impl TenantStore {
     /// Secrets that are not named stay as they are. False, and nothing is changed, when the
     /// credentials are no longer those that it was typed over.
     pub async fn save_connection(&self, save: SaveConnection) -> Result<bool, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let SaveConnection {
@@ -193,8 +193,8 @@ impl TenantStore {
                     let id = c.id.uuid();
                     let settings = serde_json::to_string(&c.settings).unwrap_or_default();
                     let query = "SELECT * FROM connections WHERE tenant_id = $1 AND provider = $2";
-                    let key = values![tenant, c.provider.as_str()];
-                    let old = sql::one(tx, query, key).await?;
+                    let key = values![c.provider.as_str()];
+                    let old = tx.one(query, key).await?;
                     let old = old.map(|r| connection(&r)).transpose()?;
                     if old.as_ref().map(|old| old.login) != over {
                         return Ok(false);
@@ -202,10 +202,10 @@ impl TenantStore {
                     let changed: Vec<&str> = secrets.iter().map(|s| s.name.as_str()).collect();
                     let mut removed_any = false;
                     for name in removed {
-                        removed_any |= drop_secrets(tx, tenant, id, name).await? > 0;
+                        removed_any |= drop_secrets(tx, id, name).await? > 0;
                     }
                     for s in &secrets {
-                        drop_secrets(tx, tenant, id, &s.name).await?;
+                        drop_secrets(tx, id, &s.name).await?;
                     }
                     // Other credentials have to be accepted anew.
                     let keeps_login = changed.is_empty()
@@ -217,12 +217,11 @@ impl TenantStore {
                     let detail = json!({
                         "old": old.as_ref().map(of_log), "new": of_log(&c), "secrets": changed,
                     });
-                    sql::exec(
-                        tx,
+                    tx.exec(
                         "INSERT INTO connections (id, tenant_id, provider, name, account, state, \
                          reason, settings, checked_at, checked, created_at, updated_at, login, \
                          accepted_at) \
-                         VALUES ($1, $2, $3, '', $4, $5, $6, $7, $8, $9, $10, $10, $11, $13) \
+                         VALUES ($2, $1, $3, '', $4, $5, $6, $7, $8, $9, $10, $10, $11, $13) \
                          ON CONFLICT (tenant_id, provider, name) DO UPDATE SET \
                          account = excluded.account, state = excluded.state, \
                          reason = excluded.reason, settings = excluded.settings, \
@@ -235,7 +234,6 @@ impl TenantStore {
                          paused_until = NULL, updated_at = excluded.updated_at",
                         values![
                             id,
-                            tenant,
                             c.provider.as_str(),
                             c.account.clone(),
                             c.state.as_str(),
@@ -251,19 +249,18 @@ impl TenantStore {
                     )
                     .await?;
                     for s in &secrets {
-                        insert_secret(tx, tenant, id, s).await?;
+                        insert_secret(tx, id, s).await?;
                     }
-                    sql::exec(
-                        tx,
+                    tx.exec(
                         "INSERT INTO hooks (token, provider, tenant_id, connection_id, created_at) \
-                         SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS \
-                         (SELECT 1 FROM hooks WHERE connection_id = $4 AND revoked_at IS NULL)",
-                        values![hook_token, c.provider.as_str(), tenant, id, micros(now)],
+                         SELECT $2, $3, $1, $4, $5 WHERE NOT EXISTS (SELECT 1 FROM hooks \
+                         WHERE tenant_id = $1 AND connection_id = $4 AND revoked_at IS NULL)",
+                        values![hook_token, c.provider.as_str(), id, micros(now)],
                     )
                     .await?;
                     let subject = c.provider.as_str();
                     let line = AuditLine::new(actor, "connection.changed", subject, &detail);
-                    audit(tx, tenant, line, now).await?;
+                    audit(tx, line, now).await?;
                     Ok(true)
                 })
             })
@@ -279,26 +276,25 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (secret, actor) = (secret.clone(), actor.clone());
                 Box::pin(async move {
                     // At most two are valid at once: the one before the last ends now.
-                    let end_older = "DELETE FROM secrets WHERE connection_id = $1 AND name = $2 \
-                                     AND tenant_id = $3 AND expires_at IS NOT NULL";
-                    let key = || values![connection.uuid(), secret.name.clone(), tenant];
-                    sql::exec(tx, end_older, key()).await?;
+                    let end_older = "DELETE FROM secrets WHERE connection_id = $2 AND name = $3 \
+                                     AND tenant_id = $1 AND expires_at IS NOT NULL";
+                    let key = || values![connection.uuid(), secret.name.clone()];
+                    tx.exec(end_older, key()).await?;
                     let mut bound = key();
                     bound.push(micros(old_until).into());
-                    let end_old = "UPDATE secrets SET expires_at = $4 WHERE connection_id = $1 \
-                                   AND name = $2 AND tenant_id = $3";
-                    sql::exec(tx, end_old, bound).await?;
-                    insert_secret(tx, tenant, connection.uuid(), &secret).await?;
+                    let end_old = "UPDATE secrets SET expires_at = $4 WHERE connection_id = $2 \
+                                   AND name = $3 AND tenant_id = $1";
+                    tx.exec(end_old, bound).await?;
+                    insert_secret(tx, connection.uuid(), &secret).await?;
                     let detail = json!({ "old_until": old_until });
                     let subject = secret.name.as_str();
                     let line = AuditLine::new(actor, "secret.rotated", subject, &detail);
-                    audit(tx, tenant, line, now).await
+                    audit(tx, line, now).await
                 })
             })
             .await
@@ -313,20 +309,17 @@ impl TenantStore {
         checked: Option<String>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (reason, checked) = (reason.clone(), checked.clone());
                 Box::pin(async move {
-                    sql::exec(
-                        tx,
+                    tx.exec(
                         "UPDATE connections SET state = $3, reason = $4, updated_at = $5, \
                          broken_at = CASE WHEN $3 = 'broken' \
                          THEN COALESCE(broken_at, $5) END, \
                          checked_at = COALESCE($6, checked_at), checked = COALESCE($7, checked) \
                          WHERE tenant_id = $1 AND id = $2",
                         values![
-                            tenant,
                             connection.uuid(),
                             state.as_str(),
                             reason,
@@ -351,10 +344,9 @@ impl TenantStore {
         login: Uuid,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
-                Box::pin(async move { accept(tx, tenant, connection, login, now).await })
+                Box::pin(async move { accept(tx, connection, login, now).await })
             })
             .await
     }
@@ -365,14 +357,13 @@ impl TenantStore {
         connection: ConnectionId,
         until: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 Box::pin(async move {
                     let pause = "UPDATE connections SET paused_until = $3 \
                                  WHERE tenant_id = $1 AND id = $2 \
                                  AND (paused_until IS NULL OR paused_until < $3)";
-                    sql::exec(tx, pause, values![tenant, connection.uuid(), micros(until)])
+                    tx.exec(pause, values![connection.uuid(), micros(until)])
                         .await
                         .map(drop)
                 })
@@ -383,35 +374,27 @@ impl TenantStore {
 
 /// Notes that credentials were accepted; whether that is news.
 pub(super) async fn accept(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     connection: ConnectionId,
     login: Uuid,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let accept = "UPDATE connections SET accepted_at = $4 WHERE tenant_id = $1 AND id = $2 \
                   AND login = $3 AND accepted_at IS NULL";
-    let bound = values![tenant, connection.uuid(), login, micros(now)];
-    Ok(sql::exec(tx, accept, bound).await? == 1)
+    let bound = values![connection.uuid(), login, micros(now)];
+    Ok(tx.exec(accept, bound).await? == 1)
 }
 
 /// Whether the provider has accepted what the tenant entered for this account.
-pub(super) async fn is_accepted(tx: &Tx, tenant: Uuid, account: &str) -> Result<bool, StoreError> {
+pub(super) async fn is_accepted(tx: TenantDb<'_>, account: &str) -> Result<bool, StoreError> {
     let query = "SELECT id FROM connections WHERE tenant_id = $1 AND account = $2 \
                  AND accepted_at IS NOT NULL";
-    Ok(sql::one(tx, query, values![tenant, account])
-        .await?
-        .is_some())
+    Ok(tx.one(query, values![account]).await?.is_some())
 }
 
-async fn drop_secrets(
-    tx: &Tx,
-    tenant: Uuid,
-    connection: Uuid,
-    name: &str,
-) -> Result<u64, StoreError> {
-    let drop_old = "DELETE FROM secrets WHERE connection_id = $1 AND name = $2 AND tenant_id = $3";
-    sql::exec(tx, drop_old, values![connection, name, tenant]).await
+async fn drop_secrets(tx: TenantDb<'_>, connection: Uuid, name: &str) -> Result<u64, StoreError> {
+    let drop_old = "DELETE FROM secrets WHERE connection_id = $2 AND name = $3 AND tenant_id = $1";
+    tx.exec(drop_old, values![connection, name]).await
 }
 
 /// A connection as the log keeps it: what was entered besides secrets.
@@ -424,27 +407,19 @@ fn of_log(c: &Connection) -> serde_json::Value {
 }
 
 async fn insert_secret(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     connection: Uuid,
     s: &StoredSecret,
 ) -> Result<(), StoreError> {
-    sql::exec(
-        tx,
-        "INSERT INTO secrets (id, tenant_id, connection_id, name, sealed, created_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        values![
-            s.id,
-            tenant,
-            connection,
-            s.name.clone(),
-            s.sealed.clone(),
-            micros(s.created_at),
-            micros_opt(s.expires_at)
-        ],
-    )
-    .await
-    .map(drop)
+    let row = record![
+        id: s.id,
+        connection_id: connection,
+        name: s.name.clone(),
+        sealed: s.sealed.clone(),
+        created_at: micros(s.created_at),
+        expires_at: micros_opt(s.expires_at),
+    ];
+    tx.insert("secrets", row, "").await.map(drop)
 }
 
 fn connection(row: &Row) -> Result<Connection, StoreError> {

@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::sql::{self, Row, micros, values};
-use super::writer::{Lane, Turn};
+use super::bulk::record;
+use super::db::UnscopedDb;
+use super::sql::{Row, micros, values};
+use super::writer::Lane;
 use super::{Platform, StoreError, TenantStore};
 use crate::domain::ids::TenantId;
 
@@ -39,38 +41,28 @@ impl TenantStore {
         consent: StoredConsent,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let tenant = self.id.uuid();
-        let writer = &self.store.writer;
-        let work = writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let writer = self.writer();
+        let work = writer.write_free(Lane::Edit, move |tx| {
             let c = consent.clone();
             Box::pin(async move {
-                let over = "DELETE FROM consents WHERE expires_at <= $1";
-                sql::exec(tx, over, values![micros(now)]).await?;
-                sql::exec(
-                    tx,
-                    "INSERT INTO consents (id, state, session, tenant_id, region, client_id, \
-                     client_secret, organization_id, actor, expires_at) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-                    values![
-                        c.id,
-                        c.state.to_vec(),
-                        c.session.to_vec(),
-                        tenant,
-                        c.region,
-                        c.client_id,
-                        c.client_secret,
-                        c.organization_id,
-                        c.actor,
-                        micros(c.expires_at)
-                    ],
-                )
-                .await?;
+                let all = tx.unscoped("what is over is swept out for everybody");
+                sweep(all, now).await?;
+                let row = record![
+                    id: c.id,
+                    state: c.state.to_vec(),
+                    session: c.session.to_vec(),
+                    region: c.region,
+                    client_id: c.client_id,
+                    client_secret: c.client_secret,
+                    organization_id: c.organization_id,
+                    actor: c.actor,
+                    expires_at: micros(c.expires_at),
+                ];
+                tx.insert("consents", row, "").await?;
                 let too_many = "DELETE FROM consents WHERE tenant_id = $1 AND id NOT IN \
                                 (SELECT id FROM consents WHERE tenant_id = $1 \
                                  ORDER BY id DESC LIMIT $2)";
-                sql::exec(tx, too_many, values![tenant, MOST])
-                    .await
-                    .map(drop)
+                tx.exec(too_many, values![MOST]).await.map(drop)
             })
         });
         work.await
@@ -88,7 +80,7 @@ impl Platform {
         let query = "SELECT tenant_id FROM consents \
                      WHERE state = $1 AND session = $2 AND expires_at > $3";
         let bound = values![state.to_vec(), session.to_vec(), micros(now)];
-        let row = sql::one(self.db(), query, bound).await?;
+        let row = self.db().one(query, bound).await?;
         row.map(|r| Ok(TenantId::from_uuid(r.get("tenant_id")?)))
             .transpose()
     }
@@ -100,13 +92,12 @@ impl Platform {
         session: [u8; 32],
         now: DateTime<Utc>,
     ) -> Result<Option<StoredConsent>, StoreError> {
-        let writer = &self.store.writer;
-        let work = writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let work = self.writer().write(Lane::Edit, move |tx| {
             Box::pin(async move {
                 let take = "DELETE FROM consents \
                             WHERE state = $1 AND session = $2 AND expires_at > $3 RETURNING *";
                 let bound = values![state.to_vec(), session.to_vec(), micros(now)];
-                let row = sql::one(tx, take, bound).await?;
+                let row = tx.one(take, bound).await?;
                 row.map(|r| consent(&r, state, session)).transpose()
             })
         });
@@ -116,21 +107,19 @@ impl Platform {
     /// Sweeps out consents that are over; how many there were. Writes nothing when there are none.
     pub async fn sweep_consents(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
         let any = "SELECT id FROM consents WHERE expires_at <= $1 LIMIT 1";
-        if sql::one(self.db(), any, values![micros(now)])
-            .await?
-            .is_none()
-        {
+        if self.db().one(any, values![micros(now)]).await?.is_none() {
             return Ok(0);
         }
-        let writer = &self.store.writer;
-        let work = writer.write(Lane::Edit, Turn::Free, move |tx| {
-            Box::pin(async move {
-                let sweep = "DELETE FROM consents WHERE expires_at <= $1";
-                sql::exec(tx, sweep, values![micros(now)]).await
-            })
-        });
+        let work = self
+            .writer()
+            .write(Lane::Edit, move |tx| Box::pin(sweep(tx, now)));
         work.await
     }
+}
+
+async fn sweep(db: UnscopedDb<'_>, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    let over = "DELETE FROM consents WHERE expires_at <= $1";
+    db.exec(over, values![micros(now)]).await
 }
 
 fn consent(row: &Row, state: [u8; 32], session: [u8; 32]) -> Result<StoredConsent, StoreError> {

@@ -16,8 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait as _};
+use sea_orm::{DatabaseConnection, TransactionTrait as _};
 
+use super::db::UnscopedDb;
 use super::sql::{self, from_micros};
 use super::{Platform, Store, StoreError};
 use crate::domain::clock::{Clock, Comparison, SharedClock, standing};
@@ -217,7 +218,7 @@ async fn sample(db: &DatabaseConnection, clock: &DatabaseClock) -> Result<Sample
     let mut best: Option<Sample> = None;
     for _ in 0..QUESTIONS {
         let asked = clock.uptime();
-        let time = ask(&session).await?;
+        let time = ask(UnscopedDb::itself(&session)).await?;
         let error = (clock.uptime() - asked) / 2;
         let uptime = asked + error;
         if best.is_none_or(|best| error < best.error) {
@@ -232,8 +233,9 @@ async fn sample(db: &DatabaseConnection, clock: &DatabaseClock) -> Result<Sample
     best.ok_or(StoreError::Closed)
 }
 
-async fn ask<C: ConnectionTrait>(db: &C) -> Result<i64, StoreError> {
-    let row = sql::one(db, &format!("SELECT {NOW} AS now"), vec![]).await?;
+async fn ask(db: UnscopedDb<'_>) -> Result<i64, StoreError> {
+    let query = format!("SELECT {NOW} AS now");
+    let row = db.one(&query, vec![]).await?;
     row.map_or(Err(StoreError::Closed), |row| row.get("now"))
 }
 

@@ -7,11 +7,12 @@ use sea_orm::Value;
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
+use super::db::TenantDb;
 use super::deliveries::delivery;
 use super::events::event;
 use super::partial::{NEEDS_PERSON, UNDEALT, UNDEALT_EVENT};
-use super::sql::{self, micros, values};
-use super::writer::{Lane, Tx};
+use super::sql::{micros, values};
+use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::Delivery;
@@ -30,7 +31,7 @@ impl TenantStore {
                      WHERE tenant_id = $1 AND {such} LIMIT {}) counted",
                     most - n
                 );
-                n += self.number(&query, values![self.id.uuid()]).await?;
+                n += self.number(&query, vec![]).await?;
             }
         }
         Ok(n)
@@ -45,7 +46,7 @@ impl TenantStore {
             )
         });
         let query = format!("{} ORDER BY id DESC LIMIT $2", parts.join(" UNION ALL "));
-        let rows = sql::all(self.db(), &query, values![self.id.uuid(), limit]).await?;
+        let rows = self.db().all(&query, values![limit]).await?;
         rows.iter().map(delivery).collect()
     }
 
@@ -55,7 +56,7 @@ impl TenantStore {
             "SELECT * FROM events WHERE tenant_id = $1 AND {UNDEALT_EVENT} \
              ORDER BY id DESC LIMIT $2"
         );
-        let rows = sql::all(self.db(), &query, values![self.id.uuid(), limit]).await?;
+        let rows = self.db().all(&query, values![limit]).await?;
         rows.iter().map(event).collect()
     }
 
@@ -67,21 +68,20 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (events, actor) = (events.clone(), actor.clone());
                 Box::pin(async move {
                     let mut all = 0;
                     for event in events {
-                        let n = deal_messages(tx, tenant, event, None, now).await?
-                            + deal_event(tx, tenant, event, now).await?;
+                        let n = deal_messages(tx, event, None, now).await?
+                            + deal_event(tx, event, now).await?;
                         if n > 0 {
                             let subject = event.to_string();
                             let detail = serde_json::json!({ "count": n });
                             let line =
                                 AuditLine::new(actor.clone(), "event.dealt", &subject, &detail);
-                            audit(tx, tenant, line, now).await?;
+                            audit(tx, line, now).await?;
                         }
                         all += n;
                     }
@@ -94,13 +94,12 @@ impl TenantStore {
 
 /// Notes that a person has dealt with what failed of an event, or with one message of it.
 pub(super) async fn deal_messages(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     event: EventId,
     own: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
-    let mut bound = values![micros(now), event.uuid(), tenant];
+    let mut bound = values![micros(now), event.uuid()];
     let only = if let Some(own) = own {
         bound.push(Value::from(own));
         " AND id = $4"
@@ -108,20 +107,19 @@ pub(super) async fn deal_messages(
         ""
     };
     let query = format!(
-        "UPDATE deliveries SET dealt_at = $1 WHERE event_id = $2 AND (tenant_id = $3) IS TRUE \
+        "UPDATE deliveries SET dealt_at = $2 WHERE event_id = $3 AND (tenant_id = $1) IS TRUE \
          AND {UNDEALT}{only}"
     );
-    sql::exec(tx, &query, bound).await
+    tx.exec(&query, bound).await
 }
 
 async fn deal_event(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     event: EventId,
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
     let query = format!(
-        "UPDATE events SET dealt_at = $1 WHERE id = $2 AND tenant_id = $3 AND {UNDEALT_EVENT}"
+        "UPDATE events SET dealt_at = $2 WHERE id = $3 AND tenant_id = $1 AND {UNDEALT_EVENT}"
     );
-    sql::exec(tx, &query, values![micros(now), event.uuid(), tenant]).await
+    tx.exec(&query, values![micros(now), event.uuid()]).await
 }

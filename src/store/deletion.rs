@@ -22,10 +22,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
-use super::mails::{StoredMail, insert_mail};
+use super::db::TenantDb;
+use super::mails::{MAIL, StoredMail, insert_mail};
 use super::partial::MOVING;
-use super::sql::{self, micros, placeholders, values};
-use super::writer::{Lane, Turn, Tx};
+use super::sql::{micros, placeholders, values};
+use super::writer::Lane;
 use super::{Platform, StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
@@ -90,6 +91,9 @@ const OF_TENANT: [(&str, &str, &str); 19] = [
     ("connections", "id", ""),
 ];
 
+/// Whose log the service's own is.
+const NOBODY: TenantId = TenantId::from_uuid(Uuid::nil());
+
 const BY_CONNECTION: &str =
     " AND connection_id IN (SELECT id FROM connections WHERE tenant_id = $1)";
 const BY_ACCOUNT: &str =
@@ -139,7 +143,7 @@ impl TenantStore {
             let query = format!(
                 "SELECT COUNT(*) AS n FROM (SELECT 1 AS one FROM {such} LIMIT {COUNTED_TO}) counted"
             );
-            let row = sql::one(self.db(), &query, values![self.tenant_id().uuid()]).await?;
+            let row = self.db().one(&query, vec![]).await?;
             let n: i64 = row.map_or(Ok(0), |r| r.get("n"))?;
             Ok::<_, StoreError>(u64::try_from(n).unwrap_or(0))
         };
@@ -171,16 +175,17 @@ impl TenantStore {
                                slug = $3, name = '', suspended_for = '', stopped_by = '', \
                                rule_set = rule_set + 1 WHERE id = $1 AND deleted_at IS NULL";
                     let gone = values![id.uuid(), micros(now), id.to_string()];
-                    if sql::exec(tx, end, gone).await? == 0 {
+                    if tx.exec(end, gone).await? == 0 {
                         return Ok(false);
                     }
                     let leave = "DELETE FROM members WHERE tenant_id = $1";
-                    sql::exec(tx, leave, values![id.uuid()]).await?;
+                    tx.exec(leave, values![id.uuid()]).await?;
                     for mail in farewells {
-                        insert_mail(tx, mail, now).await?;
+                        insert_mail(tx.unscoped(MAIL), mail, now).await?;
                     }
                     let line = AuditLine::new(actor, "tenant.deleted", id.to_string(), &json!({}));
-                    audit(tx, Uuid::nil(), line, now).await?;
+                    let log = tx.unscoped("the log of the service is nobody's").of(NOBODY);
+                    audit(log, line, now).await?;
                     Ok(true)
                 })
             })
@@ -193,8 +198,8 @@ impl TenantStore {
             "SELECT id FROM deliveries WHERE tenant_id = $1 AND state = 'sending' AND {MOVING} \
              AND lease_until > $2 LIMIT 1"
         );
-        let bound = values![self.tenant_id().uuid(), micros(now)];
-        Ok(sql::one(self.db(), &query, bound).await?.is_some())
+        let bound = values![micros(now)];
+        Ok(self.db().one(&query, bound).await?.is_some())
     }
 
     /// Goes on through the digests from `cursor`, which must come before the events go, since only
@@ -207,8 +212,8 @@ impl TenantStore {
                      WHERE digest > $2 ORDER BY digest LIMIT $3) d \
                      LEFT JOIN events e ON e.id = d.event_id AND e.tenant_id = $1 \
                      ORDER BY d.digest";
-        let bound = values![self.tenant_id().uuid(), cursor.clone(), DIGESTS_AT_ONCE];
-        let rows = sql::all(self.db(), query, bound).await?;
+        let bound = values![cursor.clone(), DIGESTS_AT_ONCE];
+        let rows = self.db().all(query, bound).await?;
         let mut ours = Vec::new();
         for row in &rows {
             *cursor = row.get("digest")?;
@@ -219,13 +224,14 @@ impl TenantStore {
         let mut removed = 0;
         for some in ours.chunks(500) {
             let some = some.to_vec();
-            let work = self.free().write(Lane::Edit, Turn::Free, move |tx| {
+            let work = self.writer().write_free(Lane::Edit, move |tx| {
                 let some = some.clone();
                 Box::pin(async move {
+                    let tx = tx.unscoped("a digest bears no tenant");
                     let marks = placeholders(some.len(), 1);
                     let forget = format!("DELETE FROM digests WHERE digest IN ({marks})");
                     let some = some.into_iter().map(Value::from).collect();
-                    sql::exec(tx, &forget, some).await
+                    tx.exec(&forget, some).await
                 })
             });
             removed += work.await?;
@@ -235,17 +241,16 @@ impl TenantStore {
 
     /// Removes the next rows: how many. None are left to be found by an index when it is 0.
     pub async fn delete_some(&self) -> Result<u64, StoreError> {
-        let tenant = self.tenant_id().uuid();
         let query = "SELECT id FROM events WHERE tenant_id = $1 ORDER BY id LIMIT $2";
-        let rows = sql::all(self.db(), query, values![tenant, EVENTS_AT_ONCE]).await?;
+        let rows = self.db().all(query, values![EVENTS_AT_ONCE]).await?;
         let events: Result<Vec<Uuid>, _> = rows.iter().map(|r| r.get("id")).collect();
         let events = events?;
         if !events.is_empty() {
             return self
-                .free()
-                .write(Lane::Edit, Turn::Free, move |tx| {
+                .writer()
+                .write_free(Lane::Edit, move |tx| {
                     let events = events.clone();
-                    Box::pin(async move { delete_events(tx, tenant, &events).await })
+                    Box::pin(async move { delete_events(tx, &events).await })
                 })
                 .await;
         }
@@ -275,7 +280,7 @@ impl TenantStore {
         for (table, key, _) in of_events.into_iter().chain(OF_TENANT) {
             // A look through the whole table holds nobody up; a removal would.
             let query = format!("SELECT 1 AS one FROM {table} WHERE tenant_id = $1 LIMIT 1");
-            let left = sql::one(self.db(), &query, values![self.tenant_id().uuid()]).await?;
+            let left = self.db().one(&query, vec![]).await?;
             if left.is_some() {
                 removed += self.delete_rows(table, key, "").await?;
             }
@@ -283,12 +288,11 @@ impl TenantStore {
         if removed > 0 {
             return Ok(false);
         }
-        let tenant = self.tenant_id().uuid();
-        self.free()
-            .write(Lane::Edit, Turn::Free, move |tx| {
+        self.writer()
+            .write_free(Lane::Edit, move |tx| {
                 Box::pin(async move {
                     let end = "DELETE FROM tenants WHERE id = $1 AND deleted_at IS NOT NULL";
-                    sql::exec(tx, end, values![tenant]).await
+                    tx.exec(end, vec![]).await
                 })
             })
             .await?;
@@ -302,26 +306,20 @@ impl TenantStore {
         key: &'static str,
         by: &'static str,
     ) -> Result<u64, StoreError> {
-        let tenant = self.tenant_id().uuid();
-        self.free()
-            .write(Lane::Edit, Turn::Free, move |tx| {
+        self.writer()
+            .write_free(Lane::Edit, move |tx| {
                 Box::pin(async move {
                     if table == "connections" {
-                        forget_unmatched(tx, tenant).await?;
+                        forget_unmatched(tx).await?;
                     }
                     let remove = format!(
                         "DELETE FROM {table} WHERE tenant_id = $1 AND ({key}) IN \
                          (SELECT {key} FROM {table} WHERE tenant_id = $1{by} LIMIT $2)"
                     );
-                    sql::exec(tx, &remove, values![tenant, ROWS_AT_ONCE]).await
+                    tx.exec(&remove, values![ROWS_AT_ONCE]).await
                 })
             })
             .await
-    }
-
-    /// Nobody goes by these rows any more, so nobody has to wait for their removal.
-    fn free(&self) -> &super::writer::Writer {
-        &self.store.writer
     }
 }
 
@@ -330,7 +328,7 @@ impl Platform {
     pub async fn deleting(&self) -> Result<Vec<Deleting>, StoreError> {
         let query = "SELECT id, deleted_at FROM tenants WHERE deleted_at IS NOT NULL \
                      ORDER BY deleted_at LIMIT 100";
-        let rows = sql::all(self.db(), query, vec![]).await?;
+        let rows = self.db().all(query, vec![]).await?;
         rows.iter()
             .map(|r| {
                 Ok(Deleting {
@@ -344,34 +342,34 @@ impl Platform {
 
 /// Some events with all that belongs to them. What only the provider's ids or a delivery lead to goes
 /// first, while they are there to lead to it.
-async fn delete_events(tx: &Tx, tenant: Uuid, events: &[Uuid]) -> Result<u64, StoreError> {
+async fn delete_events(tx: TenantDb<'_>, events: &[Uuid]) -> Result<u64, StoreError> {
     let marks = placeholders(events.len(), 2);
     let bound = || {
-        let mut bound = values![tenant];
-        bound.extend(events.iter().map(|e| Value::from(*e)));
-        bound
+        let bound = events.iter().map(|e| Value::from(*e));
+        bound.collect::<Vec<_>>()
     };
     let told = format!(
         "DELETE FROM provider_messages WHERE tenant_id = $1 AND (account, sid) IN \
-         (SELECT account, sid FROM deliveries WHERE event_id IN ({marks}) AND sid <> '' \
-          UNION SELECT account, sid FROM receipts WHERE event_id IN ({marks}))"
+         (SELECT account, sid FROM deliveries WHERE event_id IN ({marks}) \
+          AND (tenant_id = $1) IS TRUE AND sid <> '' \
+          UNION SELECT account, sid FROM receipts WHERE event_id IN ({marks}) AND tenant_id = $1)"
     );
-    let mut removed = sql::exec(tx, &told, bound()).await?;
+    let mut removed = tx.exec(&told, bound()).await?;
     let flying = format!(
-        "DELETE FROM in_flight WHERE delivery_id IN \
-         (SELECT id FROM deliveries WHERE tenant_id = $1 AND event_id IN ({marks}))"
+        "DELETE FROM in_flight WHERE tenant_id = $1 AND delivery_id IN \
+         (SELECT id FROM deliveries WHERE (tenant_id = $1) IS TRUE AND event_id IN ({marks}))"
     );
-    removed += sql::exec(tx, &flying, bound()).await?;
+    removed += tx.exec(&flying, bound()).await?;
     for table in OF_EVENTS {
         let key = if table == "events" { "id" } else { "event_id" };
         let remove = format!("DELETE FROM {table} WHERE tenant_id = $1 AND {key} IN ({marks})");
-        removed += sql::exec(tx, &remove, bound()).await?;
+        removed += tx.exec(&remove, bound()).await?;
     }
     Ok(removed)
 }
 
 /// Reports that fit no message of the tenant's.
-async fn forget_unmatched(tx: &Tx, tenant: Uuid) -> Result<(), StoreError> {
+async fn forget_unmatched(tx: TenantDb<'_>) -> Result<(), StoreError> {
     let forget = "DELETE FROM unmatched_receipts WHERE tenant_id = $1";
-    sql::exec(tx, forget, values![tenant]).await.map(drop)
+    tx.exec(forget, vec![]).await.map(drop)
 }

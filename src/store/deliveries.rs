@@ -10,11 +10,12 @@ use uuid::Uuid;
 
 use super::bulk::{Bulk, Record, record};
 use super::database_clock::NOW;
+use super::db::{BatchDb, TenantDb};
 use super::look_ups::LookUps;
 use super::packed::Packed;
 use super::partial::{PLAIN_STATE, RESTING};
 use super::sql::{self, Row, micros, values};
-use super::writer::{Lane, Many, Turn, Tx};
+use super::writer::{Lane, Many, Turn};
 use super::{StoreError, TenantStore};
 use crate::domain::assertion::Assertion;
 use crate::domain::clock;
@@ -98,7 +99,7 @@ pub(super) fn look_ups(db: &DatabaseConnection) -> Deliveries {
 }
 
 async fn known(
-    db: &DatabaseConnection,
+    db: BatchDb<'_>,
     keys: &BTreeSet<&Key>,
 ) -> Result<BTreeMap<Key, Delivery>, StoreError> {
     let select = Bulk::Joined(
@@ -124,9 +125,9 @@ impl TenantStore {
 
     /// The deliveries of an event, oldest first.
     pub async fn deliveries_of(&self, event: EventId) -> Result<Vec<Delivery>, StoreError> {
-        let query = "SELECT * FROM deliveries WHERE event_id = $1 AND (tenant_id = $2) IS TRUE \
+        let query = "SELECT * FROM deliveries WHERE event_id = $2 AND (tenant_id = $1) IS TRUE \
                      ORDER BY id LIMIT 500";
-        let rows = sql::all(self.db(), query, values![event.uuid(), self.id.uuid()]).await?;
+        let rows = self.db().all(query, values![event.uuid()]).await?;
         rows.iter().map(delivery).collect()
     }
 
@@ -149,17 +150,16 @@ impl TenantStore {
         delivery: DeliveryId,
         number: E164,
     ) -> Result<bool, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Outcome, move |tx| {
                 let number = number.clone();
                 Box::pin(async move {
-                    let bind = "UPDATE deliveries SET rehearsal_to = $4 WHERE event_id = $1 \
-                                AND id = $2 AND tenant_id = $3 AND is_rehearsal = TRUE \
+                    let bind = "UPDATE deliveries SET rehearsal_to = $4 WHERE event_id = $2 \
+                                AND id = $3 AND tenant_id = $1 AND is_rehearsal = TRUE \
                                 AND attempt_no = 0 AND state = 'queued'";
                     let (event, own) = (delivery.event.uuid(), delivery.own);
-                    let bound = values![event, own, tenant, number.as_str()];
-                    Ok(sql::exec(tx, bind, bound).await? == 1)
+                    let bound = values![event, own, number.as_str()];
+                    Ok(tx.exec(bind, bound).await? == 1)
                 })
             })
             .await
@@ -172,11 +172,10 @@ impl TenantStore {
         sentence: String,
         now: DateTime<Utc>,
     ) -> Result<Vec<DeliveryId>, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (holds, sentence) = (holds.clone(), sentence.clone());
-                Box::pin(async move { release(tx, tenant, &holds, &sentence, now).await })
+                Box::pin(async move { release(tx, &holds, &sentence, now).await })
             })
             .await
     }
@@ -186,8 +185,7 @@ impl TenantStore {
 pub const RELEASE_AT_ONCE: usize = 500;
 
 async fn release(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     holds: &[Hold],
     sentence: &str,
     now: DateTime<Utc>,
@@ -201,14 +199,13 @@ async fn release(
               AND hold = $2 ORDER BY id LIMIT $5) RETURNING event_id, id, attempt_no"
         );
         let bound = values![
-            tenant,
             hold.as_str(),
             sentence,
             micros(now),
             i64::try_from(RELEASE_AT_ONCE).unwrap_or(i64::MAX)
         ];
         let mut rows = Vec::with_capacity(RELEASE_AT_ONCE);
-        for row in sql::all(tx, &query, bound).await? {
+        for row in tx.all(&query, bound).await? {
             let id = delivery_id(&row)?;
             rows.push((id, row.get("attempt_no")?, StepId::new(now)));
             released.push(id);
@@ -218,7 +215,7 @@ async fn release(
             sentence: sentence.to_owned(),
             detail: "{}".to_owned(),
         };
-        super::outcomes::insert_steps(tx, tenant, &rows, &step, now).await?;
+        super::outcomes::insert_steps(tx, &rows, &step, now).await?;
     }
     Ok(released)
 }
@@ -283,13 +280,13 @@ impl Many for Claiming {
     /// A worker that has given up waiting would not call.
     const IS_VAIN_UNHEARD: bool = true;
 
-    async fn carry_out(tx: &Tx, all: &[&Self]) -> Result<Vec<ClaimResult>, StoreError> {
+    async fn carry_out(tx: BatchDb<'_>, all: &[&Self]) -> Result<Vec<ClaimResult>, StoreError> {
         // Of two claims of one delivery the first may have it.
         let mut firsts = BTreeMap::new();
         for claiming in all {
             firsts.entry(claiming.delivery()).or_insert(*claiming);
         }
-        let time = lock(tx, firsts.keys().copied()).await?;
+        let time = lock(tx, firsts.iter().map(|(id, c)| (c.tenant, *id))).await?;
         firsts.retain(|_, claiming| claiming.is_timely(time));
         let taken = take_flights(tx, &firsts).await?;
         let mut holders = holders(tx, &firsts, &taken).await?;
@@ -315,8 +312,11 @@ impl Many for Claiming {
             }
         }
         // Only what a claim took is given back: the call of another worker is still under way.
-        let given_back: Vec<DeliveryId> = taken.difference(&claimed).copied().collect();
-        super::outcomes::leave_flights(tx, &given_back).await?;
+        let given_back = firsts
+            .iter()
+            .filter(|(id, _)| taken.contains(id) && !claimed.contains(id))
+            .map(|(id, c)| (c.tenant.uuid(), *id));
+        super::outcomes::leave_flights(tx, given_back).await?;
         write_attempts(
             tx,
             candidates
@@ -354,26 +354,30 @@ type Firsts<'a> = BTreeMap<DeliveryId, &'a Claiming>;
 /// when it got the row; and two batches that took the same rows in another order would stand still.
 /// Answers the server's time, unless there was nothing to lock.
 pub(super) async fn lock(
-    tx: &Tx,
-    deliveries: impl Iterator<Item = DeliveryId>,
+    tx: BatchDb<'_>,
+    deliveries: impl Iterator<Item = (TenantId, DeliveryId)>,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
     if !sql::is_postgres(tx) {
         return Ok(None);
     }
-    let ids: BTreeSet<DeliveryId> = deliveries.collect();
+    let ids: BTreeSet<(DeliveryId, TenantId)> = deliveries.map(|(t, d)| (d, t)).collect();
     let records = ids
         .iter()
-        .map(|d| record![event_id: d.event.uuid(), id: d.own]);
+        .map(|(d, tenant)| record![event_id: d.event.uuid(), id: d.own, tenant_id: tenant.uuid()]);
     let select = format!(
         "SELECT d.id, {NOW} AS now FROM v JOIN deliveries d ON d.event_id = v.event_id \
-         AND d.id = v.id ORDER BY d.event_id, d.id FOR UPDATE OF d"
+         AND d.id = v.id AND d.tenant_id = v.tenant_id \
+         ORDER BY d.event_id, d.id FOR UPDATE OF d"
     );
     let rows = Bulk::Joined(&select).all(tx, records.collect()).await?;
     rows.first().map(|row| row.time("now")).transpose()
 }
 
 /// Takes the equal-text locks that are free.
-async fn take_flights(tx: &Tx, firsts: &Firsts<'_>) -> Result<BTreeSet<DeliveryId>, StoreError> {
+async fn take_flights(
+    tx: BatchDb<'_>,
+    firsts: &Firsts<'_>,
+) -> Result<BTreeSet<DeliveryId>, StoreError> {
     // In one order everywhere, so that two batches do not wait for each other.
     let mut records: BTreeMap<Equal, Record> = BTreeMap::new();
     for (id, c) in firsts {
@@ -414,10 +418,11 @@ fn holder(row: &Row) -> Result<Holder, StoreError> {
 
 /// Who has the locks that were not free.
 async fn holders(
-    tx: &Tx,
+    tx: BatchDb<'_>,
     firsts: &Firsts<'_>,
     taken: &BTreeSet<DeliveryId>,
 ) -> Result<HashMap<Equal, Holder>, StoreError> {
+    let tx = tx.unscoped("equal messages of one account wait for each other, whose they are");
     let mut holders = HashMap::new();
     for claiming in firsts.values().filter(|c| !taken.contains(&c.delivery())) {
         let equal = claiming.equal();
@@ -428,7 +433,7 @@ async fn holders(
                      WHERE scope = $1 AND channel = $2 AND address = $3 AND fingerprint = $4";
         let (scope, channel, to, fingerprint) = equal.clone();
         let bound = values![scope, channel.as_str(), to, fingerprint];
-        if let Some(row) = sql::one(tx, query, bound).await? {
+        if let Some(row) = tx.one(query, bound).await? {
             holders.insert(equal, holder(&row)?);
         }
     }
@@ -436,24 +441,29 @@ async fn holders(
 }
 
 /// An equal message of the same tenant, from when its lock was taken in the other scope.
-async fn holder_elsewhere(tx: &Tx, claiming: &Claiming) -> Result<Option<Holder>, StoreError> {
-    let query = "SELECT tenant_id, event_id, delivery_id AS id FROM in_flight WHERE scope = $1 \
-                 AND channel = $2 AND address = $3 AND fingerprint = $4 AND tenant_id = $5 \
+async fn holder_elsewhere(
+    tx: BatchDb<'_>,
+    claiming: &Claiming,
+) -> Result<Option<Holder>, StoreError> {
+    let query = "SELECT tenant_id, event_id, delivery_id AS id FROM in_flight WHERE scope = $2 \
+                 AND channel = $3 AND address = $4 AND fingerprint = $5 AND tenant_id = $1 \
                  AND delivery_id <> $6";
     let bound = values![
         claiming.other_scope(),
         claiming.claim.channel.as_str(),
         key_of(&claiming.claim.to).as_ref(),
         claiming.claim.fingerprint.clone(),
-        claiming.tenant.uuid(),
         claiming.delivery().own
     ];
-    let row = sql::one(tx, query, bound).await?;
+    let row = tx.of(claiming.tenant).one(query, bound).await?;
     row.as_ref().map(holder).transpose()
 }
 
 /// The conditional update: which deliveries may be called for.
-async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId>, StoreError> {
+async fn claim_rows(
+    tx: BatchDb<'_>,
+    claims: &[&Claiming],
+) -> Result<BTreeSet<DeliveryId>, StoreError> {
     let records = claims.iter().map(|claiming| {
         let (c, a) = (&claiming.claim, &claiming.claim.attempt);
         record![
@@ -513,7 +523,7 @@ async fn claim_rows(tx: &Tx, claims: &[&Claiming]) -> Result<BTreeSet<DeliveryId
 }
 
 async fn write_attempts<'a>(
-    tx: &Tx,
+    tx: BatchDb<'_>,
     claims: impl Iterator<Item = &'a &'a Claiming>,
 ) -> Result<(), StoreError> {
     let records = claims.map(|claiming| {

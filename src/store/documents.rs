@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::bulk::{Bulk, record};
+use super::db::BatchDb;
 use super::look_ups::LookUps;
 use super::packed::{self, Packed};
-use super::sql::{self, Row, values};
+use super::sql::{Row, values};
 use super::{StoreError, TenantStore};
 use crate::domain::document::{Applied, Document, DocumentKind, Person};
 use crate::domain::event::EventType;
@@ -48,7 +49,7 @@ pub(super) fn look_ups(db: &DatabaseConnection) -> Documents {
 }
 
 async fn known(
-    db: &DatabaseConnection,
+    db: BatchDb<'_>,
     keys: &BTreeSet<&Key>,
 ) -> Result<BTreeMap<Key, KnownDocument>, StoreError> {
     let records = keys.iter().map(|(tenant, connection, kind, id)| {
@@ -157,7 +158,7 @@ impl TenantStore {
     /// The longest name among the customers and vendors of the latest few hundred events.
     pub async fn longest_party_name(&self) -> Result<Option<String>, StoreError> {
         let query = "SELECT party_name FROM events WHERE tenant_id = $1 ORDER BY id DESC LIMIT 300";
-        let rows = sql::all(self.db(), query, values![self.id.uuid()]).await?;
+        let rows = self.db().all(query, vec![]).await?;
         let names = rows
             .iter()
             .map(|row| row.get::<String>("party_name"))
@@ -172,10 +173,10 @@ impl TenantStore {
         connection: ConnectionId,
         party: &str,
     ) -> Result<Vec<Person>, StoreError> {
-        let query = "SELECT person, seen_at FROM people WHERE connection_id = $1 AND party_id = $2 \
-                     AND tenant_id = $3 ORDER BY seen_at DESC, person_id LIMIT 50";
-        let bound = values![connection.uuid(), party, self.id.uuid()];
-        let rows = sql::all(self.db(), query, bound).await?;
+        let query = "SELECT person, seen_at FROM people WHERE connection_id = $2 AND party_id = $3 \
+                     AND tenant_id = $1 ORDER BY seen_at DESC, person_id LIMIT 50";
+        let bound = values![connection.uuid(), party];
+        let rows = self.db().all(query, bound).await?;
         let mut people = rows
             .iter()
             .map(|r| {

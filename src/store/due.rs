@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::StoreError;
 use super::deliveries::Due;
 use super::platform::Platform;
-use super::sql::{self, Row, micros, values};
-use super::writer::{Lane, Turn};
+use super::sql::{Row, micros, values};
+use super::writer::Lane;
 use crate::domain::delivery::Hold;
 use crate::domain::ids::{EventId, ReplayId, TenantId};
 
@@ -43,24 +43,27 @@ impl Platform {
         let is_last = |rows: &[Row]| (rows.len() as u64) < limit;
         let events = "SELECT tenant_id, id FROM events WHERE routed_at IS NULL AND id > $1 \
                       ORDER BY id LIMIT $2";
-        let events = sql::all(self.db(), events, values![cursor.event, limit]).await?;
+        let events = self.db().all(events, values![cursor.event, limit]).await?;
         let replays = "SELECT tenant_id, id FROM orders WHERE routed_at IS NULL AND id > $1 \
                       ORDER BY id LIMIT $2";
-        let replays = sql::all(self.db(), replays, values![cursor.replay, limit]).await?;
+        let replays = self
+            .db()
+            .all(replays, values![cursor.replay, limit])
+            .await?;
         let deliveries = "SELECT tenant_id, event_id, id, due_at FROM deliveries \
                           WHERE due_at IS NOT NULL AND due_at <= $1 \
                           AND (due_at > $2 OR (due_at = $2 AND id > $3)) \
                           ORDER BY due_at, id LIMIT $4";
         let (due_at, id) = cursor.delivery;
         let bound = values![micros(now), due_at, id, limit];
-        let deliveries = sql::all(self.db(), deliveries, bound).await?;
+        let deliveries = self.db().all(deliveries, bound).await?;
 
         let mails = "SELECT tenant_id, id, due_at FROM mails \
                      WHERE due_at IS NOT NULL AND due_at <= $1 \
                      AND (due_at > $2 OR (due_at = $2 AND id > $3)) ORDER BY due_at, id LIMIT $4";
         let (due_at, id) = cursor.mail;
         let bound = values![micros(now), due_at, id, limit];
-        let mails = sql::all(self.db(), mails, bound).await?;
+        let mails = self.db().all(mails, bound).await?;
 
         let rows = events.len() + replays.len() + deliveries.len() + mails.len();
         let mut due = Vec::with_capacity(rows);
@@ -134,7 +137,7 @@ impl Platform {
             (Hold::OptOut, answered),
         ] {
             let query = format!("SELECT t.id FROM tenants t WHERE {is_over} AND {held} LIMIT 1000");
-            for row in sql::all(self.db(), &query, values![hold.as_str()]).await? {
+            for row in self.db().all(&query, values![hold.as_str()]).await? {
                 forgotten.push((TenantId::from_uuid(row.get("id")?), hold));
             }
         }
@@ -147,14 +150,12 @@ impl Platform {
         owner: String,
         now: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
-        self.store
-            .writer
-            .write(Lane::Edit, Turn::Free, move |tx| {
+        self.writer().write(Lane::Edit, move |tx| {
                 let owner = owner.clone();
                 Box::pin(async move {
                     let end = "UPDATE deliveries SET lease_until = $1, due_at = $1 \
                                WHERE due_at IS NOT NULL AND state = 'sending' AND lease_owner <> $2";
-                    sql::exec(tx, end, values![micros(now), owner]).await
+                    tx.exec(end, values![micros(now), owner]).await
                 })
             })
             .await

@@ -50,6 +50,9 @@ pub enum StoreError {
          sessions for one transaction only"
     )]
     SharedSessions,
+    /// A statement of ours would have reached another tenant's rows; it was not carried out.
+    #[error("a statement is not kept to one tenant: {0}")]
+    NotOfTenant(String),
     /// A name that must be unique is taken.
     #[error("{0} is taken")]
     Taken(&'static str),

@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use super::bulk::{Bulk, record};
 use super::codec;
+use super::db::BatchDb;
 use super::ingest::PreparedEvent;
 use super::look_ups::LookUps;
-use super::sql::{self, Row, values};
+use super::sql::{Row, values};
 use super::{Store, StoreError, TenantStore};
 use crate::domain::document::DocumentKind;
 use crate::domain::event::{Body, Event, EventSource, EventState, EventType, Ingested, NewEvent};
@@ -32,7 +33,7 @@ pub(super) fn look_ups(db: &DatabaseConnection) -> Events {
 }
 
 async fn whole(
-    db: &DatabaseConnection,
+    db: BatchDb<'_>,
     keys: &BTreeSet<&Key>,
 ) -> Result<BTreeMap<Key, (Event, Option<PackedBody>)>, StoreError> {
     let select = Bulk::Joined(
@@ -115,15 +116,15 @@ impl Store {
 impl TenantStore {
     /// One event.
     pub async fn event(&self, id: EventId) -> Result<Option<Event>, StoreError> {
-        let query = "SELECT * FROM events WHERE id = $1 AND tenant_id = $2";
-        let row = sql::one(self.db(), query, values![id.uuid(), self.id.uuid()]).await?;
+        let query = "SELECT * FROM events WHERE id = $2 AND tenant_id = $1";
+        let row = self.db().one(query, values![id.uuid()]).await?;
         row.map(|r| event(&r)).transpose()
     }
 
     /// The body of an event, as received.
     pub async fn body(&self, id: EventId) -> Result<Option<Body>, StoreError> {
-        let query = "SELECT * FROM bodies WHERE event_id = $1 AND tenant_id = $2";
-        let row = sql::one(self.db(), query, values![id.uuid(), self.id.uuid()]).await?;
+        let query = "SELECT * FROM bodies WHERE event_id = $2 AND tenant_id = $1";
+        let row = self.db().one(query, values![id.uuid()]).await?;
         let packed = row.map(|row| PackedBody::of(&row, row.get("body")?));
         packed.transpose()?.map(|body| body.unpack(id)).transpose()
     }

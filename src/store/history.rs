@@ -185,13 +185,12 @@ impl TenantStore {
         let mut n = 0;
         for part in [MOVING, RESTING] {
             let states = states.iter().filter(|s| partial::of_delivery(**s) == part);
-            let mut bound = values![self.id.uuid()];
-            bound.extend(states.map(|s| Value::from(s.as_str())));
-            if bound.len() > 1 && n < most {
+            let bound: Vec<Value> = states.map(|s| s.as_str().into()).collect();
+            if !bound.is_empty() && n < most {
                 let query = format!(
                     "SELECT COUNT(*) AS n FROM (SELECT 1 AS one FROM deliveries \
                      WHERE tenant_id = $1 AND state IN ({}) AND {part} LIMIT {}) counted",
-                    placeholders(bound.len() - 1, 2),
+                    placeholders(bound.len(), 2),
                     most - n
                 );
                 n += self.number(&query, bound).await?;
@@ -204,27 +203,26 @@ impl TenantStore {
     pub async fn count_rejected(&self, since: DateTime<Utc>) -> Result<u64, StoreError> {
         let query = "SELECT CAST(COALESCE(SUM(1 + like_it), 0) AS BIGINT) AS n \
                      FROM rejected_requests WHERE tenant_id = $1 AND id >= $2";
-        self.number(query, values![self.id.uuid(), floor_v7(since)])
-            .await
+        self.number(query, values![floor_v7(since)]).await
     }
 
     /// When Zoho Books was last heard from; our own test events are none of its.
     pub async fn last_event_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
         let last = "SELECT received_at FROM events WHERE tenant_id = $1 AND source <> 'test' \
                     ORDER BY id DESC LIMIT 1";
-        let row = sql::one(self.db(), last, values![self.id.uuid()]).await?;
+        let row = self.db().one(last, vec![]).await?;
         row.map(|r| r.time("received_at")).transpose()
     }
 
     /// Whether a test event was ever sent.
     pub async fn has_test_event(&self) -> Result<bool, StoreError> {
         let any = "SELECT id FROM events WHERE tenant_id = $1 AND source = 'test' LIMIT 1";
-        let row = sql::one(self.db(), any, values![self.id.uuid()]).await?;
+        let row = self.db().one(any, vec![]).await?;
         Ok(row.is_some())
     }
 
     pub(super) async fn number(&self, query: &str, bound: Vec<Value>) -> Result<u64, StoreError> {
-        let row = sql::one(self.db(), query, bound).await?;
+        let row = self.db().one(query, bound).await?;
         let n: i64 = row.map(|r| r.get("n")).transpose()?.unwrap_or(0);
         Ok(u64::try_from(n).unwrap_or(0))
     }
@@ -256,9 +254,9 @@ impl TenantStore {
              ORDER BY id LIMIT 1000",
             placeholders(events.len(), 2)
         );
-        let mut bound = values![self.id.uuid()];
-        bound.extend(events.iter().map(|e| Value::from(e.uuid())));
-        sql::all(self.db(), &query, bound)
+        let bound = events.iter().map(|e| Value::from(e.uuid())).collect();
+        self.db()
+            .all(&query, bound)
             .await?
             .iter()
             .map(delivery)
@@ -273,8 +271,8 @@ impl TenantStore {
     ) -> Result<Vec<Delivery>, StoreError> {
         let query = "SELECT * FROM deliveries WHERE tenant_id = $1 AND id >= $2 \
                      AND is_rehearsal = TRUE ORDER BY id DESC LIMIT $3";
-        let bound = values![self.id.uuid(), floor_v7(since), limit];
-        let rows = sql::all(self.db(), query, bound).await?;
+        let bound = values![floor_v7(since), limit];
+        let rows = self.db().all(query, bound).await?;
         rows.iter().map(delivery).collect()
     }
 
@@ -300,15 +298,11 @@ impl TenantStore {
         delivery: DeliveryId,
         attempt_no: i64,
     ) -> Result<Option<Attempt>, StoreError> {
-        let query = "SELECT * FROM attempts WHERE event_id = $1 AND tenant_id = $2 \
+        let query = "SELECT * FROM attempts WHERE event_id = $2 AND tenant_id = $1 \
                      AND delivery_id = $3 AND attempt_no = $4";
-        let bound = values![
-            delivery.event.uuid(),
-            self.id.uuid(),
-            delivery.own,
-            attempt_no
-        ];
-        sql::one(self.db(), query, bound)
+        let bound = values![delivery.event.uuid(), delivery.own, attempt_no];
+        self.db()
+            .one(query, bound)
             .await?
             .map(|r| attempt(&r))
             .transpose()
@@ -316,10 +310,9 @@ impl TenantStore {
 
     /// What was decided about an event, the first ruling first.
     pub async fn rulings_of(&self, id: EventId) -> Result<Vec<Ruling>, StoreError> {
-        let query = "SELECT * FROM decisions WHERE event_id = $1 AND tenant_id = $2 \
+        let query = "SELECT * FROM decisions WHERE event_id = $2 AND tenant_id = $1 \
                      ORDER BY decided_at, order_id LIMIT 200";
-        let bound = values![id.uuid(), self.id.uuid()];
-        let rows = sql::all(self.db(), query, bound).await?;
+        let rows = self.db().all(query, values![id.uuid()]).await?;
         rows.iter().map(ruling).collect()
     }
 
@@ -331,9 +324,9 @@ impl TenantStore {
         read: impl Fn(&Row) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let query = format!(
-            "SELECT * FROM {table} WHERE event_id = $1 AND tenant_id = $2 ORDER BY id LIMIT 2000"
+            "SELECT * FROM {table} WHERE event_id = $2 AND tenant_id = $1 ORDER BY id LIMIT 2000"
         );
-        let rows = sql::all(self.db(), &query, values![id.uuid(), self.id.uuid()]).await?;
+        let rows = self.db().all(&query, values![id.uuid()]).await?;
         rows.iter().map(read).collect()
     }
 
@@ -343,8 +336,8 @@ impl TenantStore {
         let query = "SELECT hour, CAST(SUM(sent) AS BIGINT) AS sent, \
                      CAST(SUM(failed) AS BIGINT) AS failed FROM delivery_counts \
                      WHERE tenant_id = $1 AND hour >= $2 GROUP BY hour ORDER BY hour";
-        let bound = values![self.id.uuid(), micros(since) / HOUR];
-        let rows = sql::all(self.db(), query, bound).await?;
+        let bound = values![micros(since) / HOUR];
+        let rows = self.db().all(query, bound).await?;
         let number = |n: i64| u64::try_from(n).unwrap_or(0);
         rows.iter()
             .map(|r| {
@@ -379,7 +372,7 @@ pub(super) struct Keyset<'a> {
 impl<'a> Keyset<'a> {
     pub(super) fn new(store: &'a TenantStore, table: &'static str, cursor: Cursor) -> Self {
         let mut wheres = vec!["tenant_id = $1".to_owned()];
-        let mut bound = values![store.id.uuid()];
+        let mut bound = Vec::new();
         let mut from = |operator: &str, id: Uuid| {
             wheres.push(format!("id {operator} $2"));
             bound.push(id.into());
@@ -405,12 +398,12 @@ impl<'a> Keyset<'a> {
         debug_assert!(self.kept.is_empty(), "values are numbered in order");
         self.bound.push(value.into());
         self.wheres
-            .push(format!("{column} = ${} AND {part}", self.bound.len()));
+            .push(format!("{column} = ${} AND {part}", self.bound.len() + 1));
     }
 
-    /// The number of the next value.
+    /// The number of the next value; the first is the tenant.
     fn next(&self) -> usize {
-        self.bound.len() + self.kept_bound.len() + 1
+        self.bound.len() + self.kept_bound.len() + 2
     }
 
     /// A condition that leads into an index, told the number of its first value; before any that does not.
@@ -452,7 +445,7 @@ impl<'a> Keyset<'a> {
                 "SELECT id FROM {table} WHERE {wheres} ORDER BY id {order} LIMIT 1 OFFSET {}",
                 SCANNED - 1
             );
-            let row = sql::one(db, &last, self.bound.clone()).await?;
+            let row = db.one(&last, self.bound.clone()).await?;
             edge = row.map(|r| r.get::<Uuid>("id")).transpose()?;
             format!(
                 "(SELECT * FROM {table} WHERE {wheres} ORDER BY id {order} LIMIT {SCANNED}) r \
@@ -465,9 +458,9 @@ impl<'a> Keyset<'a> {
         bound.push((limit + 1).into());
         let query = format!(
             "SELECT * FROM {such} ORDER BY id {order} LIMIT ${}",
-            bound.len()
+            bound.len() + 1
         );
-        let rows = sql::all(db, &query, bound).await?;
+        let rows = db.all(&query, bound).await?;
         let rows = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let is_full = rows.len() as u64 > limit;
         let mut page = paged(rows, self.cursor, limit, id);

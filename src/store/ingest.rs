@@ -7,9 +7,10 @@ use sea_orm::Value;
 use uuid::Uuid;
 
 use super::bulk::{Bulk, Record, record};
+use super::db::BatchDb;
 use super::error::StoreError;
 use super::sql::{self, micros};
-use super::writer::{Many, Turn, Tx};
+use super::writer::{Many, Turn};
 use crate::domain::event::{EventState, EventType, Ingested, NewEvent};
 use crate::domain::ids::EventId;
 
@@ -30,13 +31,13 @@ impl Many for PreparedEvent {
         Turn::Free
     }
 
-    async fn carry_out(tx: &Tx, all: &[&Self]) -> Result<Vec<Ingested>, StoreError> {
+    async fn carry_out(tx: BatchDb<'_>, all: &[&Self]) -> Result<Vec<Ingested>, StoreError> {
         insert(tx, all).await
     }
 }
 
 /// Inserts what is new. Doubles find each other, also within the batch.
-async fn insert(tx: &Tx, events: &[&PreparedEvent]) -> Result<Vec<Ingested>, StoreError> {
+async fn insert(tx: BatchDb<'_>, events: &[&PreparedEvent]) -> Result<Vec<Ingested>, StoreError> {
     let mut seen = claim_digests(tx, events).await?;
     let mut answers = Vec::with_capacity(events.len());
     let mut new = Vec::with_capacity(events.len());
@@ -84,7 +85,7 @@ fn repeat_of(event: &NewEvent, seen: &Digests) -> Option<EventId> {
 
 /// What was known of these bodies before. Their digests are ours from here to the commit: where
 /// others write at the same time, whoever brings the same body waits here, and then finds it.
-async fn claim_digests(tx: &Tx, events: &[&PreparedEvent]) -> Result<Digests, StoreError> {
+async fn claim_digests(tx: BatchDb<'_>, events: &[&PreparedEvent]) -> Result<Digests, StoreError> {
     // In one order everywhere, or two batches could wait for each other.
     let firsts: BTreeMap<[u8; 32], &NewEvent> = events
         .iter()
@@ -112,20 +113,21 @@ async fn claim_digests(tx: &Tx, events: &[&PreparedEvent]) -> Result<Digests, St
 
 /// Which of these are known, and by which event. They stay as they are until we have committed.
 async fn known_digests(
-    tx: &Tx,
+    tx: BatchDb<'_>,
     digests: impl Iterator<Item = &[u8; 32]>,
 ) -> Result<Digests, StoreError> {
     let wanted: Vec<Value> = digests.map(|d| Value::from(d.to_vec())).collect();
     if wanted.is_empty() {
         return Ok(Digests::new());
     }
+    let tx = tx.unscoped("a digest bears no tenant, but a hook whose it is");
     let (is_one, wanted) = sql::among(tx, wanted, 1);
     let query = format!(
         "SELECT digest, event_id, received_at FROM digests WHERE digest {is_one} \
          ORDER BY digest{}",
         sql::for_update(tx)
     );
-    sql::all(tx, &query, wanted)
+    tx.all(&query, wanted)
         .await?
         .iter()
         .map(|row| {
@@ -136,7 +138,7 @@ async fn known_digests(
 }
 
 /// Digests of a day, and bodies that became an event once more on another day.
-async fn update_digests(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreError> {
+async fn update_digests(tx: BatchDb<'_>, new: &[&PreparedEvent]) -> Result<(), StoreError> {
     let mut rows: BTreeMap<[u8; 32], (Uuid, i64)> = BTreeMap::new();
     for event in new.iter().map(|p| &p.event) {
         if let Some(day) = event.day_digest {
@@ -160,7 +162,7 @@ fn digest_record(digest: &[u8; 32], event: Uuid, received_at: i64) -> Record {
     record![digest: digest.to_vec(), event_id: event, received_at: received_at]
 }
 
-async fn insert_events(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreError> {
+async fn insert_events(tx: BatchDb<'_>, new: &[&PreparedEvent]) -> Result<(), StoreError> {
     let records = new.iter().map(|p| {
         let e = &p.event;
         let path_type = e.path_type.map_or("", EventType::as_str);
@@ -192,7 +194,7 @@ async fn insert_events(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreError
     insert.exec(tx, records.collect()).await.map(drop)
 }
 
-async fn insert_bodies(tx: &Tx, new: &[&PreparedEvent]) -> Result<(), StoreError> {
+async fn insert_bodies(tx: BatchDb<'_>, new: &[&PreparedEvent]) -> Result<(), StoreError> {
     let records = new.iter().map(|p| {
         let e = &p.event;
         record![

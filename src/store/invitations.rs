@@ -5,11 +5,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
-use super::mails::{StoredMail, insert_mail};
+use super::bulk::record;
+use super::db::TenantDb;
+use super::mails::{MAIL, StoredMail, insert_mail};
 use super::members::{is_team_full, join};
-use super::sql::{self, Row, micros, values};
+use super::sql::{Row, micros, values};
 use super::users::{User, insert_user};
-use super::writer::{Lane, Tx};
+use super::writer::Lane;
 use super::{Platform, StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{InvitationId, TenantId, UserId};
@@ -78,41 +80,33 @@ impl TenantStore {
         mail: StoredMail,
         actor: Actor,
     ) -> Result<Invited, StoreError> {
-        let tenant = self.tenant_id().uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (new, mail, actor) = (new.clone(), mail.clone(), actor.clone());
                 Box::pin(async move {
-                    if let Some(refused) = refusal(tx, tenant, &new).await? {
+                    if let Some(refused) = refusal(tx, &new).await? {
                         return Ok(refused);
                     }
                     let now = new.created_at;
                     let replace = "DELETE FROM invitations WHERE tenant_id = $1 \
                                    AND (email = $2 OR expires_at <= $3)";
-                    let old = values![tenant, new.email.clone(), micros(now)];
-                    sql::exec(tx, replace, old).await?;
-                    sql::exec(
-                        tx,
-                        "INSERT INTO invitations (id, tenant_id, email, role, token_hash, \
-                         invited_by, created_at, expires_at, inviter_id) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                        values![
-                            new.id.uuid(),
-                            tenant,
-                            new.email.clone(),
-                            new.role.as_str(),
-                            token_hash.to_vec(),
-                            new.invited_by,
-                            micros(now),
-                            micros(new.expires_at),
-                            actor.user.map(UserId::uuid)
-                        ],
-                    )
-                    .await?;
-                    insert_mail(tx, mail, now).await?;
+                    let old = values![new.email.clone(), micros(now)];
+                    tx.exec(replace, old).await?;
+                    let row = record![
+                        id: new.id.uuid(),
+                        email: new.email.clone(),
+                        role: new.role.as_str(),
+                        token_hash: token_hash.to_vec(),
+                        invited_by: new.invited_by,
+                        created_at: micros(now),
+                        expires_at: micros(new.expires_at),
+                        inviter_id: actor.user.map(UserId::uuid),
+                    ];
+                    tx.insert("invitations", row, "").await?;
+                    insert_mail(tx.unscoped(MAIL), mail, now).await?;
                     let detail = json!({ "role": new.role.as_str() });
                     let line = AuditLine::new(actor, "invitation.sent", new.email, &detail);
-                    audit(tx, tenant, line, now).await?;
+                    audit(tx, line, now).await?;
                     Ok(Invited::Sent)
                 })
             })
@@ -122,7 +116,7 @@ impl TenantStore {
     /// The invitations that wait or are over, newest first.
     pub async fn invitations(&self) -> Result<Vec<Invitation>, StoreError> {
         let query = "SELECT * FROM invitations WHERE tenant_id = $1 ORDER BY id DESC LIMIT 200";
-        let rows = sql::all(self.db(), query, values![self.tenant_id().uuid()]).await?;
+        let rows = self.db().all(query, vec![]).await?;
         rows.iter().map(invitation).collect()
     }
 
@@ -133,20 +127,19 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let tenant = self.tenant_id().uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let actor = actor.clone();
                 Box::pin(async move {
                     let revoke = "DELETE FROM invitations WHERE tenant_id = $1 AND id = $2 \
                                   RETURNING email, role";
-                    let Some(row) = sql::one(tx, revoke, values![tenant, id.uuid()]).await? else {
+                    let Some(row) = tx.one(revoke, values![id.uuid()]).await? else {
                         return Ok(false);
                     };
                     let detail = json!({ "role": row.get::<String>("role")? });
                     let email: String = row.get("email")?;
                     let line = AuditLine::new(actor, "invitation.revoked", email, &detail);
-                    audit(tx, tenant, line, now).await?;
+                    audit(tx, line, now).await?;
                     Ok(true)
                 })
             })
@@ -161,16 +154,15 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<Joined, StoreError> {
-        let tenant = self.tenant_id().uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (joining, actor) = (joining.clone(), actor.clone());
                 Box::pin(async move {
                     let query = "SELECT i.* FROM invitations i JOIN tenants t ON t.id = i.tenant_id \
-                                 WHERE i.token_hash = $1 AND i.tenant_id = $2 AND i.expires_at > $3 \
+                                 WHERE i.token_hash = $2 AND i.tenant_id = $1 AND i.expires_at > $3 \
                                  AND t.deleted_at IS NULL";
-                    let bound = values![token_hash.to_vec(), tenant, micros(now)];
-                    let Some(row) = sql::one(tx, query, bound).await? else {
+                    let bound = values![token_hash.to_vec(), micros(now)];
+                    let Some(row) = tx.one(query, bound).await? else {
                         return Ok(Joined::Gone);
                     };
                     accept(tx, &invitation(&row)?, joining, actor, now).await
@@ -188,68 +180,71 @@ impl Platform {
         now: DateTime<Utc>,
     ) -> Result<Option<Invitation>, StoreError> {
         let query = "SELECT * FROM invitations WHERE token_hash = $1 AND expires_at > $2";
-        let row = sql::one(self.db(), query, values![token_hash.to_vec(), micros(now)]).await?;
+        let row = self
+            .db()
+            .one(query, values![token_hash.to_vec(), micros(now)])
+            .await?;
         row.map(|r| invitation(&r)).transpose()
     }
 }
 
 /// Every check comes before the first change, so that a refusal needs no roll-back.
-async fn refusal(tx: &Tx, tenant: Uuid, new: &Invitation) -> Result<Option<Invited>, StoreError> {
+async fn refusal(tx: TenantDb<'_>, new: &Invitation) -> Result<Option<Invited>, StoreError> {
     let member = "SELECT m.user_id FROM members m JOIN users u ON u.id = m.user_id \
                   WHERE m.tenant_id = $1 AND u.email = $2";
-    let key = || values![tenant, new.email.clone()];
-    if sql::one(tx, member, key()).await?.is_some() {
+    let key = || values![new.email.clone()];
+    if tx.one(member, key()).await?.is_some() {
         return Ok(Some(Invited::IsMember));
     }
     let mut recent = key();
     recent.push(micros(new.created_at - APART).into());
     let before =
         "SELECT id FROM invitations WHERE tenant_id = $1 AND email = $2 AND created_at > $3";
-    if sql::one(tx, before, recent).await?.is_some() {
+    if tx.one(before, recent).await?.is_some() {
         return Ok(Some(Invited::TooSoon));
     }
     let waiting = "SELECT COUNT(*) AS n FROM invitations WHERE tenant_id = $1 AND email <> $2 \
                    AND expires_at > $3";
     let mut bound = key();
     bound.push(micros(new.created_at).into());
-    let row = sql::one(tx, waiting, bound).await?;
+    let row = tx.one(waiting, bound).await?;
     let waiting: i64 = row.map_or(Ok(0), |r| r.get("n"))?;
     if waiting >= MOST {
         return Ok(Some(Invited::TooMany));
     }
-    Ok(is_team_full(tx, tenant, waiting)
+    Ok(is_team_full(tx, waiting)
         .await?
         .then_some(Invited::TeamFull))
 }
 
 async fn accept(
-    tx: &Tx,
+    tx: TenantDb<'_>,
     of: &Invitation,
     joining: Joining,
     actor: Actor,
     now: DateTime<Utc>,
 ) -> Result<Joined, StoreError> {
+    let users = tx.unscoped("people belong to no tenant");
     let query = "SELECT id FROM users WHERE email = $1";
-    let row = sql::one(tx, query, values![of.email.clone()]).await?;
+    let row = users.one(query, values![of.email.clone()]).await?;
     let owner: Option<Uuid> = row.map(|r| r.get("id")).transpose()?;
     let user = match joining {
         Joining::Known(user) if owner == Some(user.uuid()) => user,
         Joining::Known(_) => return Ok(Joined::NotTheirs),
         Joining::New(_) if owner.is_some() => return Ok(Joined::HasAccount),
         Joining::New(user) => {
-            if user.email != of.email || !insert_user(tx, &user, now).await? {
+            if user.email != of.email || !insert_user(users, &user, now).await? {
                 return Err(StoreError::Taken("the e-mail address"));
             }
             user.id
         }
     };
-    let tenant = of.tenant.uuid();
     let spend = "DELETE FROM invitations WHERE tenant_id = $1 AND id = $2";
-    sql::exec(tx, spend, values![tenant, of.id.uuid()]).await?;
-    if join(tx, tenant, user, of.role, now).await? {
+    tx.exec(spend, values![of.id.uuid()]).await?;
+    if join(tx, user, of.role, now).await? {
         let detail = json!({ "role": of.role.as_str(), "invited_by": &of.invited_by });
         let line = AuditLine::new(actor, "member.joined", of.email.as_str(), &detail);
-        audit(tx, tenant, line, now).await?;
+        audit(tx, line, now).await?;
     }
     Ok(Joined::Done)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use sea_orm::{DatabaseConnection, DbErr};
 
+use super::db::BatchDb;
 use super::error::StoreError;
 use super::faults::{self, Fault};
 use super::sql;
@@ -27,8 +28,7 @@ type Answer<V> = Result<Option<V>, StoreError>;
 type Found<K, V> = Result<BTreeMap<K, V>, StoreError>;
 
 /// Reads what there is of these keys.
-type Read<K, V> =
-    for<'a> fn(&'a DatabaseConnection, &'a BTreeSet<&'a K>) -> BoxFuture<'a, Found<K, V>>;
+type Read<K, V> = for<'a> fn(BatchDb<'a>, &'a BTreeSet<&'a K>) -> BoxFuture<'a, Found<K, V>>;
 
 /// Look-ups of one kind.
 pub(super) struct LookUps<K, V>(Gather<K, Answer<V>>);
@@ -62,8 +62,9 @@ async fn answer<K: Ord, V: Clone>(
     read: Read<K, V>,
     calls: Vec<Call<K, Answer<V>>>,
 ) {
+    let all = BatchDb::new(db);
     let keys: BTreeSet<&K> = calls.iter().map(|call| &call.question).collect();
-    match within(db, read(db, &keys)).await {
+    match within(db, read(all, &keys)).await {
         Ok(found) => {
             for call in calls {
                 let one = found.get(&call.question).cloned();
@@ -74,7 +75,7 @@ async fn answer<K: Ord, V: Clone>(
         Err(error) if calls.len() > 1 && faults::of(&error) == Fault::Own => {
             for call in calls {
                 if !call.is_vain() {
-                    let alone = within(db, read(db, &BTreeSet::from([&call.question]))).await;
+                    let alone = within(db, read(all, &BTreeSet::from([&call.question]))).await;
                     let one = alone.map(|mut found| found.remove(&call.question));
                     call.answer(one);
                 }

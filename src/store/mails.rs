@@ -12,8 +12,9 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::sql::{self, Row, micros, values};
-use super::writer::{Lane, Turn, Tx};
+use super::db::UnscopedDb;
+use super::sql::{Row, micros, values};
+use super::writer::Lane;
 use super::{Platform, StoreError};
 use crate::domain::ids::TenantId;
 
@@ -51,6 +52,9 @@ pub enum MailOutcome {
     Failed(String),
 }
 
+/// Why who keeps a letter filters by no tenant.
+pub(super) const MAIL: &str = "a letter is the service's own, on whose behalf it may be";
+
 impl Platform {
     /// Keeps a letter, due now; `false` when the same one was kept before.
     pub async fn keep_mail(
@@ -58,7 +62,7 @@ impl Platform {
         mail: StoredMail,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let work = self.writer().write(Lane::Edit, move |tx| {
             let m = mail.clone();
             Box::pin(async move { insert_mail(tx, m, now).await })
         });
@@ -69,7 +73,7 @@ impl Platform {
 /// Keeps a letter within the transaction of what it tells of; `false` when the same one was kept
 /// before.
 pub(super) async fn insert_mail(
-    tx: &Tx,
+    tx: UnscopedDb<'_>,
     m: StoredMail,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
@@ -87,14 +91,14 @@ pub(super) async fn insert_mail(
         m.sealed,
         micros(now)
     ];
-    Ok(sql::exec(tx, insert, row).await? == 1)
+    Ok(tx.exec(insert, row).await? == 1)
 }
 
 impl Platform {
     /// Whether this letter, or one like it, is kept.
     pub async fn has_mail(&self, once: &str) -> Result<bool, StoreError> {
         let query = "SELECT id FROM mails WHERE once = $1";
-        Ok(sql::one(self.db(), query, values![once]).await?.is_some())
+        Ok(self.db().one(query, values![once]).await?.is_some())
     }
 
     /// Takes a letter that is due until `until`; `None` when it is not, or somebody has it.
@@ -104,15 +108,17 @@ impl Platform {
         until: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Option<ClaimedMail>, StoreError> {
-        let work = self.store.writer.write(Lane::Attempt, Turn::Free, move |tx| {
+        let work = self.writer().write(Lane::Attempt, move |tx| {
             Box::pin(async move {
                 let claim = "UPDATE mails SET state = 'sending', tries = tries + 1, due_at = $3, \
                              updated_at = $2 WHERE id = $1 AND due_at <= $2";
                 let bound = values![id, micros(now), micros(until)];
-                if sql::exec(tx, claim, bound).await? == 0 {
+                if tx.exec(claim, bound).await? == 0 {
                     return Ok(None);
                 }
-                let row = sql::one(tx, "SELECT * FROM mails WHERE id = $1", values![id]).await?;
+                let row = tx
+                    .one("SELECT * FROM mails WHERE id = $1", values![id])
+                    .await?;
                 row.as_ref().map(claimed).transpose()
             })
         });
@@ -128,7 +134,7 @@ impl Platform {
         outcome: MailOutcome,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let work = self.store.writer.write(Lane::Outcome, Turn::Free, move |tx| {
+        let work = self.writer().write(Lane::Outcome, move |tx| {
             let outcome = outcome.clone();
             Box::pin(async move {
                 let over = "UPDATE mails SET state = $3, reason = $4, due_at = NULL, sealed = $6, \
@@ -139,14 +145,15 @@ impl Platform {
                 let changed = match outcome {
                     MailOutcome::Sent => {
                         let row = values![id, tries, "sent", "", now, Vec::<u8>::new()];
-                        sql::exec(tx, over, row).await?
+                        tx.exec(over, row).await?
                     }
                     MailOutcome::Failed(why) => {
                         let row = values![id, tries, "failed", why, now, Vec::<u8>::new()];
-                        sql::exec(tx, over, row).await?
+                        tx.exec(over, row).await?
                     }
                     MailOutcome::Later(at, why) => {
-                        sql::exec(tx, later, values![id, tries, why, micros(at), now]).await?
+                        tx.exec(later, values![id, tries, why, micros(at), now])
+                            .await?
                     }
                 };
                 Ok(changed == 1)
@@ -157,11 +164,11 @@ impl Platform {
 
     /// Forgets letters that ended before `before`, a bounded number; how many.
     pub async fn prune_mails(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
-        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let work = self.writer().write(Lane::Edit, move |tx| {
             Box::pin(async move {
                 let old = "DELETE FROM mails WHERE id IN (SELECT id FROM mails \
                            WHERE due_at IS NULL AND updated_at < $1 ORDER BY updated_at LIMIT 500)";
-                sql::exec(tx, old, values![micros(before)]).await
+                tx.exec(old, values![micros(before)]).await
             })
         });
         work.await

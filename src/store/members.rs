@@ -8,9 +8,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
+use super::bulk::record;
+use super::db::TenantDb;
 use super::sql::{self, Row, micros, values};
 use super::tokens::{end_tokens_of, tokens_changed_by};
-use super::writer::{Lane, Tx};
+use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{ApiTokenId, UserId};
@@ -62,15 +64,15 @@ impl TenantStore {
     /// Everybody in the team, by name.
     pub async fn team(&self) -> Result<Vec<Teammate>, StoreError> {
         let query = format!("{TEAM} ORDER BY u.name, u.email LIMIT 1000");
-        let rows = sql::all(self.db(), &query, values![self.tenant_id().uuid()]).await?;
+        let rows = self.db().all(&query, vec![]).await?;
         rows.iter().map(teammate).collect()
     }
 
     /// One person of the team.
     pub async fn teammate(&self, user: UserId) -> Result<Option<Teammate>, StoreError> {
         let query = format!("{TEAM} AND m.user_id = $2");
-        let bound = values![self.tenant_id().uuid(), user.uuid()];
-        let row = sql::one(self.db(), &query, bound).await?;
+        let bound = values![user.uuid()];
+        let row = self.db().one(&query, bound).await?;
         row.map(|r| teammate(&r)).transpose()
     }
 
@@ -82,34 +84,31 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<TeamChange, StoreError> {
-        let tenant = self.tenant_id().uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let actor = actor.clone();
                 Box::pin(async move {
-                    let Some(person) = person(tx, tenant, user).await? else {
+                    let Some(person) = person(tx, user).await? else {
                         return Ok(TeamChange::Gone);
                     };
                     let old = person.role.as_str();
                     if edit == MemberEdit::Role(person.role) {
                         return Ok(TeamChange::Done);
                     }
-                    if edit != MemberEdit::Role(Role::Owner)
-                        && is_last_owner(tx, tenant, user).await?
-                    {
+                    if edit != MemberEdit::Role(Role::Owner) && is_last_owner(tx, user).await? {
                         return Ok(TeamChange::LastOwner);
                     }
                     let (action, detail) = match edit {
                         MemberEdit::Role(role) => {
                             let set = "UPDATE members SET role = $3 \
                                        WHERE tenant_id = $1 AND user_id = $2";
-                            let bound = values![tenant, user.uuid(), role.as_str()];
-                            sql::exec(tx, set, bound).await?;
+                            let bound = values![user.uuid(), role.as_str()];
+                            tx.exec(set, bound).await?;
                             if !role.may(Ability::ManageTeam) {
-                                uninvite(tx, tenant, user).await?;
+                                uninvite(tx, user).await?;
                             }
                             let roles = (person.role, role);
-                            let tokens = tokens_changed_by(tx, tenant, user, roles).await?;
+                            let tokens = tokens_changed_by(tx, user, roles).await?;
                             let mut detail = json!({ "old": old, "new": role.as_str() });
                             if let (Some(detail), false) =
                                 (detail.as_object_mut(), tokens.is_empty())
@@ -119,13 +118,13 @@ impl TenantStore {
                             ("member.role_changed", detail)
                         }
                         MemberEdit::Leave | MemberEdit::Remove => {
-                            let ended = remove(tx, tenant, user, now).await?;
+                            let ended = remove(tx, user, now).await?;
                             for (token, name) in ended {
                                 let detail = json!({ "name": name, "maker": person.email });
                                 let subject = token.to_string();
                                 let line =
                                     AuditLine::new(actor.clone(), "token.ended", subject, &detail);
-                                audit(tx, tenant, line, now).await?;
+                                audit(tx, line, now).await?;
                             }
                             let action = if edit == MemberEdit::Leave {
                                 "member.left"
@@ -136,7 +135,7 @@ impl TenantStore {
                         }
                     };
                     let line = AuditLine::new(actor, action, person.email, &detail);
-                    audit(tx, tenant, line, now).await?;
+                    audit(tx, line, now).await?;
                     Ok(TeamChange::Done)
                 })
             })
@@ -149,10 +148,10 @@ struct Person {
     role: Role,
 }
 
-async fn person(tx: &Tx, tenant: Uuid, user: UserId) -> Result<Option<Person>, StoreError> {
+async fn person(tx: TenantDb<'_>, user: UserId) -> Result<Option<Person>, StoreError> {
     let query = "SELECT u.email, m.role FROM members m JOIN users u ON u.id = m.user_id \
                  WHERE m.tenant_id = $1 AND m.user_id = $2";
-    let row = sql::one(tx, query, values![tenant, user.uuid()]).await?;
+    let row = tx.one(query, values![user.uuid()]).await?;
     row.map(|r| {
         Ok(Person {
             email: r.get("email")?,
@@ -164,14 +163,14 @@ async fn person(tx: &Tx, tenant: Uuid, user: UserId) -> Result<Option<Person>, S
 
 /// Whether the tenant would have no owner without this person. The owners stay as they are until our
 /// transaction ends.
-async fn is_last_owner(tx: &Tx, tenant: Uuid, user: UserId) -> Result<bool, StoreError> {
+async fn is_last_owner(tx: TenantDb<'_>, user: UserId) -> Result<bool, StoreError> {
     let query = format!(
         "SELECT user_id FROM members WHERE tenant_id = $1 AND role = 'owner' ORDER BY user_id{}",
         sql::for_update(tx)
     );
     let mut is_owner = false;
     let mut others = 0;
-    for row in sql::all(tx, &query, values![tenant]).await? {
+    for row in tx.all(&query, vec![]).await? {
         if row.get::<Uuid>("user_id")? == user.uuid() {
             is_owner = true;
         } else {
@@ -184,43 +183,38 @@ async fn is_last_owner(tx: &Tx, tenant: Uuid, user: UserId) -> Result<bool, Stor
 /// Takes a person out of the team, and every way back in that they made for themselves; the tokens that
 /// ended with it.
 async fn remove(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     user: UserId,
     now: DateTime<Utc>,
 ) -> Result<Vec<(ApiTokenId, String)>, StoreError> {
     let remove = "DELETE FROM members WHERE tenant_id = $1 AND user_id = $2";
-    sql::exec(tx, remove, values![tenant, user.uuid()]).await?;
-    uninvite(tx, tenant, user).await?;
-    end_tokens_of(tx, tenant, user, now).await
+    tx.exec(remove, values![user.uuid()]).await?;
+    uninvite(tx, user).await?;
+    end_tokens_of(tx, user, now).await
 }
 
 /// Takes back what somebody invited to who may no longer invite.
-async fn uninvite(tx: &Tx, tenant: Uuid, user: UserId) -> Result<(), StoreError> {
+async fn uninvite(tx: TenantDb<'_>, user: UserId) -> Result<(), StoreError> {
     let uninvite = "DELETE FROM invitations WHERE tenant_id = $1 AND inviter_id = $2";
-    sql::exec(tx, uninvite, values![tenant, user.uuid()])
-        .await
-        .map(drop)
+    tx.exec(uninvite, values![user.uuid()]).await.map(drop)
 }
 
 /// Whether there is room for one person more, when so many others are expected as well.
-pub(super) async fn is_team_full(tx: &Tx, tenant: Uuid, expected: i64) -> Result<bool, StoreError> {
+pub(super) async fn is_team_full(tx: TenantDb<'_>, expected: i64) -> Result<bool, StoreError> {
     let most = (MOST_MEMBERS - expected).max(1);
-    sql::is_full(tx, "members WHERE tenant_id = $1", tenant, most).await
+    tx.is_full("members WHERE tenant_id = $1", most).await
 }
 
 /// Puts a person into the team, unless they are there already; whether they were not.
 pub(super) async fn join(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     user: UserId,
     role: Role,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let insert = "INSERT INTO members (tenant_id, user_id, role, created_at) \
-                  VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-    let row = values![tenant, user.uuid(), role.as_str(), micros(now)];
-    Ok(sql::exec(tx, insert, row).await? == 1)
+    let row = record![user_id: user.uuid(), role: role.as_str(), created_at: micros(now)];
+    let made = tx.insert("members", row, " ON CONFLICT DO NOTHING").await?;
+    Ok(made == 1)
 }
 
 fn teammate(row: &Row) -> Result<Teammate, StoreError> {

@@ -1,15 +1,15 @@
 //! The database. sea-orm lives here and nowhere else.
 //!
-//! [`Store::tenant`] yields the only handle with a tenant's rows in it, and every statement it
-//! builds is filtered by that tenant; [`Store::platform`] holds the few look-ups that must come
-//! before a tenant is known. Reads use a pool; every write goes through one writer (see `writer`).
+//! [`Store::tenant`] yields the only handle with a tenant's rows in it, and a statement of its that is
+//! not filtered by that tenant is refused (see `db`); [`Store::platform`] holds the few look-ups that
+//! must come before a tenant is known. Reads use a pool; every write goes through one writer (see `writer`).
 
 mod audit;
-mod bulk;
 pub mod codec;
 mod connections;
 mod consents;
 mod database_clock;
+mod db;
 mod dealt;
 mod decisions;
 mod deletion;
@@ -113,6 +113,7 @@ pub use write_fault::WriteFault;
 
 use crate::domain::ids::TenantId;
 use connections::{Belongings, Connections};
+use db::{TenantDb, UnscopedDb, bulk};
 use deliveries::Deliveries;
 use documents::Documents;
 use events::Events;
@@ -265,7 +266,9 @@ impl Store {
         files::make(file)
             .map_err(|e| sea_orm::DbErr::Custom(format!("cannot make the copy: {e}")))?;
         let copy = sql::values![file.display().to_string()];
-        let copied = sql::exec(&self.read, "VACUUM INTO $1", copy).await;
+        let copied = UnscopedDb::itself(&self.read)
+            .exec("VACUUM INTO $1", copy)
+            .await;
         if copied.is_err() {
             // Half a copy would be taken for one; that it stays is the lesser trouble.
             let _ = std::fs::remove_file(file);
@@ -307,8 +310,8 @@ impl TenantStore {
         self.id
     }
 
-    fn db(&self) -> &DatabaseConnection {
-        &self.store.read
+    fn db(&self) -> TenantDb<'_> {
+        TenantDb::new(&self.store.read, self.id)
     }
 
     fn writer(&self) -> TenantWriter<'_> {

@@ -5,10 +5,11 @@ use sea_orm::Value;
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
+use super::db::TenantDb;
 use super::platform::tenant;
-use super::sql::{self, Row, micros, values};
+use super::sql::{Row, micros, values};
 use super::users::user;
-use super::writer::{Lane, Tx};
+use super::writer::Lane;
 use super::{Platform, StoreError, TenantStore, User};
 use crate::domain::actor::Actor;
 use crate::domain::connection::Provider;
@@ -67,7 +68,7 @@ impl Platform {
                  {begun} AS begun FROM connections k JOIN tenants t ON t.id = k.tenant_id \
                  WHERE t.status = 'active' AND {condition} > $1 {one} LIMIT 1000"
             );
-            for row in sql::all(self.db(), &query, bound).await? {
+            for row in self.db().all(&query, bound).await? {
                 let id: Uuid = row.get("connection_id")?;
                 troubles.push(Trouble {
                     tenant: tenant(&row)?,
@@ -99,7 +100,7 @@ impl Platform {
                      WHERE k.provider = 'zoho' AND t.status = 'active' AND k.id > $1 AND EXISTS \
                      (SELECT 1 FROM hooks h WHERE h.connection_id = k.id AND h.revoked_at IS NULL) \
                      ORDER BY k.id LIMIT $2";
-        let rows = sql::all(self.db(), query, values![after, limit]).await?;
+        let rows = self.db().all(query, values![after, limit]).await?;
         let read = |row: &Row| {
             let heard = row.time_opt("heard")?;
             let heard = heard.map(|at| Ok::<_, StoreError>((tenant(row)?, at)));
@@ -117,7 +118,7 @@ impl Platform {
     ) -> Result<Vec<(Tenant, String)>, StoreError> {
         let query =
             "SELECT * FROM tenants WHERE status = 'active' AND id > $1 ORDER BY id LIMIT $2";
-        let rows = sql::all(self.db(), query, values![after, limit]).await?;
+        let rows = self.db().all(query, values![after, limit]).await?;
         rows.iter()
             .map(|row| Ok((tenant(row)?, row.get("morning_on")?)))
             .collect()
@@ -143,7 +144,7 @@ impl TenantStore {
             "SELECT u.* FROM members m JOIN users u ON u.id = m.user_id \
              WHERE m.tenant_id = $1 AND {such} ORDER BY u.id LIMIT 200"
         );
-        let rows = sql::all(self.db(), &query, values![self.id.uuid()]).await?;
+        let rows = self.db().all(&query, vec![]).await?;
         rows.iter().map(user).collect()
     }
 
@@ -153,7 +154,7 @@ impl TenantStore {
             "SELECT {WANTS_MORNING} AS wants FROM members m \
              WHERE m.tenant_id = $1 AND m.user_id = $2"
         );
-        let row = sql::one(self.db(), &query, values![self.id.uuid(), of.uuid()]).await?;
+        let row = self.db().one(&query, values![of.uuid()]).await?;
         row.map(|r| r.get("wants")).transpose()
     }
 
@@ -165,14 +166,13 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Receipt, move |tx| {
                 let actor = actor.clone();
                 Box::pin(async move {
                     let switch = "UPDATE members SET morning_mail = $3 \
                                   WHERE tenant_id = $1 AND user_id = $2";
-                    if sql::exec(tx, switch, values![tenant, of.uuid(), wants]).await? == 0 {
+                    if tx.exec(switch, values![of.uuid(), wants]).await? == 0 {
                         return Ok(false);
                     }
                     let line = AuditLine {
@@ -181,7 +181,7 @@ impl TenantStore {
                         action: "morning_mail.switched",
                         detail: serde_json::json!({ "old": !wants, "new": wants }).to_string(),
                     };
-                    audit(tx, tenant, line, now).await?;
+                    audit(tx, line, now).await?;
                     Ok(true)
                 })
             })
@@ -197,8 +197,8 @@ impl TenantStore {
         let query = "SELECT state, COUNT(*) AS n FROM deliveries \
                      WHERE tenant_id = $1 AND id >= $2 AND id < $3 GROUP BY state";
         let from = floor_v7(from);
-        let bound = values![self.id.uuid(), from, floor_v7(to)];
-        let rows = sql::all(self.db(), query, bound).await?;
+        let bound = values![from, floor_v7(to)];
+        let rows = self.db().all(query, bound).await?;
         rows.iter()
             .map(|row| {
                 let state = row.word("deliveries", "state", from, DeliveryState::parse)?;
@@ -209,13 +209,12 @@ impl TenantStore {
 
     /// Notes that the morning letters of a day are written.
     pub async fn mark_morning(&self, day: String) -> Result<(), StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Receipt, move |tx| {
                 let day = day.clone();
                 Box::pin(async move {
                     let mark = "UPDATE tenants SET morning_on = $2 WHERE id = $1";
-                    sql::exec(tx, mark, values![tenant, day]).await.map(drop)
+                    tx.exec(mark, values![day]).await.map(drop)
                 })
             })
             .await
@@ -224,23 +223,22 @@ impl TenantStore {
 
 /// Counts a forged request that was just written down; whether a burst begins with it.
 pub(super) async fn note_forged(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     connection: Uuid,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let over = "UPDATE connections SET burst_at = NULL \
                 WHERE tenant_id = $1 AND id = $2 AND rejected_at <= $3";
     let quiet = micros(now - BURST_QUIET);
-    sql::exec(tx, over, values![tenant, connection, quiet]).await?;
+    tx.exec(over, values![connection, quiet]).await?;
     let begin = "UPDATE connections SET burst_at = $3 WHERE tenant_id = $1 AND id = $2 \
                  AND burst_at IS NULL AND (SELECT COALESCE(SUM(1 + r.like_it), 0) \
                  FROM rejected_requests r WHERE r.tenant_id = $1 AND r.id >= $4 \
                  AND r.connection_id = $2 AND r.is_forged) >= $5";
     let within = floor_v7(now - BURST_WITHIN);
-    let bound = values![tenant, connection, micros(now), within, BURST];
-    let begins = sql::exec(tx, begin, bound).await? == 1;
+    let bound = values![connection, micros(now), within, BURST];
+    let begins = tx.exec(begin, bound).await? == 1;
     let last = "UPDATE connections SET rejected_at = $3 WHERE tenant_id = $1 AND id = $2";
-    sql::exec(tx, last, values![tenant, connection, micros(now)]).await?;
+    tx.exec(last, values![connection, micros(now)]).await?;
     Ok(begins)
 }

@@ -76,7 +76,7 @@ impl Platform {
             "{SUMMARY} {such} ORDER BY t.id {order} LIMIT ${}",
             bound.len()
         );
-        let rows = sql::all(self.db(), &query, bound).await?;
+        let rows = self.db().all(&query, bound).await?;
         let rows = rows.iter().map(summary).collect::<Result<Vec<_>, _>>()?;
         Ok(paged(rows, cursor, limit, |s| s.tenant.id.uuid()))
     }
@@ -88,7 +88,10 @@ impl Platform {
         since: DateTime<Utc>,
     ) -> Result<Option<TenantSummary>, StoreError> {
         let query = format!("{SUMMARY} WHERE t.id = $2");
-        let row = sql::one(self.db(), &query, values![floor_v7(since), of.uuid()]).await?;
+        let row = self
+            .db()
+            .one(&query, values![floor_v7(since), of.uuid()])
+            .await?;
         row.as_ref().map(summary).transpose()
     }
 
@@ -107,7 +110,7 @@ impl Platform {
                 "SELECT COUNT(*) AS n, MIN(since) AS oldest FROM \
                  (SELECT {since} AS since FROM {table} WHERE {such} LIMIT 100000) waiting"
             );
-            let row = sql::one(self.db(), &query, values![micros(now)]).await?;
+            let row = self.db().one(&query, values![micros(now)]).await?;
             let (count, oldest) = match row {
                 Some(row) => (row.get::<i64>("n")?, row.time_opt("oldest")?),
                 None => (0, None),
@@ -131,7 +134,7 @@ impl Platform {
                      FROM connections k JOIN tenants t ON t.id = k.tenant_id \
                      WHERE k.provider = 'twilio' AND t.status = 'active' \
                      ORDER BY k.updated_at DESC, k.id LIMIT $1";
-        let rows = sql::all(self.db(), query, values![limit]).await?;
+        let rows = self.db().all(query, values![limit]).await?;
         rows.iter()
             .map(|row| {
                 Ok(BrakedConnection {
@@ -155,7 +158,7 @@ impl Platform {
             sql::placeholders(of.len(), 1)
         );
         let bound = of.iter().map(|id| Value::from(*id)).collect();
-        let rows = sql::all(self.db(), &query, bound).await?;
+        let rows = self.db().all(&query, bound).await?;
         rows.iter()
             .map(|row| Ok((row.get("id")?, row.get("name")?)))
             .collect()

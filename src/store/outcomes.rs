@@ -10,11 +10,12 @@ use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
 use super::bulk::{Bulk, Record, record};
+use super::db::{BatchDb, TenantDb};
 use super::packed::Packed;
 use super::partial::PLAIN_STATE;
 use super::sql::{self, micros, micros_opt, placeholders, values};
 use super::suppressions::suppress;
-use super::writer::{Many, Turn, Tx};
+use super::writer::{Many, Turn};
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, StepKind};
@@ -171,21 +172,22 @@ impl TenantStore {
         since: DateTime<Utc>,
         but: DeliveryId,
     ) -> Result<Option<(String, String)>, StoreError> {
-        let query = "SELECT sid, address FROM provider_messages WHERE account = $1 \
-                     AND accepted_at > $2 AND delivery_id <> $3 AND tenant_id = $4 \
+        let query = "SELECT sid, address FROM provider_messages WHERE account = $2 \
+                     AND accepted_at > $3 AND delivery_id <> $4 AND tenant_id = $1 \
                      ORDER BY accepted_at DESC LIMIT 1";
-        let bound = values![account, micros(since), but.own, self.id.uuid()];
-        let row = sql::one(self.db(), query, bound).await?;
+        let bound = values![account, micros(since), but.own];
+        let row = self.db().one(query, bound).await?;
         row.map(|r| Ok((r.get("sid")?, r.get("address")?)))
             .transpose()
     }
 
     /// Messages that unsigned status reports named for a delivery; a few at most.
     pub async fn unsigned_sids(&self, delivery: DeliveryId) -> Result<Vec<String>, StoreError> {
-        let query = "SELECT DISTINCT sid FROM receipts WHERE event_id = $1 AND tenant_id = $2 \
+        let query = "SELECT DISTINCT sid FROM receipts WHERE event_id = $2 AND tenant_id = $1 \
                      AND delivery_id = $3 AND verified = FALSE LIMIT 3";
-        let bound = values![delivery.event.uuid(), self.id.uuid(), delivery.own];
-        sql::all(self.db(), query, bound)
+        let bound = values![delivery.event.uuid(), delivery.own];
+        self.db()
+            .all(query, bound)
             .await?
             .iter()
             .map(|r| r.get("sid"))
@@ -209,11 +211,11 @@ impl TenantStore {
         );
         let mut bound = values![account, but.own];
         bound.extend(sids.iter().map(|s| s.clone().into()));
-        sql::all(self.db(), &query, bound)
-            .await?
-            .iter()
-            .map(|r| r.get("sid"))
-            .collect()
+        let all = self
+            .db()
+            .unscoped("the account that was listed may be another tenant's as well");
+        let rows = all.all(&query, bound).await?;
+        rows.iter().map(|r| r.get("sid")).collect()
     }
 }
 
@@ -241,7 +243,7 @@ impl Many for Changing {
     /// An outcome is dear, and telling it twice changes nothing.
     const IS_TOLD_AGAIN: bool = true;
 
-    async fn carry_out(tx: &Tx, all: &[&Self]) -> Result<Vec<bool>, StoreError> {
+    async fn carry_out(tx: BatchDb<'_>, all: &[&Self]) -> Result<Vec<bool>, StoreError> {
         let mut results = vec![false; all.len()];
         for round in rounds(all) {
             let members: Vec<&Self> = round.iter().filter_map(|n| all.get(*n).copied()).collect();
@@ -277,10 +279,10 @@ fn rounds(all: &[&Changing]) -> Vec<Vec<usize>> {
     rounds
 }
 
-async fn apply(tx: &Tx, all: &[&Changing]) -> Result<Vec<bool>, StoreError> {
+async fn apply(tx: BatchDb<'_>, all: &[&Changing]) -> Result<Vec<bool>, StoreError> {
     let messages = all.iter().filter_map(|c| c.change.message.as_ref());
     sql::hold_messages(tx, messages.map(|m| (&*m.account, &*m.sid))).await?;
-    super::deliveries::lock(tx, all.iter().map(|c| c.change.delivery)).await?;
+    super::deliveries::lock(tx, all.iter().map(|c| (c.tenant, c.change.delivery))).await?;
     let refused = know_messages(tx, all).await?;
     let changed = update(
         tx,
@@ -288,14 +290,16 @@ async fn apply(tx: &Tx, all: &[&Changing]) -> Result<Vec<bool>, StoreError> {
     )
     .await?;
     write_steps(tx, all, |c| !refused.contains(&c.delivery), &changed).await?;
-    let left = all.iter().map(|c| &c.change).filter(|c| c.leaves_flight);
-    let left = left.map(|c| c.delivery).filter(|d| changed.contains(d));
-    leave_flights(tx, &left.collect::<Vec<_>>()).await?;
+    let left = all
+        .iter()
+        .filter(|c| c.change.leaves_flight && changed.contains(&c.change.delivery))
+        .map(|c| (c.tenant.uuid(), c.change.delivery));
+    leave_flights(tx, left).await?;
     for c in all.iter().filter(|c| !refused.contains(&c.change.delivery)) {
         tell_the_rest(tx, c, changed.contains(&c.change.delivery)).await?;
     }
     let known = all.iter().filter(|c| !refused.contains(&c.change.delivery));
-    super::receipts::fold_early(tx, known.map(|c| (c.tenant.uuid(), &c.change))).await?;
+    super::receipts::fold_early(tx, known.map(|c| (c.tenant, &c.change))).await?;
     Ok(all
         .iter()
         .map(|c| changed.contains(&c.change.delivery))
@@ -304,7 +308,10 @@ async fn apply(tx: &Tx, all: &[&Changing]) -> Result<Vec<bool>, StoreError> {
 
 /// Remembers whose messages these are. A look that found one while another delivery was faster to call
 /// it its own changes nothing: those are answered.
-async fn know_messages(tx: &Tx, all: &[&Changing]) -> Result<HashSet<DeliveryId>, StoreError> {
+async fn know_messages(
+    tx: BatchDb<'_>,
+    all: &[&Changing],
+) -> Result<HashSet<DeliveryId>, StoreError> {
     let told = all
         .iter()
         .filter_map(|c| Some((c, c.change.message.as_ref()?)));
@@ -320,7 +327,7 @@ async fn know_messages(tx: &Tx, all: &[&Changing]) -> Result<HashSet<DeliveryId>
     let mut refused = HashSet::new();
     for (c, m) in told.filter(|(c, _)| !c.change.is_outcome) {
         let is_new = made.contains(&(m.account.clone(), m.sid.clone()));
-        if !is_new && !is_ours(tx, c.change.delivery, m).await? {
+        if !is_new && !is_ours(tx.of(c.tenant), c.change.delivery, m).await? {
             refused.insert(c.change.delivery);
         }
     }
@@ -329,7 +336,7 @@ async fn know_messages(tx: &Tx, all: &[&Changing]) -> Result<HashSet<DeliveryId>
 
 /// The guarded changes of state: which deliveries changed. Those with the same guard go together.
 async fn update<'a>(
-    tx: &Tx,
+    tx: BatchDb<'_>,
     all: impl Iterator<Item = &'a &'a Changing>,
 ) -> Result<HashSet<DeliveryId>, StoreError> {
     let mut by_states: BTreeMap<String, Vec<Record>> = BTreeMap::new();
@@ -394,7 +401,7 @@ fn change_record(tenant: Uuid, c: &Change) -> Record {
 }
 
 async fn write_steps(
-    tx: &Tx,
+    tx: BatchDb<'_>,
     all: &[&Changing],
     is_told: impl Fn(&Change) -> bool,
     changed: &HashSet<DeliveryId>,
@@ -412,15 +419,19 @@ async fn write_steps(
 
 /// What few changes have beside their state: an address that is suppressed, somebody's word, a message
 /// that was sent twice.
-async fn tell_the_rest(tx: &Tx, changing: &Changing, changed: bool) -> Result<(), StoreError> {
-    let (tenant, c) = (changing.tenant.uuid(), &changing.change);
+async fn tell_the_rest(
+    tx: BatchDb<'_>,
+    changing: &Changing,
+    changed: bool,
+) -> Result<(), StoreError> {
+    let (tx, c) = (tx.of(changing.tenant), &changing.change);
     if let Some((connection, login)) = c.accepts {
-        super::connections::accept(tx, tenant, connection, login, c.now).await?;
-        ask_about_hints(tx, tenant, c).await?;
+        super::connections::accept(tx, connection, login, c.now).await?;
+        ask_about_hints(tx, c).await?;
     }
     if let Some((channel, address, reason)) = &c.suppress {
         let why = (Source::Provider, &**reason);
-        suppress(tx, tenant, *channel, address, why, c.now).await?;
+        suppress(tx, *channel, address, why, c.now).await?;
     }
     if let Some((actor, old)) = &c.said
         && changed
@@ -428,37 +439,36 @@ async fn tell_the_rest(tx: &Tx, changing: &Changing, changed: bool) -> Result<()
         let detail = serde_json::json!({ "old": old.as_str(), "new": c.state.as_str() });
         let subject = c.delivery.to_string();
         let line = AuditLine::new(actor.clone(), "delivery.resolved", subject, &detail);
-        audit(tx, tenant, line, c.now).await?;
+        audit(tx, line, c.now).await?;
     }
     match &c.message {
-        Some(message) if !changed => tell_double(tx, tenant, c, message).await,
+        Some(message) if !changed => tell_double(tx, c, message).await,
         _ => Ok(()),
     }
 }
 
 /// What was reported before the credentials were accepted is a hint: the provider is asked now.
-async fn ask_about_hints(tx: &Tx, tenant: Uuid, c: &Change) -> Result<(), StoreError> {
-    let ask = "UPDATE deliveries SET due_at = $4 WHERE event_id = $1 AND id = $2 \
-               AND tenant_id = $3 AND due_at > $4 AND state IN ('accepted', 'sent') \
-               AND EXISTS (SELECT 1 FROM receipts r WHERE r.event_id = $1 AND r.delivery_id = $2 \
-                   AND r.tenant_id = $3 AND r.verified = FALSE)";
+async fn ask_about_hints(tx: TenantDb<'_>, c: &Change) -> Result<(), StoreError> {
+    let ask = "UPDATE deliveries SET due_at = $4 WHERE event_id = $2 AND id = $3 \
+               AND tenant_id = $1 AND due_at > $4 AND state IN ('accepted', 'sent') \
+               AND EXISTS (SELECT 1 FROM receipts r WHERE r.event_id = $2 AND r.delivery_id = $3 \
+                   AND r.tenant_id = $1 AND r.verified = FALSE)";
     let (event, own) = (c.delivery.event.uuid(), c.delivery.own);
-    let bound = values![event, own, tenant, micros(c.now)];
-    sql::exec(tx, ask, bound).await.map(drop)
+    let bound = values![event, own, micros(c.now)];
+    tx.exec(ask, bound).await.map(drop)
 }
 
 /// A message turned up for a delivery that no longer waits for it: either a callback told of it
 /// first, or it was sent again meanwhile and the recipient got it twice. The latter is shown.
 async fn tell_double(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     c: &Change,
     message: &KnownMessage,
 ) -> Result<(), StoreError> {
     let query = "SELECT sid, attempt_no FROM deliveries \
-                 WHERE event_id = $1 AND id = $2 AND tenant_id = $3";
-    let key = values![c.delivery.event.uuid(), c.delivery.own, tenant];
-    let Some(row) = sql::one(tx, query, key).await? else {
+                 WHERE event_id = $2 AND id = $3 AND tenant_id = $1";
+    let key = values![c.delivery.event.uuid(), c.delivery.own];
+    let Some(row) = tx.one(query, key).await? else {
         return Ok(());
     };
     let (sid, attempt_no): (String, i64) = (row.get("sid")?, row.get("attempt_no")?);
@@ -473,26 +483,29 @@ async fn tell_double(
         ),
         detail: serde_json::json!({ "sid": message.sid, "other": sid }).to_string(),
     };
-    insert_step(tx, tenant, c.delivery, c.guard.attempt_no, &step, c.now).await
+    insert_step(tx, c.delivery, c.guard.attempt_no, &step, c.now).await
 }
 
-async fn is_ours(tx: &Tx, delivery: DeliveryId, m: &KnownMessage) -> Result<bool, StoreError> {
+async fn is_ours(
+    tx: TenantDb<'_>,
+    delivery: DeliveryId,
+    m: &KnownMessage,
+) -> Result<bool, StoreError> {
     let query = "SELECT delivery_id FROM provider_messages \
-                 WHERE account = $1 AND sid = $2 AND delivery_id = $3";
+                 WHERE tenant_id = $1 AND account = $2 AND sid = $3 AND delivery_id = $4";
     let bound = values![m.account.clone(), m.sid.clone(), delivery.own];
-    Ok(sql::one(tx, query, bound).await?.is_some())
+    Ok(tx.one(query, bound).await?.is_some())
 }
 
 /// Remembers whose message a sid is; the first to say so wins.
 pub(super) async fn know_message(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     delivery: DeliveryId,
     attempt_no: i64,
     m: &KnownMessage,
 ) -> Result<bool, StoreError> {
-    let record = message_record(tenant, delivery, attempt_no, m);
-    Ok(KNOW.all(tx, vec![record]).await?.len() == 1)
+    let record = message_record(tx.tenant(), delivery, attempt_no, m);
+    Ok(KNOW.all(tx.batch(), vec![record]).await?.len() == 1)
 }
 
 const KNOW: Bulk<'static> = Bulk::insert(
@@ -514,22 +527,20 @@ fn message_record(tenant: Uuid, delivery: DeliveryId, attempt_no: i64, m: &Known
 }
 
 pub(super) async fn insert_step(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     delivery: DeliveryId,
     attempt_no: i64,
     step: &NewStep,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let row = (delivery, attempt_no, StepId::new(now));
-    insert_steps(tx, tenant, &[row], step, now).await
+    insert_steps(tx, &[row], step, now).await
 }
 
 /// The same step for many deliveries, each with the number of its attempt and an id; a step that is
 /// there already stays as it is.
 pub(super) async fn insert_steps(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     deliveries: &[(DeliveryId, i64, StepId)],
     step: &NewStep,
     now: DateTime<Utc>,
@@ -537,8 +548,8 @@ pub(super) async fn insert_steps(
     let detail = Packed::of(&step.detail);
     let records = deliveries
         .iter()
-        .map(|key| step_record(tenant, *key, (step, &detail), now));
-    STEPS.exec(tx, records.collect()).await.map(drop)
+        .map(|key| step_record(tx.tenant(), *key, (step, &detail), now));
+    STEPS.exec(tx.batch(), records.collect()).await.map(drop)
 }
 
 const STEPS: Bulk<'static> = Bulk::insert("delivery_steps", " ON CONFLICT DO NOTHING");
@@ -563,14 +574,22 @@ fn step_record(
 }
 
 /// Lets the next equal message go.
-pub(super) async fn leave_in_flight(tx: &Tx, delivery: DeliveryId) -> Result<(), StoreError> {
-    leave_flights(tx, &[delivery]).await
+pub(super) async fn leave_in_flight(
+    tx: TenantDb<'_>,
+    delivery: DeliveryId,
+) -> Result<(), StoreError> {
+    leave_flights(tx.batch(), std::iter::once((tx.tenant(), delivery))).await
 }
 
-/// The same for many deliveries.
-pub(super) async fn leave_flights(tx: &Tx, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
-    let leave =
-        Bulk::Joined("DELETE FROM in_flight WHERE delivery_id IN (SELECT delivery_id FROM v)");
-    let records = deliveries.iter().map(|d| record![delivery_id: d.own]);
+/// The same for many deliveries, each with its tenant.
+pub(super) async fn leave_flights(
+    tx: BatchDb<'_>,
+    deliveries: impl Iterator<Item = (Uuid, DeliveryId)>,
+) -> Result<(), StoreError> {
+    let leave = Bulk::Joined(
+        "DELETE FROM in_flight WHERE (tenant_id, delivery_id) IN \
+         (SELECT tenant_id, delivery_id FROM v)",
+    );
+    let records = deliveries.map(|(tenant, d)| record![delivery_id: d.own, tenant_id: tenant]);
     leave.exec(tx, records.collect()).await.map(drop)
 }

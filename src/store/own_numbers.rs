@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::audit::{AuditLine, audit};
-use super::sql::{self, Row, micros, values};
-use super::writer::{Lane, Turn};
+use super::sql::{Row, micros, values};
+use super::writer::Lane;
 use super::{Platform, StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::ids::UserId;
@@ -30,16 +30,16 @@ impl Platform {
         code: PhoneCode,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let work = self.writer().write(Lane::Edit, move |tx| {
             let code = code.clone();
             Box::pin(async move {
                 let forget = "DELETE FROM user_tokens WHERE user_id = $1 AND purpose = 'phone'";
-                sql::exec(tx, forget, values![user.uuid()]).await?;
+                tx.exec(forget, values![user.uuid()]).await?;
                 let keep = "INSERT INTO user_tokens (token_hash, user_id, purpose, detail, tries, \
                             created_at, expires_at) VALUES ($1, $2, 'phone', $3, 0, $4, $5)";
                 let (now, expires_at) = (micros(now), micros(code.expires_at));
                 let row = values![code.hash, user.uuid(), code.detail, now, expires_at];
-                sql::exec(tx, keep, row).await.map(drop)
+                tx.exec(keep, row).await.map(drop)
             })
         });
         work.await
@@ -54,7 +54,7 @@ impl Platform {
         let query = "SELECT token_hash, detail, expires_at FROM user_tokens WHERE user_id = $1 \
                      AND purpose = 'phone' AND expires_at > $2 AND tries < $3";
         let bound = values![user.uuid(), micros(now), CODE_TRIES];
-        let row = sql::one(self.db(), query, bound).await?;
+        let row = self.db().one(query, bound).await?;
         row.map(|r| phone_code(&r)).transpose()
     }
 
@@ -64,13 +64,13 @@ impl Platform {
         user: UserId,
         now: DateTime<Utc>,
     ) -> Result<Option<PhoneCode>, StoreError> {
-        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let work = self.writer().write(Lane::Edit, move |tx| {
             Box::pin(async move {
                 let count = "UPDATE user_tokens SET tries = tries + 1 WHERE user_id = $1 \
                              AND purpose = 'phone' AND expires_at > $2 AND tries < $3 \
                              RETURNING token_hash, detail, expires_at";
                 let bound = values![user.uuid(), micros(now), CODE_TRIES];
-                let row = sql::one(tx, count, bound).await?;
+                let row = tx.one(count, bound).await?;
                 row.map(|r| phone_code(&r)).transpose()
             })
         });
@@ -89,27 +89,27 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let tenant = self.id.uuid();
-        let writer = &self.store.writer;
-        let work = writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let work = self.writer().write_free(Lane::Edit, move |tx| {
             let (hash, number, actor) = (hash.clone(), number.clone(), actor.clone());
             Box::pin(async move {
+                let users = tx.unscoped("a number is a person's, in all their companies");
                 let spend = "DELETE FROM user_tokens WHERE token_hash = $1 AND user_id = $2";
-                if sql::exec(tx, spend, values![hash, user.uuid()]).await? == 0 {
+                if users.exec(spend, values![hash, user.uuid()]).await? == 0 {
                     return Ok(false);
                 }
                 let query = "SELECT phone FROM users WHERE id = $1";
-                let old = sql::one(tx, query, values![user.uuid()]).await?;
+                let old = users.one(query, values![user.uuid()]).await?;
                 let old: String = old.map_or(Ok(String::new()), |r| r.get("phone"))?;
                 let set = "UPDATE users SET phone = $2, phone_confirmed_at = $3 WHERE id = $1";
-                sql::exec(tx, set, values![user.uuid(), number.as_str(), micros(now)]).await?;
+                let bound = values![user.uuid(), number.as_str(), micros(now)];
+                users.exec(set, bound).await?;
                 let line = AuditLine {
                     actor,
                     action: "number.confirmed",
                     subject: user.to_string(),
                     detail: serde_json::json!({ "old": old, "new": number.as_str() }).to_string(),
                 };
-                audit(tx, tenant, line, now).await?;
+                audit(tx, line, now).await?;
                 Ok(true)
             })
         });

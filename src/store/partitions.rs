@@ -9,6 +9,7 @@ use chrono::{DateTime, Datelike as _, Months, NaiveDate, NaiveTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, TransactionTrait as _};
 use uuid::Uuid;
 
+use super::db::UnscopedDb;
 use super::sql::{self, values};
 use super::{Store, StoreError};
 
@@ -63,7 +64,7 @@ impl Store {
         let query = "SELECT c.relname::text AS name FROM pg_inherits i \
                      JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent \
                      WHERE pg_table_is_visible(p.oid) AND p.relkind = 'p'";
-        let rows = sql::all(&self.read, query, vec![]).await?;
+        let rows = UnscopedDb::itself(&self.read).all(query, vec![]).await?;
         let names = rows.iter().map(|row| row.get("name"));
         let names: BTreeSet<String> = names.collect::<Result<_, _>>()?;
         let first = now.date_naive().with_day(1).unwrap_or_default();
@@ -87,16 +88,19 @@ impl Store {
         let exists = "SELECT 1 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
                       WHERE i.inhparent = to_regclass($1) AND c.relname = $2";
         let known = values![table, name.clone()];
-        if sql::one(&self.read, exists, known.clone()).await?.is_some() {
+        let db = UnscopedDb::itself(&self.read);
+        if db.one(exists, known.clone()).await?.is_some() {
             return Ok(false);
         }
         let tx = self.read.begin().await?;
-        sql::exec(&tx, "SELECT pg_advisory_xact_lock($1)", values![LOCK]).await?;
+        let db = UnscopedDb::itself(&tx);
+        let lock = "SELECT pg_advisory_xact_lock($1)";
+        db.exec(lock, values![LOCK]).await?;
         // Whoever holds the table for long keeps the month waiting, and not the month everybody else. Others
         // who make months are waited for: they take no longer than this.
         tx.execute_unprepared("SET LOCAL lock_timeout = '3s'")
             .await?;
-        if sql::one(&tx, exists, known).await?.is_some() {
+        if db.one(exists, known).await?.is_some() {
             return Ok(false);
         }
         let range = (
@@ -167,7 +171,10 @@ mod tests {
 
     async fn rows(store: &Store, table: &str) -> i64 {
         let count = format!("SELECT COUNT(*) AS n FROM {table}");
-        let row = sql::one(&store.read, &count, vec![]).await.unwrap();
+        let row = UnscopedDb::itself(&store.read)
+            .one(&count, vec![])
+            .await
+            .unwrap();
         row.unwrap().get("n").unwrap()
     }
 
@@ -177,7 +184,10 @@ mod tests {
                       event_type, state, document_kind, document_id, document_number, party_id, \
                       party_name, currency, rules_not_asked, received_at) \
                       VALUES ($1, $1, $1, '', '', '', '', '', '', '', '', '', '', '', 0, 0)";
-        sql::exec(&store.read, insert, values![id]).await.unwrap();
+        UnscopedDb::itself(&store.read)
+            .exec(insert, values![id])
+            .await
+            .unwrap();
         id
     }
 
@@ -205,7 +215,10 @@ mod tests {
         assert_eq!(store.make_partitions(day("2026-12-01")).await.unwrap(), 7);
         for id in [id, old] {
             let plan = format!("EXPLAIN SELECT * FROM events WHERE id = '{id}'");
-            let plan = sql::all(&store.read, &plan, vec![]).await.unwrap();
+            let plan = UnscopedDb::itself(&store.read)
+                .all(&plan, vec![])
+                .await
+                .unwrap();
             let lines: Vec<String> = plan.iter().map(|r| r.get("QUERY PLAN").unwrap()).collect();
             let months = [
                 "default", "2026_11", "2026_12", "2027_01", "2027_02", "2027_03",

@@ -10,10 +10,11 @@ use uuid::Uuid;
 use super::audit::{AuditLine, audit};
 use super::bulk::{Bulk, record};
 use super::connections::HookTarget;
+use super::db::{BatchDb, TenantDb, UnscopedDb};
 use super::look_ups::LookUps;
 use super::sql::{self, Row, micros, values};
 use super::users::{User, insert_user};
-use super::writer::{Lane, Turn};
+use super::writer::{Lane, PlatformWriter};
 use super::{Store, StoreError};
 use crate::domain::actor::Actor;
 use crate::domain::connection::Provider;
@@ -33,7 +34,7 @@ pub(super) fn look_ups(db: &DatabaseConnection) -> Hooks {
 }
 
 async fn hooks(
-    db: &DatabaseConnection,
+    db: BatchDb<'_>,
     keys: &BTreeSet<&HookKey>,
 ) -> Result<BTreeMap<HookKey, HookTarget>, StoreError> {
     let select = Bulk::Joined(
@@ -44,6 +45,7 @@ async fn hooks(
     let keys = keys
         .iter()
         .map(|(token, provider)| record![token: token.clone(), provider: *provider]);
+    let db = db.unscoped("the token tells whose hook it is").batch();
     let mut found = BTreeMap::new();
     for row in select.all(db, keys.collect()).await? {
         let tenant: Uuid = row.get("tenant_id")?;
@@ -58,6 +60,9 @@ async fn hooks(
     }
     Ok(found)
 }
+
+/// Why what is asked here filters by no tenant.
+pub(super) const WHOLE: &str = "no tenant is known yet, or all are meant";
 
 /// The few look-ups over all tenants.
 #[derive(Clone)]
@@ -102,8 +107,15 @@ pub struct StoredDataKey {
 }
 
 impl Platform {
-    pub(super) fn db(&self) -> &DatabaseConnection {
-        &self.store.read
+    /// All rows, since no tenant is known yet, or all are meant.
+    pub(super) fn db(&self) -> UnscopedDb<'_> {
+        UnscopedDb::new(&self.store.read, WHOLE)
+    }
+
+    pub(super) fn writer(&self) -> PlatformWriter<'_> {
+        PlatformWriter {
+            writer: &self.store.writer,
+        }
     }
 
     /// Whether the role that we are may write.
@@ -113,7 +125,7 @@ impl Platform {
         }
         let query = "SELECT has_table_privilege('events', 'INSERT') \
                      AND has_table_privilege('sessions', 'DELETE') AS may";
-        let row = sql::one(self.db(), query, vec![]).await?;
+        let row = self.db().one(query, vec![]).await?;
         row.map_or(Ok(false), |row| row.get("may"))
     }
 
@@ -126,7 +138,7 @@ impl Platform {
         let query = "SELECT (SELECT COUNT(*) FROM pg_stat_replication) AS standbys, \
                      current_setting('synchronous_standby_names') <> '' \
                      AND current_setting('synchronous_commit') NOT IN ('off', 'local') AS waits";
-        let Some(row) = sql::one(self.db(), query, vec![]).await? else {
+        let Some(row) = self.db().one(query, vec![]).await? else {
             return Ok(Standbys::default());
         };
         Ok(Standbys {
@@ -137,9 +149,7 @@ impl Platform {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sql::one(self.db(), "SELECT 1 AS one", vec![])
-            .await
-            .map(drop)
+        self.db().one("SELECT 1 AS one", vec![]).await.map(drop)
     }
 
     /// Which database of which `PostgreSQL` server this is. A copy that was restored, or made as a template's,
@@ -151,14 +161,14 @@ impl Platform {
                                WHERE datname = current_database()), 0) AS oid, \
                      COALESCE(has_function_privilege( \
                          to_regprocedure('pg_control_system()')::OID, 'execute'), FALSE) AS may_ask";
-        let Some(row) = sql::one(self.db(), query, vec![]).await? else {
+        let Some(row) = self.db().one(query, vec![]).await? else {
             return Ok(String::new());
         };
         let (oid, schema): (i64, String) = (row.get("oid")?, row.get("schema")?);
         let mut server = 0_i64;
         if row.get("may_ask")? {
             let query = "SELECT system_identifier FROM pg_control_system()";
-            if let Some(row) = sql::one(self.db(), query, vec![]).await? {
+            if let Some(row) = self.db().one(query, vec![]).await? {
                 server = row.get("system_identifier")?;
             }
         }
@@ -168,7 +178,8 @@ impl Platform {
     /// The tenant behind a dashboard address.
     pub async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>, StoreError> {
         let query = "SELECT * FROM tenants WHERE slug = $1 AND deleted_at IS NULL";
-        sql::one(self.db(), query, values![slug])
+        self.db()
+            .one(query, values![slug])
             .await?
             .map(|r| tenant(&r))
             .transpose()
@@ -176,8 +187,7 @@ impl Platform {
 
     /// Every tenant, by name.
     pub async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
-        let rows = sql::all(
-            self.db(),
+        let rows = self.db().all(
             "SELECT * FROM tenants WHERE deleted_at IS NULL ORDER BY name LIMIT 1000",
             vec![],
         );
@@ -188,7 +198,7 @@ impl Platform {
     pub async fn memberships(&self, user: UserId) -> Result<Vec<Member>, StoreError> {
         let query = "SELECT t.*, m.role FROM members m JOIN tenants t ON t.id = m.tenant_id \
                      WHERE m.user_id = $1 AND t.deleted_at IS NULL ORDER BY t.name LIMIT 1000";
-        let rows = sql::all(self.db(), query, values![user.uuid()]).await?;
+        let rows = self.db().all(query, values![user.uuid()]).await?;
         rows.iter().map(member).collect()
     }
 
@@ -196,13 +206,13 @@ impl Platform {
     pub async fn membership(&self, user: UserId, slug: &str) -> Result<Option<Member>, StoreError> {
         let query = "SELECT t.*, m.role FROM members m JOIN tenants t ON t.id = m.tenant_id \
                      WHERE m.user_id = $1 AND t.slug = $2 AND t.deleted_at IS NULL";
-        let row = sql::one(self.db(), query, values![user.uuid(), slug]).await?;
+        let row = self.db().one(query, values![user.uuid(), slug]).await?;
         row.map(|r| member(&r)).transpose()
     }
 
     /// Makes a tenant with its owner (who may exist already), Zoho connection and hook.
     pub async fn create_tenant(&self, new: NewTenant) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let new = new.clone();
             Box::pin(async move {
                 insert_user(tx, &new.owner, new.tenant.created_at).await?;
@@ -228,7 +238,10 @@ impl Platform {
 
     /// Every data key, newest last.
     pub async fn data_keys(&self) -> Result<Vec<StoredDataKey>, StoreError> {
-        let rows = sql::all(self.db(), "SELECT * FROM data_keys ORDER BY id", vec![]).await?;
+        let rows = self
+            .db()
+            .all("SELECT * FROM data_keys ORDER BY id", vec![])
+            .await?;
         rows.iter()
             .map(|r| {
                 Ok(StoredDataKey {
@@ -246,19 +259,19 @@ impl Platform {
         key: StoredDataKey,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        self.store
-            .writer
-            .write(Lane::Edit, Turn::Free, move |tx| {
+        self.writer()
+            .write(Lane::Edit, move |tx| {
                 let key = key.clone();
                 Box::pin(async move {
                     if sql::is_postgres(tx) {
                         // Two processes on an empty database would both find no key.
-                        sql::exec(tx, "LOCK TABLE data_keys IN EXCLUSIVE MODE", vec![]).await?;
+                        tx.exec("LOCK TABLE data_keys IN EXCLUSIVE MODE", vec![])
+                            .await?;
                     }
                     let insert = "INSERT INTO data_keys (id, master_key_id, wrapped, created_at) \
                                   SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM data_keys)";
                     let made = values![key.id, key.master_key_id, key.wrapped, micros(now)];
-                    Ok(sql::exec(tx, insert, made).await? == 1)
+                    Ok(tx.exec(insert, made).await? == 1)
                 })
             })
             .await
@@ -267,76 +280,72 @@ impl Platform {
 
 /// The tenant, its owner's membership, and what it begins with; the owner is there already. A name
 /// in addresses that is taken undoes the whole transaction.
-pub(super) async fn insert_tenant(
-    tx: &super::writer::Tx,
-    new: &NewTenant,
-) -> Result<(), StoreError> {
+pub(super) async fn insert_tenant(tx: UnscopedDb<'_>, new: &NewTenant) -> Result<(), StoreError> {
     let t = &new.tenant;
     let now = micros(t.created_at);
-    let made = sql::exec(
-        tx,
-        "INSERT INTO tenants (id, slug, name, status, country, zone, currency, created_at, \
+    let made = tx
+        .exec(
+            "INSERT INTO tenants (id, slug, name, status, country, zone, currency, created_at, \
          is_rehearsal, hours) \
          VALUES ($1, $2, $3, 'active', $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
-        values![
-            t.id.uuid(),
-            t.slug.clone(),
-            t.name.clone(),
-            t.country.clone(),
-            t.zone.name(),
-            t.currency.clone(),
-            now,
-            t.is_rehearsal,
-            t.hours.map_or_else(String::new, |h| h.to_string())
-        ],
-    )
-    .await?;
+            values![
+                t.id.uuid(),
+                t.slug.clone(),
+                t.name.clone(),
+                t.country.clone(),
+                t.zone.name(),
+                t.currency.clone(),
+                now,
+                t.is_rehearsal,
+                t.hours.map_or_else(String::new, |h| h.to_string())
+            ],
+        )
+        .await?;
     if made == 0 {
         return Err(StoreError::Taken("the name of the tenant"));
     }
-    sql::exec(
-        tx,
+    let tx = tx.of(t.id);
+    tx.exec(
         "INSERT INTO members (tenant_id, user_id, role, created_at) \
          SELECT $1, id, 'owner', $3 FROM users WHERE email = $2",
-        values![t.id.uuid(), new.owner.email.clone(), now],
+        values![new.owner.email.clone(), now],
     )
     .await?;
     insert_zoho(tx, new, now).await?;
     let detail = serde_json::json!({ "owner": new.owner.email });
     let line = AuditLine::new(new.actor.clone(), "tenant.created", "", &detail);
-    audit(tx, t.id.uuid(), line, t.created_at).await
+    audit(tx, line, t.created_at).await
 }
 
-async fn insert_zoho(tx: &super::writer::Tx, new: &NewTenant, now: i64) -> Result<(), StoreError> {
-    let tenant = new.tenant.id.uuid();
-    sql::exec(
-        tx,
-        "INSERT INTO connections (id, tenant_id, provider, name, account, state, reason, settings, \
-         checked, created_at, updated_at) VALUES ($1, $2, 'zoho', '', '', 'new', '', '{}', '', $3, $3)",
-        values![new.zoho.uuid(), tenant, now],
-    )
-    .await?;
-    sql::exec(
-        tx,
-        "INSERT INTO hooks (token, provider, tenant_id, connection_id, created_at) \
-         VALUES ($1, 'zoho', $2, $3, $4)",
-        values![new.hook_token.clone(), tenant, new.zoho.uuid(), now],
-    )
-    .await?;
-    sql::exec(
-        tx,
-        "INSERT INTO secrets (id, tenant_id, connection_id, name, sealed, created_at) \
-         VALUES ($1, $2, $3, 'hook_secret', $4, $5)",
-        values![
-            new.hook_secret_id,
-            tenant,
-            new.zoho.uuid(),
-            new.hook_secret_sealed.clone(),
-            now
-        ],
-    )
-    .await?;
-    Ok(())
+async fn insert_zoho(tx: TenantDb<'_>, new: &NewTenant, now: i64) -> Result<(), StoreError> {
+    let connection = record![
+        id: new.zoho.uuid(),
+        provider: "zoho",
+        name: "",
+        account: "",
+        state: "new",
+        reason: "",
+        settings: "{}",
+        checked: "",
+        created_at: now,
+        updated_at: now,
+    ];
+    tx.insert("connections", connection, "").await?;
+    let hook = record![
+        token: new.hook_token.clone(),
+        provider: "zoho",
+        connection_id: new.zoho.uuid(),
+        created_at: now,
+    ];
+    tx.insert("hooks", hook, "").await?;
+    let secret = record![
+        id: new.hook_secret_id,
+        connection_id: new.zoho.uuid(),
+        name: "hook_secret",
+        sealed: new.hook_secret_sealed.clone(),
+        created_at: now,
+    ];
+    tx.insert("secrets", secret, "").await.map(drop)
 }
 
 pub(super) fn tenant(row: &Row) -> Result<Tenant, StoreError> {

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::sql::{self, Row, is_postgres, micros, values};
-use super::writer::{Lane, Turn};
+use super::sql::{Row, is_postgres, micros, values};
+use super::writer::Lane;
 use super::{Platform, StoreError};
 
 /// A process, as it last showed itself.
@@ -25,31 +25,28 @@ pub struct Process {
 impl Platform {
     /// Notes that a process is alive, and forgets those unseen since `forget`.
     pub async fn beat(&self, process: Process, forget: DateTime<Utc>) -> Result<(), StoreError> {
-        let work = self
-            .store
-            .writer
-            .write(Lane::Receipt, Turn::Free, move |tx| {
-                let p = process.clone();
-                Box::pin(async move {
-                    let beat = "INSERT INTO processes (name, does, version, started_at, seen_at, \
+        let work = self.writer().write(Lane::Receipt, move |tx| {
+            let p = process.clone();
+            Box::pin(async move {
+                let beat = "INSERT INTO processes (name, does, version, started_at, seen_at, \
                             clock_ahead) VALUES ($1, $2, $3, $4, $5, $6) \
                             ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, \
                             clock_ahead = excluded.clock_ahead";
-                    let (started, seen) = (micros(p.started_at), micros(p.seen_at));
-                    let ahead = p.clock_ahead.num_microseconds().unwrap_or_default();
-                    let row = values![p.name, p.does, p.version, started, seen, ahead];
-                    sql::exec(tx, beat, row).await?;
-                    let old = "DELETE FROM processes WHERE seen_at < $1";
-                    sql::exec(tx, old, values![micros(forget)]).await.map(drop)
-                })
-            });
+                let (started, seen) = (micros(p.started_at), micros(p.seen_at));
+                let ahead = p.clock_ahead.num_microseconds().unwrap_or_default();
+                let row = values![p.name, p.does, p.version, started, seen, ahead];
+                tx.exec(beat, row).await?;
+                let old = "DELETE FROM processes WHERE seen_at < $1";
+                tx.exec(old, values![micros(forget)]).await.map(drop)
+            })
+        });
         work.await
     }
 
     /// When a process showed itself last, as others read it.
     pub async fn last_seen(&self, name: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
         let query = "SELECT seen_at FROM processes WHERE name = $1";
-        let row = sql::one(self.db(), query, values![name]).await?;
+        let row = self.db().one(query, values![name]).await?;
         row.map(|row| row.time("seen_at")).transpose()
     }
 
@@ -58,7 +55,7 @@ impl Platform {
         let query = "SELECT p.*, (SELECT COUNT(*) FROM deliveries d WHERE d.due_at IS NOT NULL \
                      AND d.state = 'sending' AND d.lease_owner = p.name) AS in_hand \
                      FROM processes p ORDER BY p.started_at DESC LIMIT 200";
-        let rows = sql::all(self.db(), query, vec![]).await?;
+        let rows = self.db().all(query, vec![]).await?;
         rows.iter().map(process).collect()
     }
 
@@ -72,7 +69,7 @@ impl Platform {
         let query = "SELECT clock_ahead FROM processes WHERE seen_at >= $1 \
                      AND ABS(clock_ahead) > $2 ORDER BY ABS(clock_ahead) DESC LIMIT 1";
         let bound = values![micros(since), by.num_microseconds().unwrap_or(i64::MAX)];
-        let row = sql::one(self.db(), query, bound).await?;
+        let row = self.db().one(query, bound).await?;
         let ahead = row.map(|row| row.get("clock_ahead")).transpose()?;
         Ok(ahead.map(TimeDelta::microseconds))
     }
@@ -82,7 +79,7 @@ impl Platform {
         let query = "SELECT COUNT(*) AS n FROM deliveries d WHERE d.due_at IS NOT NULL \
                      AND d.state = 'sending' AND NOT EXISTS \
                      (SELECT 1 FROM processes p WHERE p.name = d.lease_owner)";
-        let row = sql::one(self.db(), query, vec![]).await?;
+        let row = self.db().one(query, vec![]).await?;
         let count: i64 = row.map_or(Ok(0), |r| r.get("n"))?;
         Ok(count.unsigned_abs())
     }
@@ -97,7 +94,7 @@ impl Platform {
         } else {
             ("SQLite", "SELECT sqlite_version() AS version")
         };
-        let row = sql::one(self.db(), query, vec![]).await?;
+        let row = self.db().one(query, vec![]).await?;
         let version = row.map_or(Ok(String::new()), |r| r.get("version"))?;
         Ok((kind, version))
     }

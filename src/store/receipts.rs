@@ -7,11 +7,12 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::bulk::{Bulk, Record, record};
+use super::db::{BatchDb, TenantDb};
 use super::outcomes::{Change, KnownMessage, NewStep, insert_step, know_message, leave_in_flight};
 use super::partial::PLAIN_STATE;
 use super::sql::{self, micros, micros_opt, values};
 use super::suppressions::suppress;
-use super::writer::{Many, Turn, Tx};
+use super::writer::{Many, Turn};
 use super::{StoreError, TenantStore};
 use crate::domain::delivery::{Channel, DeliveryState, StepKind};
 use crate::domain::ids::{DeliveryId, ReceiptId, TenantId};
@@ -105,15 +106,18 @@ impl Many for Receiving {
         }
     }
 
-    async fn carry_out(tx: &Tx, all: &[&Self]) -> Result<Vec<ReceiptResult>, StoreError> {
+    async fn carry_out(tx: BatchDb<'_>, all: &[&Self]) -> Result<Vec<ReceiptResult>, StoreError> {
         let messages = all.iter().map(|r| (&*r.receipt.account, &*r.receipt.sid));
         sql::hold_messages(tx, messages).await?;
-        super::deliveries::lock(tx, all.iter().filter_map(|r| r.receipt.delivery)).await?;
+        let named = all
+            .iter()
+            .filter_map(|r| Some((r.tenant, r.receipt.delivery?)));
+        super::deliveries::lock(tx, named).await?;
         let plain = plain(tx, all).await?;
         let mut results = fold_plain(tx, all, &plain).await?;
         for (number, receiving) in all.iter().enumerate() {
             if let Entry::Vacant(rest) = results.entry(number) {
-                rest.insert(run(tx, receiving.tenant.uuid(), &receiving.receipt).await?);
+                rest.insert(run(tx.of(receiving.tenant), &receiving.receipt).await?);
             }
         }
         Ok(results.into_values().collect())
@@ -122,7 +126,10 @@ impl Many for Receiving {
 
 /// Receipts like most: signed, of a known status without an error, for a message that the delivery is
 /// known to have, and the only one of its delivery in the batch. By their place in it.
-async fn plain(tx: &Tx, all: &[&Receiving]) -> Result<BTreeMap<usize, DeliveryId>, StoreError> {
+async fn plain(
+    tx: BatchDb<'_>,
+    all: &[&Receiving],
+) -> Result<BTreeMap<usize, DeliveryId>, StoreError> {
     let mut of_delivery: HashMap<DeliveryId, usize> = HashMap::new();
     for id in all.iter().filter_map(|r| r.receipt.delivery) {
         *of_delivery.entry(id).or_default() += 1;
@@ -168,7 +175,7 @@ async fn plain(tx: &Tx, all: &[&Receiving]) -> Result<BTreeMap<usize, DeliveryId
 
 /// Keeps them and moves the states: the message is known, so that nothing else can be found out.
 async fn fold_plain(
-    tx: &Tx,
+    tx: BatchDb<'_>,
     all: &[&Receiving],
     plain: &BTreeMap<usize, DeliveryId>,
 ) -> Result<BTreeMap<usize, ReceiptResult>, StoreError> {
@@ -208,15 +215,15 @@ async fn fold_plain(
     Ok(results)
 }
 
-async fn run(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<ReceiptResult, StoreError> {
-    let target = target(tx, tenant, r).await?;
+async fn run(tx: TenantDb<'_>, r: &NewReceipt) -> Result<ReceiptResult, StoreError> {
+    let target = target(tx, r).await?;
     // A signature proves something once the provider has accepted the token it was made with. What is
     // said of a message that is known to be the delivery's own needs no more.
     let is_known = target.as_ref().is_some_and(|t| t.sid == r.sid);
     let is_proven = r.is_verified
         && (is_known
             || r.source != CALLBACK
-            || super::connections::is_accepted(tx, tenant, &r.account).await?);
+            || super::connections::is_accepted(tx, &r.account).await?);
     let hint;
     let r = if is_proven == r.is_verified {
         r
@@ -229,10 +236,10 @@ async fn run(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<ReceiptResult, Sto
         &hint
     };
     let Some(target) = target else {
-        keep_unmatched(tx, tenant, r).await?;
+        keep_unmatched(tx, r).await?;
         return Ok(ReceiptResult::Unmatched);
     };
-    fold(tx, tenant, &target, r).await
+    fold(tx, &target, r).await
 }
 
 /// The delivery that a receipt is about.
@@ -246,35 +253,34 @@ struct Target {
     to: String,
 }
 
-async fn target(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<Option<Target>, StoreError> {
+async fn target(tx: TenantDb<'_>, r: &NewReceipt) -> Result<Option<Target>, StoreError> {
     // An id that is not of this tenant says no more than none.
     let known = match r.delivery {
-        Some(id) => target_by_id(tx, tenant, r, id).await?,
+        Some(id) => target_by_id(tx, r, id).await?,
         None => None,
     };
     if known.is_some() {
         return Ok(known);
     }
-    match by_sid(tx, tenant, r).await? {
-        Some(id) => target_by_id(tx, tenant, r, id).await,
+    match by_sid(tx, r).await? {
+        Some(id) => target_by_id(tx, r, id).await,
         None => Ok(None),
     }
 }
 
 async fn target_by_id(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     r: &NewReceipt,
     id: DeliveryId,
 ) -> Result<Option<Target>, StoreError> {
     let query = format!(
         "SELECT state, sid, attempt_no, channel, account, \
          CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END AS sent_to FROM deliveries \
-         WHERE event_id = $1 AND id = $2 AND tenant_id = $3{}",
+         WHERE event_id = $2 AND id = $3 AND tenant_id = $1{}",
         sql::for_update(tx)
     );
-    let bound = values![id.event.uuid(), id.own, tenant];
-    let Some(row) = sql::one(tx, &query, bound).await? else {
+    let bound = values![id.event.uuid(), id.own];
+    let Some(row) = tx.one(&query, bound).await? else {
         return Ok(None);
     };
     let account: String = row.get("account")?;
@@ -292,84 +298,70 @@ async fn target_by_id(
 }
 
 /// Whose message a sid is, once an answer or an earlier report said so.
-async fn by_sid(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<Option<DeliveryId>, StoreError> {
+async fn by_sid(tx: TenantDb<'_>, r: &NewReceipt) -> Result<Option<DeliveryId>, StoreError> {
     let query = "SELECT event_id, delivery_id AS id FROM provider_messages \
-                 WHERE account = $1 AND sid = $2 AND tenant_id = $3";
-    let bound = values![r.account.clone(), r.sid.clone(), tenant];
-    let row = sql::one(tx, query, bound).await?;
+                 WHERE account = $2 AND sid = $3 AND tenant_id = $1";
+    let bound = values![r.account.clone(), r.sid.clone()];
+    let row = tx.one(query, bound).await?;
     row.map(|row| super::deliveries::delivery_id(&row))
         .transpose()
 }
 
 /// Keeps a receipt for when its message is known, and only the newest of them.
-async fn keep_unmatched(tx: &Tx, tenant: Uuid, r: &NewReceipt) -> Result<(), StoreError> {
-    sql::exec(
-        tx,
-        "INSERT INTO unmatched_receipts (id, tenant_id, account, sid, status, error_code, verified, \
-         detail, at, word, opted_out, reason) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
-        values![
-            ReceiptId::new(r.now).uuid(),
-            tenant,
-            r.account.clone(),
-            r.sid.clone(),
-            r.status.map_or("", Status::as_str),
-            r.error_code,
-            r.is_verified,
-            r.detail.clone(),
-            micros(r.now),
-            r.word.clone(),
-            r.is_opt_out,
-            r.reason.clone()
-        ],
-    )
-    .await?;
+async fn keep_unmatched(tx: TenantDb<'_>, r: &NewReceipt) -> Result<(), StoreError> {
+    let row = record![
+        id: ReceiptId::new(r.now).uuid(),
+        account: r.account.clone(),
+        sid: r.sid.clone(),
+        status: r.status.map_or("", Status::as_str),
+        error_code: r.error_code,
+        verified: r.is_verified,
+        detail: r.detail.clone(),
+        at: micros(r.now),
+        word: r.word.clone(),
+        opted_out: r.is_opt_out,
+        reason: r.reason.clone(),
+    ];
+    let into = "unmatched_receipts";
+    tx.insert(into, row, " ON CONFLICT DO NOTHING").await?;
     let trim = "DELETE FROM unmatched_receipts WHERE tenant_id = $1 AND id <= \
                 (SELECT id FROM unmatched_receipts WHERE tenant_id = $1 \
                  ORDER BY id DESC LIMIT 1 OFFSET $2)";
-    sql::exec(tx, trim, values![tenant, UNMATCHED_KEPT])
-        .await
-        .map(drop)
+    tx.exec(trim, values![UNMATCHED_KEPT]).await.map(drop)
 }
 
 /// Whether a delivery has as many receipts of the kind as are kept.
-async fn is_full(
-    tx: &Tx,
-    tenant: Uuid,
-    id: DeliveryId,
-    is_verified: bool,
-) -> Result<bool, StoreError> {
+async fn is_full(tx: TenantDb<'_>, id: DeliveryId, is_verified: bool) -> Result<bool, StoreError> {
     let most = if is_verified {
         RECEIPTS_KEPT
     } else {
         HINTS_KEPT
     };
-    let count = "SELECT COUNT(*) AS n FROM receipts WHERE event_id = $1 AND tenant_id = $2 \
+    let count = "SELECT COUNT(*) AS n FROM receipts WHERE event_id = $2 AND tenant_id = $1 \
                  AND delivery_id = $3 AND verified = $4";
-    let bound = values![id.event.uuid(), tenant, id.own, is_verified];
-    let row = sql::one(tx, count, bound).await?;
+    let bound = values![id.event.uuid(), id.own, is_verified];
+    let row = tx.one(count, bound).await?;
     let kept: i64 = row.map_or(Ok(0), |r| r.get("n"))?;
     Ok(kept >= most)
 }
 
 async fn fold(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     target: &Target,
     r: &NewReceipt,
 ) -> Result<ReceiptResult, StoreError> {
     let id = target.id;
     // The delivery's row is locked, so nobody adds one beside us. What is known to be about its own message
     // still moves the state.
-    let is_full = is_full(tx, tenant, id, r.is_verified).await?;
+    let is_full = is_full(tx, id, r.is_verified).await?;
     if is_full && (!r.is_verified || target.sid != r.sid) {
         return Ok(ReceiptResult::Dropped(id));
     }
     let kept = if is_full {
         0
     } else {
-        let record = receipt_record(tenant, id, ReceiptId::new(r.now), r);
-        RECEIPTS.all(tx, vec![record]).await?.len()
+        let record = receipt_record(tx.tenant(), id, ReceiptId::new(r.now), r);
+        RECEIPTS.all(tx.batch(), vec![record]).await?.len()
     };
     // An unsigned hint and its confirmation are two rows; only what is proven moves the state.
     let seen = if kept == 1 {
@@ -391,9 +383,9 @@ async fn fold(
         sid: r.sid.clone(),
         address: target.to.clone(),
         status: r.status.unwrap_or(Status::Accepted),
-        accepted_at: began(tx, tenant, id, attempt_no).await?,
+        accepted_at: began(tx, id, attempt_no).await?,
     };
-    let is_new_message = know_message(tx, tenant, id, attempt_no, &message).await?;
+    let is_new_message = know_message(tx, id, attempt_no, &message).await?;
     if !target.sid.is_empty() && target.sid != r.sid {
         if is_new_message {
             let step = NewStep {
@@ -404,15 +396,15 @@ async fn fold(
                 ),
                 detail: "{}".to_owned(),
             };
-            insert_step(tx, tenant, id, attempt_no, &step, r.now).await?;
+            insert_step(tx, id, attempt_no, &step, r.now).await?;
         }
         return Ok(seen);
     }
     let Some(status) = r.status else {
         return Ok(seen);
     };
-    let record = move_record(tenant, id, r, status);
-    let moved = !MOVES.all(tx, vec![record]).await?.is_empty();
+    let record = move_record(tx.tenant(), id, r, status);
+    let moved = !MOVES.all(tx.batch(), vec![record]).await?.is_empty();
     if moved {
         leave_in_flight(tx, id).await?;
         if target.state == DeliveryState::Unknown {
@@ -424,13 +416,13 @@ async fn fold(
                 ),
                 detail: "{}".to_owned(),
             };
-            insert_step(tx, tenant, id, attempt_no, &step, r.now).await?;
+            insert_step(tx, id, attempt_no, &step, r.now).await?;
         }
     }
     if r.is_opt_out {
         let why = format!("The recipient has opted out ({})", r.error_code);
         let why = (Source::Provider, why.as_str());
-        suppress(tx, tenant, target.channel, &target.to, why, r.now).await?;
+        suppress(tx, target.channel, &target.to, why, r.now).await?;
     }
     Ok(if moved {
         ReceiptResult::Moved(id)
@@ -441,15 +433,14 @@ async fn fold(
 
 /// When the attempt began that a message is of; 1970 when it is unknown, so that it is no witness.
 async fn began(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     id: DeliveryId,
     attempt_no: i64,
 ) -> Result<DateTime<Utc>, StoreError> {
-    let query = "SELECT started_at FROM attempts WHERE event_id = $1 AND tenant_id = $2 \
+    let query = "SELECT started_at FROM attempts WHERE event_id = $2 AND tenant_id = $1 \
                  AND delivery_id = $3 AND attempt_no = $4";
-    let bound = values![id.event.uuid(), tenant, id.own, attempt_no];
-    let row = sql::one(tx, query, bound).await?;
+    let bound = values![id.event.uuid(), id.own, attempt_no];
+    let row = tx.one(query, bound).await?;
     row.map_or(Ok(DateTime::UNIX_EPOCH), |r| r.time("started_at"))
 }
 
@@ -510,15 +501,19 @@ fn move_record(tenant: Uuid, delivery: DeliveryId, r: &NewReceipt, status: Statu
 
 /// Receipts that came before the answers to these calls are folded, now that the sids are known.
 pub(super) async fn fold_early<'a>(
-    tx: &Tx,
-    changes: impl Iterator<Item = (Uuid, &'a Change)>,
+    tx: BatchDb<'_>,
+    changes: impl Iterator<Item = (TenantId, &'a Change)>,
 ) -> Result<(), StoreError> {
     let told: Vec<_> = changes
         .filter_map(|(tenant, c)| Some((tenant, c, c.message.as_ref()?)))
         .collect();
-    let keys = told.iter().map(
-        |(tenant, _, m)| record![tenant_id: *tenant, account: m.account.clone(), sid: m.sid.clone()],
-    );
+    let keys = told.iter().map(|(tenant, _, m)| {
+        record![
+            tenant_id: tenant.uuid(),
+            account: m.account.clone(),
+            sid: m.sid.clone(),
+        ]
+    });
     let select = Bulk::Joined(
         "SELECT DISTINCT u.tenant_id, u.account, u.sid FROM v JOIN unmatched_receipts u \
          ON u.tenant_id = v.tenant_id AND u.account = v.account AND u.sid = v.sid",
@@ -528,24 +523,23 @@ pub(super) async fn fold_early<'a>(
         early.insert((row.get("tenant_id")?, row.get("account")?, row.get("sid")?));
     }
     for (tenant, c, message) in told {
-        if early.contains(&(tenant, message.account.clone(), message.sid.clone())) {
-            fold_unmatched(tx, tenant, c.delivery, message, c.now).await?;
+        if early.contains(&(tenant.uuid(), message.account.clone(), message.sid.clone())) {
+            fold_unmatched(tx.of(tenant), c.delivery, message, c.now).await?;
         }
     }
     Ok(())
 }
 
 async fn fold_unmatched(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     delivery: DeliveryId,
     message: &KnownMessage,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let key = || values![tenant, message.account.clone(), message.sid.clone()];
+    let key = || values![message.account.clone(), message.sid.clone()];
     let query = "SELECT * FROM unmatched_receipts WHERE tenant_id = $1 AND account = $2 \
                  AND sid = $3 ORDER BY id";
-    let early = sql::all(tx, query, key()).await?;
+    let early = tx.all(query, key()).await?;
     if early.is_empty() {
         return Ok(());
     }
@@ -568,17 +562,17 @@ async fn fold_unmatched(
             due_at: Some(now),
             now: row.time("at")?,
         };
-        if let Some(target) = target(tx, tenant, &receipt).await? {
-            fold(tx, tenant, &target, &receipt).await?;
+        if let Some(target) = target(tx, &receipt).await? {
+            fold(tx, &target, &receipt).await?;
         }
     }
     if early.iter().any(|r| matches!(r.get("verified"), Ok(false))) {
-        let ask = "UPDATE deliveries SET due_at = $4 WHERE event_id = $1 AND id = $2 \
-                   AND tenant_id = $3 AND due_at > $4 AND state IN ('accepted', 'sent')";
-        let bound = values![delivery.event.uuid(), delivery.own, tenant, micros(now)];
-        sql::exec(tx, ask, bound).await?;
+        let ask = "UPDATE deliveries SET due_at = $4 WHERE event_id = $2 AND id = $3 \
+                   AND tenant_id = $1 AND due_at > $4 AND state IN ('accepted', 'sent')";
+        let bound = values![delivery.event.uuid(), delivery.own, micros(now)];
+        tx.exec(ask, bound).await?;
     }
     let forget =
         "DELETE FROM unmatched_receipts WHERE tenant_id = $1 AND account = $2 AND sid = $3";
-    sql::exec(tx, forget, key()).await.map(drop)
+    tx.exec(forget, key()).await.map(drop)
 }

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
+use super::bulk::record;
 use super::notices::note_forged;
-use super::sql::{self, micros, values};
+use super::sql::{micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::ids::{ConnectionId, RejectedId, TenantId};
@@ -34,28 +35,30 @@ impl TenantStore {
     /// Keeps a rejected request, and only the newest few hundred of them; whether a burst of forged
     /// ones begins with it.
     pub async fn reject(&self, rejected: RejectedRequest) -> Result<bool, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Receipt, move |tx| {
                 let r = rejected.clone();
                 Box::pin(async move {
-                    sql::exec(
-                        tx,
-                        "INSERT INTO rejected_requests (id, tenant_id, connection_id, path, address, \
-                         reason, compared, like_it, at, is_forged) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-                        values![r.id.uuid(), tenant, r.connection.uuid(), r.path, r.address, r.reason,
-                            r.compared, r.like_it, micros(r.at), r.is_forged],
-                    )
-                    .await?;
+                    let row = record![
+                        id: r.id.uuid(),
+                        connection_id: r.connection.uuid(),
+                        path: r.path,
+                        address: r.address,
+                        reason: r.reason,
+                        compared: r.compared,
+                        like_it: r.like_it,
+                        at: micros(r.at),
+                        is_forged: r.is_forged,
+                    ];
+                    tx.insert("rejected_requests", row, "").await?;
                     let trim = "DELETE FROM rejected_requests WHERE tenant_id = $1 AND id < \
                                 (SELECT id FROM rejected_requests WHERE tenant_id = $1 \
                                  ORDER BY id DESC LIMIT 1 OFFSET $2)";
-                    sql::exec(tx, trim, values![tenant, REJECTED_KEPT]).await?;
+                    tx.exec(trim, values![REJECTED_KEPT]).await?;
                     if !r.is_forged {
                         return Ok(false);
                     }
-                    note_forged(tx, tenant, r.connection.uuid(), r.at).await
+                    note_forged(tx, r.connection.uuid(), r.at).await
                 })
             })
             .await
@@ -65,7 +68,7 @@ impl TenantStore {
     pub async fn rejected(&self, limit: u64) -> Result<Vec<RejectedRequest>, StoreError> {
         let query =
             "SELECT * FROM rejected_requests WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2";
-        let rows = sql::all(self.db(), query, values![self.id.uuid(), limit]).await?;
+        let rows = self.db().all(query, values![limit]).await?;
         rows.iter()
             .map(|r| {
                 Ok(RejectedRequest {

@@ -3,10 +3,12 @@
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
+use super::bulk::record;
+use super::db::TenantDb;
 use super::dealt::deal_messages;
 use super::route::insert_delivery;
-use super::sql::{self, Row, micros, values};
-use super::writer::{Lane, Tx};
+use super::sql::{Row, micros, values};
+use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
@@ -44,11 +46,10 @@ pub enum ReplayResult {
 impl TenantStore {
     /// Keeps a replay, and its delivery, unless the nonce was used or something stands against it.
     pub async fn create_replay(&self, new: NewReplay) -> Result<ReplayResult, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let new = new.clone();
-                Box::pin(async move { run(tx, tenant, &new).await })
+                Box::pin(async move { run(tx, &new).await })
             })
             .await
     }
@@ -56,14 +57,14 @@ impl TenantStore {
     /// A replay by id.
     pub async fn replay(&self, id: ReplayId) -> Result<Option<Replay>, StoreError> {
         let query = "SELECT * FROM orders WHERE tenant_id = $1 AND id = $2";
-        let row = sql::one(self.db(), query, values![self.id.uuid(), id.uuid()]).await?;
+        let row = self.db().one(query, values![id.uuid()]).await?;
         row.map(|r| replay(&r)).transpose()
     }
 
     /// The replay that a nonce was used for.
     pub async fn replay_named(&self, nonce: &str) -> Result<Option<Replay>, StoreError> {
         let query = "SELECT * FROM orders WHERE tenant_id = $1 AND nonce = $2";
-        let row = sql::one(self.db(), query, values![self.id.uuid(), nonce]).await?;
+        let row = self.db().one(query, values![nonce]).await?;
         row.map(|r| replay(&r)).transpose()
     }
 
@@ -78,22 +79,18 @@ impl TenantStore {
                 "e.tenant_id = $1 AND e.document_id = $2 AND e.document_id <> '' \
                  AND e.connection_id = $3 AND e.document_kind = $4",
                 values![
-                    self.id.uuid(),
                     event.document_id.clone(),
                     event.connection.uuid(),
                     kind.as_str()
                 ],
             ),
-            _ => (
-                "e.tenant_id = $1 AND e.id = $2",
-                values![self.id.uuid(), event.id.uuid()],
-            ),
+            _ => ("e.tenant_id = $1 AND e.id = $2", values![event.id.uuid()]),
         };
         let query = format!(
             "SELECT d.*, e.event_type AS told_type FROM events e JOIN deliveries d ON d.event_id = e.id \
              WHERE {which} AND (d.tenant_id = $1) IS TRUE ORDER BY d.event_id DESC, d.id DESC LIMIT 300"
         );
-        let rows = sql::all(self.db(), &query, bound).await?;
+        let rows = self.db().all(&query, bound).await?;
         rows.iter()
             .map(|row| {
                 let told: String = row.get("told_type")?;
@@ -105,77 +102,71 @@ impl TenantStore {
     /// The replays of an event, oldest first.
     pub async fn replays_of(&self, event: EventId) -> Result<Vec<Replay>, StoreError> {
         let query =
-            "SELECT * FROM orders WHERE event_id = $1 AND tenant_id = $2 ORDER BY id LIMIT 200";
-        let rows = sql::all(self.db(), query, values![event.uuid(), self.id.uuid()]).await?;
+            "SELECT * FROM orders WHERE event_id = $2 AND tenant_id = $1 ORDER BY id LIMIT 200";
+        let rows = self.db().all(query, values![event.uuid()]).await?;
         rows.iter().map(replay).collect()
     }
 }
 
-async fn run(tx: &Tx, tenant: Uuid, new: &NewReplay) -> Result<ReplayResult, StoreError> {
+async fn run(tx: TenantDb<'_>, new: &NewReplay) -> Result<ReplayResult, StoreError> {
     let o = &new.replay;
     let query = "SELECT * FROM orders WHERE tenant_id = $1 AND nonce = $2";
-    if let Some(row) = sql::one(tx, query, values![tenant, o.nonce.clone()]).await? {
+    if let Some(row) = tx.one(query, values![o.nonce.clone()]).await? {
         return Ok(ReplayResult::Repeated(replay(&row)?));
     }
     if o.kind == ReplayKind::Event {
         // Its deliveries are not there yet to stand in the way, but the wish is under way.
         let query = "SELECT * FROM orders WHERE tenant_id = $1 AND event_id = $2 AND kind = $3 \
                      AND routed_at IS NULL ORDER BY id LIMIT 1";
-        let bound = values![tenant, o.event.uuid(), o.kind.as_str()];
-        if let Some(row) = sql::one(tx, query, bound).await? {
+        let bound = values![o.event.uuid(), o.kind.as_str()];
+        if let Some(row) = tx.one(query, bound).await? {
             return Ok(ReplayResult::Repeated(replay(&row)?));
         }
     }
-    if let Some(open) = open_delivery(tx, tenant, new).await? {
+    if let Some(open) = open_delivery(tx, new).await? {
         return Ok(ReplayResult::Blocked(open));
     }
     if let Some(before) = new.replays_before {
-        let query = "SELECT id FROM orders WHERE event_id = $1 AND tenant_id = $2 LIMIT 200";
-        let rows = sql::all(tx, query, values![o.event.uuid(), tenant]).await?;
+        let query = "SELECT id FROM orders WHERE event_id = $2 AND tenant_id = $1 LIMIT 200";
+        let rows = tx.all(query, values![o.event.uuid()]).await?;
         if rows.len() != before {
             return Ok(ReplayResult::Stale);
         }
     }
     if let Some(delivery) = &new.delivery {
         let query = "SELECT id FROM tenants WHERE id = $1 AND is_rehearsal = $2";
-        let same = sql::one(tx, query, values![tenant, delivery.is_rehearsal]).await?;
+        let same = tx.one(query, values![delivery.is_rehearsal]).await?;
         if same.is_none() {
             return Ok(ReplayResult::Stale);
         }
         let query = "SELECT reason FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
                      AND address_key = $3 ORDER BY created_at, source LIMIT 1";
         let key = key_of(&delivery.address);
-        let bound = values![tenant, delivery.channel.as_str(), key.as_ref()];
-        if let Some(row) = sql::one(tx, query, bound).await? {
+        let bound = values![delivery.channel.as_str(), key.as_ref()];
+        if let Some(row) = tx.one(query, bound).await? {
             return Ok(ReplayResult::Suppressed(row.get("reason")?));
         }
     }
     let confirmed = o.confirmed.as_ref();
     let confirmed = confirmed.and_then(|c| serde_json::to_string(c).ok());
     let confirmed = confirmed.unwrap_or_default();
-    sql::exec(
-        tx,
-        "INSERT INTO orders (id, tenant_id, kind, event_id, delivery_id, nonce, requested_by, \
-         requested_at, routed_at, confirmed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        values![
-            o.id.uuid(),
-            tenant,
-            o.kind.as_str(),
-            o.event.uuid(),
-            o.delivery.map_or(Uuid::nil(), |d| d.own),
-            o.nonce.clone(),
-            o.requested_by.clone(),
-            micros(o.requested_at),
-            o.routed_at.map(micros),
-            confirmed
-        ],
-    )
-    .await?;
+    let row = record![
+        id: o.id.uuid(),
+        kind: o.kind.as_str(),
+        event_id: o.event.uuid(),
+        delivery_id: o.delivery.map_or(Uuid::nil(), |d| d.own),
+        nonce: o.nonce.clone(),
+        requested_by: o.requested_by.clone(),
+        requested_at: micros(o.requested_at),
+        routed_at: o.routed_at.map(micros),
+        confirmed: confirmed,
+    ];
+    tx.insert("orders", row, "").await?;
     // Whoever sends or decides again has dealt with what failed.
     let own = o.delivery.map(|d| d.own);
-    deal_messages(tx, tenant, o.event, own, o.requested_at).await?;
+    deal_messages(tx, o.event, own, o.requested_at).await?;
     if let Some(delivery) = &new.delivery {
-        insert_delivery(tx, tenant, delivery, o.requested_at).await?;
+        insert_delivery(tx, delivery, o.requested_at).await?;
     }
     let action = match o.kind {
         ReplayKind::Event => "event.replayed",
@@ -190,19 +181,18 @@ async fn run(tx: &Tx, tenant: Uuid, new: &NewReplay) -> Result<ReplayResult, Sto
         subject,
         detail: serde_json::json!({ "replay": o.id }).to_string(),
     };
-    audit(tx, tenant, line, o.requested_at).await?;
+    audit(tx, line, o.requested_at).await?;
     Ok(ReplayResult::Made)
 }
 
 /// A delivery that is still on its way: of the same address, or of any when an event is replayed.
 async fn open_delivery(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     new: &NewReplay,
 ) -> Result<Option<DeliveryId>, StoreError> {
-    let query = "SELECT id, address, state FROM deliveries WHERE event_id = $1 AND (tenant_id = $2) IS TRUE";
+    let query = "SELECT id, address, state FROM deliveries WHERE event_id = $2 AND (tenant_id = $1) IS TRUE";
     let event = new.replay.event;
-    for row in sql::all(tx, query, values![event.uuid(), tenant]).await? {
+    for row in tx.all(query, values![event.uuid()]).await? {
         let own: Uuid = row.get("id")?;
         let state = row.word("deliveries", "state", own, DeliveryState::parse)?;
         let address: String = row.get("address")?;

@@ -5,10 +5,11 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
+use super::db::TenantDb;
 use super::history::Keyset;
-use super::sql::{self, Row, micros, micros_opt, values};
+use super::sql::{Row, micros, micros_opt, values};
 use super::suppressions::{NAME_OF, suppress};
-use super::writer::{Lane, Tx};
+use super::writer::Lane;
 use super::{Platform, StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::Channel;
@@ -49,11 +50,10 @@ pub struct Said {
 impl TenantStore {
     /// Keeps a message from a recipient and does what it asks for; `None` when it was kept before.
     pub async fn keep_reply(&self, new: NewReply) -> Result<Option<Reply>, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let new = new.clone();
-                Box::pin(async move { keep(tx, tenant, &new).await })
+                Box::pin(async move { keep(tx, &new).await })
             })
             .await
     }
@@ -66,11 +66,10 @@ impl TenantStore {
         said: Said,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (address, said) = (address.clone(), said.clone());
-                Box::pin(async move { follow(tx, tenant, channel, &address, &said, now).await })
+                Box::pin(async move { follow(tx, channel, &address, &said, now).await })
             })
             .await
     }
@@ -78,7 +77,7 @@ impl TenantStore {
     /// The reply that the provider knows by this id.
     pub async fn reply_of(&self, account: &str, sid: &str) -> Result<Option<Reply>, StoreError> {
         let query = "SELECT * FROM replies WHERE tenant_id = $1 AND account = $2 AND sid = $3";
-        let row = sql::one(self.db(), query, values![self.id.uuid(), account, sid]).await?;
+        let row = self.db().one(query, values![account, sid]).await?;
         row.as_ref().map(reply).transpose()
     }
 
@@ -86,15 +85,15 @@ impl TenantStore {
     pub async fn is_flooded(&self, since: DateTime<Utc>, most: u64) -> Result<bool, StoreError> {
         let query = "SELECT 1 AS one FROM replies WHERE tenant_id = $1 AND id >= $2 \
                      AND is_proven = FALSE LIMIT 1 OFFSET $3";
-        let bound = values![self.id.uuid(), floor_v7(since), most];
-        Ok(sql::one(self.db(), query, bound).await?.is_some())
+        let bound = values![floor_v7(since), most];
+        Ok(self.db().one(query, bound).await?.is_some())
     }
 
     /// Replies that nobody has read off the list, newest first.
     pub async fn unseen_replies(&self, limit: u64) -> Result<Vec<Reply>, StoreError> {
         let query = "SELECT * FROM replies WHERE tenant_id = $1 AND seen_at IS NULL \
                      ORDER BY id DESC LIMIT $2";
-        let rows = sql::all(self.db(), query, values![self.id.uuid(), limit]).await?;
+        let rows = self.db().all(query, values![limit]).await?;
         rows.iter().map(reply).collect()
     }
 
@@ -107,14 +106,13 @@ impl TenantStore {
 
     /// Reads a reply off the list; `false` when there is none.
     pub async fn see_reply(&self, id: ReplyId, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Receipt, move |tx| {
                 Box::pin(async move {
                     let see = "UPDATE replies SET seen_at = COALESCE(seen_at, $3) \
                                WHERE tenant_id = $1 AND id = $2 AND wish <> 'unclear'";
-                    let bound = values![tenant, id.uuid(), micros(now)];
-                    Ok(sql::exec(tx, see, bound).await? == 1)
+                    let bound = values![id.uuid(), micros(now)];
+                    Ok(tx.exec(see, bound).await? == 1)
                 })
             })
             .await
@@ -137,7 +135,7 @@ impl Platform {
                       AND p.tenant_id = k.tenant_id) LIMIT 100";
         let [key, other] = spellings(address);
         let bound = values![account, key, but.uuid(), other];
-        let rows = sql::all(self.db(), query, bound).await?;
+        let rows = self.db().all(query, bound).await?;
         rows.iter()
             .map(|r| {
                 Ok((
@@ -149,7 +147,7 @@ impl Platform {
     }
 }
 
-async fn keep(tx: &Tx, tenant: Uuid, new: &NewReply) -> Result<Option<Reply>, StoreError> {
+async fn keep(tx: TenantDb<'_>, new: &NewReply) -> Result<Option<Reply>, StoreError> {
     let id = ReplyId::new(new.now);
     let is_settled = !matches!(new.wish, Wish::Read | Wish::Unclear);
     let seen_at = is_settled.then_some(new.now);
@@ -160,7 +158,6 @@ async fn keep(tx: &Tx, tenant: Uuid, new: &NewReply) -> Result<Option<Reply>, St
          ON CONFLICT DO NOTHING RETURNING *"
     );
     let bound = values![
-        tenant,
         new.address.clone(),
         new.account.clone(),
         new.sid.clone(),
@@ -172,20 +169,20 @@ async fn keep(tx: &Tx, tenant: Uuid, new: &NewReply) -> Result<Option<Reply>, St
         micros(new.now),
         micros_opt(seen_at)
     ];
-    let Some(row) = sql::one(tx, &insert, bound).await? else {
+    let Some(row) = tx.one(&insert, bound).await? else {
         return Ok(None);
     };
     if !new.is_proven {
         let trim = "DELETE FROM replies WHERE tenant_id = $1 AND is_proven = FALSE AND id <= \
                     (SELECT id FROM replies WHERE tenant_id = $1 AND is_proven = FALSE \
                      ORDER BY id DESC LIMIT 1 OFFSET $2)";
-        sql::exec(tx, trim, values![tenant, UNPROVEN_KEPT]).await?;
+        tx.exec(trim, values![UNPROVEN_KEPT]).await?;
     }
     // A STOP is taken from anybody who knows the address of the hook, up to a bound; what lifts one must be
     // proven.
     let is_taken = new.is_proven
         || (matches!(new.wish, Wish::Stop | Wish::Unclear)
-            && !super::suppressions::is_full(tx, tenant).await?);
+            && !super::suppressions::is_full(tx).await?);
     if let Some(channel) = new.channel
         && is_taken
     {
@@ -194,14 +191,13 @@ async fn keep(tx: &Tx, tenant: Uuid, new: &NewReply) -> Result<Option<Reply>, St
             body: new.body.clone(),
             decide_by: new.decide_by,
         };
-        follow(tx, tenant, channel, &new.address, &said, new.now).await?;
+        follow(tx, channel, &new.address, &said, new.now).await?;
     }
     reply(&row).map(Some)
 }
 
 async fn follow(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     channel: Channel,
     address: &str,
     said: &Said,
@@ -211,9 +207,9 @@ async fn follow(
     let action = match wish {
         Wish::Stop => {
             let why = (Source::Stop, "The recipient wrote STOP");
-            forget_question(tx, tenant, channel, address).await?;
-            see_unclear(tx, tenant, address, now).await?;
-            let is_new = suppress(tx, tenant, channel, address, why, now).await?;
+            forget_question(tx, channel, address).await?;
+            see_unclear(tx, address, now).await?;
+            let is_new = suppress(tx, channel, address, why, now).await?;
             is_new.then_some("suppression.added")
         }
         Wish::Unclear => {
@@ -223,21 +219,21 @@ async fn follow(
                 wrote.replace('\n', " ")
             );
             let why = (Source::Asked, reason.as_str());
-            let is_new = suppress(tx, tenant, channel, address, why, now).await?;
+            let is_new = suppress(tx, channel, address, why, now).await?;
             let by = "UPDATE suppressions SET decide_by = $4 WHERE tenant_id = $1 AND channel = $2 \
                       AND address_key = $3 AND source = 'asked' AND decide_by IS NULL";
             let key = key_of(address);
             let by_when = micros(said.decide_by);
-            let bound = values![tenant, channel.as_str(), key.as_ref(), by_when];
-            sql::exec(tx, by, bound).await?;
+            let bound = values![channel.as_str(), key.as_ref(), by_when];
+            tx.exec(by, bound).await?;
             is_new.then_some("suppression.asked")
         }
         Wish::Start => {
-            see_unclear(tx, tenant, address, now).await?;
+            see_unclear(tx, address, now).await?;
             let lift = "DELETE FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
                         AND address_key = $3 AND source IN ('stop', 'provider', 'asked')";
-            let bound = values![tenant, channel.as_str(), key_of(address).as_ref()];
-            (sql::exec(tx, lift, bound).await? > 0).then_some("suppression.lifted")
+            let bound = values![channel.as_str(), key_of(address).as_ref()];
+            (tx.exec(lift, bound).await? > 0).then_some("suppression.lifted")
         }
         Wish::Help | Wish::Read => None,
     };
@@ -249,33 +245,31 @@ async fn follow(
         detail: serde_json::json!({ "channel": channel.as_str(), "wrote": wish.as_str() })
             .to_string(),
     };
-    audit(tx, tenant, line, now).await
+    audit(tx, line, now).await
 }
 
 async fn forget_question(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     channel: Channel,
     address: &str,
 ) -> Result<u64, StoreError> {
     let forget = "DELETE FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
                   AND address_key = $3 AND source = 'asked'";
-    let bound = values![tenant, channel.as_str(), key_of(address).as_ref()];
-    sql::exec(tx, forget, bound).await
+    let bound = values![channel.as_str(), key_of(address).as_ref()];
+    tx.exec(forget, bound).await
 }
 
 /// Whoever's unclear texts came from this address have been read.
 async fn see_unclear(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     address: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let [key, other] = spellings(address);
     let see = "UPDATE replies SET seen_at = $4 WHERE tenant_id = $1 AND address IN ($2, $3) \
                AND wish = 'unclear' AND seen_at IS NULL";
-    let bound = values![tenant, key, other, micros(now)];
-    sql::exec(tx, see, bound).await.map(drop)
+    let bound = values![key, other, micros(now)];
+    tx.exec(see, bound).await.map(drop)
 }
 
 impl TenantStore {
@@ -287,23 +281,22 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let actor = actor.clone();
                 Box::pin(async move {
                     let query = "SELECT * FROM replies WHERE tenant_id = $1 AND id = $2 \
                                  AND wish = 'unclear' AND seen_at IS NULL";
-                    let row = sql::one(tx, query, values![tenant, id.uuid()]).await?;
+                    let row = tx.one(query, values![id.uuid()]).await?;
                     let Some(row) = row else { return Ok(false) };
                     let said = reply(&row)?;
-                    forget_question(tx, tenant, Channel::Sms, &said.address).await?;
+                    forget_question(tx, Channel::Sms, &said.address).await?;
                     if stops {
                         let reason = format!("Asked to stop, as {actor} read it");
                         let why = (Source::Stop, reason.as_str());
-                        suppress(tx, tenant, Channel::Sms, &said.address, why, now).await?;
+                        suppress(tx, Channel::Sms, &said.address, why, now).await?;
                     }
-                    see_unclear(tx, tenant, &said.address, now).await?;
+                    see_unclear(tx, &said.address, now).await?;
                     let line = AuditLine {
                         actor,
                         action: if stops {
@@ -317,7 +310,7 @@ impl TenantStore {
                         })
                         .to_string(),
                     };
-                    audit(tx, tenant, line, now).await?;
+                    audit(tx, line, now).await?;
                     Ok(true)
                 })
             })
@@ -326,26 +319,25 @@ impl TenantStore {
 
     /// What nobody has answered in time means stop.
     pub async fn close_questions(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 Box::pin(async move {
                     let close = "DELETE FROM suppressions WHERE tenant_id = $1 AND decide_by <= $2 \
                                  RETURNING *";
-                    for row in sql::all(tx, close, values![tenant, micros(now)]).await? {
+                    for row in tx.all(close, values![micros(now)]).await? {
                         let address: String = row.get("address")?;
                         let reason = "May have asked to stop, and nobody said otherwise within two \
                                       working days";
                         let why = (Source::Stop, reason);
-                        suppress(tx, tenant, Channel::Sms, &address, why, now).await?;
-                        see_unclear(tx, tenant, &address, now).await?;
+                        suppress(tx, Channel::Sms, &address, why, now).await?;
+                        see_unclear(tx, &address, now).await?;
                         let line = AuditLine {
                             actor: Actor::named("the service"),
                             action: "suppression.added",
                             subject: address,
                             detail: serde_json::json!({ "answer": "none" }).to_string(),
                         };
-                        audit(tx, tenant, line, now).await?;
+                        audit(tx, line, now).await?;
                     }
                     Ok(())
                 })
@@ -359,7 +351,7 @@ impl Platform {
     pub async fn overdue_questions(&self, now: DateTime<Utc>) -> Result<Vec<TenantId>, StoreError> {
         let query = "SELECT DISTINCT tenant_id FROM suppressions WHERE decide_by IS NOT NULL \
                      AND decide_by <= $1 LIMIT 1000";
-        let rows = sql::all(self.db(), query, values![micros(now)]).await?;
+        let rows = self.db().all(query, values![micros(now)]).await?;
         rows.iter()
             .map(|r| r.get("tenant_id").map(TenantId::from_uuid))
             .collect()

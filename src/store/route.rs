@@ -4,15 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, SubsecRound as _, Utc};
-use sea_orm::Value;
 use uuid::Uuid;
 
 use super::bulk::{Bulk, Record, record};
+use super::db::{BatchDb, TenantDb};
 use super::decisions::{self, DECISIONS};
 use super::documents::pack_claims;
 use super::packed::Packed;
 use super::sql::{self, Row, micros, micros_opt};
-use super::writer::{Many, Turn, Tx};
+use super::writer::{Many, Turn};
 use super::{StoreError, TenantStore};
 use crate::domain::assertion::Assertion;
 use crate::domain::decision::Decision;
@@ -167,7 +167,7 @@ impl Many for Routing {
     }
 
     /// Every check comes before the first change, so that a refusal needs no roll-back.
-    async fn carry_out(tx: &Tx, all: &[&Self]) -> Result<Vec<RouteResult>, StoreError> {
+    async fn carry_out(tx: BatchDb<'_>, all: &[&Self]) -> Result<Vec<RouteResult>, StoreError> {
         let mut batch = Routings::of(all);
         batch.refuse_what_is_routed(tx).await?;
         batch.refuse_old_rules(tx).await?;
@@ -246,23 +246,26 @@ impl<'a> Routings<'a> {
         }
     }
 
-    async fn refuse_what_is_routed(&mut self, tx: &Tx) -> Result<(), StoreError> {
+    async fn refuse_what_is_routed(&mut self, tx: BatchDb<'_>) -> Result<(), StoreError> {
+        let in_order = if sql::is_postgres(tx) {
+            " ORDER BY t.id FOR UPDATE OF t"
+        } else {
+            ""
+        };
         let mut waiting = HashSet::new();
         for table in ["events", "orders"] {
             let wanted = self
                 .good()
                 .filter(|(_, c)| (table == "orders") != c.replay.is_nil());
-            let ids: Vec<Value> = wanted.map(|(_, c)| subject(c).into()).collect();
-            if ids.is_empty() {
-                continue;
-            }
-            let (is_one, ids) = sql::among(tx, ids, 1);
+            let keys: BTreeMap<Uuid, Record> = wanted
+                .map(|(tenant, c)| (subject(c), record![id: subject(c), tenant_id: tenant]))
+                .collect();
+            let keys = keys.into_values().collect();
             let query = format!(
-                "SELECT id, tenant_id FROM {table} WHERE id {is_one} AND routed_at IS NULL \
-                 ORDER BY id{}",
-                sql::for_update(tx)
+                "SELECT t.id, t.tenant_id FROM v JOIN {table} t \
+                 ON t.id = v.id AND t.tenant_id = v.tenant_id WHERE t.routed_at IS NULL{in_order}"
             );
-            for row in sql::all(tx, &query, ids).await? {
+            for row in Bulk::Joined(&query).all(tx, keys).await? {
                 waiting.insert((row.get::<Uuid>("tenant_id")?, row.get::<Uuid>("id")?));
             }
         }
@@ -273,16 +276,13 @@ impl<'a> Routings<'a> {
     }
 
     /// Edits of rules run alone, so these numbers stay until we have committed.
-    async fn refuse_old_rules(&mut self, tx: &Tx) -> Result<(), StoreError> {
+    async fn refuse_old_rules(&mut self, tx: BatchDb<'_>) -> Result<(), StoreError> {
         let tenants: BTreeSet<Uuid> = self.good().map(|(tenant, _)| tenant).collect();
-        if tenants.is_empty() {
-            return Ok(());
-        }
-        let tenants = tenants.into_iter().map(Value::from).collect();
-        let (is_one, bound) = sql::among(tx, tenants, 1);
-        let query = format!("SELECT id, rule_set FROM tenants WHERE id {is_one}");
+        let tenants = tenants.into_iter().map(|id| record![tenant_id: id]);
+        let select =
+            Bulk::Joined("SELECT t.id, t.rule_set FROM v JOIN tenants t ON t.id = v.tenant_id");
         let mut current: HashMap<Uuid, i64> = HashMap::new();
-        for row in sql::all(tx, &query, bound).await? {
+        for row in select.all(tx, tenants.collect()).await? {
             current.insert(row.get("id")?, row.get("rule_set")?);
         }
         self.refuse(RouteResult::Stale, |tenant, c| {
@@ -292,19 +292,23 @@ impl<'a> Routings<'a> {
     }
 
     /// Locks the documents' rows and checks their versions.
-    async fn refuse_old_documents(&mut self, tx: &Tx) -> Result<(), StoreError> {
-        let keys: BTreeSet<DocumentKey> = self
+    async fn refuse_old_documents(&mut self, tx: BatchDb<'_>) -> Result<(), StoreError> {
+        let keys: BTreeSet<(DocumentKey, Uuid)> = self
             .good()
-            .flat_map(|(_, c)| document_keys(c))
-            .map(|(key, _)| key)
+            .flat_map(|(tenant, c)| document_keys(c).map(move |(key, _)| (key, tenant)))
             .collect();
-        let keys = keys.into_iter().map(
-            |(connection, kind, id)| record![connection_id: connection, kind: kind, document_id: id],
-        );
+        let keys = keys.into_iter().map(|((connection, kind, id), tenant)| {
+            record![
+                connection_id: connection,
+                kind: kind,
+                document_id: id,
+                tenant_id: tenant,
+            ]
+        });
         let select = format!(
             "SELECT d.connection_id, d.kind, d.document_id, d.version FROM v JOIN documents d \
              ON d.connection_id = v.connection_id AND d.kind = v.kind \
-             AND d.document_id = v.document_id {}",
+             AND d.document_id = v.document_id AND d.tenant_id = v.tenant_id {}",
             if sql::is_postgres(tx) {
                 "ORDER BY d.connection_id, d.kind, d.document_id FOR UPDATE OF d"
             } else {
@@ -330,7 +334,7 @@ impl<'a> Routings<'a> {
 
     /// Writes what payments left open of their invoices, and raises the versions of these: a reminder that
     /// was found true before must be judged anew.
-    async fn write_applied(&mut self, tx: &Tx) -> Result<(), StoreError> {
+    async fn write_applied(&mut self, tx: BatchDb<'_>) -> Result<(), StoreError> {
         let mut records = BTreeMap::new();
         for (tenant, c) in self.good() {
             for a in &c.applied {
@@ -362,6 +366,7 @@ impl<'a> Routings<'a> {
                     version = excluded.version, applied = excluded.applied, \
                     updated_at = excluded.updated_at \
                     WHERE documents.version = excluded.version - 1 \
+                    AND documents.tenant_id = excluded.tenant_id \
                     RETURNING connection_id, kind, document_id",
         };
         let mut written = HashSet::new();
@@ -380,7 +385,7 @@ impl<'a> Routings<'a> {
     /// Writes the next states. Every commit that involves a document raises its version, so that a claim
     /// alone also makes a parallel decision start over. What somebody else made known meanwhile is refused
     /// here, before anything else of the commit is written.
-    async fn write_documents(&mut self, tx: &Tx) -> Result<(), StoreError> {
+    async fn write_documents(&mut self, tx: BatchDb<'_>) -> Result<(), StoreError> {
         let (mut changed, mut raised) = (BTreeMap::new(), BTreeMap::new());
         for r in self.good_routings() {
             let c = &r.commit;
@@ -410,6 +415,7 @@ impl<'a> Routings<'a> {
                         connection_id: connection,
                         kind: kind,
                         document_id: id,
+                        tenant_id: r.tenant.uuid(),
                         version: d.version,
                         claims: r.claims.value(),
                     ];
@@ -425,12 +431,14 @@ impl<'a> Routings<'a> {
                     version = excluded.version, state = excluded.state, \
                     claims = excluded.claims, last_event_id = excluded.last_event_id, updated_at = excluded.updated_at \
                     WHERE documents.version = excluded.version - 1 \
+                    AND documents.tenant_id = excluded.tenant_id \
                     RETURNING connection_id, kind, document_id",
         };
         let raise = Bulk::Joined(
             "UPDATE documents SET version = v.version + 1, claims = v.claims FROM v \
              WHERE documents.connection_id = v.connection_id AND documents.kind = v.kind \
              AND documents.document_id = v.document_id AND documents.version = v.version \
+             AND documents.tenant_id = v.tenant_id \
              RETURNING documents.connection_id, documents.kind, documents.document_id",
         );
         let mut written = HashSet::new();
@@ -446,7 +454,7 @@ impl<'a> Routings<'a> {
     }
 
     /// In one order everywhere: two documents of one customer are routed at the same time.
-    async fn write_people(&self, tx: &Tx) -> Result<(), StoreError> {
+    async fn write_people(&self, tx: BatchDb<'_>) -> Result<(), StoreError> {
         let mut people = BTreeMap::new();
         for (tenant, c) in self.good() {
             let Some((party, d)) = c
@@ -472,13 +480,14 @@ impl<'a> Routings<'a> {
         let upsert = Bulk::insert(
             "people",
             " ON CONFLICT (connection_id, party_id, person_id) DO UPDATE SET \
-             person = excluded.person, seen_at = excluded.seen_at",
+             person = excluded.person, seen_at = excluded.seen_at \
+             WHERE people.tenant_id = excluded.tenant_id",
         );
         let records = people.into_values().collect();
         upsert.exec(tx, records).await.map(drop)
     }
 
-    async fn mark_events(&self, tx: &Tx) -> Result<(), StoreError> {
+    async fn mark_events(&self, tx: BatchDb<'_>) -> Result<(), StoreError> {
         let events = self.good().filter_map(|(tenant, c)| {
             let s = c.classified.as_ref()?;
             Some(record![
@@ -508,7 +517,7 @@ impl<'a> Routings<'a> {
         settle.exec(tx, events.collect()).await.map(drop)
     }
 
-    async fn mark_replays(&self, tx: &Tx) -> Result<(), StoreError> {
+    async fn mark_replays(&self, tx: BatchDb<'_>) -> Result<(), StoreError> {
         let replays = self.good().filter(|(_, c)| !c.replay.is_nil());
         let records = replays.map(|(tenant, c)| {
             record![id: c.replay.uuid(), tenant_id: tenant, routed_at: micros(c.routed_at)]
@@ -520,14 +529,14 @@ impl<'a> Routings<'a> {
         settle.exec(tx, records.collect()).await.map(drop)
     }
 
-    async fn write_decisions(&self, tx: &Tx) -> Result<(), StoreError> {
+    async fn write_decisions(&self, tx: BatchDb<'_>) -> Result<(), StoreError> {
         let records = self
             .good_routings()
             .filter_map(|r| decisions::record_of(r.tenant.uuid(), &r.commit, &r.verdicts));
         DECISIONS.exec(tx, records.collect()).await.map(drop)
     }
 
-    async fn write_deliveries(&self, tx: &Tx) -> Result<(), StoreError> {
+    async fn write_deliveries(&self, tx: BatchDb<'_>) -> Result<(), StoreError> {
         let records = self.good().flat_map(|(tenant, c)| {
             c.deliveries
                 .iter()
@@ -576,13 +585,12 @@ fn key_of(row: &Row) -> Result<DocumentKey, StoreError> {
 }
 
 pub(super) async fn insert_delivery(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     d: &NewDelivery,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let record = delivery_record(tenant, d, now);
-    DELIVERIES.exec(tx, vec![record]).await.map(drop)
+    let record = delivery_record(tx.tenant(), d, now);
+    DELIVERIES.exec(tx.batch(), vec![record]).await.map(drop)
 }
 
 const DELIVERIES: Bulk<'static> = Bulk::Insert {

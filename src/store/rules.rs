@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::audit::{AuditLine, audit, is_full_day};
 use super::bulk::{Bulk, record};
+use super::db::{BatchDb, TenantDb};
 use super::look_ups::LookUps;
-use super::sql::{self, Row, micros, values};
-use super::writer::{Lane, Tx};
+use super::sql::{Row, micros, values};
+use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::ids::RuleId;
@@ -40,7 +41,7 @@ pub enum RuleEdit {
 /// Joins a rule to its current version.
 const CURRENT: &str = "SELECT r.id, r.position, r.enabled, r.version, v.definition FROM rules r \
                        JOIN rule_versions v ON v.rule_id = r.id AND v.version = r.version \
-                       WHERE r.tenant_id = $1 AND r.deleted_at IS NULL";
+                       AND v.tenant_id = r.tenant_id WHERE r.tenant_id = $1 AND r.deleted_at IS NULL";
 
 /// The rules of a tenant.
 pub(super) type Rules = LookUps<Uuid, Vec<Rule>>;
@@ -50,13 +51,14 @@ pub(super) fn look_ups(db: &DatabaseConnection) -> Rules {
 }
 
 async fn rules(
-    db: &DatabaseConnection,
+    db: BatchDb<'_>,
     tenants: &BTreeSet<&Uuid>,
 ) -> Result<BTreeMap<Uuid, Vec<Rule>>, StoreError> {
     let select = Bulk::Joined(
         "SELECT r.tenant_id, r.id, r.position, r.enabled, r.version, c.definition FROM v \
          JOIN rules r ON r.tenant_id = v.tenant_id AND r.deleted_at IS NULL \
          JOIN rule_versions c ON c.rule_id = r.id AND c.version = r.version \
+         AND c.tenant_id = r.tenant_id \
          ORDER BY r.position, r.id",
     );
     let tenants = tenants.iter().map(|id| record![tenant_id: **id]).collect();
@@ -78,7 +80,7 @@ impl TenantStore {
     /// One rule.
     pub async fn rule(&self, id: RuleId) -> Result<Option<Rule>, StoreError> {
         let query = format!("{CURRENT} AND r.id = $2");
-        let row = sql::one(self.db(), &query, values![self.id.uuid(), id.uuid()]).await?;
+        let row = self.db().one(&query, values![id.uuid()]).await?;
         row.map(|r| rule(&r)).transpose()
     }
 
@@ -87,8 +89,8 @@ impl TenantStore {
         let query = "SELECT v.rule_id AS id, v.version, CAST(0 AS bigint) AS position, TRUE AS enabled, \
                      v.definition FROM rule_versions v \
                      WHERE v.tenant_id = $1 AND v.rule_id = $2 AND v.version = $3";
-        let bound = values![self.id.uuid(), id.uuid(), version];
-        let row = sql::one(self.db(), query, bound).await?;
+        let bound = values![id.uuid(), version];
+        let row = self.db().one(query, bound).await?;
         row.map(|r| rule(&r)).transpose()
     }
 
@@ -100,45 +102,38 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<RuleEdit, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (new, actor) = (new.clone(), actor.clone());
                 Box::pin(async move {
                     let such = "rules WHERE tenant_id = $1 AND deleted_at IS NULL";
-                    if sql::is_full(tx, such, tenant, MOST_RULES).await? {
+                    if tx.is_full(such, MOST_RULES).await? {
                         return Ok(RuleEdit::TooMany);
                     }
-                    if is_too_often(tx, tenant, now).await? {
+                    if is_too_often(tx, now).await? {
                         return Ok(RuleEdit::TooOften);
                     }
-                    raise_rule_set(tx, tenant).await?;
+                    raise_rule_set(tx).await?;
                     let position = if at_end {
                         let last = "SELECT COALESCE(MAX(position), 0) AS last FROM rules \
                                     WHERE tenant_id = $1 AND deleted_at IS NULL";
-                        let row = sql::one(tx, last, values![tenant]).await?;
+                        let row = tx.one(last, vec![]).await?;
                         row.map_or(Ok(0), |r| r.get::<i64>("last"))? + 1
                     } else {
                         new.position
                     };
-                    sql::exec(
-                        tx,
-                        "INSERT INTO rules (id, tenant_id, position, enabled, version, created_at) \
-                         VALUES ($1, $2, $3, $4, $5, $6)",
-                        values![
-                            new.id.uuid(),
-                            tenant,
-                            position,
-                            new.enabled,
-                            new.version,
-                            micros(now)
-                        ],
-                    )
-                    .await?;
-                    insert_version(tx, tenant, &new, &actor, now).await?;
+                    let row = record![
+                        id: new.id.uuid(),
+                        position: position,
+                        enabled: new.enabled,
+                        version: new.version,
+                        created_at: micros(now),
+                    ];
+                    tx.insert("rules", row, "").await?;
+                    insert_version(tx, &new, &actor, now).await?;
                     let detail = json!({ "new": of_log(&new.definition, new.enabled) });
                     let line = AuditLine::new(actor, "rule.created", new.id.to_string(), &detail);
-                    audit(tx, tenant, line, now).await?;
+                    audit(tx, line, now).await?;
                     Ok(RuleEdit::Done)
                 })
             })
@@ -154,35 +149,34 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<RuleEdit, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (mut changed, actor) = (changed.clone(), actor.clone());
                 Box::pin(async move {
-                    let Some(old) = current(tx, tenant, changed.id).await? else {
+                    let Some(old) = current(tx, changed.id).await? else {
                         return Ok(RuleEdit::Gone);
                     };
-                    if is_too_often(tx, tenant, now).await? {
+                    if is_too_often(tx, now).await? {
                         return Ok(RuleEdit::TooOften);
                     }
-                    raise_rule_set(tx, tenant).await?;
+                    raise_rule_set(tx).await?;
                     let update = "UPDATE rules SET position = COALESCE($3, position), \
                                   enabled = COALESCE($4, enabled), version = version + 1 \
                                   WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL \
                                   RETURNING version";
-                    let bound = values![tenant, changed.id.uuid(), position, enabled];
-                    let Some(row) = sql::one(tx, update, bound).await? else {
+                    let bound = values![changed.id.uuid(), position, enabled];
+                    let Some(row) = tx.one(update, bound).await? else {
                         return Ok(RuleEdit::Gone);
                     };
                     changed.version = row.get("version")?;
-                    insert_version(tx, tenant, &changed, &actor, now).await?;
+                    insert_version(tx, &changed, &actor, now).await?;
                     let detail = json!({
                         "old": of_log(&old.definition, old.enabled),
                         "new": of_log(&changed.definition, enabled.unwrap_or(old.enabled)),
                     });
                     let subject = changed.id.to_string();
                     let line = AuditLine::new(actor, "rule.changed", subject, &detail);
-                    audit(tx, tenant, line, now).await?;
+                    audit(tx, line, now).await?;
                     Ok(RuleEdit::Done)
                 })
             })
@@ -197,24 +191,23 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<RuleEdit, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let actor = actor.clone();
                 Box::pin(async move {
-                    let Some(old) = current(tx, tenant, id).await? else {
+                    let Some(old) = current(tx, id).await? else {
                         return Ok(RuleEdit::Gone);
                     };
                     if old.enabled == enabled {
                         return Ok(RuleEdit::Done);
                     }
-                    if enabled && is_too_often(tx, tenant, now).await? {
+                    if enabled && is_too_often(tx, now).await? {
                         return Ok(RuleEdit::TooOften);
                     }
-                    raise_rule_set(tx, tenant).await?;
+                    raise_rule_set(tx).await?;
                     let switch = "UPDATE rules SET enabled = $3 \
                                   WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
-                    sql::exec(tx, switch, values![tenant, id.uuid(), enabled]).await?;
+                    tx.exec(switch, values![id.uuid(), enabled]).await?;
                     let action = if enabled {
                         "rule.activated"
                     } else {
@@ -222,7 +215,7 @@ impl TenantStore {
                     };
                     let detail = json!({ "name": old.definition.name });
                     let line = AuditLine::new(actor, action, id.to_string(), &detail);
-                    audit(tx, tenant, line, now).await?;
+                    audit(tx, line, now).await?;
                     Ok(RuleEdit::Done)
                 })
             })
@@ -236,27 +229,26 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<RuleEdit, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (ids, actor) = (ids.clone(), actor.clone());
                 Box::pin(async move {
-                    if is_too_often(tx, tenant, now).await? {
+                    if is_too_often(tx, now).await? {
                         return Ok(RuleEdit::TooOften);
                     }
-                    raise_rule_set(tx, tenant).await?;
-                    let old = names(tx, tenant).await?;
+                    raise_rule_set(tx).await?;
+                    let old = names(tx).await?;
                     for (position, id) in (1_i64..).zip(&ids) {
                         let put = "UPDATE rules SET position = $3 WHERE tenant_id = $1 AND id = $2";
-                        sql::exec(tx, put, values![tenant, id.uuid(), position]).await?;
+                        tx.exec(put, values![id.uuid(), position]).await?;
                     }
-                    let new = names(tx, tenant).await?;
+                    let new = names(tx).await?;
                     if old == new {
                         return Ok(RuleEdit::Done);
                     }
                     let detail = json!({ "old": old, "new": new });
                     let line = AuditLine::new(actor, "rules.ordered", "", &detail);
-                    audit(tx, tenant, line, now).await?;
+                    audit(tx, line, now).await?;
                     Ok(RuleEdit::Done)
                 })
             })
@@ -270,21 +262,20 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let actor = actor.clone();
                 Box::pin(async move {
-                    raise_rule_set(tx, tenant).await?;
-                    let Some(old) = current(tx, tenant, id).await? else {
+                    raise_rule_set(tx).await?;
+                    let Some(old) = current(tx, id).await? else {
                         return Ok(false);
                     };
                     let delete = "UPDATE rules SET deleted_at = $3, enabled = FALSE \
                                   WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
-                    sql::exec(tx, delete, values![tenant, id.uuid(), micros(now)]).await?;
+                    tx.exec(delete, values![id.uuid(), micros(now)]).await?;
                     let detail = json!({ "old": of_log(&old.definition, old.enabled) });
                     let line = AuditLine::new(actor, "rule.deleted", id.to_string(), &detail);
-                    audit(tx, tenant, line, now).await?;
+                    audit(tx, line, now).await?;
                     Ok(true)
                 })
             })
@@ -302,44 +293,42 @@ fn of_log(definition: &RuleDefinition, enabled: bool) -> serde_json::Value {
 }
 
 /// A rule as it stands within the transaction.
-async fn current(tx: &Tx, tenant: Uuid, id: RuleId) -> Result<Option<Rule>, StoreError> {
+async fn current(tx: TenantDb<'_>, id: RuleId) -> Result<Option<Rule>, StoreError> {
     let query = format!("{CURRENT} AND r.id = $2");
-    let row = sql::one(tx, &query, values![tenant, id.uuid()]).await?;
+    let row = tx.one(&query, values![id.uuid()]).await?;
     row.map(|r| rule(&r)).transpose()
 }
 
 /// The rules' names in order.
-async fn names(tx: &Tx, tenant: Uuid) -> Result<Vec<String>, StoreError> {
+async fn names(tx: TenantDb<'_>) -> Result<Vec<String>, StoreError> {
     let query = format!("{CURRENT} ORDER BY r.position, r.id LIMIT 1000");
-    let rows = sql::all(tx, &query, values![tenant]).await?;
+    let rows = tx.all(&query, vec![]).await?;
     rows.iter().map(|r| Ok(rule(r)?.definition.name)).collect()
 }
 
-async fn is_too_often(tx: &Tx, tenant: Uuid, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    is_full_day(tx, tenant, "rule%", MOST_RULE_EDITS, now).await
+async fn is_too_often(tx: TenantDb<'_>, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    is_full_day(tx, "rule%", MOST_RULE_EDITS, now).await
 }
 
-async fn raise_rule_set(tx: &Tx, tenant: Uuid) -> Result<(), StoreError> {
+async fn raise_rule_set(tx: TenantDb<'_>) -> Result<(), StoreError> {
     let raise = "UPDATE tenants SET rule_set = rule_set + 1 WHERE id = $1";
-    sql::exec(tx, raise, values![tenant]).await.map(drop)
+    tx.exec(raise, vec![]).await.map(drop)
 }
 
 async fn insert_version(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     rule: &Rule,
     actor: &Actor,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sql::exec(
-        tx,
-        "INSERT INTO rule_versions (rule_id, version, tenant_id, definition, created_by, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
-        values![rule.id.uuid(), rule.version, tenant,
-            serde_json::to_string(&rule.definition).unwrap_or_default(), actor.name.clone(), micros(now)],
-    )
-    .await
-    .map(drop)
+    let row = record![
+        rule_id: rule.id.uuid(),
+        version: rule.version,
+        definition: serde_json::to_string(&rule.definition).unwrap_or_default(),
+        created_by: actor.name.clone(),
+        created_at: micros(now),
+    ];
+    tx.insert("rule_versions", row, "").await.map(drop)
 }
 
 fn rule(row: &Row) -> Result<Rule, StoreError> {

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 
 use migrations::Migrator;
-use sea_orm::DatabaseConnection;
 use sea_orm_migration::MigratorTrait as _;
 
+use super::db::UnscopedDb;
 use super::sql::{self, values};
 use super::{Store, StoreError, writer};
 
@@ -50,7 +50,8 @@ impl Store {
         // they were before a step.
         let tx = writer::begin(&self.read).await?;
         if sql::is_postgres(&tx) {
-            sql::one(&tx, "SELECT pg_advisory_xact_lock($1)", values![LOCK]).await?;
+            let lock = "SELECT pg_advisory_xact_lock($1)";
+            UnscopedDb::itself(&tx).one(lock, values![LOCK]).await?;
         }
         Migrator::up(&tx, None).await?;
         for step in ours() {
@@ -58,7 +59,7 @@ impl Store {
                           ON CONFLICT (step) DO NOTHING";
             let needs = migrations::needed_beside(&step).to_owned();
             let row = values![step, needs, env!("CARGO_PKG_VERSION")];
-            sql::exec(&tx, insert, row).await?;
+            UnscopedDb::itself(&tx).exec(insert, row).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -66,14 +67,16 @@ impl Store {
 
     /// How the database stands to this program; only reads.
     pub async fn schema(&self) -> Result<Schema, StoreError> {
-        let db = &self.read;
+        let db = UnscopedDb::itself(&self.read);
         if !has_table(db, "seaql_migrations").await? {
             return Ok(Schema {
                 pending: ours().len(),
                 newer: None,
             });
         }
-        let rows = sql::all(db, "SELECT version FROM seaql_migrations", vec![]).await?;
+        let rows = db
+            .all("SELECT version FROM seaql_migrations", vec![])
+            .await?;
         let applied = rows.iter().map(|row| row.get("version"));
         let applied: BTreeSet<String> = applied.collect::<Result<_, _>>()?;
         let ours = ours();
@@ -86,7 +89,7 @@ impl Store {
         let mut unknown = Vec::new();
         if has_table(db, "schema_steps").await? {
             let query = "SELECT step, needs, program FROM schema_steps";
-            for row in sql::all(db, query, vec![]).await? {
+            for row in db.all(query, vec![]).await? {
                 unknown.push(Unknown {
                     step: row.get("step")?,
                     needs: row.get("needs")?,
@@ -126,13 +129,13 @@ fn ours() -> BTreeSet<String> {
     all.iter().map(|step| step.name().to_owned()).collect()
 }
 
-async fn has_table(db: &DatabaseConnection, name: &str) -> Result<bool, StoreError> {
+async fn has_table(db: UnscopedDb<'_>, name: &str) -> Result<bool, StoreError> {
     let query = if sql::is_postgres(db) {
         "SELECT 1 AS one WHERE to_regclass($1) IS NOT NULL"
     } else {
         "SELECT 1 AS one FROM sqlite_master WHERE type = 'table' AND name = $1"
     };
-    Ok(sql::one(db, query, values![name]).await?.is_some())
+    Ok(db.one(query, values![name]).await?.is_some())
 }
 
 #[cfg(test)]
@@ -146,13 +149,17 @@ mod tests {
         store.migrate().await.unwrap();
         for (step, told) in steps {
             let applied = "INSERT INTO seaql_migrations (version, applied_at) VALUES ($1, 0)";
-            sql::exec(&store.read, applied, values![*step])
+            UnscopedDb::itself(&store.read)
+                .exec(applied, values![*step])
                 .await
                 .unwrap();
             if let Some((needs, program)) = told {
                 let insert = "INSERT INTO schema_steps (step, needs, program) VALUES ($1, $2, $3)";
                 let row = values![*step, *needs, *program];
-                sql::exec(&store.read, insert, row).await.unwrap();
+                UnscopedDb::itself(&store.read)
+                    .exec(insert, row)
+                    .await
+                    .unwrap();
             }
         }
         (database, store)
@@ -164,7 +171,11 @@ mod tests {
         let store = Store::open(&database.url()).await.unwrap();
         let schema = store.schema().await.unwrap();
         assert_eq!((schema.pending, schema.newer), (ours().len(), None));
-        assert!(!has_table(&store.read, "seaql_migrations").await.unwrap());
+        assert!(
+            !has_table(UnscopedDb::itself(&store.read), "seaql_migrations")
+                .await
+                .unwrap()
+        );
         store.migrate().await.unwrap();
         assert_eq!(store.schema().await.unwrap(), Schema::default());
     }

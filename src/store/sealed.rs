@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::platform::StoredDataKey;
-use super::sql::{self, micros, values};
-use super::writer::{Lane, Turn};
+use super::sql::{micros, values};
+use super::writer::Lane;
 use super::{Platform, StoreError};
 
 /// Whose a sealed value is.
@@ -99,7 +99,7 @@ impl Platform {
              ORDER BY {key} LIMIT $3"
         );
         let bound = values![after, data_key.as_bytes().to_vec(), limit];
-        let rows = sql::all(self.db(), &query, bound).await?;
+        let rows = self.db().all(&query, bound).await?;
         rows.iter()
             .map(|row| {
                 Ok(SealedRow {
@@ -116,7 +116,7 @@ impl Platform {
 
     /// Puts values that were sealed anew in place of those that were read; how many were still there.
     pub async fn reseal(&self, of: SealedColumn, rows: Vec<Resealed>) -> Result<u64, StoreError> {
-        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let work = self.writer().write(Lane::Edit, move |tx| {
             let rows = rows.clone();
             Box::pin(async move {
                 let SealedColumn {
@@ -126,7 +126,7 @@ impl Platform {
                     format!("UPDATE {table} SET {column} = $3 WHERE {key} = $1 AND {column} = $2");
                 let mut count = 0;
                 for r in rows {
-                    count += sql::exec(tx, &swap, values![r.row, r.old, r.new]).await?;
+                    count += tx.exec(&swap, values![r.row, r.old, r.new]).await?;
                 }
                 Ok(count)
             })
@@ -140,13 +140,13 @@ impl Platform {
         key: StoredDataKey,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let work = self.writer().write(Lane::Edit, move |tx| {
             let k = key.clone();
             Box::pin(async move {
                 let insert = "INSERT INTO data_keys (id, master_key_id, wrapped, created_at) \
                               VALUES ($1, $2, $3, $4)";
                 let row = values![k.id, k.master_key_id, k.wrapped, micros(now)];
-                sql::exec(tx, insert, row).await.map(drop)
+                tx.exec(insert, row).await.map(drop)
             })
         });
         work.await
@@ -158,13 +158,13 @@ impl Platform {
         old: StoredDataKey,
         new: StoredDataKey,
     ) -> Result<bool, StoreError> {
-        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let work = self.writer().write(Lane::Edit, move |tx| {
             let (old, new) = (old.clone(), new.clone());
             Box::pin(async move {
                 let swap = "UPDATE data_keys SET master_key_id = $3, wrapped = $4 \
                             WHERE id = $1 AND wrapped = $2";
                 let bound = values![old.id, old.wrapped, new.master_key_id, new.wrapped];
-                Ok(sql::exec(tx, swap, bound).await? == 1)
+                Ok(tx.exec(swap, bound).await? == 1)
             })
         });
         work.await

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::sql::{self, micros, values};
+use super::db::UnscopedDb;
+use super::sql::{micros, values};
 use super::users::tell_companies;
-use super::writer::{Lane, Turn, Tx};
+use super::writer::Lane;
 use super::{Platform, StoreError};
 use crate::domain::actor::Actor;
 use crate::domain::ids::UserId;
@@ -39,7 +40,7 @@ impl Platform {
         let query = "SELECT f.*, (SELECT COUNT(*) FROM recovery_codes c \
                      WHERE c.user_id = f.user_id AND c.used_at IS NULL) AS codes_left \
                      FROM second_factors f WHERE f.user_id = $1";
-        let row = sql::one(self.db(), query, values![user.uuid()]).await?;
+        let row = self.db().one(query, values![user.uuid()]).await?;
         row.map(|r| {
             Ok(SecondFactor {
                 sealed: r.get("sealed")?,
@@ -59,14 +60,14 @@ impl Platform {
         sealed: Vec<u8>,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let sealed = sealed.clone();
             Box::pin(async move {
                 let begin = "INSERT INTO second_factors (user_id, sealed, last_step, created_at) \
                              VALUES ($1, $2, 0, $3) ON CONFLICT (user_id) DO UPDATE SET \
                              sealed = excluded.sealed, last_step = 0, created_at = excluded.created_at \
                              WHERE second_factors.confirmed_at IS NULL";
-                Ok(sql::exec(tx, begin, values![user.uuid(), sealed, micros(now)]).await? == 1)
+                Ok(tx.exec(begin, values![user.uuid(), sealed, micros(now)]).await? == 1)
             })
         });
         done.await
@@ -82,13 +83,13 @@ impl Platform {
         codes: Vec<[u8; 32]>,
         (actor, now): (Actor, DateTime<Utc>),
     ) -> Result<bool, StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let (shown, codes, actor) = (shown.clone(), codes.clone(), actor.clone());
             Box::pin(async move {
                 let confirm = "UPDATE second_factors SET confirmed_at = $3, last_step = $4 \
                                WHERE user_id = $1 AND sealed = $2 AND confirmed_at IS NULL";
                 let row = values![user.uuid(), shown, micros(now), step];
-                if sql::exec(tx, confirm, row).await? == 0 {
+                if tx.exec(confirm, row).await? == 0 {
                     return Ok(false);
                 }
                 let action = "account.second_factor_on";
@@ -106,7 +107,7 @@ impl Platform {
         proof: Proof,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let proof = proof.clone();
             Box::pin(async move { spend(tx, user, &proof, now).await })
         });
@@ -121,7 +122,7 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let (codes, actor) = (codes.clone(), actor.clone());
             Box::pin(async move {
                 let action = "account.recovery_codes_renewed";
@@ -138,7 +139,7 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let actor = actor.clone();
             Box::pin(async move {
                 remove(tx, user).await?;
@@ -152,7 +153,7 @@ impl Platform {
 
 /// Spends a proof: a step at or before the last used one, or a used code, is none.
 pub(super) async fn spend(
-    tx: &Tx,
+    tx: UnscopedDb<'_>,
     user: UserId,
     proof: &Proof,
     now: DateTime<Utc>,
@@ -161,45 +162,41 @@ pub(super) async fn spend(
         Proof::Step(step) => {
             let use_step = "UPDATE second_factors SET last_step = $2 \
                             WHERE user_id = $1 AND last_step < $2 AND confirmed_at IS NOT NULL";
-            sql::exec(tx, use_step, values![user.uuid(), *step]).await?
+            tx.exec(use_step, values![user.uuid(), *step]).await?
         }
         Proof::Recovery(hash) => {
             let use_code = "UPDATE recovery_codes SET used_at = $3 \
                             WHERE user_id = $1 AND code_hash = $2 AND used_at IS NULL";
-            sql::exec(
-                tx,
-                use_code,
-                values![user.uuid(), hash.to_vec(), micros(now)],
-            )
-            .await?
+            tx.exec(use_code, values![user.uuid(), hash.to_vec(), micros(now)])
+                .await?
         }
     };
     Ok(spent == 1)
 }
 
-pub(super) async fn remove(tx: &Tx, user: UserId) -> Result<(), StoreError> {
+pub(super) async fn remove(tx: UnscopedDb<'_>, user: UserId) -> Result<(), StoreError> {
     for table in [
         "DELETE FROM second_factors WHERE user_id = $1",
         "DELETE FROM recovery_codes WHERE user_id = $1",
     ] {
-        sql::exec(tx, table, values![user.uuid()]).await?;
+        tx.exec(table, values![user.uuid()]).await?;
     }
     Ok(())
 }
 
 /// New recovery codes for the old ones, and the line about it in the logs of the person's companies.
 async fn replace_codes(
-    tx: &Tx,
+    tx: UnscopedDb<'_>,
     user: UserId,
     codes: &[[u8; 32]],
     action: &'static str,
     (actor, now): (&Actor, DateTime<Utc>),
 ) -> Result<(), StoreError> {
     let clear = "DELETE FROM recovery_codes WHERE user_id = $1";
-    sql::exec(tx, clear, values![user.uuid()]).await?;
+    tx.exec(clear, values![user.uuid()]).await?;
     for code in codes {
         let insert = "INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)";
-        sql::exec(tx, insert, values![user.uuid(), code.to_vec()]).await?;
+        tx.exec(insert, values![user.uuid(), code.to_vec()]).await?;
     }
     tell_companies(tx, user, (action, json!({})), actor, now).await
 }

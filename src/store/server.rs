@@ -15,8 +15,8 @@ use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::{self, Connection as _};
 use sea_orm::{ConnectOptions, DatabaseConnection, DbErr, RuntimeErr};
 
+use super::db::UnscopedDb;
 use super::error::StoreError;
-use super::sql;
 
 /// How often the server is asked.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -259,7 +259,7 @@ const LOOK: &str = "SELECT current_setting('fsync') AS fsync, \
       AND query_start < clock_timestamp() - interval '4 seconds') AS is_standby_away";
 
 async fn look(db: &DatabaseConnection) -> Result<Vec<ServerTrouble>, StoreError> {
-    let Some(row) = sql::one(db, LOOK, vec![]).await? else {
+    let Some(row) = UnscopedDb::itself(db).one(LOOK, vec![]).await? else {
         return Ok(Vec::new());
     };
     let is_off = |setting: &str| Ok::<_, StoreError>(row.get::<String>(setting)? == "off");

@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::db::UnscopedDb;
 use super::second_factors::Proof;
-use super::sql::{self, Row, micros, values};
+use super::sql::{Row, micros, values};
 use super::users::{User, tell_companies, user};
-use super::writer::{Lane, Turn, Tx};
+use super::writer::Lane;
 use super::{Platform, StoreError};
 use crate::domain::actor::Actor;
 use crate::domain::agent;
@@ -57,7 +58,7 @@ pub struct SessionLine {
 impl Platform {
     /// Keeps a sign-in; every company of the person is told.
     pub async fn create_session(&self, new: NewSession) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let new = new.clone();
             Box::pin(async move { insert(tx, new).await })
         });
@@ -71,7 +72,7 @@ impl Platform {
         step: [u8; 32],
         proof: Proof,
     ) -> Result<bool, StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let (new, proof) = (new.clone(), proof.clone());
             Box::pin(async move {
                 if !super::second_factors::spend(tx, new.user, &proof, new.at).await? {
@@ -79,7 +80,7 @@ impl Platform {
                 }
                 let end = "DELETE FROM user_tokens WHERE token_hash = $1 AND user_id = $2";
                 let ended = values![step.to_vec(), new.user.uuid()];
-                if sql::exec(tx, end, ended).await? == 0 {
+                if tx.exec(end, ended).await? == 0 {
                     return Ok(false);
                 }
                 insert(tx, new).await?;
@@ -97,7 +98,10 @@ impl Platform {
     ) -> Result<Option<Session>, StoreError> {
         let query = "SELECT u.*, s.csrf, s.seen_at, s.expires_at FROM sessions s \
                      JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1 AND s.expires_at > $2";
-        let row = sql::one(self.db(), query, values![token_hash.to_vec(), micros(now)]).await?;
+        let row = self
+            .db()
+            .one(query, values![token_hash.to_vec(), micros(now)])
+            .await?;
         row.map(|r| {
             Ok(Session {
                 user: user(&r)?,
@@ -115,11 +119,11 @@ impl Platform {
         token_hash: [u8; 32],
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             Box::pin(async move {
                 let seen =
                     "UPDATE sessions SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2";
-                sql::exec(tx, seen, values![token_hash.to_vec(), micros(now)])
+                tx.exec(seen, values![token_hash.to_vec(), micros(now)])
                     .await
                     .map(drop)
             })
@@ -136,18 +140,19 @@ impl Platform {
         let query = "SELECT token_hash, address, agent, created_at, seen_at FROM sessions \
                      WHERE user_id = $1 AND expires_at > $2 \
                      ORDER BY seen_at DESC, created_at DESC LIMIT 100";
-        let rows = sql::all(self.db(), query, values![user.uuid(), micros(now)]).await?;
+        let rows = self
+            .db()
+            .all(query, values![user.uuid(), micros(now)])
+            .await?;
         rows.iter().map(line).collect()
     }
 
     /// Ends a session.
     pub async fn end_session(&self, token_hash: [u8; 32]) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             Box::pin(async move {
                 let end = "DELETE FROM sessions WHERE token_hash = $1";
-                sql::exec(tx, end, values![token_hash.to_vec()])
-                    .await
-                    .map(drop)
+                tx.exec(end, values![token_hash.to_vec()]).await.map(drop)
             })
         });
         done.await
@@ -161,18 +166,18 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let actor = actor.clone();
             Box::pin(async move {
                 let query = "SELECT token_hash, address, agent, created_at, seen_at FROM sessions \
                              WHERE token_hash = $1 AND user_id = $2";
                 let named = values![token_hash.to_vec(), user.uuid()];
-                let Some(row) = sql::one(tx, query, named.clone()).await? else {
+                let Some(row) = tx.one(query, named.clone()).await? else {
                     return Ok(false);
                 };
                 let gone = line(&row)?;
                 let end = "DELETE FROM sessions WHERE token_hash = $1 AND user_id = $2";
-                if sql::exec(tx, end, named).await? == 0 {
+                if tx.exec(end, named).await? == 0 {
                     return Ok(false);
                 }
                 let detail =
@@ -192,15 +197,15 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let actor = actor.clone();
             Box::pin(async move {
                 let keep = keep.map_or_else(Vec::new, |k| k.to_vec());
                 let end = "DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2";
-                let ended = sql::exec(tx, end, values![user.uuid(), keep]).await?;
+                let ended = tx.exec(end, values![user.uuid(), keep]).await?;
                 let steps =
                     "DELETE FROM user_tokens WHERE user_id = $1 AND purpose = 'second_step'";
-                sql::exec(tx, steps, values![user.uuid()]).await?;
+                tx.exec(steps, values![user.uuid()]).await?;
                 if ended > 0 {
                     let detail = json!({ "sessions": ended });
                     tell_companies(tx, user, ("account.sessions_ended", detail), &actor, now)
@@ -213,13 +218,12 @@ impl Platform {
     }
 }
 
-pub(super) async fn insert(tx: &Tx, new: NewSession) -> Result<(), StoreError> {
+pub(super) async fn insert(tx: UnscopedDb<'_>, new: NewSession) -> Result<(), StoreError> {
     if let Some(old) = new.ends {
         let end = "DELETE FROM sessions WHERE token_hash = $1";
-        sql::exec(tx, end, values![old.to_vec()]).await?;
+        tx.exec(end, values![old.to_vec()]).await?;
     }
-    sql::exec(
-        tx,
+    tx.exec(
         "INSERT INTO sessions (token_hash, user_id, csrf, address, agent, \
          created_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
         values![
@@ -237,7 +241,7 @@ pub(super) async fn insert(tx: &Tx, new: NewSession) -> Result<(), StoreError> {
                 (SELECT token_hash FROM sessions WHERE user_id = $1 AND token_hash <> $2 \
                  ORDER BY seen_at DESC, created_at DESC LIMIT $3)";
     let bound = values![new.user.uuid(), new.token_hash.to_vec(), MOST_SESSIONS - 1];
-    sql::exec(tx, trim, bound).await?;
+    tx.exec(trim, bound).await?;
     let detail = json!({ "browser": agent::words(&new.agent) });
     tell_companies(
         tx,

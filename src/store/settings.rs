@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
 use super::bulk::{Bulk, record};
+use super::db::BatchDb;
 use super::look_ups::LookUps;
-use super::sql::{self, micros, values};
+use super::sql::{micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
@@ -26,7 +27,7 @@ pub(super) fn look_ups(db: &DatabaseConnection) -> Tenants {
 }
 
 async fn tenants(
-    db: &DatabaseConnection,
+    db: BatchDb<'_>,
     ids: &BTreeSet<&Uuid>,
 ) -> Result<BTreeMap<Uuid, Tenant>, StoreError> {
     let select = Bulk::Joined(
@@ -52,24 +53,21 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let id = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (t, actor) = (tenant.clone(), actor.clone());
                 Box::pin(async move {
                     let query = "SELECT * FROM tenants WHERE id = $1 AND deleted_at IS NULL";
-                    let Some(old) = sql::one(tx, query, values![id]).await? else {
+                    let Some(old) = tx.one(query, vec![]).await? else {
                         return Ok(());
                     };
                     let old = super::platform::tenant(&old)?;
                     let detail = serde_json::json!({ "old": shown(&old), "new": shown(&t) });
                     let hours = hours_text(&t);
-                    sql::exec(
-                        tx,
+                    tx.exec(
                         "UPDATE tenants SET name = $2, country = $3, zone = $4, currency = $5, \
                          hours = $6, date_format = $7, rule_set = rule_set + 1 WHERE id = $1",
                         values![
-                            id,
                             t.name,
                             t.country,
                             t.zone.name(),
@@ -82,7 +80,7 @@ impl TenantStore {
                     if (old.hours, old.zone) != (t.hours, t.zone) {
                         let wake = "UPDATE deliveries SET due_at = $2 WHERE tenant_id = $1 \
                                     AND state = 'queued' AND hold = 'hours'";
-                        sql::exec(tx, wake, values![id, micros(now)]).await?;
+                        tx.exec(wake, values![micros(now)]).await?;
                     }
                     let line = AuditLine {
                         actor,
@@ -90,7 +88,7 @@ impl TenantStore {
                         subject: String::new(),
                         detail: detail.to_string(),
                     };
-                    audit(tx, id, line, now).await
+                    audit(tx, line, now).await
                 })
             })
             .await
@@ -103,7 +101,6 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let id = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let line = AuditLine {
@@ -112,21 +109,21 @@ impl TenantStore {
                     subject: event.to_string(),
                     detail: "{}".to_owned(),
                 };
-                Box::pin(async move { audit(tx, id, line, now).await })
+                Box::pin(async move { audit(tx, line, now).await })
             })
             .await
     }
 
     /// Stops all sending; `false` when it was stopped already.
     pub async fn stop(&self, actor: Actor, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let id = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let actor = actor.clone();
                 Box::pin(async move {
                     let stop = "UPDATE tenants SET stopped_at = $2, stopped_by = $3 \
                                 WHERE id = $1 AND stopped_at IS NULL";
-                    let changed = sql::exec(tx, stop, values![id, micros(now), actor.name.clone()])
+                    let changed = tx
+                        .exec(stop, values![micros(now), actor.name.clone()])
                         .await?
                         == 1;
                     if changed {
@@ -136,7 +133,7 @@ impl TenantStore {
                             subject: String::new(),
                             detail: "{}".to_owned(),
                         };
-                        audit(tx, id, line, now).await?;
+                        audit(tx, line, now).await?;
                     }
                     Ok(changed)
                 })
@@ -146,14 +143,13 @@ impl TenantStore {
 
     /// Lets sending go on; `false` when it was not stopped. Held deliveries are released apart.
     pub async fn lift_stop(&self, actor: Actor, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let id = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let actor = actor.clone();
                 Box::pin(async move {
                     let lift = "UPDATE tenants SET stopped_at = NULL, stopped_by = '' \
                                 WHERE id = $1 AND stopped_at IS NOT NULL";
-                    let changed = sql::exec(tx, lift, values![id]).await? == 1;
+                    let changed = tx.exec(lift, vec![]).await? == 1;
                     if changed {
                         let line = AuditLine {
                             actor,
@@ -161,7 +157,7 @@ impl TenantStore {
                             subject: String::new(),
                             detail: "{}".to_owned(),
                         };
-                        audit(tx, id, line, now).await?;
+                        audit(tx, line, now).await?;
                     }
                     Ok(changed)
                 })
@@ -176,14 +172,13 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let id = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (reason, actor) = (reason.clone(), actor.clone());
                 Box::pin(async move {
                     let suspend = "UPDATE tenants SET status = 'suspended', suspended_for = $2 \
                                    WHERE id = $1 AND status = 'active'";
-                    let changed = sql::exec(tx, suspend, values![id, reason.clone()]).await? == 1;
+                    let changed = tx.exec(suspend, values![reason.clone()]).await? == 1;
                     if changed {
                         let line = AuditLine {
                             actor,
@@ -191,7 +186,7 @@ impl TenantStore {
                             subject: String::new(),
                             detail: serde_json::json!({ "reason": reason }).to_string(),
                         };
-                        audit(tx, id, line, now).await?;
+                        audit(tx, line, now).await?;
                     }
                     Ok(changed)
                 })
@@ -201,14 +196,13 @@ impl TenantStore {
 
     /// Lets the tenant go on; `false` when it was not suspended. Held deliveries are released apart.
     pub async fn reinstate(&self, actor: Actor, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let id = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let actor = actor.clone();
                 Box::pin(async move {
                     let reinstate = "UPDATE tenants SET status = 'active', suspended_for = '' \
                                      WHERE id = $1 AND status = 'suspended'";
-                    let changed = sql::exec(tx, reinstate, values![id]).await? == 1;
+                    let changed = tx.exec(reinstate, vec![]).await? == 1;
                     if changed {
                         let line = AuditLine {
                             actor,
@@ -216,7 +210,7 @@ impl TenantStore {
                             subject: String::new(),
                             detail: "{}".to_owned(),
                         };
-                        audit(tx, id, line, now).await?;
+                        audit(tx, line, now).await?;
                     }
                     Ok(changed)
                 })
@@ -229,7 +223,7 @@ impl TenantStore {
         let query = "SELECT u.id, u.phone FROM members m JOIN users u ON u.id = m.user_id \
                      WHERE m.tenant_id = $1 AND m.role = 'owner' \
                      AND u.phone_confirmed_at IS NOT NULL ORDER BY m.created_at, u.id LIMIT 1";
-        let Some(row) = sql::one(self.db(), query, values![self.id.uuid()]).await? else {
+        let Some(row) = self.db().one(query, vec![]).await? else {
             return Ok(None);
         };
         row.word("users", "phone", row.get("id")?, E164::from_stored)
@@ -244,14 +238,13 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let id = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let actor = actor.clone();
                 Box::pin(async move {
                     let set = "UPDATE tenants SET is_rehearsal = $2, rule_set = rule_set + 1 \
                                WHERE id = $1 AND is_rehearsal <> $2";
-                    let changed = sql::exec(tx, set, values![id, is_rehearsal]).await? == 1;
+                    let changed = tx.exec(set, values![is_rehearsal]).await? == 1;
                     if changed {
                         let line = AuditLine {
                             actor,
@@ -263,7 +256,7 @@ impl TenantStore {
                             subject: String::new(),
                             detail: "{}".to_owned(),
                         };
-                        audit(tx, id, line, now).await?;
+                        audit(tx, line, now).await?;
                     }
                     Ok(changed)
                 })

@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
+use super::db::TenantDb;
 use super::history::Keyset;
-use super::sql::{self, Row, micros, values};
-use super::writer::{Lane, Tx};
+use super::sql::{Row, micros, values};
+use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::{Channel, Delivery};
@@ -29,8 +30,9 @@ impl TenantStore {
                      AND channel = $2 AND address_key = $3 \
                      ORDER BY (CASE WHEN decide_by IS NULL THEN 0 ELSE 1 END), created_at, source \
                      LIMIT 1";
-        let found = values![self.id.uuid(), channel.as_str(), key_of(address).as_ref()];
-        sql::one(self.db(), query, found)
+        let found = values![channel.as_str(), key_of(address).as_ref()];
+        self.db()
+            .one(query, found)
             .await?
             .map(|r| {
                 Ok(Suppressed {
@@ -66,9 +68,9 @@ pub struct SuppressionFilter {
 pub const MOST_SUPPRESSIONS: i64 = 100_000;
 
 /// Whether nothing may be added that nobody proved.
-pub(super) async fn is_full(tx: &Tx, tenant: Uuid) -> Result<bool, StoreError> {
+pub(super) async fn is_full(tx: TenantDb<'_>) -> Result<bool, StoreError> {
     let such = "suppressions WHERE tenant_id = $1";
-    sql::is_full(tx, such, tenant, MOST_SUPPRESSIONS).await
+    tx.is_full(such, MOST_SUPPRESSIONS).await
 }
 
 /// How adding one by hand ended.
@@ -108,7 +110,7 @@ impl TenantStore {
         id: SuppressionId,
     ) -> Result<Option<Suppression>, StoreError> {
         let query = "SELECT * FROM suppressions WHERE tenant_id = $1 AND id = $2";
-        let row = sql::one(self.db(), query, values![self.id.uuid(), id.uuid()]).await?;
+        let row = self.db().one(query, values![id.uuid()]).await?;
         row.map(|r| read(&r)).transpose()
     }
 
@@ -121,23 +123,22 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<Option<Added>, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (address, reason, actor) = (address.clone(), reason.clone(), actor.clone());
                 Box::pin(async move {
                     let why = (Source::Hand, reason.as_str());
-                    if is_full(tx, tenant).await? {
+                    if is_full(tx).await? {
                         return Ok(None);
                     }
-                    let is_new = suppress(tx, tenant, channel, &address, why, now).await?;
-                    let key = || values![tenant, channel.as_str(), key_of(&address).as_ref()];
+                    let is_new = suppress(tx, channel, &address, why, now).await?;
+                    let key = || values![channel.as_str(), key_of(&address).as_ref()];
                     if is_new {
                         let by = "UPDATE suppressions SET created_by = $4 WHERE tenant_id = $1 \
                                   AND channel = $2 AND address_key = $3 AND source = 'hand'";
                         let mut bound = key();
                         bound.push(actor.name.clone().into());
-                        sql::exec(tx, by, bound).await?;
+                        tx.exec(by, bound).await?;
                         let line = AuditLine {
                             actor,
                             action: "suppression.added",
@@ -147,11 +148,11 @@ impl TenantStore {
                             })
                             .to_string(),
                         };
-                        audit(tx, tenant, line, now).await?;
+                        audit(tx, line, now).await?;
                     }
                     let query = "SELECT * FROM suppressions WHERE tenant_id = $1 \
                                  AND channel = $2 AND address_key = $3 AND source = 'hand'";
-                    let row = sql::one(tx, query, key()).await?;
+                    let row = tx.one(query, key()).await?;
                     let row = row.ok_or(StoreError::Closed)?;
                     let found = read(&row)?;
                     Ok(Some(if is_new {
@@ -172,14 +173,13 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let tenant = self.id.uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (reason, actor) = (reason.clone(), actor.clone());
                 Box::pin(async move {
                     let lift = "DELETE FROM suppressions WHERE tenant_id = $1 AND id = $2 \
                                 RETURNING *";
-                    let gone = sql::one(tx, lift, values![tenant, id.uuid()]).await?;
+                    let gone = tx.one(lift, values![id.uuid()]).await?;
                     let Some(gone) = gone else { return Ok(false) };
                     let gone = read(&gone)?;
                     let line = AuditLine {
@@ -192,7 +192,7 @@ impl TenantStore {
                         })
                         .to_string(),
                     };
-                    audit(tx, tenant, line, now).await?;
+                    audit(tx, line, now).await?;
                     Ok(true)
                 })
             })
@@ -207,8 +207,7 @@ pub(super) const NAME_OF: &str = "COALESCE((SELECT d.recipient FROM \
 
 /// Keeps an address from being written to again; `false` when this source did so before.
 pub(super) async fn suppress(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     channel: Channel,
     address: &str,
     why: (Source, &str),
@@ -220,7 +219,6 @@ pub(super) async fn suppress(
          ON CONFLICT DO NOTHING"
     );
     let bound = values![
-        tenant,
         address,
         SuppressionId::new(now).uuid(),
         channel.as_str(),
@@ -229,7 +227,7 @@ pub(super) async fn suppress(
         micros(now),
         key_of(address).as_ref()
     ];
-    Ok(sql::exec(tx, &insert, bound).await? == 1)
+    Ok(tx.exec(&insert, bound).await? == 1)
 }
 
 fn read(row: &Row) -> Result<Suppression, StoreError> {

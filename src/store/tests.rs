@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::test_database::TestDatabase;
-use super::writer::{Lane, Turn};
+use super::writer::{Lane, PlatformWriter};
 use super::*;
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
@@ -251,12 +251,19 @@ impl House {
         assert!(self.tenant.change(change).await.unwrap());
     }
 
+    fn db(&self) -> UnscopedDb<'_> {
+        UnscopedDb::new(&self.store.read, "a test looks at everything")
+    }
+
+    fn writer(&self) -> PlatformWriter<'_> {
+        PlatformWriter {
+            writer: &self.store.writer,
+        }
+    }
+
     async fn in_flight(&self) -> i64 {
-        let row = sql::one(
-            self.tenant.db(),
-            "SELECT COUNT(*) AS n FROM in_flight",
-            vec![],
-        );
+        let count = "SELECT COUNT(*) AS n FROM in_flight";
+        let row = self.db().one(count, vec![]);
         row.await.unwrap().unwrap().get("n").unwrap()
     }
 
@@ -1175,11 +1182,10 @@ async fn a_writers_session_gives_up_what_it_holds_and_plans_by_keys() {
     }
     for (name, value) in writer::PATIENCE.into_iter().chain(sql::BY_KEYS) {
         let shown = house
-            .store
-            .writer
-            .write(Lane::Edit, Turn::Free, move |tx| {
+            .writer()
+            .write(Lane::Edit, move |tx| {
                 Box::pin(async move {
-                    let row = sql::one(tx, &format!("SHOW {name}"), vec![]).await?;
+                    let row = tx.one(&format!("SHOW {name}"), vec![]).await?;
                     row.map_or(Ok(String::new()), |r| r.get::<String>(name))
                 })
             })
@@ -1216,12 +1222,12 @@ async fn a_writers_session_waits_for_the_disk_whatever_the_server_is_told() {
             continue;
         };
         let writer = opened.unwrap().writer;
-        let shown = writer
-            .write(Lane::Edit, Turn::Free, |tx| {
+        let shown = PlatformWriter { writer: &writer }
+            .write(Lane::Edit, |tx| {
                 Box::pin(async move {
                     let query = "SELECT setting || ' by ' || source AS is_set FROM pg_settings \
                                  WHERE name = 'synchronous_commit'";
-                    let row = sql::one(tx, query, vec![]).await?;
+                    let row = tx.one(query, vec![]).await?;
                     row.map_or(Ok(String::new()), |r| r.get::<String>("is_set"))
                 })
             })
@@ -1247,7 +1253,7 @@ async fn a_column_added_by_a_newer_version_disturbs_nobody() {
         assert!(known.unwrap().is_some());
     }
     let newer = "ALTER TABLE tenants ADD COLUMN later text NOT NULL DEFAULT ''";
-    sql::exec(&house.store.read, newer, vec![]).await.unwrap();
+    house.db().exec(newer, vec![]).await.unwrap();
     for _ in 0..3 {
         for known in read().await {
             assert!(known.unwrap().is_some());

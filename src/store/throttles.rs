@@ -4,8 +4,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::sql::{self, micros, values};
-use super::writer::{Lane, Turn};
+use super::sql::{micros, values};
+use super::writer::Lane;
 use super::{Platform, StoreError};
 
 impl Platform {
@@ -18,7 +18,7 @@ impl Platform {
         since: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let work = self.writer().write(Lane::Edit, move |tx| {
             let name = name.clone();
             Box::pin(async move {
                 let count = "INSERT INTO throttles (name, since, tries) VALUES ($1, $2, 1) \
@@ -27,7 +27,9 @@ impl Platform {
                                  ELSE throttles.tries + 1 END, \
                              since = CASE WHEN throttles.since <= $3 THEN excluded.since \
                                  ELSE throttles.since END RETURNING tries";
-                let row = sql::one(tx, count, values![name, micros(now), micros(since)]).await?;
+                let row = tx
+                    .one(count, values![name, micros(now), micros(since)])
+                    .await?;
                 let tries: i64 = row.map_or(Ok(i64::MAX), |r| r.get("tries"))?;
                 Ok(tries <= most)
             })
@@ -37,11 +39,11 @@ impl Platform {
 
     /// Forgets the tries under a name.
     pub async fn forget_tries(&self, name: String) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let name = name.clone();
             Box::pin(async move {
                 let forget = "DELETE FROM throttles WHERE name = $1";
-                sql::exec(tx, forget, values![name]).await.map(drop)
+                tx.exec(forget, values![name]).await.map(drop)
             })
         });
         done.await

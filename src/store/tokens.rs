@@ -5,8 +5,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
-use super::sql::{self, Row, micros, micros_opt, values};
-use super::writer::{Lane, Turn, Tx};
+use super::bulk::record;
+use super::db::TenantDb;
+use super::sql::{Row, micros, micros_opt, values};
+use super::writer::Lane;
 use super::{Platform, StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{ApiTokenId, TenantId, UserId};
@@ -81,43 +83,35 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let tenant = self.tenant_id().uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (g, actor) = (grant.clone(), actor.clone());
                 Box::pin(async move {
                     let such = "api_tokens WHERE tenant_id = $1 AND revoked_at IS NULL";
-                    if sql::is_full(tx, such, tenant, MOST_TOKENS).await? {
+                    if tx.is_full(such, MOST_TOKENS).await? {
                         return Ok(false);
                     }
                     let trim = "DELETE FROM api_tokens WHERE tenant_id = $1 \
                                 AND revoked_at IS NOT NULL AND id <= \
                                 (SELECT id FROM api_tokens WHERE tenant_id = $1 \
                                  AND revoked_at IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET $2)";
-                    sql::exec(tx, trim, values![tenant, REVOKED_KEPT]).await?;
-                    sql::exec(
-                        tx,
-                        "INSERT INTO api_tokens (id, tenant_id, name, role, token_hash, created_at, \
-                         created_by, expires_at, maker_id) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                        values![
-                            g.id.uuid(),
-                            tenant,
-                            g.name.clone(),
-                            g.role.as_str(),
-                            token_hash.to_vec(),
-                            micros(now),
-                            actor.name.clone(),
-                            micros_opt(expires_at),
-                            actor.user.map(UserId::uuid)
-                        ],
-                    )
-                    .await?;
+                    tx.exec(trim, values![REVOKED_KEPT]).await?;
+                    let row = record![
+                        id: g.id.uuid(),
+                        name: g.name.clone(),
+                        role: g.role.as_str(),
+                        token_hash: token_hash.to_vec(),
+                        created_at: micros(now),
+                        created_by: actor.name.clone(),
+                        expires_at: micros_opt(expires_at),
+                        maker_id: actor.user.map(UserId::uuid),
+                    ];
+                    tx.insert("api_tokens", row, "").await?;
                     let detail = json!({
                         "name": g.name, "role": g.role.as_str(), "expires_at": expires_at,
                     });
                     let line = AuditLine::new(actor, "token.created", g.id.to_string(), &detail);
-                    audit(tx, tenant, line, now).await?;
+                    audit(tx, line, now).await?;
                     Ok(true)
                 })
             })
@@ -130,7 +124,7 @@ impl TenantStore {
         let query = "SELECT k.*, m.role AS maker_role FROM api_tokens k LEFT JOIN members m \
                      ON m.tenant_id = k.tenant_id AND m.user_id = k.maker_id \
                      WHERE k.tenant_id = $1 AND k.revoked_at IS NULL ORDER BY k.id DESC LIMIT 500";
-        let rows = sql::all(self.db(), query, values![self.tenant_id().uuid()]).await?;
+        let rows = self.db().all(query, vec![]).await?;
         rows.iter().map(token).collect()
     }
 
@@ -141,21 +135,20 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let tenant = self.tenant_id().uuid();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let actor = actor.clone();
                 Box::pin(async move {
                     let revoke = "UPDATE api_tokens SET revoked_at = $3 WHERE tenant_id = $1 \
                                   AND id = $2 AND revoked_at IS NULL RETURNING name, role";
-                    let bound = values![tenant, id.uuid(), micros(now)];
-                    let Some(row) = sql::one(tx, revoke, bound).await? else {
+                    let bound = values![id.uuid(), micros(now)];
+                    let Some(row) = tx.one(revoke, bound).await? else {
                         return Ok(false);
                     };
                     let (name, role): (String, String) = (row.get("name")?, row.get("role")?);
                     let detail = json!({ "name": name, "role": role });
                     let line = AuditLine::new(actor, "token.revoked", id.to_string(), &detail);
-                    audit(tx, tenant, line, now).await?;
+                    audit(tx, line, now).await?;
                     Ok(true)
                 })
             })
@@ -177,7 +170,10 @@ impl Platform {
                      WHERE k.token_hash = $1 \
                      AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2) \
                      AND t.deleted_at IS NULL";
-        let row = sql::one(self.db(), query, values![token_hash.to_vec(), micros(now)]).await?;
+        let row = self
+            .db()
+            .one(query, values![token_hash.to_vec(), micros(now)])
+            .await?;
         row.map(|r| {
             let id: Uuid = r.get("id")?;
             let Maker::Here(maker_role) = maker(&r, id)? else {
@@ -196,12 +192,12 @@ impl Platform {
 
     /// Remembers that a token was used just now.
     pub async fn touch_token(&self, id: ApiTokenId, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let work = self.writer().write(Lane::Edit, move |tx| {
             Box::pin(async move {
                 let touch = "UPDATE api_tokens SET used_at = $2 WHERE id = $1 \
                              AND (used_at IS NULL OR used_at <= $3)";
                 let bound = values![id.uuid(), micros(now), micros(now - USED_APART)];
-                sql::exec(tx, touch, bound).await.map(drop)
+                tx.exec(touch, bound).await.map(drop)
             })
         });
         work.await
@@ -229,14 +225,13 @@ fn maker(row: &Row, token: Uuid) -> Result<Maker, StoreError> {
 
 /// Ends the tokens that somebody made who is no longer in the team: their names.
 pub(super) async fn end_tokens_of(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     user: UserId,
     now: DateTime<Utc>,
 ) -> Result<Vec<(ApiTokenId, String)>, StoreError> {
     let end = "UPDATE api_tokens SET ended_at = $3 WHERE tenant_id = $1 AND maker_id = $2 \
                AND revoked_at IS NULL AND ended_at IS NULL RETURNING id, name";
-    let rows = sql::all(tx, end, values![tenant, user.uuid(), micros(now)]).await?;
+    let rows = tx.all(end, values![user.uuid(), micros(now)]).await?;
     rows.iter()
         .map(|r| Ok((ApiTokenId::from_uuid(r.get("id")?), r.get("name")?)))
         .collect()
@@ -244,15 +239,14 @@ pub(super) async fn end_tokens_of(
 
 /// The tokens of somebody which may do something else under the new role of their maker, by name.
 pub(super) async fn tokens_changed_by(
-    tx: &Tx,
-    tenant: Uuid,
+    tx: TenantDb<'_>,
     user: UserId,
     (old, new): (Role, Role),
 ) -> Result<Vec<String>, StoreError> {
     let query = "SELECT id, name, role FROM api_tokens WHERE tenant_id = $1 AND maker_id = $2 \
                  AND revoked_at IS NULL AND ended_at IS NULL ORDER BY id";
     let mut changed = Vec::new();
-    for row in sql::all(tx, query, values![tenant, user.uuid()]).await? {
+    for row in tx.all(query, values![user.uuid()]).await? {
         let role = row.word("api_tokens", "role", row.get("id")?, Role::parse)?;
         if reach(role, Some(old)) != reach(role, Some(new)) {
             changed.push(row.get("name")?);

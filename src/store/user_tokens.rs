@@ -4,9 +4,9 @@
 use chrono::{DateTime, Utc};
 
 use super::sessions::NewSession;
-use super::sql::{self, micros, values};
+use super::sql::{micros, values};
 use super::users::insert_user;
-use super::writer::{Lane, Turn};
+use super::writer::Lane;
 use super::{NewTenant, Platform, StoreError};
 use crate::domain::ids::UserId;
 
@@ -50,12 +50,12 @@ impl Platform {
         token: UserToken,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let t = token.clone();
             Box::pin(async move {
                 if t.purpose != Purpose::Reset {
                     let end = "DELETE FROM user_tokens WHERE user_id = $1 AND purpose = $2";
-                    sql::exec(tx, end, values![t.user.uuid(), t.purpose.as_str()]).await?;
+                    tx.exec(end, values![t.user.uuid(), t.purpose.as_str()]).await?;
                 }
                 let insert = "INSERT INTO user_tokens (token_hash, user_id, purpose, detail, tries, \
                               created_at, expires_at) VALUES ($1, $2, $3, $4, 0, $5, $6)";
@@ -67,7 +67,7 @@ impl Platform {
                     micros(now),
                     micros(t.expires_at)
                 ];
-                sql::exec(tx, insert, row).await.map(drop)
+                tx.exec(insert, row).await.map(drop)
             })
         });
         done.await
@@ -83,7 +83,7 @@ impl Platform {
         let query = "SELECT user_id, detail, expires_at FROM user_tokens \
                      WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3";
         let named = values![token_hash.to_vec(), purpose.as_str(), micros(now)];
-        let row = sql::one(self.db(), query, named).await?;
+        let row = self.db().one(query, named).await?;
         row.map(|r| {
             Ok(UserToken {
                 token_hash,
@@ -103,12 +103,12 @@ impl Platform {
         most: i64,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             Box::pin(async move {
                 let count = "UPDATE user_tokens SET tries = tries + 1 \
                              WHERE token_hash = $1 AND tries < $2 AND expires_at > $3";
                 let named = values![token_hash.to_vec(), most, micros(now)];
-                Ok(sql::exec(tx, count, named).await? == 1)
+                Ok(tx.exec(count, named).await? == 1)
             })
         });
         done.await
@@ -116,12 +116,10 @@ impl Platform {
 
     /// Ends a token that nobody needs any more.
     pub async fn end_user_token(&self, token_hash: [u8; 32]) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             Box::pin(async move {
                 let end = "DELETE FROM user_tokens WHERE token_hash = $1";
-                sql::exec(tx, end, values![token_hash.to_vec()])
-                    .await
-                    .map(drop)
+                tx.exec(end, values![token_hash.to_vec()]).await.map(drop)
             })
         });
         done.await
@@ -135,12 +133,12 @@ impl Platform {
         new: NewTenant,
         session: NewSession,
     ) -> Result<bool, StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let (new, session) = (new.clone(), session.clone());
             Box::pin(async move {
                 let end = "DELETE FROM user_tokens WHERE token_hash = $1 AND expires_at > $2";
                 let named = values![spends.to_vec(), micros(session.at)];
-                if sql::exec(tx, end, named).await? == 0 {
+                if tx.exec(end, named).await? == 0 {
                     return Ok(false);
                 }
                 if !insert_user(tx, &new.owner, session.at).await? {
@@ -166,8 +164,8 @@ impl Platform {
             ("DELETE FROM throttles WHERE since <= $1", begun),
         ] {
             let until = micros(until);
-            let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
-                Box::pin(async move { sql::exec(tx, sweep, values![until]).await.map(drop) })
+            let done = self.writer().write(Lane::Edit, move |tx| {
+                Box::pin(async move { tx.exec(sweep, values![until]).await.map(drop) })
             });
             done.await?;
         }

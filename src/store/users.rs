@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::audit::{AuditLine, audit};
+use super::db::UnscopedDb;
 use super::sql::{self, Row, micros, values};
-use super::writer::{Lane, Turn, Tx};
+use super::writer::Lane;
 use super::{Platform, StoreError};
 use crate::domain::actor::Actor;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{TenantId, UserId};
 
 /// A person who signs in.
 #[derive(Debug, Clone)]
@@ -42,7 +43,9 @@ pub struct NewHash {
 impl Platform {
     /// Whether nobody can sign in yet.
     pub async fn is_empty(&self) -> Result<bool, StoreError> {
-        Ok(sql::one(self.db(), "SELECT id FROM users LIMIT 1", vec![])
+        Ok(self
+            .db()
+            .one("SELECT id FROM users LIMIT 1", vec![])
             .await?
             .is_none())
     }
@@ -50,7 +53,8 @@ impl Platform {
     /// The user with this (lower-cased) address.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
         let query = "SELECT * FROM users WHERE email = $1";
-        sql::one(self.db(), query, values![email])
+        self.db()
+            .one(query, values![email])
             .await?
             .map(|r| user(&r))
             .transpose()
@@ -59,7 +63,8 @@ impl Platform {
     /// The user behind an id.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         let query = "SELECT * FROM users WHERE id = $1";
-        sql::one(self.db(), query, values![id.uuid()])
+        self.db()
+            .one(query, values![id.uuid()])
             .await?
             .map(|r| user(&r))
             .transpose()
@@ -67,7 +72,7 @@ impl Platform {
 
     /// Makes a user; an address that exists is refused.
     pub async fn create_user(&self, user: User, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let user = user.clone();
             Box::pin(async move { insert_user(tx, &user, now).await })
         });
@@ -84,16 +89,16 @@ impl Platform {
         user: User,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let user = user.clone();
             Box::pin(async move {
                 if sql::is_postgres(tx) {
                     // Two set-ups at once would both find nobody.
                     let lock = "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE";
-                    sql::exec(tx, lock, vec![]).await?;
+                    tx.exec(lock, vec![]).await?;
                 }
                 let any = "SELECT id FROM users LIMIT 1";
-                if sql::one(tx, any, vec![]).await?.is_some() {
+                if tx.one(any, vec![]).await?.is_some() {
                     return Ok(false);
                 }
                 insert_user(tx, &user, now).await
@@ -105,14 +110,12 @@ impl Platform {
     /// Replaces a hash by one of the same password, made with today's parameters; unless the password
     /// was changed meanwhile.
     pub async fn rehash(&self, user: UserId, old: String, new: String) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let (old, new) = (old.clone(), new.clone());
             Box::pin(async move {
                 let set =
                     "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
-                sql::exec(tx, set, values![user.uuid(), old, new])
-                    .await
-                    .map(drop)
+                tx.exec(set, values![user.uuid(), old, new]).await.map(drop)
             })
         });
         done.await
@@ -126,7 +129,7 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let (name, actor) = (name.clone(), actor.clone());
             Box::pin(async move {
                 let Some(old) = locked(tx, id).await? else {
@@ -136,7 +139,7 @@ impl Platform {
                     return Ok(());
                 }
                 let set = "UPDATE users SET name = $2 WHERE id = $1";
-                sql::exec(tx, set, values![id.uuid(), name.clone()]).await?;
+                tx.exec(set, values![id.uuid(), name.clone()]).await?;
                 let detail = json!({ "old": old.name, "new": name });
                 tell_companies(tx, id, ("account.renamed", detail), &actor, now).await
             })
@@ -152,7 +155,7 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let (new, actor) = (new.clone(), actor.clone());
             Box::pin(async move {
                 let user = new.user.uuid();
@@ -160,18 +163,18 @@ impl Platform {
                     let end = "DELETE FROM user_tokens \
                                  WHERE token_hash = $1 AND user_id = $2 AND expires_at > $3";
                     let named = values![token.to_vec(), user, micros(now)];
-                    if sql::exec(tx, end, named).await? == 0 {
+                    if tx.exec(end, named).await? == 0 {
                         return Ok(false);
                     }
                 }
                 let set = "UPDATE users SET password_hash = $2 WHERE id = $1";
-                sql::exec(tx, set, values![user, new.password_hash]).await?;
+                tx.exec(set, values![user, new.password_hash]).await?;
                 let links = "DELETE FROM user_tokens WHERE user_id = $1 \
                              AND purpose IN ('reset', 'email', 'second_step')";
-                sql::exec(tx, links, values![user]).await?;
+                tx.exec(links, values![user]).await?;
                 let keep = new.keep.map_or_else(Vec::new, |k| k.to_vec());
                 let others = "DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2";
-                sql::exec(tx, others, values![user, keep]).await?;
+                tx.exec(others, values![user, keep]).await?;
                 let mut detail = json!({});
                 if new.without_second_factor {
                     super::second_factors::remove(tx, new.user).await?;
@@ -194,13 +197,13 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let (email, actor) = (email.clone(), actor.clone());
             Box::pin(async move {
                 let end = "DELETE FROM user_tokens \
                              WHERE token_hash = $1 AND user_id = $2 AND expires_at > $3";
                 let named = values![spends.to_vec(), id.uuid(), micros(now)];
-                if sql::exec(tx, end, named).await? == 0 {
+                if tx.exec(end, named).await? == 0 {
                     return Ok(false);
                 }
                 let Some(old) = locked(tx, id).await? else {
@@ -209,10 +212,10 @@ impl Platform {
                 // A link to the old address must not change the password of the new one.
                 let links = "DELETE FROM user_tokens WHERE user_id = $1 \
                              AND purpose IN ('reset', 'email', 'second_step')";
-                sql::exec(tx, links, values![id.uuid()]).await?;
+                tx.exec(links, values![id.uuid()]).await?;
                 let set = "UPDATE users SET email = $2 WHERE id = $1 \
                            AND NOT EXISTS (SELECT 1 FROM users WHERE email = $2)";
-                if sql::exec(tx, set, values![id.uuid(), email.clone()]).await? == 0 {
+                if tx.exec(set, values![id.uuid(), email.clone()]).await? == 0 {
                     return Err(StoreError::Taken("the e-mail address"));
                 }
                 let detail = json!({ "old": old.email, "new": email });
@@ -232,7 +235,7 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let done = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let done = self.writer().write(Lane::Edit, move |tx| {
             let (detail, actor) = (detail.clone(), actor.clone());
             Box::pin(async move { tell_companies(tx, id, (action, detail), &actor, now).await })
         });
@@ -242,7 +245,7 @@ impl Platform {
 
 /// What somebody did about their own account is part of the history of each of their companies.
 pub(super) async fn tell_companies(
-    tx: &Tx,
+    tx: UnscopedDb<'_>,
     user: UserId,
     (action, detail): (&'static str, serde_json::Value),
     actor: &Actor,
@@ -250,7 +253,7 @@ pub(super) async fn tell_companies(
 ) -> Result<(), StoreError> {
     let query = "SELECT m.tenant_id, u.email FROM members m JOIN users u ON u.id = m.user_id \
                  WHERE m.user_id = $1";
-    for row in sql::all(tx, query, values![user.uuid()]).await? {
+    for row in tx.all(query, values![user.uuid()]).await? {
         // Whose account it was, where that is somebody else than who did it.
         let email: String = row.get("email")?;
         let subject = if email == actor.name {
@@ -259,33 +262,38 @@ pub(super) async fn tell_companies(
             email
         };
         let line = AuditLine::new(actor.clone(), action, subject, &detail);
-        audit(tx, row.get("tenant_id")?, line, now).await?;
+        let tenant = TenantId::from_uuid(row.get("tenant_id")?);
+        audit(tx.of(tenant), line, now).await?;
     }
     Ok(())
 }
 
 /// The row, kept from changing until the transaction ends.
-async fn locked(tx: &Tx, id: UserId) -> Result<Option<User>, StoreError> {
+async fn locked(tx: UnscopedDb<'_>, id: UserId) -> Result<Option<User>, StoreError> {
     let query = format!("SELECT * FROM users WHERE id = $1{}", sql::for_update(tx));
-    let row = sql::one(tx, &query, values![id.uuid()]).await?;
+    let row = tx.one(&query, values![id.uuid()]).await?;
     row.map(|r| user(&r)).transpose()
 }
 
-pub(super) async fn insert_user(tx: &Tx, u: &User, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    let made = sql::exec(
-        tx,
-        "INSERT INTO users (id, email, name, password_hash, is_operator, created_at) \
+pub(super) async fn insert_user(
+    tx: UnscopedDb<'_>,
+    u: &User,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let made = tx
+        .exec(
+            "INSERT INTO users (id, email, name, password_hash, is_operator, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING",
-        values![
-            u.id.uuid(),
-            u.email.clone(),
-            u.name.clone(),
-            u.password_hash.clone(),
-            u.is_operator,
-            micros(now)
-        ],
-    )
-    .await?;
+            values![
+                u.id.uuid(),
+                u.email.clone(),
+                u.name.clone(),
+                u.password_hash.clone(),
+                u.is_operator,
+                micros(now)
+            ],
+        )
+        .await?;
     Ok(made == 1)
 }
 

@@ -18,10 +18,12 @@
 
 mod checkpoint;
 mod postgres;
+mod scoped;
 mod sqlite;
 
 pub(super) use checkpoint::BY_THE_WRITER;
 pub(super) use postgres::PATIENCE;
+pub(super) use scoped::{PlatformWriter, TenantWriter};
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -38,6 +40,7 @@ use sea_orm::{
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::db::BatchDb;
 use super::deliveries::{ClaimResult, Claiming};
 use super::error::StoreError;
 use super::ingest::PreparedEvent;
@@ -90,7 +93,7 @@ pub(super) trait Many: Send + Sync + Sized + 'static {
     /// Carries all of them out, as if one after the other; how each ended, in their order. One that must
     /// not be carried out changes nothing; an error takes back all of them.
     fn carry_out(
-        tx: &Tx,
+        tx: BatchDb<'_>,
         all: &[&Self],
     ) -> impl Future<Output = Result<Vec<Self::Answer>, StoreError>> + Send;
 }
@@ -255,7 +258,7 @@ impl Writer {
     }
 
     /// Runs `work` and answers once it is committed.
-    pub(super) async fn write<T, F>(&self, lane: Lane, turn: Turn, work: F) -> Result<T, StoreError>
+    async fn write<T, F>(&self, lane: Lane, turn: Turn, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
@@ -354,7 +357,7 @@ impl Writer {
     ) -> Result<C::Answer, StoreError> {
         self.write(lane, turn, move |tx| {
             let what = what.clone();
-            async move { only(C::carry_out(tx, &[&*what]).await?) }.boxed()
+            async move { only(C::carry_out(BatchDb::new(tx), &[&*what]).await?) }.boxed()
         })
         .await
     }
@@ -396,7 +399,7 @@ async fn carry_out<C: Many>(
         return Ok(Vec::new());
     }
     let all: Vec<&C> = commands.iter().map(|c| &*c.what).collect();
-    let done = AssertUnwindSafe(C::carry_out(tx, &all))
+    let done = AssertUnwindSafe(C::carry_out(BatchDb::new(tx), &all))
         .catch_unwind()
         .await;
     let answers = done.unwrap_or(Err(StoreError::Panicked))?;
@@ -410,28 +413,6 @@ async fn carry_out<C: Many>(
 fn answer_all<C: Many>(commands: Vec<Command<C>>, answers: Vec<C::Answer>) {
     for (command, answer) in commands.into_iter().zip(answers) {
         drop(command.reply.send(Ok(answer)));
-    }
-}
-
-/// The edits of one tenant: what people change goes alone, and what only tells what happened is free.
-pub(super) struct TenantWriter<'a> {
-    pub(super) writer: &'a Writer,
-    pub(super) tenant: TenantId,
-}
-
-impl TenantWriter<'_> {
-    /// Runs `work` in the turn that its lane asks for.
-    pub(super) async fn write<T, F>(&self, lane: Lane, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
-    {
-        let turn = match lane {
-            Lane::Attempt => Turn::Beside(self.tenant),
-            Lane::Edit => Turn::Alone(self.tenant),
-            Lane::Outcome | Lane::Receipt => Turn::Free,
-        };
-        self.writer.write(lane, turn, work).await
     }
 }
 

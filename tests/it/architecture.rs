@@ -124,6 +124,16 @@ fn each_library_stays_in_its_room() {
     never("src", &["PreEscaped"], &["/web/ui/"]);
 }
 
+/// Whatever else talks to the database asks a handle that knows whose rows it may touch.
+#[test]
+fn statements_go_through_the_handles_of_the_store() {
+    never(
+        "src/store",
+        &["ConnectionTrait", "Statement::"],
+        &["/store/db", "/store/partitions.rs", "/test_database.rs"],
+    );
+}
+
 #[test]
 fn only_the_configuration_reads_the_environment() {
     never("src", &["std::env::var", "env::var("], &["/config/"]);

@@ -31,9 +31,9 @@ fn change() -> impl Strategy<Value = Do> {
 
 impl House {
     pub(super) async fn exec(&self, statement: String, bound: Vec<sea_orm::Value>) {
-        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let work = self.writer().write(Lane::Edit, move |tx| {
             let (statement, bound) = (statement.clone(), bound.clone());
-            Box::pin(async move { sql::exec(tx, &statement, bound).await })
+            Box::pin(async move { tx.exec(&statement, bound).await })
         });
         work.await.unwrap();
     }
@@ -51,12 +51,14 @@ impl House {
                     state,
                     ..Self::wish(event, "Hi")
                 };
-                let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+                let tenant = self.tenant.tenant_id();
+                let work = self.writer().write(Lane::Edit, move |tx| {
                     let wish = wish.clone();
                     Box::pin(async move {
                         // The second one is a repeat, and no delivery.
                         for _ in 0..2 {
-                            route::insert_delivery(tx, tenant, &wish, later(hour * 3600)).await?;
+                            route::insert_delivery(tx.of(tenant), &wish, later(hour * 3600))
+                                .await?;
                         }
                         Ok(())
                     })
@@ -87,8 +89,7 @@ impl House {
         let mut hours: Vec<HourTally> = Vec::new();
         let query =
             "SELECT state, created_at FROM deliveries WHERE tenant_id = $1 ORDER BY created_at";
-        let key = values![self.tenant.tenant_id().uuid()];
-        for row in sql::all(self.tenant.db(), query, key).await.unwrap() {
+        for row in self.tenant.db().all(query, vec![]).await.unwrap() {
             let state: String = row.get("state").unwrap();
             let state = DeliveryState::parse(&state).unwrap();
             let at = row.time("created_at").unwrap();
@@ -179,6 +180,6 @@ async fn figures_are_right_when_many_write_at_once_and_when_months_are_made() {
         "a row that moves is no news"
     );
     let all = "UPDATE deliveries SET state = 'delivered'";
-    house.exec(all.to_owned(), values![]).await;
+    house.exec(all.to_owned(), vec![]).await;
     assert_eq!(house.tallied().await, house.counted().await);
 }

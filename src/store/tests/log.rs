@@ -10,7 +10,7 @@ const BODY: usize = 500_000;
 
 async fn pages_in_log(house: &House) -> i64 {
     let look = "PRAGMA wal_checkpoint(NOOP)";
-    let row = sql::one(house.tenant.db(), look, vec![]).await.unwrap();
+    let row = house.db().one(look, vec![]).await.unwrap();
     row.unwrap().get("log").unwrap()
 }
 

@@ -39,11 +39,11 @@ impl House {
     }
 
     async fn suppress(&self, address: &'static str) {
-        let tenant = self.tenant.tenant_id().uuid();
-        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let tenant = self.tenant.tenant_id();
+        let work = self.writer().write(Lane::Edit, move |tx| {
             Box::pin(async move {
                 let why = (crate::domain::suppression::Source::Stop, "STOP");
-                suppressions::suppress(tx, tenant, Channel::Sms, address, why, now()).await
+                suppressions::suppress(tx.of(tenant), Channel::Sms, address, why, now()).await
             })
         });
         assert!(work.await.unwrap());

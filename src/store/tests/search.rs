@@ -13,7 +13,7 @@ impl House {
     /// Suppressions of these names, oldest first.
     async fn suppress_all(&self, names: Vec<String>) {
         let tenant = self.tenant.tenant_id().uuid();
-        let work = self.store.writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let work = self.writer().write(Lane::Edit, move |tx| {
             let names = names.clone();
             Box::pin(async move {
                 for (n, name) in (0_i64..).zip(names) {
@@ -22,7 +22,7 @@ impl House {
                                   VALUES ($1, $2, 'sms', $3, $3, 'hand', $4, '', '', 0)";
                     let id = SuppressionId::new(later(n)).uuid();
                     let row = values![id, tenant, format!("+44{n}"), name];
-                    sql::exec(tx, insert, row).await?;
+                    tx.exec(insert, row).await?;
                 }
                 Ok(())
             })

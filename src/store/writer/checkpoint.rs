@@ -7,8 +7,8 @@ use sea_orm::DatabaseConnection;
 use tokio::sync::watch;
 
 use super::sqlite;
+use crate::store::db::UnscopedDb;
 use crate::store::error::StoreError;
-use crate::store::sql;
 
 /// The log is looked at this often at most, while something is written.
 const EVERY: Duration = Duration::from_millis(100);
@@ -73,7 +73,7 @@ struct Log {
 
 async fn checkpoint(db: &DatabaseConnection, mode: &str) -> Result<Log, StoreError> {
     let pragma = format!("PRAGMA wal_checkpoint({mode})");
-    let row = sql::one(db, &pragma, vec![]).await?;
+    let row = UnscopedDb::itself(db).one(&pragma, vec![]).await?;
     let row = row.ok_or(StoreError::Closed)?;
     Ok(Log {
         pages: row.get("log")?,

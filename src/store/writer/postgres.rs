@@ -28,6 +28,7 @@ use super::{
     run_one,
 };
 use crate::domain::ids::TenantId;
+use crate::store::db::UnscopedDb;
 use crate::store::error::StoreError;
 use crate::store::faults::{self, Fault};
 use crate::store::server::Server;
@@ -319,7 +320,7 @@ async fn keep_turns(tx: &Tx, turns: impl Iterator<Item = Turn>) -> Result<(), St
         );
         let mut bound = values![LOCK_CLASS];
         bound.push(tenants);
-        sql::exec(tx, &query, bound).await?;
+        UnscopedDb::itself(tx).exec(&query, bound).await?;
     }
     Ok(())
 }

@@ -57,12 +57,12 @@ impl<'a> Scene<'a> {
     }
 
     async fn insert(&self, wishes: Vec<NewDelivery>) {
-        let (tenant, writer) = (self.id(), &self.house.store.writer);
-        let work = writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let tenant = self.tenant.tenant_id();
+        let work = self.house.writer().write(Lane::Edit, move |tx| {
             let wishes = wishes.clone();
             Box::pin(async move {
                 for wish in &wishes {
-                    route::insert_delivery(tx, tenant, wish, now()).await?;
+                    route::insert_delivery(tx.of(tenant), wish, now()).await?;
                 }
                 Ok(())
             })
@@ -71,12 +71,11 @@ impl<'a> Scene<'a> {
     }
 
     async fn carry_out(&self, statements: Vec<Statement>) {
-        let writer = &self.house.store.writer;
-        let work = writer.write(Lane::Edit, Turn::Free, move |tx| {
+        let work = self.house.writer().write(Lane::Edit, move |tx| {
             let statements = statements.clone();
             Box::pin(async move {
                 for (statement, bound) in statements {
-                    sql::exec(tx, statement, bound).await?;
+                    tx.exec(statement, bound).await?;
                 }
                 Ok(())
             })
@@ -361,7 +360,7 @@ impl<'a> Scene<'a> {
     pub(super) async fn sending(&self) -> i64 {
         let query =
             "SELECT COUNT(*) AS n FROM deliveries WHERE tenant_id = $1 AND state = 'sending'";
-        let row = sql::one(self.tenant.db(), query, vec![self.id().into()]).await;
+        let row = self.tenant.db().one(query, vec![]).await;
         row.unwrap().unwrap().get("n").unwrap()
     }
 }

@@ -1,10 +1,13 @@
 //! Statements about many rows at once. Each statement costs a way to the database and back, so a batch of
 //! commands is told to it in as few as are wise.
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value};
+use sea_orm::{DbBackend, DbErr, Value};
 
-use super::error::StoreError;
-use super::sql::{self, Row};
+use super::tenancy::{self, Filter};
+use super::{Backend as _, BatchDb, Scope, TenantDb};
+use crate::domain::ids::TenantId;
+use crate::store::error::StoreError;
+use crate::store::sql::{self, Row};
 
 /// How much goes into one statement.
 #[derive(Clone, Copy)]
@@ -34,25 +37,25 @@ impl Most {
 
 /// The values of one row, each beside the name of its column. The first is never NULL.
 #[derive(Clone)]
-pub(super) struct Record {
-    pub(super) columns: &'static [&'static str],
-    pub(super) values: Vec<Value>,
+pub(in crate::store) struct Record {
+    pub(in crate::store) columns: &'static [&'static str],
+    pub(in crate::store) values: Vec<Value>,
 }
 
 /// A [`Record`]: `record![id: …, state: …]`.
 macro_rules! record {
     ($($column:ident: $value:expr),+ $(,)?) => {
-        $crate::store::bulk::Record {
+        $crate::store::db::bulk::Record {
             columns: &[$(stringify!($column)),+],
             values: vec![$(sea_orm::Value::from($value)),+],
         }
     };
 }
-pub(super) use record;
+pub(in crate::store) use record;
 
 /// A statement over a list of records, which all have the same columns.
 #[derive(Clone, Copy)]
-pub(super) enum Bulk<'a> {
+pub(in crate::store) enum Bulk<'a> {
     /// Each record becomes a row.
     Insert {
         into: &'a str,
@@ -67,7 +70,7 @@ pub(super) enum Bulk<'a> {
 }
 
 impl<'a> Bulk<'a> {
-    pub(super) const fn insert(into: &'a str, after: &'a str) -> Self {
+    pub(in crate::store) const fn insert(into: &'a str, after: &'a str) -> Self {
         Self::Insert {
             into,
             constants: &[],
@@ -76,33 +79,62 @@ impl<'a> Bulk<'a> {
     }
 
     /// How many rows it changed.
-    pub(super) async fn exec<C: ConnectionTrait>(
+    pub(in crate::store) async fn exec(
         self,
-        db: &C,
+        db: BatchDb<'_>,
         records: Vec<Record>,
     ) -> Result<u64, StoreError> {
         let mut changed = 0;
-        for (text, bound) in self.statements(db.get_database_backend(), records)? {
+        for (text, bound) in self.admitted(db, records)? {
             #[cfg(test)]
             plans::refuse_scans(db, &text, &bound).await;
-            changed += sql::exec(db, &text, bound).await?;
+            changed += super::exec(db.db, &text, bound).await?;
         }
         Ok(changed)
     }
 
     /// The rows that it answers with.
-    pub(super) async fn all<C: ConnectionTrait>(
+    pub(in crate::store) async fn all(
         self,
-        db: &C,
+        db: BatchDb<'_>,
         records: Vec<Record>,
     ) -> Result<Vec<Row>, StoreError> {
         let mut answers = Vec::new();
-        for (text, bound) in self.statements(db.get_database_backend(), records)? {
+        for (text, bound) in self.admitted(db, records)? {
             #[cfg(test)]
             plans::refuse_scans(db, &text, &bound).await;
-            answers.extend(sql::all(db, &text, bound).await?);
+            answers.extend(super::all(db.db, &text, bound).await?);
         }
         Ok(answers)
+    }
+
+    /// Its statements, if it keeps to the tenants that its records name.
+    fn admitted(
+        self,
+        db: BatchDb<'_>,
+        records: Vec<Record>,
+    ) -> Result<Vec<(String, Vec<Value>)>, StoreError> {
+        match (db.scope, records.first()) {
+            (Scope::None, _) | (_, None) => {}
+            (Scope::Each, Some(first)) => self.admit(first.columns)?,
+            (Scope::Tenant(tenant), Some(first)) => {
+                self.admit(first.columns)?;
+                refuse_others(&records, tenant)?;
+            }
+        }
+        self.statements(db.backend(), records)
+    }
+
+    fn admit(self, columns: &[&str]) -> Result<(), StoreError> {
+        let has_tenant = columns.contains(&"tenant_id");
+        let filter = Filter::Records { has_tenant };
+        match self {
+            Self::Insert { into, after, .. } => {
+                let insert = format!("INSERT INTO {into} ({}){after}", columns.join(", "));
+                tenancy::admit(&insert, filter)
+            }
+            Self::Joined(text) => tenancy::admit(text, filter),
+        }
     }
 
     fn statements(
@@ -229,6 +261,34 @@ fn with_constants<'t>(
     own.chain(constants).collect::<Vec<_>>().join(", ")
 }
 
+fn refuse_others(records: &[Record], tenant: TenantId) -> Result<(), StoreError> {
+    let tenant = Value::from(tenant.uuid());
+    let is_own = |record: &Record| {
+        let mut columns = record.columns.iter().zip(&record.values);
+        columns.all(|(column, value)| *column != "tenant_id" || *value == tenant)
+    };
+    if records.iter().all(is_own) {
+        return Ok(());
+    }
+    Err(StoreError::NotOfTenant("a record of another".to_owned()))
+}
+
+impl TenantDb<'_> {
+    /// Adds a row, which bears the tenant; how many were added.
+    pub(in crate::store) async fn insert(
+        self,
+        into: &str,
+        row: Record,
+        after: &str,
+    ) -> Result<u64, StoreError> {
+        let columns = row.columns.join(", ");
+        let values = sql::placeholders(row.values.len(), 2);
+        let insert =
+            format!("INSERT INTO {into} (tenant_id, {columns}) VALUES ($1, {values}){after}");
+        self.exec(&insert, row.values).await
+    }
+}
+
 /// The values of one column, with something in place of each NULL.
 #[derive(Debug, Clone, Default)]
 struct Column {
@@ -312,12 +372,15 @@ fn chunks(sizes: &[usize], most: Most) -> impl Iterator<Item = &[usize]> {
 mod plans {
     use super::*;
 
-    pub(super) async fn refuse_scans<C: ConnectionTrait>(db: &C, text: &str, bound: &[Value]) {
-        if db.get_database_backend() != DbBackend::Sqlite {
+    pub(super) async fn refuse_scans(db: BatchDb<'_>, text: &str, bound: &[Value]) {
+        if db.backend() != DbBackend::Sqlite {
             return;
         }
         let explain = format!("EXPLAIN QUERY PLAN {text}");
-        for row in sql::all(db, &explain, bound.to_vec()).await.unwrap() {
+        for row in super::super::all(db.db, &explain, bound.to_vec())
+            .await
+            .unwrap()
+        {
             let step: String = row.get("detail").unwrap();
             let Some(what) = step.strip_prefix("SCAN ") else {
                 continue;
@@ -446,6 +509,14 @@ mod tests {
                 .ends_with(") UPDATE OR FAIL t SET b = v.b FROM v WHERE t.a = v.a")
         );
         assert_eq!(of(update, 5).1.len(), 12);
+    }
+
+    #[test]
+    fn records_of_another_tenant_are_refused() {
+        let tenant = TenantId::from_uuid(uuid::Uuid::from_u128(1));
+        let of = |tenant: u128| vec![record![id: 1_i64, tenant_id: uuid::Uuid::from_u128(tenant)]];
+        assert!(refuse_others(&of(1), tenant).is_ok());
+        assert!(refuse_others(&of(2), tenant).is_err());
     }
 
     #[test]
