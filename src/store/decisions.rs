@@ -128,7 +128,7 @@ mod tests {
             rule: Some(RuleId::from_uuid(Uuid::new_v4())),
             rule_version: 3,
             rule_name: format!("Region {n}: large accounts"),
-            is_match: n % 7 == 0,
+            is_match: n.is_multiple_of(7),
             kind: DecisionKind::Rule,
             reason: format!(
                 "total GBP 8,413.20 is not at least GBP {n},000.00 and salesperson_name Ada is not \
@@ -145,7 +145,7 @@ mod tests {
                     field: "salesperson_name".to_owned(),
                     op: "eq".to_owned(),
                     expected: "Grace".to_owned(),
-                    met: (n % 2 == 0).then(|| "Ada".to_owned()),
+                    met: n.is_multiple_of(2).then(|| "Ada".to_owned()),
                 },
             ],
         };
