@@ -342,7 +342,7 @@ impl Scene {
             sender: "",
             body: text,
             hooks: None,
-            within: Duration::from_secs(60),
+            within: Duration::from_mins(1),
         };
         let time = CallTime::of(Duration::from_secs(5));
         let transport = link.unwrap().transport;

@@ -37,7 +37,7 @@ pub const AUTH_TOKEN: &str = "auth_token";
 pub const API_KEY_SECRET: &str = "api_key_secret";
 
 /// How long Twilio may keep a message waiting (Messages API, `ValidityPeriod`).
-const LONGEST_VALIDITY: Duration = Duration::from_secs(36_000);
+const LONGEST_VALIDITY: Duration = Duration::from_hours(10);
 
 static WORDS: ProviderWords = ProviderWords {
     name: "Twilio",

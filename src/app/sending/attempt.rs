@@ -239,14 +239,11 @@ impl App {
         other: Option<DeliveryId>,
     ) -> Result<Next, AppError> {
         let now = self.now();
-        let sentence = match other {
-            Some(other) => {
-                format!("Waits until an equal message to the same number is settled ({other})")
-            }
-            None => {
-                let name = self.provider_words(d.channel).name;
-                format!("Waits for an equal message on this {name} account")
-            }
+        let sentence = if let Some(other) = other {
+            format!("Waits until an equal message to the same number is settled ({other})")
+        } else {
+            let name = self.provider_words(d.channel).name;
+            format!("Waits for an equal message on this {name} account")
         };
         if d.reason != sentence {
             let change = Change::to(DeliveryState::Queued, d.id, queued(d), now).because(

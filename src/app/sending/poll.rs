@@ -112,14 +112,11 @@ impl App {
 
     /// The carrier gave no receipt: that is an end, too.
     async fn end_polling(&self, store: &TenantStore, d: &Delivery) -> Result<Next, AppError> {
-        let sentence = match d.state {
-            DeliveryState::Sent => {
-                "Sent, delivery not confirmed: the carrier gave no receipt".to_owned()
-            }
-            _ => {
-                let name = self.provider_words(d.channel).name;
-                format!("{name} has it; nothing more was heard of it")
-            }
+        let sentence = if d.state == DeliveryState::Sent {
+            "Sent, delivery not confirmed: the carrier gave no receipt".to_owned()
+        } else {
+            let name = self.provider_words(d.channel).name;
+            format!("{name} has it; nothing more was heard of it")
         };
         let change = Change::to(d.state, d.id, Guard::unmoved(d), self.now()).because(
             StepKind::Unconfirmed,

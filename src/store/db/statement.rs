@@ -217,10 +217,9 @@ impl<'t> Statement<'t> {
         }
         if KEYWORDS.contains(&word) {
             let kind = match word {
-                "WHERE" => Kind::Condition,
                 "ON" if words.at(1) == "CONFLICT" => Kind::Other,
                 "ON" if frame.is_outer => Kind::OuterJoin(frame.joined),
-                "ON" => Kind::Condition,
+                "WHERE" | "ON" => Kind::Condition,
                 "FROM" => Kind::From,
                 _ => Kind::Other,
             };

@@ -87,16 +87,15 @@ impl Admitted {
     fn admit(&mut self, text: &str, filter: Filter) -> Result<(), String> {
         match filter {
             Filter::Parameter(values) => {
-                let wanted = match self.of_one.get(text) {
-                    Some(wanted) => *wanted,
-                    None => {
-                        let wanted = check(text, filter)?;
-                        if self.of_one.len() >= MOST_ADMITTED {
-                            self.of_one.clear();
-                        }
-                        self.of_one.insert(text.to_owned(), wanted);
-                        wanted
+                let wanted = if let Some(wanted) = self.of_one.get(text) {
+                    *wanted
+                } else {
+                    let wanted = check(text, filter)?;
+                    if self.of_one.len() >= MOST_ADMITTED {
+                        self.of_one.clear();
                     }
+                    self.of_one.insert(text.to_owned(), wanted);
+                    wanted
                 };
                 if wanted == values {
                     Ok(())
