@@ -174,12 +174,12 @@ impl TenantStore {
                     let end = "UPDATE tenants SET status = 'deleting', deleted_at = $2, \
                                slug = $3, name = '', suspended_for = '', stopped_by = '', \
                                rule_set = rule_set + 1 WHERE id = $1 AND deleted_at IS NULL";
-                    let gone = values![id.uuid(), micros(now), id.to_string()];
+                    let gone = values![micros(now), id.to_string()];
                     if tx.exec(end, gone).await? == 0 {
                         return Ok(false);
                     }
                     let leave = "DELETE FROM members WHERE tenant_id = $1";
-                    tx.exec(leave, values![id.uuid()]).await?;
+                    tx.exec(leave, vec![]).await?;
                     for mail in farewells {
                         insert_mail(tx.unscoped(MAIL), mail, now).await?;
                     }

@@ -429,7 +429,8 @@ impl<'a> Routings<'a> {
             constants: &[("applied", "''")],
             after: " ON CONFLICT (connection_id, kind, document_id) DO UPDATE SET \
                     version = excluded.version, state = excluded.state, \
-                    claims = excluded.claims, last_event_id = excluded.last_event_id, updated_at = excluded.updated_at \
+                    claims = excluded.claims, last_event_id = excluded.last_event_id, \
+                    updated_at = excluded.updated_at \
                     WHERE documents.version = excluded.version - 1 \
                     AND documents.tenant_id = excluded.tenant_id \
                     RETURNING connection_id, kind, document_id",
