@@ -9,12 +9,13 @@ use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use ml_connector::app::App;
 use ml_connector::app::accounts::{Beginning, TenantInput};
-use ml_connector::app::connections::TwilioInput;
 use ml_connector::app::rules::RuleSwitches;
 use ml_connector::config::Config;
 use ml_connector::domain::actor::Actor;
 use ml_connector::domain::clock::SystemClock;
+use ml_connector::domain::connection::Provider;
 use ml_connector::startup::{self, Jobs};
+use ml_connector::twilio::set_up::TwilioInput;
 use ml_connector::zoho::secret::WebhookSecret;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -140,7 +141,8 @@ async fn one(app: &App, company: Wanted, rules: &[serde_json::Value]) -> anyhow:
         from: NUMBER.to_owned(),
         ..TwilioInput::default()
     };
-    app.connect_twilio(made.id, twilio, &actor).await?;
+    app.connect(made.id, Provider::Twilio, (&twilio.into(), false), &actor)
+        .await?;
     for rule in rules {
         app.create_rule(made.id, rule, RuleSwitches::default(), &actor)
             .await?;

@@ -7,14 +7,15 @@ use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use ml_connector::app::App;
 use ml_connector::app::accounts::{Beginning, CreatedTenant, TenantInput};
-use ml_connector::app::connections::TwilioInput;
 use ml_connector::app::rules::RuleSwitches;
 use ml_connector::domain::actor::Actor;
 use ml_connector::domain::clock::Clock;
+use ml_connector::domain::connection::Provider;
 use ml_connector::domain::document::DocumentKind;
 use ml_connector::sandbox::SandboxHandle;
 use ml_connector::sandbox::samples::{self, Generator, Wish};
 use ml_connector::sandbox::twilio::NewAccount;
+use ml_connector::twilio::set_up::TwilioInput;
 use ml_connector::zoho::secret::WebhookSecret;
 use ml_connector::zoho::webhook;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -78,7 +79,8 @@ impl Company {
             from: NUMBER.to_owned(),
             ..TwilioInput::default()
         };
-        app.connect_twilio(made.id, twilio, &actor).await?;
+        app.connect(made.id, Provider::Twilio, (&twilio.into(), false), &actor)
+            .await?;
         for (name, event_type, least) in [
             ("Big invoices", "invoice.sent", "8000"),
             ("Big payments", "payment.received", "5000"),
