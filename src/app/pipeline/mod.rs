@@ -8,7 +8,7 @@
 //!  person ──► replay: ask, confirm, request, carry out ─► plan, commit
 //! ```
 //!
-//! Everything is worked out outside the transaction: a [`plan`] is all that routing an event would write.
+//! Everything is worked out outside the transaction: a *plan* is all that routing an event would write.
 //! A new event is *folded* (it changes its document and claims transitions), one that a person decides again
 //! is *kept* (the document stays as it is). That is the whole difference between the two.
 
