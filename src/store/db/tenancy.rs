@@ -5,8 +5,8 @@
 //! `WHERE` or `ON`, or an equality that leads there over other tables (`b.tenant_id = d.tenant_id`). Rows
 //! that it adds must bear the tenant. The check knows a part of SQL and refuses what it does not know.
 
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use super::statement::{Operand, Statement, Table};
 use crate::store::error::StoreError;
@@ -61,59 +61,66 @@ pub(super) enum Filter {
     Records { has_tenant: bool },
 }
 
-/// Statements that were found to keep to their tenant: of one tenant with the number of their values, and
-/// of records without and with one.
+impl Filter {
+    /// Which of the lists of what was admitted is meant.
+    const fn list(self) -> usize {
+        match self {
+            Self::Parameter(_) => 0,
+            Self::Records { has_tenant: false } => 1,
+            Self::Records { has_tenant: true } => 2,
+        }
+    }
+}
+
+/// Statements that were found to keep to their tenant, each with the highest number of its parameters. Nearly
+/// all are constants, which are found by where they stand; that the text is the same is looked at as well.
 #[derive(Default)]
 struct Admitted {
-    of_one: HashMap<String, usize>,
-    of_records: [HashSet<String>; 2],
+    by_place: BTreeMap<(usize, usize), (Arc<str>, usize)>,
+    by_text: HashMap<Arc<str>, usize>,
 }
 
 /// More texts than a program has that takes none from outside.
 const MOST_ADMITTED: usize = 4096;
 
-thread_local! {
-    static ADMITTED: RefCell<Admitted> = RefCell::default();
-}
+static ADMITTED: LazyLock<[RwLock<Admitted>; 3]> = LazyLock::new(Default::default);
 
 /// Refuses a statement that does not keep to its tenant.
 pub(super) fn admit(text: &str, filter: Filter) -> Result<(), StoreError> {
-    let verdict = ADMITTED.with_borrow_mut(|admitted| admitted.admit(text, filter));
+    let verdict = parameters(text, filter).and_then(|wanted| match filter {
+        Filter::Parameter(values) if values != wanted => {
+            Err(format!("it asks for {wanted} values and is given {values}"))
+        }
+        _ => Ok(()),
+    });
     debug_assert!(verdict.is_ok(), "{verdict:?}: {text}");
     verdict.map_err(StoreError::NotOfTenant)
 }
 
-impl Admitted {
-    fn admit(&mut self, text: &str, filter: Filter) -> Result<(), String> {
-        match filter {
-            Filter::Parameter(values) => {
-                let wanted = if let Some(wanted) = self.of_one.get(text) {
-                    *wanted
-                } else {
-                    let wanted = check(text, filter)?;
-                    if self.of_one.len() >= MOST_ADMITTED {
-                        self.of_one.clear();
-                    }
-                    self.of_one.insert(text.to_owned(), wanted);
-                    wanted
-                };
-                if wanted == values {
-                    Ok(())
-                } else {
-                    Err(format!("it asks for {wanted} values and is given {values}"))
-                }
-            }
-            Filter::Records { has_tenant } => {
-                let [without, with] = &mut self.of_records;
-                let admitted = if has_tenant { with } else { without };
-                if !admitted.contains(text) {
-                    check(text, filter)?;
-                    admitted.insert(text.to_owned());
-                }
-                Ok(())
-            }
+fn parameters(text: &str, filter: Filter) -> Result<usize, String> {
+    let Some(list) = ADMITTED.get(filter.list()) else {
+        return check(text, filter);
+    };
+    let place = (text.as_ptr().addr(), text.len());
+    let known = {
+        let admitted = list.read().unwrap_or_else(PoisonError::into_inner);
+        match admitted.by_place.get(&place) {
+            Some((known, wanted)) if **known == *text => Some(*wanted),
+            _ => admitted.by_text.get(text).copied(),
         }
+    };
+    if let Some(wanted) = known {
+        return Ok(wanted);
     }
+    let wanted = check(text, filter)?;
+    let mut admitted = list.write().unwrap_or_else(PoisonError::into_inner);
+    if admitted.by_text.len() >= MOST_ADMITTED {
+        *admitted = Admitted::default();
+    }
+    let text: Arc<str> = text.into();
+    admitted.by_place.insert(place, (text.clone(), wanted));
+    admitted.by_text.insert(text, wanted);
+    Ok(wanted)
 }
 
 /// The highest number of a parameter in it, if it keeps to its tenant; else what does not.
