@@ -87,14 +87,18 @@ static ADMITTED: LazyLock<[RwLock<Admitted>; 3]> = LazyLock::new(Default::defaul
 
 /// Refuses a statement that does not keep to its tenant.
 pub(super) fn admit(text: &str, filter: Filter) -> Result<(), StoreError> {
-    let verdict = parameters(text, filter).and_then(|wanted| match filter {
-        Filter::Parameter(values) if values != wanted => {
+    let verdict = verdict(text, filter);
+    debug_assert!(verdict.is_ok(), "{verdict:?}: {text}");
+    verdict.map_err(StoreError::NotOfTenant)
+}
+
+fn verdict(text: &str, filter: Filter) -> Result<(), String> {
+    match (filter, parameters(text, filter)?) {
+        (Filter::Parameter(values), wanted) if values != wanted => {
             Err(format!("it asks for {wanted} values and is given {values}"))
         }
         _ => Ok(()),
-    });
-    debug_assert!(verdict.is_ok(), "{verdict:?}: {text}");
-    verdict.map_err(StoreError::NotOfTenant)
+    }
 }
 
 fn parameters(text: &str, filter: Filter) -> Result<usize, String> {
@@ -607,10 +611,22 @@ mod tests {
     #[test]
     fn values_are_as_many_as_are_asked_for() {
         let text = "SELECT * FROM rules WHERE tenant_id = $1 AND id = $2";
-        let mut admitted = Admitted::default();
-        assert!(admitted.admit(text, Filter::Parameter(2)).is_ok());
-        assert!(admitted.admit(text, Filter::Parameter(3)).is_err());
-        assert!(admitted.admit(text, Filter::Parameter(1)).is_err());
+        assert!(verdict(text, Filter::Parameter(2)).is_ok());
+        assert!(verdict(text, Filter::Parameter(3)).is_err());
+        assert!(verdict(text, Filter::Parameter(1)).is_err());
+    }
+
+    #[test]
+    fn another_text_in_the_place_of_an_admitted_one_is_looked_at() {
+        let kept = "SELECT * FROM rules WHERE tenant_id = $1";
+        let stray = "SELECT * FROM rules WHERE position > $1 ";
+        let mut text = kept.to_owned();
+        let place = text.as_ptr();
+        assert!(verdict(&text, Filter::Parameter(1)).is_ok());
+        text.clear();
+        text.push_str(stray);
+        assert_eq!((text.as_ptr(), text.len()), (place, kept.len()));
+        assert!(verdict(&text, Filter::Parameter(1)).is_err());
     }
 
     #[tokio::test]
