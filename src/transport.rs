@@ -136,8 +136,8 @@ pub trait Transport: Send + Sync {
     /// Sends a message, once.
     async fn send(&self, message: &Outgoing<'_>, time: CallTime) -> Result<Accepted, SendFailure>;
 
-    /// Asks how a message fares.
-    async fn status(&self, message: &Submitted<'_>) -> Result<Report, StatusFailure>;
+    /// Asks how the message fares that the provider calls so.
+    async fn status(&self, id: &str) -> Result<Report, StatusFailure>;
 
     /// Looks for a message whose answer was lost.
     async fn find(&self, lost: &Lost<'_>, ledger: &dyn Ledger) -> Result<Search, FindFailure>;
@@ -383,22 +383,6 @@ pub enum FailureKind {
     TooLate,
     /// The message may exist. Never send again without looking.
     Ambiguous,
-}
-
-impl FailureKind {
-    /// Whether the message may exist.
-    pub const fn may_exist(&self) -> bool {
-        matches!(self, Self::Ambiguous)
-    }
-}
-
-/// A message that the provider has.
-#[derive(Debug, Clone, Copy)]
-pub struct Submitted<'a> {
-    pub id: &'a str,
-    pub to: &'a str,
-    /// Whose address that is, in words.
-    pub reader: &'a str,
 }
 
 /// Why it is not known how a message fares.

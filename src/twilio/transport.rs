@@ -28,8 +28,7 @@ use crate::domain::rule::Sender;
 use crate::transport::{
     Accepted, Before, CallTime, Examined, FailureKind, FindFailure, Inbound, InboundAnswer, Ledger,
     Limits, Login, Lost, Outgoing, Problem, ProviderReport, Search, Secrets, SendFailure, SetUp,
-    SignedRequest, StatusFailure, Submitted, Transport, TransportKind, Transports, Trial, Trust,
-    Typed,
+    SignedRequest, StatusFailure, Transport, TransportKind, Transports, Trial, Trust, Typed,
 };
 
 /// The names under which its secrets are stored.
@@ -234,8 +233,8 @@ impl Transport for Messages {
             .map_err(|error| failed(&error, message))
     }
 
-    async fn status(&self, message: &Submitted<'_>) -> Result<Report, StatusFailure> {
-        let Ok(sid) = MessageSid::parse(message.id) else {
+    async fn status(&self, id: &str) -> Result<Report, StatusFailure> {
+        let Ok(sid) = MessageSid::parse(id) else {
             return Err(StatusFailure {
                 is_lasting: true,
                 why: "it has no name at Twilio".to_owned(),

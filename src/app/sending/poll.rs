@@ -8,7 +8,6 @@ use super::{Link, Next};
 use crate::app::{App, AppError};
 use crate::domain::delivery::{Delivery, DeliveryState, StepKind};
 use crate::store::{Change, Guard, NewReceipt, TenantStore};
-use crate::transport::Submitted;
 
 /// Seconds between tries while its account is not connected.
 const UNCONNECTED: &[i64] = &[900, 7_200, 36_000, 43_200];
@@ -41,12 +40,7 @@ impl App {
             return self.end_polling(store, d).await;
         }
         let now = self.now();
-        let message = Submitted {
-            id: &d.sid,
-            to: d.to(),
-            reader: d.reader(),
-        };
-        match link.transport.status(&message).await {
+        match link.transport.status(&d.sid).await {
             Ok(report) => {
                 self.accept(store, &link.connection).await?;
                 let words = link.transport.words();
