@@ -95,7 +95,7 @@ pub(super) fn record_of(tenant: Uuid, c: &RouteCommit, verdicts: &Packed) -> Opt
         .collect();
     Some(record![
         event_id: c.event.uuid(),
-        order_id: c.replay.uuid(),
+        replay_id: c.replay.uuid(),
         tenant_id: tenant,
         rule_set: c.rule_set,
         kind: kind.as_str(),
@@ -111,7 +111,7 @@ pub(super) fn ruling(row: &Row) -> Result<Ruling, StoreError> {
     let event: Uuid = row.get("event_id")?;
     Ok(Ruling {
         event: EventId::from_uuid(event),
-        replay: ReplayId::from_uuid(row.get("order_id")?),
+        replay: ReplayId::from_uuid(row.get("replay_id")?),
         rule_set: row.get("rule_set")?,
         decisions: packed::word(row, ("decisions", "verdicts"), event, unpack)?,
         decided_at: row.time("decided_at")?,

@@ -63,7 +63,7 @@ const OF_EVENTS: [&str; 7] = [
 /// `tenant_id` alone does not.
 const OF_TENANT: [(&str, &str, &str); 19] = [
     ("delivery_counts", "hour, part", ""),
-    ("orders", "id", ""),
+    ("replays", "id", ""),
     (
         "documents",
         "connection_id, kind, document_id",

@@ -570,7 +570,7 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         rule: RuleId::from_uuid(row.get("rule_id")?),
         rule_version: row.get("rule_version")?,
         rule_name: row.get("rule_name")?,
-        replay: ReplayId::from_uuid(row.get("order_id")?),
+        replay: ReplayId::from_uuid(row.get("replay_id")?),
         replay_of: (!replay_of.is_nil()).then_some(DeliveryId {
             event: id.event,
             own: replay_of,

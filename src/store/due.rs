@@ -44,7 +44,7 @@ impl Platform {
         let events = "SELECT tenant_id, id FROM events WHERE routed_at IS NULL AND id > $1 \
                       ORDER BY id LIMIT $2";
         let events = self.db().all(events, values![cursor.event, limit]).await?;
-        let replays = "SELECT tenant_id, id FROM orders WHERE routed_at IS NULL AND id > $1 \
+        let replays = "SELECT tenant_id, id FROM replays WHERE routed_at IS NULL AND id > $1 \
                       ORDER BY id LIMIT $2";
         let replays = self
             .db()

@@ -311,7 +311,7 @@ impl TenantStore {
     /// What was decided about an event, the first ruling first.
     pub async fn rulings_of(&self, id: EventId) -> Result<Vec<Ruling>, StoreError> {
         let query = "SELECT * FROM decisions WHERE event_id = $2 AND tenant_id = $1 \
-                     ORDER BY decided_at, order_id LIMIT 200";
+                     ORDER BY decided_at, replay_id LIMIT 200";
         let rows = self.db().all(query, values![id.uuid()]).await?;
         rows.iter().map(ruling).collect()
     }

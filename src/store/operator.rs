@@ -29,7 +29,7 @@ pub struct TenantSummary {
 /// What waits in the database of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backlog {
-    /// `events`, `orders`, `deliveries` or `mails`.
+    /// `events`, `replays`, `deliveries` or `mails`.
     pub table: &'static str,
     /// Due and not taken; counted to a hundred thousand.
     pub due: u64,
@@ -102,7 +102,7 @@ impl Platform {
         let mut backlogs = Vec::new();
         for (table, since, such) in [
             ("events", "received_at", unrouted),
-            ("orders", "requested_at", unrouted),
+            ("replays", "requested_at", unrouted),
             ("deliveries", "due_at", due),
             ("mails", "due_at", due),
         ] {

@@ -56,14 +56,14 @@ impl TenantStore {
 
     /// A replay by id.
     pub async fn replay(&self, id: ReplayId) -> Result<Option<Replay>, StoreError> {
-        let query = "SELECT * FROM orders WHERE tenant_id = $1 AND id = $2";
+        let query = "SELECT * FROM replays WHERE tenant_id = $1 AND id = $2";
         let row = self.db().one(query, values![id.uuid()]).await?;
         row.map(|r| replay(&r)).transpose()
     }
 
     /// The replay that a nonce was used for.
     pub async fn replay_named(&self, nonce: &str) -> Result<Option<Replay>, StoreError> {
-        let query = "SELECT * FROM orders WHERE tenant_id = $1 AND nonce = $2";
+        let query = "SELECT * FROM replays WHERE tenant_id = $1 AND nonce = $2";
         let row = self.db().one(query, values![nonce]).await?;
         row.map(|r| replay(&r)).transpose()
     }
@@ -102,7 +102,7 @@ impl TenantStore {
     /// The replays of an event, oldest first.
     pub async fn replays_of(&self, event: EventId) -> Result<Vec<Replay>, StoreError> {
         let query =
-            "SELECT * FROM orders WHERE event_id = $2 AND tenant_id = $1 ORDER BY id LIMIT 200";
+            "SELECT * FROM replays WHERE event_id = $2 AND tenant_id = $1 ORDER BY id LIMIT 200";
         let rows = self.db().all(query, values![event.uuid()]).await?;
         rows.iter().map(replay).collect()
     }
@@ -110,13 +110,13 @@ impl TenantStore {
 
 async fn run(tx: TenantDb<'_>, new: &NewReplay) -> Result<ReplayResult, StoreError> {
     let o = &new.replay;
-    let query = "SELECT * FROM orders WHERE tenant_id = $1 AND nonce = $2";
+    let query = "SELECT * FROM replays WHERE tenant_id = $1 AND nonce = $2";
     if let Some(row) = tx.one(query, values![o.nonce.clone()]).await? {
         return Ok(ReplayResult::Repeated(replay(&row)?));
     }
     if o.kind == ReplayKind::Event {
         // Its deliveries are not there yet to stand in the way, but the wish is under way.
-        let query = "SELECT * FROM orders WHERE tenant_id = $1 AND event_id = $2 AND kind = $3 \
+        let query = "SELECT * FROM replays WHERE tenant_id = $1 AND event_id = $2 AND kind = $3 \
                      AND routed_at IS NULL ORDER BY id LIMIT 1";
         let bound = values![o.event.uuid(), o.kind.as_str()];
         if let Some(row) = tx.one(query, bound).await? {
@@ -127,7 +127,7 @@ async fn run(tx: TenantDb<'_>, new: &NewReplay) -> Result<ReplayResult, StoreErr
         return Ok(ReplayResult::Blocked(open));
     }
     if let Some(before) = new.replays_before {
-        let query = "SELECT id FROM orders WHERE event_id = $2 AND tenant_id = $1 LIMIT 200";
+        let query = "SELECT id FROM replays WHERE event_id = $2 AND tenant_id = $1 LIMIT 200";
         let rows = tx.all(query, values![o.event.uuid()]).await?;
         if rows.len() != before {
             return Ok(ReplayResult::Stale);
@@ -161,7 +161,7 @@ async fn run(tx: TenantDb<'_>, new: &NewReplay) -> Result<ReplayResult, StoreErr
         routed_at: o.routed_at.map(micros),
         confirmed: confirmed,
     ];
-    tx.insert("orders", row, "").await?;
+    tx.insert("replays", row, "").await?;
     // Whoever sends or decides again has dealt with what failed.
     let own = o.delivery.map(|d| d.own);
     deal_messages(tx, o.event, own, o.requested_at).await?;
@@ -215,7 +215,7 @@ fn replay(row: &Row) -> Result<Replay, StoreError> {
     Ok(Replay {
         id: ReplayId::from_uuid(id),
         tenant: TenantId::from_uuid(row.get("tenant_id")?),
-        kind: row.word("orders", "kind", id, ReplayKind::parse)?,
+        kind: row.word("replays", "kind", id, ReplayKind::parse)?,
         event,
         delivery: (!delivery.is_nil()).then_some(DeliveryId {
             event,
@@ -226,7 +226,7 @@ fn replay(row: &Row) -> Result<Replay, StoreError> {
         requested_at: row.time("requested_at")?,
         routed_at: row.time_opt("routed_at")?,
         confirmed: (!confirmed.is_empty())
-            .then(|| row.word("orders", "confirmed", id, |s| serde_json::from_str(s).ok()))
+            .then(|| row.word("replays", "confirmed", id, |s| serde_json::from_str(s).ok()))
             .transpose()?,
     })
 }

@@ -253,10 +253,10 @@ impl<'a> Routings<'a> {
             ""
         };
         let mut waiting = HashSet::new();
-        for table in ["events", "orders"] {
+        for table in ["events", "replays"] {
             let wanted = self
                 .good()
-                .filter(|(_, c)| (table == "orders") != c.replay.is_nil());
+                .filter(|(_, c)| (table == "replays") != c.replay.is_nil());
             let keys: BTreeMap<Uuid, Record> = wanted
                 .map(|(tenant, c)| (subject(c), record![id: subject(c), tenant_id: tenant]))
                 .collect();
@@ -524,8 +524,8 @@ impl<'a> Routings<'a> {
             record![id: c.replay.uuid(), tenant_id: tenant, routed_at: micros(c.routed_at)]
         });
         let settle = Bulk::Joined(
-            "UPDATE orders SET routed_at = v.routed_at FROM v \
-             WHERE orders.id = v.id AND orders.tenant_id = v.tenant_id",
+            "UPDATE replays SET routed_at = v.routed_at FROM v \
+             WHERE replays.id = v.id AND replays.tenant_id = v.tenant_id",
         );
         settle.exec(tx, records.collect()).await.map(drop)
     }
@@ -609,7 +609,7 @@ const DELIVERIES: Bulk<'static> = Bulk::Insert {
         ("provider_rank", "-1"),
         ("error_code", "0"),
     ],
-    after: " ON CONFLICT (event_id, rule_id, channel, address, order_id) DO NOTHING",
+    after: " ON CONFLICT (event_id, rule_id, channel, address, replay_id) DO NOTHING",
 };
 
 fn delivery_record(tenant: Uuid, d: &NewDelivery, now: DateTime<Utc>) -> Record {
@@ -621,7 +621,7 @@ fn delivery_record(tenant: Uuid, d: &NewDelivery, now: DateTime<Utc>) -> Record 
         rule_id: d.rule.uuid(),
         rule_version: d.rule_version,
         rule_name: d.rule_name.clone(),
-        order_id: d.replay.uuid(),
+        replay_id: d.replay.uuid(),
         replay_of: d.replay_of.map_or(Uuid::nil(), |r| r.own),
         channel: d.channel.as_str(),
         address: d.address.clone(),

@@ -21,7 +21,7 @@ const WRITTEN: [&str; 12] = [
     "deliveries",
     "events",
     "members",
-    "orders",
+    "replays",
     "rules",
     "secrets",
     "suppressions",

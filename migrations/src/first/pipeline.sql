@@ -84,7 +84,7 @@ CREATE TABLE people (
 );
 
 -- A person's wish to decide an event or to send a message once more, made once per nonce.
-CREATE TABLE orders (
+CREATE TABLE replays (
     id {id} PRIMARY KEY,
     tenant_id {id} NOT NULL,
     kind text NOT NULL,
@@ -98,14 +98,14 @@ CREATE TABLE orders (
     routed_at bigint,
     UNIQUE (tenant_id, nonce)
 );
-CREATE INDEX orders_event ON orders (event_id);
-CREATE INDEX orders_unrouted ON orders (id) WHERE routed_at IS NULL;
+CREATE INDEX replays_event ON replays (event_id);
+CREATE INDEX replays_unrouted ON replays (id) WHERE routed_at IS NULL;
 
 -- What the rules said about an event, or why none was asked: one row for all that was decided at once, by
 -- routing it or once more for a replay.
 CREATE TABLE decisions (
     event_id {id} NOT NULL,
-    order_id {id} NOT NULL,
+    replay_id {id} NOT NULL,
     tenant_id {id} NOT NULL,
     -- The number of the tenant's rule set that decided.
     rule_set bigint NOT NULL,
@@ -115,5 +115,5 @@ CREATE TABLE decisions (
     -- Packed JSON: what each said, why, and which values it met.
     verdicts {bytes} NOT NULL,
     decided_at bigint NOT NULL,
-    PRIMARY KEY (event_id, order_id)
+    PRIMARY KEY (event_id, replay_id)
 ) {by_event};

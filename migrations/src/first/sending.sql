@@ -6,7 +6,7 @@ CREATE TABLE deliveries (
     rule_id {id} NOT NULL,
     rule_version bigint NOT NULL,
     rule_name text NOT NULL,
-    order_id {id} NOT NULL,
+    replay_id {id} NOT NULL,
     -- The delivery, of the same event, that this one sends again.
     replay_of {id} NOT NULL,
     channel text NOT NULL,
@@ -50,7 +50,7 @@ CREATE TABLE deliveries (
     created_at bigint NOT NULL,
     updated_at bigint NOT NULL,
     PRIMARY KEY (event_id, id),
-    UNIQUE (event_id, rule_id, channel, address, order_id)
+    UNIQUE (event_id, rule_id, channel, address, replay_id)
 ) {by_event};
 CREATE INDEX deliveries_tenant ON deliveries (tenant_id, id);
 CREATE INDEX deliveries_due ON deliveries (due_at) WHERE due_at IS NOT NULL;

@@ -178,7 +178,7 @@ pub(super) async fn queue(operator: Operator) -> Result<HttpResponse, PageError>
             .map(|b| BacklogLine {
                 words: match b.table {
                     "events" => "Events to decide",
-                    "orders" => "Events to decide again",
+                    "replays" => "Events to decide again",
                     "deliveries" => "Messages to send or look after",
                     _ => "E-mails to send",
                 },
