@@ -5,6 +5,7 @@
 //! must come before a tenant is known. Reads use a pool; every write goes through one writer (see `writer`).
 
 mod audit;
+mod claims;
 pub mod codec;
 mod connections;
 mod consents;
@@ -73,10 +74,11 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
 
 pub use audit::AuditFilter;
+pub use claims::{Claim, ClaimResult, lock_scope};
 pub use connections::{HookTarget, SaveConnection, StoredSecret};
 pub use consents::StoredConsent;
 pub use deletion::{COUNTED_TO, Deleting, DigestCursor, Holdings};
-pub use deliveries::{Claim, ClaimResult, Due, RELEASE_AT_ONCE, lock_scope};
+pub use deliveries::{Due, RELEASE_AT_ONCE};
 pub use documents::KnownDocument;
 pub use due::DueCursor;
 pub use error::StoreError;

@@ -282,7 +282,7 @@ fn rounds(all: &[&Changing]) -> Vec<Vec<usize>> {
 async fn apply(tx: BatchDb<'_>, all: &[&Changing]) -> Result<Vec<bool>, StoreError> {
     let messages = all.iter().filter_map(|c| c.change.message.as_ref());
     sql::hold_messages(tx, messages.map(|m| (&*m.account, &*m.sid))).await?;
-    super::deliveries::lock(tx, all.iter().map(|c| (c.tenant, c.change.delivery))).await?;
+    super::claims::lock(tx, all.iter().map(|c| (c.tenant, c.change.delivery))).await?;
     let refused = know_messages(tx, all).await?;
     let changed = update(
         tx,

@@ -112,7 +112,7 @@ impl Many for Receiving {
         let named = all
             .iter()
             .filter_map(|r| Some((r.tenant, r.receipt.delivery?)));
-        super::deliveries::lock(tx, named).await?;
+        super::claims::lock(tx, named).await?;
         let plain = plain(tx, all).await?;
         let mut results = fold_plain(tx, all, &plain).await?;
         for (number, receiving) in all.iter().enumerate() {

@@ -40,8 +40,8 @@ use sea_orm::{
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::claims::{ClaimResult, Claiming};
 use super::db::BatchDb;
-use super::deliveries::{ClaimResult, Claiming};
 use super::error::StoreError;
 use super::ingest::PreparedEvent;
 use super::outcomes::Changing;

@@ -9,7 +9,7 @@ use super::checkpoint::Checkpoints;
 use super::{
     Answer, Command, Edit, Inboxes, Many, Tx, answer_all, begin, carry_out, only, run_one,
 };
-use crate::store::deliveries::Claiming;
+use crate::store::claims::Claiming;
 use crate::store::error::StoreError;
 use crate::store::ingest::PreparedEvent;
 use crate::store::outcomes::Changing;

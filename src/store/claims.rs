@@ -1,0 +1,415 @@
+//! The claim that lets exactly one worker send a delivery: its state, its lease, the lock on equal messages and
+//! the attempt are one commit.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use uuid::Uuid;
+
+use super::bulk::{Bulk, Record, record};
+use super::database_clock::NOW;
+use super::db::BatchDb;
+use super::deliveries::delivery_id;
+use super::packed::Packed;
+use super::partial::PLAIN_STATE;
+use super::sql::{self, Row, micros, values};
+use super::writer::{Many, Turn};
+use super::{StoreError, TenantStore};
+use crate::domain::clock;
+use crate::domain::delivery::{Attempt, Channel};
+use crate::domain::hours::Hours;
+use crate::domain::ids::{DeliveryId, TenantId};
+use crate::domain::phone::key_of;
+
+/// A worker's wish to send.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub attempt: Attempt,
+    /// Where the message will really go: in a rehearsal, the owner's number.
+    pub to: String,
+    /// Whom it is meant for; the same, but in a rehearsal.
+    pub meant: String,
+    pub channel: Channel,
+    pub fingerprint: Vec<u8>,
+    /// Whether the provider had accepted the connection's credentials when it was read.
+    pub is_accepted: bool,
+    pub lease_owner: String,
+    /// The version of the document that it was found true of; 0 where none is known, though payments may
+    /// have named it.
+    pub document_version: i64,
+    /// The hours and the zone by which it was found that it may go now.
+    pub hours: Option<Hours>,
+    pub zone: Tz,
+    pub now: DateTime<Utc>,
+    /// `now` is meant to be the database's time, so one that differs is refused: a machine that slept
+    /// does not know yet how late it is.
+    pub is_by_database: bool,
+}
+
+/// A claim may have waited so long for its turn, or its clock be so far behind.
+const CLAIM_BEHIND: TimeDelta = TimeDelta::seconds(5);
+
+/// What a process may know wrongly of the database's time.
+const CLAIM_AHEAD: TimeDelta = TimeDelta::seconds(1);
+
+/// How a claim ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimResult {
+    /// The attempt is on disk; the call may begin.
+    Claimed,
+    /// An equal message to the same number is on its way; of another tenant's no more is told.
+    EqualInFlight(Option<DeliveryId>),
+    /// The delivery, the tenant or the connection changed meanwhile: read again.
+    Refused,
+}
+
+/// Among whose messages equal ones go one at a time: those of the provider's account, once the provider
+/// has accepted the tenant's credentials. Before that only the tenant's own: anybody may type any account
+/// and invent the rest, and must neither hold others up nor learn what they send.
+pub fn lock_scope(tenant: TenantId, account: &str, is_accepted: bool) -> String {
+    if is_accepted {
+        account.to_owned()
+    } else {
+        tenant.to_string()
+    }
+}
+
+impl TenantStore {
+    /// Takes a queued delivery for one call: the state, the lease, the equal-text lock and the
+    /// attempt are one commit. The statement reads suppression, stop switch, suspension, rehearsal,
+    /// hours and pause.
+    pub async fn claim(&self, claim: Claim) -> Result<ClaimResult, StoreError> {
+        let claiming = Claiming {
+            tenant: self.id,
+            request: Packed::of(&claim.attempt.request),
+            claim,
+        };
+        self.store.writer.claim(claiming).await
+    }
+}
+
+/// A claim and whose it is.
+pub(super) struct Claiming {
+    tenant: TenantId,
+    claim: Claim,
+    /// The request of its attempt.
+    request: Packed,
+}
+
+impl Claiming {
+    fn delivery(&self) -> DeliveryId {
+        self.claim.attempt.delivery
+    }
+
+    /// Whether its lease begins now, by the clock of the database.
+    fn is_timely(&self, time: Option<DateTime<Utc>>) -> bool {
+        let Some(time) = time.filter(|_| self.claim.is_by_database) else {
+            return true;
+        };
+        let is_timely = (time - CLAIM_BEHIND..=time + CLAIM_AHEAD).contains(&self.claim.now);
+        if !is_timely {
+            let standing = clock::standing(self.claim.now - time);
+            tracing::warn!(
+                "Did not send {} yet: this process goes by a time that is {standing} the database's",
+                self.delivery()
+            );
+        }
+        is_timely
+    }
+
+    fn equal(&self) -> Equal {
+        let c = &self.claim;
+        let person = key_of(&c.to).into_owned();
+        let scope = self.scope(c.is_accepted);
+        (scope, c.channel, person, c.fingerprint.clone())
+    }
+
+    fn scope(&self, is_accepted: bool) -> String {
+        lock_scope(self.tenant, &self.claim.attempt.account, is_accepted)
+    }
+
+    /// The scope in which the tenant may still have a lock from before its credentials were accepted, or
+    /// were changed.
+    fn other_scope(&self) -> String {
+        self.scope(!self.claim.is_accepted)
+    }
+}
+
+/// Scope, channel, address and fingerprint: what makes two messages equal.
+type Equal = (String, Channel, String, Vec<u8>);
+
+impl Many for Claiming {
+    type Answer = ClaimResult;
+
+    fn turn(&self) -> Turn {
+        Turn::Beside(self.tenant)
+    }
+
+    /// A worker that has given up waiting would not call.
+    const IS_VAIN_UNHEARD: bool = true;
+
+    async fn carry_out(tx: BatchDb<'_>, all: &[&Self]) -> Result<Vec<ClaimResult>, StoreError> {
+        // Of two claims of one delivery the first may have it.
+        let mut firsts = BTreeMap::new();
+        for claiming in all {
+            firsts.entry(claiming.delivery()).or_insert(*claiming);
+        }
+        let time = lock(tx, firsts.iter().map(|(id, c)| (c.tenant, *id))).await?;
+        firsts.retain(|_, claiming| claiming.is_timely(time));
+        let taken = take_flights(tx, &firsts).await?;
+        let mut holders = holders(tx, &firsts, &taken).await?;
+        // Our own row is another worker's claim, or that of an attempt which may have been sent: the
+        // conditional update tells.
+        let candidates: Vec<&Claiming> = firsts
+            .values()
+            .copied()
+            .filter(|c| {
+                taken.contains(&c.delivery())
+                    || holders
+                        .get(&c.equal())
+                        .is_some_and(|h| h.delivery == c.delivery())
+            })
+            .collect();
+        let claimed = claim_rows(tx, &candidates).await?;
+        for refused in candidates
+            .iter()
+            .filter(|c| !claimed.contains(&c.delivery()))
+        {
+            if let Some(holder) = holder_elsewhere(tx, refused).await? {
+                holders.insert(refused.equal(), holder);
+            }
+        }
+        // Only what a claim took is given back: the call of another worker is still under way.
+        let given_back = firsts
+            .iter()
+            .filter(|(id, _)| taken.contains(id) && !claimed.contains(id))
+            .map(|(id, c)| (c.tenant.uuid(), *id));
+        super::outcomes::leave_flights(tx, given_back).await?;
+        write_attempts(
+            tx,
+            candidates
+                .iter()
+                .filter(|c| claimed.contains(&c.delivery())),
+        )
+        .await?;
+        let mut granted = HashSet::new();
+        Ok(all
+            .iter()
+            .map(|c| {
+                if claimed.contains(&c.delivery()) {
+                    if granted.insert(c.delivery()) {
+                        ClaimResult::Claimed
+                    } else {
+                        ClaimResult::Refused
+                    }
+                } else {
+                    match holders.get(&c.equal()) {
+                        Some(other) if other.delivery != c.delivery() => {
+                            let is_ours = other.tenant == c.tenant.uuid();
+                            ClaimResult::EqualInFlight(is_ours.then_some(other.delivery))
+                        }
+                        _ => ClaimResult::Refused,
+                    }
+                }
+            })
+            .collect())
+    }
+}
+
+type Firsts<'a> = BTreeMap<DeliveryId, &'a Claiming>;
+
+/// Locks rows before they are updated: a conditional update reads what was committed when it began, not
+/// when it got the row; and two batches that took the same rows in another order would stand still.
+/// Answers the server's time, unless there was nothing to lock.
+pub(super) async fn lock(
+    tx: BatchDb<'_>,
+    deliveries: impl Iterator<Item = (TenantId, DeliveryId)>,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    if !sql::is_postgres(tx) {
+        return Ok(None);
+    }
+    let ids: BTreeSet<(DeliveryId, TenantId)> = deliveries.map(|(t, d)| (d, t)).collect();
+    let records = ids
+        .iter()
+        .map(|(d, tenant)| record![event_id: d.event.uuid(), id: d.own, tenant_id: tenant.uuid()]);
+    let select = format!(
+        "SELECT d.id, {NOW} AS now FROM v JOIN deliveries d ON d.event_id = v.event_id \
+         AND d.id = v.id AND d.tenant_id = v.tenant_id \
+         ORDER BY d.event_id, d.id FOR UPDATE OF d"
+    );
+    let rows = Bulk::Joined(&select).all(tx, records.collect()).await?;
+    rows.first().map(|row| row.time("now")).transpose()
+}
+
+/// Takes the equal-text locks that are free.
+async fn take_flights(
+    tx: BatchDb<'_>,
+    firsts: &Firsts<'_>,
+) -> Result<BTreeSet<DeliveryId>, StoreError> {
+    // In one order everywhere, so that two batches do not wait for each other.
+    let mut records: BTreeMap<Equal, Record> = BTreeMap::new();
+    for (id, c) in firsts {
+        let (scope, channel, to, fingerprint) = c.equal();
+        records.entry(c.equal()).or_insert_with(|| {
+            record![
+                scope: scope,
+                channel: channel.as_str(),
+                address: to,
+                fingerprint: fingerprint,
+                tenant_id: c.tenant.uuid(),
+                event_id: id.event.uuid(),
+                delivery_id: id.own,
+                since: micros(c.claim.now),
+            ]
+        });
+    }
+    let take = Bulk::insert(
+        "in_flight",
+        " ON CONFLICT DO NOTHING RETURNING event_id, delivery_id AS id",
+    );
+    let rows = take.all(tx, records.into_values().collect()).await?;
+    rows.iter().map(delivery_id).collect()
+}
+
+/// Who has a lock.
+struct Holder {
+    tenant: Uuid,
+    delivery: DeliveryId,
+}
+
+fn holder(row: &Row) -> Result<Holder, StoreError> {
+    Ok(Holder {
+        tenant: row.get("tenant_id")?,
+        delivery: delivery_id(row)?,
+    })
+}
+
+/// Who has the locks that were not free.
+async fn holders(
+    tx: BatchDb<'_>,
+    firsts: &Firsts<'_>,
+    taken: &BTreeSet<DeliveryId>,
+) -> Result<HashMap<Equal, Holder>, StoreError> {
+    let tx = tx.unscoped("equal messages of one account wait for each other, whose they are");
+    let mut holders = HashMap::new();
+    for claiming in firsts.values().filter(|c| !taken.contains(&c.delivery())) {
+        let equal = claiming.equal();
+        if holders.contains_key(&equal) {
+            continue;
+        }
+        let query = "SELECT tenant_id, event_id, delivery_id AS id FROM in_flight \
+                     WHERE scope = $1 AND channel = $2 AND address = $3 AND fingerprint = $4";
+        let (scope, channel, to, fingerprint) = equal.clone();
+        let bound = values![scope, channel.as_str(), to, fingerprint];
+        if let Some(row) = tx.one(query, bound).await? {
+            holders.insert(equal, holder(&row)?);
+        }
+    }
+    Ok(holders)
+}
+
+/// An equal message of the same tenant, from when its lock was taken in the other scope.
+async fn holder_elsewhere(
+    tx: BatchDb<'_>,
+    claiming: &Claiming,
+) -> Result<Option<Holder>, StoreError> {
+    let query = "SELECT tenant_id, event_id, delivery_id AS id FROM in_flight WHERE scope = $2 \
+                 AND channel = $3 AND address = $4 AND fingerprint = $5 AND tenant_id = $1 \
+                 AND delivery_id <> $6";
+    let bound = values![
+        claiming.other_scope(),
+        claiming.claim.channel.as_str(),
+        key_of(&claiming.claim.to).as_ref(),
+        claiming.claim.fingerprint.clone(),
+        claiming.delivery().own
+    ];
+    let row = tx.of(claiming.tenant).one(query, bound).await?;
+    row.as_ref().map(holder).transpose()
+}
+
+/// The conditional update: which deliveries may be called for.
+async fn claim_rows(
+    tx: BatchDb<'_>,
+    claims: &[&Claiming],
+) -> Result<BTreeSet<DeliveryId>, StoreError> {
+    let records = claims.iter().map(|claiming| {
+        let (c, a) = (&claiming.claim, &claiming.claim.attempt);
+        record![
+            event_id: a.delivery.event.uuid(),
+            id: a.delivery.own,
+            tenant_id: claiming.tenant.uuid(),
+            lease_owner: c.lease_owner.clone(),
+            lease_until: micros(a.lease_until),
+            attempt_no: a.attempt_no,
+            connection_id: a.connection.uuid(),
+            account: a.account.clone(),
+            now: micros(c.now),
+            sent_to: c.to.clone(),
+            hours: c.hours.map_or_else(String::new, |h| h.to_string()),
+            zone: c.zone.name(),
+            is_accepted: c.is_accepted,
+            other_scope: claiming.other_scope(),
+            document_version: c.document_version,
+            meant_key: key_of(&c.meant).as_ref(),
+            sent_key: key_of(&c.to).as_ref(),
+        ]
+    });
+    let claim = format!(
+        "UPDATE deliveries SET state = 'sending', reason = '', hold = '', \
+         lease_owner = v.lease_owner, lease_until = v.lease_until, due_at = v.lease_until, \
+         attempt_no = v.attempt_no, connection_id = v.connection_id, account = v.account, \
+         looks = 0, updated_at = v.now FROM v \
+         WHERE deliveries.event_id = v.event_id AND deliveries.id = v.id \
+         AND deliveries.tenant_id = v.tenant_id AND {PLAIN_STATE} = 'queued' \
+         AND deliveries.attempt_no = v.attempt_no - 1 AND deliveries.expires_at > v.now \
+         AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.tenant_id \
+             AND s.channel = deliveries.channel AND s.address_key = v.meant_key) \
+         AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.tenant_id \
+             AND s.channel = deliveries.channel AND s.address_key = v.sent_key) \
+         AND (CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END) = v.sent_to \
+         AND (is_rehearsal = FALSE OR rehearsal_to <> '') \
+         AND COALESCE((SELECT o.version FROM documents o \
+             WHERE o.connection_id = deliveries.source_connection_id \
+             AND o.kind = deliveries.document_kind \
+             AND o.document_id = deliveries.document_id \
+             AND o.tenant_id = v.tenant_id AND o.state <> ''), 0) = v.document_version \
+         AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = v.tenant_id \
+             AND t.stopped_at IS NULL AND t.status = 'active' AND t.hours = v.hours \
+             AND t.zone = v.zone \
+             AND (deliveries.is_rehearsal = TRUE OR t.is_rehearsal = FALSE)) \
+         AND EXISTS (SELECT 1 FROM connections k WHERE k.id = v.connection_id \
+             AND k.tenant_id = v.tenant_id AND k.state = 'ready' \
+             AND (k.accepted_at IS NOT NULL) = v.is_accepted \
+             AND (k.paused_until IS NULL OR k.paused_until <= v.now)) \
+         AND NOT EXISTS (SELECT 1 FROM in_flight f WHERE f.scope = v.other_scope \
+             AND f.channel = deliveries.channel AND f.address = v.sent_key AND f.fingerprint = deliveries.fingerprint \
+             AND f.tenant_id = v.tenant_id AND f.delivery_id <> v.id) \
+         RETURNING deliveries.event_id, deliveries.id"
+    );
+    let rows = Bulk::Joined(&claim).all(tx, records.collect()).await?;
+    rows.iter().map(delivery_id).collect()
+}
+
+async fn write_attempts<'a>(
+    tx: BatchDb<'_>,
+    claims: impl Iterator<Item = &'a &'a Claiming>,
+) -> Result<(), StoreError> {
+    let records = claims.map(|claiming| {
+        let a = &claiming.claim.attempt;
+        record![
+            event_id: a.delivery.event.uuid(),
+            id: a.id.uuid(),
+            tenant_id: claiming.tenant.uuid(),
+            delivery_id: a.delivery.own,
+            attempt_no: a.attempt_no,
+            connection_id: a.connection.uuid(),
+            account: a.account.clone(),
+            request: claiming.request.value(),
+            started_at: micros(a.started_at),
+            lease_until: micros(a.lease_until),
+        ]
+    });
+    let insert = Bulk::insert("attempts", "");
+    insert.exec(tx, records.collect()).await.map(drop)
+}
