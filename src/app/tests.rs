@@ -270,6 +270,21 @@ impl Scene {
         self.only(event).await
     }
 
+    /// The same, and it still waits for its turn: the provider wanted a second of rest.
+    async fn queued(&self, number: &str) -> Delivery {
+        let second = TimeDelta::seconds(1);
+        let store = self.app.tenant(self.tenant);
+        let connection = store.connection(Provider::Twilio).await.unwrap().unwrap();
+        let rest = store.pause_connection(connection.id, self.app.now() + second);
+        rest.await.unwrap();
+        let event = self.paid(number).await;
+        self.app.route_event(self.tenant, event).await.unwrap();
+        self.clock.advance(second);
+        let d = self.only(event).await;
+        assert_eq!(d.state, DeliveryState::Queued);
+        d
+    }
+
     async fn only(&self, event: EventId) -> Delivery {
         let mut all = self
             .app
@@ -671,9 +686,7 @@ async fn two_that_could_be_it_are_for_a_person() {
 async fn a_worker_that_died_leaves_a_message_that_is_looked_for() {
     let scene = Scene::open().await;
     scene.rule(json!({})).await;
-    let event = scene.paid("INV-1").await;
-    scene.app.route_event(scene.tenant, event).await.unwrap();
-    let d = scene.only(event).await;
+    let d = scene.queued("INV-1").await;
     scene.claim(&d).await;
     scene.behind_our_back("Thank you for paying INV-1").await;
     scene.pass(29).await;
@@ -693,9 +706,7 @@ async fn a_worker_that_died_leaves_a_message_that_is_looked_for() {
 async fn a_clock_that_is_set_in_mid_call_takes_no_message_from_its_sender() {
     let scene = Scene::open().await;
     scene.rule(json!({})).await;
-    let event = scene.paid("INV-1").await;
-    scene.app.route_event(scene.tenant, event).await.unwrap();
-    let d = scene.only(event).await;
+    let d = scene.queued("INV-1").await;
     let slow = Fault::new(FaultKind::Slow).with_delay_ms(500);
     scene.sandbox.twilio().next(FaultOrder::once(slow)).unwrap();
     let sending = scene.app.advance(scene.tenant, d.id);
@@ -826,9 +837,7 @@ async fn the_stop_switch_holds_and_resuming_releases() {
 async fn a_hold_whose_cause_went_away_meanwhile_does_not_last() {
     let scene = Scene::open().await;
     scene.rule(json!({})).await;
-    let event = scene.paid("INV-1").await;
-    scene.app.route_event(scene.tenant, event).await.unwrap();
-    let d = scene.only(event).await;
+    let d = scene.queued("INV-1").await;
     let store = scene.app.tenant(scene.tenant);
     // The worker read "stopped" before sending was resumed, and writes only now.
     scene
@@ -873,9 +882,7 @@ async fn a_release_that_a_crash_cut_short_is_ended_later() {
 async fn what_waits_for_a_connection_is_released_though_the_release_was_cut_short() {
     let scene = Scene::open().await;
     scene.rule(json!({})).await;
-    let event = scene.paid("INV-1").await;
-    scene.app.route_event(scene.tenant, event).await.unwrap();
-    let d = scene.only(event).await;
+    let d = scene.queued("INV-1").await;
     let store = scene.app.tenant(scene.tenant);
     let hold = async |d: &Delivery| {
         let guard = Guard::unmoved(&scene.read(d.id).await);
@@ -906,10 +913,7 @@ async fn what_waits_for_a_connection_is_released_though_the_release_was_cut_shor
     scene.drain().await;
     assert_eq!(scene.state(d.id).await, DeliveryState::Accepted);
     // Held afterwards, as without a sender: there is nothing to release.
-    let other = scene.paid("INV-2").await;
-    scene.app.route_event(scene.tenant, other).await.unwrap();
-    let d = scene.only(other).await;
-    scene.clock.advance(chrono::TimeDelta::seconds(1));
+    let d = scene.queued("INV-2").await;
     hold(&d).await;
     scene.app.release_forgotten().await.unwrap();
     assert_eq!(scene.state(d.id).await, DeliveryState::Held);

@@ -17,7 +17,7 @@ use super::sql::{self, Row, micros, values};
 use super::writer::{Many, Turn};
 use super::{StoreError, TenantStore};
 use crate::domain::clock;
-use crate::domain::delivery::{Attempt, Channel};
+use crate::domain::delivery::{Attempt, Channel, NewDelivery};
 use crate::domain::hours::Hours;
 use crate::domain::ids::{DeliveryId, TenantId};
 use crate::domain::phone::key_of;
@@ -80,12 +80,7 @@ impl TenantStore {
     /// attempt are one commit. The statement reads suppression, stop switch, suspension, rehearsal,
     /// hours and pause.
     pub async fn claim(&self, claim: Claim) -> Result<ClaimResult, StoreError> {
-        let claiming = Claiming {
-            tenant: self.id,
-            request: Packed::of(&claim.attempt.request),
-            claim,
-        };
-        self.store.writer.claim(claiming).await
+        self.store.writer.claim(Claiming::new(self.id, claim)).await
     }
 }
 
@@ -98,7 +93,19 @@ pub(super) struct Claiming {
 }
 
 impl Claiming {
-    fn delivery(&self) -> DeliveryId {
+    pub(super) fn new(tenant: TenantId, claim: Claim) -> Self {
+        Self {
+            tenant,
+            request: Packed::of(&claim.attempt.request),
+            claim,
+        }
+    }
+
+    pub(super) fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
+    pub(super) fn delivery(&self) -> DeliveryId {
         self.claim.attempt.delivery
     }
 
@@ -116,6 +123,30 @@ impl Claiming {
             );
         }
         is_timely
+    }
+
+    /// What a claim is judged by, and what it writes.
+    fn record(&self) -> Record {
+        let (c, a) = (&self.claim, &self.claim.attempt);
+        record![
+            event_id: a.delivery.event.uuid(),
+            id: a.delivery.own,
+            tenant_id: self.tenant.uuid(),
+            lease_owner: c.lease_owner.clone(),
+            lease_until: micros(a.lease_until),
+            attempt_no: a.attempt_no,
+            connection_id: a.connection.uuid(),
+            account: a.account.clone(),
+            now: micros(c.now),
+            sent_to: c.to.clone(),
+            hours: c.hours.map_or_else(String::new, |h| h.to_string()),
+            zone: c.zone.name(),
+            is_accepted: c.is_accepted,
+            other_scope: self.other_scope(),
+            document_version: c.document_version,
+            meant_key: key_of(&c.meant).as_ref(),
+            sent_key: key_of(&c.to).as_ref(),
+        ]
     }
 
     fn equal(&self) -> Equal {
@@ -215,6 +246,29 @@ impl Many for Claiming {
             })
             .collect())
     }
+}
+
+/// Claims deliveries that this transaction is about to write: which of them may be called for, and are to be
+/// written as claimed. The others are left to a claim of their own, which finds out why.
+pub(super) async fn claim_new(
+    tx: BatchDb<'_>,
+    all: &[(&Claiming, &NewDelivery)],
+) -> Result<BTreeSet<DeliveryId>, StoreError> {
+    let firsts: Firsts<'_> = all.iter().map(|(c, _)| (c.delivery(), *c)).collect();
+    let taken = take_flights(tx, &firsts).await?;
+    let candidates: Vec<_> = all
+        .iter()
+        .filter(|(c, _)| taken.contains(&c.delivery()))
+        .collect();
+    let claimed = that_may_go(tx, &candidates).await?;
+    let given_back = candidates
+        .iter()
+        .filter(|(c, _)| !claimed.contains(&c.delivery()))
+        .map(|(c, _)| (c.tenant.uuid(), c.delivery()));
+    super::outcomes::leave_flights(tx, given_back).await?;
+    let attempts = firsts.iter().filter(|(id, _)| claimed.contains(id));
+    write_attempts(tx, attempts.map(|(_, c)| c)).await?;
+    Ok(claimed)
 }
 
 type Firsts<'a> = BTreeMap<DeliveryId, &'a Claiming>;
@@ -333,19 +387,44 @@ async fn claim_rows(
     tx: BatchDb<'_>,
     claims: &[&Claiming],
 ) -> Result<BTreeSet<DeliveryId>, StoreError> {
-    let records = claims.iter().map(|claiming| {
+    let records = claims.iter().map(|claiming| claiming.record());
+    let claim = format!(
+        "UPDATE deliveries SET state = 'sending', reason = '', hold = '', \
+         lease_owner = v.lease_owner, lease_until = v.lease_until, due_at = v.lease_until, \
+         attempt_no = v.attempt_no, connection_id = v.connection_id, account = v.account, \
+         looks = 0, updated_at = v.now FROM v \
+         WHERE deliveries.event_id = v.event_id AND deliveries.id = v.id \
+         AND deliveries.tenant_id = v.tenant_id AND {PLAIN_STATE} = 'queued' \
+         AND deliveries.attempt_no = v.attempt_no - 1 AND deliveries.expires_at > v.now \
+         AND (CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END) = v.sent_to \
+         AND (is_rehearsal = FALSE OR rehearsal_to <> '') AND {} \
+         RETURNING deliveries.event_id, deliveries.id",
+        may_go("deliveries")
+    );
+    let rows = Bulk::Joined(&claim).all(tx, records.collect()).await?;
+    rows.iter().map(delivery_id).collect()
+}
+
+/// Which new deliveries nothing stands against.
+async fn that_may_go(
+    tx: BatchDb<'_>,
+    claims: &[&(&Claiming, &NewDelivery)],
+) -> Result<BTreeSet<DeliveryId>, StoreError> {
+    let records = claims.iter().map(|(claiming, new)| {
         let (c, a) = (&claiming.claim, &claiming.claim.attempt);
+        let asserts = new.asserts.as_ref();
         record![
             event_id: a.delivery.event.uuid(),
             id: a.delivery.own,
             tenant_id: claiming.tenant.uuid(),
-            lease_owner: c.lease_owner.clone(),
-            lease_until: micros(a.lease_until),
-            attempt_no: a.attempt_no,
+            channel: new.channel.as_str(),
+            is_rehearsal: new.is_rehearsal,
+            fingerprint: c.fingerprint.clone(),
+            source_connection_id: asserts.map_or(Uuid::nil(), |a| a.source.uuid()),
+            document_kind: asserts.map_or("", |a| a.kind.as_str()),
+            document_id: asserts.map_or("", |a| a.document.as_str()),
             connection_id: a.connection.uuid(),
-            account: a.account.clone(),
             now: micros(c.now),
-            sent_to: c.to.clone(),
             hours: c.hours.map_or_else(String::new, |h| h.to_string()),
             zone: c.zone.name(),
             is_accepted: c.is_accepted,
@@ -355,40 +434,49 @@ async fn claim_rows(
             sent_key: key_of(&c.to).as_ref(),
         ]
     });
-    let claim = format!(
-        "UPDATE deliveries SET state = 'sending', reason = '', hold = '', \
-         lease_owner = v.lease_owner, lease_until = v.lease_until, due_at = v.lease_until, \
-         attempt_no = v.attempt_no, connection_id = v.connection_id, account = v.account, \
-         looks = 0, updated_at = v.now FROM v \
-         WHERE deliveries.event_id = v.event_id AND deliveries.id = v.id \
-         AND deliveries.tenant_id = v.tenant_id AND {PLAIN_STATE} = 'queued' \
-         AND deliveries.attempt_no = v.attempt_no - 1 AND deliveries.expires_at > v.now \
+    let time = if sql::is_postgres(tx) {
+        NOW
+    } else {
+        "CAST(NULL AS bigint)"
+    };
+    let select = format!(
+        "SELECT v.event_id, v.id, {time} AS now FROM v WHERE {}",
+        may_go("v")
+    );
+    let rows = Bulk::Joined(&select).all(tx, records.collect()).await?;
+    let time = rows.first().map(|row| row.time_opt("now")).transpose()?;
+    let may_go: Result<BTreeSet<DeliveryId>, _> = rows.iter().map(delivery_id).collect();
+    let mut may_go = may_go?;
+    for (claiming, _) in claims.iter().filter(|(c, _)| !c.is_timely(time.flatten())) {
+        may_go.remove(&claiming.delivery());
+    }
+    Ok(may_go)
+}
+
+/// The judgement of the gate once more, where it goes by what others may change meanwhile; `d` is the
+/// message.
+fn may_go(d: &str) -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.tenant_id \
+             AND s.channel = {d}.channel AND s.address_key = v.meant_key) \
          AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.tenant_id \
-             AND s.channel = deliveries.channel AND s.address_key = v.meant_key) \
-         AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.tenant_id \
-             AND s.channel = deliveries.channel AND s.address_key = v.sent_key) \
-         AND (CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END) = v.sent_to \
-         AND (is_rehearsal = FALSE OR rehearsal_to <> '') \
+             AND s.channel = {d}.channel AND s.address_key = v.sent_key) \
          AND COALESCE((SELECT o.version FROM documents o \
-             WHERE o.connection_id = deliveries.source_connection_id \
-             AND o.kind = deliveries.document_kind \
-             AND o.document_id = deliveries.document_id \
+             WHERE o.connection_id = {d}.source_connection_id AND o.kind = {d}.document_kind \
+             AND o.document_id = {d}.document_id \
              AND o.tenant_id = v.tenant_id AND o.state <> ''), 0) = v.document_version \
          AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = v.tenant_id \
              AND t.stopped_at IS NULL AND t.status = 'active' AND t.hours = v.hours \
-             AND t.zone = v.zone \
-             AND (deliveries.is_rehearsal = TRUE OR t.is_rehearsal = FALSE)) \
+             AND t.zone = v.zone AND ({d}.is_rehearsal = TRUE OR t.is_rehearsal = FALSE)) \
          AND EXISTS (SELECT 1 FROM connections k WHERE k.id = v.connection_id \
              AND k.tenant_id = v.tenant_id AND k.state = 'ready' \
              AND (k.accepted_at IS NOT NULL) = v.is_accepted \
              AND (k.paused_until IS NULL OR k.paused_until <= v.now)) \
          AND NOT EXISTS (SELECT 1 FROM in_flight f WHERE f.scope = v.other_scope \
-             AND f.channel = deliveries.channel AND f.address = v.sent_key AND f.fingerprint = deliveries.fingerprint \
-             AND f.tenant_id = v.tenant_id AND f.delivery_id <> v.id) \
-         RETURNING deliveries.event_id, deliveries.id"
-    );
-    let rows = Bulk::Joined(&claim).all(tx, records.collect()).await?;
-    rows.iter().map(delivery_id).collect()
+             AND f.channel = {d}.channel AND f.address = v.sent_key \
+             AND f.fingerprint = {d}.fingerprint \
+             AND f.tenant_id = v.tenant_id AND f.delivery_id <> v.id)"
+    )
 }
 
 async fn write_attempts<'a>(

@@ -99,7 +99,7 @@ pub use rejected::RejectedRequest;
 pub use renewals::Renewal;
 pub use replays::{NewReplay, ReplayResult};
 pub use replies::{NewReply, Said, UNPROVEN_KEPT};
-pub use route::{AppliedCommit, ClassifiedEvent, DocumentCommit, RouteCommit, RouteResult};
+pub use route::{AppliedCommit, ClassifiedEvent, DocumentCommit, RouteCommit, RouteResult, Routed};
 pub use rules::{MOST_RULE_EDITS, MOST_RULES, RuleEdit};
 pub use schema::{NewerSchema, Schema};
 pub use sealed::{Resealed, SEALED, SealedColumn, SealedOwner, SealedRow};

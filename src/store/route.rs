@@ -2,11 +2,13 @@
 //! are routed in one, in as many statements as one would take.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Weak};
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use uuid::Uuid;
 
 use super::bulk::{Bulk, Record, record};
+use super::claims::{self, Claim, Claiming};
 use super::db::{BatchDb, TenantDb};
 use super::decisions::{self, DECISIONS};
 use super::documents::pack_claims;
@@ -16,12 +18,12 @@ use super::writer::{Many, Turn};
 use super::{StoreError, TenantStore};
 use crate::domain::assertion::Assertion;
 use crate::domain::decision::Decision;
-use crate::domain::delivery::{Delivery, NewDelivery};
+use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
 use crate::domain::document::{Applied, Document, DocumentKind, Person};
 use crate::domain::event::{EventState, EventType};
-use crate::domain::ids::{ConnectionId, EventId, ReplayId, TenantId};
+use crate::domain::ids::{ConnectionId, DeliveryId, EventId, ReplayId, TenantId};
 use crate::domain::money::Amount;
-use crate::domain::transition::Claim;
+use crate::domain::transition;
 
 /// All that routing one event (or one replay) writes.
 #[derive(Debug, Clone)]
@@ -68,7 +70,7 @@ pub struct DocumentCommit {
     /// The next state; `None` leaves it as it is.
     pub state: Option<Document>,
     /// All of them, those before and the new ones.
-    pub claims: Vec<Claim>,
+    pub claims: Vec<transition::Claim>,
     pub party: Option<String>,
     pub people: Vec<Person>,
 }
@@ -93,13 +95,24 @@ pub enum RouteResult {
     Stale,
 }
 
+/// How it ended, and what may be called for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Routed {
+    pub result: RouteResult,
+    /// The deliveries that were written as claimed, their attempts with them.
+    pub claimed: BTreeSet<DeliveryId>,
+}
+
 /// A commit and whose it is.
 pub(super) struct Routing {
     tenant: TenantId,
     commit: RouteCommit,
+    claims: Vec<Claiming>,
+    /// Gone when nobody waits for the answer any more, and would call.
+    caller: Weak<()>,
     /// Its decisions, and the claims on its document.
     verdicts: Packed,
-    claims: Packed,
+    document_claims: Packed,
 }
 
 impl TenantStore {
@@ -148,11 +161,26 @@ impl TenantStore {
 
     /// Commits the routing of one event or replay.
     pub async fn commit_route(&self, commit: RouteCommit) -> Result<RouteResult, StoreError> {
+        let routed = self.commit_and_claim(commit, Vec::new()).await?;
+        Ok(routed.result)
+    }
+
+    /// Commits the routing of one event or replay, and with it the claims of those of its deliveries that
+    /// may leave at once: what stands against the others is told by a claim of their own.
+    pub async fn commit_and_claim(
+        &self,
+        commit: RouteCommit,
+        claims: Vec<Claim>,
+    ) -> Result<Routed, StoreError> {
+        let caller = Arc::new(());
         let document = commit.document.as_ref();
+        let claims = claims.into_iter().map(|c| Claiming::new(self.id, c));
         let routing = Routing {
             tenant: self.id,
             verdicts: decisions::pack(&commit.decisions),
-            claims: pack_claims(document.map_or(&[], |d| &d.claims)),
+            document_claims: pack_claims(document.map_or(&[], |d| &d.claims)),
+            claims: claims.collect(),
+            caller: Arc::downgrade(&caller),
             commit,
         };
         self.store.writer.route(routing).await
@@ -160,14 +188,14 @@ impl TenantStore {
 }
 
 impl Many for Routing {
-    type Answer = RouteResult;
+    type Answer = Routed;
 
     fn turn(&self) -> Turn {
         Turn::Beside(self.tenant)
     }
 
     /// Every check comes before the first change, so that a refusal needs no roll-back.
-    async fn carry_out(tx: BatchDb<'_>, all: &[&Self]) -> Result<Vec<RouteResult>, StoreError> {
+    async fn carry_out(tx: BatchDb<'_>, all: &[&Self]) -> Result<Vec<Routed>, StoreError> {
         let mut batch = Routings::of(all);
         batch.refuse_what_is_routed(tx).await?;
         batch.refuse_old_rules(tx).await?;
@@ -179,6 +207,7 @@ impl Many for Routing {
         batch.mark_events(tx).await?;
         batch.mark_replays(tx).await?;
         batch.write_decisions(tx).await?;
+        batch.claimed = claims::claim_new(tx, &batch.leaving()).await?;
         batch.write_deliveries(tx).await?;
         Ok(batch.ended())
     }
@@ -188,6 +217,8 @@ impl Many for Routing {
 struct Routings<'a> {
     all: &'a [&'a Routing],
     results: Vec<RouteResult>,
+    /// What is written as claimed.
+    claimed: BTreeSet<DeliveryId>,
 }
 
 type DocumentKey = (Uuid, String, String);
@@ -211,18 +242,27 @@ impl<'a> Routings<'a> {
         Self {
             results: results.collect(),
             all,
+            claimed: BTreeSet::new(),
         }
     }
 
     /// How each ended. Who wanted to route what another one of the batch has routed has nothing to do.
-    fn ended(mut self) -> Vec<RouteResult> {
+    fn ended(mut self) -> Vec<Routed> {
         let done: HashSet<Uuid> = self.good().map(|(_, c)| subject(c)).collect();
         for (routing, end) in self.all.iter().zip(&mut self.results) {
             if *end == RouteResult::Stale && done.contains(&subject(&routing.commit)) {
                 *end = RouteResult::Gone;
             }
         }
-        self.results
+        let ends = self.all.iter().zip(self.results);
+        ends.map(|(routing, result)| {
+            let claims = routing.claims.iter().map(Claiming::delivery);
+            Routed {
+                result,
+                claimed: claims.filter(|id| self.claimed.contains(id)).collect(),
+            }
+        })
+        .collect()
     }
 
     /// Those that nothing was found against so far.
@@ -402,7 +442,7 @@ impl<'a> Routings<'a> {
                         tenant_id: r.tenant.uuid(),
                         version: d.version + 1,
                         state: serde_json::to_string(state).unwrap_or_default(),
-                        claims: r.claims.value(),
+                        claims: r.document_claims.value(),
                         last_event_id: c.event.uuid(),
                         first_received_at: micros(c.routed_at),
                         updated_at: micros(c.routed_at),
@@ -417,7 +457,7 @@ impl<'a> Routings<'a> {
                         document_id: id,
                         tenant_id: r.tenant.uuid(),
                         version: d.version,
-                        claims: r.claims.value(),
+                        claims: r.document_claims.value(),
                     ];
                     raised.insert(key, record);
                 }
@@ -537,11 +577,39 @@ impl<'a> Routings<'a> {
         DECISIONS.exec(tx, records.collect()).await.map(drop)
     }
 
+    /// The claims of those that would be written, each the first of its kind, while somebody waits.
+    fn leaving(&self) -> Vec<(&'a Claiming, &'a NewDelivery)> {
+        let mut leaving = Vec::new();
+        for routing in self.good_routings().filter(|r| r.caller.strong_count() > 0) {
+            let all = &routing.commit.deliveries;
+            for claiming in &routing.claims {
+                let Some(new) = all.iter().find(|d| d.id == claiming.delivery()) else {
+                    continue;
+                };
+                let is_same = |d: &&NewDelivery| {
+                    (d.rule, d.channel, &d.address) == (new.rule, new.channel, &new.address)
+                };
+                // The second of its kind is not written.
+                if all.iter().find(is_same).is_some_and(|d| d.id == new.id) {
+                    leaving.push((claiming, new));
+                }
+            }
+        }
+        leaving
+    }
+
     async fn write_deliveries(&self, tx: BatchDb<'_>) -> Result<(), StoreError> {
-        let records = self.good().flat_map(|(tenant, c)| {
-            c.deliveries
-                .iter()
-                .map(move |d| delivery_record(tenant, d, c.routed_at))
+        let records = self.good_routings().flat_map(|r| {
+            r.commit.deliveries.iter().map(move |d| {
+                let claim = r.claims.iter().find(|c| c.delivery() == d.id);
+                let claim = claim.filter(|_| self.claimed.contains(&d.id));
+                delivery_record(
+                    r.tenant.uuid(),
+                    d,
+                    r.commit.routed_at,
+                    claim.map(Claiming::claim),
+                )
+            })
         });
         DELIVERIES.exec(tx, records.collect()).await.map(drop)
     }
@@ -590,7 +658,7 @@ pub(super) async fn insert_delivery(
     d: &NewDelivery,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let record = delivery_record(tx.tenant(), d, now);
+    let record = delivery_record(tx.tenant(), d, now, None);
     DELIVERIES.exec(tx.batch(), vec![record]).await.map(drop)
 }
 
@@ -598,10 +666,6 @@ const DELIVERIES: Bulk<'static> = Bulk::Insert {
     into: "deliveries",
     constants: &[
         ("hold", "''"),
-        ("account", "''"),
-        ("lease_owner", "''"),
-        ("lease_until", "NULL"),
-        ("attempt_no", "0"),
         ("tries", "0"),
         ("absents", "0"),
         ("looks", "0"),
@@ -612,7 +676,16 @@ const DELIVERIES: Bulk<'static> = Bulk::Insert {
     after: " ON CONFLICT (event_id, rule_id, channel, address, replay_id) DO NOTHING",
 };
 
-fn delivery_record(tenant: Uuid, d: &NewDelivery, now: DateTime<Utc>) -> Record {
+/// A new delivery as its row says it, claimed or not.
+fn delivery_record(
+    tenant: Uuid,
+    d: &NewDelivery,
+    now: DateTime<Utc>,
+    claim: Option<&Claim>,
+) -> Record {
+    let attempt = claim.map(|c| &c.attempt);
+    let state = claim.map_or(d.state, |_| DeliveryState::Sending);
+    let lease_until = attempt.map(|a| a.lease_until);
     let (source, kind, document, says) = asserted(d.asserts.as_ref());
     record![
         event_id: d.id.event.uuid(),
@@ -629,11 +702,15 @@ fn delivery_record(tenant: Uuid, d: &NewDelivery, now: DateTime<Utc>) -> Record 
         sender: d.sender.clone(),
         body: d.body.clone(),
         fingerprint: fingerprint(&d.body),
-        state: d.state.as_str(),
+        state: state.as_str(),
         reason: d.reason.clone(),
-        due_at: micros_opt(d.due_at),
+        due_at: micros_opt(lease_until.or(d.due_at)),
         expires_at: micros(d.expires_at),
-        connection_id: Uuid::nil(),
+        connection_id: attempt.map_or(Uuid::nil(), |a| a.connection.uuid()),
+        account: attempt.map_or("", |a| a.account.as_str()),
+        lease_owner: claim.map_or("", |c| c.lease_owner.as_str()),
+        lease_until: micros_opt(lease_until),
+        attempt_no: attempt.map_or(0, |a| a.attempt_no),
         created_at: micros(now),
         updated_at: micros(now),
         is_to_contact: d.is_to_contact,

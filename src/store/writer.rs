@@ -46,7 +46,7 @@ use super::error::StoreError;
 use super::ingest::PreparedEvent;
 use super::outcomes::Changing;
 use super::receipts::{ReceiptResult, Receiving};
-use super::route::{RouteResult, Routing};
+use super::route::{Routed, Routing};
 use super::server::Server;
 use super::write_fault::WriteFault;
 use crate::domain::event::Ingested;
@@ -305,8 +305,8 @@ impl Writer {
         within(WITHIN, tell(&self.events, Arc::new(event))).await
     }
 
-    /// Commits the routing of an event or an order.
-    pub(super) async fn route(&self, routing: Routing) -> Result<RouteResult, StoreError> {
+    /// Commits the routing of an event or a replay.
+    pub(super) async fn route(&self, routing: Routing) -> Result<Routed, StoreError> {
         tell(&self.routes, Arc::new(routing)).await
     }
 

@@ -5,9 +5,12 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use super::context::{RoutingInput, StoredEvent};
 use super::plan::Plan;
 use crate::app::recent::{AsOf, KeptDelivery};
+use crate::app::sending::Departures;
 use crate::app::{App, AppError, job};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::{EventId, ReplayId, TenantId};
@@ -40,7 +43,7 @@ impl App {
                 wished_at: stored.event.received_at,
             };
             let plan = self.plan(&store, &context, &input).await?;
-            if self.commit(&store, plan).await? {
+            if self.commit(&store, plan, Committer::Worker).await? {
                 return Ok(());
             }
             as_of = AsOf::Now;
@@ -48,8 +51,14 @@ impl App {
         Err(AppError::Busy)
     }
 
-    /// Commits a plan and wakes the senders; `false` when it must be made anew.
-    pub(super) async fn commit(&self, store: &TenantStore, plan: Plan) -> Result<bool, AppError> {
+    /// Commits a plan and wakes the senders; `false` when it must be made anew. A worker sends what may leave
+    /// at once; whoever waits for an answer leaves that to one.
+    pub(super) async fn commit(
+        &self,
+        store: &TenantStore,
+        plan: Plan,
+        by: Committer,
+    ) -> Result<bool, AppError> {
         let Plan { commit, document } = plan;
         let (tenant, now) = (store.tenant_id(), commit.routed_at);
         let queued: Vec<_> = commit
@@ -58,20 +67,39 @@ impl App {
             .filter(|d| d.state == DeliveryState::Queued)
             .map(|d| store.as_queued(d, now))
             .collect();
-        match store.commit_route(commit).await? {
-            RouteResult::Committed => {
-                let wishes = queued.iter().map(|d| job::deliver(tenant, d.id, now));
-                let wishes = wishes.collect();
-                for delivery in queued {
-                    let document = document.clone();
-                    let kept = KeptDelivery { delivery, document };
-                    self.caches.recent.keep_delivery(kept);
-                }
-                self.wake(wishes).await;
-                Ok(true)
-            }
-            RouteResult::Gone => Ok(true),
-            RouteResult::Stale => Ok(false),
+        let Departures { mut calls, waits } = match by {
+            Committer::Worker => self.departures(store, &queued, document.as_ref()).await?,
+            Committer::Person => Departures::default(),
+        };
+        let claims = calls.iter().map(|call| call.claim.clone()).collect();
+        let routed = store.commit_and_claim(commit, claims).await?;
+        match routed.result {
+            RouteResult::Committed => {}
+            RouteResult::Gone => return Ok(true),
+            RouteResult::Stale => return Ok(false),
         }
+        calls.retain(|call| routed.claimed.contains(&call.claim.attempt.delivery));
+        let left = queued
+            .into_iter()
+            .filter(|d| !routed.claimed.contains(&d.id));
+        let mut wishes = Vec::new();
+        for delivery in left {
+            let wait = waits.get(&delivery.id).copied().unwrap_or_default();
+            let due = now + TimeDelta::from_std(wait).unwrap_or_default();
+            wishes.push(job::deliver(tenant, delivery.id, due));
+            let document = document.clone();
+            let kept = KeptDelivery { delivery, document };
+            self.caches.recent.keep_delivery(kept);
+        }
+        self.wake(wishes).await;
+        self.depart(store, calls).await?;
+        Ok(true)
     }
+}
+
+/// Who commits a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Committer {
+    Worker,
+    Person,
 }

@@ -96,80 +96,95 @@ impl App {
         (link, d): (&Link, &Delivery),
         permit: Permit,
     ) -> Result<Called, AppError> {
+        let call = self.prepare(sight, (link, d), permit);
+        match store.claim(call.claim.clone()).await? {
+            ClaimResult::Claimed => self.call(store, call).await,
+            ClaimResult::EqualInFlight(other) => Ok(Called::Equal(other)),
+            ClaimResult::Refused => Ok(Called::Refused),
+        }
+    }
+
+    /// A call with all that its claim writes.
+    pub(super) fn prepare(
+        &self,
+        sight: &Sight,
+        (link, d): (&Link, &Delivery),
+        permit: Permit,
+    ) -> PreparedCall {
         let (tenant, connection) = (&sight.context.tenant, &link.connection);
-        let attempt_no = d.attempt_no + 1;
         let now = self.now();
-        let hooks = self
-            .takes_callbacks()
-            .then(|| self.public_url().join("/hooks"));
-        let message = Outgoing {
-            mark: Some((d.id, attempt_no)),
-            to: d.to(),
-            reader: d.reader(),
-            sender: &d.sender,
-            body: &d.body,
-            hooks: hooks.as_deref(),
-            within: (d.expires_at - now).to_std().unwrap_or_default(),
-        };
         // Taken before the commit: if that takes long, the call is not begun at all.
         let timeout = link.transport.limits().call;
         let start_by = Deadline::after(LEASE.saturating_sub(timeout));
-        let lease_until = now + TimeDelta::from_std(LEASE).unwrap_or_default();
-        let attempt = Attempt {
-            id: AttemptId::new(now),
-            delivery: d.id,
-            attempt_no,
-            connection: connection.id,
-            account: connection.account.clone(),
-            request: link.transport.request(&message),
-            started_at: now,
-            lease_until,
+        let hooks = self.takes_callbacks();
+        let mut call = PreparedCall {
+            claim: Claim {
+                attempt: Attempt {
+                    id: AttemptId::new(now),
+                    delivery: d.id,
+                    attempt_no: d.attempt_no + 1,
+                    connection: connection.id,
+                    account: connection.account.clone(),
+                    request: String::new(),
+                    started_at: now,
+                    lease_until: now + TimeDelta::from_std(LEASE).unwrap_or_default(),
+                },
+                to: d.to().to_owned(),
+                meant: d.address.clone(),
+                channel: d.channel,
+                fingerprint: d.fingerprint.clone(),
+                is_accepted: connection.is_accepted(),
+                document_version: sight.document.as_ref().map_or(0, |seen| seen.version),
+                lease_owner: self.parts.lease_owner.clone(),
+                hours: tenant.hours,
+                zone: tenant.zone,
+                now,
+                is_by_database: self.clock().comparison().is_some(),
+            },
+            delivery: d.clone(),
+            link: link.clone(),
+            hooks: hooks.then(|| self.public_url().join("/hooks")),
+            time: CallTime {
+                timeout,
+                start_by: Some(start_by),
+            },
+            permit,
         };
-        let claim = Claim {
-            attempt,
-            to: d.to().to_owned(),
-            meant: d.address.clone(),
-            channel: d.channel,
-            fingerprint: d.fingerprint.clone(),
-            is_accepted: connection.is_accepted(),
-            document_version: sight.document.as_ref().map_or(0, |seen| seen.version),
-            lease_owner: self.parts.lease_owner.clone(),
-            hours: tenant.hours,
-            zone: tenant.zone,
-            now,
-            is_by_database: self.clock().comparison().is_some(),
-        };
-        match store.claim(claim).await? {
-            ClaimResult::Claimed => {}
-            ClaimResult::EqualInFlight(other) => return Ok(Called::Equal(other)),
-            ClaimResult::Refused => return Ok(Called::Refused),
-        }
+        call.claim.attempt.request = link.transport.request(&call.message());
+        call
+    }
+
+    /// Calls, once the claim is committed, and writes the outcome.
+    pub(super) async fn call(
+        &self,
+        store: &TenantStore,
+        call: PreparedCall,
+    ) -> Result<Called, AppError> {
+        let (d, link, attempt) = (&call.delivery, &call.link, &call.claim.attempt);
         // Until its outcome is written, or this is dropped.
-        let _under_way = self.caches.calls.begin((d.id, attempt_no));
-        let time = CallTime {
-            timeout,
-            start_by: Some(start_by),
-        };
-        let outcome = link.transport.send(&message, time).await;
+        let _under_way = self.caches.calls.begin((d.id, attempt.attempt_no));
+        let outcome = link.transport.send(&call.message(), call.time).await;
         let verdict = Verdict::of(&outcome);
         let rests_until = rests_until(&outcome, self.now());
         let sent = Sent {
             delivery: d,
             link,
-            attempt_no,
-            started_at: now,
-            lease_until,
+            attempt_no: attempt.attempt_no,
+            started_at: attempt.started_at,
+            lease_until: attempt.lease_until,
         };
         // The outcome before all else, and beside the brakes, which may have to wait for Redis:
         // nothing may lose it.
         let (recorded, wait) = tokio::join!(
             self.record_outcome(store, &sent, outcome),
-            verdict.tell(permit)
+            verdict.tell(call.permit)
         );
         let recorded = recorded?;
         let wait = wait.map(|w| self.now() + TimeDelta::from_std(w).unwrap_or_default());
         if let Some(until_then) = wait.max(rests_until) {
-            store.pause_connection(connection.id, until_then).await?;
+            store
+                .pause_connection(link.connection.id, until_then)
+                .await?;
         }
         self.wake_equal(link.scope(store.tenant_id()), d).await;
         Ok(recorded.map_or(Called::Done, |changed| Called::Due(changed.due_at)))
@@ -262,7 +277,11 @@ impl App {
     }
 
     /// A retry is due at a time of its own; everything else is woken by its row.
-    async fn due_again(&self, store: &TenantStore, id: DeliveryId) -> Result<Next, AppError> {
+    pub(super) async fn due_again(
+        &self,
+        store: &TenantStore,
+        id: DeliveryId,
+    ) -> Result<Next, AppError> {
         let due = store.delivery(id).await?.and_then(|d| d.due_at);
         Ok(self.next_at(due))
     }
@@ -310,8 +329,36 @@ impl Drop for Call<'_> {
     }
 }
 
+/// A call that may be made once its claim is committed.
+pub(in crate::app) struct PreparedCall {
+    pub(in crate::app) claim: Claim,
+    delivery: Delivery,
+    link: Link,
+    /// Where callbacks go, if they can reach us.
+    hooks: Option<String>,
+    time: CallTime,
+    permit: Permit,
+}
+
+impl PreparedCall {
+    fn message(&self) -> Outgoing<'_> {
+        let (d, attempt) = (&self.delivery, &self.claim.attempt);
+        Outgoing {
+            mark: Some((d.id, attempt.attempt_no)),
+            to: d.to(),
+            reader: d.reader(),
+            sender: &d.sender,
+            body: &d.body,
+            hooks: self.hooks.as_deref(),
+            within: (d.expires_at - attempt.started_at)
+                .to_std()
+                .unwrap_or_default(),
+        }
+    }
+}
+
 /// How far a claim came.
-enum Called {
+pub(super) enum Called {
     /// Its outcome is written: when the next step is due, if there is one.
     Due(Option<DateTime<Utc>>),
     Done,

@@ -12,6 +12,7 @@
 //! Each step is written before the next one begins, so that a crash at any point leaves a row that says
 //! how far it came.
 
+mod at_once;
 pub(super) mod attempt;
 mod context;
 pub(super) mod duplicate_waiters;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+pub(super) use self::at_once::Departures;
 pub(super) use self::context::{Link, SendingContext};
 pub(super) use self::outcome::{Verdict, first_poll};
 use super::{App, AppError, job};

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::app::pipeline::context::{RoutingInput, StoredEvent};
-use crate::app::pipeline::route::STARTS;
+use crate::app::pipeline::route::{Committer, STARTS};
 use crate::app::recent::AsOf;
 use crate::app::{App, AppError, job};
 use crate::domain::ids::{DeliveryId, EventId, ReplayId, TenantId};
@@ -96,7 +96,7 @@ impl App {
                 .confirmed
                 .as_ref()
                 .is_none_or(|confirmed| plan.keep_confirmed(confirmed));
-            if self.commit(&store, plan).await? {
+            if self.commit(&store, plan, Committer::Person).await? {
                 return Ok(if is_confirmed {
                     ReplayOutcome::Done
                 } else {

@@ -1,0 +1,88 @@
+//! Messages that leave as soon as they are made: routing commits them already claimed, and their calls follow.
+//! That saves each a commit and a job of its own, and nothing else differs: the gate judges them, the brakes
+//! let them go, and the claim repeats the judgement in the transaction. Whatever stands against a message is
+//! left to its own turn.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::Next;
+use super::attempt::{Called, PreparedCall};
+use crate::app::recent::{AsOf, SeenDocument};
+use crate::app::{App, AppError, job};
+use crate::brakes::Admission;
+use crate::domain::delivery::Delivery;
+use crate::domain::gate::Judgement;
+use crate::domain::ids::DeliveryId;
+use crate::store::TenantStore;
+
+/// What can be said of new messages before they are committed.
+#[derive(Default)]
+pub(in crate::app) struct Departures {
+    /// The calls that may be made once their claims are committed.
+    pub(in crate::app) calls: Vec<PreparedCall>,
+    /// When to come back for those that the brakes do not let go yet.
+    pub(in crate::app) waits: HashMap<DeliveryId, Duration>,
+}
+
+impl App {
+    /// Prepares the calls of new messages that nothing stands against. A rehearsal is none of them: where it
+    /// goes must be read as it is now.
+    pub(in crate::app) async fn departures(
+        &self,
+        store: &TenantStore,
+        new: &[Delivery],
+        document: Option<&SeenDocument>,
+    ) -> Result<Departures, AppError> {
+        let mut departures = Departures::default();
+        for d in new.iter().filter(|d| !d.is_rehearsal) {
+            if d.asserts.is_some() && document.is_none() {
+                continue;
+            }
+            let kept = document.cloned();
+            let sight = self.sight(store, d, AsOf::Lately, kept).await?;
+            let Some(link) = &sight.context.link else {
+                continue;
+            };
+            if sight.judge(d, self.now()) != Judgement::Go {
+                continue;
+            }
+            match self.parts.brakes.admit(link.connection.id.uuid()).await {
+                Admission::Go(permit) => {
+                    departures
+                        .calls
+                        .push(self.prepare(&sight, (link, d), permit));
+                }
+                Admission::Wait(span, _) => {
+                    departures.waits.insert(d.id, span);
+                }
+            }
+        }
+        Ok(departures)
+    }
+
+    /// Makes the calls whose claims are committed, side by side.
+    pub(in crate::app) async fn depart(
+        &self,
+        store: &TenantStore,
+        calls: Vec<PreparedCall>,
+    ) -> Result<(), AppError> {
+        let calls = calls.into_iter().map(|call| async move {
+            let id = call.claim.attempt.delivery;
+            let next = match self.call(store, call).await? {
+                Called::Due(due) => self.next_at(due),
+                _ => self.due_again(store, id).await?,
+            };
+            if let Next::In(wait) = next {
+                let due = self.now() + wait;
+                self.wake(vec![job::deliver(store.tenant_id(), id, due)])
+                    .await;
+            }
+            Ok(())
+        });
+        // Each to its end, whatever becomes of the others.
+        join_all(calls).await.into_iter().collect()
+    }
+}
