@@ -1,5 +1,6 @@
 //! The store on a file, from outside: what may be said twice, in any order, or by two at once.
 
+mod at_once;
 mod batches;
 mod counts;
 mod gate;

@@ -1,5 +1,8 @@
 //! A tenant with one message in a database that says what a world says.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::super::*;
 use super::world::{Flight, Hours, Link, Number, Paper, Pause, Suppressed, Tells, World, Zone};
 use crate::domain::assertion::{Assertion, Says, Seen};
@@ -7,6 +10,7 @@ use crate::domain::document::Applied;
 use crate::domain::gate::{Gate, Judgement};
 use crate::domain::money::Amount;
 use crate::domain::provider::ProviderWords;
+use crate::store::claims::{self, Claiming};
 use crate::store::documents::pack_claims;
 
 const FIRST: &str = "+16175550123";
@@ -339,6 +343,29 @@ impl<'a> Scene<'a> {
             ..claim
         };
         (gate.judge(), claim)
+    }
+
+    /// Whether the message would be claimed by the commit that makes it, were it made now.
+    pub(super) async fn leaves_at_once(&self, world: &World, claim: Claim) -> bool {
+        let new = NewDelivery {
+            id: self.message,
+            ..wish(world, self.zoho, self.message.event, "")
+        };
+        let (tenant, leaves) = (self.tenant.tenant_id(), Arc::new(AtomicBool::new(false)));
+        let seen = leaves.clone();
+        let tried = self.house.writer().write(Lane::Edit, move |tx| {
+            let (claiming, new) = (Claiming::new(tenant, claim.clone()), new.clone());
+            let seen = seen.clone();
+            Box::pin(async move {
+                let batch = tx.of(tenant).batch();
+                let claimed = claims::claim_new(batch, &[(&claiming, &new)]).await?;
+                seen.store(!claimed.is_empty(), Ordering::SeqCst);
+                // Takes all of it back.
+                Err::<(), _>(StoreError::Closed)
+            })
+        });
+        tried.await.unwrap_err();
+        leaves.load(Ordering::SeqCst)
     }
 
     /// The document and its version: none of what only payments have named.

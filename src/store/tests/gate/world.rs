@@ -398,6 +398,16 @@ impl World {
             && !self.holds_up()
     }
 
+    /// The same, but for what has become of a row: a new message has none yet.
+    pub(super) fn as_new(&self, before: &Self) -> Self {
+        Self {
+            is_taken: false,
+            is_expired: false,
+            tries: before.tries,
+            ..self.clone()
+        }
+    }
+
     fn holds_up(&self) -> bool {
         matches!(
             self.flight,
