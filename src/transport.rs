@@ -24,6 +24,7 @@ use serde_json::Value;
 
 use crate::domain::clock::{Deadline, SharedClock};
 use crate::domain::connection::{Connection, Provider, Settings};
+use crate::domain::content::Content;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::DeliveryId;
 use crate::domain::phone::CountryCode;
@@ -314,7 +315,7 @@ pub struct Outgoing<'a> {
     pub reader: &'a str,
     /// The rule's own sender as stored; empty for the connection's.
     pub sender: &'a str,
-    pub body: &'a str,
+    pub content: &'a Content,
     /// Below which of our addresses reports are taken (`https://…/hooks`); `None` where the provider could
     /// not reach us.
     pub hooks: Option<&'a str>,
@@ -400,7 +401,7 @@ pub struct Lost<'a> {
     pub delivery: DeliveryId,
     pub attempt_no: i64,
     pub to: &'a str,
-    pub body: &'a str,
+    pub content: &'a Content,
     /// When the call began, and by when it was over, by our clock.
     pub started_at: DateTime<Utc>,
     pub lease_until: DateTime<Utc>,

@@ -22,7 +22,7 @@ type Table = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// The tables of an event, and what a copy has for itself. `{n}` is the number of the copy, `{ms}` its
 /// time; the rest is taken over.
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 9] = [
     (
         "events",
         &[
@@ -52,6 +52,10 @@ const TABLES: [Table; 8] = [
             ("created_at", "{ms} * 1000"),
             ("updated_at", "{ms} * 1000"),
         ],
+    ),
+    (
+        "contents",
+        &[("event_id", "{event}"), ("delivery_id", "{own}")],
     ),
     (
         "attempts",

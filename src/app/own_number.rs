@@ -15,6 +15,7 @@ use crate::brakes::Admission;
 use crate::crypto::token::{self, TokenDigest};
 use crate::domain::actor::Actor;
 use crate::domain::connection::ConnectionState;
+use crate::domain::content::Content;
 use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::{TenantId, UserId};
 use crate::domain::phone::{CountryCode, E164, to_e164};
@@ -211,12 +212,13 @@ impl App {
             return Err(busy());
         };
         let shown = number.masked();
+        let content = Content::Text(text.to_owned());
         let message = Outgoing {
             mark: None,
             to: number.as_str(),
             reader: "the recipient",
             sender: "",
-            body: text,
+            content: &content,
             hooks: None,
             within: VALID.to_std().unwrap_or_default(),
         };

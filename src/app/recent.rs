@@ -14,7 +14,7 @@ use super::pipeline::{RoutingContext, StoredEvent};
 use super::sending::SendingContext;
 use super::sending::receipts::Reporter;
 use super::{App, AppError};
-use crate::domain::delivery::Delivery;
+use crate::domain::delivery::Message;
 use crate::domain::document::Document;
 use crate::domain::ids::{DeliveryId, EventId, TenantId};
 
@@ -46,7 +46,7 @@ pub(super) struct SeenDocument {
 /// A message, and the document that it tells of.
 #[derive(Clone)]
 pub(super) struct KeptDelivery {
-    pub(super) delivery: Delivery,
+    pub(super) message: Message,
     pub(super) document: Option<SeenDocument>,
 }
 
@@ -92,7 +92,8 @@ impl Recent {
 
     /// Remembers a message that was queued just now.
     pub(super) fn keep_delivery(&self, kept: KeptDelivery) {
-        self.deliveries.insert(kept.delivery.id, Arc::new(kept));
+        self.deliveries
+            .insert(kept.message.delivery.id, Arc::new(kept));
     }
 
     /// A message as it was queued, once.

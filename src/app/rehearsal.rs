@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::{App, AppError};
 use crate::domain::actor::Actor;
-use crate::domain::delivery::{Delivery, DeliveryState, Hold};
+use crate::domain::delivery::{Delivery, DeliveryState, Hold, Message};
 use crate::domain::ids::TenantId;
 use crate::domain::phone::E164;
 
@@ -15,7 +15,7 @@ const SHOWN: u64 = 200;
 #[derive(Debug, Clone)]
 pub struct Rehearsed {
     /// Newest first.
-    pub deliveries: Vec<Delivery>,
+    pub messages: Vec<Message>,
     /// There were more.
     pub is_cut: bool,
     /// Live messages that wait for the end of the rehearsal, newest first: going live sends them.
@@ -33,7 +33,7 @@ impl App {
         let waits =
             |d: &Delivery| d.state == DeliveryState::Held && d.hold == Some(Hold::Rehearsal);
         Ok(Rehearsed {
-            deliveries,
+            messages: store.messages(deliveries).await?,
             is_cut,
             waiting: held.into_iter().filter(waits).collect(),
         })

@@ -21,6 +21,7 @@ use crate::crypto::master_key::MasterKey;
 use crate::domain::actor::Actor;
 use crate::domain::clock::FixedClock;
 use crate::domain::connection::{ConnectionState, Provider};
+use crate::domain::content::Content;
 use crate::domain::decision::DecisionKind;
 use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
@@ -355,7 +356,7 @@ impl Scene {
             to: TO,
             reader: "",
             sender: "",
-            body: text,
+            content: &Content::Text(text.to_owned()),
             hooks: None,
             within: Duration::from_mins(1),
         };

@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use super::assertion::Assertion;
+use super::content::Content;
 use super::ids::{
     AttemptId, ConnectionId, DeliveryId, EventId, ReceiptId, ReplayId, RuleId, StepId, TenantId,
 };
@@ -239,8 +240,7 @@ pub struct Delivery {
     pub rehearsal_to: String,
     /// The rule's sender as JSON, or empty for the connection's.
     pub sender: String,
-    /// As sent: in a rehearsal with its mark.
-    pub body: String,
+    /// That of its content.
     pub fingerprint: Vec<u8>,
     pub state: DeliveryState,
     /// Why it is in this state, in words.
@@ -272,6 +272,13 @@ pub struct Delivery {
     pub updated_at: DateTime<Utc>,
 }
 
+/// A delivery with what it says.
+#[derive(Debug, Clone)]
+pub struct Message {
+    pub delivery: Delivery,
+    pub content: Content,
+}
+
 /// A delivery that routing asks for.
 #[derive(Debug, Clone)]
 pub struct NewDelivery {
@@ -289,7 +296,8 @@ pub struct NewDelivery {
     pub is_rehearsal: bool,
     pub rehearsal_to: String,
     pub sender: String,
-    pub body: String,
+    /// As it goes out: in a rehearsal with its mark.
+    pub content: Content,
     pub state: DeliveryState,
     pub reason: String,
     pub due_at: Option<DateTime<Utc>>,
@@ -462,13 +470,13 @@ impl Delivery {
         }
     }
 
-    /// The text without the mark of a rehearsal; `None` if it does not bear the mark it should.
-    pub fn text_meant(&self) -> Option<&str> {
+    /// What was meant to be said: its content without the mark of a rehearsal; `None` if it does not bear
+    /// the mark it should.
+    pub fn content_meant(&self, content: &Content) -> Option<Content> {
         if self.is_rehearsal {
-            let mark = rehearsal_mark(&self.recipient, &self.address);
-            self.body.strip_prefix(mark.as_str())
+            content.without_mark(&rehearsal_mark(&self.recipient, &self.address))
         } else {
-            Some(&self.body)
+            Some(content.clone())
         }
     }
 }

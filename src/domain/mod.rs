@@ -6,6 +6,7 @@ pub mod assertion;
 pub mod audit;
 pub mod clock;
 pub mod connection;
+pub mod content;
 pub mod day;
 pub mod decision;
 pub mod delivery;

@@ -49,9 +49,10 @@ const STRAGGLE: TimeDelta = TimeDelta::minutes(1);
 const LINGERS: TimeDelta = TimeDelta::hours(1);
 
 /// Tables of the history, by event; `events` itself comes last.
-const OF_EVENTS: [&str; 7] = [
+const OF_EVENTS: [&str; 8] = [
     "bodies",
     "decisions",
+    "contents",
     "attempts",
     "delivery_steps",
     "receipts",

@@ -190,7 +190,6 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         is_rehearsal: row.get("is_rehearsal")?,
         rehearsal_to: row.get("rehearsal_to")?,
         sender: row.get("sender")?,
-        body: row.get("body")?,
         fingerprint: row.get("fingerprint")?,
         state: row.word("deliveries", "state", id.own, DeliveryState::parse)?,
         reason: row.get("reason")?,

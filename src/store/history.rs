@@ -1,5 +1,7 @@
 //! What people read: pages of events and deliveries, the whole story of one event, figures.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use sea_orm::Value;
 use uuid::Uuid;
@@ -11,6 +13,7 @@ use super::packed;
 use super::partial::{self, MOVING, RESTING};
 use super::sql::{self, Row, from_micros, micros, placeholders, values};
 use super::{StoreError, TenantStore};
+use crate::domain::content::Content;
 use crate::domain::decision::Ruling;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Receipt, Step, StepKind};
 use crate::domain::event::{Event, EventState, EventType};
@@ -66,6 +69,16 @@ pub struct Story {
     pub steps: Vec<Step>,
     pub receipts: Vec<Receipt>,
     pub replays: Vec<Replay>,
+    /// What the deliveries say, by their own ids.
+    pub contents: BTreeMap<Uuid, Content>,
+}
+
+impl Story {
+    /// The words of a message; empty where they could not be made, or are no longer kept.
+    pub fn text_of(&self, delivery: &Delivery) -> &str {
+        let content = self.contents.get(&delivery.id.own);
+        content.map_or("", Content::text)
+    }
 }
 
 /// What became of the deliveries that were made within one hour.
@@ -289,6 +302,7 @@ impl TenantStore {
             steps: self.of_event("delivery_steps", id, step).await?,
             receipts: self.of_event("receipts", id, receipt).await?,
             replays: self.replays_of(id).await?,
+            contents: self.contents_of(id).await?,
         }))
     }
 

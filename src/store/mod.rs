@@ -9,6 +9,7 @@ mod claims;
 pub mod codec;
 mod connections;
 mod consents;
+mod contents;
 mod database_clock;
 mod db;
 mod dealt;

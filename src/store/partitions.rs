@@ -14,11 +14,12 @@ use super::sql::{self, values};
 use super::{Store, StoreError};
 
 /// The tables of the history and the column by which they are partitioned.
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 8] = [
     ("events", "id"),
     ("bodies", "event_id"),
     ("decisions", "event_id"),
     ("deliveries", "event_id"),
+    ("contents", "event_id"),
     ("attempts", "event_id"),
     ("delivery_steps", "event_id"),
     ("receipts", "event_id"),

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::bulk::{Bulk, Record, record};
 use super::claims::{self, Claim, Claiming};
+use super::contents;
 use super::db::{BatchDb, TenantDb};
 use super::decisions::{self, DECISIONS};
 use super::documents::pack_claims;
@@ -135,8 +136,7 @@ impl TenantStore {
             is_rehearsal: new.is_rehearsal,
             rehearsal_to: new.rehearsal_to.clone(),
             sender: new.sender.clone(),
-            body: new.body.clone(),
-            fingerprint: fingerprint(&new.body),
+            fingerprint: new.content.fingerprint(),
             state: new.state,
             reason: new.reason.clone(),
             hold: None,
@@ -611,7 +611,15 @@ impl<'a> Routings<'a> {
                 )
             })
         });
-        DELIVERIES.exec(tx, records.collect()).await.map(drop)
+        DELIVERIES.exec(tx, records.collect()).await?;
+        let contents = self.good().flat_map(|(tenant, c)| {
+            let all = c.deliveries.iter();
+            all.map(move |d| contents::record_of(tenant, d))
+        });
+        contents::INSERT
+            .exec(tx, contents.collect())
+            .await
+            .map(drop)
     }
 }
 
@@ -659,7 +667,12 @@ pub(super) async fn insert_delivery(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let record = delivery_record(tx.tenant(), d, now, None);
-    DELIVERIES.exec(tx.batch(), vec![record]).await.map(drop)
+    DELIVERIES.exec(tx.batch(), vec![record]).await?;
+    let content = contents::record_of(tx.tenant(), d);
+    contents::INSERT
+        .exec(tx.batch(), vec![content])
+        .await
+        .map(drop)
 }
 
 const DELIVERIES: Bulk<'static> = Bulk::Insert {
@@ -700,8 +713,7 @@ fn delivery_record(
         address: d.address.clone(),
         recipient: d.recipient.clone(),
         sender: d.sender.clone(),
-        body: d.body.clone(),
-        fingerprint: fingerprint(&d.body),
+        fingerprint: d.content.fingerprint(),
         state: state.as_str(),
         reason: d.reason.clone(),
         due_at: micros_opt(lease_until.or(d.due_at)),
@@ -729,10 +741,4 @@ fn asserted(asserts: Option<&Assertion>) -> (Uuid, &'static str, String, String)
         let says = serde_json::to_string(&a.says).unwrap_or_default();
         (a.source.uuid(), a.kind.as_str(), a.document.clone(), says)
     })
-}
-
-/// Equal texts to one address go one at a time; this is what makes them equal.
-pub(super) fn fingerprint(body: &str) -> Vec<u8> {
-    use sha2::Digest as _;
-    sha2::Sha256::digest(body.as_bytes()).to_vec()
 }

@@ -19,6 +19,7 @@ use super::writer::{Lane, PlatformWriter};
 use super::*;
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
+use crate::domain::content::Content;
 use crate::domain::delivery::{
     Attempt, Channel, Delivery, DeliveryState, Hold, NewDelivery, StepKind,
 };
@@ -110,7 +111,7 @@ impl House {
             is_rehearsal: false,
             rehearsal_to: String::new(),
             sender: String::new(),
-            body: body.to_owned(),
+            content: Content::Text(body.to_owned()),
             state: DeliveryState::Queued,
             reason: String::new(),
             due_at: Some(now()),

@@ -54,7 +54,7 @@ impl Messages {
         let wanted = lookup::Lost {
             window: window.clone(),
             to: lost.to,
-            body: lost.body,
+            body: lost.content.text(),
         };
         let is_held = |sid: &MessageSid| taken.iter().any(|t| t == sid.as_str());
         let likeness = lookup::find(&listing.messages, &wanted, is_held);
@@ -97,7 +97,7 @@ impl Messages {
             let wanted = lookup::Lost {
                 window: lost.started_at - hour..=lost.clock.now() + hour,
                 to: lost.to,
-                body: lost.body,
+                body: lost.content.text(),
             };
             if let Likeness::One(sid) = lookup::find([&message], &wanted, |_| false) {
                 return Ok(Some(sid));

@@ -344,7 +344,7 @@ fn new_message<'a>(
             OwnedSender::From(from) => messages::Sender::From(from),
             OwnedSender::MessagingService(sid) => messages::Sender::MessagingService(sid),
         },
-        body: message.body,
+        body: message.content.text(),
         status_callback: callback,
         validity_period: Some(message.within.min(LONGEST_VALIDITY)),
     }

@@ -3,6 +3,7 @@ CREATE TABLE events_default PARTITION OF events DEFAULT;
 CREATE TABLE bodies_default PARTITION OF bodies DEFAULT;
 CREATE TABLE decisions_default PARTITION OF decisions DEFAULT;
 CREATE TABLE deliveries_default PARTITION OF deliveries DEFAULT;
+CREATE TABLE contents_default PARTITION OF contents DEFAULT;
 CREATE TABLE attempts_default PARTITION OF attempts DEFAULT;
 CREATE TABLE delivery_steps_default PARTITION OF delivery_steps DEFAULT;
 CREATE TABLE receipts_default PARTITION OF receipts DEFAULT;

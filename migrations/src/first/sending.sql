@@ -17,8 +17,7 @@ CREATE TABLE deliveries (
     -- Where it goes instead, in a rehearsal.
     rehearsal_to text NOT NULL,
     sender text NOT NULL,
-    body text NOT NULL,
-    -- By which equal contents are known.
+    -- That of its content, by which equal ones are known.
     fingerprint {bytes} NOT NULL,
     -- What it asserts, of which document: it must still be true when it leaves.
     source_connection_id {id} NOT NULL,
@@ -61,6 +60,16 @@ CREATE INDEX deliveries_state ON deliveries (tenant_id, state, id)
     WHERE state NOT IN ('queued', 'sending');
 CREATE INDEX deliveries_undealt ON deliveries (tenant_id, id)
     WHERE state IN ('failed', 'undelivered') AND dealt_at IS NULL;
+
+-- What a delivery says; lists never read it.
+CREATE TABLE contents (
+    event_id {id} NOT NULL,
+    delivery_id {id} NOT NULL,
+    tenant_id {id} NOT NULL,
+    -- Packed JSON: a text, or the parts of an e-mail.
+    content {bytes} NOT NULL,
+    PRIMARY KEY (event_id, delivery_id)
+) {by_event};
 
 -- One call to the provider, written before it is made.
 CREATE TABLE attempts (

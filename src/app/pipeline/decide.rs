@@ -186,8 +186,8 @@ fn already_told<'d>(new: &NewDelivery, told: &'d [NewDelivery]) -> Option<&'d st
         .find(|d| {
             d.state == DeliveryState::Queued
                 && new.state == DeliveryState::Queued
-                && (d.channel, key_of(&d.address), &d.body)
-                    == (new.channel, key_of(&new.address), &new.body)
+                && (d.channel, key_of(&d.address), &d.content)
+                    == (new.channel, key_of(&new.address), &new.content)
         })
         .map(|d| d.rule_name.as_str())
 }

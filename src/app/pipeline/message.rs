@@ -8,6 +8,7 @@ use moka::sync::Cache;
 use super::decide::EvaluationInput;
 use super::recipients::Reached;
 use crate::app::App;
+use crate::domain::content::Content;
 use crate::domain::delivery::{Channel, DeliveryState, NewDelivery, rehearsal_mark};
 use crate::domain::document::DocumentKind;
 use crate::domain::event::EventSource;
@@ -40,8 +41,8 @@ impl App {
             Ok(number) => (number.to_string(), None),
             Err(why) => (String::new(), Some(why)),
         };
-        let (body, problem) = match text {
-            Ok(body) => (body, problem),
+        let (text, problem) = match text {
+            Ok(text) => (text, problem),
             Err(why) => (String::new(), problem.or(Some(why))),
         };
         let sender = rule.definition.sender.as_ref();
@@ -66,7 +67,7 @@ impl App {
             is_rehearsal: false,
             rehearsal_to: String::new(),
             sender,
-            body,
+            content: Content::Text(text),
             state: if problem.is_some() {
                 DeliveryState::Failed
             } else {
@@ -131,9 +132,9 @@ impl App {
         if d.state != DeliveryState::Queued {
             return;
         }
-        d.body
-            .insert_str(0, &rehearsal_mark(&d.recipient, &d.address));
-        let characters = d.body.chars().count();
+        let mark = rehearsal_mark(&d.recipient, &d.address);
+        d.content = d.content.clone().with_mark(&mark);
+        let characters = d.content.text().chars().count();
         if let Some(bound) = self.overlong(characters) {
             d.state = DeliveryState::Failed;
             d.due_at = None;

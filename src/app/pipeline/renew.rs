@@ -9,6 +9,7 @@ use super::recipients::{Finder, remembered};
 use crate::app::recent::{AsOf, SeenDocument};
 use crate::app::{App, AppError};
 use crate::domain::assertion::{Says, Seen};
+use crate::domain::content::Content;
 use crate::domain::delivery::{Delivery, StepKind, rehearsal_mark};
 use crate::domain::document::{Document, ParsedDocument};
 use crate::domain::money::Amount;
@@ -26,8 +27,8 @@ impl App {
         let Some(asserts) = &d.asserts else {
             return Ok(Ok(()));
         };
-        let body = match self.text_today(store, d, seen).await? {
-            Ok(body) => body,
+        let text = match self.text_today(store, d, seen).await? {
+            Ok(text) => text,
             Err(why) => return Ok(Err(why)),
         };
         let now_is = &seen.document;
@@ -39,7 +40,9 @@ impl App {
             "The balance is {} by now, so the text was made anew",
             owed(now_is)
         );
-        let detail = serde_json::json!({ "text_before": &d.body }).to_string();
+        let before = store.content(d.id).await?;
+        let before = before.as_ref().map(Content::text);
+        let detail = serde_json::json!({ "text_before": before }).to_string();
         let step = NewStep {
             kind: StepKind::Renewed,
             sentence,
@@ -47,7 +50,7 @@ impl App {
         };
         let renewal = Renewal {
             delivery: d.id,
-            body,
+            content: Content::Text(text),
             says,
             step,
         };

@@ -12,7 +12,7 @@ use super::plan::Plan;
 use crate::app::recent::{AsOf, KeptDelivery};
 use crate::app::sending::Departures;
 use crate::app::{App, AppError, job};
-use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::{DeliveryState, Message};
 use crate::domain::ids::{EventId, ReplayId, TenantId};
 use crate::store::{RouteResult, TenantStore};
 
@@ -65,7 +65,10 @@ impl App {
             .deliveries
             .iter()
             .filter(|d| d.state == DeliveryState::Queued)
-            .map(|d| store.as_queued(d, now))
+            .map(|d| Message {
+                delivery: store.as_queued(d, now),
+                content: d.content.clone(),
+            })
             .collect();
         let Departures { mut calls, waits } = match by {
             Committer::Worker => self.departures(store, &queued, document.as_ref()).await?,
@@ -81,14 +84,15 @@ impl App {
         calls.retain(|call| routed.claimed.contains(&call.claim.attempt.delivery));
         let left = queued
             .into_iter()
-            .filter(|d| !routed.claimed.contains(&d.id));
+            .filter(|m| !routed.claimed.contains(&m.delivery.id));
         let mut wishes = Vec::new();
-        for delivery in left {
-            let wait = waits.get(&delivery.id).copied().unwrap_or_default();
+        for message in left {
+            let id = message.delivery.id;
+            let wait = waits.get(&id).copied().unwrap_or_default();
             let due = now + TimeDelta::from_std(wait).unwrap_or_default();
-            wishes.push(job::deliver(tenant, delivery.id, due));
+            wishes.push(job::deliver(tenant, id, due));
             let document = document.clone();
-            let kept = KeptDelivery { delivery, document };
+            let kept = KeptDelivery { message, document };
             self.caches.recent.keep_delivery(kept);
         }
         self.wake(wishes).await;

@@ -13,7 +13,7 @@ use super::attempt::{Called, PreparedCall};
 use crate::app::recent::{AsOf, SeenDocument};
 use crate::app::{App, AppError, job};
 use crate::brakes::Admission;
-use crate::domain::delivery::Delivery;
+use crate::domain::delivery::Message;
 use crate::domain::gate::Judgement;
 use crate::domain::ids::DeliveryId;
 use crate::store::TenantStore;
@@ -33,11 +33,12 @@ impl App {
     pub(in crate::app) async fn departures(
         &self,
         store: &TenantStore,
-        new: &[Delivery],
+        new: &[Message],
         document: Option<&SeenDocument>,
     ) -> Result<Departures, AppError> {
         let mut departures = Departures::default();
-        for d in new.iter().filter(|d| !d.is_rehearsal) {
+        for message in new.iter().filter(|m| !m.delivery.is_rehearsal) {
+            let d = &message.delivery;
             if d.asserts.is_some() && document.is_none() {
                 continue;
             }
@@ -53,7 +54,7 @@ impl App {
                 Admission::Go(permit) => {
                     departures
                         .calls
-                        .push(self.prepare(&sight, (link, d), permit));
+                        .push(self.prepare(&sight, link, message.clone(), permit));
                 }
                 Admission::Wait(span, _) => {
                     departures.waits.insert(d.id, span);

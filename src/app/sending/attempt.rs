@@ -14,7 +14,8 @@ use crate::app::recent::{AsOf, SeenDocument};
 use crate::app::{App, AppError};
 use crate::brakes::{Admission, Limits, Permit};
 use crate::domain::clock::Deadline;
-use crate::domain::delivery::{Attempt, Delivery, DeliveryState, StepKind};
+use crate::domain::content::Content;
+use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Message, StepKind};
 use crate::domain::gate::Judgement;
 use crate::domain::ids::{AttemptId, DeliveryId};
 use crate::domain::phone::key_of;
@@ -42,7 +43,7 @@ impl App {
         &self,
         store: &TenantStore,
         mut delivery: Delivery,
-        mut document: Option<SeenDocument>,
+        kept: Option<(Content, Option<SeenDocument>)>,
     ) -> Result<Next, AppError> {
         // The claim looks at all of this once more, so a *go* may be a second old; a refusal may not.
         let mut as_of = if delivery.is_rehearsal {
@@ -50,6 +51,7 @@ impl App {
         } else {
             AsOf::Lately
         };
+        let (mut content, mut document) = kept.map_or((None, None), |(c, d)| (Some(c), d));
         for _ in 0..CLAIMS {
             let sight = self.sight(store, &delivery, as_of, document.take()).await?;
             let judgement = sight.judge(&delivery, self.now());
@@ -61,8 +63,16 @@ impl App {
                     Admission::Go(permit) => permit,
                     Admission::Wait(span, _) => return Ok(Next::In(span)),
                 };
-                let called = self.claim_and_call(store, &sight, (link, &delivery), permit);
-                match called.await? {
+                let content = match content.take() {
+                    Some(content) => content,
+                    None => self.content(store, delivery.id).await?,
+                };
+                let message = Message {
+                    delivery: delivery.clone(),
+                    content,
+                };
+                let call = self.prepare(&sight, link, message, permit);
+                match self.claim_and_call(store, call).await? {
                     Called::Due(due) => return Ok(self.next_at(due)),
                     Called::Done => return self.due_again(store, delivery.id).await,
                     Called::Equal(other) => {
@@ -84,7 +94,7 @@ impl App {
                 Some(again) if again.state == DeliveryState::Queued => delivery = again,
                 _ => return Ok(Next::Done),
             }
-            as_of = AsOf::Now;
+            (as_of, content) = (AsOf::Now, None);
         }
         Ok(Next::In(Duration::from_secs(1)))
     }
@@ -92,11 +102,8 @@ impl App {
     async fn claim_and_call(
         &self,
         store: &TenantStore,
-        sight: &Sight,
-        (link, d): (&Link, &Delivery),
-        permit: Permit,
+        call: PreparedCall,
     ) -> Result<Called, AppError> {
-        let call = self.prepare(sight, (link, d), permit);
         match store.claim(call.claim.clone()).await? {
             ClaimResult::Claimed => self.call(store, call).await,
             ClaimResult::EqualInFlight(other) => Ok(Called::Equal(other)),
@@ -108,9 +115,11 @@ impl App {
     pub(super) fn prepare(
         &self,
         sight: &Sight,
-        (link, d): (&Link, &Delivery),
+        link: &Link,
+        message: Message,
         permit: Permit,
     ) -> PreparedCall {
+        let d = &message.delivery;
         let (tenant, connection) = (&sight.context.tenant, &link.connection);
         let now = self.now();
         // Taken before the commit: if that takes long, the call is not begun at all.
@@ -141,7 +150,7 @@ impl App {
                 now,
                 is_by_database: self.clock().comparison().is_some(),
             },
-            delivery: d.clone(),
+            message,
             link: link.clone(),
             hooks: hooks.then(|| self.public_url().join("/hooks")),
             time: CallTime {
@@ -150,7 +159,7 @@ impl App {
             },
             permit,
         };
-        call.claim.attempt.request = link.transport.request(&call.message());
+        call.claim.attempt.request = link.transport.request(&call.outgoing());
         call
     }
 
@@ -160,10 +169,10 @@ impl App {
         store: &TenantStore,
         call: PreparedCall,
     ) -> Result<Called, AppError> {
-        let (d, link, attempt) = (&call.delivery, &call.link, &call.claim.attempt);
+        let (d, link, attempt) = (&call.message.delivery, &call.link, &call.claim.attempt);
         // Until its outcome is written, or this is dropped.
         let _under_way = self.caches.calls.begin((d.id, attempt.attempt_no));
-        let outcome = link.transport.send(&call.message(), call.time).await;
+        let outcome = link.transport.send(&call.outgoing(), call.time).await;
         let verdict = Verdict::of(&outcome);
         let rests_until = rests_until(&outcome, self.now());
         let sent = Sent {
@@ -188,6 +197,16 @@ impl App {
         }
         self.wake_equal(link.scope(store.tenant_id()), d).await;
         Ok(recorded.map_or(Called::Done, |changed| Called::Due(changed.due_at)))
+    }
+
+    /// What a message says; it is kept as long as the message waits.
+    pub(super) async fn content(
+        &self,
+        store: &TenantStore,
+        id: DeliveryId,
+    ) -> Result<Content, AppError> {
+        let content = store.content(id).await?;
+        content.ok_or(AppError::NotFound("content"))
     }
 
     /// A worker died with the delivery in hand: the provider may or may not have it.
@@ -332,7 +351,7 @@ impl Drop for Call<'_> {
 /// A call that may be made once its claim is committed.
 pub(in crate::app) struct PreparedCall {
     pub(in crate::app) claim: Claim,
-    delivery: Delivery,
+    message: Message,
     link: Link,
     /// Where callbacks go, if they can reach us.
     hooks: Option<String>,
@@ -341,14 +360,14 @@ pub(in crate::app) struct PreparedCall {
 }
 
 impl PreparedCall {
-    fn message(&self) -> Outgoing<'_> {
-        let (d, attempt) = (&self.delivery, &self.claim.attempt);
+    fn outgoing(&self) -> Outgoing<'_> {
+        let (d, attempt) = (&self.message.delivery, &self.claim.attempt);
         Outgoing {
             mark: Some((d.id, attempt.attempt_no)),
             to: d.to(),
             reader: d.reader(),
             sender: &d.sender,
-            body: &d.body,
+            content: &self.message.content,
             hooks: self.hooks.as_deref(),
             within: (d.expires_at - attempt.started_at)
                 .to_std()

@@ -51,8 +51,11 @@ impl App {
     pub async fn advance(&self, tenant: TenantId, id: DeliveryId) -> Result<Next, AppError> {
         let store = self.tenant(tenant);
         let queued = self.caches.recent.take_delivery(id);
-        let (delivery, document) = match queued {
-            Some(kept) => (kept.delivery, kept.document),
+        let (delivery, kept) = match queued {
+            Some(kept) => (
+                kept.message.delivery,
+                Some((kept.message.content, kept.document)),
+            ),
             None => match store.delivery(id).await? {
                 Some(delivery) => (delivery, None),
                 None => return Ok(Next::Done),
@@ -65,7 +68,7 @@ impl App {
             Some(_) => {}
         }
         match delivery.state {
-            DeliveryState::Queued => self.send(&store, delivery, document).await,
+            DeliveryState::Queued => self.send(&store, delivery, kept).await,
             DeliveryState::Held => self.expire(&store, &delivery).await,
             DeliveryState::Sending => self.lose_lease(&store, &delivery).await,
             DeliveryState::Unknown => self.reconcile(&store, &delivery).await,

@@ -77,6 +77,11 @@ impl App {
         link: &Link,
     ) -> Result<Search, FindFailure> {
         let ledger = StoreLedger { store, delivery: d };
+        let content = store.content(d.id).await.map_err(unread)?;
+        let content = content.ok_or_else(|| FindFailure::Provider {
+            is_lasting: true,
+            why: "what it said is no longer kept".to_owned(),
+        })?;
         let hints = store.unsigned_sids(d.id).await.map_err(unread)?;
         let margin = self
             .clock()
@@ -90,7 +95,7 @@ impl App {
             delivery: d.id,
             attempt_no: d.attempt_no,
             to: d.to(),
-            body: &d.body,
+            content: &content,
             started_at: attempt.started_at,
             lease_until: attempt.lease_until,
             hints: &hints,

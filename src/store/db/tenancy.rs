@@ -12,13 +12,14 @@ use super::statement::{Operand, Statement, Table};
 use crate::store::error::StoreError;
 
 /// The tables with tenants' rows, which have a column `tenant_id`; and the tenants' own.
-pub(super) const TABLES: [&str; 29] = [
+pub(super) const TABLES: [&str; 30] = [
     "api_tokens",
     "attempts",
     "audit_entries",
     "bodies",
     "connections",
     "consents",
+    "contents",
     "decisions",
     "deliveries",
     "delivery_counts",

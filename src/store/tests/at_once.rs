@@ -113,7 +113,7 @@ async fn of_two_messages_under_one_key_the_one_that_is_written_is_claimed() {
     let (id, mut commit, claim) = house.departing(1, "Hi").await;
     let first = NewDelivery {
         id: DeliveryId::new(id.event, now()),
-        body: "Hello".to_owned(),
+        content: Content::Text("Hello".to_owned()),
         ..commit.deliveries[0].clone()
     };
     commit.deliveries.insert(0, first.clone());

@@ -121,6 +121,7 @@ fn replayed_by(story: &Story, id: ReplayId) -> Option<String> {
 /// The view of one message.
 pub(super) fn delivery_view(story: &Story, of: &Delivery, moment: Moment) -> DeliveryView {
     let attempt = story.attempts.iter().rfind(|a| a.delivery == of.id);
+    let text = story.text_of(of);
     let sender = attempt.and_then(bound_sender).unwrap_or_else(|| {
         let asked: Option<Sender> = serde_json::from_str(&of.sender).ok();
         sender_words(asked.as_ref())
@@ -140,8 +141,8 @@ pub(super) fn delivery_view(story: &Story, of: &Delivery, moment: Moment) -> Del
             version: u32::try_from(of.rule_version).unwrap_or(0),
         }),
         again: again(story, of),
-        text: of.body.clone(),
-        length: length(&of.body),
+        text: text.to_owned(),
+        length: length(text),
         reason: reason(of),
         steps: steps(story, of),
         proof: proof(story, of, moment),
@@ -201,7 +202,7 @@ pub(super) fn ended(text: &str) -> String {
 }
 
 fn actions(story: &Story, of: &Delivery) -> DeliveryActions {
-    let is_whole = !of.address.is_empty() && !of.body.is_empty();
+    let is_whole = !of.address.is_empty() && !story.text_of(of).is_empty();
     let is_open = story
         .deliveries
         .iter()

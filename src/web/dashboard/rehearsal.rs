@@ -11,7 +11,7 @@ use super::history::given;
 use super::rule_form::sentence;
 use crate::app::AppError;
 use crate::app::rehearsal::Rehearsed;
-use crate::domain::delivery::Delivery;
+use crate::domain::delivery::Message;
 use crate::domain::hours::Hours;
 use crate::domain::phone::E164;
 use crate::domain::user::Ability;
@@ -30,14 +30,14 @@ pub(super) async fn ask_live(seat: Seat) -> Result<HttpResponse, PageError> {
         .ask(|app| async move { app.rehearsed(tenant).await })
         .await?;
     let readers: BTreeSet<&str> = found
-        .deliveries
+        .messages
         .iter()
-        .map(|d| d.address.as_str())
+        .map(|m| m.delivery.address.as_str())
         .collect();
     let page = GoLivePage {
         chrome: seat.chrome(Section::Overview).await?,
         readers: readers.iter().filter(|address| !address.is_empty()).count(),
-        messages: found.deliveries.iter().map(line).collect(),
+        messages: found.messages.iter().map(line).collect(),
         is_cut: found.is_cut,
         waiting: found.waiting.len(),
         hours: seat.member.tenant.hours.map(Hours::words),
@@ -46,14 +46,16 @@ pub(super) async fn ask_live(seat: Seat) -> Result<HttpResponse, PageError> {
     seat.page(StatusCode::OK, &page)
 }
 
-fn line(of: &Delivery) -> RehearsalLine {
+fn line(message: &Message) -> RehearsalLine {
+    let (of, content) = (&message.delivery, &message.content);
+    let meant = of.content_meant(content);
     RehearsalLine {
         event: of.id.event,
         at: of.created_at,
         channel: of.channel,
         recipient: given(of.recipient.clone()),
         address: of.address.clone(),
-        text: of.text_meant().unwrap_or(&of.body).to_owned(),
+        text: meant.as_ref().unwrap_or(content).text().to_owned(),
         state: of.state,
     }
 }

@@ -109,13 +109,15 @@ impl App {
         old: &Delivery,
         (asserts, document): (Option<&Assertion>, Option<&SeenDocument>),
     ) -> Result<NewDelivery, AppError> {
-        if old.address.is_empty() || old.body.is_empty() {
+        let content = store.content(old.id).await?;
+        let content = content.filter(|c| !c.is_empty() && !old.address.is_empty());
+        let Some(content) = content else {
             return Err(AppError::Conflict(format!(
                 "This message was never complete: {}. Correct it and decide the event again instead",
                 old.reason
             )));
-        }
-        let Some(text) = old.text_meant() else {
+        };
+        let Some(content) = old.content_meant(&content) else {
             return Err(AppError::Conflict(
                 "This rehearsal's text cannot be told from its mark. Decide the event again instead"
                     .to_owned(),
@@ -147,7 +149,7 @@ impl App {
             is_rehearsal: false,
             rehearsal_to: String::new(),
             sender: old.sender.clone(),
-            body: text.to_owned(),
+            content,
             state: DeliveryState::Queued,
             reason: String::new(),
             due_at: Some(now),

@@ -110,7 +110,7 @@ pub(super) fn key(d: &NewDelivery) -> String {
         d.channel.as_str(),
         d.address,
         d.rehearsal_to,
-        d.body
+        d.content
     ]);
     let mut name = fingerprint(&parts);
     name.truncate(16);

@@ -51,7 +51,7 @@ impl<'a> Scene<'a> {
             twilio,
             spare: ConnectionId::new(now()),
             message: message.id,
-            fingerprint: route::fingerprint(&message.body),
+            fingerprint: message.content.fingerprint(),
             owner: format!("t{n}@example.com"),
         };
         scene.insert(vec![message, twin, namesake]).await;
@@ -245,7 +245,13 @@ impl<'a> Scene<'a> {
             Flight::ElsewhereOfStranger => (other, to, text, STRANGER, another),
             Flight::ElsewhereOwn => (other, to, text, id, self.message.own),
             Flight::ElsewhereToAnother => (other, "+447700900999", text, id, another),
-            Flight::ElsewhereOtherText => (other, to, route::fingerprint(&self.owner), id, another),
+            Flight::ElsewhereOtherText => (
+                other,
+                to,
+                Content::Text(self.owner.clone()).fingerprint(),
+                id,
+                another,
+            ),
             Flight::Beyond => ("AC2".to_owned(), to, text, id, another),
         };
         let insert = "INSERT INTO in_flight (scope, channel, address, fingerprint, tenant_id, \

@@ -183,8 +183,6 @@ pub struct Delivery {
     pub recipient: Option<String>,
     /// In a rehearsal `to` and `recipient` are whom it was meant for; `null` when it is none.
     pub rehearsal: Option<Rehearsal>,
-    /// As sent: in a rehearsal with the mark of whom it was meant for.
-    pub body: String,
     #[schema(value_type = String)]
     pub rule_id: RuleId,
     pub rule_name: String,
@@ -229,7 +227,6 @@ impl From<delivery::Delivery> for Delivery {
             channel: d.channel.as_str(),
             to: some(d.address),
             recipient: some(d.recipient),
-            body: d.body,
             rule_id: d.rule,
             rule_name: d.rule_name,
             rule_version: d.rule_version,
@@ -252,6 +249,8 @@ impl From<delivery::Delivery> for Delivery {
 pub struct DeliveryStory {
     #[serde(flatten)]
     pub delivery: Delivery,
+    /// What it says: in a rehearsal with the mark of whom it was meant for.
+    pub body: String,
     pub attempts: Vec<Attempt>,
     pub receipts: Vec<Receipt>,
     /// Everything that happened to it, oldest first.
@@ -266,6 +265,7 @@ impl DeliveryStory {
         let attempts = story.attempts.iter().filter(|a| a.delivery == id);
         let receipts = story.receipts.iter().filter(|r| r.delivery == id);
         Self {
+            body: story.text_of(&delivery).to_owned(),
             delivery: delivery.into(),
             attempts: attempts
                 .map(|attempt| {

@@ -150,7 +150,7 @@ impl From<&ReplayRecipient> for Recipient {
             to: super::some(r.message.address.clone()),
             is_rehearsal: r.message.is_rehearsal,
             rule_name: super::some(r.message.rule_name.clone()),
-            body: r.message.body.clone(),
+            body: r.message.content.text().to_owned(),
             refused: r.refused.clone(),
             preselected: r.is_preselected,
             had: r.had.iter().map(Earlier::from).collect(),
