@@ -150,6 +150,7 @@ async fn build_on(
         .await
         .context("the database does not say what time it is")?;
     let (vault, key_origin) = open_vault(config, &store, clock.now()).await?;
+    let store = store.with_hasher(vault.address_hasher()?);
     let redis = open_redis(config, &store).await?;
     let mailer = Mailer::new(&config.mail, shows_letters(config, &public_url))
         .context("mail cannot be set up")?;

@@ -103,6 +103,11 @@ impl House {
     }
 }
 
+async fn open(database: &TestDatabase, vault: &Vault) -> Store {
+    let store = Store::open(&database.url()).await.unwrap();
+    store.with_hasher(vault.address_hasher().unwrap())
+}
+
 async fn app(
     database: &TestDatabase,
     vault: &Vault,
@@ -112,7 +117,7 @@ async fn app(
 ) -> App {
     let http = crate::http::client().unwrap();
     App::new(Parts {
-        store: Store::open(&database.url()).await.unwrap(),
+        store: open(database, vault).await,
         queue: test_queue(clock.clone()),
         vault: vault.clone(),
         passwords: Passwords::default(),

@@ -77,6 +77,7 @@ impl Scene {
         vault
             .admit(&vault.new_data_key(new_v7(start)).unwrap())
             .unwrap();
+        let store = store.with_hasher(vault.address_hasher().unwrap());
         let base: url::Url = sandbox.base_url().parse().unwrap();
         let app = App::new(Parts {
             store,

@@ -26,6 +26,7 @@ use super::key_ring::KeyRing;
 use super::master_key::{KeySource, MasterKey, MasterKeyError, MasterKeyId};
 pub use super::place::Place;
 use super::place::length_prefixed;
+use crate::domain::address_hash::AddressHasher;
 
 const VERSION: u8 = 1;
 const ID_BYTES: usize = 16;
@@ -242,6 +243,11 @@ impl Vault {
             id.as_bytes(),
         ]));
         Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
+    }
+
+    /// Hashes addresses under a key that is derived so.
+    pub fn address_hasher(&self) -> Result<AddressHasher, VaultError> {
+        self.derive("addresses").map(|key| AddressHasher::new(&key))
     }
 
     fn newest(&self) -> Option<(Uuid, Arc<DataKey>)> {

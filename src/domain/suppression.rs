@@ -80,8 +80,8 @@ pub struct Suppressed {
 pub struct Suppression {
     pub id: SuppressionId,
     pub channel: Channel,
-    /// Normalised.
-    pub address: String,
+    /// Normalised; none once the person was erased.
+    pub address: Option<String>,
     pub source: Source,
     /// Whose address it is, as the last message to it had it; empty when unknown.
     pub name: String,
@@ -90,4 +90,11 @@ pub struct Suppression {
     /// Who added it by hand; empty otherwise.
     pub created_by: String,
     pub created_at: DateTime<Utc>,
+}
+
+impl Suppression {
+    /// What the security log calls it.
+    pub fn subject(&self) -> String {
+        self.address.clone().unwrap_or_else(|| self.id.to_string())
+    }
 }

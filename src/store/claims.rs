@@ -16,11 +16,11 @@ use super::partial::PLAIN_STATE;
 use super::sql::{self, Row, micros, values};
 use super::writer::{Many, Turn};
 use super::{StoreError, TenantStore};
+use crate::domain::address_hash::AddressHash;
 use crate::domain::clock;
 use crate::domain::delivery::{Attempt, Channel, NewDelivery};
 use crate::domain::hours::Hours;
 use crate::domain::ids::{DeliveryId, TenantId};
-use crate::domain::phone::key_of;
 
 /// A worker's wish to send.
 #[derive(Debug, Clone)]
@@ -80,7 +80,7 @@ impl TenantStore {
     /// attempt are one commit. The statement reads suppression, stop switch, suspension, rehearsal,
     /// hours and pause.
     pub async fn claim(&self, claim: Claim) -> Result<ClaimResult, StoreError> {
-        self.store.writer.claim(Claiming::new(self.id, claim)).await
+        self.store.writer.claim(Claiming::new(self, claim)?).await
     }
 }
 
@@ -88,17 +88,23 @@ impl TenantStore {
 pub(super) struct Claiming {
     tenant: TenantId,
     claim: Claim,
+    /// The hashes of where it goes, and of whom it is meant for.
+    to: AddressHash,
+    meant: AddressHash,
     /// The request of its attempt.
     request: Packed,
 }
 
 impl Claiming {
-    pub(super) fn new(tenant: TenantId, claim: Claim) -> Self {
-        Self {
-            tenant,
+    pub(super) fn new(of: &TenantStore, claim: Claim) -> Result<Self, StoreError> {
+        let hasher = of.hasher()?;
+        Ok(Self {
+            tenant: of.id,
+            to: hasher.hash(claim.channel, &claim.to),
+            meant: hasher.hash(claim.channel, &claim.meant),
             request: Packed::of(&claim.attempt.request),
             claim,
-        }
+        })
     }
 
     pub(super) fn claim(&self) -> &Claim {
@@ -144,16 +150,15 @@ impl Claiming {
             is_accepted: c.is_accepted,
             other_scope: self.other_scope(),
             document_version: c.document_version,
-            meant_key: key_of(&c.meant).as_ref(),
-            sent_key: key_of(&c.to).as_ref(),
+            meant_hash: self.meant,
+            sent_hash: self.to,
         ]
     }
 
     fn equal(&self) -> Equal {
         let c = &self.claim;
-        let person = key_of(&c.to).into_owned();
         let scope = self.scope(c.is_accepted);
-        (scope, c.channel, person, c.fingerprint.clone())
+        (scope, c.channel, self.to, c.fingerprint.clone())
     }
 
     fn scope(&self, is_accepted: bool) -> String {
@@ -168,7 +173,7 @@ impl Claiming {
 }
 
 /// Scope, channel, address and fingerprint: what makes two messages equal.
-type Equal = (String, Channel, String, Vec<u8>);
+type Equal = (String, Channel, AddressHash, Vec<u8>);
 
 impl Many for Claiming {
     type Answer = ClaimResult;
@@ -309,7 +314,7 @@ async fn take_flights(
             record![
                 scope: scope,
                 channel: channel.as_str(),
-                address: to,
+                address_hash: to,
                 fingerprint: fingerprint,
                 tenant_id: c.tenant.uuid(),
                 event_id: id.event.uuid(),
@@ -353,7 +358,7 @@ async fn holders(
             continue;
         }
         let query = "SELECT tenant_id, event_id, delivery_id AS id FROM in_flight \
-                     WHERE scope = $1 AND channel = $2 AND address = $3 AND fingerprint = $4";
+                     WHERE scope = $1 AND channel = $2 AND address_hash = $3 AND fingerprint = $4";
         let (scope, channel, to, fingerprint) = equal.clone();
         let bound = values![scope, channel.as_str(), to, fingerprint];
         if let Some(row) = tx.one(query, bound).await? {
@@ -369,12 +374,12 @@ async fn holder_elsewhere(
     claiming: &Claiming,
 ) -> Result<Option<Holder>, StoreError> {
     let query = "SELECT tenant_id, event_id, delivery_id AS id FROM in_flight WHERE scope = $2 \
-                 AND channel = $3 AND address = $4 AND fingerprint = $5 AND tenant_id = $1 \
+                 AND channel = $3 AND address_hash = $4 AND fingerprint = $5 AND tenant_id = $1 \
                  AND delivery_id <> $6";
     let bound = values![
         claiming.other_scope(),
         claiming.claim.channel.as_str(),
-        key_of(&claiming.claim.to).as_ref(),
+        claiming.to,
         claiming.claim.fingerprint.clone(),
         claiming.delivery().own
     ];
@@ -430,8 +435,8 @@ async fn that_may_go(
             is_accepted: c.is_accepted,
             other_scope: claiming.other_scope(),
             document_version: c.document_version,
-            meant_key: key_of(&c.meant).as_ref(),
-            sent_key: key_of(&c.to).as_ref(),
+            meant_hash: claiming.meant,
+            sent_hash: claiming.to,
         ]
     });
     let time = if sql::is_postgres(tx) {
@@ -458,9 +463,9 @@ async fn that_may_go(
 fn may_go(d: &str) -> String {
     format!(
         "NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.tenant_id \
-             AND s.channel = {d}.channel AND s.address_key = v.meant_key) \
+             AND s.channel = {d}.channel AND s.address_hash = v.meant_hash) \
          AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.tenant_id \
-             AND s.channel = {d}.channel AND s.address_key = v.sent_key) \
+             AND s.channel = {d}.channel AND s.address_hash = v.sent_hash) \
          AND COALESCE((SELECT o.version FROM documents o \
              WHERE o.connection_id = {d}.source_connection_id AND o.kind = {d}.document_kind \
              AND o.document_id = {d}.document_id \
@@ -473,7 +478,7 @@ fn may_go(d: &str) -> String {
              AND (k.accepted_at IS NOT NULL) = v.is_accepted \
              AND (k.paused_until IS NULL OR k.paused_until <= v.now)) \
          AND NOT EXISTS (SELECT 1 FROM in_flight f WHERE f.scope = v.other_scope \
-             AND f.channel = {d}.channel AND f.address = v.sent_key \
+             AND f.channel = {d}.channel AND f.address_hash = v.sent_hash \
              AND f.fingerprint = {d}.fingerprint \
              AND f.tenant_id = v.tenant_id AND f.delivery_id <> v.id)"
     )

@@ -81,7 +81,7 @@ const OF_TENANT: [(&str, &str, &str); 19] = [
     ("rule_versions", "rule_id, version", BY_RULE),
     ("rules", "id", ""),
     ("consents", "id", ""),
-    ("suppressions", "channel, address_key", ""),
+    ("suppressions", "channel, address_hash", ""),
     ("rejected_requests", "id", ""),
     ("replies", "account, sid", ""),
     ("api_tokens", "id", ""),

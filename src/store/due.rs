@@ -1,14 +1,17 @@
 //! What waits for a worker, and the leases of workers that died.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::StoreError;
 use super::deliveries::Due;
+use super::partial::RESTING;
 use super::platform::Platform;
 use super::sql::{Row, micros, values};
 use super::writer::Lane;
-use crate::domain::delivery::Hold;
+use super::{StoreError, TenantStore};
+use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::{EventId, ReplayId, TenantId};
 
 /// How far a walk over everything that is due has come.
@@ -121,11 +124,6 @@ impl Platform {
         let reachable = "EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id \
                          WHERE m.tenant_id = t.id AND m.role = 'owner' \
                          AND u.phone_confirmed_at IS NOT NULL)";
-        let answered = "EXISTS (SELECT 1 FROM deliveries d WHERE d.tenant_id = t.id \
-                        AND d.state = 'held' AND d.state NOT IN ('queued', 'sending') \
-                        AND d.hold = $1 AND NOT EXISTS (SELECT 1 FROM suppressions s \
-                        WHERE s.tenant_id = t.id AND s.decide_by IS NOT NULL \
-                        AND (s.address = d.address OR s.address_key = d.address)))";
         let mut forgotten = Vec::new();
         for (hold, is_over) in [
             (Hold::Stopped, "t.stopped_at IS NULL"),
@@ -134,11 +132,14 @@ impl Platform {
             (Hold::NoConnection, held_before),
             (Hold::Rehearsal, "t.is_rehearsal = FALSE"),
             (Hold::OwnNumber, reachable),
-            (Hold::OptOut, answered),
+            (Hold::OptOut, "TRUE"),
         ] {
             let query = format!("SELECT t.id FROM tenants t WHERE {is_over} AND {held} LIMIT 1000");
             for row in self.db().all(&query, values![hold.as_str()]).await? {
-                forgotten.push((TenantId::from_uuid(row.get("id")?), hold));
+                let tenant = TenantId::from_uuid(row.get("id")?);
+                if hold != Hold::OptOut || self.store.tenant(tenant).has_answered_hold().await? {
+                    forgotten.push((tenant, hold));
+                }
             }
         }
         Ok(forgotten)
@@ -159,5 +160,32 @@ impl Platform {
                 })
             })
             .await
+    }
+}
+
+impl TenantStore {
+    /// Whether a delivery waits for somebody to say what an unclear reply means, and somebody has.
+    async fn has_answered_hold(&self) -> Result<bool, StoreError> {
+        let query = "SELECT address_hash FROM suppressions WHERE tenant_id = $1 \
+                     AND decide_by IS NOT NULL";
+        let rows = self.db().all(query, vec![]).await?;
+        let asked = rows.iter().map(|row| row.get("address_hash"));
+        let asked: HashSet<Vec<u8>> = asked.collect::<Result<_, _>>()?;
+        let query = format!(
+            "SELECT DISTINCT channel, address, rehearsal_to FROM deliveries WHERE tenant_id = $1 \
+             AND state = 'held' AND {RESTING} AND hold = $2 LIMIT 1000"
+        );
+        let bound = values![Hold::OptOut.as_str()];
+        for row in self.db().all(&query, bound).await? {
+            let channel = row.word("deliveries", "channel", self.id.uuid(), Channel::parse)?;
+            let is_asked = |address: String| {
+                let hash = self.hasher()?.hash(channel, &address);
+                Ok::<_, StoreError>(asked.contains(&hash.as_bytes()[..]))
+            };
+            if !is_asked(row.get("address")?)? && !is_asked(row.get("rehearsal_to")?)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

@@ -53,6 +53,9 @@ pub enum StoreError {
     /// A statement of ours would have reached another tenant's rows; it was not carried out.
     #[error("a statement is not kept to one tenant: {0}")]
     NotOfTenant(String),
+    /// An address was to be compared by a store that has no key for it.
+    #[error("the database was opened without the key of its address hashes")]
+    NoHasher,
     /// A name that must be unique is taken.
     #[error("{0} is taken")]
     Taken(&'static str),

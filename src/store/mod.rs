@@ -114,6 +114,7 @@ pub use user_tokens::{Purpose, UserToken};
 pub use users::{NewHash, User};
 pub use write_fault::WriteFault;
 
+use crate::domain::address_hash::AddressHasher;
 use crate::domain::ids::TenantId;
 use connections::{Belongings, Connections};
 use db::{TenantDb, UnscopedDb, bulk};
@@ -137,6 +138,7 @@ pub struct Store {
     writer: Writer,
     look_ups: Gathered,
     server: Server,
+    hasher: Option<AddressHasher>,
 }
 
 /// Look-ups that are made together.
@@ -239,6 +241,7 @@ impl Store {
             read,
             writer: Writer::start(write, log, &server),
             server,
+            hasher: None,
         })
     }
 
@@ -249,6 +252,13 @@ impl Store {
     pub fn bare(self) -> Self {
         let writer = self.writer.without_events();
         Self { writer, ..self }
+    }
+
+    /// The same, able to compare addresses. Its key comes from the vault, whose own keys come from here.
+    #[must_use]
+    pub fn with_hasher(self, hasher: AddressHasher) -> Self {
+        let hasher = Some(hasher);
+        Self { hasher, ..self }
     }
 
     /// The same, but whoever edits waits for so long, for commands in a shell.
@@ -315,6 +325,10 @@ impl TenantStore {
 
     fn db(&self) -> TenantDb<'_> {
         TenantDb::new(&self.store.read, self.id)
+    }
+
+    fn hasher(&self) -> Result<&AddressHasher, StoreError> {
+        self.store.hasher.as_ref().ok_or(StoreError::NoHasher)
     }
 
     fn writer(&self) -> TenantWriter<'_> {

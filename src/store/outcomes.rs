@@ -14,10 +14,11 @@ use super::db::{BatchDb, TenantDb};
 use super::packed::Packed;
 use super::partial::PLAIN_STATE;
 use super::sql::{self, micros, micros_opt, placeholders, values};
-use super::suppressions::suppress;
+use super::suppressions::{Addressee, suppress};
 use super::writer::{Many, Turn};
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
+use crate::domain::address_hash::AddressHasher;
 use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::ids::{ConnectionId, DeliveryId, StepId, TenantId};
 use crate::domain::report::Status;
@@ -157,6 +158,7 @@ impl TenantStore {
         let detail = change.step.as_ref().map(|s| Packed::of(&s.detail));
         let changing = Changing {
             tenant: self.id,
+            hasher: self.hasher()?.clone(),
             detail: detail.unwrap_or_default(),
             change,
         };
@@ -223,6 +225,7 @@ impl TenantStore {
 pub(super) struct Changing {
     tenant: TenantId,
     change: Change,
+    hasher: AddressHasher,
     /// The detail of its step.
     detail: Packed,
 }
@@ -299,7 +302,7 @@ async fn apply(tx: BatchDb<'_>, all: &[&Changing]) -> Result<Vec<bool>, StoreErr
         tell_the_rest(tx, c, changed.contains(&c.change.delivery)).await?;
     }
     let known = all.iter().filter(|c| !refused.contains(&c.change.delivery));
-    super::receipts::fold_early(tx, known.map(|c| (c.tenant, &c.change))).await?;
+    super::receipts::fold_early(tx, known.map(|c| (c.tenant, &c.hasher, &c.change))).await?;
     Ok(all
         .iter()
         .map(|c| changed.contains(&c.change.delivery))
@@ -431,7 +434,8 @@ async fn tell_the_rest(
     }
     if let Some((channel, address, reason)) = &c.suppress {
         let why = (Source::Provider, &**reason);
-        suppress(tx, *channel, address, why, c.now).await?;
+        let whom = Addressee::new(&changing.hasher, *channel, address);
+        suppress(tx, whom, why, c.now).await?;
     }
     if let Some((actor, old)) = &c.said
         && changed

@@ -11,9 +11,10 @@ use super::db::{BatchDb, TenantDb};
 use super::outcomes::{Change, KnownMessage, NewStep, insert_step, know_message, leave_in_flight};
 use super::partial::PLAIN_STATE;
 use super::sql::{self, micros, micros_opt, values};
-use super::suppressions::suppress;
+use super::suppressions::{Addressee, suppress};
 use super::writer::{Many, Turn};
 use super::{StoreError, TenantStore};
+use crate::domain::address_hash::AddressHasher;
 use crate::domain::delivery::{Channel, DeliveryState, StepKind};
 use crate::domain::ids::{DeliveryId, ReceiptId, TenantId};
 use crate::domain::report::Status;
@@ -83,6 +84,7 @@ impl TenantStore {
     pub async fn receive(&self, receipt: NewReceipt) -> Result<ReceiptResult, StoreError> {
         let receiving = Receiving {
             tenant: self.id,
+            hasher: self.hasher()?.clone(),
             receipt,
         };
         self.store.writer.receive(receiving).await
@@ -92,6 +94,7 @@ impl TenantStore {
 /// A receipt and whose it is.
 pub(super) struct Receiving {
     tenant: TenantId,
+    hasher: AddressHasher,
     receipt: NewReceipt,
 }
 
@@ -117,7 +120,7 @@ impl Many for Receiving {
         let mut results = fold_plain(tx, all, &plain).await?;
         for (number, receiving) in all.iter().enumerate() {
             if let Entry::Vacant(rest) = results.entry(number) {
-                rest.insert(run(tx.of(receiving.tenant), &receiving.receipt).await?);
+                rest.insert(run(tx.of(receiving.tenant), receiving).await?);
             }
         }
         Ok(results.into_values().collect())
@@ -215,7 +218,8 @@ async fn fold_plain(
     Ok(results)
 }
 
-async fn run(tx: TenantDb<'_>, r: &NewReceipt) -> Result<ReceiptResult, StoreError> {
+async fn run(tx: TenantDb<'_>, receiving: &Receiving) -> Result<ReceiptResult, StoreError> {
+    let r = &receiving.receipt;
     let target = target(tx, r).await?;
     // A signature proves something once the provider has accepted the token it was made with. What is
     // said of a message that is known to be the delivery's own needs no more.
@@ -239,7 +243,7 @@ async fn run(tx: TenantDb<'_>, r: &NewReceipt) -> Result<ReceiptResult, StoreErr
         keep_unmatched(tx, r).await?;
         return Ok(ReceiptResult::Unmatched);
     };
-    fold(tx, &target, r).await
+    fold(tx, &target, r, &receiving.hasher).await
 }
 
 /// The delivery that a receipt is about.
@@ -349,6 +353,7 @@ async fn fold(
     tx: TenantDb<'_>,
     target: &Target,
     r: &NewReceipt,
+    hasher: &AddressHasher,
 ) -> Result<ReceiptResult, StoreError> {
     let id = target.id;
     // The delivery's row is locked, so nobody adds one beside us. What is known to be about its own message
@@ -422,7 +427,8 @@ async fn fold(
     if r.is_opt_out {
         let why = format!("The recipient has opted out ({})", r.error_code);
         let why = (Source::Provider, why.as_str());
-        suppress(tx, target.channel, &target.to, why, r.now).await?;
+        let whom = Addressee::new(hasher, target.channel, &target.to);
+        suppress(tx, whom, why, r.now).await?;
     }
     Ok(if moved {
         ReceiptResult::Moved(id)
@@ -502,12 +508,12 @@ fn move_record(tenant: Uuid, delivery: DeliveryId, r: &NewReceipt, status: Statu
 /// Receipts that came before the answers to these calls are folded, now that the sids are known.
 pub(super) async fn fold_early<'a>(
     tx: BatchDb<'_>,
-    changes: impl Iterator<Item = (TenantId, &'a Change)>,
+    changes: impl Iterator<Item = (TenantId, &'a AddressHasher, &'a Change)>,
 ) -> Result<(), StoreError> {
     let told: Vec<_> = changes
-        .filter_map(|(tenant, c)| Some((tenant, c, c.message.as_ref()?)))
+        .filter_map(|(tenant, hasher, c)| Some((tenant, hasher, c, c.message.as_ref()?)))
         .collect();
-    let keys = told.iter().map(|(tenant, _, m)| {
+    let keys = told.iter().map(|(tenant, .., m)| {
         record![
             tenant_id: tenant.uuid(),
             account: m.account.clone(),
@@ -522,9 +528,9 @@ pub(super) async fn fold_early<'a>(
     for row in select.all(tx, keys.collect()).await? {
         early.insert((row.get("tenant_id")?, row.get("account")?, row.get("sid")?));
     }
-    for (tenant, c, message) in told {
+    for (tenant, hasher, c, message) in told {
         if early.contains(&(tenant.uuid(), message.account.clone(), message.sid.clone())) {
-            fold_unmatched(tx.of(tenant), c.delivery, message, c.now).await?;
+            fold_unmatched(tx.of(tenant), hasher, c.delivery, message, c.now).await?;
         }
     }
     Ok(())
@@ -532,6 +538,7 @@ pub(super) async fn fold_early<'a>(
 
 async fn fold_unmatched(
     tx: TenantDb<'_>,
+    hasher: &AddressHasher,
     delivery: DeliveryId,
     message: &KnownMessage,
     now: DateTime<Utc>,
@@ -563,7 +570,7 @@ async fn fold_unmatched(
             now: row.time("at")?,
         };
         if let Some(target) = target(tx, &receipt).await? {
-            fold(tx, &target, &receipt).await?;
+            fold(tx, &target, &receipt, hasher).await?;
         }
     }
     if early.iter().any(|r| matches!(r.get("verified"), Ok(false))) {

@@ -11,6 +11,7 @@ use super::sql::{Row, micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
+use crate::domain::address_hash::AddressHash;
 use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{DeliveryId, EventId, ReplayId, TenantId};
@@ -46,10 +47,14 @@ pub enum ReplayResult {
 impl TenantStore {
     /// Keeps a replay, and its delivery, unless the nonce was used or something stands against it.
     pub async fn create_replay(&self, new: NewReplay) -> Result<ReplayResult, StoreError> {
+        let to = new.delivery.as_ref();
+        let to = to
+            .map(|d| Ok::<_, StoreError>(self.hasher()?.hash(d.channel, &d.address)))
+            .transpose()?;
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let new = new.clone();
-                Box::pin(async move { run(tx, &new).await })
+                Box::pin(async move { run(tx, &new, to).await })
             })
             .await
     }
@@ -108,7 +113,12 @@ impl TenantStore {
     }
 }
 
-async fn run(tx: TenantDb<'_>, new: &NewReplay) -> Result<ReplayResult, StoreError> {
+/// `to` is the hash of where the new delivery goes.
+async fn run(
+    tx: TenantDb<'_>,
+    new: &NewReplay,
+    to: Option<AddressHash>,
+) -> Result<ReplayResult, StoreError> {
     let o = &new.replay;
     let query = "SELECT * FROM replays WHERE tenant_id = $1 AND nonce = $2";
     if let Some(row) = tx.one(query, values![o.nonce.clone()]).await? {
@@ -133,16 +143,15 @@ async fn run(tx: TenantDb<'_>, new: &NewReplay) -> Result<ReplayResult, StoreErr
             return Ok(ReplayResult::Stale);
         }
     }
-    if let Some(delivery) = &new.delivery {
+    if let Some((delivery, to)) = new.delivery.as_ref().zip(to) {
         let query = "SELECT id FROM tenants WHERE id = $1 AND is_rehearsal = $2";
         let same = tx.one(query, values![delivery.is_rehearsal]).await?;
         if same.is_none() {
             return Ok(ReplayResult::Stale);
         }
         let query = "SELECT reason FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
-                     AND address_key = $3 ORDER BY created_at, source LIMIT 1";
-        let key = key_of(&delivery.address);
-        let bound = values![delivery.channel.as_str(), key.as_ref()];
+                     AND address_hash = $3 ORDER BY created_at, source LIMIT 1";
+        let bound = values![delivery.channel.as_str(), to];
         if let Some(row) = tx.one(query, bound).await? {
             return Ok(ReplayResult::Suppressed(row.get("reason")?));
         }

@@ -8,14 +8,15 @@ use super::audit::{AuditLine, audit};
 use super::db::TenantDb;
 use super::history::Keyset;
 use super::sql::{Row, micros, micros_opt, values};
-use super::suppressions::{NAME_OF, suppress};
+use super::suppressions::{self, Addressee, NAME_OF, suppress};
 use super::writer::Lane;
 use super::{Platform, StoreError, TenantStore};
 use crate::domain::actor::Actor;
+use crate::domain::address_hash::AddressHasher;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::{ConnectionId, ReplyId, TenantId, floor_v7};
 use crate::domain::page::{Cursor, Page};
-use crate::domain::phone::{key_of, spellings};
+use crate::domain::phone::spellings;
 use crate::domain::reply::{Reply, Wish};
 use crate::domain::suppression::Source;
 
@@ -50,10 +51,11 @@ pub struct Said {
 impl TenantStore {
     /// Keeps a message from a recipient and does what it asks for; `None` when it was kept before.
     pub async fn keep_reply(&self, new: NewReply) -> Result<Option<Reply>, StoreError> {
+        let hasher = self.hasher()?.clone();
         self.writer()
             .write(Lane::Edit, move |tx| {
-                let new = new.clone();
-                Box::pin(async move { keep(tx, &new).await })
+                let (new, hasher) = (new.clone(), hasher.clone());
+                Box::pin(async move { keep(tx, &new, &hasher).await })
             })
             .await
     }
@@ -66,10 +68,18 @@ impl TenantStore {
         said: Said,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        let hash = self.hasher()?.hash(channel, &address);
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (address, said) = (address.clone(), said.clone());
-                Box::pin(async move { follow(tx, channel, &address, &said, now).await })
+                Box::pin(async move {
+                    let whom = Addressee {
+                        channel,
+                        address: &address,
+                        hash,
+                    };
+                    follow(tx, whom, &said, now).await
+                })
             })
             .await
     }
@@ -147,7 +157,11 @@ impl Platform {
     }
 }
 
-async fn keep(tx: TenantDb<'_>, new: &NewReply) -> Result<Option<Reply>, StoreError> {
+async fn keep(
+    tx: TenantDb<'_>,
+    new: &NewReply,
+    hasher: &AddressHasher,
+) -> Result<Option<Reply>, StoreError> {
     let id = ReplyId::new(new.now);
     let is_settled = !matches!(new.wish, Wish::Read | Wish::Unclear);
     let seen_at = is_settled.then_some(new.now);
@@ -181,8 +195,7 @@ async fn keep(tx: TenantDb<'_>, new: &NewReply) -> Result<Option<Reply>, StoreEr
     // A STOP is taken from anybody who knows the address of the hook, up to a bound; what lifts one must be
     // proven.
     let is_taken = new.is_proven
-        || (matches!(new.wish, Wish::Stop | Wish::Unclear)
-            && !super::suppressions::is_full(tx).await?);
+        || (matches!(new.wish, Wish::Stop | Wish::Unclear) && !suppressions::is_full(tx).await?);
     if let Some(channel) = new.channel
         && is_taken
     {
@@ -191,15 +204,15 @@ async fn keep(tx: TenantDb<'_>, new: &NewReply) -> Result<Option<Reply>, StoreEr
             body: new.body.clone(),
             decide_by: new.decide_by,
         };
-        follow(tx, channel, &new.address, &said, new.now).await?;
+        let whom = Addressee::new(hasher, channel, &new.address);
+        follow(tx, whom, &said, new.now).await?;
     }
     reply(&row).map(Some)
 }
 
 async fn follow(
     tx: TenantDb<'_>,
-    channel: Channel,
-    address: &str,
+    whom: Addressee<'_>,
     said: &Said,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
@@ -207,9 +220,9 @@ async fn follow(
     let action = match wish {
         Wish::Stop => {
             let why = (Source::Stop, "The recipient wrote STOP");
-            forget_question(tx, channel, address).await?;
-            see_unclear(tx, address, now).await?;
-            let is_new = suppress(tx, channel, address, why, now).await?;
+            forget_question(tx, whom).await?;
+            see_unclear(tx, whom.address, now).await?;
+            let is_new = suppress(tx, whom, why, now).await?;
             is_new.then_some("suppression.added")
         }
         Wish::Unclear => {
@@ -219,20 +232,18 @@ async fn follow(
                 wrote.replace('\n', " ")
             );
             let why = (Source::Asked, reason.as_str());
-            let is_new = suppress(tx, channel, address, why, now).await?;
+            let is_new = suppress(tx, whom, why, now).await?;
             let by = "UPDATE suppressions SET decide_by = $4 WHERE tenant_id = $1 AND channel = $2 \
-                      AND address_key = $3 AND source = 'asked' AND decide_by IS NULL";
-            let key = key_of(address);
-            let by_when = micros(said.decide_by);
-            let bound = values![channel.as_str(), key.as_ref(), by_when];
+                      AND address_hash = $3 AND source = 'asked' AND decide_by IS NULL";
+            let bound = values![whom.channel.as_str(), whom.hash, micros(said.decide_by)];
             tx.exec(by, bound).await?;
             is_new.then_some("suppression.asked")
         }
         Wish::Start => {
-            see_unclear(tx, address, now).await?;
+            see_unclear(tx, whom.address, now).await?;
             let lift = "DELETE FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
-                        AND address_key = $3 AND source IN ('stop', 'provider', 'asked')";
-            let bound = values![channel.as_str(), key_of(address).as_ref()];
+                        AND address_hash = $3 AND source IN ('stop', 'provider', 'asked')";
+            let bound = values![whom.channel.as_str(), whom.hash];
             (tx.exec(lift, bound).await? > 0).then_some("suppression.lifted")
         }
         Wish::Help | Wish::Read => None,
@@ -241,21 +252,17 @@ async fn follow(
     let line = AuditLine {
         actor: Actor::named("the recipient"),
         action,
-        subject: address.to_owned(),
-        detail: serde_json::json!({ "channel": channel.as_str(), "wrote": wish.as_str() })
+        subject: whom.address.to_owned(),
+        detail: serde_json::json!({ "channel": whom.channel.as_str(), "wrote": wish.as_str() })
             .to_string(),
     };
     audit(tx, line, now).await
 }
 
-async fn forget_question(
-    tx: TenantDb<'_>,
-    channel: Channel,
-    address: &str,
-) -> Result<u64, StoreError> {
+async fn forget_question(tx: TenantDb<'_>, whom: Addressee<'_>) -> Result<u64, StoreError> {
     let forget = "DELETE FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
-                  AND address_key = $3 AND source = 'asked'";
-    let bound = values![channel.as_str(), key_of(address).as_ref()];
+                  AND address_hash = $3 AND source = 'asked'";
+    let bound = values![whom.channel.as_str(), whom.hash];
     tx.exec(forget, bound).await
 }
 
@@ -281,20 +288,22 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
+        let hasher = self.hasher()?.clone();
         self.writer()
             .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
+                let (actor, hasher) = (actor.clone(), hasher.clone());
                 Box::pin(async move {
                     let query = "SELECT * FROM replies WHERE tenant_id = $1 AND id = $2 \
                                  AND wish = 'unclear' AND seen_at IS NULL";
                     let row = tx.one(query, values![id.uuid()]).await?;
                     let Some(row) = row else { return Ok(false) };
                     let said = reply(&row)?;
-                    forget_question(tx, Channel::Sms, &said.address).await?;
+                    let whom = Addressee::new(&hasher, Channel::Sms, &said.address);
+                    forget_question(tx, whom).await?;
                     if stops {
                         let reason = format!("Asked to stop, as {actor} read it");
                         let why = (Source::Stop, reason.as_str());
-                        suppress(tx, Channel::Sms, &said.address, why, now).await?;
+                        suppress(tx, whom, why, now).await?;
                     }
                     see_unclear(tx, &said.address, now).await?;
                     let line = AuditLine {
@@ -325,16 +334,21 @@ impl TenantStore {
                     let close = "DELETE FROM suppressions WHERE tenant_id = $1 AND decide_by <= $2 \
                                  RETURNING *";
                     for row in tx.all(close, values![micros(now)]).await? {
-                        let address: String = row.get("address")?;
+                        let asked = suppressions::read(&row)?;
+                        let whom = Addressee {
+                            channel: asked.channel,
+                            address: asked.address.as_deref().unwrap_or_default(),
+                            hash: suppressions::hash_of(&row)?,
+                        };
                         let reason = "May have asked to stop, and nobody said otherwise within two \
                                       working days";
                         let why = (Source::Stop, reason);
-                        suppress(tx, Channel::Sms, &address, why, now).await?;
-                        see_unclear(tx, &address, now).await?;
+                        suppress(tx, whom, why, now).await?;
+                        see_unclear(tx, whom.address, now).await?;
                         let line = AuditLine {
                             actor: Actor::named("the service"),
                             action: "suppression.added",
-                            subject: address,
+                            subject: asked.subject(),
                             detail: serde_json::json!({ "answer": "none" }).to_string(),
                         };
                         audit(tx, line, now).await?;

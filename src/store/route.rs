@@ -174,12 +174,12 @@ impl TenantStore {
     ) -> Result<Routed, StoreError> {
         let caller = Arc::new(());
         let document = commit.document.as_ref();
-        let claims = claims.into_iter().map(|c| Claiming::new(self.id, c));
+        let claims = claims.into_iter().map(|c| Claiming::new(self, c));
         let routing = Routing {
             tenant: self.id,
             verdicts: decisions::pack(&commit.decisions),
             document_claims: pack_claims(document.map_or(&[], |d| &d.claims)),
-            claims: claims.collect(),
+            claims: claims.collect::<Result<_, _>>()?,
             caller: Arc::downgrade(&caller),
             commit,
         };

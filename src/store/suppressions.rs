@@ -4,19 +4,21 @@
 //! just been told that nothing comes any more.
 
 use chrono::{DateTime, Utc};
+use sea_orm::Value;
 use uuid::Uuid;
 
 use super::audit::{AuditLine, audit};
 use super::db::TenantDb;
 use super::history::Keyset;
-use super::sql::{Row, micros, values};
+use super::sql::{self, Row, micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
+use crate::domain::address_hash::{AddressHash, AddressHasher};
 use crate::domain::delivery::{Channel, Delivery};
 use crate::domain::ids::SuppressionId;
 use crate::domain::page::{Cursor, Page};
-use crate::domain::phone::key_of;
+use crate::domain::phone::{CountryCode, to_e164};
 use crate::domain::suppression::{Source, Suppressed, Suppression};
 
 impl TenantStore {
@@ -27,10 +29,10 @@ impl TenantStore {
         address: &str,
     ) -> Result<Option<Suppressed>, StoreError> {
         let query = "SELECT reason, decide_by FROM suppressions WHERE tenant_id = $1 \
-                     AND channel = $2 AND address_key = $3 \
+                     AND channel = $2 AND address_hash = $3 \
                      ORDER BY (CASE WHEN decide_by IS NULL THEN 0 ELSE 1 END), created_at, source \
                      LIMIT 1";
-        let found = values![channel.as_str(), key_of(address).as_ref()];
+        let found = values![channel.as_str(), self.hasher()?.hash(channel, address)];
         self.db()
             .one(query, found)
             .await?
@@ -97,11 +99,27 @@ impl TenantStore {
         let is_number = |c: char| c.is_ascii_digit() || " +-()./".contains(c);
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
         if !digits.is_empty() && text.chars().all(is_number) {
-            list.contains("address", &digits);
+            let (like, part) = sql::anywhere(self.db(), &digits);
+            let mut such = values![part];
+            such.extend(self.hash_of_typed(text).await?.map(Value::from));
+            list.keep(such.clone(), |n| match such.len() {
+                1 => format!("address {like} ${n}"),
+                _ => format!("(address {like} ${n} OR address_hash = ${})", n + 1),
+            });
         } else if !text.is_empty() {
             list.contains("(name || ' ' || reason || ' ' || address)", text);
         }
         list.page(limit, read, |s| s.id.uuid()).await
+    }
+
+    /// The hash of what was typed, where it is a whole number: its suppression is found in any spelling, and
+    /// when it was erased.
+    async fn hash_of_typed(&self, text: &str) -> Result<Option<AddressHash>, StoreError> {
+        let country = self.tenant().await?.map(|t| t.country);
+        let country = country.and_then(|c| CountryCode::parse(&c).ok());
+        let hasher = self.hasher()?;
+        let number = to_e164(text, country).ok();
+        Ok(number.map(|number| hasher.hash(Channel::Sms, number.as_str())))
     }
 
     /// One suppression.
@@ -123,19 +141,26 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<Option<Added>, StoreError> {
+        let hasher = self.hasher()?.clone();
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (address, reason, actor) = (address.clone(), reason.clone(), actor.clone());
+                let hash = hasher.hash(channel, &address);
                 Box::pin(async move {
                     let why = (Source::Hand, reason.as_str());
                     if is_full(tx).await? {
                         return Ok(None);
                     }
-                    let is_new = suppress(tx, channel, &address, why, now).await?;
-                    let key = || values![channel.as_str(), key_of(&address).as_ref()];
+                    let whom = Addressee {
+                        channel,
+                        address: &address,
+                        hash,
+                    };
+                    let is_new = suppress(tx, whom, why, now).await?;
+                    let key = || values![channel.as_str(), hash];
                     if is_new {
                         let by = "UPDATE suppressions SET created_by = $4 WHERE tenant_id = $1 \
-                                  AND channel = $2 AND address_key = $3 AND source = 'hand'";
+                                  AND channel = $2 AND address_hash = $3 AND source = 'hand'";
                         let mut bound = key();
                         bound.push(actor.name.clone().into());
                         tx.exec(by, bound).await?;
@@ -151,7 +176,7 @@ impl TenantStore {
                         audit(tx, line, now).await?;
                     }
                     let query = "SELECT * FROM suppressions WHERE tenant_id = $1 \
-                                 AND channel = $2 AND address_key = $3 AND source = 'hand'";
+                                 AND channel = $2 AND address_hash = $3 AND source = 'hand'";
                     let row = tx.one(query, key()).await?;
                     let row = row.ok_or(StoreError::Closed)?;
                     let found = read(&row)?;
@@ -185,7 +210,7 @@ impl TenantStore {
                     let line = AuditLine {
                         actor,
                         action: "suppression.lifted",
-                        subject: gone.address,
+                        subject: gone.subject(),
                         detail: serde_json::json!({
                             "channel": gone.channel.as_str(), "source": gone.source.as_str(),
                             "was": gone.reason, "reason": reason,
@@ -200,6 +225,24 @@ impl TenantStore {
     }
 }
 
+/// An address with the hash by which it is compared.
+#[derive(Clone, Copy)]
+pub(super) struct Addressee<'a> {
+    pub(super) channel: Channel,
+    pub(super) address: &'a str,
+    pub(super) hash: AddressHash,
+}
+
+impl<'a> Addressee<'a> {
+    pub(super) fn new(hasher: &AddressHasher, channel: Channel, address: &'a str) -> Self {
+        Self {
+            channel,
+            address,
+            hash: hasher.hash(channel, address),
+        }
+    }
+}
+
 /// Whose address `$2` of tenant `$1` is: the name of the last message to it, among the newest.
 pub(super) const NAME_OF: &str = "COALESCE((SELECT d.recipient FROM \
     (SELECT address, recipient FROM deliveries WHERE tenant_id = $1 ORDER BY id DESC LIMIT 2000) d \
@@ -208,38 +251,54 @@ pub(super) const NAME_OF: &str = "COALESCE((SELECT d.recipient FROM \
 /// Keeps an address from being written to again; `false` when this source did so before.
 pub(super) async fn suppress(
     tx: TenantDb<'_>,
-    channel: Channel,
-    address: &str,
+    whom: Addressee<'_>,
     why: (Source, &str),
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let insert = format!(
-        "INSERT INTO suppressions (id, tenant_id, channel, address, address_key, source, name, \
+        "INSERT INTO suppressions (id, tenant_id, channel, address, address_hash, source, name, \
          reason, created_by, created_at) VALUES ($3, $1, $4, $2, $8, $5, {NAME_OF}, $6, '', $7) \
          ON CONFLICT DO NOTHING"
     );
     let bound = values![
-        address,
+        whom.address,
         SuppressionId::new(now).uuid(),
-        channel.as_str(),
+        whom.channel.as_str(),
         why.0.as_str(),
         why.1,
         micros(now),
-        key_of(address).as_ref()
+        whom.hash
     ];
     Ok(tx.exec(&insert, bound).await? == 1)
 }
 
-fn read(row: &Row) -> Result<Suppression, StoreError> {
+/// The hash of a stored suppression.
+pub(super) fn hash_of(row: &Row) -> Result<AddressHash, StoreError> {
+    let hash: Vec<u8> = row.get("address_hash")?;
+    AddressHash::from_stored(&hash).ok_or(StoreError::BadRow {
+        table: "suppressions",
+        column: "address_hash",
+        row: row.get("id")?,
+    })
+}
+
+pub(super) fn read(row: &Row) -> Result<Suppression, StoreError> {
     let id: Uuid = row.get("id")?;
+    let address: String = row.get("address")?;
     Ok(Suppression {
         id: SuppressionId::from_uuid(id),
         channel: row.word("suppressions", "channel", id, Channel::parse)?,
-        address: row.get("address")?,
+        address: Some(address).filter(|a| !a.is_empty()),
         source: row.word("suppressions", "source", id, Source::parse)?,
         name: row.get("name")?,
         reason: row.get("reason")?,
         created_by: row.get("created_by")?,
         created_at: row.time("created_at")?,
     })
+}
+
+impl From<AddressHash> for Value {
+    fn from(hash: AddressHash) -> Self {
+        hash.as_bytes().to_vec().into()
+    }
 }

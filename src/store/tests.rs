@@ -3,6 +3,7 @@
 mod at_once;
 mod batches;
 mod counts;
+mod erasure;
 mod gate;
 mod log;
 mod lost_transactions;
@@ -18,6 +19,7 @@ use super::test_database::TestDatabase;
 use super::writer::{Lane, PlatformWriter};
 use super::*;
 use crate::domain::actor::Actor;
+use crate::domain::address_hash::AddressHasher;
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
 use crate::domain::content::Content;
 use crate::domain::delivery::{
@@ -37,6 +39,10 @@ const ACCOUNT: &str = "AC00000000000000000000000000000001";
 const LOGIN: Uuid = Uuid::from_u128(7);
 const ZONE: chrono_tz::Tz = chrono_tz::Europe::London;
 const TO: &str = "+447700900123";
+
+fn hasher() -> AddressHasher {
+    AddressHasher::new(&[7; 32])
+}
 
 fn now() -> DateTime<Utc> {
     "2026-11-22T12:00:00Z".parse().unwrap()
@@ -59,6 +65,7 @@ impl House {
     async fn open() -> Self {
         let database = TestDatabase::migrated().await;
         let store = Store::open(&database.url()).await.unwrap();
+        let store = store.with_hasher(hasher());
         let (tenant, zoho, twilio) = add_tenant(&store, "bowman").await;
         Self {
             tenant: store.tenant(tenant),

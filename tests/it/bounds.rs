@@ -208,19 +208,21 @@ async fn there_are_so_many_suppressions_and_a_proven_stop_is_taken_all_the_same(
     let acme = app.company("Acme").await;
     app.app().check(acme.id, Provider::Twilio).await.unwrap();
     let most = ml_connector::store::MOST_SUPPRESSIONS;
-    let (id, tenant) = if app.database.is_file() {
+    let (id, tenant, hash) = if app.database.is_file() {
         let tenant = format!("x'{}'", acme.id.uuid().simple());
-        ("unhex(printf('%032x', n.i))".to_owned(), tenant)
+        let hash = "unhex(printf('%064x', n.i))";
+        ("unhex(printf('%032x', n.i))".to_owned(), tenant, hash)
     } else {
         let id = "lpad(to_hex(n.i), 32, '0')::uuid".to_owned();
-        (id, format!("'{}'::uuid", acme.id.uuid()))
+        let hash = "decode(lpad(to_hex(n.i), 64, '0'), 'hex')";
+        (id, format!("'{}'::uuid", acme.id.uuid()), hash)
     };
     app.database
         .run(&format!(
-            "INSERT INTO suppressions (id, tenant_id, channel, address, address_key, source, name, reason, \
+            "INSERT INTO suppressions (id, tenant_id, channel, address, address_hash, source, name, reason, \
              created_by, created_at) WITH RECURSIVE n (i) AS \
              (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {most}) \
-             SELECT {id}, {tenant}, 'sms', '+44' || i, '+44' || i, 'hand', '', 'Wished so', '', 1 FROM n"
+             SELECT {id}, {tenant}, 'sms', '+44' || i, {hash}, 'hand', '', 'Wished so', '', 1 FROM n"
         ))
         .await;
     let one = json!({ "channel": "sms", "address": "+16175550123", "reason": "On the phone" });

@@ -128,9 +128,9 @@ async fn fill(company: &Company<'_>) {
     let slug = &company.slug;
     app.database
         .run(&format!(
-            "INSERT INTO suppressions (id, tenant_id, channel, address, address_key, source, name, reason, \
+            "INSERT INTO suppressions (id, tenant_id, channel, address, address_hash, source, name, reason, \
              created_by, created_at) \
-             VALUES ({own}, {id}, 'sms', '+15005550009', '+15005550009', 'hand', '', 'asked', '', 1)"
+             VALUES ({own}, {id}, 'sms', '+15005550009', {bytes}, 'hand', '', 'asked', '', 1)"
         ))
         .await;
     app.database
@@ -148,8 +148,8 @@ async fn fill(company: &Company<'_>) {
         ))
         .await;
     let flight = "INSERT INTO in_flight \
-                  (scope, channel, address, fingerprint, tenant_id, event_id, delivery_id, since) \
-                  SELECT account, channel, address, fingerprint, tenant_id, event_id, id, 1 \
+                  (scope, channel, address_hash, fingerprint, tenant_id, event_id, delivery_id, since) \
+                  SELECT account, channel, fingerprint, fingerprint, tenant_id, event_id, id, 1 \
                   FROM deliveries";
     let such = format!(
         "{flight} WHERE tenant_id = {id} AND replay_of <> {nil}",

@@ -80,6 +80,26 @@ async fn a_stop_is_a_stop_in_any_dress() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stop_outlives_the_number_that_it_came_from() {
+    let app = TestApp::spawn().await;
+    let acme = known(&app).await;
+    writes(&acme, "STOP", "").await;
+    let erase = "UPDATE suppressions SET address = '', name = ''";
+    app.database.run(erase).await;
+    let next = next_message(&acme, 2).await;
+    assert_eq!(next["state"], "suppressed", "{next:#}");
+    let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let list = owner.get(&format!("/t/{}/suppressions", acme.slug)).await;
+    assert!(list.text().contains("Number erased"), "{}", list.text());
+    let listed = acme.api(Method::GET, "/suppressions", None).await;
+    let listed: Value = listed.json().await.unwrap();
+    assert_eq!(listed["data"][0]["address"], Value::Null, "{listed:#}");
+    writes(&acme, "START", "").await;
+    let next = next_message(&acme, 3).await;
+    assert_eq!(next["state"], "delivered", "{next:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_text_that_may_mean_stop_holds_until_a_person_has_said() {
     let app = TestApp::spawn().await;
     let acme = known(&app).await;

@@ -13,6 +13,7 @@ use ml_connector::sandbox::twilio::NewAccount;
 use ml_connector::store::{SEALED, Store};
 use reqwest::Method;
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::harness::company::{NUMBER, invoice};
@@ -55,6 +56,14 @@ async fn the_master_key_is_changed_while_requests_come_in() {
     acme.connect(&account.account_sid, &account.auth_token, NUMBER)
         .await;
     let is_file = service.database.is_file();
+    let suppress = async || {
+        let one = json!({ "channel": "sms", "address": "+16175550123", "reason": "Asked" });
+        let kept = acme.api(Method::POST, "/suppressions", Some(one)).await;
+        kept["id"].as_str().unwrap().to_owned()
+    };
+    let suppressed = suppress().await;
+    let erase = "UPDATE suppressions SET address = ''";
+    service.database.run(erase).await;
     let old = if is_file {
         let file = std::fs::read_dir(service.database.folder.path()).unwrap();
         let mut names = file.map(|f| f.unwrap().path());
@@ -130,6 +139,7 @@ async fn the_master_key_is_changed_while_requests_come_in() {
         service.key.truncate(service.key.find(',').unwrap());
     }
     service.start();
+    assert_eq!(suppress().await, suppressed, "it hashes as before");
     let shown = acme.api(Method::GET, "/connections/twilio", None).await;
     assert_eq!(
         shown["data"]["state"].as_str().or(shown["state"].as_str()),

@@ -2,8 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use ml_connector::crypto::key_ring::KeyRing;
+use ml_connector::crypto::master_key::MasterKeyId;
+use ml_connector::crypto::vault::{Vault, WrappedKey};
+use ml_connector::domain::delivery::Channel;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::sandbox::twilio::NewAccount;
+use ml_connector::store::Store;
 use reqwest::Method;
 use serde_json::json;
 
@@ -33,6 +39,8 @@ async fn every_secret_typed_in_is_unreadable_in_the_database_and_absent_from_the
         "recipient": { "kind": "contact" }, "template": { "body": "Hello" },
     });
     acme.api(Method::POST, "/rules", Some(rule)).await;
+    let one = json!({ "channel": "sms", "address": "+16175550123", "reason": "Asked" });
+    acme.api(Method::POST, "/suppressions", Some(one)).await;
     let body = invoice(3, Standing::Sent, app.now());
     acme.post("", body).await.unwrap();
     acme.settled(Duration::from_secs(20)).await;
@@ -86,6 +94,39 @@ async fn every_secret_typed_in_is_unreadable_in_the_database_and_absent_from_the
         let found = stored.windows(secret.len()).any(|w| w == secret.as_bytes());
         assert!(!found, "a secret can be read in the database");
     }
+    let vault = vault(&service).await;
+    let hash = vault.address_hasher().unwrap();
+    let hash = hash.hash(Channel::Sms, "+16175550123");
+    assert!(
+        stored.windows(32).any(|w| w == hash.as_bytes()),
+        "a suppressed number is known by its hash"
+    );
+    let key = vault.derive("addresses").unwrap();
+    for form in [
+        key.to_vec(),
+        hex::encode(*key).into(),
+        base64::engine::general_purpose::STANDARD
+            .encode(*key)
+            .into(),
+    ] {
+        let found = stored.windows(form.len()).any(|w| w == form);
+        assert!(!found, "the key of the hashes can be read in the database");
+    }
+}
+
+/// The secrets of a service that has ended.
+async fn vault(service: &Service) -> Vault {
+    let key = service.database.folder.path().join("test.db.key");
+    let key = std::fs::read_to_string(key).unwrap_or_else(|_| service.key.clone());
+    let store = Store::open(&service.database.url()).await.unwrap();
+    let keys = store.platform().data_keys().await.unwrap();
+    let keys = keys.into_iter().map(|k| WrappedKey {
+        id: k.id,
+        master_key_id: MasterKeyId::from_stored(k.master_key_id),
+        wrapped: k.wrapped,
+    });
+    let masters = KeyRing::parse(&key, "the test").unwrap();
+    Vault::new(masters, &keys.collect::<Vec<_>>()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

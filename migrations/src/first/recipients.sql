@@ -3,9 +3,10 @@ CREATE TABLE suppressions (
     id {id} NOT NULL UNIQUE,
     tenant_id {id} NOT NULL,
     channel text NOT NULL,
+    -- For people to read; empty once the person was erased.
     address text NOT NULL,
-    -- By which addresses are compared.
-    address_key text NOT NULL,
+    -- By which addresses are compared: keyed, so that it says nothing of one that was erased.
+    address_hash {bytes} NOT NULL,
     source text NOT NULL,
     name text NOT NULL,
     reason text NOT NULL,
@@ -13,7 +14,7 @@ CREATE TABLE suppressions (
     created_at bigint NOT NULL,
     -- Until when somebody may say what an unclear reply means.
     decide_by bigint,
-    PRIMARY KEY (tenant_id, channel, address_key, source)
+    PRIMARY KEY (tenant_id, channel, address_hash, source)
 );
 CREATE INDEX suppressions_tenant ON suppressions (tenant_id, id);
 CREATE INDEX suppressions_asked ON suppressions (decide_by) WHERE decide_by IS NOT NULL;

@@ -157,13 +157,14 @@ CREATE INDEX provider_messages_accepted ON provider_messages (account, accepted_
 CREATE TABLE in_flight (
     scope text NOT NULL,
     channel text NOT NULL,
-    address text NOT NULL,
+    -- As in `suppressions`.
+    address_hash {bytes} NOT NULL,
     fingerprint {bytes} NOT NULL,
     tenant_id {id} NOT NULL,
     event_id {id} NOT NULL,
     delivery_id {id} NOT NULL,
     since bigint NOT NULL,
-    PRIMARY KEY (scope, channel, address, fingerprint)
+    PRIMARY KEY (scope, channel, address_hash, fingerprint)
 ) {narrow};
 -- A delivery finds its row by itself: on PostgreSQL rows that are gone stay in the way of a scan until they
 -- are vacuumed.

@@ -7,7 +7,7 @@ use super::context::{RoutingContext, RoutingInput};
 use crate::domain::day;
 use crate::domain::decision::DecisionKind;
 use crate::domain::document::{Document, ParsedDocument};
-use crate::domain::event::EventType;
+use crate::domain::event::{Event, EventType};
 use crate::domain::ids::EventId;
 use crate::domain::states::Calendar;
 use crate::domain::tenant::Tenant;
@@ -45,73 +45,86 @@ pub(super) fn assess(
     parsed: &ParsedDocument,
     row: Option<&KnownDocument>,
 ) -> Assessment {
-    if input.is_folded() {
-        fold(&context.tenant, input, parsed, row)
-    } else {
-        keep(input, parsed, row)
-    }
-}
-
-/// Folds the body into the document and claims what it shows.
-fn fold(
-    tenant: &Tenant,
-    input: &RoutingInput<'_>,
-    parsed: &ParsedDocument,
-    row: Option<&KnownDocument>,
-) -> Assessment {
-    let event = &input.stored.event;
-    let known = row.and_then(|r| r.known.as_ref());
-    let seen = Observation {
-        event: event.id,
+    let seen = SeenEvent {
+        event: &input.stored.event,
         parsed,
-        typed: event.path_type,
-        label: &event.label,
-        received_at: event.received_at,
-        calendar: Calendar::at(event.received_at, tenant.zone),
-        applied: row.map_or(&[], |r| &r.applied),
-        dated_at: dated_at(tenant, parsed),
+        row,
+        known: row.and_then(|r| r.known.as_ref()),
     };
-    let classification = classify(known, &seen);
-    let (state, last_event) = match (&classification.document, known) {
-        (Some(state), _) => (state.clone(), event.id),
-        (None, Some(known)) => (known.document.clone(), known.last_event),
-        (None, None) => (state_shown(parsed, event.received_at, 0), event.id),
-    };
-    Assessment {
-        asks: match (&classification.outcome, classification.event_type) {
-            (Outcome::Tell, Some(event_type)) => Ok(event_type),
-            (outcome, _) => Err(unasked(outcome, parsed)),
-        },
-        passed_over: classification.passed_over.clone(),
-        document: state.with_applied(seen.applied).into_owned(),
-        last_event,
-        // The commit raises the version, whatever it writes.
-        version: Some(row.map_or(0, |r| r.version) + 1),
-        classification: Some(classification),
+    if input.is_folded() {
+        seen.fold(&context.tenant)
+    } else {
+        seen.keep()
     }
 }
 
-/// Leaves the document as it is and claims nothing: a loser or a baseline is decided as if it were the
-/// first, because a person asked.
-fn keep(
-    input: &RoutingInput<'_>,
-    parsed: &ParsedDocument,
-    row: Option<&KnownDocument>,
-) -> Assessment {
-    let event = &input.stored.event;
-    let known = row.and_then(|r| r.known.as_ref());
-    let today = row.and_then(KnownDocument::current);
-    let event_type = event.event_type.filter(|t| t.document() == parsed.kind);
-    Assessment {
-        asks: event_type.ok_or_else(|| Unasked {
-            kind: DecisionKind::NothingNew,
-            reason: "this body shows nothing that a rule could tell".to_owned(),
-        }),
-        passed_over: passed_over(known, event.id),
-        document: today.unwrap_or_else(|| state_shown(parsed, event.received_at, 0)),
-        last_event: known.map_or(event.id, |k| k.last_event),
-        version: event_type.and(row).map(|r| r.version),
-        classification: None,
+/// An event beside what is known of its document.
+struct SeenEvent<'a> {
+    event: &'a Event,
+    parsed: &'a ParsedDocument,
+    row: Option<&'a KnownDocument>,
+    /// What `row` says; `None` while only payments have named the document.
+    known: Option<&'a Known>,
+}
+
+impl SeenEvent<'_> {
+    /// Folds the body into the document and claims what it shows.
+    fn fold(&self, tenant: &Tenant) -> Assessment {
+        let event = self.event;
+        let seen = Observation {
+            event: event.id,
+            parsed: self.parsed,
+            typed: event.path_type,
+            label: &event.label,
+            received_at: event.received_at,
+            calendar: Calendar::at(event.received_at, tenant.zone),
+            applied: self.row.map_or(&[], |r| &r.applied),
+            dated_at: dated_at(tenant, self.parsed),
+        };
+        let classification = classify(self.known, &seen);
+        let (state, last_event) = match (&classification.document, self.known) {
+            (Some(state), _) => (state.clone(), event.id),
+            (None, Some(known)) => (known.document.clone(), known.last_event),
+            (None, None) => (self.state_shown(), event.id),
+        };
+        Assessment {
+            asks: match (&classification.outcome, classification.event_type) {
+                (Outcome::Tell, Some(event_type)) => Ok(event_type),
+                (outcome, _) => Err(unasked(outcome, self.parsed)),
+            },
+            passed_over: classification.passed_over.clone(),
+            document: state.with_applied(seen.applied).into_owned(),
+            last_event,
+            // The commit raises the version, whatever it writes.
+            version: Some(self.row.map_or(0, |r| r.version) + 1),
+            classification: Some(classification),
+        }
+    }
+
+    /// Leaves the document as it is and claims nothing: a loser or a baseline is decided as if it were the
+    /// first, because a person asked.
+    fn keep(&self) -> Assessment {
+        let event = self.event;
+        let today = self.row.and_then(KnownDocument::current);
+        let event_type = event
+            .event_type
+            .filter(|t| t.document() == self.parsed.kind);
+        Assessment {
+            asks: event_type.ok_or_else(|| Unasked {
+                kind: DecisionKind::NothingNew,
+                reason: "this body shows nothing that a rule could tell".to_owned(),
+            }),
+            passed_over: passed_over(self.known, event.id),
+            document: today.unwrap_or_else(|| self.state_shown()),
+            last_event: self.known.map_or(event.id, |k| k.last_event),
+            version: event_type.and(self.row).map(|r| r.version),
+            classification: None,
+        }
+    }
+
+    /// The document as the body alone shows it.
+    fn state_shown(&self) -> Document {
+        state_shown(self.parsed, self.event.received_at, 0)
     }
 }
 

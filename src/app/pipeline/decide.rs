@@ -1,39 +1,15 @@
 //! Deciding: every active rule of the event's type says yes or no, with the reason and the values
 //! met; every yes becomes a delivery to one address.
 
-use chrono::{DateTime, Utc};
-
-use super::context::RoutingContext;
+use super::evaluation_input::EvaluationInput;
 use super::recipients::Finder;
 use crate::app::App;
-use crate::domain::assertion::{Assertion, Says, Seen};
 use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::delivery::{DeliveryState, NewDelivery};
-use crate::domain::document::{Document, ParsedDocument, Person};
-use crate::domain::event::{Event, EventType};
-use crate::domain::ids::ReplayId;
+use crate::domain::event::EventType;
 use crate::domain::phone::key_of;
 use crate::domain::rule::{Facts, Recipient, Rule, evaluate};
 use crate::domain::states;
-
-/// What is decided about.
-pub(super) struct EvaluationInput<'a> {
-    pub(super) context: &'a RoutingContext,
-    pub(super) event: &'a Event,
-    /// The replay that asks, or the nil id.
-    pub(super) replay: ReplayId,
-    pub(super) event_type: EventType,
-    /// Steps that it passed over and that may be told, the latest first.
-    pub(super) passed_over: &'a [EventType],
-    /// The document as it is known with this event.
-    pub(super) document: &'a Document,
-    pub(super) parsed: &'a ParsedDocument,
-    /// People remembered for the customer or vendor.
-    pub(super) remembered: &'a [Person],
-    /// From when `send_within` runs.
-    pub(super) wished_at: DateTime<Utc>,
-    pub(super) now: DateTime<Utc>,
-}
 
 /// What the rules say.
 #[derive(Default)]
@@ -161,22 +137,6 @@ impl EvaluationInput<'_> {
         matches!(rule.definition.recipient, Recipient::Contact)
             && self.replay.is_nil()
             && states::is_draft(self.document)
-    }
-
-    /// What a message about the event says of the document. A replay is a person's word: they saw the
-    /// document as it is now.
-    pub(super) fn assertion(&self, event_type: EventType) -> Assertion {
-        let seen = Seen::of(self.document);
-        Assertion {
-            source: self.event.connection,
-            kind: self.parsed.kind,
-            document: self.parsed.id.clone(),
-            says: Says {
-                event_type,
-                confirmed: (!self.replay.is_nil()).then(|| seen.clone()),
-                seen,
-            },
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use moka::sync::Cache;
 
-use super::decide::EvaluationInput;
+use super::evaluation_input::EvaluationInput;
 use super::recipients::Reached;
 use crate::app::App;
 use crate::domain::content::Content;

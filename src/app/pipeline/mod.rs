@@ -15,6 +15,7 @@
 mod assess;
 mod context;
 mod decide;
+mod evaluation_input;
 mod hook;
 mod message;
 mod plan;

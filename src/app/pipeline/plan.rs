@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::assess::{Assessment, assess};
 use super::context::{RoutingContext, RoutingInput};
-use super::decide::{Decided, EvaluationInput};
+use super::decide::Decided;
+use super::evaluation_input::EvaluationInput;
 use super::recipients::remembered;
 use crate::app::recent::SeenDocument;
 use crate::app::{App, AppError};

@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 
 use super::context::RoutingContext;
-use super::decide::EvaluationInput;
+use super::evaluation_input::EvaluationInput;
 use crate::app::AppError;
 use crate::domain::document::{ParsedDocument, Person};
 use crate::domain::event::{Event, EventSource};

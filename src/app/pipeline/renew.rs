@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::context::StoredEvent;
-use super::decide::EvaluationInput;
+use super::evaluation_input::EvaluationInput;
 use super::recipients::{Finder, remembered};
 use crate::app::recent::{AsOf, SeenDocument};
 use crate::app::{App, AppError};

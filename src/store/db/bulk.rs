@@ -1,6 +1,9 @@
 //! Statements about many rows at once. Each statement costs a way to the database and back, so a batch of
 //! commands is told to it in as few as are wise.
 
+use std::collections::BTreeSet;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
 use sea_orm::{DbBackend, DbErr, Value};
 
 use super::tenancy::{self, Filter};
@@ -58,19 +61,35 @@ pub(in crate::store) use record;
 pub(in crate::store) enum Bulk<'a> {
     /// Each record becomes a row.
     Insert {
-        into: &'a str,
+        into: &'static str,
         /// Columns with what is the same in every row, in SQL.
-        constants: &'a [(&'a str, &'a str)],
+        constants: &'static [(&'static str, &'static str)],
         /// What to do about rows that are there, and what to answer.
-        after: &'a str,
+        after: &'static str,
     },
     /// The records are the table `v`, as in `UPDATE t SET … FROM v WHERE …` and `SELECT … FROM v JOIN t
     /// ON …`: named once, and a record of NULLs must change nothing.
     Joined(&'a str),
 }
 
-impl<'a> Bulk<'a> {
-    pub(in crate::store) const fn insert(into: &'a str, after: &'a str) -> Self {
+/// Where something stands that lasts as long as the program and never changes: what stands in the same
+/// place is the same.
+type Place = (usize, usize);
+
+fn place<T>(of: &'static [T]) -> Place {
+    (of.as_ptr().addr(), of.len())
+}
+
+/// Inserts that were found to keep to their tenants, by where their table, their columns and what comes after
+/// stand: their text need not be put together to be known again.
+static INSERTS: RwLock<BTreeSet<[Place; 3]>> = RwLock::new(BTreeSet::new());
+
+fn inserts() -> RwLockReadGuard<'static, BTreeSet<[Place; 3]>> {
+    INSERTS.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Bulk<'_> {
+    pub(in crate::store) const fn insert(into: &'static str, after: &'static str) -> Self {
         Self::Insert {
             into,
             constants: &[],
@@ -125,15 +144,27 @@ impl<'a> Bulk<'a> {
         self.statements(db.backend(), records)
     }
 
-    fn admit(self, columns: &[&str]) -> Result<(), StoreError> {
-        let has_tenant = columns.contains(&"tenant_id");
-        let filter = Filter::Records { has_tenant };
+    fn admit(self, columns: &'static [&'static str]) -> Result<(), StoreError> {
+        let filter = || Filter::Records {
+            has_tenant: columns.contains(&"tenant_id"),
+        };
         match self {
             Self::Insert { into, after, .. } => {
+                let parts = [
+                    place(into.as_bytes()),
+                    place(columns),
+                    place(after.as_bytes()),
+                ];
+                if inserts().contains(&parts) {
+                    return Ok(());
+                }
                 let insert = format!("INSERT INTO {into} ({}){after}", columns.join(", "));
-                tenancy::admit(&insert, filter)
+                tenancy::admit(&insert, filter())?;
+                let mut inserts = INSERTS.write().unwrap_or_else(PoisonError::into_inner);
+                inserts.insert(parts);
+                Ok(())
             }
-            Self::Joined(text) => tenancy::admit(text, filter),
+            Self::Joined(text) => tenancy::admit(text, filter()),
         }
     }
 
@@ -199,8 +230,7 @@ impl<'a> Bulk<'a> {
                 constants,
                 after,
             } => {
-                let columns = with_constants(names, constants.iter().map(|(name, _)| *name));
-                let values = with_constants(&values, constants.iter().map(|(_, value)| *value));
+                let (columns, values) = with_constants(names, &values, constants);
                 format!("INSERT INTO {into} ({columns}) SELECT {values} {list}{after}")
             }
             Self::Joined(text) => format!("WITH v AS (SELECT {} {list}) {text}", values.join(", ")),
@@ -234,11 +264,9 @@ impl<'a> Bulk<'a> {
                 constants,
                 after,
             } => {
-                let columns = with_constants(names, constants.iter().map(|(name, _)| *name));
-                let values_of_all =
-                    with_constants(&["*"], constants.iter().map(|(_, value)| *value));
+                let (columns, selected) = with_constants(names, &["*"], constants);
                 format!(
-                    "INSERT OR FAIL INTO {into} ({columns}) SELECT {values_of_all} \
+                    "INSERT OR FAIL INTO {into} ({columns}) SELECT {selected} \
                      FROM (VALUES {values}) WHERE column1 IS NOT NULL{after}"
                 )
             }
@@ -253,12 +281,19 @@ impl<'a> Bulk<'a> {
     }
 }
 
-fn with_constants<'t>(
-    list: &'t [impl AsRef<str>],
-    constants: impl Iterator<Item = &'t str>,
-) -> String {
-    let own = list.iter().map(AsRef::as_ref);
-    own.chain(constants).collect::<Vec<_>>().join(", ")
+/// The columns that are inserted and what is selected for them, each list as one text.
+fn with_constants(
+    names: &[&str],
+    selected: &[impl AsRef<str>],
+    constants: &[(&str, &str)],
+) -> (String, String) {
+    let (constant_names, constant_values): (Vec<&str>, Vec<&str>) =
+        constants.iter().copied().unzip();
+    let selected: Vec<&str> = selected.iter().map(AsRef::as_ref).collect();
+    (
+        [names, &constant_names].concat().join(", "),
+        [selected, constant_values].concat().join(", "),
+    )
 }
 
 fn refuse_others(records: &[Record], tenant: TenantId) -> Result<(), StoreError> {
@@ -517,6 +552,25 @@ mod tests {
         let of = |tenant: u128| vec![record![id: 1_i64, tenant_id: uuid::Uuid::from_u128(tenant)]];
         assert!(refuse_others(&of(1), tenant).is_ok());
         assert!(refuse_others(&of(2), tenant).is_err());
+    }
+
+    /// A refusal panics in a build that looks for mistakes.
+    fn is_admitted(bulk: Bulk<'_>, record: &Record) -> bool {
+        std::panic::catch_unwind(|| bulk.admit(record.columns)).is_ok_and(|r| r.is_ok())
+    }
+
+    #[test]
+    fn an_insert_is_known_again_by_all_of_its_parts() {
+        let tenant = uuid::Uuid::nil();
+        let with_tenant = record![id: tenant, tenant_id: tenant];
+        let without = record![id: tenant];
+        let take = " ON CONFLICT (id) DO UPDATE SET id = excluded.id";
+        for _ in 0..2 {
+            assert!(is_admitted(Bulk::insert("rules", ""), &with_tenant));
+            assert!(!is_admitted(Bulk::insert("rules", ""), &without));
+            assert!(!is_admitted(Bulk::insert("rules", take), &with_tenant));
+            assert!(is_admitted(Bulk::insert("digests", ""), &without));
+        }
     }
 
     #[test]

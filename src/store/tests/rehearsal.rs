@@ -38,12 +38,21 @@ impl House {
         self.tenant.tenant().await.unwrap().unwrap().rule_set
     }
 
+    async fn in_flight_to(&self, address: &str) -> i64 {
+        let query =
+            "SELECT COUNT(*) AS n FROM in_flight WHERE tenant_id = $1 AND address_hash = $2";
+        let hash = hasher().hash(Channel::Sms, address);
+        let row = self.tenant.db().one(query, sql::values![hash]).await;
+        row.unwrap().unwrap().get("n").unwrap()
+    }
+
     async fn suppress(&self, address: &'static str) {
         let tenant = self.tenant.tenant_id();
         let work = self.writer().write(Lane::Edit, move |tx| {
             Box::pin(async move {
                 let why = (crate::domain::suppression::Source::Stop, "STOP");
-                suppressions::suppress(tx.of(tenant), Channel::Sms, address, why, now()).await
+                let whom = suppressions::Addressee::new(&hasher(), Channel::Sms, address);
+                suppressions::suppress(tx.of(tenant), whom, why, now()).await
             })
         });
         assert!(work.await.unwrap());
@@ -65,8 +74,7 @@ async fn nothing_live_is_claimed_in_rehearsal_and_a_rehearsal_always_goes_to_the
         "meant for one, sent to the other"
     );
     assert_eq!(house.claim(&rehearsed).await, ClaimResult::Claimed);
-    let in_flight = format!("in_flight WHERE address = '{OWNER}'");
-    assert_eq!(house.database.count(&in_flight).await, 1);
+    assert_eq!(house.in_flight_to(OWNER).await, 1);
 
     let waits = house.rehearsed(3, OWNER).await;
     assert!(house.rehearse(false).await);

@@ -17,11 +17,13 @@ impl House {
             let names = names.clone();
             Box::pin(async move {
                 for (n, name) in (0_i64..).zip(names) {
-                    let insert = "INSERT INTO suppressions (id, tenant_id, channel, address, address_key, source, \
+                    let insert = "INSERT INTO suppressions (id, tenant_id, channel, address, address_hash, source, \
                                   name, reason, created_by, created_at) \
-                                  VALUES ($1, $2, 'sms', $3, $3, 'hand', $4, '', '', 0)";
+                                  VALUES ($1, $2, 'sms', $3, $5, 'hand', $4, '', '', 0)";
                     let id = SuppressionId::new(later(n)).uuid();
-                    let row = values![id, tenant, format!("+44{n}"), name];
+                    let address = format!("+44{n}");
+                    let hash = hasher().hash(Channel::Sms, &address);
+                    let row = values![id, tenant, address, name, hash];
                     tx.exec(insert, row).await?;
                 }
                 Ok(())

@@ -94,6 +94,7 @@ impl World {
         let vault = Vault::new(MasterKey::generate(), &[]).unwrap();
         let key = vault.new_data_key(new_v7(at)).unwrap();
         vault.admit(&key).unwrap();
+        let store = store.with_hasher(vault.address_hasher().unwrap());
         let http = crate::http::client().unwrap();
         let parts = Parts {
             store,

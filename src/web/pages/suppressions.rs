@@ -37,12 +37,20 @@ pub struct SuppressionRow {
     pub id: SuppressionId,
     pub at: DateTime<Utc>,
     pub channel: &'static str,
-    pub address: String,
+    /// None once the person was erased.
+    pub address: Option<String>,
     pub name: Option<String>,
     pub source: Source,
     pub reason: String,
     /// Who added it by hand.
     pub by: Option<String>,
+}
+
+impl SuppressionRow {
+    fn number(&self) -> Markup {
+        let erased = || maud::html! { span class="muted" { "Number erased" } };
+        self.address.as_deref().map_or_else(erased, address::whole)
+    }
 }
 
 impl SuppressionsPage {

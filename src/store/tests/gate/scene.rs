@@ -207,9 +207,9 @@ impl<'a> Scene<'a> {
             Suppressed::OwnerPerhaps => ("sms", &[FIRST], true),
             Suppressed::OtherChannel => ("post", &[TO, FIRST], false),
         };
-        let insert = "INSERT INTO suppressions (id, tenant_id, channel, address, address_key, source, \
+        let insert = "INSERT INTO suppressions (id, tenant_id, channel, address, address_hash, source, \
                       name, reason, created_by, created_at, decide_by) \
-                      VALUES ($1, $2, $3, $4, $4, $5, '', '', '', 0, $6)";
+                      VALUES ($1, $2, $3, $4, $7, $5, '', '', '', 0, $6)";
         for address in addresses {
             let source = ["stop", "asked"][usize::from(is_asked)];
             let until = is_asked.then(|| sql::micros(later(3600)));
@@ -220,6 +220,7 @@ impl<'a> Scene<'a> {
                 (*address).into(),
                 source.into(),
                 until.into(),
+                hasher().hash(Channel::Sms, address).into(),
             ];
             all.push((insert, bound));
         }
@@ -254,11 +255,11 @@ impl<'a> Scene<'a> {
             ),
             Flight::Beyond => ("AC2".to_owned(), to, text, id, another),
         };
-        let insert = "INSERT INTO in_flight (scope, channel, address, fingerprint, tenant_id, \
+        let insert = "INSERT INTO in_flight (scope, channel, address_hash, fingerprint, tenant_id, \
                       event_id, delivery_id, since) VALUES ($1, 'sms', $2, $3, $4, $5, $6, 0)";
         let bound = vec![
             scope.into(),
-            address.into(),
+            hasher().hash(Channel::Sms, address).into(),
             text.into(),
             tenant.into(),
             event.into(),
@@ -357,11 +358,11 @@ impl<'a> Scene<'a> {
             id: self.message,
             ..wish(world, self.zoho, self.message.event, "")
         };
-        let (tenant, leaves) = (self.tenant.tenant_id(), Arc::new(AtomicBool::new(false)));
+        let (own, leaves) = (self.tenant.clone(), Arc::new(AtomicBool::new(false)));
         let seen = leaves.clone();
         let tried = self.house.writer().write(Lane::Edit, move |tx| {
-            let (claiming, new) = (Claiming::new(tenant, claim.clone()), new.clone());
-            let seen = seen.clone();
+            let claiming = Claiming::new(&own, claim.clone()).unwrap();
+            let (tenant, new, seen) = (own.tenant_id(), new.clone(), seen.clone());
             Box::pin(async move {
                 let batch = tx.of(tenant).batch();
                 let claimed = claims::claim_new(batch, &[(&claiming, &new)]).await?;

@@ -91,6 +91,7 @@ impl House {
         let vault = Vault::new(MasterKey::generate(), &[]).unwrap();
         let key = vault.new_data_key(new_v7(clock.now())).unwrap();
         vault.admit(&key).unwrap();
+        let store = store.with_hasher(vault.address_hasher().unwrap());
         let http = crate::http::client().unwrap();
         let rng = StdRng::seed_from_u64(7);
         let app = App::new(Parts {

@@ -14,7 +14,8 @@ pub struct Suppression {
     #[schema(value_type = String)]
     pub id: SuppressionId,
     pub channel: &'static str,
-    pub address: String,
+    /// Nothing once the person was erased; they stay suppressed.
+    pub address: Option<String>,
     /// Whose it is, as the last message to it had it.
     pub name: Option<String>,
     /// `stop`, `provider`, `bounce` or `hand`.

@@ -32,9 +32,17 @@ pub(super) fn add(to: &mut Vec<Sample>) {
             ..list(Vec::new())
         },
     );
+    let mut erased = rows();
+    for row in &mut erased {
+        (row.address, row.name) = (None, None);
+    }
+    push(to, "suppressions-erased", &list(erased.clone()));
+    for row in erased.into_iter().take(1) {
+        push(to, "lift-erased", &lift(row));
+    }
     let mut hostile = rows();
     for row in &mut hostile {
-        row.address = HOSTILE.into();
+        row.address = Some(HOSTILE.into());
         row.name = Some(HOSTILE.into());
         row.reason = HOSTILE.into();
         row.by = Some(HOSTILE.into());
@@ -128,7 +136,7 @@ fn rows() -> Vec<SuppressionRow> {
             id: SuppressionId::from_uuid(Uuid::from_u128(number)),
             at: ago(i64::try_from(number).unwrap_or(1) * 300),
             channel: "SMS",
-            address: address.to_owned(),
+            address: Some(address.to_owned()),
             name: (!name.is_empty()).then(|| name.to_owned()),
             source,
             reason: reason.to_owned(),
