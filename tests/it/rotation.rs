@@ -199,6 +199,7 @@ fn is_open(table: &str, column: &str) -> bool {
             ("connections", "login")
                 | ("consents", "state" | "session")
                 | ("bodies", "body")
+                | ("contents", "content")
                 | ("attempts", "request")
                 | ("delivery_steps", "detail")
                 | ("documents", "claims")
