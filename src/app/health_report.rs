@@ -372,9 +372,11 @@ mod tests {
     use crate::app::books::{BooksInput, tests::account};
     use crate::app::test_house::House;
     use crate::domain::actor::Actor;
-    use crate::domain::connection::{ConnectionState, Provider};
+    use crate::domain::connection::ConnectionState;
     use crate::sandbox::twilio::Settings;
+    use crate::twilio;
     use crate::twilio::set_up::TwilioInput;
+    use crate::zoho;
 
     pub(super) fn found<'a>(report: &'a [Finding], subject: &str) -> &'a Finding {
         report
@@ -396,7 +398,7 @@ mod tests {
             .app
             .connect(
                 house.tenant,
-                Provider::Twilio,
+                twilio::PROVIDER,
                 (&twilio.into(), false),
                 &Actor::named("owner"),
             )
@@ -497,7 +499,7 @@ mod tests {
         );
         let connection = house
             .app
-            .connection(house.tenant, Provider::Zoho)
+            .connection(house.tenant, zoho::PROVIDER)
             .await
             .unwrap();
         assert_eq!(connection.unwrap().state, ConnectionState::Ready);

@@ -57,7 +57,7 @@ pub struct SaveConnection {
 }
 
 /// Connections by tenant and provider.
-pub(super) type Connections = LookUps<(Uuid, &'static str), Connection>;
+pub(super) type Connections = LookUps<(Uuid, Provider), Connection>;
 
 /// The secrets and the address of a connection, by tenant and connection.
 pub(super) type Belongings = LookUps<(Uuid, Uuid), Belonging>;
@@ -79,19 +79,19 @@ pub(super) fn look_ups(db: &DatabaseConnection) -> (Connections, Belongings) {
 
 async fn connections(
     db: BatchDb<'_>,
-    keys: &BTreeSet<&(Uuid, &'static str)>,
-) -> Result<BTreeMap<(Uuid, &'static str), Connection>, StoreError> {
+    keys: &BTreeSet<&(Uuid, Provider)>,
+) -> Result<BTreeMap<(Uuid, Provider), Connection>, StoreError> {
     let select = Bulk::Joined(
         "SELECT c.* FROM v JOIN connections c ON c.tenant_id = v.tenant_id \
          AND c.provider = v.provider",
     );
     let keys = keys
         .iter()
-        .map(|(tenant, provider)| record![tenant_id: *tenant, provider: *provider]);
+        .map(|(tenant, provider)| record![tenant_id: *tenant, provider: provider.as_str()]);
     let mut found = BTreeMap::new();
     for row in select.all(db, keys.collect()).await? {
         let one = connection(&row)?;
-        let key = (one.tenant.uuid(), one.provider.as_str());
+        let key = (one.tenant.uuid(), one.provider);
         found.entry(key).or_insert(one);
     }
     Ok(found)
@@ -137,7 +137,7 @@ async fn belongings(
 impl TenantStore {
     /// The tenant's connection to a provider.
     pub async fn connection(&self, provider: Provider) -> Result<Option<Connection>, StoreError> {
-        let key = (self.id.uuid(), provider.as_str());
+        let key = (self.id.uuid(), provider);
         self.store.look_ups.connections.ask(key).await
     }
 

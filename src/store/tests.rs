@@ -20,7 +20,7 @@ use super::writer::{Lane, PlatformWriter};
 use super::*;
 use crate::domain::actor::Actor;
 use crate::domain::address_hash::AddressHasher;
-use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
+use crate::domain::connection::{Connection, ConnectionState, Settings};
 use crate::domain::content::Content;
 use crate::domain::delivery::{
     Attempt, Channel, Delivery, DeliveryState, Hold, NewDelivery, StepKind,
@@ -32,6 +32,7 @@ use crate::domain::replay::{Replay, ReplayKind};
 use crate::domain::report::Status;
 use crate::domain::tenant::Tenant;
 use crate::domain::transition::{Claim as Transition, Told};
+use crate::twilio;
 use chrono::{DateTime, Utc};
 
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
@@ -327,7 +328,7 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
         connection: Connection {
             id: twilio,
             tenant: id,
-            provider: Provider::Twilio,
+            provider: twilio::PROVIDER,
             account: ACCOUNT.to_owned(),
             state: ConnectionState::Ready,
             reason: String::new(),
@@ -1275,9 +1276,7 @@ async fn an_address_that_no_text_can_hold_leads_nowhere() {
     let house = House::open().await;
     let platform = house.store.platform();
     for token in ["", "\0", "a\0b"] {
-        let found = platform
-            .hook(crate::domain::connection::Provider::Zoho, token)
-            .await;
+        let found = platform.hook(crate::zoho::PROVIDER, token).await;
         assert!(found.unwrap().is_none(), "{token:?}");
     }
 }

@@ -30,6 +30,7 @@ use crate::transport::{
     Limits, Login, Lost, Outgoing, Problem, ProviderReport, Search, Secrets, SendFailure, SetUp,
     SignedRequest, StatusFailure, Transport, TransportKind, Transports, Trial, Trust, Typed,
 };
+use crate::twilio;
 
 /// The names under which its secrets are stored.
 pub const AUTH_TOKEN: &str = "auth_token";
@@ -63,7 +64,7 @@ static LIMITS: Limits = Limits {
 #[async_trait]
 impl TransportKind for Twilio {
     fn provider(&self) -> Provider {
-        Provider::Twilio
+        twilio::PROVIDER
     }
 
     fn channel(&self) -> Channel {

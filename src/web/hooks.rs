@@ -20,7 +20,9 @@ use crate::domain::connection::Provider;
 use crate::domain::event::{EventSource, EventType};
 use crate::store::StoreError;
 use crate::transport::SignedRequest;
+use crate::twilio;
 use crate::twilio::inbound::SILENCE;
+use crate::zoho;
 use crate::zoho::content::{ContentKind, is_encoded};
 use crate::zoho::webhook::SIGNATURE_HEADER;
 
@@ -400,7 +402,7 @@ async fn twilio_status(
     let Some(signed) = signed_request(&request, payload).await else {
         return unreadable("A status report has at most 64 KiB and arrives within 10 s");
     };
-    let (provider, token) = (Provider::Twilio, token.into_inner());
+    let (provider, token) = (twilio::PROVIDER, token.into_inner());
     let answered = in_time(STORE_WITHIN, async {
         match app.receive_plain_report(provider, &token, &signed).await {
             Some(answered) => answered,
@@ -432,7 +434,7 @@ async fn twilio_inbound(
     };
     let token = token.into_inner();
     let answered = on_main(&app, |app| async move {
-        app.receive_inbound(Provider::Twilio, &token, signed).await
+        app.receive_inbound(twilio::PROVIDER, &token, signed).await
     });
     match in_time(STORE_WITHIN, answered).await {
         Ok(ReportAnswer::Kept) => HttpResponse::Ok()
@@ -517,7 +519,7 @@ async fn only_post_and_put(request: &HttpRequest, app: &App) -> HttpResponse {
         "The request came as {}. In Zoho Books, set the method of this webhook to POST",
         bounded(request.method().as_str())
     );
-    note_stray(request, app, Provider::Zoho, reason).await;
+    note_stray(request, app, zoho::PROVIDER, reason).await;
     wrong_method("POST, PUT")
 }
 
@@ -526,7 +528,7 @@ async fn only_post(request: HttpRequest, app: Data<App>) -> HttpResponse {
         "The request came as {}. At Twilio, set the method beside this web address to HTTP POST",
         bounded(request.method().as_str())
     );
-    note_stray(&request, &app, Provider::Twilio, reason).await;
+    note_stray(&request, &app, twilio::PROVIDER, reason).await;
     wrong_method("POST")
 }
 
@@ -534,12 +536,12 @@ async fn only_post(request: HttpRequest, app: Data<App>) -> HttpResponse {
 async fn zoho_astray(request: &HttpRequest, app: &App) -> HttpResponse {
     let remedy = "behind the hook come an event type and a label at most, as in \
                   …/invoice.overdue/14d";
-    astray(request, app, Provider::Zoho, remedy).await
+    astray(request, app, zoho::PROVIDER, remedy).await
 }
 
 async fn twilio_astray(request: HttpRequest, app: Data<App>) -> HttpResponse {
     let remedy = "it ends in /inbound for messages, and in /status for status reports";
-    astray(&request, &app, Provider::Twilio, remedy).await
+    astray(&request, &app, twilio::PROVIDER, remedy).await
 }
 
 async fn astray(

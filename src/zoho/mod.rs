@@ -19,3 +19,8 @@ mod wrapper;
 
 #[cfg(test)]
 mod test_server;
+
+use crate::domain::connection::Provider;
+
+/// The word for connections to it, as stored.
+pub const PROVIDER: Provider = Provider::named("zoho");

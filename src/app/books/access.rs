@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::{Organisation, words};
 use crate::app::keys::{CLIENT_SECRET, REFRESH_TOKEN};
 use crate::app::{App, AppError};
-use crate::domain::connection::{Connection, Provider};
+use crate::domain::connection::Connection;
 use crate::store::TenantStore;
+use crate::zoho;
 use crate::zoho::error::{Message, Retry, ZohoError};
 use crate::zoho::oauth::ClientCredentials;
 use crate::zoho::oauth_error::OAuthError;
@@ -174,7 +175,7 @@ impl App {
 
 /// The tenant's Zoho connection: made with the tenant, for its hook.
 pub(super) async fn zoho(store: &TenantStore) -> Result<Connection, AppError> {
-    let connection = store.connection(Provider::Zoho).await?;
+    let connection = store.connection(zoho::PROVIDER).await?;
     connection.ok_or(AppError::NotFound("connection"))
 }
 

@@ -7,10 +7,10 @@ use super::*;
 use crate::app::keys::HOOK_SECRET;
 use crate::app::test_house::House;
 use crate::domain::actor::Actor;
-use crate::domain::connection::Provider;
 use crate::sandbox::zoho::{
     NewZohoAccount, ZohoCredentials, ZohoFaultKind, ZohoFaultOrder, ZohoOn,
 };
+use crate::zoho;
 
 /// Registers a client in Europe whose user has these organisations, with five self-client codes.
 pub(in crate::app) fn account(house: &House, organisations: &[&str]) -> ZohoCredentials {
@@ -50,7 +50,7 @@ impl House {
     }
 
     pub(super) async fn zoho(&self) -> Connection {
-        let connection = self.app.connection(self.tenant, Provider::Zoho).await;
+        let connection = self.app.connection(self.tenant, zoho::PROVIDER).await;
         connection.unwrap().unwrap()
     }
 

@@ -12,6 +12,7 @@ use super::{App, AppError};
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::ids::{ConnectionId, TenantId};
+use crate::zoho;
 use crate::zoho::secret::WebhookSecret;
 
 /// How long a replaced hook secret stays valid.
@@ -43,7 +44,7 @@ impl App {
     pub async fn hook_details(&self, tenant: TenantId) -> Result<HookDetails, AppError> {
         let store = self.tenant(tenant);
         let connection = store
-            .connection(Provider::Zoho)
+            .connection(zoho::PROVIDER)
             .await?
             .ok_or(AppError::NotFound("connection"))?;
         let token = store
@@ -68,7 +69,7 @@ impl App {
     ) -> Result<SecretString, AppError> {
         let store = self.tenant(tenant);
         let connection = store
-            .connection(Provider::Zoho)
+            .connection(zoho::PROVIDER)
             .await?
             .ok_or(AppError::NotFound("connection"))?;
         let secret = SecretString::from(WebhookSecret::generate().expose().to_owned());

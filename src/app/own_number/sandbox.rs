@@ -52,10 +52,10 @@ mod tests {
     use super::*;
     use crate::app::test_house::House;
     use crate::domain::actor::Actor;
-    use crate::domain::connection::Provider;
     use crate::sandbox::DEMO_NUMBER;
     use crate::sandbox::twilio::NewAccount;
     use crate::store::User;
+    use crate::twilio;
     use crate::twilio::Twilio;
     use crate::twilio::set_up::TwilioInput;
 
@@ -84,7 +84,7 @@ mod tests {
             let typed = (&input.into(), false);
             let done = self
                 .app
-                .connect(self.tenant, Provider::Twilio, typed, &amy)
+                .connect(self.tenant, twilio::PROVIDER, typed, &amy)
                 .await;
             done.unwrap();
         }

@@ -15,7 +15,7 @@ use super::rule_form::sentence;
 use crate::app::books::consent::{ConsentCallback, ConsentInput};
 use crate::app::books::{BooksConnected, BooksInput};
 use crate::app::{App, AppError};
-use crate::domain::connection::{Connection, ConnectionState, Provider};
+use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::user::Ability;
 use crate::web::chrome::Section;
 use crate::web::extract::csrf_form::Form;
@@ -27,6 +27,7 @@ use crate::web::pages::books::{BooksCard, ConsentPage, DisconnectPage};
 use crate::web::pages::connections::{CheckResult, Health};
 use crate::web::ui::field::Choice;
 use crate::web::ui::tone::Tone;
+use crate::zoho;
 use crate::zoho::oauth::SCOPES;
 use crate::zoho::region::Region;
 
@@ -359,7 +360,7 @@ async fn organisations(seat: &Seat) -> Result<Result<Vec<Choice>, String>, PageE
 
 async fn connection(seat: &Seat) -> Result<Option<Connection>, PageError> {
     let tenant = seat.tenant();
-    seat.ask(|app| async move { app.connection(tenant, Provider::Zoho).await })
+    seat.ask(|app| async move { app.connection(tenant, zoho::PROVIDER).await })
         .await
 }
 

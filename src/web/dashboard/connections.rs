@@ -16,6 +16,7 @@ use crate::domain::connection::{Connection, ConnectionState, Provider};
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::user::Ability;
 use crate::transport::Typed;
+use crate::twilio;
 use crate::web::chrome::{Chrome, Section};
 use crate::web::extract::csrf_form::Form;
 use crate::web::extract::tenant::{Seat, SeatForm};
@@ -23,6 +24,7 @@ use crate::web::form::FormState;
 use crate::web::pages::connections::{CheckResult, ConnectionsPage, Health, HookCard, TwilioCard};
 use crate::web::ui::time::Moment;
 use crate::web::ui::tone::Tone;
+use crate::zoho;
 
 /// `GET /t/{tenant}/connections`.
 pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
@@ -48,7 +50,7 @@ pub(super) async fn secret(posted: SeatForm) -> Result<HttpResponse, PageError> 
     let (tenant, actor) = (seat.tenant(), seat.actor());
     let secret = seat
         .ask(|app| async move {
-            if provider(&app, tenant, id).await? != Provider::Zoho {
+            if provider(&app, tenant, id).await? != zoho::PROVIDER {
                 return Err(AppError::NotFound("connection"));
             }
             app.rotate_hook_secret(tenant, &actor).await
@@ -73,11 +75,11 @@ pub(super) async fn check(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let provider = seat
         .ask(|app| async move { provider(&app, tenant, id).await })
         .await?;
-    if provider == Provider::Zoho {
+    if provider == zoho::PROVIDER {
         return books::check(&seat).await;
     }
     let checked = seat
-        .ask(|app| async move { app.check(tenant, Provider::Twilio).await })
+        .ask(|app| async move { app.check(tenant, twilio::PROVIDER).await })
         .await;
     let told = match checked {
         Ok(result) if result.is_good => Told::TwilioChecked,
@@ -97,7 +99,7 @@ pub(super) async fn twilio(posted: SeatForm) -> Result<HttpResponse, PageError> 
     let saved = seat
         .ask(|app| async move {
             let typed = (&typed, save_anyway);
-            app.connect(tenant, Provider::Twilio, typed, &actor).await
+            app.connect(tenant, twilio::PROVIDER, typed, &actor).await
         })
         .await;
     match saved {
@@ -132,7 +134,7 @@ pub(super) async fn twilio(posted: SeatForm) -> Result<HttpResponse, PageError> 
 
 /// Whose connection it is; another tenant's is not found.
 async fn provider(app: &App, tenant: TenantId, id: ConnectionId) -> Result<Provider, AppError> {
-    for provider in [Provider::Twilio, Provider::Zoho] {
+    for provider in [twilio::PROVIDER, zoho::PROVIDER] {
         let connection = app.connection(tenant, provider).await?;
         if connection.is_some_and(|c| c.id == id) {
             return Ok(provider);
@@ -213,10 +215,10 @@ pub(super) async fn page(
             };
             Ok((
                 hook,
-                app.connection(tenant, Provider::Twilio).await?,
+                app.connection(tenant, twilio::PROVIDER).await?,
                 app.heard(tenant).await?,
                 app.has_sent(tenant).await?,
-                app.inbound_url(tenant, Provider::Twilio).await?,
+                app.inbound_url(tenant, twilio::PROVIDER).await?,
             ))
         })
         .await?;

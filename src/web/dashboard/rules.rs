@@ -8,12 +8,13 @@ use super::flash::Told;
 use super::{rule_form, rule_sample, rule_templates};
 use crate::app::AppError;
 use crate::app::rules::RuleSwitches;
-use crate::domain::connection::{Connection, Provider};
+use crate::domain::connection::Connection;
 use crate::domain::event::EventType;
 use crate::domain::ids::RuleId;
 use crate::domain::rule::{Conditions, Op, Recipient, Rule, Sender};
 use crate::domain::user::Ability;
 use crate::render::Template;
+use crate::twilio;
 use crate::web::chrome::Section;
 use crate::web::extract::tenant::{Seat, SeatForm};
 use crate::web::form::FormState;
@@ -196,7 +197,7 @@ async fn editor(
                 app.rule(tenant, id).await?;
             }
             let longest = app.longest_party_name(tenant).await?;
-            Ok((app.connection(tenant, Provider::Twilio).await?, longest))
+            Ok((app.connection(tenant, twilio::PROVIDER).await?, longest))
         })
         .await?;
     let chrome = seat.chrome(Section::Rules).await?;

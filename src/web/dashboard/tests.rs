@@ -29,7 +29,6 @@ use crate::crypto::token::SetupCode;
 use crate::crypto::vault::Vault;
 use crate::domain::actor::Actor;
 use crate::domain::clock::{FixedClock, SharedClock};
-use crate::domain::connection::Provider;
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::hours::Hours;
 use crate::domain::ids::{EventId, new_v7};
@@ -40,6 +39,7 @@ use crate::queue::test_queue::test_queue;
 use crate::store::Store;
 use crate::store::test_database::TestDatabase;
 use crate::twilio::Twilio;
+use crate::zoho;
 use crate::zoho::oauth::ZohoOAuth;
 use crate::zoho::secret::WebhookSecret;
 use crate::zoho::tokens::AccessTokens;
@@ -141,7 +141,7 @@ impl World {
     async fn event(&self, of: &CreatedTenant) -> EventId {
         let now = self.app.now();
         let store = self.app.store().tenant(of.id);
-        let zoho = store.connection(Provider::Zoho).await.unwrap().unwrap();
+        let zoho = store.connection(zoho::PROVIDER).await.unwrap().unwrap();
         let event = NewEvent {
             id: EventId::new(now),
             tenant: of.id,

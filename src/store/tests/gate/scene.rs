@@ -322,7 +322,7 @@ impl<'a> Scene<'a> {
     pub(super) async fn judge(&self, world: &World) -> (Judgement, Claim) {
         let d = self.tenant.delivery(self.message).await.unwrap().unwrap();
         let tenant = self.tenant.tenant().await.unwrap().unwrap();
-        let connection = self.tenant.connection(Provider::Twilio).await.unwrap();
+        let connection = self.tenant.connection(twilio::PROVIDER).await.unwrap();
         let suppression = self.tenant.suppression_of(&d).await.unwrap();
         let own_number = self.tenant.rehearsal_number().await.unwrap();
         let (document, version) = self.known().await;

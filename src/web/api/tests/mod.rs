@@ -24,7 +24,6 @@ use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::Passwords;
 use crate::crypto::vault::Vault;
 use crate::domain::clock::{FixedClock, SharedClock};
-use crate::domain::connection::Provider;
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::ids::{EventId, TenantId, new_v7};
 use crate::domain::user::Role;
@@ -33,6 +32,7 @@ use crate::queue::test_queue::test_queue;
 use crate::store::Store;
 use crate::store::test_database::TestDatabase;
 use crate::twilio::Twilio;
+use crate::zoho;
 use crate::zoho::oauth::ZohoOAuth;
 use crate::zoho::tokens::AccessTokens;
 
@@ -151,7 +151,7 @@ impl House {
     async fn undecided_event(&self, tenant: &Tenant, number: u32) -> EventId {
         let now = self.app.now();
         let store = self.app.store().tenant(tenant.id);
-        let zoho = store.connection(Provider::Zoho).await.unwrap().unwrap();
+        let zoho = store.connection(zoho::PROVIDER).await.unwrap().unwrap();
         let invoice = json!({"invoice": {
             "invoice_id": number.to_string(), "invoice_number": format!("INV-{number}"),
             "status": "overdue", "total": 1350.5, "balance": 1350.5, "currency_code": "USD",
