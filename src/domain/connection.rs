@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::delivery::Channel;
 use super::ids::{ConnectionId, TenantId};
 
 /// Whom a connection leads to: a stable word that stands in its adapter. One that no adapter of this
@@ -97,6 +98,8 @@ pub struct Connection {
     pub id: ConnectionId,
     pub tenant: TenantId,
     pub provider: Provider,
+    /// What is sent over it; none for a source of events.
+    pub channel: Option<Channel>,
     /// The provider's name for the account, or the organisation; empty until known.
     pub account: String,
     pub state: ConnectionState,

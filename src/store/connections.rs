@@ -18,6 +18,7 @@ use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
+use crate::domain::delivery::Channel;
 use crate::domain::ids::{ConnectionId, TenantId};
 
 /// Where a webhook or callback address leads.
@@ -220,8 +221,8 @@ impl TenantStore {
                     tx.exec(
                         "INSERT INTO connections (id, tenant_id, provider, name, account, state, \
                          reason, settings, checked_at, checked, created_at, updated_at, login, \
-                         accepted_at) \
-                         VALUES ($2, $1, $3, '', $4, $5, $6, $7, $8, $9, $10, $10, $11, $13) \
+                         accepted_at, channel) \
+                         VALUES ($2, $1, $3, '', $4, $5, $6, $7, $8, $9, $10, $10, $11, $13, $14) \
                          ON CONFLICT (tenant_id, provider, name) DO UPDATE SET \
                          account = excluded.account, state = excluded.state, \
                          reason = excluded.reason, settings = excluded.settings, \
@@ -244,7 +245,8 @@ impl TenantStore {
                             micros(now),
                             c.login,
                             keeps_login,
-                            micros_opt(c.accepted_at)
+                            micros_opt(c.accepted_at),
+                            c.channel.map_or("", Channel::as_str)
                         ],
                     )
                     .await?;
@@ -431,6 +433,10 @@ fn connection(row: &Row) -> Result<Connection, StoreError> {
         id: ConnectionId::from_uuid(id),
         tenant: TenantId::from_uuid(row.get("tenant_id")?),
         provider: row.word("connections", "provider", id, Provider::parse)?,
+        channel: row.word("connections", "channel", id, |word| match word {
+            "" => Some(None),
+            word => Channel::parse(word).map(Some),
+        })?,
         account: row.get("account")?,
         state: row.word("connections", "state", id, ConnectionState::parse)?,
         reason: row.get("reason")?,

@@ -124,15 +124,15 @@ impl Platform {
         Ok(backlogs)
     }
 
-    /// Twilio connections in use, those changed last first: the tenant's name and slug, and until when
-    /// calls wait.
-    pub async fn twilio_connections(
+    /// Connections in use that messages go through, those changed last first: the tenant's name, and until
+    /// when calls wait.
+    pub async fn transport_connections(
         &self,
         limit: u64,
     ) -> Result<Vec<BrakedConnection>, StoreError> {
         let query = "SELECT k.id, k.state, k.paused_until, t.name AS tenant, t.id AS tenant_id \
                      FROM connections k JOIN tenants t ON t.id = k.tenant_id \
-                     WHERE k.provider = 'twilio' AND t.status = 'active' \
+                     WHERE k.channel <> '' AND t.status = 'active' \
                      ORDER BY k.updated_at DESC, k.id LIMIT $1";
         let rows = self.db().all(query, values![limit]).await?;
         rows.iter()

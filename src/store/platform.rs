@@ -321,6 +321,7 @@ async fn insert_zoho(tx: TenantDb<'_>, new: &NewTenant, now: i64) -> Result<(), 
     let connection = record![
         id: new.zoho.uuid(),
         provider: "zoho",
+        channel: "",
         name: "",
         account: "",
         state: "new",

@@ -329,6 +329,7 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
             id: twilio,
             tenant: id,
             provider: twilio::PROVIDER,
+            channel: Some(Channel::Sms),
             account: ACCOUNT.to_owned(),
             state: ConnectionState::Ready,
             reason: String::new(),
@@ -869,7 +870,7 @@ async fn what_is_held_is_released_by_its_kind_only() {
     let (foreign, ..) = add_tenant(&house.store, "other").await;
     let release = |tenant: TenantStore| async move {
         tenant
-            .release_held(vec![Hold::Stopped], "Go".to_owned(), later(9))
+            .release_held(vec![Hold::Stopped], None, "Go".to_owned(), later(9))
             .await
             .unwrap()
     };

@@ -69,6 +69,7 @@ impl App {
                 .map_or_else(|| ConnectionId::new(now), |c| c.id),
             tenant,
             provider,
+            channel: Some(kind.channel()),
             account: set_up.account,
             state: ConnectionState::Ready,
             reason: String::new(),
@@ -97,7 +98,8 @@ impl App {
         self.parts.brakes.release(connection.id.uuid()).await;
         let holds = vec![Hold::NoConnection, Hold::Broken];
         let sentence = format!("Released: {name} was connected by {actor}");
-        self.release(tenant, holds, &sentence).await?;
+        self.release_over(connection.channel, tenant, holds, &sentence)
+            .await?;
         Ok(connection)
     }
 
@@ -147,7 +149,8 @@ impl App {
         if is_accepted {
             self.accept(&store, &connection).await?;
             let sentence = format!("Released: {name} accepts the credentials again");
-            self.release(tenant, vec![Hold::Broken], &sentence).await?;
+            self.release_over(connection.channel, tenant, vec![Hold::Broken], &sentence)
+                .await?;
         } else {
             self.tell_trouble(tenant).await;
         }
