@@ -57,6 +57,9 @@ pub trait TransportKind: Send + Sync {
     /// Asks the provider about credentials and the sender that goes with them. Nothing is sent.
     async fn try_out(&self, login: &Login<'_>) -> Trial;
 
+    /// What is entered of a connection that a rule may choose to send from.
+    fn senders(&self, settings: &Settings) -> Vec<Sender>;
+
     /// What is wrong with a rule's own sender, where the provider knows it within a moment.
     async fn refuses_sender(&self, login: &Login<'_>, sender: &Sender) -> Option<String>;
 
@@ -209,6 +212,7 @@ pub struct Before<'a> {
 #[derive(Debug, Clone)]
 pub struct SetUp {
     pub account: String,
+    /// What of these belongs to the credentials changes only with a secret or with the account.
     pub settings: Settings,
     /// New secrets; of those that stood before, all others stay but the removed ones.
     pub secrets: Vec<(&'static str, SecretString)>,

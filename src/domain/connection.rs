@@ -3,7 +3,9 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::delivery::Channel;
@@ -125,30 +127,24 @@ impl Connection {
     }
 }
 
-/// What is entered besides secrets.
+/// What is entered besides secrets: fields that only the adapter knows, under names of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settings {
-    /// Twilio: the API key's SID; empty when the Auth Token is used.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub api_key_sid: String,
-    /// Twilio: the default sender.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub from: String,
-    /// Twilio: the default Messaging Service, instead of a sender.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub messaging_service_sid: String,
-    /// Zoho: the data centre.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub region: String,
-    /// Zoho: the client's id.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub client_id: String,
-    /// Zoho: the name of the organisation.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub organisation: String,
-    /// Zoho: what we asked to read and were not allowed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missing_scopes: Vec<String>,
+#[serde(transparent)]
+pub struct Settings(Map<String, Value>);
+
+impl Settings {
+    /// What an adapter wants stored.
+    pub fn of(fields: &impl Serialize) -> Self {
+        match serde_json::to_value(fields) {
+            Ok(Value::Object(fields)) => Self(fields),
+            _ => Self::default(),
+        }
+    }
+
+    /// What an adapter had stored; fields that it does not understand count as not entered.
+    pub fn read<T: DeserializeOwned + Default>(&self) -> T {
+        serde_json::from_value(Value::Object(self.0.clone())).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

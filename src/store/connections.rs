@@ -211,10 +211,7 @@ impl TenantStore {
                     // Other credentials have to be accepted anew.
                     let keeps_login = changed.is_empty()
                         && !removed_any
-                        && old.as_ref().is_some_and(|old| {
-                            old.account == c.account
-                                && old.settings.api_key_sid == c.settings.api_key_sid
-                        });
+                        && old.as_ref().is_some_and(|old| old.account == c.account);
                     let detail = json!({
                         "old": old.as_ref().map(of_log), "new": of_log(&c), "secrets": changed,
                     });

@@ -23,6 +23,7 @@ pub mod messages;
 mod search;
 pub mod senders;
 pub mod set_up;
+pub mod settings;
 pub mod signature;
 #[cfg(test)]
 mod test_server;

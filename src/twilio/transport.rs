@@ -17,6 +17,7 @@ use super::kept::KeptRequest;
 use super::list::ListQuery;
 use super::messages::{self, NewMessage};
 use super::set_up;
+use super::settings::TwilioSettings;
 use super::signature::{self, Signed};
 use super::{Region, Twilio};
 use crate::domain::connection::{Provider, Settings};
@@ -84,9 +85,13 @@ impl TransportKind for Twilio {
     }
 
     async fn try_out(&self, login: &Login<'_>) -> Trial {
-        let sender = default_sender(login.settings);
+        let sender = TwilioSettings::of(login.settings).default_sender();
         let logins: Vec<Account> = accounts(login).collect();
         self.try_logins(&logins, sender.as_ref()).await
+    }
+
+    fn senders(&self, settings: &Settings) -> Vec<Sender> {
+        TwilioSettings::of(settings).senders().collect()
     }
 
     async fn refuses_sender(&self, login: &Login<'_>, sender: &Sender) -> Option<String> {
@@ -113,7 +118,7 @@ impl TransportKind for Twilio {
             twilio: self.clone(),
             account: accounts(login).next()?,
             hook_token,
-            default_sender: default_sender(login.settings),
+            default_sender: TwilioSettings::of(login.settings).default_sender(),
         }))
     }
 
@@ -168,7 +173,7 @@ fn accounts<'a>(login: &Login<'a>) -> impl Iterator<Item = Account> + use<'a> {
         secrets,
     } = *login;
     let secret = |name: &str| secrets.iter().find(|(n, _)| n == name).map(|(_, s)| s);
-    let key = ApiKeySid::parse(&settings.api_key_sid).ok();
+    let key = ApiKeySid::parse(&TwilioSettings::of(settings).api_key_sid).ok();
     let key = key.map(User::ApiKey).zip(secret(API_KEY_SECRET));
     let token = secret(AUTH_TOKEN).map(|token| (User::AuthToken, token));
     let account_sid = AccountSid::parse(account).ok();
@@ -181,17 +186,6 @@ fn accounts<'a>(login: &Login<'a>) -> impl Iterator<Item = Account> + use<'a> {
         })
     };
     key.into_iter().chain(token).filter_map(account)
-}
-
-fn default_sender(settings: &Settings) -> Option<Sender> {
-    if !settings.messaging_service_sid.is_empty() {
-        let sid = settings.messaging_service_sid.clone();
-        Some(Sender::MessagingService(sid))
-    } else if !settings.from.is_empty() {
-        Some(Sender::From(settings.from.clone()))
-    } else {
-        None
-    }
 }
 
 /// An account's messages.

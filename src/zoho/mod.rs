@@ -11,6 +11,7 @@ mod pairs;
 pub mod region;
 mod scalar;
 pub mod secret;
+pub mod settings;
 pub mod tokens;
 mod transport;
 pub mod webhook;

@@ -4,7 +4,7 @@ use crate::app::{App, AppError, FieldProblem};
 use crate::crypto::token;
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Provider};
-use crate::domain::delivery::Hold;
+use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::phone::CountryCode;
 use crate::domain::rule::Sender;
@@ -155,6 +155,19 @@ impl App {
             self.tell_trouble(tenant).await;
         }
         Ok(result)
+    }
+
+    /// What a rule may choose to send from over a channel.
+    pub async fn senders(
+        &self,
+        tenant: TenantId,
+        channel: Channel,
+    ) -> Result<Vec<Sender>, AppError> {
+        let connection = self.connection_for(&self.tenant(tenant), channel).await?;
+        Ok(connection.map_or_else(Vec::new, |connection| {
+            let kind = self.parts.transports.of(connection.provider);
+            kind.map_or_else(Vec::new, |kind| kind.senders(&connection.settings))
+        }))
     }
 
     /// What is wrong with a rule's own sender, as far as the provider says so at once. When it cannot be

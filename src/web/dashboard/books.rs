@@ -30,6 +30,7 @@ use crate::web::ui::tone::Tone;
 use crate::zoho;
 use crate::zoho::oauth::SCOPES;
 use crate::zoho::region::Region;
+use crate::zoho::settings::BooksSettings;
 
 /// The page on which every way ends, at the card.
 const CARD: &str = "/connections#books";
@@ -160,7 +161,7 @@ pub(super) async fn ask_disconnection(seat: Seat) -> Result<HttpResponse, PageEr
         return Ok(seat.lead(CARD, None));
     };
     let chrome = seat.chrome(Section::Connections).await?;
-    let organisation = connection.settings.organisation;
+    let organisation = BooksSettings::of(&connection.settings).organisation;
     let page = DisconnectPage {
         chrome,
         organisation,
@@ -305,7 +306,7 @@ pub(super) async fn card(seat: &Seat, said: Said) -> Result<BooksCard, PageError
 }
 
 fn fill(card: &mut BooksCard, of: Connection, is_unfinished: bool) {
-    let settings = of.settings;
+    let settings = BooksSettings::of(&of.settings);
     let region = Region::from_location(&settings.region);
     if let Some(region) = region {
         let form = FormState::new().with("region", region.location());

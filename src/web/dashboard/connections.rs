@@ -17,6 +17,7 @@ use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::user::Ability;
 use crate::transport::Typed;
 use crate::twilio;
+use crate::twilio::settings::TwilioSettings;
 use crate::web::chrome::{Chrome, Section};
 use crate::web::extract::csrf_form::Form;
 use crate::web::extract::tenant::{Seat, SeatForm};
@@ -266,7 +267,7 @@ fn twilio_card(
             is_untried: false,
         };
     };
-    let settings = &connection.settings;
+    let settings = TwilioSettings::of(&connection.settings);
     let sender = if settings.messaging_service_sid.is_empty() {
         &settings.from
     } else {
