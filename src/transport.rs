@@ -28,7 +28,7 @@ use crate::domain::content::Content;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::DeliveryId;
 use crate::domain::phone::CountryCode;
-use crate::domain::provider::ProviderWords;
+use crate::domain::provider::{ProviderWords, Providers};
 use crate::domain::reply::Wish;
 use crate::domain::report::{Report, Status};
 use crate::domain::rule::Sender;
@@ -39,9 +39,6 @@ pub type Secrets = [(String, SecretString)];
 /// A provider of messages, whoever's account it is: what `startup` joins for each of them.
 #[async_trait]
 pub trait TransportKind: Send + Sync {
-    /// Which connections lead to it.
-    fn provider(&self) -> Provider;
-
     /// What it sends.
     fn channel(&self) -> Channel;
 
@@ -105,12 +102,12 @@ impl Transports {
     /// Whose connections these are; `None` for what sends nothing.
     pub fn of(&self, provider: Provider) -> Option<&dyn TransportKind> {
         let mut kinds = self.0.iter().map(|kind| &**kind);
-        kinds.find(|kind| kind.provider() == provider)
+        kinds.find(|kind| kind.words().provider == provider)
     }
 
-    /// How the provider of a channel is called, before anything is connected.
-    pub fn words(&self, channel: Channel) -> Option<&'static ProviderWords> {
-        self.of_channel(channel).next().map(TransportKind::words)
+    /// How they are called.
+    pub fn providers(&self) -> Providers {
+        Providers::new(self.0.iter().map(|kind| (kind.channel(), kind.words())))
     }
 
     /// The longest text that every provider of a channel takes, in characters.

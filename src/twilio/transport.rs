@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::callback;
 use super::codes;
@@ -20,7 +20,7 @@ use super::set_up;
 use super::settings::TwilioSettings;
 use super::signature::{self, Signed};
 use super::{Region, Twilio};
-use crate::domain::connection::{Provider, Settings};
+use crate::domain::connection::Settings;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::DeliveryId;
 use crate::domain::provider::ProviderWords;
@@ -31,7 +31,6 @@ use crate::transport::{
     Limits, Login, Lost, Outgoing, Problem, ProviderReport, Search, Secrets, SendFailure, SetUp,
     SignedRequest, StatusFailure, Transport, TransportKind, Transports, Trial, Trust, Typed,
 };
-use crate::twilio;
 
 /// The names under which its secrets are stored.
 pub const AUTH_TOKEN: &str = "auth_token";
@@ -40,8 +39,21 @@ pub const API_KEY_SECRET: &str = "api_key_secret";
 /// How long Twilio may keep a message waiting (Messages API, `ValidityPeriod`).
 const LONGEST_VALIDITY: Duration = Duration::from_hours(10);
 
-static WORDS: ProviderWords = ProviderWords {
+/// How it is called.
+pub static WORDS: ProviderWords = ProviderWords {
+    provider: super::PROVIDER,
     name: "Twilio",
+    has_it: "Twilio has it",
+    carrier: "the carrier",
+    opted_out: "Opted out at Twilio",
+    unasked: "Twilio could not be asked",
+    needed: "its account SID, its token and a number to send from",
+    call_id: "Twilio-Request-Id",
+    fields: &[
+        ("api_key_sid", "API key"),
+        ("messaging_service_sid", "Messaging Service"),
+        ("from", "sender"),
+    ],
     connect: "Connect Twilio: there is no account to send with yet",
     no_sender: "No sender: choose a number or a Messaging Service for Twilio, or for the rule",
     console: "the Twilio Console",
@@ -50,6 +62,7 @@ static WORDS: ProviderWords = ProviderWords {
              under Connections",
     proof: "enter the Auth Token under Connections",
     explain,
+    sender_of,
 };
 
 static LIMITS: Limits = Limits {
@@ -64,10 +77,6 @@ static LIMITS: Limits = Limits {
 
 #[async_trait]
 impl TransportKind for Twilio {
-    fn provider(&self) -> Provider {
-        twilio::PROVIDER
-    }
-
     fn channel(&self) -> Channel {
         Channel::Sms
     }
@@ -465,6 +474,17 @@ fn explain(report: &Report, to: &str, reader: &str) -> String {
         _ => "Twilio reported a status that we do not know",
     };
     says.to_owned()
+}
+
+/// The number or service that a kept request names.
+fn sender_of(request: &Value) -> Option<String> {
+    let pairs = request.get("form")?.as_array()?;
+    let named = |pair: &&Value| {
+        let name = pair.get(0).and_then(Value::as_str);
+        matches!(name, Some("From" | "MessagingServiceSid"))
+    };
+    let sender = pairs.iter().find(named)?.get(1)?.as_str()?;
+    Some(sender.to_owned())
 }
 
 impl From<Twilio> for Transports {

@@ -57,7 +57,7 @@ impl App {
                 return Err(invalid(vec![problem]));
             }
             Trial::Unasked(_) if save_anyway => (None, String::new()),
-            Trial::Unasked(why) => return Err(AppError::Untried(why)),
+            Trial::Unasked(why) => return Err(AppError::Untried(kind.words(), why)),
         };
         let mut secrets = Vec::new();
         for (name, secret) in &set_up.secrets {

@@ -8,7 +8,7 @@ use crate::app::{App, AppError};
 use crate::domain::connection::Connection;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::{ConnectionId, TenantId};
-use crate::domain::provider::ProviderWords;
+use crate::domain::provider::{ProviderWords, Providers};
 use crate::domain::tenant::Tenant;
 use crate::store::{TenantStore, lock_scope};
 use crate::transport::Transport;
@@ -57,8 +57,15 @@ impl App {
 
     /// How the provider of a channel is called.
     pub(in crate::app) fn provider_words(&self, channel: Channel) -> &'static ProviderWords {
-        const NOBODY: &ProviderWords = &ProviderWords::NOBODY;
-        self.parts.transports.words(channel).unwrap_or(NOBODY)
+        let mut kinds = self.parts.transports.of_channel(channel);
+        kinds
+            .next()
+            .map_or(&ProviderWords::NOBODY, |kind| kind.words())
+    }
+
+    /// How the providers of messages are called.
+    pub fn providers(&self) -> Providers {
+        self.parts.transports.providers()
     }
 
     /// The tenant's way to send over a channel, as far as it is connected.
@@ -80,7 +87,7 @@ impl App {
         channel: Channel,
     ) -> Result<Option<Connection>, AppError> {
         for kind in self.parts.transports.of_channel(channel) {
-            if let Some(connection) = store.connection(kind.provider()).await? {
+            if let Some(connection) = store.connection(kind.words().provider).await? {
                 return Ok(Some(connection));
             }
         }

@@ -18,6 +18,7 @@ use crate::domain::user::Ability;
 use crate::transport::Typed;
 use crate::twilio;
 use crate::twilio::settings::TwilioSettings;
+use crate::twilio::transport::WORDS;
 use crate::web::chrome::{Chrome, Section};
 use crate::web::extract::csrf_form::Form;
 use crate::web::extract::tenant::{Seat, SeatForm};
@@ -115,7 +116,7 @@ pub(super) async fn twilio(posted: SeatForm) -> Result<HttpResponse, PageError> 
             };
             page(&seat, StatusCode::UNPROCESSABLE_ENTITY, said).await
         }
-        Err(PageError::App(AppError::Untried(why))) => {
+        Err(PageError::App(AppError::Untried(_, why))) => {
             let mut state = form.state(&["auth_token", "secret"]);
             state.refuse_all(format!(
                 "{why}. So nothing is kept yet. Try again in a minute, or save the account untried: \
@@ -174,12 +175,17 @@ fn refuse(problems: &[FieldProblem], state: &mut FormState) {
     }
 }
 
-/// How Twilio stands, for this page and Overview.
-pub(super) fn twilio_health(of: &Connection, has_sent: bool, moment: Moment) -> Health {
+/// How a provider of messages stands, for this page and Overview.
+pub(super) fn transport_health(
+    of: &Connection,
+    name: &str,
+    has_sent: bool,
+    moment: Moment,
+) -> Health {
     match (of.state, of.paused_until) {
         (ConnectionState::Broken, _) => Health::Broken(sentence(&of.reason)),
         (_, Some(until)) if until > moment.now => Health::Paused(format!(
-            "Twilio asked to slow down. Sending goes on by itself {}.",
+            "{name} asked to slow down. Sending goes on by itself {}.",
             moment.long(until)
         )),
         _ if has_sent || of.checked_at.is_some() => Health::Working,
@@ -285,7 +291,7 @@ fn twilio_card(
     let said = sentence(&connection.checked);
     TwilioCard {
         connection: Some(connection.id),
-        health: twilio_health(&connection, has_sent, chrome.moment()),
+        health: transport_health(&connection, WORDS.name, has_sent, chrome.moment()),
         checked: connection.checked_at.map(|at| CheckResult {
             at,
             findings: vec![(tone, said)],
