@@ -22,6 +22,8 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
+use crate::brakes::Brakes;
+pub use crate::brakes::{Growth, Limits as CallLimits};
 use crate::domain::clock::{Deadline, SharedClock};
 use crate::domain::connection::{Connection, Provider, Settings};
 use crate::domain::content::Content;
@@ -76,38 +78,61 @@ pub trait TransportKind: Send + Sync {
     fn read_inbound(&self, request: &SignedRequest) -> Option<Inbound>;
 }
 
-/// The providers of messages that this service knows.
+/// The providers of messages that this service knows, each with the brakes of its connections.
 #[derive(Clone)]
-pub struct Transports(Vec<Arc<dyn TransportKind>>);
+pub struct Transports(Vec<(Arc<dyn TransportKind>, Brakes)>);
 
 impl Transports {
     /// At least one; of two for one channel the first is what a tenant without a connection is told of.
-    pub fn new(first: Arc<dyn TransportKind>) -> Self {
-        Self(vec![first])
+    /// `brakes` makes those of a provider from its limits and its word.
+    pub fn new(
+        kinds: Vec<Arc<dyn TransportKind>>,
+        brakes: impl Fn(CallLimits, &'static str) -> Brakes,
+    ) -> Self {
+        let with_brakes = |kind: Arc<dyn TransportKind>| {
+            let brakes = brakes(kind.limits().calls, kind.words().provider.as_str());
+            (kind, brakes)
+        };
+        Self(kinds.into_iter().map(with_brakes).collect())
     }
 
-    /// The same with one more.
-    #[must_use]
-    pub fn and(mut self, other: Arc<dyn TransportKind>) -> Self {
-        self.0.push(other);
-        self
+    /// A single one, whose brakes no other process shares.
+    #[cfg(test)]
+    pub fn alone(kind: impl TransportKind + 'static, clock: SharedClock) -> Self {
+        let rng = || <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(7);
+        Self::new(vec![Arc::new(kind)], |limits, _| {
+            Brakes::new(limits, clock.clone(), rng())
+        })
     }
 
     /// All that send over a channel.
     pub fn of_channel(&self, channel: Channel) -> impl Iterator<Item = &dyn TransportKind> {
-        let kinds = self.0.iter().map(|kind| &**kind);
+        let kinds = self.0.iter().map(|(kind, _)| &**kind);
         kinds.filter(move |kind| kind.channel() == channel)
     }
 
     /// Whose connections these are; `None` for what sends nothing.
     pub fn of(&self, provider: Provider) -> Option<&dyn TransportKind> {
-        let mut kinds = self.0.iter().map(|kind| &**kind);
-        kinds.find(|kind| kind.words().provider == provider)
+        self.joined(provider).map(|(kind, _)| &**kind)
+    }
+
+    /// What slows calls over the connections to a provider down; `None` for what sends nothing.
+    pub fn brakes(&self, provider: Provider) -> Option<&Brakes> {
+        self.joined(provider).map(|(_, brakes)| brakes)
+    }
+
+    fn joined(&self, provider: Provider) -> Option<&(Arc<dyn TransportKind>, Brakes)> {
+        let mut all = self.0.iter();
+        all.find(|(kind, _)| kind.words().provider == provider)
     }
 
     /// How they are called.
     pub fn providers(&self) -> Providers {
-        Providers::new(self.0.iter().map(|kind| (kind.channel(), kind.words())))
+        Providers::new(
+            self.0
+                .iter()
+                .map(|(kind, _)| (kind.channel(), kind.words())),
+        )
     }
 
     /// The longest text that every provider of a channel takes, in characters.
@@ -290,8 +315,10 @@ impl CallTime {
 }
 
 /// What a transport's provider bears.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Limits {
+    /// How many calls over one connection, and what follows when it refuses or fails.
+    pub calls: CallLimits,
     /// The longest text that is taken, in characters.
     pub longest_text: usize,
     /// For a call that sends, everything included.

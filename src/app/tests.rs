@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rand::SeedableRng as _;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -16,7 +15,6 @@ use super::resolve::Resolution;
 use super::rules::RuleSwitches;
 use super::sending::receipts::ReportAnswer;
 use super::*;
-use crate::brakes::Limits;
 use crate::crypto::master_key::MasterKey;
 use crate::domain::actor::Actor;
 use crate::domain::clock::FixedClock;
@@ -34,6 +32,7 @@ use crate::sandbox::twilio::{
 use crate::sandbox::{DEMO_NUMBER, DemoCredentials, Sandbox, SandboxConfig, SandboxHandle};
 use crate::store::test_database::TestDatabase;
 use crate::store::{Change, Claim, ClaimResult, Due, DueCursor, Guard};
+use crate::transport::Transports;
 use crate::transport::{CallTime, Outgoing, SignedRequest, Typed};
 use crate::twilio;
 use crate::twilio::Twilio;
@@ -87,12 +86,7 @@ impl Scene {
             vault,
             passwords: Passwords::default(),
             clock: clock.clone(),
-            transports: Twilio::new(http.clone(), Some(&base)).into(),
-            brakes: Brakes::new(
-                Limits::twilio(),
-                clock.clone(),
-                rand::rngs::StdRng::seed_from_u64(1),
-            ),
+            transports: Transports::alone(Twilio::new(http.clone(), Some(&base)), clock.clone()),
             mailer: Mailer::to_log(),
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
             zoho_sandbox: Some(base),
@@ -278,7 +272,7 @@ impl Scene {
     async fn queued(&self, number: &str) -> Delivery {
         let second = TimeDelta::seconds(1);
         let store = self.app.tenant(self.tenant);
-        let connection = store.connection(Provider::Twilio).await.unwrap().unwrap();
+        let connection = store.connection(twilio::PROVIDER).await.unwrap().unwrap();
         let rest = store.pause_connection(connection.id, self.app.now() + second);
         rest.await.unwrap();
         let event = self.paid(number).await;

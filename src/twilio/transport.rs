@@ -27,9 +27,10 @@ use crate::domain::provider::ProviderWords;
 use crate::domain::report::Report;
 use crate::domain::rule::Sender;
 use crate::transport::{
-    Accepted, Before, CallTime, Examined, FailureKind, FindFailure, Inbound, InboundAnswer, Ledger,
-    Limits, Login, Lost, Outgoing, Problem, ProviderReport, Search, Secrets, SendFailure, SetUp,
-    SignedRequest, StatusFailure, Transport, TransportKind, Transports, Trial, Trust, Typed,
+    Accepted, Before, CallLimits, CallTime, Examined, FailureKind, FindFailure, Growth, Inbound,
+    InboundAnswer, Ledger, Limits, Login, Lost, Outgoing, Problem, ProviderReport, Search, Secrets,
+    SendFailure, SetUp, SignedRequest, StatusFailure, Transport, TransportKind, Trial, Trust,
+    Typed,
 };
 
 /// The names under which its secrets are stored.
@@ -66,6 +67,16 @@ pub static WORDS: ProviderWords = ProviderWords {
 };
 
 static LIMITS: Limits = Limits {
+    // The 2010 API counts concurrent requests per account, does not publish how many, and advises 100 ms,
+    // doubled with jitter up to 30 s ("REST API best practices", error 20429).
+    calls: CallLimits {
+        concurrency: 20,
+        pause: Growth {
+            first: Duration::from_millis(100),
+            cap: Duration::from_secs(30),
+        },
+        ..CallLimits::careful()
+    },
     // Messages API, `Body` (21617).
     longest_text: 1_600,
     call: Duration::from_secs(15),
@@ -485,10 +496,4 @@ fn sender_of(request: &Value) -> Option<String> {
     };
     let sender = pairs.iter().find(named)?.get(1)?.as_str()?;
     Some(sender.to_owned())
-}
-
-impl From<Twilio> for Transports {
-    fn from(twilio: Twilio) -> Self {
-        Self::new(Arc::new(twilio))
-    }
 }

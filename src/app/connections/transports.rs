@@ -95,7 +95,9 @@ impl App {
                 "{name} was connected anew meanwhile; look at it and try again"
             )));
         }
-        self.parts.brakes.release(connection.id.uuid()).await;
+        if let Some(brakes) = self.parts.transports.brakes(provider) {
+            brakes.release(connection.id.uuid()).await;
+        }
         let holds = vec![Hold::NoConnection, Hold::Broken];
         let sentence = format!("Released: {name} was connected by {actor}");
         self.release_over(connection.channel, tenant, holds, &sentence)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::app::connections::login;
 use crate::app::recent::AsOf;
 use crate::app::{App, AppError};
+use crate::brakes::{Admission, Brakes};
 use crate::domain::connection::Connection;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::{ConnectionId, TenantId};
@@ -26,9 +27,15 @@ pub(in crate::app) struct SendingContext {
 pub(in crate::app) struct Link {
     pub(in crate::app) connection: Connection,
     pub(in crate::app) transport: Arc<dyn Transport>,
+    brakes: Brakes,
 }
 
 impl Link {
+    /// Asks for one call.
+    pub(in crate::app) async fn admit(&self) -> Admission {
+        self.brakes.admit(self.connection.id.uuid()).await
+    }
+
     /// Among whose messages an equal one is waited for: those of the account, once the provider has
     /// accepted the credentials. Before that only the tenant's own, since anybody may type any account.
     pub(in crate::app) fn scope(&self, tenant: TenantId) -> String {
@@ -111,7 +118,9 @@ impl App {
         store: &TenantStore,
         connection: Connection,
     ) -> Result<Option<Link>, AppError> {
-        let Some(kind) = self.parts.transports.of(connection.provider) else {
+        let (transports, provider) = (&self.parts.transports, connection.provider);
+        let (Some(kind), Some(brakes)) = (transports.of(provider), transports.brakes(provider))
+        else {
             return Ok(None);
         };
         let secrets = self.secrets(store.tenant_id(), connection.id).await?;
@@ -120,6 +129,7 @@ impl App {
         Ok(transport.map(|transport| Link {
             connection,
             transport,
+            brakes: brakes.clone(),
         }))
     }
 
