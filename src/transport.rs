@@ -100,7 +100,7 @@ impl Transports {
     #[cfg(test)]
     pub fn alone(kind: impl TransportKind + 'static, clock: SharedClock) -> Self {
         let rng = || <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(7);
-        Self::new(vec![Arc::new(kind)], |limits, _| {
+        Self::new(vec![Arc::new(kind)], move |limits, _| {
             Brakes::new(limits, clock.clone(), rng())
         })
     }

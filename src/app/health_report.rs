@@ -226,13 +226,13 @@ impl App {
     async fn tenant_findings(&self, tenant: Tenant) -> (Vec<Finding>, Option<Reading>) {
         let store = self.tenant(tenant.id);
         let name = self.provider_words(Channel::Sms).name;
-        let twilio = format!("{name} of {}", tenant.name);
+        let subject = format!("{name} of {}", tenant.name);
         let zoho = format!("Zoho Books of {}", tenant.name);
         let mut reading = None;
         let findings = vec![
-            self.transport_finding(&store, twilio.clone(), &mut reading)
+            self.transport_finding(&store, subject.clone(), &mut reading)
                 .await
-                .unwrap_or_else(|error| unreadable(twilio, &error)),
+                .unwrap_or_else(|error| unreadable(subject, &error)),
             self.books_finding(&store, zoho.clone())
                 .await
                 .unwrap_or_else(|error| unreadable(zoho, &error)),

@@ -150,10 +150,10 @@ impl App {
         let (now, looked_at) = (self.now(), connections.len());
         let mut braked = Vec::new();
         for connection in connections {
-            let Some(brakes) = self.parts.transports.brakes(connection.provider) else {
+            let Some(all) = self.parts.transports.brakes(connection.provider) else {
                 continue;
             };
-            let status = brakes.status(connection.id.uuid()).await;
+            let status = all.status(connection.id.uuid()).await;
             if is_braked(&connection, &status, now) {
                 braked.push((connection, status));
             }

@@ -40,6 +40,15 @@ impl App {
         Ok(self.tenant(tenant).connection(provider).await?)
     }
 
+    /// A connection by its id; another tenant's is none.
+    pub async fn connection_by_id(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+    ) -> Result<Option<Connection>, AppError> {
+        Ok(self.tenant(tenant).connection_by_id(id).await?)
+    }
+
     /// The hook of the tenant's Zoho connection.
     pub async fn hook_details(&self, tenant: TenantId) -> Result<HookDetails, AppError> {
         let store = self.tenant(tenant);

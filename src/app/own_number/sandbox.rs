@@ -11,7 +11,7 @@ use crate::domain::ids::UserId;
 use crate::store::{PhoneCode, TenantStore};
 
 impl App {
-    /// The code that was sent and counts; never over the real Twilio, which is not even asked.
+    /// The code that was sent and counts; never over the real provider, which is not even asked.
     pub(super) async fn sandbox_code(
         &self,
         store: &TenantStore,

@@ -81,7 +81,7 @@ pub(super) async fn check(posted: SeatForm) -> Result<HttpResponse, PageError> {
         return books::check(&seat).await;
     }
     let checked = seat
-        .ask(|app| async move { app.check(tenant, twilio::PROVIDER).await })
+        .ask(|app| async move { app.check(tenant, provider).await })
         .await;
     let told = match checked {
         Ok(result) if result.is_good => Told::TwilioChecked,
@@ -136,13 +136,8 @@ pub(super) async fn twilio(posted: SeatForm) -> Result<HttpResponse, PageError> 
 
 /// Whose connection it is; another tenant's is not found.
 async fn provider(app: &App, tenant: TenantId, id: ConnectionId) -> Result<Provider, AppError> {
-    for provider in [twilio::PROVIDER, zoho::PROVIDER] {
-        let connection = app.connection(tenant, provider).await?;
-        if connection.is_some_and(|c| c.id == id) {
-            return Ok(provider);
-        }
-    }
-    Err(AppError::NotFound("connection"))
+    let connection = app.connection_by_id(tenant, id).await?;
+    Ok(connection.ok_or(AppError::NotFound("connection"))?.provider)
 }
 
 /// One field holds the default sender: a Messaging Service is told by its `MG`.
