@@ -18,17 +18,23 @@ fn files(folder: &str, kind: &str) -> Vec<(PathBuf, String)> {
                 folders.push(path);
             } else if path.extension().is_some_and(|e| e == kind) && !is_test(&path) {
                 let text = fs::read_to_string(&path).unwrap();
-                let code = text
-                    .split("#[cfg(test)]\nmod ")
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned();
+                let code = before_tests(&text).to_owned();
                 found.push((path, code));
             }
         }
     }
     assert!(!found.is_empty(), "{folder} has no sources");
     found
+}
+
+/// What stands before the tests of a file; a line that only names a file of tests ends nothing.
+fn before_tests(text: &str) -> &str {
+    const TESTS: &str = "#[cfg(test)]\nmod ";
+    let mut begins = text.match_indices(TESTS).filter(|(at, _)| {
+        let line = text[at + TESTS.len()..].lines().next();
+        line.is_some_and(|line| line.ends_with('{'))
+    });
+    begins.next().map_or(text, |(at, _)| &text[..at])
 }
 
 /// Test modules may reach wherever they like.

@@ -32,8 +32,8 @@ pub(in crate::app) struct Link {
 
 impl Link {
     /// Asks for one call.
-    pub(in crate::app) async fn admit(&self) -> Admission {
-        self.brakes.admit(self.connection.id.uuid()).await
+    pub(in crate::app) fn admit(&self) -> impl Future<Output = Admission> {
+        self.brakes.admit(self.connection.id.uuid())
     }
 
     /// Among whose messages an equal one is waited for: those of the account, once the provider has
