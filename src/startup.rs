@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use crate::app::{App, Parts, requeue};
-use crate::brakes::{Brakes, Limits};
+use crate::brakes::Brakes;
 use crate::cli::report::Advised;
 use crate::config::Config;
 use crate::config::database::DatabaseUrl;
@@ -39,6 +39,7 @@ use crate::redis::Redis;
 use crate::store::lock::{DatabaseLock, LockError};
 use crate::store::{NewerSchema, POOLER_ADVICE, Store, StoreError, StoredDataKey};
 use crate::telemetry::Metrics;
+use crate::transport::Transports;
 use crate::twilio::Twilio;
 use crate::zoho::oauth::ZohoOAuth;
 use crate::zoho::tokens::AccessTokens;
@@ -161,17 +162,15 @@ async fn build_on(
         (None, Jobs::Here | Jobs::ByHand) => Arc::new(MemoryQueue::new(clock.clone())),
     };
     let twilio = Twilio::new(client.clone(), config.twilio.sandbox.as_ref());
-    let limits = Limits::twilio();
-    let brakes = match redis {
-        Some(redis) => Brakes::shared(limits, clock.clone(), unforeseen(), redis, "twilio"),
+    let transports = Transports::new(vec![Arc::new(twilio)], |limits, provider| match &redis {
+        Some(redis) => Brakes::shared(limits, clock.clone(), unforeseen(), redis.clone(), provider),
         None => Brakes::new(limits, clock.clone(), unforeseen()),
-    };
+    });
     let app = App::new(Parts {
         queue,
         vault,
         passwords: Passwords::default(),
-        transports: twilio.into(),
-        brakes,
+        transports,
         mailer,
         zoho_tokens: AccessTokens::new(ZohoOAuth::new(client), clock.clone()),
         zoho_sandbox: config.zoho.sandbox.clone(),

@@ -22,13 +22,15 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
+use crate::brakes::Brakes;
+pub use crate::brakes::{Growth, Limits as CallLimits};
 use crate::domain::clock::{Deadline, SharedClock};
 use crate::domain::connection::{Connection, Provider, Settings};
 use crate::domain::content::Content;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::DeliveryId;
 use crate::domain::phone::CountryCode;
-use crate::domain::provider::ProviderWords;
+use crate::domain::provider::{ProviderWords, Providers};
 use crate::domain::reply::Wish;
 use crate::domain::report::{Report, Status};
 use crate::domain::rule::Sender;
@@ -39,9 +41,6 @@ pub type Secrets = [(String, SecretString)];
 /// A provider of messages, whoever's account it is: what `startup` joins for each of them.
 #[async_trait]
 pub trait TransportKind: Send + Sync {
-    /// Which connections lead to it.
-    fn provider(&self) -> Provider;
-
     /// What it sends.
     fn channel(&self) -> Channel;
 
@@ -56,6 +55,9 @@ pub trait TransportKind: Send + Sync {
 
     /// Asks the provider about credentials and the sender that goes with them. Nothing is sent.
     async fn try_out(&self, login: &Login<'_>) -> Trial;
+
+    /// What is entered of a connection that a rule may choose to send from.
+    fn senders(&self, settings: &Settings) -> Vec<Sender>;
 
     /// What is wrong with a rule's own sender, where the provider knows it within a moment.
     async fn refuses_sender(&self, login: &Login<'_>, sender: &Sender) -> Option<String>;
@@ -76,38 +78,61 @@ pub trait TransportKind: Send + Sync {
     fn read_inbound(&self, request: &SignedRequest) -> Option<Inbound>;
 }
 
-/// The providers of messages that this service knows.
+/// The providers of messages that this service knows, each with the brakes of its connections.
 #[derive(Clone)]
-pub struct Transports(Vec<Arc<dyn TransportKind>>);
+pub struct Transports(Vec<(Arc<dyn TransportKind>, Brakes)>);
 
 impl Transports {
     /// At least one; of two for one channel the first is what a tenant without a connection is told of.
-    pub fn new(first: Arc<dyn TransportKind>) -> Self {
-        Self(vec![first])
+    /// `brakes` makes those of a provider from its limits and its word.
+    pub fn new(
+        kinds: Vec<Arc<dyn TransportKind>>,
+        brakes: impl Fn(CallLimits, &'static str) -> Brakes,
+    ) -> Self {
+        let with_brakes = |kind: Arc<dyn TransportKind>| {
+            let brakes = brakes(kind.limits().calls, kind.words().provider.as_str());
+            (kind, brakes)
+        };
+        Self(kinds.into_iter().map(with_brakes).collect())
     }
 
-    /// The same with one more.
-    #[must_use]
-    pub fn and(mut self, other: Arc<dyn TransportKind>) -> Self {
-        self.0.push(other);
-        self
+    /// A single one, whose brakes no other process shares.
+    #[cfg(test)]
+    pub fn alone(kind: impl TransportKind + 'static, clock: SharedClock) -> Self {
+        let rng = || <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(7);
+        Self::new(vec![Arc::new(kind)], move |limits, _| {
+            Brakes::new(limits, clock.clone(), rng())
+        })
     }
 
     /// All that send over a channel.
     pub fn of_channel(&self, channel: Channel) -> impl Iterator<Item = &dyn TransportKind> {
-        let kinds = self.0.iter().map(|kind| &**kind);
+        let kinds = self.0.iter().map(|(kind, _)| &**kind);
         kinds.filter(move |kind| kind.channel() == channel)
     }
 
     /// Whose connections these are; `None` for what sends nothing.
     pub fn of(&self, provider: Provider) -> Option<&dyn TransportKind> {
-        let mut kinds = self.0.iter().map(|kind| &**kind);
-        kinds.find(|kind| kind.provider() == provider)
+        self.joined(provider).map(|(kind, _)| &**kind)
     }
 
-    /// How the provider of a channel is called, before anything is connected.
-    pub fn words(&self, channel: Channel) -> Option<&'static ProviderWords> {
-        self.of_channel(channel).next().map(TransportKind::words)
+    /// What slows calls over the connections to a provider down; `None` for what sends nothing.
+    pub fn brakes(&self, provider: Provider) -> Option<&Brakes> {
+        self.joined(provider).map(|(_, brakes)| brakes)
+    }
+
+    fn joined(&self, provider: Provider) -> Option<&(Arc<dyn TransportKind>, Brakes)> {
+        let mut all = self.0.iter();
+        all.find(|(kind, _)| kind.words().provider == provider)
+    }
+
+    /// How they are called.
+    pub fn providers(&self) -> Providers {
+        Providers::new(
+            self.0
+                .iter()
+                .map(|(kind, _)| (kind.channel(), kind.words())),
+        )
     }
 
     /// The longest text that every provider of a channel takes, in characters.
@@ -209,6 +234,7 @@ pub struct Before<'a> {
 #[derive(Debug, Clone)]
 pub struct SetUp {
     pub account: String,
+    /// What of these belongs to the credentials changes only with a secret or with the account.
     pub settings: Settings,
     /// New secrets; of those that stood before, all others stay but the removed ones.
     pub secrets: Vec<(&'static str, SecretString)>,
@@ -289,8 +315,10 @@ impl CallTime {
 }
 
 /// What a transport's provider bears.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Limits {
+    /// How many calls over one connection, and what follows when it refuses or fails.
+    pub calls: CallLimits,
     /// The longest text that is taken, in characters.
     pub longest_text: usize,
     /// For a call that sends, everything included.

@@ -13,8 +13,8 @@ use ml_connector::app::rules::RuleSwitches;
 use ml_connector::config::Config;
 use ml_connector::domain::actor::Actor;
 use ml_connector::domain::clock::SystemClock;
-use ml_connector::domain::connection::Provider;
 use ml_connector::startup::{self, Jobs};
+use ml_connector::twilio;
 use ml_connector::twilio::set_up::TwilioInput;
 use ml_connector::zoho::secret::WebhookSecret;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -141,7 +141,7 @@ async fn one(app: &App, company: Wanted, rules: &[serde_json::Value]) -> anyhow:
         from: NUMBER.to_owned(),
         ..TwilioInput::default()
     };
-    app.connect(made.id, Provider::Twilio, (&twilio.into(), false), &actor)
+    app.connect(made.id, twilio::PROVIDER, (&twilio.into(), false), &actor)
         .await?;
     for rule in rules {
         app.create_rule(made.id, rule, RuleSwitches::default(), &actor)

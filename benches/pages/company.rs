@@ -10,11 +10,11 @@ use ml_connector::app::accounts::{Beginning, CreatedTenant, TenantInput};
 use ml_connector::app::rules::RuleSwitches;
 use ml_connector::domain::actor::Actor;
 use ml_connector::domain::clock::Clock;
-use ml_connector::domain::connection::Provider;
 use ml_connector::domain::document::DocumentKind;
 use ml_connector::sandbox::SandboxHandle;
 use ml_connector::sandbox::samples::{self, Generator, Wish};
 use ml_connector::sandbox::twilio::NewAccount;
+use ml_connector::twilio;
 use ml_connector::twilio::set_up::TwilioInput;
 use ml_connector::zoho::secret::WebhookSecret;
 use ml_connector::zoho::webhook;
@@ -79,7 +79,7 @@ impl Company {
             from: NUMBER.to_owned(),
             ..TwilioInput::default()
         };
-        app.connect(made.id, Provider::Twilio, (&twilio.into(), false), &actor)
+        app.connect(made.id, twilio::PROVIDER, (&twilio.into(), false), &actor)
             .await?;
         for (name, event_type, least) in [
             ("Big invoices", "invoice.sent", "8000"),

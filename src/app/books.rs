@@ -24,6 +24,7 @@ use crate::domain::ids::TenantId;
 use crate::store::{SaveConnection, StoredSecret, TenantStore};
 use crate::zoho::oauth::{ClientCredentials, Grant};
 use crate::zoho::region::Region;
+use crate::zoho::settings::BooksSettings;
 use crate::zoho::tokens::Login;
 
 /// The most characters of a client's id, secret or code.
@@ -136,7 +137,7 @@ impl App {
             )
         })?;
         let connection = self.unchanged_books(&store, &login).await?;
-        let settings = connection.settings.clone();
+        let settings = BooksSettings::of(&connection.settings);
         let changed = ready(&connection, settings, &chosen, self.now());
         self.save_books(&store, changed, Vec::new(), Vec::new(), actor)
             .await?;
@@ -200,10 +201,10 @@ impl App {
         // What no longer opens (another master key) cannot be revoked, but can be forgotten.
         let login = self.books_login(&store, &connection).await.unwrap_or(None);
         let id = connection.id;
-        let settings = Settings {
+        let settings = BooksSettings {
             organisation: String::new(),
             missing_scopes: Vec::new(),
-            ..connection.settings
+            ..BooksSettings::of(&connection.settings)
         };
         let forgotten = Connection {
             account: String::new(),
@@ -211,7 +212,7 @@ impl App {
             reason: String::new(),
             checked_at: None,
             checked: String::new(),
-            settings,
+            settings: Settings::of(&settings),
             ..connection
         };
         let removed = vec![CLIENT_SECRET, REFRESH_TOKEN];
@@ -270,8 +271,9 @@ impl App {
         let typed = client_secret
             .map(ExposeSecret::expose_secret)
             .filter(|secret| !secret.trim().is_empty());
-        let is_same = region.is_some_and(|r| r.location() == old.settings.region)
-            && client_id.is_some_and(|id| id == old.settings.client_id);
+        let before = BooksSettings::of(&old.settings);
+        let is_same = region.is_some_and(|r| r.location() == before.region)
+            && client_id.is_some_and(|id| id == before.client_id);
         let client_secret = match typed {
             Some(typed) => plain(typed).map(SecretString::from),
             None if is_same => self.books_secret(tenant, &old, CLIENT_SECRET).await?,
@@ -338,7 +340,7 @@ impl App {
                 _ => None,
             }),
         };
-        let settings = Settings {
+        let settings = BooksSettings {
             region: login.endpoints.region().location().to_owned(),
             client_id: login.credentials.client_id.clone(),
             organisation: String::new(),
@@ -347,7 +349,6 @@ impl App {
                 .into_iter()
                 .map(str::to_owned)
                 .collect(),
-            ..Settings::default()
         };
         let secrets = vec![
             self.seal(tenant, CLIENT_SECRET, &login.credentials.client_secret)?,
@@ -362,7 +363,7 @@ impl App {
                 reason: "Choose the organisation of Zoho Books".to_owned(),
                 checked_at: None,
                 checked: String::new(),
-                settings,
+                settings: Settings::of(&settings),
                 ..old
             },
         };
@@ -431,11 +432,11 @@ impl fmt::Display for Organisation {
 
 fn ready(
     old: &Connection,
-    settings: Settings,
+    settings: BooksSettings,
     chosen: &Organisation,
     now: DateTime<Utc>,
 ) -> Connection {
-    let settings = Settings {
+    let settings = BooksSettings {
         organisation: chosen.name.clone(),
         ..settings
     };
@@ -445,13 +446,13 @@ fn ready(
         reason: String::new(),
         checked_at: Some(now),
         checked: words(chosen, &settings),
-        settings,
+        settings: Settings::of(&settings),
         ..old.clone()
     }
 }
 
 /// What a good check says.
-fn words(organisation: &Organisation, settings: &Settings) -> String {
+fn words(organisation: &Organisation, settings: &BooksSettings) -> String {
     let mut says = format!("Zoho Books lets us read the organisation {organisation}.");
     if !settings.missing_scopes.is_empty() {
         let missing = settings.missing_scopes.join(", ");

@@ -5,6 +5,7 @@ use crate::crypto::master_key::MasterKeyError;
 use crate::crypto::password::PasswordError;
 use crate::crypto::vault::VaultError;
 use crate::domain::ids::DeliveryId;
+use crate::domain::provider::ProviderWords;
 use crate::store::StoreError;
 
 /// What is wrong with one field of a form or an API body.
@@ -39,8 +40,8 @@ pub enum AppError {
     #[error("{0}")]
     Conflict(String),
     /// What was typed could not be tried, so it was not kept, in words.
-    #[error("{0}")]
-    Untried(String),
+    #[error("{1}")]
+    Untried(&'static ProviderWords, String),
     /// A delivery of the same event and address is still on its way.
     #[error("a message of this event to this address is still on its way")]
     Open(DeliveryId),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::pipeline::{HookRequest, JSON, Received};
 use super::{App, AppError};
 use crate::domain::actor::Actor;
-use crate::domain::connection::{Connection, Provider};
+use crate::domain::connection::Connection;
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::document::DocumentKind;
 use crate::domain::event::{Event, EventSource, EventType};
@@ -16,6 +16,7 @@ use crate::domain::ids::{EventId, TenantId};
 use crate::domain::page::Cursor;
 use crate::domain::tenant::Tenant;
 use crate::store::{EventFilter, RejectedRequest};
+use crate::zoho;
 
 /// How many requests a page follows.
 const FOLLOWED: u64 = 8;
@@ -160,7 +161,7 @@ impl App {
         let store = self.tenant(tenant);
         let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
         let connection = store
-            .connection(Provider::Zoho)
+            .connection(zoho::PROVIDER)
             .await?
             .ok_or(AppError::NotFound("connection"))?;
         let token = store.hook_token(connection.id).await?;

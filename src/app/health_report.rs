@@ -226,13 +226,13 @@ impl App {
     async fn tenant_findings(&self, tenant: Tenant) -> (Vec<Finding>, Option<Reading>) {
         let store = self.tenant(tenant.id);
         let name = self.provider_words(Channel::Sms).name;
-        let twilio = format!("{name} of {}", tenant.name);
+        let subject = format!("{name} of {}", tenant.name);
         let zoho = format!("Zoho Books of {}", tenant.name);
         let mut reading = None;
         let findings = vec![
-            self.transport_finding(&store, twilio.clone(), &mut reading)
+            self.transport_finding(&store, subject.clone(), &mut reading)
                 .await
-                .unwrap_or_else(|error| unreadable(twilio, &error)),
+                .unwrap_or_else(|error| unreadable(subject, &error)),
             self.books_finding(&store, zoho.clone())
                 .await
                 .unwrap_or_else(|error| unreadable(zoho, &error)),
@@ -372,9 +372,11 @@ mod tests {
     use crate::app::books::{BooksInput, tests::account};
     use crate::app::test_house::House;
     use crate::domain::actor::Actor;
-    use crate::domain::connection::{ConnectionState, Provider};
+    use crate::domain::connection::ConnectionState;
     use crate::sandbox::twilio::Settings;
+    use crate::twilio;
     use crate::twilio::set_up::TwilioInput;
+    use crate::zoho;
 
     pub(super) fn found<'a>(report: &'a [Finding], subject: &str) -> &'a Finding {
         report
@@ -396,7 +398,7 @@ mod tests {
             .app
             .connect(
                 house.tenant,
-                Provider::Twilio,
+                twilio::PROVIDER,
                 (&twilio.into(), false),
                 &Actor::named("owner"),
             )
@@ -497,7 +499,7 @@ mod tests {
         );
         let connection = house
             .app
-            .connection(house.tenant, Provider::Zoho)
+            .connection(house.tenant, zoho::PROVIDER)
             .await
             .unwrap();
         assert_eq!(connection.unwrap().state, ConnectionState::Ready);

@@ -51,7 +51,6 @@ use tokio::time::timeout;
 
 pub use error::{AppError, FieldProblem};
 
-use crate::brakes::Brakes;
 use crate::config::web::{PublicUrl, Signup};
 use crate::crypto::password::Passwords;
 use crate::crypto::vault::Vault;
@@ -78,7 +77,6 @@ pub struct Parts {
     pub clock: SharedClock,
     /// Everything that messages can be sent over.
     pub transports: Transports,
-    pub brakes: Brakes,
     pub mailer: Mailer,
     pub zoho_tokens: AccessTokens,
     /// The sandbox that stands for Zoho, when there is one.

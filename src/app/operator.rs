@@ -146,11 +146,14 @@ impl App {
     /// Who works, and whether anything holds them up.
     pub async fn workers_report(&self) -> Result<WorkersReport, AppError> {
         let platform = self.store().platform();
-        let connections = platform.twilio_connections(BRAKES).await?;
+        let connections = platform.transport_connections(BRAKES).await?;
         let (now, looked_at) = (self.now(), connections.len());
         let mut braked = Vec::new();
         for connection in connections {
-            let status = self.parts.brakes.status(connection.id.uuid()).await;
+            let Some(all) = self.parts.transports.brakes(connection.provider) else {
+                continue;
+            };
+            let status = all.status(connection.id.uuid()).await;
             if is_braked(&connection, &status, now) {
                 braked.push((connection, status));
             }

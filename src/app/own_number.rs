@@ -207,8 +207,7 @@ impl App {
         let name = self.provider_words(Channel::Sms).name;
         let busy = || AppError::Conflict(format!("{name} is busy just now; try again in a minute"));
         let link = self.link_for(store, Channel::Sms).await?.ok_or_else(busy)?;
-        let brakes = &self.parts.brakes;
-        let Admission::Go(permit) = brakes.admit(link.connection.id.uuid()).await else {
+        let Admission::Go(permit) = link.admit().await else {
             return Err(busy());
         };
         let shown = number.masked();

@@ -121,7 +121,8 @@ impl App {
             (Wish::Stop | Wish::Start, Some(channel))
                 if is_proven && (is_new || kept.wish == Wish::Stop) =>
             {
-                for (other, connection) in platform.writers_to(&account, &from, tenant).await? {
+                let at = (provider, account.as_str());
+                for (other, connection) in platform.writers_to(at, &from, tenant).await? {
                     // Anybody may enter any account and invent a token, which proves nothing to
                     // others.
                     let secrets = self.secrets(other, connection).await?;

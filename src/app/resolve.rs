@@ -91,7 +91,7 @@ impl App {
         if !store.change(change).await? {
             return Err(AppError::Conflict(format!(
                 "This message is “{}” by now; nothing was changed",
-                d.state.words()
+                d.state.label(self.provider_words(d.channel))
             )));
         }
         if state == DeliveryState::Queued {

@@ -2,7 +2,7 @@
 
 use super::{App, AppError};
 use crate::domain::actor::Actor;
-use crate::domain::delivery::Hold;
+use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::TenantId;
 use crate::store::RELEASE_AT_ONCE;
 
@@ -39,10 +39,21 @@ impl App {
         holds: Vec<Hold>,
         sentence: &str,
     ) -> Result<(), AppError> {
+        self.release_over(None, tenant, holds, sentence).await
+    }
+
+    /// The same with those of one channel alone, or of all.
+    pub(super) async fn release_over(
+        &self,
+        channel: Option<Channel>,
+        tenant: TenantId,
+        holds: Vec<Hold>,
+        sentence: &str,
+    ) -> Result<(), AppError> {
         let store = self.tenant(tenant);
         loop {
             let released = store
-                .release_held(holds.clone(), sentence.to_owned(), self.now())
+                .release_held(holds.clone(), channel, sentence.to_owned(), self.now())
                 .await?;
             self.wake_deliveries(tenant, &released).await;
             // A last page; asking on would release for ever what a worker holds again at once.

@@ -83,7 +83,7 @@ impl App {
 
     /// Lifts a suppression. What somebody here decided is lifted for a reason. What a person wished
     /// themselves is lifted by their START, or by an owner who records that they have allowed it anew: who,
-    /// when and how. At Twilio a STOP stays until the person writes START.
+    /// when and how. At the provider a STOP stays until the person writes START.
     pub async fn lift_suppression(
         &self,
         tenant: TenantId,

@@ -3,14 +3,11 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
 use secrecy::SecretString;
 use url::Url;
 
 use super::accounts::{Beginning, TenantInput};
 use super::{App, Parts};
-use crate::brakes::{Brakes, Limits};
 use crate::config::web::{PublicUrl, Signup};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::Passwords;
@@ -23,6 +20,7 @@ use crate::queue::test_queue::test_queue;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
 use crate::store::Store;
 use crate::store::test_database::TestDatabase;
+use crate::transport::Transports;
 use crate::twilio::Twilio;
 use crate::zoho::oauth::ZohoOAuth;
 use crate::zoho::tokens::AccessTokens;
@@ -122,8 +120,7 @@ async fn app(
         vault: vault.clone(),
         passwords: Passwords::default(),
         clock: clock.clone(),
-        transports: twilio.into(),
-        brakes: Brakes::new(Limits::twilio(), clock.clone(), StdRng::seed_from_u64(7)),
+        transports: Transports::alone(twilio, clock.clone()),
         mailer: Mailer::to_log(),
         zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
         zoho_sandbox: Some(base.clone()),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rand::SeedableRng as _;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -16,11 +15,10 @@ use super::resolve::Resolution;
 use super::rules::RuleSwitches;
 use super::sending::receipts::ReportAnswer;
 use super::*;
-use crate::brakes::Limits;
 use crate::crypto::master_key::MasterKey;
 use crate::domain::actor::Actor;
 use crate::domain::clock::FixedClock;
-use crate::domain::connection::{ConnectionState, Provider};
+use crate::domain::connection::ConnectionState;
 use crate::domain::content::Content;
 use crate::domain::decision::DecisionKind;
 use crate::domain::delivery::{Attempt, Channel, Delivery, DeliveryState, Hold, StepKind};
@@ -34,10 +32,13 @@ use crate::sandbox::twilio::{
 use crate::sandbox::{DEMO_NUMBER, DemoCredentials, Sandbox, SandboxConfig, SandboxHandle};
 use crate::store::test_database::TestDatabase;
 use crate::store::{Change, Claim, ClaimResult, Due, DueCursor, Guard};
+use crate::transport::Transports;
 use crate::transport::{CallTime, Outgoing, SignedRequest, Typed};
+use crate::twilio;
 use crate::twilio::Twilio;
 use crate::twilio::set_up::TwilioInput;
 use crate::twilio::signature::{self, Signed};
+use crate::zoho;
 use crate::zoho::oauth::ZohoOAuth;
 
 const TO: &str = "+12025550187";
@@ -85,12 +86,7 @@ impl Scene {
             vault,
             passwords: Passwords::default(),
             clock: clock.clone(),
-            transports: Twilio::new(http.clone(), Some(&base)).into(),
-            brakes: Brakes::new(
-                Limits::twilio(),
-                clock.clone(),
-                rand::rngs::StdRng::seed_from_u64(1),
-            ),
+            transports: Transports::alone(Twilio::new(http.clone(), Some(&base)), clock.clone()),
             mailer: Mailer::to_log(),
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
             zoho_sandbox: Some(base),
@@ -111,7 +107,7 @@ impl Scene {
         };
         let tenant = app.create_tenant(input).await.unwrap().id;
         let zoho = app
-            .connection(tenant, Provider::Zoho)
+            .connection(tenant, zoho::PROVIDER)
             .await
             .unwrap()
             .unwrap()
@@ -154,7 +150,7 @@ impl Scene {
     async fn keep(&self, input: TwilioInput, save_anyway: bool) {
         let (typed, me) = (Typed::from(input), Actor::named("me"));
         let typed = (&typed, save_anyway);
-        let kept = self.app.connect(self.tenant, Provider::Twilio, typed, &me);
+        let kept = self.app.connect(self.tenant, twilio::PROVIDER, typed, &me);
         kept.await.unwrap();
     }
 
@@ -276,7 +272,7 @@ impl Scene {
     async fn queued(&self, number: &str) -> Delivery {
         let second = TimeDelta::seconds(1);
         let store = self.app.tenant(self.tenant);
-        let connection = store.connection(Provider::Twilio).await.unwrap().unwrap();
+        let connection = store.connection(twilio::PROVIDER).await.unwrap().unwrap();
         let rest = store.pause_connection(connection.id, self.app.now() + second);
         rest.await.unwrap();
         let event = self.paid(number).await;
@@ -341,7 +337,7 @@ impl Scene {
     async fn twilio_state(&self) -> (ConnectionState, Option<DateTime<Utc>>) {
         let twilio = self
             .app
-            .connection(self.tenant, Provider::Twilio)
+            .connection(self.tenant, twilio::PROVIDER)
             .await
             .unwrap()
             .unwrap();
@@ -379,7 +375,7 @@ impl Scene {
         let now = self.app.now();
         let twilio = self
             .app
-            .connection(self.tenant, Provider::Twilio)
+            .connection(self.tenant, twilio::PROVIDER)
             .await
             .unwrap()
             .unwrap();
@@ -434,7 +430,7 @@ impl Scene {
             body: body.clone().into(),
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
-        let answered = self.app.receive_reports(Provider::Twilio, &hook, request);
+        let answered = self.app.receive_reports(twilio::PROVIDER, &hook, request);
         answered.await.unwrap()
     }
 }
@@ -898,7 +894,7 @@ async fn what_waits_for_a_connection_is_released_though_the_release_was_cut_shor
     // Held before the connection was saved: nobody released it.
     hold(&d).await;
     scene.clock.advance(chrono::TimeDelta::seconds(1));
-    let connection = store.connection(Provider::Twilio).await.unwrap().unwrap();
+    let connection = store.connection(twilio::PROVIDER).await.unwrap().unwrap();
     store
         .set_connection_state(
             connection.id,
@@ -974,7 +970,7 @@ async fn what_is_held_or_queued_expires_and_is_never_sent() {
         .unwrap();
     let twilio = scene
         .app
-        .connection(scene.tenant, Provider::Twilio)
+        .connection(scene.tenant, twilio::PROVIDER)
         .await
         .unwrap()
         .unwrap();

@@ -57,9 +57,8 @@ pub struct Growth {
 }
 
 impl Limits {
-    /// Twilio's 2010 API: it counts concurrent requests per account, does not publish how many,
-    /// and advises 100 ms, doubled with jitter up to 30 s ("REST API best practices", error 20429).
-    pub const fn twilio() -> Self {
+    /// Where a provider does not say how much it bears: a few calls at a time, and short pauses that grow.
+    pub const fn careful() -> Self {
         Self {
             concurrency: 20,
             rate: None,
@@ -98,7 +97,7 @@ impl Limits {
             },
             // A spent daily budget is told with the time until the next day.
             longest_retry_after: Duration::from_hours(24),
-            ..Self::twilio()
+            ..Self::careful()
         }
     }
 

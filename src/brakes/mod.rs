@@ -15,9 +15,9 @@
 //! time to within seconds, since instants of one are read by another.
 //!
 //! ```text
-//!  mlc:<namespace>:{<connection>}:twilio:brake     hash: pause, breaker, rate, line, length of a call
-//!  mlc:<namespace>:{<connection>}:twilio:permits   sorted set: calls in flight, by when they are lost
-//!  mlc:<namespace>:{<connection>}:twilio:probes    sorted set: those of them that try a broken provider
+//!  mlc:<namespace>:{<connection>}:<provider>:brake     hash: pause, breaker, rate, line, length of a call
+//!  mlc:<namespace>:{<connection>}:<provider>:permits   sorted set: calls in flight, by when they are lost
+//!  mlc:<namespace>:{<connection>}:<provider>:probes    sorted set: those of them that try a broken provider
 //!
 //!        admit.lua            the call            end.lua
 //!  ask ───────────► permit ─────────────► report ─────────► counters, pause, breaker

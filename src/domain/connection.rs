@@ -1,33 +1,68 @@
-//! Connections: a tenant's links to Zoho Books and Twilio.
+//! Connections: a tenant's links to Zoho Books and to providers of messages.
+
+use std::fmt;
 
 use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::delivery::Channel;
 use super::ids::{ConnectionId, TenantId};
 
-/// Whom a connection leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Provider {
-    Zoho,
-    Twilio,
-}
+/// Whom a connection leads to: a stable word that stands in its adapter. One that no adapter of this
+/// binary owns can still be read, so that its rows take no page down.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Provider([u8; LONGEST]);
+
+/// How many letters such a word has at most.
+const LONGEST: usize = 20;
 
 impl Provider {
-    /// The stable text, as stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Zoho => "zoho",
-            Self::Twilio => "twilio",
+    /// The provider of this word.
+    ///
+    /// # Panics
+    ///
+    /// On a word that is empty, too long, or has other signs than small letters and `_`: in a constant, when
+    /// it is compiled.
+    pub const fn named(word: &'static str) -> Self {
+        match Self::read(word.as_bytes()) {
+            Some(provider) => provider,
+            None => panic!("not the word of a provider"),
         }
+    }
+
+    /// The stable text, as stored.
+    pub fn as_str(&self) -> &str {
+        let end = self.0.iter().position(|b| *b == 0).unwrap_or(LONGEST);
+        str::from_utf8(&self.0[..end]).unwrap_or_default()
     }
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Zoho, Self::Twilio]
-            .into_iter()
-            .find(|p| p.as_str() == text)
+        Self::read(text.as_bytes())
+    }
+
+    const fn read(text: &[u8]) -> Option<Self> {
+        if text.is_empty() || text.len() > LONGEST {
+            return None;
+        }
+        let (mut word, mut at) = ([0; LONGEST], 0);
+        while at < text.len() {
+            if !(text[at].is_ascii_lowercase() || text[at] == b'_') {
+                return None;
+            }
+            word[at] = text[at];
+            at += 1;
+        }
+        Some(Self(word))
+    }
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Provider({})", self.as_str())
     }
 }
 
@@ -65,7 +100,9 @@ pub struct Connection {
     pub id: ConnectionId,
     pub tenant: TenantId,
     pub provider: Provider,
-    /// The provider's account: Twilio's Account SID, Zoho's organisation id; empty until known.
+    /// What is sent over it; none for a source of events.
+    pub channel: Option<Channel>,
+    /// The provider's name for the account, or the organisation; empty until known.
     pub account: String,
     pub state: ConnectionState,
     /// Why it is broken, in words.
@@ -90,28 +127,37 @@ impl Connection {
     }
 }
 
-/// What is entered besides secrets.
+/// What is entered besides secrets: fields that only the adapter knows, under names of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settings {
-    /// Twilio: the API key's SID; empty when the Auth Token is used.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub api_key_sid: String,
-    /// Twilio: the default sender.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub from: String,
-    /// Twilio: the default Messaging Service, instead of a sender.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub messaging_service_sid: String,
-    /// Zoho: the data centre.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub region: String,
-    /// Zoho: the client's id.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub client_id: String,
-    /// Zoho: the name of the organisation.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub organisation: String,
-    /// Zoho: what we asked to read and were not allowed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missing_scopes: Vec<String>,
+#[serde(transparent)]
+pub struct Settings(Map<String, Value>);
+
+impl Settings {
+    /// What an adapter wants stored.
+    pub fn of(fields: &impl Serialize) -> Self {
+        match serde_json::to_value(fields) {
+            Ok(Value::Object(fields)) => Self(fields),
+            _ => Self::default(),
+        }
+    }
+
+    /// What an adapter had stored; fields that it does not understand count as not entered.
+    pub fn read<T: DeserializeOwned + Default>(&self) -> T {
+        serde_json::from_value(Value::Object(self.0.clone())).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_no_adapter_owns_is_read_and_shown_as_it_is() {
+        let known = Provider::named("carrier_pigeon");
+        assert_eq!(Provider::parse("carrier_pigeon"), Some(known));
+        assert_eq!(Provider::parse("owl").unwrap().as_str(), "owl");
+        for odd in ["", "Owl", "owl\0", "o w l", "an_owl_with_a_very_long_name"] {
+            assert_eq!(Provider::parse(odd), None, "{odd}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use super::content::Content;
 use super::ids::{
     AttemptId, ConnectionId, DeliveryId, EventId, ReceiptId, ReplayId, RuleId, StepId, TenantId,
 };
+use super::provider::ProviderWords;
 
 /// Where a message goes.
 #[derive(
@@ -108,14 +109,14 @@ impl DeliveryState {
         }
     }
 
-    /// A clerk's words.
-    pub const fn words(self) -> &'static str {
+    /// What a clerk calls it, where the message goes through this provider.
+    pub const fn label(self, provider: &ProviderWords) -> &'static str {
         match self {
             Self::Queued => "Waiting",
             Self::Held => "Held",
             Self::Sending => "Sending",
             Self::Unknown => "Needs you",
-            Self::Accepted => "Twilio has it",
+            Self::Accepted => provider.has_it,
             Self::Sent => "Sent",
             Self::Delivered => "Delivered",
             Self::Read => "Read",

@@ -128,7 +128,7 @@ define_id!(
     UserId, "usr", "user"
 );
 define_id!(
-    /// A tenant's link to Zoho Books or to Twilio.
+    /// A tenant's link to Zoho Books or to a provider of messages.
     ConnectionId, "con", "connection"
 );
 define_id!(

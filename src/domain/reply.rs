@@ -11,7 +11,7 @@ pub enum Wish {
     Stop,
     /// Messages again.
     Start,
-    /// What this is about; Twilio has answered already.
+    /// What this is about; the provider has answered already.
     Help,
     /// It may ask for no more messages: nothing goes out until a person has said.
     Unclear,

@@ -76,11 +76,18 @@ pub enum Recipient {
 pub enum Sender {
     /// A number in E.164 form, a short code, or an alphanumeric sender of at most 11 characters.
     From(String),
-    /// A Twilio Messaging Service: `MG` and 32 hexadecimal digits.
+    /// A service of the account that chooses among its numbers: `MG` and 32 hexadecimal digits.
     MessagingService(String),
 }
 
 impl Sender {
+    /// The number, the name or the service, as it was entered.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::From(text) | Self::MessagingService(text) => text,
+        }
+    }
+
     /// What is sent from it.
     pub const fn channel(&self) -> Channel {
         match self {

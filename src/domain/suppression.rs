@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::delivery::Channel;
 use super::ids::SuppressionId;
+use super::provider::ProviderWords;
 
 /// Who or what wanted it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,11 +46,11 @@ impl Source {
         }
     }
 
-    /// A clerk's words.
-    pub const fn words(self) -> &'static str {
+    /// What a clerk calls it, where messages to the address go through this provider.
+    pub const fn label(self, provider: &ProviderWords) -> &'static str {
         match self {
             Self::Stop => "Wrote STOP",
-            Self::Provider => "Opted out at Twilio",
+            Self::Provider => provider.opted_out,
             Self::Bounce => "Bounced",
             Self::Hand => "By hand",
             Self::Asked => "May have asked to stop",
@@ -61,7 +62,7 @@ impl Source {
         Self::ALL.into_iter().find(|s| s.as_str() == text)
     }
 
-    /// The recipient's own wish: only they can take it back at Twilio, by writing START.
+    /// The recipient's own wish: only they can take it back at the provider, by writing START.
     pub const fn is_own_wish(self) -> bool {
         matches!(self, Self::Stop | Self::Provider)
     }

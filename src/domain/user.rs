@@ -1,6 +1,9 @@
 //! Users and what their role lets them do.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use super::provider::Providers;
 
 /// What a member may do in a tenant. Each role may do all that the ones after it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,7 +64,7 @@ pub enum Ability {
     Suppress,
     /// Lift what a person wished themselves, since they have allowed it anew.
     LiftWish,
-    /// Connect, change and check Zoho Books and Twilio; make new secrets.
+    /// Connect, change and check Zoho Books and the providers of messages; make new secrets.
     Connect,
     /// Change the company's name, country, zone, currency and hours.
     ChangeSettings,
@@ -98,16 +101,19 @@ impl Ability {
         Self::DeleteTenant,
     ];
 
-    /// What it is, as pages and docs say it.
-    pub const fn words(self) -> &'static str {
-        match self {
+    /// What it is, as pages and docs say it, where messages go through these providers.
+    pub fn label(self, providers: &Providers) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Look => "See history, rules, connections, team; no secrets",
             Self::EditRules => "Write, switch, order and delete rules",
             Self::Replay => "Send or decide again, settle, call off",
             Self::StopSending => "Stop all sending, and resume it",
             Self::Suppress => "Add and lift suppressions",
             Self::LiftWish => "Lift a STOP that its person has taken back",
-            Self::Connect => "Connect Zoho Books and Twilio, make new secrets",
+            Self::Connect => {
+                let names = providers.names();
+                return format!("Connect Zoho Books and {names}, make new secrets").into();
+            }
             Self::ChangeSettings => "Change the company's settings and hours",
             Self::GoLive => "Go live, or back to rehearsal",
             Self::ConfirmNumber => "Confirm the number that rehearsals go to",
@@ -115,7 +121,7 @@ impl Ability {
             Self::ReadSecurityLog => "Read the security log",
             Self::ManageTeam => "Invite, change roles, remove members",
             Self::DeleteTenant => "Delete the company",
-        }
+        })
     }
 
     /// The least role that has it.

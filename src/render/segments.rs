@@ -1,7 +1,7 @@
 //! How many SMS segments a text takes: GSM-7 or UCS-2, and how full each is.
 //!
 //! One character outside GSM-7 turns the *whole* message to UCS-2 and more than halves the room,
-//! so the first such character is told. Twilio bills by segment ("SMS character limits").
+//! so the first such character is told. Providers bill by segment.
 
 /// The basic character set of GSM 03.38 beside ASCII letters and digits.
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà";

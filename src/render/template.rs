@@ -12,8 +12,8 @@ use super::{braces, eval};
 use crate::domain::document::DocumentKind;
 use crate::domain::rule::{Facts, MAX_TEMPLATE_BYTES};
 
-/// The longest text at any moment of rendering, the result included, in bytes. Twilio's 1,600
-/// characters per message are the sender's to check.
+/// The longest text at any moment of rendering, the result included, in bytes. What a
+/// provider takes of it is the sender's to check.
 pub const MAX_TEXT_BYTES: usize = 16 * 1024;
 
 /// A user's template, checked and lowered; immutable, so it can be cached behind an `Arc`.

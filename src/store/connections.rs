@@ -18,6 +18,7 @@ use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
+use crate::domain::delivery::Channel;
 use crate::domain::ids::{ConnectionId, TenantId};
 
 /// Where a webhook or callback address leads.
@@ -57,7 +58,7 @@ pub struct SaveConnection {
 }
 
 /// Connections by tenant and provider.
-pub(super) type Connections = LookUps<(Uuid, &'static str), Connection>;
+pub(super) type Connections = LookUps<(Uuid, Provider), Connection>;
 
 /// The secrets and the address of a connection, by tenant and connection.
 pub(super) type Belongings = LookUps<(Uuid, Uuid), Belonging>;
@@ -79,19 +80,19 @@ pub(super) fn look_ups(db: &DatabaseConnection) -> (Connections, Belongings) {
 
 async fn connections(
     db: BatchDb<'_>,
-    keys: &BTreeSet<&(Uuid, &'static str)>,
-) -> Result<BTreeMap<(Uuid, &'static str), Connection>, StoreError> {
+    keys: &BTreeSet<&(Uuid, Provider)>,
+) -> Result<BTreeMap<(Uuid, Provider), Connection>, StoreError> {
     let select = Bulk::Joined(
         "SELECT c.* FROM v JOIN connections c ON c.tenant_id = v.tenant_id \
          AND c.provider = v.provider",
     );
     let keys = keys
         .iter()
-        .map(|(tenant, provider)| record![tenant_id: *tenant, provider: *provider]);
+        .map(|(tenant, provider)| record![tenant_id: *tenant, provider: provider.as_str()]);
     let mut found = BTreeMap::new();
     for row in select.all(db, keys.collect()).await? {
         let one = connection(&row)?;
-        let key = (one.tenant.uuid(), one.provider.as_str());
+        let key = (one.tenant.uuid(), one.provider);
         found.entry(key).or_insert(one);
     }
     Ok(found)
@@ -137,7 +138,7 @@ async fn belongings(
 impl TenantStore {
     /// The tenant's connection to a provider.
     pub async fn connection(&self, provider: Provider) -> Result<Option<Connection>, StoreError> {
-        let key = (self.id.uuid(), provider.as_str());
+        let key = (self.id.uuid(), provider);
         self.store.look_ups.connections.ask(key).await
     }
 
@@ -210,18 +211,15 @@ impl TenantStore {
                     // Other credentials have to be accepted anew.
                     let keeps_login = changed.is_empty()
                         && !removed_any
-                        && old.as_ref().is_some_and(|old| {
-                            old.account == c.account
-                                && old.settings.api_key_sid == c.settings.api_key_sid
-                        });
+                        && old.as_ref().is_some_and(|old| old.account == c.account);
                     let detail = json!({
                         "old": old.as_ref().map(of_log), "new": of_log(&c), "secrets": changed,
                     });
                     tx.exec(
                         "INSERT INTO connections (id, tenant_id, provider, name, account, state, \
                          reason, settings, checked_at, checked, created_at, updated_at, login, \
-                         accepted_at) \
-                         VALUES ($2, $1, $3, '', $4, $5, $6, $7, $8, $9, $10, $10, $11, $13) \
+                         accepted_at, channel) \
+                         VALUES ($2, $1, $3, '', $4, $5, $6, $7, $8, $9, $10, $10, $11, $13, $14) \
                          ON CONFLICT (tenant_id, provider, name) DO UPDATE SET \
                          account = excluded.account, state = excluded.state, \
                          reason = excluded.reason, settings = excluded.settings, \
@@ -244,7 +242,8 @@ impl TenantStore {
                             micros(now),
                             c.login,
                             keeps_login,
-                            micros_opt(c.accepted_at)
+                            micros_opt(c.accepted_at),
+                            c.channel.map_or("", Channel::as_str)
                         ],
                     )
                     .await?;
@@ -431,6 +430,10 @@ fn connection(row: &Row) -> Result<Connection, StoreError> {
         id: ConnectionId::from_uuid(id),
         tenant: TenantId::from_uuid(row.get("tenant_id")?),
         provider: row.word("connections", "provider", id, Provider::parse)?,
+        channel: row.word("connections", "channel", id, |word| match word {
+            "" => Some(None),
+            word => Channel::parse(word).map(Some),
+        })?,
         account: row.get("account")?,
         state: row.word("connections", "state", id, ConnectionState::parse)?,
         reason: row.get("reason")?,

@@ -97,17 +97,18 @@ impl TenantStore {
             .await
     }
 
-    /// Held deliveries of these kinds go back to the queue; what is due now.
+    /// Held deliveries of these kinds go back to the queue, those of one channel or of all; what is due now.
     pub async fn release_held(
         &self,
         holds: Vec<Hold>,
+        channel: Option<Channel>,
         sentence: String,
         now: DateTime<Utc>,
     ) -> Result<Vec<DeliveryId>, StoreError> {
         self.writer()
             .write(Lane::Edit, move |tx| {
                 let (holds, sentence) = (holds.clone(), sentence.clone());
-                Box::pin(async move { release(tx, &holds, &sentence, now).await })
+                Box::pin(async move { release(tx, (&holds, channel), &sentence, now).await })
             })
             .await
     }
@@ -118,7 +119,7 @@ pub const RELEASE_AT_ONCE: usize = 500;
 
 async fn release(
     tx: TenantDb<'_>,
-    holds: &[Hold],
+    (holds, channel): (&[Hold], Option<Channel>),
     sentence: &str,
     now: DateTime<Utc>,
 ) -> Result<Vec<DeliveryId>, StoreError> {
@@ -128,13 +129,14 @@ async fn release(
             "UPDATE deliveries SET state = 'queued', hold = '', reason = $3, due_at = $4, \
              updated_at = $4 WHERE tenant_id = $1 AND state = 'held' AND id IN \
              (SELECT id FROM deliveries WHERE tenant_id = $1 AND state = 'held' AND {RESTING} \
-              AND hold = $2 ORDER BY id LIMIT $5) RETURNING event_id, id, attempt_no"
+              AND hold = $2 AND ($6 = '' OR channel = $6) ORDER BY id LIMIT $5) RETURNING event_id, id, attempt_no"
         );
         let bound = values![
             hold.as_str(),
             sentence,
             micros(now),
-            i64::try_from(RELEASE_AT_ONCE).unwrap_or(i64::MAX)
+            i64::try_from(RELEASE_AT_ONCE).unwrap_or(i64::MAX),
+            channel.map_or("", Channel::as_str)
         ];
         let mut rows = Vec::with_capacity(RELEASE_AT_ONCE);
         for row in tx.all(&query, bound).await? {

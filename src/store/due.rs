@@ -113,11 +113,13 @@ impl Platform {
         let held = "EXISTS (SELECT 1 FROM deliveries d WHERE d.tenant_id = t.id \
                     AND d.state = 'held' AND d.state NOT IN ('queued', 'sending') \
                     AND d.hold = $1)";
-        let ready = "EXISTS (SELECT 1 FROM connections k WHERE k.tenant_id = t.id \
-                     AND k.provider = 'twilio' AND k.state = 'ready')";
+        let ready = "EXISTS (SELECT 1 FROM deliveries d JOIN connections k \
+                     ON k.tenant_id = d.tenant_id AND k.channel = d.channel AND k.state = 'ready' \
+                     WHERE d.tenant_id = t.id AND d.state = 'held' \
+                     AND d.state NOT IN ('queued', 'sending') AND d.hold = $1)";
         // A rule without a sender holds so as well: only what was held before the connection was saved.
         let held_before = "EXISTS (SELECT 1 FROM deliveries d JOIN connections k \
-                           ON k.tenant_id = d.tenant_id AND k.provider = 'twilio' \
+                           ON k.tenant_id = d.tenant_id AND k.channel = d.channel \
                            AND k.state = 'ready' AND k.updated_at >= d.updated_at \
                            WHERE d.tenant_id = t.id AND d.state = 'held' \
                            AND d.state NOT IN ('queued', 'sending') AND d.hold = $1)";

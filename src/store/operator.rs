@@ -8,6 +8,7 @@ use super::history::paged;
 use super::platform::tenant;
 use super::sql::{self, Row, micros, values};
 use super::{Platform, StoreError};
+use crate::domain::connection::Provider;
 use crate::domain::ids::{ConnectionId, TenantId, floor_v7};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::tenant::Tenant;
@@ -124,21 +125,23 @@ impl Platform {
         Ok(backlogs)
     }
 
-    /// Twilio connections in use, those changed last first: the tenant's name and slug, and until when
-    /// calls wait.
-    pub async fn twilio_connections(
+    /// Connections in use that messages go through, those changed last first: the tenant's name, and until
+    /// when calls wait.
+    pub async fn transport_connections(
         &self,
         limit: u64,
     ) -> Result<Vec<BrakedConnection>, StoreError> {
-        let query = "SELECT k.id, k.state, k.paused_until, t.name AS tenant, t.id AS tenant_id \
+        let query = "SELECT k.id, k.provider, k.state, k.paused_until, t.name AS tenant, t.id AS tenant_id \
                      FROM connections k JOIN tenants t ON t.id = k.tenant_id \
-                     WHERE k.provider = 'twilio' AND t.status = 'active' \
+                     WHERE k.channel <> '' AND t.status = 'active' \
                      ORDER BY k.updated_at DESC, k.id LIMIT $1";
         let rows = self.db().all(query, values![limit]).await?;
         rows.iter()
             .map(|row| {
+                let id: Uuid = row.get("id")?;
                 Ok(BrakedConnection {
-                    id: ConnectionId::from_uuid(row.get("id")?),
+                    id: ConnectionId::from_uuid(id),
+                    provider: row.word("connections", "provider", id, Provider::parse)?,
                     tenant: TenantId::from_uuid(row.get("tenant_id")?),
                     tenant_name: row.get("tenant")?,
                     is_broken: row.get::<String>("state")? == "broken",
@@ -169,6 +172,7 @@ impl Platform {
 #[derive(Debug, Clone)]
 pub struct BrakedConnection {
     pub id: ConnectionId,
+    pub provider: Provider,
     pub tenant: TenantId,
     pub tenant_name: String,
     /// The provider refuses the credentials.

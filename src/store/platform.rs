@@ -24,7 +24,7 @@ use crate::domain::tenant::Tenant;
 use crate::domain::user::Role;
 
 /// Token and provider.
-type HookKey = (String, &'static str);
+type HookKey = (String, Provider);
 
 /// Where addresses lead.
 pub(super) type Hooks = LookUps<HookKey, HookTarget>;
@@ -44,7 +44,7 @@ async fn hooks(
     );
     let keys = keys
         .iter()
-        .map(|(token, provider)| record![token: token.clone(), provider: *provider]);
+        .map(|(token, provider)| record![token: token.clone(), provider: provider.as_str()]);
     let db = db.unscoped("the token tells whose hook it is").batch();
     let mut found = BTreeMap::new();
     for row in select.all(db, keys.collect()).await? {
@@ -56,7 +56,7 @@ async fn hooks(
             is_suspended: row.get::<String>("status")? != "active",
             zone: row.word("tenants", "zone", tenant, |z| z.parse().ok())?,
         };
-        found.insert((row.get("token")?, provider.as_str()), target);
+        found.insert((row.get("token")?, provider), target);
     }
     Ok(found)
 }
@@ -232,7 +232,7 @@ impl Platform {
         if token.contains('\0') {
             return Ok(None);
         }
-        let key = (token.to_owned(), provider.as_str());
+        let key = (token.to_owned(), provider);
         self.store.look_ups.hooks.ask(key).await
     }
 
@@ -321,6 +321,7 @@ async fn insert_zoho(tx: TenantDb<'_>, new: &NewTenant, now: i64) -> Result<(), 
     let connection = record![
         id: new.zoho.uuid(),
         provider: "zoho",
+        channel: "",
         name: "",
         account: "",
         state: "new",

@@ -13,6 +13,7 @@ use super::writer::Lane;
 use super::{Platform, StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::address_hash::AddressHasher;
+use crate::domain::connection::Provider;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::{ConnectionId, ReplyId, TenantId, floor_v7};
 use crate::domain::page::{Cursor, Page};
@@ -130,21 +131,21 @@ impl TenantStore {
 }
 
 impl Platform {
-    /// Other tenants that have written to an address from this account. Having entered the account is
-    /// not enough, since anybody may enter any.
+    /// Other tenants that have written to an address from this account of the provider. Having entered the
+    /// account is not enough, since anybody may enter any.
     pub async fn writers_to(
         &self,
-        account: &str,
+        (provider, account): (Provider, &str),
         address: &str,
         but: TenantId,
     ) -> Result<Vec<(TenantId, ConnectionId)>, StoreError> {
-        let query = "SELECT k.tenant_id, k.id FROM connections k WHERE k.provider = 'twilio' \
+        let query = "SELECT k.tenant_id, k.id FROM connections k WHERE k.provider = $5 \
                      AND k.account = $1 AND k.tenant_id <> $3 AND k.accepted_at IS NOT NULL \
                      AND EXISTS \
                      (SELECT 1 FROM provider_messages p WHERE p.account = $1 AND p.address IN ($2, $4) \
                       AND p.tenant_id = k.tenant_id) LIMIT 100";
         let [key, other] = spellings(address);
-        let bound = values![account, key, but.uuid(), other];
+        let bound = values![account, key, but.uuid(), other, provider.as_str()];
         let rows = self.db().all(query, bound).await?;
         rows.iter()
             .map(|r| {

@@ -20,7 +20,7 @@ use super::writer::{Lane, PlatformWriter};
 use super::*;
 use crate::domain::actor::Actor;
 use crate::domain::address_hash::AddressHasher;
-use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
+use crate::domain::connection::{Connection, ConnectionState, Settings};
 use crate::domain::content::Content;
 use crate::domain::delivery::{
     Attempt, Channel, Delivery, DeliveryState, Hold, NewDelivery, StepKind,
@@ -32,6 +32,7 @@ use crate::domain::replay::{Replay, ReplayKind};
 use crate::domain::report::Status;
 use crate::domain::tenant::Tenant;
 use crate::domain::transition::{Claim as Transition, Told};
+use crate::twilio;
 use chrono::{DateTime, Utc};
 
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
@@ -327,7 +328,8 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
         connection: Connection {
             id: twilio,
             tenant: id,
-            provider: Provider::Twilio,
+            provider: twilio::PROVIDER,
+            channel: Some(Channel::Sms),
             account: ACCOUNT.to_owned(),
             state: ConnectionState::Ready,
             reason: String::new(),
@@ -868,7 +870,7 @@ async fn what_is_held_is_released_by_its_kind_only() {
     let (foreign, ..) = add_tenant(&house.store, "other").await;
     let release = |tenant: TenantStore| async move {
         tenant
-            .release_held(vec![Hold::Stopped], "Go".to_owned(), later(9))
+            .release_held(vec![Hold::Stopped], None, "Go".to_owned(), later(9))
             .await
             .unwrap()
     };
@@ -1275,9 +1277,7 @@ async fn an_address_that_no_text_can_hold_leads_nowhere() {
     let house = House::open().await;
     let platform = house.store.platform();
     for token in ["", "\0", "a\0b"] {
-        let found = platform
-            .hook(crate::domain::connection::Provider::Zoho, token)
-            .await;
+        let found = platform.hook(crate::zoho::PROVIDER, token).await;
         assert!(found.unwrap().is_none(), "{token:?}");
     }
 }

@@ -23,6 +23,7 @@ pub mod messages;
 mod search;
 pub mod senders;
 pub mod set_up;
+pub mod settings;
 pub mod signature;
 #[cfg(test)]
 mod test_server;
@@ -33,6 +34,8 @@ mod wire;
 use reqwest::Client;
 use url::Url;
 
+use crate::domain::connection::Provider;
+
 pub use self::account::{AccountReport, AccountStatus, AccountWarning};
 pub use self::credentials::{
     Account, AccountSid, ApiKeySid, CredentialError, MessageSid, MessagingServiceSid,
@@ -41,6 +44,9 @@ pub use self::error::{CallError, CallFailure, Doubt, Refusal, SendError, SendFai
 pub use self::kept::{KeptRequest, KeptResponse};
 pub use self::list::{ListQuery, Listing};
 pub use self::messages::{Accepted, CallTime, Message, NewMessage, Sender};
+
+/// The word for connections to it, as stored.
+pub const PROVIDER: Provider = Provider::named("twilio");
 
 /// Where an account's data live. Each region has its own Auth Token and keys (Twilio's pages on
 /// regions); the host is chosen from this table only, since a free address would get the secret.

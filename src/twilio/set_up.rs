@@ -5,6 +5,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::credentials::{AccountSid, ApiKeySid, MessagingServiceSid, parse_secret};
+use super::settings::TwilioSettings;
 use super::transport::{API_KEY_SECRET, AUTH_TOKEN};
 use crate::domain::connection::Settings;
 use crate::domain::phone::{CountryCode, to_e164};
@@ -67,12 +68,11 @@ pub(super) fn read(typed: &Typed, before: &Before<'_>) -> Result<SetUp, Vec<Prob
     match account_sid {
         Some(account_sid) if reading.problems.is_empty() => Ok(SetUp {
             account: account_sid.to_string(),
-            settings: Settings {
+            settings: Settings::of(&TwilioSettings {
                 api_key_sid: key.to_owned(),
                 from,
                 messaging_service_sid: service.to_owned(),
-                ..Settings::default()
-            },
+            }),
             secrets: reading.secrets,
             removed: reading.removed,
         }),
@@ -95,11 +95,9 @@ impl Reading<'_> {
 
     fn credentials(&mut self, key: &str, is_same_account: bool) {
         let has_token = self.take(AUTH_TOKEN, is_same_account);
-        let old_key = self
-            .before
-            .connection
-            .map(|c| c.settings.api_key_sid.as_str());
-        let is_same_key = is_same_account && old_key == Some(key);
+        let old = self.before.connection;
+        let old = old.map(|old| TwilioSettings::of(&old.settings));
+        let is_same_key = is_same_account && old.is_some_and(|old| old.api_key_sid == key);
         let has_key_secret = self.take(API_KEY_SECRET, is_same_key && !key.is_empty());
         if key.is_empty() && has_token == Some(false) {
             let message = "type the Auth Token, or an API key with its secret";

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::callback;
 use super::codes;
@@ -17,18 +17,20 @@ use super::kept::KeptRequest;
 use super::list::ListQuery;
 use super::messages::{self, NewMessage};
 use super::set_up;
+use super::settings::TwilioSettings;
 use super::signature::{self, Signed};
 use super::{Region, Twilio};
-use crate::domain::connection::{Provider, Settings};
+use crate::domain::connection::Settings;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::DeliveryId;
 use crate::domain::provider::ProviderWords;
 use crate::domain::report::Report;
 use crate::domain::rule::Sender;
 use crate::transport::{
-    Accepted, Before, CallTime, Examined, FailureKind, FindFailure, Inbound, InboundAnswer, Ledger,
-    Limits, Login, Lost, Outgoing, Problem, ProviderReport, Search, Secrets, SendFailure, SetUp,
-    SignedRequest, StatusFailure, Transport, TransportKind, Transports, Trial, Trust, Typed,
+    Accepted, Before, CallLimits, CallTime, Examined, FailureKind, FindFailure, Growth, Inbound,
+    InboundAnswer, Ledger, Limits, Login, Lost, Outgoing, Problem, ProviderReport, Search, Secrets,
+    SendFailure, SetUp, SignedRequest, StatusFailure, Transport, TransportKind, Trial, Trust,
+    Typed,
 };
 
 /// The names under which its secrets are stored.
@@ -38,8 +40,21 @@ pub const API_KEY_SECRET: &str = "api_key_secret";
 /// How long Twilio may keep a message waiting (Messages API, `ValidityPeriod`).
 const LONGEST_VALIDITY: Duration = Duration::from_hours(10);
 
-static WORDS: ProviderWords = ProviderWords {
+/// How it is called.
+pub static WORDS: ProviderWords = ProviderWords {
+    provider: super::PROVIDER,
     name: "Twilio",
+    has_it: "Twilio has it",
+    carrier: "the carrier",
+    opted_out: "Opted out at Twilio",
+    unasked: "Twilio could not be asked",
+    needed: "its account SID, its token and a number to send from",
+    call_id: "Twilio-Request-Id",
+    fields: &[
+        ("api_key_sid", "API key"),
+        ("messaging_service_sid", "Messaging Service"),
+        ("from", "sender"),
+    ],
     connect: "Connect Twilio: there is no account to send with yet",
     no_sender: "No sender: choose a number or a Messaging Service for Twilio, or for the rule",
     console: "the Twilio Console",
@@ -48,9 +63,20 @@ static WORDS: ProviderWords = ProviderWords {
              under Connections",
     proof: "enter the Auth Token under Connections",
     explain,
+    sender_of,
 };
 
 static LIMITS: Limits = Limits {
+    // The 2010 API counts concurrent requests per account, does not publish how many, and advises 100 ms,
+    // doubled with jitter up to 30 s ("REST API best practices", error 20429).
+    calls: CallLimits {
+        concurrency: 20,
+        pause: Growth {
+            first: Duration::from_millis(100),
+            cap: Duration::from_secs(30),
+        },
+        ..CallLimits::careful()
+    },
     // Messages API, `Body` (21617).
     longest_text: 1_600,
     call: Duration::from_secs(15),
@@ -62,10 +88,6 @@ static LIMITS: Limits = Limits {
 
 #[async_trait]
 impl TransportKind for Twilio {
-    fn provider(&self) -> Provider {
-        Provider::Twilio
-    }
-
     fn channel(&self) -> Channel {
         Channel::Sms
     }
@@ -83,9 +105,13 @@ impl TransportKind for Twilio {
     }
 
     async fn try_out(&self, login: &Login<'_>) -> Trial {
-        let sender = default_sender(login.settings);
+        let sender = TwilioSettings::of(login.settings).default_sender();
         let logins: Vec<Account> = accounts(login).collect();
         self.try_logins(&logins, sender.as_ref()).await
+    }
+
+    fn senders(&self, settings: &Settings) -> Vec<Sender> {
+        TwilioSettings::of(settings).senders().collect()
     }
 
     async fn refuses_sender(&self, login: &Login<'_>, sender: &Sender) -> Option<String> {
@@ -112,7 +138,7 @@ impl TransportKind for Twilio {
             twilio: self.clone(),
             account: accounts(login).next()?,
             hook_token,
-            default_sender: default_sender(login.settings),
+            default_sender: TwilioSettings::of(login.settings).default_sender(),
         }))
     }
 
@@ -167,7 +193,7 @@ fn accounts<'a>(login: &Login<'a>) -> impl Iterator<Item = Account> + use<'a> {
         secrets,
     } = *login;
     let secret = |name: &str| secrets.iter().find(|(n, _)| n == name).map(|(_, s)| s);
-    let key = ApiKeySid::parse(&settings.api_key_sid).ok();
+    let key = ApiKeySid::parse(&TwilioSettings::of(settings).api_key_sid).ok();
     let key = key.map(User::ApiKey).zip(secret(API_KEY_SECRET));
     let token = secret(AUTH_TOKEN).map(|token| (User::AuthToken, token));
     let account_sid = AccountSid::parse(account).ok();
@@ -180,17 +206,6 @@ fn accounts<'a>(login: &Login<'a>) -> impl Iterator<Item = Account> + use<'a> {
         })
     };
     key.into_iter().chain(token).filter_map(account)
-}
-
-fn default_sender(settings: &Settings) -> Option<Sender> {
-    if !settings.messaging_service_sid.is_empty() {
-        let sid = settings.messaging_service_sid.clone();
-        Some(Sender::MessagingService(sid))
-    } else if !settings.from.is_empty() {
-        Some(Sender::From(settings.from.clone()))
-    } else {
-        None
-    }
 }
 
 /// An account's messages.
@@ -472,8 +487,13 @@ fn explain(report: &Report, to: &str, reader: &str) -> String {
     says.to_owned()
 }
 
-impl From<Twilio> for Transports {
-    fn from(twilio: Twilio) -> Self {
-        Self::new(Arc::new(twilio))
-    }
+/// The number or service that a kept request names.
+fn sender_of(request: &Value) -> Option<String> {
+    let pairs = request.get("form")?.as_array()?;
+    let named = |pair: &&Value| {
+        let name = pair.get(0).and_then(Value::as_str);
+        matches!(name, Some("From" | "MessagingServiceSid"))
+    };
+    let sender = pairs.iter().find(named)?.get(1)?.as_str()?;
+    Some(sender.to_owned())
 }

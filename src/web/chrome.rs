@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use maud::Markup;
 
+use crate::domain::provider::Providers;
 use crate::domain::user::{Ability, Role};
 use crate::web::ui::icon;
 use crate::web::ui::time::Moment;
@@ -32,6 +33,8 @@ pub struct Chrome {
     pub banners: Vec<Banner>,
     /// How many deliveries wait for a person; 0 shows nothing.
     pub needs_you: u64,
+    /// How the providers of messages are called.
+    pub providers: Providers,
     /// The tenant's zone.
     pub zone: Tz,
     /// The instant of the request.
@@ -200,6 +203,8 @@ pub struct AccountChrome {
     pub flash: Option<Flash>,
     /// The providers are the sandbox.
     pub is_sandboxed: bool,
+    /// How the providers of messages are called.
+    pub providers: Providers,
     /// The instant of the request.
     pub now: DateTime<Utc>,
 }

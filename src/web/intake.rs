@@ -27,7 +27,7 @@ enum Share {
     Webhooks,
     Tenant(TenantId),
     Hook(ConnectionId),
-    /// Whatever is no webhook: forms, the API, what Twilio reports. Apart, so that people can sign in
+    /// Whatever is no webhook: forms, the API, what providers report. Apart, so that people can sign in
     /// while webhooks find no room, and the other way round.
     Others,
     /// Such bodies of one network.

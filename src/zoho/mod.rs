@@ -11,6 +11,7 @@ mod pairs;
 pub mod region;
 mod scalar;
 pub mod secret;
+pub mod settings;
 pub mod tokens;
 mod transport;
 pub mod webhook;
@@ -19,3 +20,8 @@ mod wrapper;
 
 #[cfg(test)]
 mod test_server;
+
+use crate::domain::connection::Provider;
+
+/// The word for connections to it, as stored.
+pub const PROVIDER: Provider = Provider::named("zoho");

@@ -1,10 +1,10 @@
 //! What strangers and members can make grow ends somewhere, and says so.
 
 use ml_connector::domain::actor::Actor;
-use ml_connector::domain::connection::Provider;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::sandbox::twilio::{NewAccount, NewKey};
 use ml_connector::store::{HINTS_KEPT, MOST_RULES, MOST_TOKENS, UNMATCHED_KEPT};
+use ml_connector::twilio;
 use ml_connector::twilio::set_up::TwilioInput;
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
@@ -48,7 +48,7 @@ async fn unsigned_reports_of_one_message_are_kept_up_to_a_bound() {
     let amy = Actor::named("amy");
     let connected = app
         .app()
-        .connect(acme.id, Provider::Twilio, (&input.into(), false), &amy)
+        .connect(acme.id, twilio::PROVIDER, (&input.into(), false), &amy)
         .await;
     connected.unwrap();
     acme.rule("invoice.sent", "Hello").await;
@@ -206,7 +206,7 @@ async fn a_person_has_so_many_sessions_and_the_oldest_end() {
 async fn there_are_so_many_suppressions_and_a_proven_stop_is_taken_all_the_same() {
     let app = TestApp::spawn().await;
     let acme = app.company("Acme").await;
-    app.app().check(acme.id, Provider::Twilio).await.unwrap();
+    app.app().check(acme.id, twilio::PROVIDER).await.unwrap();
     let most = ml_connector::store::MOST_SUPPRESSIONS;
     let (id, tenant, hash) = if app.database.is_file() {
         let tenant = format!("x'{}'", acme.id.uuid().simple());

@@ -1,9 +1,9 @@
 //! Who does not want to be written to is not, and who writes back is heard.
 
 use ml_connector::domain::actor::Actor;
-use ml_connector::domain::connection::Provider;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::sandbox::twilio::{Inbound, NewAccount, NewKey, OptOut, PostedCallback};
+use ml_connector::twilio;
 use ml_connector::twilio::set_up::TwilioInput;
 use ml_connector::twilio::signature;
 use reqwest::{Method, StatusCode};
@@ -18,7 +18,7 @@ impl Company<'_> {
     /// Where Twilio posts what recipients write.
     pub(crate) async fn inbound_url(&self) -> String {
         let app = self.app.app();
-        let twilio = app.connection(self.id, Provider::Twilio).await.unwrap();
+        let twilio = app.connection(self.id, twilio::PROVIDER).await.unwrap();
         let store = app.store().tenant(self.id);
         let token = store.hook_token(twilio.unwrap().id).await.unwrap();
         self.app
@@ -201,7 +201,7 @@ async fn without_an_auth_token_a_stop_is_taken_and_a_start_is_not() {
     };
     let amy = Actor::named("amy");
     app.app()
-        .connect(acme.id, Provider::Twilio, (&input.into(), false), &amy)
+        .connect(acme.id, twilio::PROVIDER, (&input.into(), false), &amy)
         .await
         .unwrap();
     let acme = Company {

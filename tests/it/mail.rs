@@ -4,10 +4,10 @@ use chrono::TimeDelta;
 use linkify::LinkFinder;
 use ml_connector::app::mail::{Letter, Mail};
 use ml_connector::config::mail::{MailConfig, SmtpConfig, SmtpTls};
-use ml_connector::domain::connection::Provider;
 use ml_connector::mail::{Mailer, NotSent, Outgoing};
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::store::{Due, DueCursor, MailOutcome};
+use ml_connector::twilio;
 use ml_connector::zoho::webhook::SIGNATURE_HEADER;
 
 use crate::harness::TestApp;
@@ -315,7 +315,7 @@ async fn what_strangers_type_is_no_link_in_any_of_our_letters() {
             .unwrap();
     }
     acme.connect_untried(&"0".repeat(32)).await;
-    app.app().check(acme.id, Provider::Twilio).await.unwrap();
+    app.app().check(acme.id, twilio::PROVIDER).await.unwrap();
     app.app().tell_owners().await.unwrap();
     for hours in [27, 48] {
         app.advance(TimeDelta::hours(hours));

@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use ml_connector::domain::actor::Actor;
-use ml_connector::domain::connection::Provider;
 use ml_connector::sandbox::samples::Standing;
+use ml_connector::twilio;
 use ml_connector::zoho::webhook::SIGNATURE_HEADER;
 use reqwest::StatusCode;
 
@@ -59,7 +59,7 @@ async fn owners_are_told_at_once_when_twilio_refuses_the_credentials() {
     app.advance(TimeDelta::hours(2));
     assert!(
         !app.app()
-            .check(acme.id, Provider::Twilio)
+            .check(acme.id, twilio::PROVIDER)
             .await
             .unwrap()
             .is_good
@@ -70,7 +70,7 @@ async fn owners_are_told_at_once_when_twilio_refuses_the_credentials() {
     acme.connect_twilio().await;
     assert!(
         app.app()
-            .check(acme.id, Provider::Twilio)
+            .check(acme.id, twilio::PROVIDER)
             .await
             .unwrap()
             .is_good
@@ -79,7 +79,7 @@ async fn owners_are_told_at_once_when_twilio_refuses_the_credentials() {
     acme.connect_untried(&"0".repeat(32)).await;
     assert!(
         !app.app()
-            .check(acme.id, Provider::Twilio)
+            .check(acme.id, twilio::PROVIDER)
             .await
             .unwrap()
             .is_good

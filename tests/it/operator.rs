@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use ml_connector::app::mail::{Letter, Mail};
-use ml_connector::domain::connection::Provider;
 use ml_connector::sandbox::samples::Standing;
+use ml_connector::twilio;
 use reqwest::StatusCode;
 use secrecy::SecretString;
 
@@ -221,7 +221,7 @@ async fn refuse_credentials(acme: &Company<'_>) {
     let checked = acme
         .app
         .app()
-        .check(acme.id, Provider::Twilio)
+        .check(acme.id, twilio::PROVIDER)
         .await
         .unwrap();
     assert!(!checked.is_good);

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use ml_connector::app::AppError;
 use ml_connector::crypto::vault::VaultError;
-use ml_connector::domain::connection::Provider;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::sandbox::twilio::NewAccount;
 use ml_connector::store::{SEALED, Store};
+use ml_connector::twilio;
 use reqwest::Method;
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use serde_json::json;
@@ -159,14 +159,14 @@ async fn a_sealed_value_copied_to_another_row_does_not_open() {
     let (acme, other) = (app.company("Acme").await, app.company("Other").await);
     assert!(
         app.app()
-            .check(acme.id, Provider::Twilio)
+            .check(acme.id, twilio::PROVIDER)
             .await
             .unwrap()
             .is_good
     );
     assert!(
         app.app()
-            .check(other.id, Provider::Twilio)
+            .check(other.id, twilio::PROVIDER)
             .await
             .unwrap()
             .is_good
@@ -179,7 +179,7 @@ async fn a_sealed_value_copied_to_another_row_does_not_open() {
         );
         app.database.run(&copy).await;
         for tenant in [acme.id, other.id] {
-            let refused = app.app().check(tenant, Provider::Twilio).await.unwrap_err();
+            let refused = app.app().check(tenant, twilio::PROVIDER).await.unwrap_err();
             assert!(
                 matches!(refused, AppError::Vault(VaultError::DoesNotOpen { .. })),
                 "{refused:?}"

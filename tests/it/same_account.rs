@@ -1,9 +1,9 @@
 //! One Twilio account, two companies: one to which it belongs, and one that typed its Account SID and
 //! invented the rest.
 
-use ml_connector::domain::connection::Provider;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::sandbox::twilio::{Fault, FaultKind, FaultOrder};
+use ml_connector::twilio;
 use ml_connector::twilio::signature::{self, Signed};
 use reqwest::StatusCode;
 use secrecy::SecretString;
@@ -113,7 +113,7 @@ async fn two_companies_whose_credentials_were_accepted_take_turns_and_see_their_
     twin.connect_twilio().await;
     for company in [&acme, &twin] {
         company.rule("invoice.sent", "Hello").await;
-        let checked = app.app().check(company.id, Provider::Twilio).await.unwrap();
+        let checked = app.app().check(company.id, twilio::PROVIDER).await.unwrap();
         assert!(checked.is_good, "{}", checked.says);
     }
     drops(&app);

@@ -5,7 +5,10 @@ use std::path::Path;
 
 use chrono::TimeDelta;
 use ml_connector::domain::actor::Actor;
+use ml_connector::domain::delivery::Channel;
+use ml_connector::domain::provider::Providers;
 use ml_connector::domain::user::{Ability, Role};
+use ml_connector::twilio::transport::WORDS;
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -772,9 +775,16 @@ async fn an_operator_who_looks_stands_in_the_log_once_a_day() {
 #[test]
 fn the_docs_show_the_table_that_the_code_goes_by() {
     let mut table = String::from("| | owner | admin | editor | viewer |\n|---|---|---|---|---|\n");
+    let providers = Providers::new([(Channel::Sms, &WORDS)]);
     for ability in Ability::ALL {
         let cells = Role::ALL.map(|role| if role.may(ability) { "yes" } else { "" });
-        writeln!(table, "| {} | {} |", ability.words(), cells.join(" | ")).unwrap();
+        writeln!(
+            table,
+            "| {} | {} |",
+            ability.label(&providers),
+            cells.join(" | ")
+        )
+        .unwrap();
     }
     let docs = include_str!("../../docs/security.md");
     assert!(

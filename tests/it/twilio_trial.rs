@@ -1,10 +1,10 @@
 //! What is typed to connect Twilio is tried before it is kept.
 
-use ml_connector::domain::connection::Provider;
 use ml_connector::sandbox::twilio::{
     AccountKind, Credentials, Fault, FaultKind, FaultOrder, KeyKind, NewAccount, NewKey,
     NewService, On, Permission,
 };
+use ml_connector::twilio;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -236,7 +236,7 @@ async fn a_clerk_is_told_at_the_field_and_may_save_untried_only_while_twilio_is_
     assert!(!is_ticked(&overview), "nobody has accepted it");
     assert!(overview.text().contains("has not accepted it yet"));
 
-    app.app().check(acme.id, Provider::Twilio).await.unwrap();
+    app.app().check(acme.id, twilio::PROVIDER).await.unwrap();
     assert!(is_ticked(&ann.get(&home).await));
 }
 

@@ -9,12 +9,14 @@ use serde_json::Value;
 use super::{Organisation, words};
 use crate::app::keys::{CLIENT_SECRET, REFRESH_TOKEN};
 use crate::app::{App, AppError};
-use crate::domain::connection::{Connection, Provider};
+use crate::domain::connection::Connection;
 use crate::store::TenantStore;
+use crate::zoho;
 use crate::zoho::error::{Message, Retry, ZohoError};
 use crate::zoho::oauth::ClientCredentials;
 use crate::zoho::oauth_error::OAuthError;
 use crate::zoho::region::{Endpoints, Region};
+use crate::zoho::settings::BooksSettings;
 use crate::zoho::tokens::Login;
 
 /// Within this time after a check, the next one makes do with the access token at hand: Zoho gives
@@ -60,7 +62,10 @@ impl App {
         };
         match listed {
             Ok(listed) => match find(&listed, &connection.account) {
-                Some(organisation) => Probe::Good(words(&organisation, &connection.settings)),
+                Some(organisation) => {
+                    let settings = BooksSettings::of(&connection.settings);
+                    Probe::Good(words(&organisation, &settings))
+                }
                 None => Probe::Broken(ZohoError::WrongOrganisation.sentence()),
             },
             Err(error) if is_lasting(&error) => Probe::Broken(error.sentence()),
@@ -96,7 +101,7 @@ impl App {
                 .find(|(n, _)| n == name)
                 .map(|(_, s)| s.clone())
         };
-        let settings = &connection.settings;
+        let settings = BooksSettings::of(&connection.settings);
         let (Some(region), Some(client_secret), Some(refresh_token)) = (
             Region::from_location(&settings.region),
             secret(CLIENT_SECRET),
@@ -108,7 +113,7 @@ impl App {
             connection: connection.id,
             endpoints: self.books_endpoints(region),
             credentials: ClientCredentials {
-                client_id: settings.client_id.clone(),
+                client_id: settings.client_id,
                 client_secret,
             },
             refresh_token,
@@ -174,7 +179,7 @@ impl App {
 
 /// The tenant's Zoho connection: made with the tenant, for its hook.
 pub(super) async fn zoho(store: &TenantStore) -> Result<Connection, AppError> {
-    let connection = store.connection(Provider::Zoho).await?;
+    let connection = store.connection(zoho::PROVIDER).await?;
     connection.ok_or(AppError::NotFound("connection"))
 }
 

@@ -1,7 +1,7 @@
 //! Visits to Zoho's consent page in the sandbox, there and back.
 
 use super::*;
-use crate::app::books::tests::{account, conflict, organisation};
+use crate::app::books::tests::{account, conflict, organisation, settings};
 use crate::app::keys::REFRESH_TOKEN;
 use crate::app::test_house::House;
 use crate::domain::actor::Actor;
@@ -59,7 +59,7 @@ async fn consent_in_the_browser_connects_the_data_centre_that_the_callback_names
         (house.tenant, BooksConnected::Ready(organisation("11")))
     );
     // It began in the United States; the user lives in Europe.
-    assert_eq!(house.zoho().await.settings.region, "eu");
+    assert_eq!(settings(&house.zoho().await).region, "eu");
     let says = conflict(house.app.finish_books(SESSION, callback).await);
     assert!(says.contains("Start again"), "{says}");
 }

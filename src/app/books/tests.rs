@@ -7,10 +7,10 @@ use super::*;
 use crate::app::keys::HOOK_SECRET;
 use crate::app::test_house::House;
 use crate::domain::actor::Actor;
-use crate::domain::connection::Provider;
 use crate::sandbox::zoho::{
     NewZohoAccount, ZohoCredentials, ZohoFaultKind, ZohoFaultOrder, ZohoOn,
 };
+use crate::zoho;
 
 /// Registers a client in Europe whose user has these organisations, with five self-client codes.
 pub(in crate::app) fn account(house: &House, organisations: &[&str]) -> ZohoCredentials {
@@ -28,6 +28,10 @@ pub(in crate::app) fn account(house: &House, organisations: &[&str]) -> ZohoCred
         ..NewZohoAccount::default()
     };
     house.sandbox.zoho().register(new).unwrap()
+}
+
+pub(in crate::app) fn settings(connection: &Connection) -> BooksSettings {
+    BooksSettings::of(&connection.settings)
 }
 
 impl BooksInput {
@@ -50,7 +54,7 @@ impl House {
     }
 
     pub(super) async fn zoho(&self) -> Connection {
-        let connection = self.app.connection(self.tenant, Provider::Zoho).await;
+        let connection = self.app.connection(self.tenant, zoho::PROVIDER).await;
         connection.unwrap().unwrap()
     }
 
@@ -113,9 +117,9 @@ async fn a_code_and_one_organisation_make_a_connection_and_leave_the_hook_alone(
     let connection = house.zoho().await;
     assert_eq!(connection.state, ConnectionState::Ready);
     assert_eq!(connection.account, "11");
-    assert_eq!(connection.settings.region, "eu");
-    assert_eq!(connection.settings.client_id, who.client_id);
-    assert_eq!(connection.settings.organisation, "Company 11");
+    assert_eq!(settings(&connection).region, "eu");
+    assert_eq!(settings(&connection).client_id, who.client_id);
+    assert_eq!(settings(&connection).organisation, "Company 11");
     // The exchange brought an access token: nothing was refreshed.
     assert_eq!(house.calls_to("/oauth/v2/token"), 1);
 
@@ -218,7 +222,7 @@ async fn of_two_organisations_a_person_chooses_and_may_choose_again() {
         let connection = house.zoho().await;
         assert_eq!(connection.account, id);
         assert_eq!(connection.state, ConnectionState::Ready);
-        assert_eq!(connection.settings.client_id, who.client_id);
+        assert_eq!(settings(&connection).client_id, who.client_id);
     }
     // Connecting again keeps the choice, unless another is wished for.
     let again = house.connect(BooksInput::of(&who, "code-2")).await.unwrap();
@@ -427,9 +431,9 @@ async fn disconnecting_forgets_even_when_zoho_cannot_be_told() {
 
 #[test]
 fn what_was_not_granted_is_told_and_odd_organisations_are_left_out() {
-    let settings = Settings {
+    let settings = BooksSettings {
         missing_scopes: vec!["ZohoBooks.bills.READ".to_owned()],
-        ..Settings::default()
+        ..BooksSettings::default()
     };
     assert_eq!(
         words(&organisation("1"), &settings),

@@ -12,6 +12,7 @@ use super::{App, AppError};
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::ids::{ConnectionId, TenantId};
+use crate::zoho;
 use crate::zoho::secret::WebhookSecret;
 
 /// How long a replaced hook secret stays valid.
@@ -39,11 +40,20 @@ impl App {
         Ok(self.tenant(tenant).connection(provider).await?)
     }
 
+    /// A connection by its id; another tenant's is none.
+    pub async fn connection_by_id(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+    ) -> Result<Option<Connection>, AppError> {
+        Ok(self.tenant(tenant).connection_by_id(id).await?)
+    }
+
     /// The hook of the tenant's Zoho connection.
     pub async fn hook_details(&self, tenant: TenantId) -> Result<HookDetails, AppError> {
         let store = self.tenant(tenant);
         let connection = store
-            .connection(Provider::Zoho)
+            .connection(zoho::PROVIDER)
             .await?
             .ok_or(AppError::NotFound("connection"))?;
         let token = store
@@ -68,7 +78,7 @@ impl App {
     ) -> Result<SecretString, AppError> {
         let store = self.tenant(tenant);
         let connection = store
-            .connection(Provider::Zoho)
+            .connection(zoho::PROVIDER)
             .await?
             .ok_or(AppError::NotFound("connection"))?;
         let secret = SecretString::from(WebhookSecret::generate().expose().to_owned());

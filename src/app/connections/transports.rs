@@ -4,7 +4,7 @@ use crate::app::{App, AppError, FieldProblem};
 use crate::crypto::token;
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Provider};
-use crate::domain::delivery::Hold;
+use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::phone::CountryCode;
 use crate::domain::rule::Sender;
@@ -57,7 +57,7 @@ impl App {
                 return Err(invalid(vec![problem]));
             }
             Trial::Unasked(_) if save_anyway => (None, String::new()),
-            Trial::Unasked(why) => return Err(AppError::Untried(why)),
+            Trial::Unasked(why) => return Err(AppError::Untried(kind.words(), why)),
         };
         let mut secrets = Vec::new();
         for (name, secret) in &set_up.secrets {
@@ -69,6 +69,7 @@ impl App {
                 .map_or_else(|| ConnectionId::new(now), |c| c.id),
             tenant,
             provider,
+            channel: Some(kind.channel()),
             account: set_up.account,
             state: ConnectionState::Ready,
             reason: String::new(),
@@ -94,10 +95,13 @@ impl App {
                 "{name} was connected anew meanwhile; look at it and try again"
             )));
         }
-        self.parts.brakes.release(connection.id.uuid()).await;
+        if let Some(brakes) = self.parts.transports.brakes(provider) {
+            brakes.release(connection.id.uuid()).await;
+        }
         let holds = vec![Hold::NoConnection, Hold::Broken];
         let sentence = format!("Released: {name} was connected by {actor}");
-        self.release(tenant, holds, &sentence).await?;
+        self.release_over(connection.channel, tenant, holds, &sentence)
+            .await?;
         Ok(connection)
     }
 
@@ -147,11 +151,25 @@ impl App {
         if is_accepted {
             self.accept(&store, &connection).await?;
             let sentence = format!("Released: {name} accepts the credentials again");
-            self.release(tenant, vec![Hold::Broken], &sentence).await?;
+            self.release_over(connection.channel, tenant, vec![Hold::Broken], &sentence)
+                .await?;
         } else {
             self.tell_trouble(tenant).await;
         }
         Ok(result)
+    }
+
+    /// What a rule may choose to send from over a channel.
+    pub async fn senders(
+        &self,
+        tenant: TenantId,
+        channel: Channel,
+    ) -> Result<Vec<Sender>, AppError> {
+        let connection = self.connection_for(&self.tenant(tenant), channel).await?;
+        Ok(connection.map_or_else(Vec::new, |connection| {
+            let kind = self.parts.transports.of(connection.provider);
+            kind.map_or_else(Vec::new, |kind| kind.senders(&connection.settings))
+        }))
     }
 
     /// What is wrong with a rule's own sender, as far as the provider says so at once. When it cannot be

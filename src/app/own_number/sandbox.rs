@@ -11,7 +11,7 @@ use crate::domain::ids::UserId;
 use crate::store::{PhoneCode, TenantStore};
 
 impl App {
-    /// The code that was sent and counts; never over the real Twilio, which is not even asked.
+    /// The code that was sent and counts; never over the real provider, which is not even asked.
     pub(super) async fn sandbox_code(
         &self,
         store: &TenantStore,
@@ -52,10 +52,10 @@ mod tests {
     use super::*;
     use crate::app::test_house::House;
     use crate::domain::actor::Actor;
-    use crate::domain::connection::Provider;
     use crate::sandbox::DEMO_NUMBER;
     use crate::sandbox::twilio::NewAccount;
     use crate::store::User;
+    use crate::twilio;
     use crate::twilio::Twilio;
     use crate::twilio::set_up::TwilioInput;
 
@@ -84,7 +84,7 @@ mod tests {
             let typed = (&input.into(), false);
             let done = self
                 .app
-                .connect(self.tenant, Provider::Twilio, typed, &amy)
+                .connect(self.tenant, twilio::PROVIDER, typed, &amy)
                 .await;
             done.unwrap();
         }

@@ -11,6 +11,7 @@ use crate::app::keys::HOOK_SECRET;
 use crate::app::{App, AppError};
 use crate::domain::connection::Provider;
 use crate::store::HookTarget;
+use crate::zoho;
 use crate::zoho::secret::WebhookSecret;
 use crate::zoho::webhook;
 
@@ -51,7 +52,7 @@ impl App {
             Remembered::Nobodys => return Ok(None),
             Remembered::Nothing => {}
         }
-        let Some(target) = self.store().platform().hook(Provider::Zoho, token).await? else {
+        let Some(target) = self.store().platform().hook(zoho::PROVIDER, token).await? else {
             cache.keep(token, None, since, change);
             return Ok(None);
         };

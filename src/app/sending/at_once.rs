@@ -50,7 +50,7 @@ impl App {
             if sight.judge(d, self.now()) != Judgement::Go {
                 continue;
             }
-            match self.parts.brakes.admit(link.connection.id.uuid()).await {
+            match link.admit().await {
                 Admission::Go(permit) => {
                     departures
                         .calls

@@ -26,7 +26,7 @@ use crate::transport::{CallTime, Outgoing};
 const LEASE: Duration = Duration::from_secs(30);
 
 // A permit that is thought lost while its call still runs would let one more go.
-const _: () = assert!(LEASE.as_secs() < Limits::twilio().permit_life.as_secs());
+const _: () = assert!(LEASE.as_secs() < Limits::careful().permit_life.as_secs());
 
 /// How often a claim is tried again at once after something moved.
 const CLAIMS: usize = 6;
@@ -58,8 +58,7 @@ impl App {
             if judgement == Judgement::Go
                 && let Some(link) = &sight.context.link
             {
-                let brakes = &self.parts.brakes;
-                let permit = match brakes.admit(link.connection.id.uuid()).await {
+                let permit = match link.admit().await {
                     Admission::Go(permit) => permit,
                     Admission::Wait(span, _) => return Ok(Next::In(span)),
                 };

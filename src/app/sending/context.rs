@@ -5,10 +5,11 @@ use std::sync::Arc;
 use crate::app::connections::login;
 use crate::app::recent::AsOf;
 use crate::app::{App, AppError};
+use crate::brakes::{Admission, Brakes};
 use crate::domain::connection::Connection;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::{ConnectionId, TenantId};
-use crate::domain::provider::ProviderWords;
+use crate::domain::provider::{ProviderWords, Providers};
 use crate::domain::tenant::Tenant;
 use crate::store::{TenantStore, lock_scope};
 use crate::transport::Transport;
@@ -26,9 +27,15 @@ pub(in crate::app) struct SendingContext {
 pub(in crate::app) struct Link {
     pub(in crate::app) connection: Connection,
     pub(in crate::app) transport: Arc<dyn Transport>,
+    brakes: Brakes,
 }
 
 impl Link {
+    /// Asks for one call.
+    pub(in crate::app) fn admit(&self) -> impl Future<Output = Admission> {
+        self.brakes.admit(self.connection.id.uuid())
+    }
+
     /// Among whose messages an equal one is waited for: those of the account, once the provider has
     /// accepted the credentials. Before that only the tenant's own, since anybody may type any account.
     pub(in crate::app) fn scope(&self, tenant: TenantId) -> String {
@@ -57,8 +64,15 @@ impl App {
 
     /// How the provider of a channel is called.
     pub(in crate::app) fn provider_words(&self, channel: Channel) -> &'static ProviderWords {
-        const NOBODY: &ProviderWords = &ProviderWords::NOBODY;
-        self.parts.transports.words(channel).unwrap_or(NOBODY)
+        let mut kinds = self.parts.transports.of_channel(channel);
+        kinds
+            .next()
+            .map_or(&ProviderWords::NOBODY, |kind| kind.words())
+    }
+
+    /// How the providers of messages are called.
+    pub fn providers(&self) -> Providers {
+        self.parts.transports.providers()
     }
 
     /// The tenant's way to send over a channel, as far as it is connected.
@@ -80,7 +94,7 @@ impl App {
         channel: Channel,
     ) -> Result<Option<Connection>, AppError> {
         for kind in self.parts.transports.of_channel(channel) {
-            if let Some(connection) = store.connection(kind.provider()).await? {
+            if let Some(connection) = store.connection(kind.words().provider).await? {
                 return Ok(Some(connection));
             }
         }
@@ -104,7 +118,9 @@ impl App {
         store: &TenantStore,
         connection: Connection,
     ) -> Result<Option<Link>, AppError> {
-        let Some(kind) = self.parts.transports.of(connection.provider) else {
+        let (transports, provider) = (&self.parts.transports, connection.provider);
+        let (Some(kind), Some(brakes)) = (transports.of(provider), transports.brakes(provider))
+        else {
             return Ok(None);
         };
         let secrets = self.secrets(store.tenant_id(), connection.id).await?;
@@ -113,6 +129,7 @@ impl App {
         Ok(transport.map(|transport| Link {
             connection,
             transport,
+            brakes: brakes.clone(),
         }))
     }
 

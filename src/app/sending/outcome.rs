@@ -80,7 +80,8 @@ impl App {
         }
         let name = sent.link.transport.words().name;
         let sentence = format!("Released: the credentials of {name} were replaced meanwhile");
-        self.release(store.tenant_id(), vec![Hold::Broken], &sentence)
+        let channel = sent.link.connection.channel;
+        self.release_over(channel, store.tenant_id(), vec![Hold::Broken], &sentence)
             .await
     }
 

@@ -126,7 +126,7 @@ impl App {
             "signature_present": request.signature.is_some(),
         });
         let refused = Refused {
-            path: kind.provider().as_str().to_owned(),
+            path: kind.words().provider.as_str().to_owned(),
             client: request.client,
             reason,
             compared,

@@ -61,12 +61,12 @@ fn limits() -> impl Strategy<Value = Limits> {
             breaker: BreakerLimits {
                 failures,
                 probes,
-                ..Limits::twilio().breaker
+                ..Limits::careful().breaker
             },
             forget_after: Duration::from_micros(forget),
             // In the process no permit is ever lost.
             permit_life: Duration::from_hours(10_000),
-            ..Limits::twilio()
+            ..Limits::careful()
         })
 }
 

@@ -31,17 +31,17 @@ macro_rules! on_both {
 }
 
 on_both! {
-    no_more_calls_are_in_flight_than_allowed: Limits::twilio(),
-    one_connections_brakes_do_not_hold_anothers: Limits::twilio(),
-    pauses_double_up_to_the_cap_and_a_success_begins_anew: Limits::twilio(),
-    calls_that_meet_one_429_together_pause_once: Limits::twilio(),
-    a_retry_after_is_honoured_but_not_for_ever: Limits::twilio(),
-    a_pause_from_the_database_holds: Limits::twilio(),
-    failures_in_a_row_open_the_breaker_and_a_probe_closes_it: Limits::twilio(),
-    a_failed_probe_opens_for_longer_and_a_dropped_one_makes_room: Limits::twilio(),
+    no_more_calls_are_in_flight_than_allowed: Limits::careful(),
+    one_connections_brakes_do_not_hold_anothers: Limits::careful(),
+    pauses_double_up_to_the_cap_and_a_success_begins_anew: Limits::careful(),
+    calls_that_meet_one_429_together_pause_once: Limits::careful(),
+    a_retry_after_is_honoured_but_not_for_ever: Limits::careful(),
+    a_pause_from_the_database_holds: Limits::careful(),
+    failures_in_a_row_open_the_breaker_and_a_probe_closes_it: Limits::careful(),
+    a_failed_probe_opens_for_longer_and_a_dropped_one_makes_room: Limits::careful(),
     the_rate_is_kept_over_any_minute: Limits { concurrency: 1000, ..Limits::zoho_books() },
-    a_refused_backlog_comes_back_spread_out: Limits::twilio(),
-    an_idle_connection_is_forgotten: Limits::twilio(),
+    a_refused_backlog_comes_back_spread_out: Limits::careful(),
+    an_idle_connection_is_forgotten: Limits::careful(),
 }
 
 async fn no_more_calls_are_in_flight_than_allowed(bench: Bench) {
@@ -231,7 +231,7 @@ async fn an_idle_connection_is_forgotten(bench: Bench) {
 
 #[tokio::test]
 async fn idle_connections_take_no_room_and_busy_ones_do() {
-    let bench = Bench::new(BackEnd::InProcess, Limits::twilio()).unwrap();
+    let bench = Bench::new(BackEnd::InProcess, Limits::careful()).unwrap();
     for n in 2..1000 {
         drop(bench.brakes.admit(Uuid::from_u128(n)).await);
     }

@@ -16,7 +16,7 @@ use crate::redis::slow_relay::SlowRelay;
 const BOUND: Duration = Duration::from_millis(600);
 
 fn bench() -> Option<Bench> {
-    Bench::on_own_server(Limits::twilio())
+    Bench::on_own_server(Limits::careful())
 }
 
 async fn is_alone(bench: &Bench) -> bool {
@@ -211,7 +211,7 @@ async fn a_slow_redis_is_as_good_as_gone_and_the_log_tells_it_once() {
     let url = format!("redis://127.0.0.1:{}", relay.port);
     let namespace = Uuid::new_v4().simple().to_string();
     let redis = Redis::open(&url.into(), &namespace).unwrap();
-    let bench = Bench::on(Some(redis), Limits::twilio());
+    let bench = Bench::on(Some(redis), Limits::careful());
     bench.go().await.succeeded().await;
     assert!(!is_alone(&bench).await);
     // Connecting takes less than the second that it may, and each answer more than a call waits.

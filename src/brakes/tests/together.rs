@@ -11,7 +11,7 @@ fn bench(limits: Limits) -> Option<Bench> {
 
 #[tokio::test]
 async fn processes_share_what_is_in_flight() {
-    let Some(one) = bench(Limits::twilio()) else {
+    let Some(one) = bench(Limits::careful()) else {
         return;
     };
     let other = one.other_process();
@@ -29,7 +29,7 @@ async fn processes_share_what_is_in_flight() {
 
 #[tokio::test]
 async fn processes_share_pauses_and_releases() {
-    let Some(one) = bench(Limits::twilio()) else {
+    let Some(one) = bench(Limits::careful()) else {
         return;
     };
     let other = one.other_process();
@@ -44,7 +44,7 @@ async fn processes_share_pauses_and_releases() {
 
 #[tokio::test]
 async fn processes_share_the_breaker_and_its_probe() {
-    let Some(one) = bench(Limits::twilio()) else {
+    let Some(one) = bench(Limits::careful()) else {
         return;
     };
     let other = one.other_process();
@@ -85,7 +85,7 @@ async fn processes_share_the_rate() {
 
 #[tokio::test]
 async fn those_refused_by_several_processes_stand_in_one_line() {
-    let Some(one) = bench(Limits::twilio()) else {
+    let Some(one) = bench(Limits::careful()) else {
         return;
     };
     let other = one.other_process();
@@ -102,7 +102,7 @@ async fn those_refused_by_several_processes_stand_in_one_line() {
 
 #[tokio::test]
 async fn what_a_killed_process_had_in_flight_is_given_up() {
-    let Some(one) = bench(Limits::twilio()) else {
+    let Some(one) = bench(Limits::careful()) else {
         return;
     };
     let killed = one.other_process();
@@ -118,7 +118,7 @@ async fn what_a_killed_process_had_in_flight_is_given_up() {
 
 #[tokio::test]
 async fn a_killed_process_loses_its_probe() {
-    let Some(one) = bench(Limits::twilio()) else {
+    let Some(one) = bench(Limits::careful()) else {
         return;
     };
     let killed = one.other_process();
@@ -135,7 +135,7 @@ async fn a_killed_process_loses_its_probe() {
 
 #[tokio::test]
 async fn who_goes_away_while_asking_leaves_no_permit() {
-    let Some(one) = bench(Limits::twilio()) else {
+    let Some(one) = bench(Limits::careful()) else {
         return;
     };
     one.go().await.succeeded().await;

@@ -8,9 +8,9 @@ use crate::app::App;
 use crate::app::accounts::{Beginning, CreatedTenant, TenantInput};
 use crate::app::rules::RuleSwitches;
 use crate::domain::actor::Actor;
-use crate::domain::connection::Provider;
 use crate::sandbox::DEMO_NUMBER;
 use crate::sandbox::twilio::Credentials;
+use crate::twilio;
 use crate::twilio::set_up::TwilioInput;
 
 /// Where the company's own people read.
@@ -44,7 +44,7 @@ pub(super) async fn found(
         ..TwilioInput::default()
     };
     let typed = (&twilio.into(), false);
-    app.connect(tenant.id, Provider::Twilio, typed, &owner)
+    app.connect(tenant.id, twilio::PROVIDER, typed, &owner)
         .await?;
     for rule in rules() {
         app.create_rule(tenant.id, &rule, RuleSwitches::default(), &owner)

@@ -15,7 +15,6 @@ use super::clock::DemoClock;
 use super::hook::Hook;
 use super::past::Act;
 use crate::domain::actor::Actor;
-use crate::domain::connection::Provider;
 use crate::domain::ids::TenantId;
 use crate::sandbox::samples::Trader;
 use crate::sandbox::twilio::{
@@ -23,6 +22,7 @@ use crate::sandbox::twilio::{
 };
 use crate::sandbox::{DEMO_NUMBER, SandboxHandle};
 use crate::startup::Running;
+use crate::twilio;
 
 /// How long a message whose answer was lost is looked for: longer than three looks take.
 const LOOKED_FOR: [i64; 5] = [20, 20, 20, 20, 20];
@@ -201,7 +201,7 @@ impl Teller<'_> {
         let url = self
             .running
             .app
-            .inbound_url(self.tenant, Provider::Twilio)
+            .inbound_url(self.tenant, twilio::PROVIDER)
             .await?;
         let inbound = Inbound {
             account_sid: self.twilio.account_sid.clone(),

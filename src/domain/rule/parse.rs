@@ -15,7 +15,7 @@ use crate::domain::event::EventType;
 use crate::domain::phone::{CountryCode, to_e164};
 
 const MAX_NAME_CHARS: usize = 100;
-/// Twilio's longest alphanumeric sender ID.
+/// The longest sender that is a name, as carriers take it.
 const MAX_SENDER_CHARS: usize = 11;
 const FIELDS: [&str; 8] = [
     "name",

@@ -64,7 +64,7 @@ impl House {
 impl Other {
     /// Other credentials for the same account, which nobody has accepted.
     async fn enters(&self, login: u128) {
-        let connection = self.store.connection(Provider::Twilio).await.unwrap();
+        let connection = self.store.connection(twilio::PROVIDER).await.unwrap();
         let over = connection.as_ref().map(|c| c.login);
         let save = SaveConnection {
             connection: Connection {
@@ -89,7 +89,7 @@ impl Other {
     }
 
     async fn is_accepted(&self) -> bool {
-        let connection = self.store.connection(Provider::Twilio).await.unwrap();
+        let connection = self.store.connection(twilio::PROVIDER).await.unwrap();
         connection.unwrap().is_accepted()
     }
 }

@@ -6,8 +6,9 @@ use super::call::{Call, Connect, Look};
 use super::refusal::Refusal;
 use super::wire::connections::{ConnectTwilio, TwilioConnection, ZohoConnection};
 use crate::app::AppError;
-use crate::domain::connection::Provider;
 use crate::transport::Typed;
+use crate::twilio;
+use crate::zoho;
 
 /// The tenant's Twilio account, without secrets.
 #[utoipa::path(get, path = "/api/v1/connections/twilio", tag = "connections",
@@ -15,7 +16,7 @@ use crate::transport::Typed;
 pub(super) async fn twilio(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     let connection = call
         .run(|app, tenant| async move {
-            app.connection(tenant, Provider::Twilio)
+            app.connection(tenant, twilio::PROVIDER)
                 .await?
                 .ok_or(AppError::NotFound("connection"))
         })
@@ -34,7 +35,7 @@ pub(super) async fn connect_twilio(mut call: Call<Connect>) -> Result<HttpRespon
     let connection = call
         .run(move |app, tenant| async move {
             let typed = (&typed, save_anyway);
-            app.connect(tenant, Provider::Twilio, typed, &actor).await
+            app.connect(tenant, twilio::PROVIDER, typed, &actor).await
         })
         .await?;
     Ok(HttpResponse::Ok().json(TwilioConnection::from(connection)))
@@ -46,7 +47,7 @@ pub(super) async fn connect_twilio(mut call: Call<Connect>) -> Result<HttpRespon
 pub(super) async fn zoho(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     let told = call
         .run(|app, tenant| async move {
-            let connection = app.connection(tenant, Provider::Zoho).await?;
+            let connection = app.connection(tenant, zoho::PROVIDER).await?;
             let connection = connection.ok_or(AppError::NotFound("connection"))?;
             let hook = app.hook_details(tenant).await?;
             Ok(ZohoConnection::of(connection.state, hook))

@@ -45,9 +45,9 @@ impl From<AppError> for Refusal {
             AppError::NotFound(what) => not_found(what),
             AppError::Invalid(fields) => invalid(fields),
             AppError::Conflict(why) => conflict("conflict", "Not as things stand", why),
-            AppError::Untried(why) => conflict(
+            AppError::Untried(provider, why) => conflict(
                 "untried",
-                "Twilio could not be asked",
+                provider.unasked,
                 format!(
                     "{why}. Nothing was kept. Try again, or send the same once more with \
                      `save_anyway`"

@@ -15,7 +15,7 @@ use super::rule_form::sentence;
 use crate::app::books::consent::{ConsentCallback, ConsentInput};
 use crate::app::books::{BooksConnected, BooksInput};
 use crate::app::{App, AppError};
-use crate::domain::connection::{Connection, ConnectionState, Provider};
+use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::user::Ability;
 use crate::web::chrome::Section;
 use crate::web::extract::csrf_form::Form;
@@ -27,8 +27,10 @@ use crate::web::pages::books::{BooksCard, ConsentPage, DisconnectPage};
 use crate::web::pages::connections::{CheckResult, Health};
 use crate::web::ui::field::Choice;
 use crate::web::ui::tone::Tone;
+use crate::zoho;
 use crate::zoho::oauth::SCOPES;
 use crate::zoho::region::Region;
+use crate::zoho::settings::BooksSettings;
 
 /// The page on which every way ends, at the card.
 const CARD: &str = "/connections#books";
@@ -159,7 +161,7 @@ pub(super) async fn ask_disconnection(seat: Seat) -> Result<HttpResponse, PageEr
         return Ok(seat.lead(CARD, None));
     };
     let chrome = seat.chrome(Section::Connections).await?;
-    let organisation = connection.settings.organisation;
+    let organisation = BooksSettings::of(&connection.settings).organisation;
     let page = DisconnectPage {
         chrome,
         organisation,
@@ -304,7 +306,7 @@ pub(super) async fn card(seat: &Seat, said: Said) -> Result<BooksCard, PageError
 }
 
 fn fill(card: &mut BooksCard, of: Connection, is_unfinished: bool) {
-    let settings = of.settings;
+    let settings = BooksSettings::of(&of.settings);
     let region = Region::from_location(&settings.region);
     if let Some(region) = region {
         let form = FormState::new().with("region", region.location());
@@ -359,7 +361,7 @@ async fn organisations(seat: &Seat) -> Result<Result<Vec<Choice>, String>, PageE
 
 async fn connection(seat: &Seat) -> Result<Option<Connection>, PageError> {
     let tenant = seat.tenant();
-    seat.ask(|app| async move { app.connection(tenant, Provider::Zoho).await })
+    seat.ask(|app| async move { app.connection(tenant, zoho::PROVIDER).await })
         .await
 }
 

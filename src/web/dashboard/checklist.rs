@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::error::PageError;
 use crate::app::first_hour::{FirstHour, TransportStep};
 use crate::config::web::PublicUrl;
+use crate::domain::provider::ProviderWords;
 use crate::domain::user::{Ability, Role};
 use crate::web::extract::tenant::SeatForm;
 use crate::web::pages::overview::ChecklistStep;
@@ -54,7 +55,7 @@ pub(super) fn is_folded(request: &HttpRequest) -> bool {
 }
 
 /// The steps from nothing to the first delivered message, in order, as they stand.
-pub(super) fn steps(hour: FirstHour, role: Role) -> Vec<ChecklistStep> {
+pub(super) fn steps(hour: FirstHour, role: Role, provider: &ProviderWords) -> Vec<ChecklistStep> {
     let step = |title: &str, sentence: &str, words: &str, path: &str, needs: Ability, done| {
         let may = role.may(needs);
         let whose = if needs == Ability::EditRules {
@@ -73,22 +74,22 @@ pub(super) fn steps(hour: FirstHour, role: Role) -> Vec<ChecklistStep> {
             done,
         }
     };
+    let ProviderWords { name, needed, .. } = provider;
+    let connect = format!("Connect {name}");
     let (sentence, words) = if hour.transport == TransportStep::Untried {
-        (
-            "The account is saved, but Twilio has not accepted it yet. Check it, or enter it again.",
-            "Check Twilio",
-        )
+        let sentence = format!(
+            "The account is saved, but {name} has not accepted it yet. Check it, or enter it again."
+        );
+        (sentence, format!("Check {name}"))
     } else {
-        (
-            "It carries the messages; you need its account SID, its token and a number to send from.",
-            "Connect Twilio",
-        )
+        let sentence = format!("It carries the messages; you need {needed}.");
+        (sentence, connect.clone())
     };
     let mut steps = vec![step(
-        "Connect Twilio",
-        sentence,
-        words,
-        "/connections#twilio",
+        &connect,
+        &sentence,
+        &words,
+        &provider.section(),
         Ability::Connect,
         hour.transport == TransportStep::Accepted,
     )];

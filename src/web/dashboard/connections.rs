@@ -16,6 +16,9 @@ use crate::domain::connection::{Connection, ConnectionState, Provider};
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::user::Ability;
 use crate::transport::Typed;
+use crate::twilio;
+use crate::twilio::settings::TwilioSettings;
+use crate::twilio::transport::WORDS;
 use crate::web::chrome::{Chrome, Section};
 use crate::web::extract::csrf_form::Form;
 use crate::web::extract::tenant::{Seat, SeatForm};
@@ -23,6 +26,7 @@ use crate::web::form::FormState;
 use crate::web::pages::connections::{CheckResult, ConnectionsPage, Health, HookCard, TwilioCard};
 use crate::web::ui::time::Moment;
 use crate::web::ui::tone::Tone;
+use crate::zoho;
 
 /// `GET /t/{tenant}/connections`.
 pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
@@ -48,7 +52,7 @@ pub(super) async fn secret(posted: SeatForm) -> Result<HttpResponse, PageError> 
     let (tenant, actor) = (seat.tenant(), seat.actor());
     let secret = seat
         .ask(|app| async move {
-            if provider(&app, tenant, id).await? != Provider::Zoho {
+            if provider(&app, tenant, id).await? != zoho::PROVIDER {
                 return Err(AppError::NotFound("connection"));
             }
             app.rotate_hook_secret(tenant, &actor).await
@@ -73,11 +77,11 @@ pub(super) async fn check(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let provider = seat
         .ask(|app| async move { provider(&app, tenant, id).await })
         .await?;
-    if provider == Provider::Zoho {
+    if provider == zoho::PROVIDER {
         return books::check(&seat).await;
     }
     let checked = seat
-        .ask(|app| async move { app.check(tenant, Provider::Twilio).await })
+        .ask(|app| async move { app.check(tenant, provider).await })
         .await;
     let told = match checked {
         Ok(result) if result.is_good => Told::TwilioChecked,
@@ -97,7 +101,7 @@ pub(super) async fn twilio(posted: SeatForm) -> Result<HttpResponse, PageError> 
     let saved = seat
         .ask(|app| async move {
             let typed = (&typed, save_anyway);
-            app.connect(tenant, Provider::Twilio, typed, &actor).await
+            app.connect(tenant, twilio::PROVIDER, typed, &actor).await
         })
         .await;
     match saved {
@@ -112,7 +116,7 @@ pub(super) async fn twilio(posted: SeatForm) -> Result<HttpResponse, PageError> 
             };
             page(&seat, StatusCode::UNPROCESSABLE_ENTITY, said).await
         }
-        Err(PageError::App(AppError::Untried(why))) => {
+        Err(PageError::App(AppError::Untried(_, why))) => {
             let mut state = form.state(&["auth_token", "secret"]);
             state.refuse_all(format!(
                 "{why}. So nothing is kept yet. Try again in a minute, or save the account untried: \
@@ -132,13 +136,8 @@ pub(super) async fn twilio(posted: SeatForm) -> Result<HttpResponse, PageError> 
 
 /// Whose connection it is; another tenant's is not found.
 async fn provider(app: &App, tenant: TenantId, id: ConnectionId) -> Result<Provider, AppError> {
-    for provider in [Provider::Twilio, Provider::Zoho] {
-        let connection = app.connection(tenant, provider).await?;
-        if connection.is_some_and(|c| c.id == id) {
-            return Ok(provider);
-        }
-    }
-    Err(AppError::NotFound("connection"))
+    let connection = app.connection_by_id(tenant, id).await?;
+    Ok(connection.ok_or(AppError::NotFound("connection"))?.provider)
 }
 
 /// One field holds the default sender: a Messaging Service is told by its `MG`.
@@ -171,12 +170,17 @@ fn refuse(problems: &[FieldProblem], state: &mut FormState) {
     }
 }
 
-/// How Twilio stands, for this page and Overview.
-pub(super) fn twilio_health(of: &Connection, has_sent: bool, moment: Moment) -> Health {
+/// How a provider of messages stands, for this page and Overview.
+pub(super) fn transport_health(
+    of: &Connection,
+    name: &str,
+    has_sent: bool,
+    moment: Moment,
+) -> Health {
     match (of.state, of.paused_until) {
         (ConnectionState::Broken, _) => Health::Broken(sentence(&of.reason)),
         (_, Some(until)) if until > moment.now => Health::Paused(format!(
-            "Twilio asked to slow down. Sending goes on by itself {}.",
+            "{name} asked to slow down. Sending goes on by itself {}.",
             moment.long(until)
         )),
         _ if has_sent || of.checked_at.is_some() => Health::Working,
@@ -213,10 +217,10 @@ pub(super) async fn page(
             };
             Ok((
                 hook,
-                app.connection(tenant, Provider::Twilio).await?,
+                app.connection(tenant, twilio::PROVIDER).await?,
                 app.heard(tenant).await?,
                 app.has_sent(tenant).await?,
-                app.inbound_url(tenant, Provider::Twilio).await?,
+                app.inbound_url(tenant, twilio::PROVIDER).await?,
             ))
         })
         .await?;
@@ -264,7 +268,7 @@ fn twilio_card(
             is_untried: false,
         };
     };
-    let settings = &connection.settings;
+    let settings = TwilioSettings::of(&connection.settings);
     let sender = if settings.messaging_service_sid.is_empty() {
         &settings.from
     } else {
@@ -282,7 +286,7 @@ fn twilio_card(
     let said = sentence(&connection.checked);
     TwilioCard {
         connection: Some(connection.id),
-        health: twilio_health(&connection, has_sent, chrome.moment()),
+        health: transport_health(&connection, WORDS.name, has_sent, chrome.moment()),
         checked: connection.checked_at.map(|at| CheckResult {
             at,
             findings: vec![(tone, said)],

@@ -55,7 +55,7 @@ impl PageError {
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::App(
                 AppError::Conflict(_)
-                | AppError::Untried(_)
+                | AppError::Untried(..)
                 | AppError::Open(_)
                 | AppError::Unconfirmed(_)
                 | AppError::Suppressed(_),
@@ -99,7 +99,7 @@ impl PageError {
                 page = ErrorPage::busy(page.request_id);
             }
             // These words are ours, never a provider's.
-            Self::App(AppError::Conflict(why) | AppError::Untried(why)) => {
+            Self::App(AppError::Conflict(why) | AppError::Untried(_, why)) => {
                 page.sentence = format!("{why}.").into();
             }
             Self::App(AppError::Store(StoreError::Refused(_))) => {

@@ -21,7 +21,7 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
         .ask(|app| async move { app.story(tenant, event).await })
         .await?;
     let chrome = seat.chrome(Section::History).await?;
-    let view = event_view::of(&story, body.as_ref(), chrome.moment());
+    let view = event_view::of(&story, body.as_ref(), &chrome);
     let page = EventPage { chrome, view };
     seat.page(StatusCode::OK, &page)
 }

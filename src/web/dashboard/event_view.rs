@@ -9,11 +9,13 @@ use crate::domain::decision::Decision;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Receipt, Step, StepKind};
 use crate::domain::event::Body;
 use crate::domain::ids::ReplayId;
+use crate::domain::provider::ProviderWords;
 use crate::domain::replay::ReplayKind;
 use crate::domain::report::Status;
 use crate::domain::rule::{MetValue, Op, Sender};
 use crate::render::{Encoding, Segments};
 use crate::store::Story;
+use crate::web::chrome::Chrome;
 use crate::web::pages::event::{
     Again, DecisionView, DeliveryActions, DeliveryView, EventView, Exchange, RuleRef, StepView,
 };
@@ -23,7 +25,7 @@ use crate::web::ui::time::Moment;
 use crate::web::ui::tone::Tone;
 
 /// The view of an event.
-pub(super) fn of(story: &Story, body: Option<&Body>, moment: Moment) -> EventView {
+pub(super) fn of(story: &Story, body: Option<&Body>, chrome: &Chrome) -> EventView {
     let event = &story.event;
     let open = story.deliveries.iter().find(|d| d.state.blocks_replay());
     EventView {
@@ -43,7 +45,7 @@ pub(super) fn of(story: &Story, body: Option<&Body>, moment: Moment) -> EventVie
         deliveries: story
             .deliveries
             .iter()
-            .map(|d| delivery_view(story, d, moment))
+            .map(|d| delivery_view(story, d, chrome))
             .collect(),
         body: body.map(|b| pretty(&b.bytes)),
         is_undealt: event.is_undealt() || story.deliveries.iter().any(Delivery::is_undealt),
@@ -56,7 +58,7 @@ pub(super) fn of(story: &Story, body: Option<&Body>, moment: Moment) -> EventVie
             format!(
                 "The message{whose} is still open ({}). Wait for it, or decide about it first; \
                  then the event can be decided again.",
-                open.state.words()
+                open.state.label(chrome.providers.of(open.channel))
             )
         }),
     }
@@ -119,13 +121,16 @@ fn replayed_by(story: &Story, id: ReplayId) -> Option<String> {
 }
 
 /// The view of one message.
-pub(super) fn delivery_view(story: &Story, of: &Delivery, moment: Moment) -> DeliveryView {
+fn delivery_view(story: &Story, of: &Delivery, chrome: &Chrome) -> DeliveryView {
+    let provider = chrome.providers.of(of.channel);
     let attempt = story.attempts.iter().rfind(|a| a.delivery == of.id);
     let text = story.text_of(of);
-    let sender = attempt.and_then(bound_sender).unwrap_or_else(|| {
-        let asked: Option<Sender> = serde_json::from_str(&of.sender).ok();
-        sender_words(asked.as_ref())
-    });
+    let sender = attempt
+        .and_then(|a| bound_sender(a, provider))
+        .unwrap_or_else(|| {
+            let asked: Option<Sender> = serde_json::from_str(&of.sender).ok();
+            sender_words(asked.as_ref())
+        });
     DeliveryView {
         id: of.id,
         state: of.state,
@@ -144,8 +149,8 @@ pub(super) fn delivery_view(story: &Story, of: &Delivery, moment: Moment) -> Del
         text: text.to_owned(),
         length: length(text),
         reason: reason(of),
-        steps: steps(story, of),
-        proof: proof(story, of, moment),
+        steps: steps(story, of, provider),
+        proof: proof(story, of, provider.name, chrome.moment()),
         actions: actions(story, of),
     }
 }
@@ -156,15 +161,9 @@ fn reason(of: &Delivery) -> Option<String> {
 }
 
 /// The number or service that an attempt was made from.
-fn bound_sender(of: &Attempt) -> Option<String> {
+fn bound_sender(of: &Attempt, provider: &ProviderWords) -> Option<String> {
     let kept: Value = serde_json::from_str(&of.request).ok()?;
-    let pairs = kept.get("form")?.as_array()?;
-    let named = |pair: &&Value| {
-        let name = pair.get(0).and_then(Value::as_str);
-        matches!(name, Some("From" | "MessagingServiceSid"))
-    };
-    let sender = pairs.iter().find(named)?.get(1)?.as_str()?;
-    Some(sender.to_owned())
+    (provider.sender_of)(&kept)
 }
 
 /// A replay of the message names it; a replay of the event follows what the same rule told the same
@@ -221,25 +220,27 @@ fn actions(story: &Story, of: &Delivery) -> DeliveryActions {
     }
 }
 
-fn steps(story: &Story, of: &Delivery) -> Vec<StepView> {
+fn steps(story: &Story, of: &Delivery, provider: &ProviderWords) -> Vec<StepView> {
     let attempts: Vec<&Attempt> = story
         .attempts
         .iter()
         .filter(|a| a.delivery == of.id)
         .collect();
     let own = story.steps.iter().filter(|s| s.delivery == of.id);
-    let mut steps: Vec<StepView> = own.map(|step| step_view(step, &attempts)).collect();
+    let mut steps: Vec<StepView> = own
+        .map(|step| step_view(step, &attempts, provider))
+        .collect();
     let receipts = story.receipts.iter().filter(|r| r.delivery == of.id);
-    // What Twilio answered at once is the attempt's own step.
+    // What the provider answered at once is the attempt's own step.
     let later = receipts.filter(|r| r.source != "answer");
-    steps.extend(later.map(|r| receipt_view(r, of, &attempts)));
+    steps.extend(later.map(|r| receipt_view(r, of, &attempts, provider)));
     if of.state == DeliveryState::Sending
         && let Some(attempt) = attempts.iter().find(|a| a.attempt_no == of.attempt_no)
     {
         steps.push(StepView {
             at: attempt.started_at,
             tone: Tone::Waiting,
-            sentence: "Being handed to Twilio.".to_owned(),
+            sentence: format!("Being handed to {}.", provider.name),
             exchange: Some(Exchange {
                 request: request(attempt),
                 response: String::new(),
@@ -250,7 +251,10 @@ fn steps(story: &Story, of: &Delivery) -> Vec<StepView> {
         let again = replayed_by(story, of.replay).unwrap_or_else(|| "Sent again".to_owned());
         let earlier = story.deliveries.iter().find(|d| d.id == first);
         let sentence = match earlier {
-            Some(d) => format!("{again}; the message before it is “{}”.", d.state.words()),
+            Some(d) => format!(
+                "{again}; the message before it is “{}”.",
+                d.state.label(provider)
+            ),
             None => format!("{again}."),
         };
         steps.push(StepView {
@@ -300,14 +304,14 @@ const fn tone(kind: StepKind) -> Tone {
     }
 }
 
-fn step_view(of: &Step, attempts: &[&Attempt]) -> StepView {
+fn step_view(of: &Step, attempts: &[&Attempt], provider: &ProviderWords) -> StepView {
     let detail: Value = serde_json::from_str(&of.detail).unwrap_or_default();
     let exchange = detail.get("response").map(|response| Exchange {
         request: attempts
             .iter()
             .find(|a| a.attempt_no == of.attempt_no)
             .map_or_else(String::new, |a| request(a)),
-        response: answer(response),
+        response: answer(response, provider),
     });
     StepView {
         at: of.at,
@@ -338,14 +342,14 @@ fn request(of: &Attempt) -> String {
     text.trim().to_owned()
 }
 
-/// The kept answer: status, Twilio's own number for it, and the body.
-fn answer(of: &Value) -> String {
+/// The kept answer: status, the provider's own number for it, and the body.
+fn answer(of: &Value, provider: &ProviderWords) -> String {
     let Some(http) = of.get("http").and_then(Value::as_u64) else {
         return "No answer came.".to_owned();
     };
     let mut text = format!("HTTP {http}");
     if let Some(id) = of.get("request_id").and_then(Value::as_str) {
-        text.extend(["\nTwilio-Request-Id: ", id]);
+        text.extend(["\n", provider.call_id, ": ", id]);
     }
     if let Some(body) = of.get("body").and_then(Value::as_str) {
         text.push_str("\n\n");
@@ -354,12 +358,18 @@ fn answer(of: &Value) -> String {
     text
 }
 
-fn receipt_view(of: &Receipt, delivery: &Delivery, attempts: &[&Attempt]) -> StepView {
+fn receipt_view(
+    of: &Receipt,
+    delivery: &Delivery,
+    attempts: &[&Attempt],
+    provider: &ProviderWords,
+) -> StepView {
+    let ProviderWords { name, carrier, .. } = provider;
     let status = Status::parse(&of.status);
     let code = if of.error_code == 0 {
         String::new()
     } else {
-        format!(" (Twilio's error {})", of.error_code)
+        format!(" ({name}'s error {})", of.error_code)
     };
     let (tone, mut sentence) = match status {
         Some(Status::Delivered | Status::Read) => {
@@ -374,16 +384,16 @@ fn receipt_view(of: &Receipt, delivery: &Delivery, attempts: &[&Attempt]) -> Ste
                 .rfind(|at| *at <= of.at);
             (Tone::Ok, format!("{word}{}.", later(began, of)))
         }
-        Some(Status::Sent) => (Tone::Waiting, "Twilio handed it to the carrier.".to_owned()),
-        Some(Status::Failed) => (Tone::Failed, format!("Twilio could not send it{code}.")),
+        Some(Status::Sent) => (Tone::Waiting, format!("{name} handed it to {carrier}.")),
+        Some(Status::Failed) => (Tone::Failed, format!("{name} could not send it{code}.")),
         Some(Status::Undelivered) => (
             Tone::Failed,
-            format!("The carrier could not deliver it{code}."),
+            words::capital(&format!("{carrier} could not deliver it{code}.")),
         ),
-        Some(Status::Canceled) => (Tone::Quiet, "Canceled at Twilio.".to_owned()),
-        Some(Status::Sending) => (Tone::Waiting, "Twilio is sending it.".to_owned()),
-        Some(_) => (Tone::Waiting, "Twilio has it in its queue.".to_owned()),
-        None => (Tone::Quiet, format!("Twilio says “{}”{code}.", of.status)),
+        Some(Status::Canceled) => (Tone::Quiet, format!("Canceled at {name}.")),
+        Some(Status::Sending) => (Tone::Waiting, format!("{name} is sending it.")),
+        Some(_) => (Tone::Waiting, format!("{name} has it in its queue.")),
+        None => (Tone::Quiet, format!("{name} says “{}”{code}.", of.status)),
     };
     if !delivery.sid.is_empty() && of.sid != delivery.sid {
         sentence.extend([" (Message ", of.sid.as_str(), ".)"]);
@@ -412,13 +422,13 @@ fn later(began: Option<chrono::DateTime<chrono::Utc>>, of: &Receipt) -> String {
     }
 }
 
-/// What each look into Twilio's list showed.
-fn proof(story: &Story, of: &Delivery, moment: Moment) -> Vec<String> {
+/// What each look into the provider's list showed.
+fn proof(story: &Story, of: &Delivery, name: &str, moment: Moment) -> Vec<String> {
     let looks = story.steps.iter().filter(|s| s.delivery == of.id);
-    looks.filter_map(|step| look(step, moment)).collect()
+    looks.filter_map(|step| look(step, name, moment)).collect()
 }
 
-fn look(step: &Step, moment: Moment) -> Option<String> {
+fn look(step: &Step, name: &str, moment: Moment) -> Option<String> {
     let detail: Value = serde_json::from_str(&step.detail).ok()?;
     let listed = detail.get("listed")?.as_u64()?;
     let clock = |at: &Value| {
@@ -447,6 +457,6 @@ fn look(step: &Step, moment: Moment) -> Option<String> {
     };
     let at = step.at.with_timezone(&moment.zone).format("%H:%M:%S");
     Some(format!(
-        "At {at} Twilio listed {listed} {messages} to this number{between}. {witness}."
+        "At {at} {name} listed {listed} {messages} to this number{between}. {witness}."
     ))
 }

@@ -107,7 +107,7 @@ fn row(event: Event, deliveries: &[Delivery]) -> EventRow {
         customer: given(event.party_name),
         amount: event.amount,
         currency: given(event.currency),
-        deliveries: own().map(|d| d.state).collect(),
+        deliveries: own().map(|d| (d.channel, d.state)).collect(),
         is_rehearsal: own().any(|d| d.is_rehearsal),
     }
 }

@@ -5,19 +5,19 @@ use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 
 use super::checklist;
-use super::connections::twilio_health;
+use super::connections::transport_health;
 use super::error::PageError;
 use super::event_view::ended;
 use super::flash::Told;
 use super::suppressions::reply_row;
 use crate::app::history::Overview;
 use crate::domain::clock;
-use crate::domain::delivery::{Delivery, DeliveryState};
+use crate::domain::delivery::{Channel, Delivery, DeliveryState};
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::domain::user::Ability;
 use crate::store::HourTally;
-use crate::web::chrome::Section;
+use crate::web::chrome::{Chrome, Section};
 use crate::web::extract::tenant::{Seat, SeatForm};
 use crate::web::pages::connections::Health;
 use crate::web::pages::overview::{ConnectionLine, Need, NeedLine, OverviewPage, OverviewView};
@@ -25,7 +25,6 @@ use crate::web::pages::words;
 use crate::web::ui::address;
 use crate::web::ui::bars::Hour;
 use crate::web::ui::figure::counted;
-use crate::web::ui::time::Moment;
 use crate::web::ui::tone::Tone;
 
 /// `GET /t/{tenant}`.
@@ -40,9 +39,9 @@ pub(super) async fn show(seat: Seat, request: HttpRequest) -> Result<HttpRespons
         .ask(|app| async move { app.overview(tenant).await })
         .await?;
     let chrome = seat.chrome(Section::Overview).await?;
-    let mut view = view(&found, chrome.moment());
+    let mut view = view(&found, &chrome);
     if let Some(hour) = found.first_hour {
-        view.checklist = checklist::steps(hour, chrome.role);
+        view.checklist = checklist::steps(hour, chrome.role, chrome.providers.of(Channel::Sms));
         view.is_folded = checklist::is_folded(&request);
     }
     seat.page(StatusCode::OK, &OverviewPage { chrome, view })
@@ -68,7 +67,8 @@ pub(super) async fn switch(posted: SeatForm) -> Result<HttpResponse, PageError> 
     }
 }
 
-fn view(found: &Overview, moment: Moment) -> OverviewView {
+fn view(found: &Overview, chrome: &Chrome) -> OverviewView {
+    let moment = chrome.moment();
     OverviewView {
         today: found.today,
         day: moment.now.with_timezone(&moment.zone).date_naive(),
@@ -77,7 +77,7 @@ fn view(found: &Overview, moment: Moment) -> OverviewView {
         waiting: found.waiting,
         hours: bars(&found.hours, moment.now),
         last_webhook: found.last_event_at,
-        connections: connections(found, moment),
+        connections: connections(found, chrome),
         rejected: found.rejected,
         needs_you: needs(found),
         replies: found.replies.iter().cloned().map(reply_row).collect(),
@@ -103,7 +103,8 @@ fn bars(hours: &[HourTally], now: DateTime<Utc>) -> Vec<Hour> {
         .collect()
 }
 
-fn connections(found: &Overview, moment: Moment) -> Vec<ConnectionLine> {
+fn connections(found: &Overview, chrome: &Chrome) -> Vec<ConnectionLine> {
+    let moment = chrome.moment();
     let mut lines = Vec::new();
     let heard = found.last_event_at;
     if heard.is_some() || found.sender.is_some() {
@@ -122,8 +123,10 @@ fn connections(found: &Overview, moment: Moment) -> Vec<ConnectionLine> {
             },
         });
     }
-    if let Some(twilio) = &found.sender {
-        let (tone, word, sentence) = match twilio_health(twilio, found.has_sent, moment) {
+    if let Some((connection, channel)) = found.sender.as_ref().and_then(|c| Some((c, c.channel?))) {
+        let name = chrome.providers.of(channel).name;
+        let health = transport_health(connection, name, found.has_sent, moment);
+        let (tone, word, sentence) = match health {
             Health::Missing | Health::Unfinished | Health::Untried => (
                 Tone::Queued,
                 "Not tried yet",
@@ -134,7 +137,7 @@ fn connections(found: &Overview, moment: Moment) -> Vec<ConnectionLine> {
             Health::Broken(why) => (Tone::Failed, "Broken", why),
         };
         lines.push(ConnectionLine {
-            name: "Twilio".to_owned(),
+            name: name.to_owned(),
             tone,
             word: word.to_owned(),
             sentence,
@@ -179,7 +182,7 @@ fn need(group: &[&Delivery]) -> Option<NeedLine> {
     events.dedup();
     Some(NeedLine {
         event: first.id.event,
-        what: Need::Message(first.state),
+        what: Need::Message(first.channel, first.state),
         sentence: format!("{who}: {}", ended(&first.reason)),
         at: first.created_at,
         closes: if first.is_undealt() {

@@ -220,7 +220,7 @@ fn question(facts: &ReplayFacts) -> Question {
         return Question::Suppressed(why);
     }
     match of.state {
-        DeliveryState::Accepted | DeliveryState::Sent => Question::TwilioHasIt,
+        DeliveryState::Accepted | DeliveryState::Sent => Question::Accepted(of.channel),
         DeliveryState::Delivered | DeliveryState::Read => Question::Received {
             who: who(of),
             at: of.updated_at,

@@ -47,10 +47,7 @@ pub(super) fn of(rule: &Rule) -> FormState {
         Recipient::Contact => ("contact", String::new()),
         Recipient::Fixed(number) => ("fixed", number.to_string()),
     };
-    let sender = match &definition.sender {
-        None => "default",
-        Some(Sender::From(text) | Sender::MessagingService(text)) => text.as_str(),
-    };
+    let sender = definition.sender.as_ref().map_or("default", Sender::as_str);
     let seconds = definition.send_within;
     let usual = matches!(seconds / 3600, 1 | 4 | 24 | 72 | 168) && seconds.is_multiple_of(3600);
     let send_within = if usual {

@@ -8,7 +8,7 @@ use super::flash::Told;
 use super::{rule_form, rule_sample, rule_templates};
 use crate::app::AppError;
 use crate::app::rules::RuleSwitches;
-use crate::domain::connection::{Connection, Provider};
+use crate::domain::delivery::Channel;
 use crate::domain::event::EventType;
 use crate::domain::ids::RuleId;
 use crate::domain::rule::{Conditions, Op, Recipient, Rule, Sender};
@@ -189,14 +189,14 @@ async fn editor(
     status: StatusCode,
 ) -> Result<HttpResponse, PageError> {
     let tenant = seat.tenant();
-    let (twilio, longest) = seat
+    let (offered, longest) = seat
         .ask(|app| async move {
             // A rule that is gone meanwhile is not found, whatever was typed.
             if let Some(id) = rule {
                 app.rule(tenant, id).await?;
             }
             let longest = app.longest_party_name(tenant).await?;
-            Ok((app.connection(tenant, Provider::Twilio).await?, longest))
+            Ok((app.senders(tenant, Channel::Sms).await?, longest))
         })
         .await?;
     let chrome = seat.chrome(Section::Rules).await?;
@@ -229,7 +229,7 @@ async fn editor(
         operators: Op::ALL
             .map(|op| Choice::new(op.as_str(), op.words()))
             .into(),
-        senders: senders(twilio.as_ref(), form.value("sender")),
+        senders: senders(offered, form.value("sender")),
         names: sample.names(),
         warning: Template::warning(form.value("template")),
         counted_with: sample.counted_with(form.value("template")),
@@ -240,21 +240,14 @@ async fn editor(
     seat.page(status, &RuleEditPage { chrome, view })
 }
 
-/// The connection's default, its number and service, and whatever the rule has.
-fn senders(twilio: Option<&Connection>, own: &str) -> Vec<Choice> {
+/// The connection's default, what it offers, and whatever the rule has.
+fn senders(offered: Vec<Sender>, own: &str) -> Vec<Choice> {
     let mut choices = vec![Choice::new("default", "The default sender")];
-    let mut add = |value: &str| {
-        if !value.is_empty() && choices.iter().all(|c| c.value != value) {
-            let words =
-                rule_form::sender_of(value).map_or_else(String::new, |s| sender_words(Some(&s)));
-            choices.push(Choice::new(value, words));
+    for sender in offered.into_iter().chain(rule_form::sender_of(own)) {
+        if choices.iter().all(|c| c.value != sender.as_str()) {
+            choices.push(Choice::new(sender.as_str(), sender_words(Some(&sender))));
         }
-    };
-    if let Some(twilio) = twilio {
-        add(&twilio.settings.from);
-        add(&twilio.settings.messaging_service_sid);
     }
-    add(own);
     choices
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
         .set("who", who);
     let entries = entries.map(|entry| LogLine {
         at: entry.at,
-        told: told(&entry),
+        told: told(&entry, &chrome.providers),
         who: entry.actor,
         address: entry.address,
     });

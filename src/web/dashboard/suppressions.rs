@@ -87,7 +87,7 @@ fn row(of: Suppression) -> SuppressionRow {
     SuppressionRow {
         id: of.id,
         at: of.created_at,
-        channel: of.channel.words(),
+        channel: of.channel,
         address: of.address,
         name: given(of.name),
         source: of.source,

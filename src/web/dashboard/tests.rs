@@ -10,8 +10,6 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::Data;
 use actix_web::{ResponseError as _, cookie::Cookie, test};
 use chrono::{DateTime, Utc};
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
 use scraper::{Html, Selector};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -21,7 +19,6 @@ use crate::app::accounts::throttle::Gate;
 use crate::app::accounts::{Beginning, CreatedTenant, TenantInput};
 use crate::app::pipeline::{HookRequest, Received};
 use crate::app::{App, AppError, Parts};
-use crate::brakes::{Brakes, Limits};
 use crate::config::web::{PublicUrl, Signup};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::{PasswordError, Passwords};
@@ -29,7 +26,6 @@ use crate::crypto::token::SetupCode;
 use crate::crypto::vault::Vault;
 use crate::domain::actor::Actor;
 use crate::domain::clock::{FixedClock, SharedClock};
-use crate::domain::connection::Provider;
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::hours::Hours;
 use crate::domain::ids::{EventId, new_v7};
@@ -39,7 +35,9 @@ use crate::queue::absent::Absent;
 use crate::queue::test_queue::test_queue;
 use crate::store::Store;
 use crate::store::test_database::TestDatabase;
+use crate::transport::Transports;
 use crate::twilio::Twilio;
+use crate::zoho;
 use crate::zoho::oauth::ZohoOAuth;
 use crate::zoho::secret::WebhookSecret;
 use crate::zoho::tokens::AccessTokens;
@@ -101,8 +99,7 @@ impl World {
             queue: queue(clock.clone()),
             vault,
             passwords,
-            transports: Twilio::new(http.clone(), None).into(),
-            brakes: Brakes::new(Limits::twilio(), clock.clone(), StdRng::seed_from_u64(1)),
+            transports: Transports::alone(Twilio::new(http.clone(), None), clock.clone()),
             mailer: Mailer::to_log(),
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
             zoho_sandbox: zoho,
@@ -141,7 +138,7 @@ impl World {
     async fn event(&self, of: &CreatedTenant) -> EventId {
         let now = self.app.now();
         let store = self.app.store().tenant(of.id);
-        let zoho = store.connection(Provider::Zoho).await.unwrap().unwrap();
+        let zoho = store.connection(zoho::PROVIDER).await.unwrap().unwrap();
         let event = NewEvent {
             id: EventId::new(now),
             tenant: of.id,

@@ -9,6 +9,7 @@ use crate::app::AppError;
 use crate::app::first_hour::Knock;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, EventSource, EventState, EventType};
+use crate::domain::provider::Providers;
 use crate::domain::user::Ability;
 use crate::store::RejectedRequest;
 use crate::web::chrome::Section;
@@ -32,8 +33,11 @@ pub(super) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
     let knocks = seat
         .ask(|app| async move { app.knocks(tenant).await })
         .await?;
-    let lines: Vec<RequestLine> = knocks.iter().map(line).collect();
     let chrome = seat.chrome(Section::Connections).await?;
+    let lines: Vec<RequestLine> = knocks
+        .iter()
+        .map(|knock| line(knock, &chrome.providers))
+        .collect();
     let from = chrome.path("/connections/set-up/requests");
     let list = requests(&lines, chrome.moment(), &chrome.path(""), &from);
     Ok(HttpResponse::Ok()
@@ -96,7 +100,10 @@ pub(super) async fn page(
             Reach::Never
         },
         is_heard: heard.is_some(),
-        requests: knocks.iter().map(line).collect(),
+        requests: knocks
+            .iter()
+            .map(|knock| line(knock, &chrome.providers))
+            .collect(),
         test: TestEvent {
             form: FormState::new().with("event_type", about.as_str()),
             types: types.into(),
@@ -107,14 +114,14 @@ pub(super) async fn page(
     seat.page(StatusCode::OK, &WebhookGuidePage { chrome, view })
 }
 
-fn line(of: &Knock) -> RequestLine {
+fn line(of: &Knock, providers: &Providers) -> RequestLine {
     match of {
-        Knock::Kept(event, deliveries) => kept(event, deliveries),
+        Knock::Kept(event, deliveries) => kept(event, deliveries, providers),
         Knock::Refused(request) => refused(request),
     }
 }
 
-fn kept(event: &Event, deliveries: &[Delivery]) -> RequestLine {
+fn kept(event: &Event, deliveries: &[Delivery], providers: &Providers) -> RequestLine {
     let mut what = words::event_title(event.event_type.or(event.path_type));
     if event.event_type.or(event.path_type).is_none() && event.state == EventState::Received {
         "A document".clone_into(&mut what);
@@ -126,7 +133,10 @@ fn kept(event: &Event, deliveries: &[Delivery]) -> RequestLine {
         (EventState::Received, _) => "it is being decided".to_owned(),
         (EventState::Matched, []) => "a rule matched, and another told it already".to_owned(),
         (EventState::Matched, [one]) => {
-            format!("one message, {}", one.state.words().to_lowercase())
+            format!(
+                "one message, {}",
+                one.state.label(providers.of(one.channel)).to_lowercase()
+            )
         }
         (EventState::Matched, more) => format!("{} messages", more.len()),
         (state, _) => badge::event_words(state).to_lowercase(),

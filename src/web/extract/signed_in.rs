@@ -84,6 +84,7 @@ impl SignedIn {
             section,
             flash: Told::of(request).map(Told::flash),
             is_sandboxed: self.app.is_sandboxed(),
+            providers: self.app.providers(),
             now: self.app.now(),
         }
     }

@@ -147,6 +147,7 @@ impl Seat {
             flash: Told::of(&self.request).map(Told::flash),
             banners,
             needs_you: frame.needs_you,
+            providers: self.who.app.providers(),
             zone: tenant.zone,
             now: self.who.app.now(),
         })

@@ -121,7 +121,7 @@ pub struct Again {
 pub struct StepView {
     pub at: DateTime<Utc>,
     pub tone: Tone,
-    /// "Twilio took it (SM…)." Whole sentences that read alone.
+    /// "The provider took it." Whole sentences that read alone.
     pub sentence: String,
     /// For attempts and receipts.
     pub exchange: Option<Exchange>,

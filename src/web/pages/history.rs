@@ -4,7 +4,7 @@ use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};
 use maud::{Markup, html};
 
-use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::{Channel, DeliveryState};
 use crate::domain::event::{EventState, EventType};
 use crate::domain::ids::EventId;
 use crate::domain::money::Amount;
@@ -110,8 +110,8 @@ pub struct EventRow {
     pub customer: Option<String>,
     pub amount: Option<Amount>,
     pub currency: Option<String>,
-    /// The states of its deliveries, oldest first.
-    pub deliveries: Vec<DeliveryState>,
+    /// Its deliveries, oldest first: what each goes over, and its state.
+    pub deliveries: Vec<(Channel, DeliveryState)>,
     /// What it told went to the owner instead.
     pub is_rehearsal: bool,
 }
@@ -229,16 +229,17 @@ impl HistoryPage {
         }
     }
 
-    fn results(row: &EventRow) -> Markup {
+    fn results(&self, row: &EventRow) -> Markup {
+        let of = |channel| self.chrome.providers.of(channel);
         html! {
             span class="badges" {
                 @if row.is_rehearsal { (badge::state(Tone::Quiet, "Rehearsal")) }
                 @if row.deliveries.is_empty() { (badge::event(row.state)) }
-                @for (state, count) in grouped(&row.deliveries) {
+                @for ((channel, state), count) in grouped(&row.deliveries) {
                     (badge::state(badge::delivery_tone(state), &if count == 1 {
-                        state.words().to_owned()
+                        state.label(of(channel)).to_owned()
                     } else {
-                        format!("{count} \u{d7} {}", state.words())
+                        format!("{count} \u{d7} {}", state.label(of(channel)))
                     }))
                 }
             }
@@ -251,8 +252,8 @@ impl HistoryPage {
 }
 
 /// Equal states together, in the order in which they first appear.
-fn grouped(states: &[DeliveryState]) -> Vec<(DeliveryState, usize)> {
-    let mut groups: Vec<(DeliveryState, usize)> = Vec::new();
+fn grouped<T: Copy + PartialEq>(states: &[T]) -> Vec<(T, usize)> {
+    let mut groups: Vec<(T, usize)> = Vec::new();
     for state in states {
         match groups.iter_mut().find(|(known, _)| known == state) {
             Some((_, count)) => *count += 1,

@@ -5,9 +5,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use maud::{Markup, html};
 
 use crate::app::figures::Figures;
-use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::{Channel, DeliveryState};
 use crate::domain::event::EventState;
 use crate::domain::ids::EventId;
+use crate::domain::provider::Providers;
 use crate::domain::user::Ability;
 use crate::web::chrome::Chrome;
 use crate::web::pages::suppressions::ReplyRow;
@@ -72,8 +73,8 @@ pub struct ConnectionLine {
 /// What waits for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// A message in this state.
-    Message(DeliveryState),
+    /// A message over this channel in this state.
+    Message(Channel, DeliveryState),
     /// A request that could not be understood.
     NotUnderstood,
 }
@@ -90,9 +91,9 @@ pub struct NeedLine {
 }
 
 impl NeedLine {
-    fn badge(&self) -> Markup {
+    fn badge(&self, providers: &Providers) -> Markup {
         match self.what {
-            Need::Message(state) => badge::delivery(state),
+            Need::Message(channel, state) => badge::delivery(state, providers.of(channel)),
             Need::NotUnderstood => badge::event(EventState::Unrecognised),
         }
     }

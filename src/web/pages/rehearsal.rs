@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use crate::domain::delivery::{Channel, DeliveryState};
 use crate::domain::ids::EventId;
+use crate::domain::provider::ProviderWords;
 use crate::web::chrome::Chrome;
 use crate::web::form::FormState;
 use crate::web::pages::words;
@@ -123,7 +124,7 @@ pub struct OwnNumberPage {
     pub confirmed: Option<String>,
     /// Where a code was sent that is still to be typed.
     pub pending: Option<String>,
-    /// That code, where Twilio is the sandbox.
+    /// That code, where a sandbox stands for the provider.
     pub sandbox_code: Option<String>,
     /// Why no code can be sent.
     pub obstacle: Option<String>,
@@ -132,9 +133,19 @@ pub struct OwnNumberPage {
 }
 
 impl OwnNumberPage {
+    /// Codes go by SMS.
+    fn provider(&self) -> &'static ProviderWords {
+        self.chrome.providers.of(Channel::Sms)
+    }
+
+    fn help(&self) -> String {
+        let name = self.provider().name;
+        format!("A code is sent there by SMS, with your {name} account.")
+    }
+
     /// Why no code can be sent, with the way out of it.
     fn trouble(&self) -> Markup {
-        let connections = self.chrome.path("/connections#twilio");
+        let connections = self.chrome.path(&self.provider().section());
         html! {
             @if let Some(why) = &self.obstacle {
                 (notice::notice(Tone::Needs, &html! {

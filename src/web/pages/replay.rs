@@ -99,8 +99,8 @@ pub enum Question {
     Decide,
     /// The message never reached anybody; nothing to fear.
     Plain,
-    /// Twilio has it and says nothing more yet.
-    TwilioHasIt,
+    /// The provider of this channel has it and says nothing more yet.
+    Accepted(Channel),
     /// It arrived before.
     Received {
         /// The customer, or the number.
@@ -133,9 +133,10 @@ impl ReplayPage {
                     .to_owned()
             }
             Question::Plain => "It did not reach anybody before. Send it again?".to_owned(),
-            Question::TwilioHasIt => "Twilio already has this and has not said yet whether it \
-                arrived. Send again?"
-                .to_owned(),
+            Question::Accepted(channel) => format!(
+                "{} already has this and has not said yet whether it arrived. Send again?",
+                self.chrome.providers.of(channel).name
+            ),
             Question::Received { who, at } => format!(
                 "{} already received this on {}. Send again?",
                 words::straight(who),
@@ -149,7 +150,7 @@ impl ReplayPage {
             Question::Open(_, state) => format!(
                 "A message about this event is still open ({}). Wait for it, or decide about it \
                  first.",
-                state.words()
+                state.label(self.chrome.providers.any())
             ),
             Question::Suppressed(why) => format!(
                 "This number must not be written to: {}. Suppressions show how that can be lifted.",

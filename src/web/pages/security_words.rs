@@ -5,9 +5,11 @@ use serde_json::Value;
 
 use crate::domain::audit::AuditEntry;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::provider::Providers;
 use crate::domain::rule::Op;
 use crate::domain::user::Role;
 use crate::web::pages::words::capital;
+use crate::zoho;
 
 /// What was done, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,15 +91,16 @@ const LONGEST: usize = 200;
 
 /// Whether an action has a sentence of its own.
 pub fn is_known(action: &str) -> bool {
-    plain(action).is_some() || with_subject(action, "", &Value::Null).is_some()
+    plain(action).is_some()
+        || with_subject(action, "", &Value::Null, &Providers::default()).is_some()
 }
 
 /// What an entry says.
-pub fn told(entry: &AuditEntry) -> Told {
+pub fn told(entry: &AuditEntry, providers: &Providers) -> Told {
     let detail = &entry.detail;
     let sentence = plain(&entry.action)
         .map(str::to_owned)
-        .or_else(|| with_subject(&entry.action, &entry.subject, detail))
+        .or_else(|| with_subject(&entry.action, &entry.subject, detail, providers))
         .unwrap_or_else(|| {
             let action = entry.action.replace(['.', '_'], " ");
             capital(format!("{action} {}", entry.subject).trim())
@@ -105,11 +108,11 @@ pub fn told(entry: &AuditEntry) -> Told {
     let changes = match entry.action.as_str() {
         "rule.created" | "rule.deleted" => Vec::new(),
         "rules.ordered" => lists(detail),
-        "member.role_changed" => differences("role", detail),
-        "delivery.resolved" => differences("state", detail),
-        "member.renamed" => differences("name", detail),
-        "member.email_changed" => differences("e-mail", detail),
-        _ => differences("before and after", detail),
+        "member.role_changed" => differences("role", detail, providers),
+        "delivery.resolved" => differences("state", detail, providers),
+        "member.renamed" => differences("name", detail, providers),
+        "member.email_changed" => differences("e-mail", detail, providers),
+        _ => differences("before and after", detail, providers),
     };
     Told { sentence, changes }
 }
@@ -139,7 +142,12 @@ fn plain(action: &str) -> Option<&'static str> {
     })
 }
 
-fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
+fn with_subject(
+    action: &str,
+    subject: &str,
+    detail: &Value,
+    providers: &Providers,
+) -> Option<String> {
     let text = |name: &str| detail[name].as_str().unwrap_or_default().to_owned();
     let role =
         |name: &str| Role::parse(&text(name)).map_or_else(|| text(name), |r| r.words().to_owned());
@@ -168,7 +176,7 @@ fn with_subject(action: &str, subject: &str, detail: &Value) -> Option<String> {
         "rule.activated" => format!("Turned on the rule “{}”", text("name")),
         "rule.deactivated" => format!("Turned off the rule “{}”", text("name")),
         "rule.deleted" => format!("Deleted the rule “{}”", rule_name(detail)),
-        "connection.changed" => connection(subject, detail),
+        "connection.changed" => connection(subject, detail, providers),
         "secret.rotated" => "Made a new secret for the webhooks of Zoho Books".to_owned(),
         "event.replayed" => format!("Had {subject} decided again"),
         "event.dealt" => format!("Said that nothing is left to do about {subject}"),
@@ -247,11 +255,11 @@ fn rule_name(detail: &Value) -> String {
     name("new").or_else(|| name("old")).unwrap_or_default()
 }
 
-fn connection(provider: &str, detail: &Value) -> String {
-    let name = match provider {
-        "twilio" => "Twilio",
-        "zoho" => "Zoho Books",
-        other => other,
+fn connection(provider: &str, detail: &Value, providers: &Providers) -> String {
+    let name = match providers.named(provider) {
+        Some(words) => words.name,
+        None if provider == zoho::PROVIDER.as_str() => "Zoho Books",
+        None => provider,
     };
     let account = |side: &str| detail[side]["account"].as_str().unwrap_or_default();
     let mut sentence = match (account("old"), account("new")) {
@@ -293,7 +301,7 @@ fn short_id(id: &str) -> String {
 }
 
 /// Every value that differs between `old` and `new`; a single one is called `what`.
-fn differences(what: &str, detail: &Value) -> Vec<Difference> {
+fn differences(what: &str, detail: &Value, providers: &Providers) -> Vec<Difference> {
     let (old, new) = (&detail["old"], &detail["new"]);
     match (old, new) {
         (Value::Null, Value::Null) => Vec::new(),
@@ -309,16 +317,16 @@ fn differences(what: &str, detail: &Value) -> Vec<Difference> {
                 .into_iter()
                 .filter(|name| old[name.as_str()] != new[name.as_str()])
                 .map(|name| Difference {
-                    what: label(name),
-                    old: value(name, &old[name.as_str()]),
-                    new: value(name, &new[name.as_str()]),
+                    what: label(name, providers),
+                    old: value(name, &old[name.as_str()], providers),
+                    new: value(name, &new[name.as_str()], providers),
                 })
                 .collect()
         }
         _ => vec![Difference {
             what: what.to_owned(),
-            old: value("", old),
-            new: value("", new),
+            old: value("", old, providers),
+            new: value("", new, providers),
         }],
     }
 }
@@ -336,27 +344,27 @@ fn lists(detail: &Value) -> Vec<Difference> {
     }]
 }
 
-fn label(name: &str) -> String {
+fn label(name: &str, providers: &Providers) -> String {
+    if let Some(words) = providers.field(name) {
+        return words.to_owned();
+    }
     match name {
         "enabled" => "on".to_owned(),
         "template" => "text".to_owned(),
         "send_within" => "time to send".to_owned(),
         "zone" => "time zone".to_owned(),
-        "api_key_sid" => "API key".to_owned(),
-        "messaging_service_sid" => "Messaging Service".to_owned(),
         "client_id" => "client".to_owned(),
-        "from" => "sender".to_owned(),
         "region" => "data centre".to_owned(),
         name => name.replace('_', " "),
     }
 }
 
 /// A value in words; none where there is none.
-fn value(name: &str, of: &Value) -> Option<String> {
+fn value(name: &str, of: &Value, providers: &Providers) -> Option<String> {
     let text = match (name, of) {
         (_, Value::Null) => return None,
         (_, Value::String(text)) if text.is_empty() => return None,
-        ("conditions", of) => conditions(of),
+        ("conditions", of) => conditions(of, providers),
         ("template", of) => of["body"].as_str().unwrap_or_default().to_owned(),
         ("recipient", of) => match of["address"].as_str() {
             Some(number) => number.to_owned(),
@@ -372,11 +380,14 @@ fn value(name: &str, of: &Value) -> Option<String> {
         (_, Value::Bool(false)) => "no".to_owned(),
         (_, Value::String(text)) => match (Role::parse(text), DeliveryState::parse(text)) {
             (Some(role), _) => role.words().to_owned(),
-            (None, Some(state)) => state.words().to_owned(),
+            (None, Some(state)) => state.label(providers.any()).to_owned(),
             (None, None) => text.clone(),
         },
         (_, Value::Array(list)) => {
-            let list: Vec<_> = list.iter().filter_map(|v| value("", v)).collect();
+            let list: Vec<_> = list
+                .iter()
+                .filter_map(|v| value("", v, providers))
+                .collect();
             list.join(", ")
         }
         (_, of) => of.to_string(),
@@ -385,7 +396,7 @@ fn value(name: &str, of: &Value) -> Option<String> {
 }
 
 /// "total is at least 1000, currency is EUR".
-fn conditions(of: &Value) -> String {
+fn conditions(of: &Value, providers: &Providers) -> String {
     let (joint, list) = match (of["all"].as_array(), of["any"].as_array()) {
         (Some(all), _) => (" and ", all),
         (None, Some(any)) => (" or ", any),
@@ -397,7 +408,7 @@ fn conditions(of: &Value) -> String {
             let text = |name: &str| c[name].as_str().unwrap_or_default().to_owned();
             let op = Op::ALL.into_iter().find(|op| op.as_str() == text("op"));
             let op = op.map_or_else(|| text("op"), |op| op.words().to_owned());
-            let operand = value("", &c["value"]).unwrap_or_default();
+            let operand = value("", &c["value"], providers).unwrap_or_default();
             let words = format!("{} {op} {operand}", text("field").replace('_', " "));
             words.trim_end().to_owned()
         })
@@ -446,7 +457,10 @@ mod tests {
             })
         };
         let detail = json!({ "old": rule("1000", true), "new": rule("2000", true) });
-        let told = told(&entry("rule.changed", "rul_1", detail));
+        let told = told(
+            &entry("rule.changed", "rul_1", detail),
+            &Providers::default(),
+        );
         assert_eq!(told.sentence, "Changed the rule “Big invoices”");
         let [change] = told.changes.as_slice() else {
             panic!("{:?}", told.changes);
@@ -459,7 +473,10 @@ mod tests {
     #[test]
     fn a_role_is_told_as_the_pages_call_it() {
         let detail = json!({ "old": "viewer", "new": "admin" });
-        let told = told(&entry("member.role_changed", "bob@acme.example", detail));
+        let told = told(
+            &entry("member.role_changed", "bob@acme.example", detail),
+            &Providers::default(),
+        );
         assert_eq!(told.sentence, "Changed the role of bob@acme.example");
         assert_eq!(told.changes[0].old.as_deref(), Some("Viewer"));
         assert_eq!(told.changes[0].new.as_deref(), Some("Admin"));
@@ -468,7 +485,10 @@ mod tests {
     #[test]
     fn an_action_of_tomorrow_is_shown_as_it_is() {
         let detail = json!({ "old": 1, "new": 2 });
-        let told = told(&entry("moon.was_eaten", "cheese", detail));
+        let told = told(
+            &entry("moon.was_eaten", "cheese", detail),
+            &Providers::default(),
+        );
         assert_eq!(told.sentence, "Moon was eaten cheese");
         assert_eq!(told.changes[0].new.as_deref(), Some("2"));
         assert!(!is_known("moon.was_eaten") && is_known("rule.changed"));
@@ -477,7 +497,7 @@ mod tests {
     #[test]
     fn long_values_are_cut() {
         let detail = json!({ "old": { "template": { "body": "x".repeat(5000) } }, "new": {} });
-        let told = told(&entry("rule.changed", "", detail));
+        let told = told(&entry("rule.changed", "", detail), &Providers::default());
         assert_eq!(
             told.changes[0].old.as_ref().unwrap().chars().count(),
             LONGEST + 1

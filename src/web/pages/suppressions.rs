@@ -4,8 +4,10 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use maud::Markup;
 
+use crate::domain::delivery::Channel;
 use crate::domain::ids::{ReplyId, SuppressionId};
 use crate::domain::page::Page;
+use crate::domain::provider::ProviderWords;
 use crate::domain::reply::Wish;
 use crate::domain::suppression::Source;
 use crate::domain::user::Ability;
@@ -36,7 +38,7 @@ pub struct SuppressionsPage {
 pub struct SuppressionRow {
     pub id: SuppressionId,
     pub at: DateTime<Utc>,
-    pub channel: &'static str,
+    pub channel: Channel,
     /// None once the person was erased.
     pub address: Option<String>,
     pub name: Option<String>,
@@ -63,7 +65,12 @@ impl SuppressionsPage {
     fn chips(&self) -> Markup {
         let values: Vec<(String, String)> = Source::ALL
             .into_iter()
-            .map(|s| (s.as_str().to_owned(), s.words().to_owned()))
+            .map(|s| {
+                (
+                    s.as_str().to_owned(),
+                    s.label(self.chrome.providers.any()).to_owned(),
+                )
+            })
             .collect();
         chips::row(&self.query(), "source", "Why", &values)
     }
@@ -109,6 +116,10 @@ pub struct LiftPage {
 }
 
 impl LiftPage {
+    fn provider(&self) -> &'static ProviderWords {
+        self.chrome.providers.of(self.row.channel)
+    }
+
     /// Whether the reader may lift what the person wished.
     fn is_theirs(&self) -> bool {
         self.chrome.may(Ability::LiftWish)
@@ -187,13 +198,12 @@ impl RepliesPage {
         }
     }
 
-    fn nothing() -> Markup {
-        empty(
-            Drawing::Calm,
-            "Nobody has written back",
-            "What people text to your Twilio number is shown here, once its web address for \
-             messages is set at Twilio.",
-            None,
-        )
+    fn nothing(&self) -> Markup {
+        let name = self.chrome.providers.any().name;
+        let sentence = format!(
+            "What people text to your {name} number is shown here, once its web address for messages \
+             is set at {name}."
+        );
+        empty(Drawing::Calm, "Nobody has written back", &sentence, None)
     }
 }

@@ -9,6 +9,7 @@ use maud::{Markup, html};
 
 use crate::domain::delivery::DeliveryState;
 use crate::domain::event::EventState;
+use crate::domain::provider::ProviderWords;
 use crate::web::ui::tone::Tone;
 
 /// The badge of any state.
@@ -17,10 +18,10 @@ pub fn state(tone: impl Borrow<Tone>, word: &str) -> Markup {
     html! { span class={ "badge " (tone.class()) } { (tone.shape()) (word) } }
 }
 
-/// How far a delivery has come.
-pub fn delivery(of: impl Borrow<DeliveryState>) -> Markup {
+/// How far a delivery has come that goes through this provider.
+pub fn delivery(of: impl Borrow<DeliveryState>, provider: &ProviderWords) -> Markup {
     let of = *of.borrow();
-    state(delivery_tone(of), of.words())
+    state(delivery_tone(of), of.label(provider))
 }
 
 /// The tone of a delivery's state.
@@ -70,8 +71,9 @@ mod tests {
     #[test]
     fn every_state_bears_a_shape_and_its_word() {
         for of in DeliveryState::ALL {
-            let html = delivery(of).into_string();
-            assert!(html.contains("<svg") && html.contains(of.words()), "{html}");
+            let provider = &ProviderWords::NOBODY;
+            let (html, word) = (delivery(of, provider).into_string(), of.label(provider));
+            assert!(html.contains("<svg") && html.contains(word), "{html}");
         }
         for of in EventState::ALL {
             assert!(event(of).into_string().contains(event_words(of)));

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use crate::domain::provider::Providers;
 use crate::domain::user::Ability;
 use crate::web::chrome::{Banner, Chrome, Flash, FlashKind};
 use crate::web::form::FormState;
@@ -50,7 +51,7 @@ pub fn refusal(form: &FormState) -> Markup {
 /// One of the banners over a tenant's pages, with the way out of it.
 pub fn banner(of: &Banner, chrome: &Chrome) -> Markup {
     match of {
-        Banner::Sandbox => sandbox(),
+        Banner::Sandbox => sandbox(&chrome.providers),
         Banner::Suspended { why } => html! {
             div class="banner stopped" role="note" {
                 span class="banner-shape" { (Tone::Held.shape()) }
@@ -98,12 +99,12 @@ pub fn banner(of: &Banner, chrome: &Chrome) -> Markup {
 }
 
 /// The banner of an instance whose providers are stand-ins.
-pub fn sandbox() -> Markup {
+pub fn sandbox(providers: &Providers) -> Markup {
     html! {
         div class="banner" role="note" {
             span class="banner-shape" { (Tone::Needs.shape()) }
             span class="banner-text" {
-                b { "Sandbox." } " Zoho Books and Twilio are stand-ins here: nobody is written to. "
+                b { "Sandbox." } " Zoho Books and " (providers.names()) " are stand-ins here: nobody is written to. "
                 "To leave it, start ml-connector without the sandbox addresses."
             }
         }

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use ml_connector::app::accounts::{Beginning, TenantInput};
 use ml_connector::domain::actor::Actor;
-use ml_connector::domain::connection::Provider;
 use ml_connector::domain::ids::TenantId;
 use ml_connector::domain::user::Role;
 use ml_connector::sandbox::samples::{self, Generator, Standing, Wish};
 use ml_connector::sandbox::twilio::{Fault, FaultKind, FaultOrder, NewAccount, On};
+use ml_connector::twilio;
 use ml_connector::twilio::set_up::TwilioInput;
 use ml_connector::zoho::secret::WebhookSecret;
 use ml_connector::zoho::webhook;
@@ -120,7 +120,7 @@ impl<'a> Company<'a> {
             .app()
             .connect(
                 self.id,
-                Provider::Twilio,
+                twilio::PROVIDER,
                 (&input.into(), save_anyway),
                 &Actor::named("tests"),
             )

@@ -175,9 +175,9 @@ impl<'a> Scene<'a> {
             Pause::On => Some(sql::micros(later(60))),
         };
         let accepted = world.is_accepted.then(|| sql::micros(now()));
-        let insert = "INSERT INTO connections (id, tenant_id, provider, name, account, state, reason, \
+        let insert = "INSERT INTO connections (id, tenant_id, provider, channel, name, account, state, reason, \
                       settings, paused_until, checked, login, accepted_at, created_at, updated_at) \
-                      VALUES ($1, $2, 'twilio', $3, $4, $5, '', '{}', $6, '', $1, $7, 0, 0)";
+                      VALUES ($1, $2, 'twilio', 'sms', $3, $4, $5, '', '{}', $6, '', $1, $7, 0, 0)";
         let name = if tenant == STRANGER {
             self.owner.as_str()
         } else {
@@ -322,7 +322,7 @@ impl<'a> Scene<'a> {
     pub(super) async fn judge(&self, world: &World) -> (Judgement, Claim) {
         let d = self.tenant.delivery(self.message).await.unwrap().unwrap();
         let tenant = self.tenant.tenant().await.unwrap().unwrap();
-        let connection = self.tenant.connection(Provider::Twilio).await.unwrap();
+        let connection = self.tenant.connection(twilio::PROVIDER).await.unwrap();
         let suppression = self.tenant.suppression_of(&d).await.unwrap();
         let own_number = self.tenant.rehearsal_number().await.unwrap();
         let (document, version) = self.known().await;

@@ -4,11 +4,11 @@ use actix_web::http::Method;
 use serde_json::{Value, json};
 
 use super::{Answer, House, Tenant};
-use crate::domain::connection::Provider;
 use crate::domain::delivery::{Attempt, DeliveryState, StepKind};
 use crate::domain::ids::{AttemptId, ConnectionId, DeliveryId};
 use crate::domain::report::Status;
 use crate::store::{Change, Claim, ClaimResult, Guard, NewReceipt, ReceiptResult};
+use crate::twilio;
 
 async fn replay(house: &House, path: &str, tenant: &Tenant, key: Option<&str>) -> Answer {
     let key: Vec<_> = key.map(|k| ("idempotency-key", k)).into_iter().collect();
@@ -206,7 +206,7 @@ async fn send_and_be_refused(house: &House, tenant: &Tenant, id: DeliveryId) {
         lease_owner: None,
     };
     let detail = json!({"response": {"status": 201}}).to_string();
-    let twilio = store.connection(Provider::Twilio).await.unwrap().unwrap();
+    let twilio = store.connection(twilio::PROVIDER).await.unwrap().unwrap();
     let change = Change {
         accepts: Some((connection, twilio.login)),
         ..Change::to(DeliveryState::Accepted, id, guard, now).because(

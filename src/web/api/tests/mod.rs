@@ -10,21 +10,17 @@ use actix_web::http::{Method, StatusCode, header::HeaderMap};
 use actix_web::test as actix;
 use actix_web::web::{Bytes, Data};
 use chrono::{DateTime, Utc};
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use crate::app::accounts::{Beginning, TenantInput};
 use crate::app::{App, Parts};
-use crate::brakes::{Brakes, Limits};
 use crate::config::web::{PublicUrl, Signup};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::password::Passwords;
 use crate::crypto::vault::Vault;
 use crate::domain::clock::{FixedClock, SharedClock};
-use crate::domain::connection::Provider;
 use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::ids::{EventId, TenantId, new_v7};
 use crate::domain::user::Role;
@@ -32,7 +28,9 @@ use crate::mail::Mailer;
 use crate::queue::test_queue::test_queue;
 use crate::store::Store;
 use crate::store::test_database::TestDatabase;
+use crate::transport::Transports;
 use crate::twilio::Twilio;
+use crate::zoho;
 use crate::zoho::oauth::ZohoOAuth;
 use crate::zoho::tokens::AccessTokens;
 
@@ -93,14 +91,12 @@ impl House {
         vault.admit(&key).unwrap();
         let store = store.with_hasher(vault.address_hasher().unwrap());
         let http = crate::http::client().unwrap();
-        let rng = StdRng::seed_from_u64(7);
         let app = App::new(Parts {
             store,
             queue: test_queue(clock.clone()),
             vault,
             passwords: Passwords::default(),
-            transports: Twilio::new(http.clone(), None).into(),
-            brakes: Brakes::new(Limits::twilio(), clock.clone(), rng),
+            transports: Transports::alone(Twilio::new(http.clone(), None), clock.clone()),
             mailer: Mailer::to_log(),
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
             clock,
@@ -151,7 +147,7 @@ impl House {
     async fn undecided_event(&self, tenant: &Tenant, number: u32) -> EventId {
         let now = self.app.now();
         let store = self.app.store().tenant(tenant.id);
-        let zoho = store.connection(Provider::Zoho).await.unwrap().unwrap();
+        let zoho = store.connection(zoho::PROVIDER).await.unwrap().unwrap();
         let invoice = json!({"invoice": {
             "invoice_id": number.to_string(), "invoice_number": format!("INV-{number}"),
             "status": "overdue", "total": 1350.5, "balance": 1350.5, "currency_code": "USD",

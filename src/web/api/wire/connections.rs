@@ -10,6 +10,7 @@ use crate::app::connections::HookDetails;
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::ids::ConnectionId;
 use crate::transport::Typed;
+use crate::twilio::settings::TwilioSettings;
 
 /// The tenant's Twilio account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,14 +39,15 @@ pub struct TwilioConnection {
 
 impl From<Connection> for TwilioConnection {
     fn from(c: Connection) -> Self {
+        let settings = TwilioSettings::of(&c.settings);
         Self {
             id: c.id,
             state: c.state.as_str(),
             reason: some(c.reason),
             account_sid: c.account,
-            api_key_sid: some(c.settings.api_key_sid),
-            from: some(c.settings.from),
-            messaging_service_sid: some(c.settings.messaging_service_sid),
+            api_key_sid: some(settings.api_key_sid),
+            from: some(settings.from),
+            messaging_service_sid: some(settings.messaging_service_sid),
             paused_until: c.paused_until,
             checked_at: c.checked_at,
             checked: some(c.checked),

@@ -8,6 +8,7 @@ use crate::sandbox::zoho::{
     NewZohoAccount, ZohoCredentials, ZohoFaultKind, ZohoFaultOrder, ZohoOn,
 };
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
+use crate::zoho;
 
 const PAGE: &str = "/t/acme/connections";
 const BOOKS: &str = "/t/acme/connections/books";
@@ -80,7 +81,7 @@ impl Scene {
 
     async fn zoho(&self) -> Connection {
         let app = &self.world.app;
-        let connection = app.connection(self.acme.id, Provider::Zoho).await;
+        let connection = app.connection(self.acme.id, zoho::PROVIDER).await;
         connection.unwrap().unwrap()
     }
 

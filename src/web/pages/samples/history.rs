@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{HOSTILE, Sample, ago, chrome, hostile_chrome, push};
-use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::{Channel, DeliveryState};
 use crate::domain::event::{EventState, EventType};
 use crate::domain::ids::EventId;
 use crate::domain::money::Amount;
@@ -239,7 +239,7 @@ fn rows() -> Vec<EventRow> {
                 customer: (!customer.is_empty()).then(|| customer.to_owned()),
                 amount: (total > 0).then_some(Amount(total * 10_000)),
                 currency: (total > 0).then(|| "EUR".to_owned()),
-                deliveries: deliveries.to_vec(),
+                deliveries: deliveries.iter().map(|s| (Channel::Sms, *s)).collect(),
                 is_rehearsal: number % 4 == 0,
             },
         )

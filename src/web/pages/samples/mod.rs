@@ -17,7 +17,10 @@ use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use crate::domain::delivery::Channel;
+use crate::domain::provider::Providers;
 use crate::domain::user::Role;
+use crate::twilio::transport::WORDS;
 use crate::web::chrome::{AccountChrome, Banner, Chrome, CompanyLink, Place, Section};
 use crate::web::form::FormState;
 use crate::web::pages::error::ErrorPage;
@@ -74,6 +77,10 @@ fn ago(minutes: i64) -> DateTime<Utc> {
     now() - TimeDelta::minutes(minutes)
 }
 
+fn providers() -> Providers {
+    Providers::new([(Channel::Sms, &WORDS)])
+}
+
 fn chrome(section: Section) -> Chrome {
     Chrome {
         tenant_name: "Northwind Paper".into(),
@@ -98,6 +105,7 @@ fn chrome(section: Section) -> Chrome {
         flash: None,
         banners: Vec::new(),
         needs_you: 0,
+        providers: providers(),
         zone: Tz::Europe__Berlin,
         now: now(),
     }
@@ -127,6 +135,7 @@ fn account_chrome(section: Place) -> AccountChrome {
         section,
         flash: None,
         is_sandboxed: false,
+        providers: providers(),
         now: now(),
     }
 }

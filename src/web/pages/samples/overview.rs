@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::suppressions::replies;
 use super::{HOSTILE, Sample, ago, chrome, form, hostile_chrome, now, push};
 use crate::app::figures::Figures;
-use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::{Channel, DeliveryState};
 use crate::domain::ids::EventId;
 use crate::web::chrome::{Banner, Chrome, Flash, FlashKind, Section};
 use crate::web::pages::overview::{
@@ -176,7 +176,7 @@ fn overview_many() -> OverviewPage {
     let event = EventId::from_uuid(Uuid::from_u128(1));
     let need = |state, sentence: &str, minutes| NeedLine {
         event,
-        what: Need::Message(state),
+        what: Need::Message(Channel::Sms, state),
         sentence: sentence.into(),
         at: ago(minutes),
         closes: Vec::new(),

@@ -22,7 +22,7 @@ pub(super) fn add(to: &mut Vec<Sample>) {
     for (name, question) in [
         ("send-again-received", received),
         ("send-again-plain", Question::Plain),
-        ("send-again-twilio", Question::TwilioHasIt),
+        ("send-again-twilio", Question::Accepted(Channel::Sms)),
         ("send-again-unknown", Question::Unknown),
         (
             "send-again-open",

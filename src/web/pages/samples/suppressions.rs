@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::{HOSTILE, Sample, ago, chrome, hostile_chrome, push};
+use crate::domain::delivery::Channel;
 use crate::domain::ids::{ReplyId, SuppressionId};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::reply::Wish;
@@ -135,7 +136,7 @@ fn rows() -> Vec<SuppressionRow> {
         |((address, name, source, reason, by), number)| SuppressionRow {
             id: SuppressionId::from_uuid(Uuid::from_u128(number)),
             at: ago(i64::try_from(number).unwrap_or(1) * 300),
-            channel: "SMS",
+            channel: Channel::Sms,
             address: Some(address.to_owned()),
             name: (!name.is_empty()).then(|| name.to_owned()),
             source,

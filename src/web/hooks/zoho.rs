@@ -1,41 +1,29 @@
-//! Webhooks in, status reports in: find the hook, check length and type, read the raw bytes, hand
-//! them to the app. Nothing else happens in the request.
+//! Webhooks of Zoho Books: find the hook, check length and type, read the raw bytes, hand them to the app.
+//! Nothing else happens in the request.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
+use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, Scope};
 
-use super::extract::client_addr::ClientAddr;
-use super::intake::{self, Broken, IntakeBudget, Room};
-use super::middleware::bodies::RETRY_AFTER;
-use super::on_main;
-use super::problem::Problem;
+use super::answers::{astray, not_stored, note_stray, unknown_hook, wrong_method};
+use super::{BODY_WITHIN, FIND_WITHIN, STORE_WITHIN, bounded, header_text, in_time};
 use crate::app::pipeline::{Hook, HookRequest, Received};
-use crate::app::sending::receipts::ReportAnswer;
 use crate::app::{App, AppError};
-use crate::domain::connection::Provider;
 use crate::domain::event::{EventSource, EventType};
-use crate::store::StoreError;
-use crate::transport::SignedRequest;
-use crate::twilio::inbound::SILENCE;
+use crate::web::extract::client_addr::ClientAddr;
+use crate::web::intake::{self, Broken, IntakeBudget, Room};
+use crate::web::middleware::bodies::RETRY_AFTER;
+use crate::web::on_main;
+use crate::web::problem::Problem;
+use crate::zoho;
 use crate::zoho::content::{ContentKind, is_encoded};
 use crate::zoho::webhook::SIGNATURE_HEADER;
 
 /// The largest body that is taken: an invoice of one line has about 16 KB.
 const LARGEST_BODY: usize = 1024 * 1024;
-
-/// How long a body may take to arrive.
-const BODY_WITHIN: Duration = Duration::from_secs(10);
-
-/// How long the hook itself may be looked for.
-const FIND_WITHIN: Duration = Duration::from_secs(2);
-
-/// How long a request that has arrived may take to be stored or refused: whoever posts hears within 10 s,
-/// whatever the database does.
-const STORE_WITHIN: Duration = Duration::from_millis(7_500);
 
 /// The most pairs of a query and a form together. Zoho sends a handful; each costs far more memory than
 /// the two bytes that it has on the way, and all of them are sorted before the signature can be checked.
@@ -46,14 +34,6 @@ const SUSPENDED_RETRY: Duration = Duration::from_hours(1);
 
 /// The longest label of a path.
 const LONGEST_LABEL: usize = 40;
-
-/// Status reports are small forms.
-const LARGEST_REPORT: usize = 64 * 1024;
-
-/// The addresses that providers call.
-pub fn routes(config: &mut ServiceConfig) {
-    config.service(zoho_routes()).service(twilio_routes());
-}
 
 /// Where the addresses for Zoho Books begin.
 pub const ZOHO: &str = "/hooks/zoho";
@@ -68,28 +48,8 @@ fn below_zoho(path: &str) -> Option<&str> {
 }
 
 /// What follows is read by hand: patterns would cost the busiest of all addresses a fifth of its effort.
-fn zoho_routes() -> Scope {
-    web::scope(ZOHO).default_service(web::to(zoho))
-}
-
-fn twilio_routes() -> Scope {
-    // A slash at the end is easily copied along.
-    let slashed = |path: &str| [path.to_owned(), format!("{path}/")];
-    web::scope("/hooks/twilio")
-        .service(
-            web::resource(slashed("/{token}/status"))
-                .route(web::post().to(twilio_status))
-                .default_service(web::to(only_post)),
-        )
-        .service(
-            web::resource(slashed("/{token}/inbound"))
-                .route(web::post().to(twilio_inbound))
-                .default_service(web::to(only_post)),
-        )
-        .service(
-            web::resource(["/{token}", "/{token}/{rest:.*}"])
-                .default_service(web::to(twilio_astray)),
-        )
+pub(super) fn routes() -> Scope {
+    web::scope(ZOHO).default_service(web::to(webhook))
 }
 
 /// A web address for Zoho Books: the hook, then an event type and a label, each of them optional.
@@ -115,14 +75,14 @@ impl HookPath {
 }
 
 /// A webhook of Zoho Books.
-async fn zoho(
+async fn webhook(
     request: HttpRequest,
     payload: Payload,
     app: Data<App>,
     budget: Data<IntakeBudget>,
 ) -> HttpResponse {
     let Some(path) = HookPath::of(&request) else {
-        return zoho_astray(&request, &app).await;
+        return leads_nowhere(&request, &app).await;
     };
     if ![Method::POST, Method::PUT].contains(request.method()) {
         return only_post_and_put(&request, &app).await;
@@ -152,16 +112,6 @@ async fn zoho(
         }
         Err(refusal) => refuse(&request, &path, &app, hook, refusal).await,
     }
-}
-
-/// What has not ended in time may still be stored, which its repeat will find.
-async fn in_time<T>(
-    span: Duration,
-    done: impl Future<Output = Result<T, AppError>>,
-) -> Result<T, AppError> {
-    tokio::time::timeout(span, done)
-        .await
-        .unwrap_or(Err(AppError::Store(StoreError::Late)))
 }
 
 fn answer(received: Result<Received, AppError>) -> HttpResponse {
@@ -390,206 +340,17 @@ async fn refuse(
     }
 }
 
-/// A status report of Twilio.
-async fn twilio_status(
-    request: HttpRequest,
-    token: Path<String>,
-    payload: Payload,
-    app: Data<App>,
-) -> HttpResponse {
-    let Some(signed) = signed_request(&request, payload).await else {
-        return unreadable("A status report has at most 64 KiB and arrives within 10 s");
-    };
-    let (provider, token) = (Provider::Twilio, token.into_inner());
-    let answered = in_time(STORE_WITHIN, async {
-        match app.receive_plain_report(provider, &token, &signed).await {
-            Some(answered) => answered,
-            None => {
-                on_main(&app, |app| async move {
-                    app.receive_reports(provider, &token, signed).await
-                })
-                .await
-            }
-        }
-    });
-    match answered.await {
-        Ok(ReportAnswer::Kept) => HttpResponse::NoContent().finish(),
-        Ok(refused) => refused_by(refused),
-        Err(error) => not_stored(&error),
-    }
-}
-
-/// A message of a recipient. Twilio asks what to answer: nothing, since it answers STOP, START and
-/// HELP itself.
-async fn twilio_inbound(
-    request: HttpRequest,
-    token: Path<String>,
-    payload: Payload,
-    app: Data<App>,
-) -> HttpResponse {
-    let Some(signed) = signed_request(&request, payload).await else {
-        return unreadable("A message has at most 64 KiB and arrives within 10 s");
-    };
-    let token = token.into_inner();
-    let answered = on_main(&app, |app| async move {
-        app.receive_inbound(Provider::Twilio, &token, signed).await
-    });
-    match in_time(STORE_WITHIN, answered).await {
-        Ok(ReportAnswer::Kept) => HttpResponse::Ok()
-            .content_type("text/xml; charset=utf-8")
-            .body(SILENCE),
-        Ok(refused) => refused_by(refused),
-        Err(error) => not_stored(&error),
-    }
-}
-
-/// What a request of Twilio's is checked by; `None` when its body is too large or too slow.
-async fn signed_request(request: &HttpRequest, payload: Payload) -> Option<SignedRequest> {
-    let arriving = payload.to_bytes_limited(LARGEST_REPORT);
-    let Ok(Ok(Ok(body))) = tokio::time::timeout(BODY_WITHIN, arriving).await else {
-        return None;
-    };
-    let path_and_query = request.uri().path_and_query();
-    Some(SignedRequest {
-        path_and_query: path_and_query.map_or("/", |p| p.as_str()).to_owned(),
-        body,
-        signature: header_text(request, "x-twilio-signature"),
-        client: ClientAddr::of(request).0,
-    })
-}
-
-fn refused_by(answer: ReportAnswer) -> HttpResponse {
-    match answer {
-        ReportAnswer::Kept | ReportAnswer::UnknownHook => unknown_hook(),
-        ReportAnswer::Forged => {
-            let detail = "The signature does not match this account's Auth Token";
-            Problem::new(
-                StatusCode::FORBIDDEN,
-                "signature",
-                "Not signed by Twilio",
-                detail,
-            )
-            .into_response()
-        }
-        ReportAnswer::Unreadable => unreadable("This names no message of Twilio's"),
-    }
-}
-
-fn unreadable(detail: &str) -> HttpResponse {
-    Problem::new(StatusCode::BAD_REQUEST, "body", "Unreadable body", detail).into_response()
-}
-
-fn unknown_hook() -> HttpResponse {
-    let detail = "No connection has this web address. Copy it again from the Connections page";
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "unknown-hook",
-        "Unknown web address",
-        detail,
-    )
-    .into_response()
-}
-
-/// Nothing was kept, and the sender should know.
-fn not_stored(error: &AppError) -> HttpResponse {
-    let cause = std::error::Error::source(error)
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    // Told once by whoever watches the writer, not for each of thousands.
-    if matches!(error, AppError::Store(error) if error.fault().is_some()) {
-        tracing::debug!(%error, cause, "A request could not be stored");
-    } else {
-        tracing::error!(%error, cause, "A request could not be stored");
-    }
-    let detail = "The request could not be stored. Send it again";
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "not-stored",
-        "Not stored",
-        detail,
-    )
-    .with_retry_after(Duration::from_secs(10))
-    .into_response()
-}
-
 async fn only_post_and_put(request: &HttpRequest, app: &App) -> HttpResponse {
     let reason = format!(
         "The request came as {}. In Zoho Books, set the method of this webhook to POST",
         bounded(request.method().as_str())
     );
-    note_stray(request, app, Provider::Zoho, reason).await;
+    note_stray(request, app, zoho::PROVIDER, reason).await;
     wrong_method("POST, PUT")
 }
 
-async fn only_post(request: HttpRequest, app: Data<App>) -> HttpResponse {
-    let reason = format!(
-        "The request came as {}. At Twilio, set the method beside this web address to HTTP POST",
-        bounded(request.method().as_str())
-    );
-    note_stray(&request, &app, Provider::Twilio, reason).await;
-    wrong_method("POST")
-}
-
-/// An address of a hook with something behind it that leads nowhere.
-async fn zoho_astray(request: &HttpRequest, app: &App) -> HttpResponse {
+async fn leads_nowhere(request: &HttpRequest, app: &App) -> HttpResponse {
     let remedy = "behind the hook come an event type and a label at most, as in \
                   …/invoice.overdue/14d";
-    astray(request, app, Provider::Zoho, remedy).await
-}
-
-async fn twilio_astray(request: HttpRequest, app: Data<App>) -> HttpResponse {
-    let remedy = "it ends in /inbound for messages, and in /status for status reports";
-    astray(&request, &app, Provider::Twilio, remedy).await
-}
-
-async fn astray(
-    request: &HttpRequest,
-    app: &App,
-    provider: Provider,
-    remedy: &str,
-) -> HttpResponse {
-    let reason = format!(
-        "This web address leads nowhere: {remedy}. Copy it again from the Connections page"
-    );
-    note_stray(request, app, provider, reason).await;
-    unknown_hook()
-}
-
-/// Leaves a line under *rejected requests* of whoever has the hook that the request was meant for.
-async fn note_stray(request: &HttpRequest, app: &App, provider: Provider, reason: String) {
-    let path = request.path().trim_start_matches("/hooks/");
-    let mut parts = path.splitn(3, '/').skip(1);
-    let token = parts.next().unwrap_or_default().to_owned();
-    let shown = bounded(parts.next().unwrap_or_default().trim_matches('/'));
-    let compared = serde_json::json!({ "method": bounded(request.method().as_str()) });
-    let client = ClientAddr::of(request).0;
-    let noted = on_main(app, |app| async move {
-        if let Some(target) = app.hook_target(provider, &token).await? {
-            app.reject(target, shown, client, reason, compared).await;
-        }
-        Ok(())
-    });
-    drop(in_time(FIND_WITHIN, noted).await);
-}
-
-fn wrong_method(allowed: &'static str) -> HttpResponse {
-    let detail = format!("This address takes {allowed}");
-    let status = StatusCode::METHOD_NOT_ALLOWED;
-    let mut answer = Problem::new(status, "method", "Wrong method", detail).into_response();
-    answer
-        .headers_mut()
-        .insert(header::ALLOW, header::HeaderValue::from_static(allowed));
-    answer
-}
-
-fn header_text(request: &HttpRequest, name: &str) -> Option<String> {
-    request
-        .headers()
-        .get(name)
-        .map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned())
-}
-
-/// Text from outside, short and printable.
-fn bounded(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
+    astray(request, app, zoho::PROVIDER, remedy).await
 }
