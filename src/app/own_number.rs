@@ -18,7 +18,7 @@ use crate::domain::connection::ConnectionState;
 use crate::domain::content::Content;
 use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::{TenantId, UserId};
-use crate::domain::phone::{CountryCode, E164, to_e164};
+use crate::domain::phone::{CountryCode, Phone, to_e164};
 use crate::store::{PhoneCode, TenantStore, User};
 use crate::transport::{CallTime, FailureKind, Outgoing};
 
@@ -37,15 +37,15 @@ const CALL: Duration = Duration::from_secs(10);
 /// What the page about one's own number shows.
 #[derive(Debug, Clone)]
 pub struct OwnNumber {
-    pub confirmed: Option<E164>,
+    pub confirmed: Option<Phone>,
     /// Where a code was sent that is still to be typed.
-    pub pending: Option<E164>,
+    pub pending: Option<Phone>,
     /// That code, where a sandbox stands for the provider and no phone has it.
     pub sandbox_code: Option<String>,
     /// Why no code can be sent, in words.
     pub obstacle: Option<String>,
     /// Where rehearsals of this tenant go.
-    pub rehearsals_to: Option<E164>,
+    pub rehearsals_to: Option<Phone>,
 }
 
 /// What belongs to a code that was sent.
@@ -69,7 +69,7 @@ impl App {
             None => None,
         };
         Ok(OwnNumber {
-            confirmed: user.phone.as_deref().and_then(E164::from_stored),
+            confirmed: user.phone.as_deref().and_then(Phone::from_stored),
             pending: code.as_ref().and_then(number_of),
             sandbox_code,
             obstacle: self.code_obstacle(&store).await?,
@@ -83,7 +83,7 @@ impl App {
         tenant: TenantId,
         user: &User,
         typed: &str,
-    ) -> Result<E164, AppError> {
+    ) -> Result<Phone, AppError> {
         let store = self.tenant(tenant);
         let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
         let country = CountryCode::parse(&row.country).ok();
@@ -135,7 +135,7 @@ impl App {
         user: &User,
         typed: &str,
         actor: &Actor,
-    ) -> Result<E164, AppError> {
+    ) -> Result<Phone, AppError> {
         let (platform, now) = (self.store().platform(), self.now());
         let digits: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
         let Some(kept) = platform.try_phone_code(user.id, now).await? else {
@@ -201,7 +201,7 @@ impl App {
     async fn send_apart(
         &self,
         store: &TenantStore,
-        number: &E164,
+        number: &Phone,
         text: &str,
     ) -> Result<(), AppError> {
         let name = self.provider_words(Channel::Sms).name;
@@ -240,9 +240,9 @@ impl App {
     }
 }
 
-fn number_of(code: &PhoneCode) -> Option<E164> {
+fn number_of(code: &PhoneCode) -> Option<Phone> {
     let detail: Detail = serde_json::from_str(&code.detail).ok()?;
-    E164::from_stored(&detail.phone)
+    Phone::from_stored(&detail.phone)
 }
 
 /// The code is short: without the key, all of them are soon tried.

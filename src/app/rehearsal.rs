@@ -6,7 +6,7 @@ use super::{App, AppError};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::{Delivery, DeliveryState, Hold, Message};
 use crate::domain::ids::TenantId;
-use crate::domain::phone::E164;
+use crate::domain::phone::Phone;
 
 /// How many rehearsals the page about going live shows.
 const SHOWN: u64 = 200;
@@ -40,7 +40,7 @@ impl App {
     }
 
     /// Where rehearsals go, once an owner has confirmed a number.
-    pub async fn rehearsal_number(&self, tenant: TenantId) -> Result<Option<E164>, AppError> {
+    pub async fn rehearsal_number(&self, tenant: TenantId) -> Result<Option<Phone>, AppError> {
         Ok(self.tenant(tenant).rehearsal_number().await?)
     }
 

@@ -17,7 +17,7 @@ use crate::domain::connection::Provider;
 use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::{ConnectionId, ReplyId, TenantId};
 use crate::domain::page::{Cursor, Page};
-use crate::domain::phone::E164;
+use crate::domain::phone::Phone;
 use crate::domain::reply::{Reply, Wish};
 use crate::domain::working_days;
 use crate::mail::untrusted::{self, NAME_LENGTH};
@@ -86,7 +86,7 @@ impl App {
         let Some(from) = told.from.clone() else {
             return Ok(ReportAnswer::Unreadable);
         };
-        let channel = E164::from_stored(&from).map(|_| Channel::Sms);
+        let channel = Phone::from_stored(&from).map(|_| Channel::Sms);
         let (account, now) = (connection.account, self.now());
         let zone = store
             .tenant()

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::address::key_of;
 use super::delivery::Channel;
-use super::phone::key_of;
 
 /// What an address is compared by. Without the key it can be neither read nor guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +41,7 @@ impl AddressHasher {
 
     /// The hash of an address, the same for all spellings of it.
     pub fn hash(&self, channel: Channel, address: &str) -> AddressHash {
-        self.hash_of(channel.as_str(), &key_of(address))
+        self.hash_of(channel.as_str(), &key_of(channel, address))
     }
 
     fn hash_of(&self, channel: &str, key: &str) -> AddressHash {

@@ -1,9 +1,11 @@
 //! Deliveries: one message to one address, its states and what may follow what.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use super::address::key_of;
 use super::assertion::Assertion;
 use super::content::Content;
 use super::ids::{
@@ -451,6 +453,11 @@ impl Delivery {
         self.id.event
     }
 
+    /// Whom it is meant for: the same for two messages to one person.
+    pub fn person(&self) -> (Channel, Cow<'_, str>) {
+        (self.channel, key_of(self.channel, &self.address))
+    }
+
     /// Where it really goes: what the provider is given. [`Delivery::address`] stays the address
     /// that was meant; in a rehearsal the two differ, and this one is empty until an owner has
     /// confirmed a number.
@@ -479,6 +486,13 @@ impl Delivery {
         } else {
             Some(content.clone())
         }
+    }
+}
+
+impl NewDelivery {
+    /// Whom it is meant for, as [`Delivery::person`].
+    pub fn person(&self) -> (Channel, Cow<'_, str>) {
+        (self.channel, key_of(self.channel, &self.address))
     }
 }
 

@@ -7,7 +7,7 @@ use super::connection::{Connection, ConnectionState};
 use super::delivery::{Delivery, Hold};
 use super::document::Document;
 use super::hours;
-use super::phone::E164;
+use super::phone::Phone;
 use super::provider::ProviderWords;
 use super::states::{self, Calendar};
 use super::suppression::Suppressed;
@@ -29,7 +29,7 @@ pub struct Gate<'a> {
     /// How the provider of that connection is called, or of the one that is to be made.
     pub provider: &'static ProviderWords,
     /// The owner's confirmed number: where rehearsals go.
-    pub own_number: Option<&'a E164>,
+    pub own_number: Option<&'a Phone>,
     pub now: DateTime<Utc>,
 }
 
@@ -47,7 +47,7 @@ pub enum Judgement {
     /// A person has to do something first.
     Held(Hold, String),
     /// A rehearsal is to go to another number of the owner's than the one it bears.
-    Readdress(E164),
+    Readdress(Phone),
     /// The balance has changed: its text must be made anew.
     Outdated,
     /// Contacts may be written to from then on.
@@ -157,7 +157,7 @@ impl Gate<'_> {
         self.delivery.is_rehearsal && self.delivery.attempt_no == 0
     }
 
-    fn readdressed(&self) -> Option<&E164> {
+    fn readdressed(&self) -> Option<&Phone> {
         let number = self.own_number.filter(|_| self.is_unaddressed());
         number.filter(|n| n.as_str() != self.delivery.rehearsal_to)
     }

@@ -1,6 +1,7 @@
 //! Values and rules: pure code, no I/O, no framework.
 
 pub mod actor;
+pub mod address;
 pub mod address_hash;
 pub mod agent;
 pub mod assertion;

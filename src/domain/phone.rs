@@ -22,7 +22,7 @@ const MAX_CHARS: usize = 60;
 
 /// A phone number in E.164 form: `+` and up to 15 digits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct E164(String);
+pub struct Phone(String);
 
 /// Why a text is no phone number, in words that say what to type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +59,7 @@ pub enum PhoneProblem {
     NotPossible,
 }
 
-impl E164 {
+impl Phone {
     /// Reads `+` and 7 to 15 digits as stored; says nothing about the numbering plan.
     pub fn from_stored(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('+')?;
@@ -159,20 +159,20 @@ pub fn spellings(address: &str) -> [String; 2] {
     [key, other]
 }
 
-impl fmt::Display for E164 {
+impl fmt::Display for Phone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
 /// Masked, so that a number never reaches a log by way of `{:?}`.
-impl fmt::Debug for E164 {
+impl fmt::Debug for Phone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.masked())
     }
 }
 
-impl FromStr for E164 {
+impl FromStr for Phone {
     type Err = PhoneProblem;
 
     fn from_str(text: &str) -> Result<Self, PhoneProblem> {
@@ -180,13 +180,13 @@ impl FromStr for E164 {
     }
 }
 
-impl Serialize for E164 {
+impl Serialize for Phone {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
     }
 }
 
-impl<'de> Deserialize<'de> for E164 {
+impl<'de> Deserialize<'de> for Phone {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::from_stored(&text)
@@ -200,7 +200,7 @@ impl<'de> Deserialize<'de> for E164 {
 /// international only where the national reading is not valid, the international one is, and no valid
 /// national number begins them: a digit too many must not make a mobile in another country of a
 /// neighbour's number. Without a country they are refused: `6175550123` would otherwise reach Australia.
-pub fn to_e164(text: &str, default_country: Option<CountryCode>) -> Result<E164, PhoneProblem> {
+pub fn to_e164(text: &str, default_country: Option<CountryCode>) -> Result<Phone, PhoneProblem> {
     let digits = clean(text)?;
     let number = match default_country.and_then(CountryCode::region) {
         _ if digits.starts_with('+') => international(&digits),
@@ -236,7 +236,7 @@ fn dialled_in(region: Region, digits: &str) -> Result<Possible, PhoneProblem> {
 
 /// A number of a possible length, and how its plan reads it.
 struct Possible {
-    text: E164,
+    text: Phone,
     number: PhoneNumber,
 }
 
@@ -350,7 +350,7 @@ fn possible(number: &PhoneNumber) -> Result<Possible, PhoneProblem> {
     if number.format_as(PhoneNumberFormat::E164) != text {
         return Err(PhoneProblem::NotPossible);
     }
-    let text = E164::from_stored(&text).ok_or(PhoneProblem::NotPossible)?;
+    let text = Phone::from_stored(&text).ok_or(PhoneProblem::NotPossible)?;
     Ok(Possible { text, number })
 }
 
@@ -560,7 +560,7 @@ mod tests {
             let _ = to_e164(&text, CountryCode::parse("US").ok());
             let _ = to_e164(&text, None);
             let _ = country_from_text(&text);
-            if let Some(number) = E164::from_stored(&text) {
+            if let Some(number) = Phone::from_stored(&text) {
                 let _ = (number.masked(), number.country(), number.grouped());
             }
         }
@@ -574,9 +574,9 @@ mod tests {
             if let Some(Ok(example)) = example {
                 let typed = example.format_as(PhoneNumberFormat::National).into_owned();
                 let own = to_e164(&typed, Some(country));
-                prop_assume!(own.as_ref().is_ok_and(E164::is_valid));
+                prop_assume!(own.as_ref().is_ok_and(Phone::is_valid));
                 if let Ok(read) = to_e164(&format!("{typed}{more}"), Some(country)) {
-                    let code = |n: &E164| n.number().map(|n| n.country_code);
+                    let code = |n: &Phone| n.number().map(|n| n.country_code);
                     prop_assert_eq!(code(&read), code(&own.unwrap()), "{}{} in {}", typed, more, country);
                 }
             }

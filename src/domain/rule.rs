@@ -22,7 +22,7 @@ pub use self::parse::RuleProblem;
 use super::delivery::Channel;
 use super::event::EventType;
 use super::ids::RuleId;
-use super::phone::E164;
+use super::phone::Phone;
 
 /// The longest template, in bytes.
 pub const MAX_TEMPLATE_BYTES: usize = 16 * 1024;
@@ -68,7 +68,7 @@ pub enum Recipient {
     /// The document's contact.
     Contact,
     /// Always this number.
-    Fixed(E164),
+    Fixed(Phone),
 }
 
 /// Whom a message comes from.

@@ -20,7 +20,7 @@ use crate::domain::assertion::Assertion;
 use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::document::DocumentKind;
 use crate::domain::ids::{ConnectionId, DeliveryId, EventId, ReplayId, RuleId, StepId, TenantId};
-use crate::domain::phone::E164;
+use crate::domain::phone::Phone;
 
 /// Something that waits for a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl TenantStore {
     pub async fn bind_rehearsal(
         &self,
         delivery: DeliveryId,
-        number: E164,
+        number: Phone,
     ) -> Result<bool, StoreError> {
         self.writer()
             .write(Lane::Outcome, move |tx| {

@@ -8,7 +8,7 @@ use super::writer::Lane;
 use super::{Platform, StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::ids::UserId;
-use crate::domain::phone::E164;
+use crate::domain::phone::Phone;
 
 /// How often a code may be typed.
 const CODE_TRIES: i64 = 5;
@@ -85,7 +85,7 @@ impl TenantStore {
         &self,
         user: UserId,
         hash: Vec<u8>,
-        number: E164,
+        number: Phone,
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {

@@ -11,11 +11,11 @@ use super::sql::{Row, micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
+use crate::domain::address::key_of;
 use crate::domain::address_hash::AddressHash;
-use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
+use crate::domain::delivery::{Channel, Delivery, DeliveryState, NewDelivery};
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{DeliveryId, EventId, ReplayId, TenantId};
-use crate::domain::phone::key_of;
 use crate::domain::replay::{Replay, ReplayKind};
 
 /// A wish to decide or send once more.
@@ -199,16 +199,15 @@ async fn open_delivery(
     tx: TenantDb<'_>,
     new: &NewReplay,
 ) -> Result<Option<DeliveryId>, StoreError> {
-    let query = "SELECT id, address, state FROM deliveries WHERE event_id = $2 AND (tenant_id = $1) IS TRUE";
+    let query = "SELECT id, channel, address, state FROM deliveries WHERE event_id = $2 AND (tenant_id = $1) IS TRUE";
     let event = new.replay.event;
     for row in tx.all(query, values![event.uuid()]).await? {
         let own: Uuid = row.get("id")?;
         let state = row.word("deliveries", "state", own, DeliveryState::parse)?;
+        let channel = row.word("deliveries", "channel", own, Channel::parse)?;
         let address: String = row.get("address")?;
-        let concerned = new
-            .delivery
-            .as_ref()
-            .is_none_or(|d| key_of(&d.address) == key_of(&address));
+        let person = (channel, key_of(channel, &address));
+        let concerned = new.delivery.as_ref().is_none_or(|d| d.person() == person);
         if state.blocks_replay() && concerned {
             return Ok(Some(DeliveryId { event, own }));
         }

@@ -16,7 +16,7 @@ use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::ids::EventId;
-use crate::domain::phone::E164;
+use crate::domain::phone::Phone;
 use crate::domain::tenant::Tenant;
 
 /// Tenants by id.
@@ -219,14 +219,14 @@ impl TenantStore {
     }
 
     /// The own number of the first owner who has confirmed one: where rehearsals go.
-    pub async fn rehearsal_number(&self) -> Result<Option<E164>, StoreError> {
+    pub async fn rehearsal_number(&self) -> Result<Option<Phone>, StoreError> {
         let query = "SELECT u.id, u.phone FROM members m JOIN users u ON u.id = m.user_id \
                      WHERE m.tenant_id = $1 AND m.role = 'owner' \
                      AND u.phone_confirmed_at IS NOT NULL ORDER BY m.created_at, u.id LIMIT 1";
         let Some(row) = self.db().one(query, vec![]).await? else {
             return Ok(None);
         };
-        row.word("users", "phone", row.get("id")?, E164::from_stored)
+        row.word("users", "phone", row.get("id")?, Phone::from_stored)
             .map(Some)
     }
 

@@ -7,7 +7,7 @@ use super::account::AccountReport;
 use super::error::{CallError, CallFailure};
 use super::wire::{NumbersJson, ShortCodesJson};
 use super::{Account, CallTime, Sender, Twilio};
-use crate::domain::phone::E164;
+use crate::domain::phone::Phone;
 
 /// How a sender stands with an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Twilio {
                 }
             }
             // A name may begin with a plus, too.
-            Sender::From(number) if E164::from_stored(number).is_some() => {
+            Sender::From(number) if Phone::from_stored(number).is_some() => {
                 self.standing_of_number(account, number, time).await
             }
             Sender::From(code) if code.bytes().all(|b| b.is_ascii_digit()) => {

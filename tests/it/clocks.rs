@@ -121,10 +121,7 @@ impl Company<'_> {
     async fn waiting(&self, seed: u64) -> DeliveryId {
         let body = invoice(seed, Standing::Sent, self.app.now());
         let event = self.told("", &body).await.parse().unwrap();
-        let app = self.app.app();
-        app.route_event(self.id, event).await.unwrap();
-        let made = app.store().tenant(self.id).deliveries_of(event).await;
-        made.unwrap()[0].id
+        self.queued(event).await[0]
     }
 
     /// Begins to send a message; its process dies once Twilio has been asked.

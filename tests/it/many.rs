@@ -30,13 +30,9 @@ fn event_id(text: &str) -> EventId {
 }
 
 impl Company<'_> {
-    /// Decides an event here; its deliveries.
+    /// Decides an event here; its deliveries, which wait for their turn.
     async fn routed(&self, event: &str) -> Vec<DeliveryId> {
-        let app = self.app.app();
-        app.route_event(self.id, event_id(event)).await.unwrap();
-        let store = app.store().tenant(self.id);
-        let of = store.deliveries_of(event_id(event)).await;
-        of.unwrap().iter().map(|d| d.id).collect()
+        self.queued(event_id(event)).await
     }
 }
 

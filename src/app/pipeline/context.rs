@@ -9,7 +9,7 @@ use crate::app::{App, AppError};
 use crate::domain::document::ParsedDocument;
 use crate::domain::event::{Body, Event, EventState};
 use crate::domain::ids::{EventId, ReplayId};
-use crate::domain::phone::E164;
+use crate::domain::phone::Phone;
 use crate::domain::rule::Rule;
 use crate::domain::tenant::Tenant;
 use crate::store::TenantStore;
@@ -20,7 +20,7 @@ pub(in crate::app) struct RoutingContext {
     pub(super) tenant: Tenant,
     pub(super) rules: Vec<Rule>,
     /// Where messages go instead, while the tenant is in rehearsal and an owner's number is known.
-    pub(super) rehearsal_to: Option<E164>,
+    pub(super) rehearsal_to: Option<Phone>,
 }
 
 /// An event with its body, as far as that is kept.
@@ -86,7 +86,7 @@ impl App {
     }
 }
 
-async fn rehearsal_to(store: &TenantStore, tenant: &Tenant) -> Result<Option<E164>, AppError> {
+async fn rehearsal_to(store: &TenantStore, tenant: &Tenant) -> Result<Option<Phone>, AppError> {
     if tenant.is_rehearsal {
         Ok(store.rehearsal_number().await?)
     } else {

@@ -7,7 +7,6 @@ use crate::app::App;
 use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::delivery::{DeliveryState, NewDelivery};
 use crate::domain::event::EventType;
-use crate::domain::phone::key_of;
 use crate::domain::rule::{Facts, Recipient, Rule, evaluate};
 use crate::domain::states;
 
@@ -146,8 +145,7 @@ fn already_told<'d>(new: &NewDelivery, told: &'d [NewDelivery]) -> Option<&'d st
         .find(|d| {
             d.state == DeliveryState::Queued
                 && new.state == DeliveryState::Queued
-                && (d.channel, key_of(&d.address), &d.content)
-                    == (new.channel, key_of(&new.address), &new.content)
+                && (d.person(), &d.content) == (new.person(), &new.content)
         })
         .map(|d| d.rule_name.as_str())
 }

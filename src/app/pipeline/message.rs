@@ -13,7 +13,7 @@ use crate::domain::delivery::{Channel, DeliveryState, NewDelivery, rehearsal_mar
 use crate::domain::document::DocumentKind;
 use crate::domain::event::EventSource;
 use crate::domain::ids::{DeliveryId, RuleId};
-use crate::domain::phone::E164;
+use crate::domain::phone::Phone;
 use crate::domain::rule::{Facts, Recipient, Rule};
 use crate::render::Template;
 
@@ -126,9 +126,9 @@ impl App {
     }
 
     /// Makes a delivery one that goes to the owner, with the mark of whom it was meant for.
-    pub(super) fn rehearse_message(&self, d: &mut NewDelivery, owner: Option<&E164>) {
+    pub(super) fn rehearse_message(&self, d: &mut NewDelivery, owner: Option<&Phone>) {
         d.is_rehearsal = true;
-        d.rehearsal_to = owner.map(E164::to_string).unwrap_or_default();
+        d.rehearsal_to = owner.map(Phone::to_string).unwrap_or_default();
         if d.state != DeliveryState::Queued {
             return;
         }

@@ -6,9 +6,10 @@ use std::cell::OnceCell;
 use super::context::RoutingContext;
 use super::evaluation_input::EvaluationInput;
 use crate::app::AppError;
+use crate::domain::address::Address;
 use crate::domain::document::{ParsedDocument, Person};
 use crate::domain::event::{Event, EventSource};
-use crate::domain::phone::{CountryCode, E164, country_from_text, to_e164};
+use crate::domain::phone::{CountryCode, Phone, country_from_text, to_e164};
 use crate::domain::rule::Recipient;
 use crate::domain::tenant::Tenant;
 use crate::store::TenantStore;
@@ -16,7 +17,7 @@ use crate::store::TenantStore;
 /// Whom a message goes to, or why nobody can be reached.
 #[derive(Clone)]
 pub(super) struct Reached<'a> {
-    pub(super) address: Result<E164, String>,
+    pub(super) address: Result<Address, String>,
     pub(super) person: Option<&'a Person>,
     pub(super) name: String,
     /// How it came to this person, where that is worth a word: who was passed over, how old the number is.
@@ -40,7 +41,7 @@ impl<'i, 'a> Finder<'i, 'a> {
     pub(super) fn reach(&self, recipient: &Recipient) -> Reached<'a> {
         match recipient {
             Recipient::Fixed(number) if self.input.event.source != EventSource::Test => Reached {
-                address: Ok(number.clone()),
+                address: Ok(Address::Phone(number.clone())),
                 person: people(self.input).next(),
                 name: number.grouped(),
                 notes: unknown_range(number),
@@ -103,7 +104,7 @@ fn reach_contact<'a>(input: &EvaluationInput<'a>) -> Reached<'a> {
         }
         notes.extend(unknown_range(&number));
         return Reached {
-            address: Ok(number),
+            address: Ok(Address::Phone(number)),
             person: Some(person),
             name: name.unwrap_or_default(),
             notes,
@@ -168,7 +169,7 @@ const NO_NUMBER: &str = "has no number";
 fn number_of(
     person: &Person,
     country: Option<CountryCode>,
-) -> Result<(E164, Option<String>), String> {
+) -> Result<(Phone, Option<String>), String> {
     if person.takes_sms == Some(false) {
         return Err("does not allow SMS (as Zoho Books has it)".to_owned());
     }
@@ -187,7 +188,7 @@ fn number_of(
 }
 
 /// A number that may be right: number plans grow.
-fn unknown_range(number: &E164) -> Vec<String> {
+fn unknown_range(number: &Phone) -> Vec<String> {
     if number.is_valid() {
         return Vec::new();
     }

@@ -13,12 +13,12 @@ use super::{Link, Next, duplicate_waiters, queued};
 use crate::app::recent::{AsOf, SeenDocument};
 use crate::app::{App, AppError};
 use crate::brakes::{Admission, Limits, Permit};
+use crate::domain::address::key_of;
 use crate::domain::clock::Deadline;
 use crate::domain::content::Content;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Message, StepKind};
 use crate::domain::gate::Judgement;
 use crate::domain::ids::{AttemptId, DeliveryId};
-use crate::domain::phone::key_of;
 use crate::store::{Change, Claim, ClaimResult, Guard, TenantStore};
 use crate::transport::{CallTime, Outgoing};
 
@@ -386,6 +386,6 @@ pub(super) enum Called {
 
 /// What makes two messages equal.
 fn equal_key(scope: String, d: &Delivery) -> duplicate_waiters::Equal {
-    let person = key_of(d.to()).into_owned();
+    let person = key_of(d.channel, d.to()).into_owned();
     (scope, d.channel, person, d.fingerprint.clone())
 }

@@ -11,7 +11,7 @@ use crate::app::{App, AppError};
 use crate::domain::assertion::Assertion;
 use crate::domain::delivery::{Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::gate::{Gate, Judgement};
-use crate::domain::phone::E164;
+use crate::domain::phone::Phone;
 use crate::domain::suppression::Suppressed;
 use crate::store::{Change, TenantStore};
 
@@ -20,7 +20,7 @@ pub(super) struct Sight {
     pub(super) context: Arc<SendingContext>,
     pub(super) document: Option<SeenDocument>,
     suppression: Option<Suppressed>,
-    own_number: Option<E164>,
+    own_number: Option<Phone>,
 }
 
 impl Sight {

@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use super::*;
 use crate::domain::hours::Hours;
-use crate::domain::phone::E164;
+use crate::domain::phone::Phone;
 
 const OWNER: &str = "+16175550123";
 
@@ -126,7 +126,7 @@ async fn a_rehearsal_waits_for_a_number_and_is_bound_to_it_until_it_was_tried() 
     let house = House::open().await;
     let d = house.rehearsed(1, "").await;
     assert_eq!(house.claim(&d).await, ClaimResult::Refused, "empty");
-    let number = |text| E164::from_stored(text).unwrap();
+    let number = |text| Phone::from_stored(text).unwrap();
     let bound = house.tenant.bind_rehearsal(d.id, number(OWNER));
     assert!(bound.await.unwrap());
     assert_eq!(house.claim(&d).await, ClaimResult::Refused, "an old look");

@@ -13,7 +13,7 @@ use crate::app::AppError;
 use crate::app::rehearsal::Rehearsed;
 use crate::domain::delivery::Message;
 use crate::domain::hours::Hours;
-use crate::domain::phone::E164;
+use crate::domain::phone::Phone;
 use crate::domain::user::Ability;
 use crate::web::chrome::Section;
 use crate::web::extract::tenant::{Seat, SeatForm};
@@ -135,7 +135,7 @@ pub(super) async fn confirm_number(posted: SeatForm) -> Result<HttpResponse, Pag
 
 async fn answer(
     seat: &Seat,
-    done: Result<E164, PageError>,
+    done: Result<Phone, PageError>,
     mut form: FormState,
     told: Told,
 ) -> Result<HttpResponse, PageError> {

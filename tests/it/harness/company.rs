@@ -1,9 +1,9 @@
 //! A company that uses the service: its hook, its API token, its rules, its dashboard.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use ml_connector::app::accounts::{Beginning, TenantInput};
 use ml_connector::domain::actor::Actor;
-use ml_connector::domain::ids::TenantId;
+use ml_connector::domain::ids::{DeliveryId, EventId, TenantId};
 use ml_connector::domain::user::Role;
 use ml_connector::sandbox::samples::{self, Generator, Standing, Wish};
 use ml_connector::sandbox::twilio::{Fault, FaultKind, FaultOrder, NewAccount, On};
@@ -225,6 +225,20 @@ impl<'a> Company<'a> {
         assert_eq!(answer.status(), StatusCode::OK);
         let json: Value = answer.json().await.unwrap();
         json["event"].as_str().unwrap().to_owned()
+    }
+
+    /// Decides an event; its deliveries, none of which left with that: the provider wanted a rest.
+    pub(crate) async fn queued(&self, event: EventId) -> Vec<DeliveryId> {
+        let app = self.app.app();
+        let store = app.store().tenant(self.id);
+        let twilio = store.connection(twilio::PROVIDER).await.unwrap().unwrap();
+        let long = self.app.now() + TimeDelta::days(1);
+        store.pause_connection(twilio.id, long).await.unwrap();
+        app.route_event(self.id, event).await.unwrap();
+        let rested = "UPDATE connections SET paused_until = NULL";
+        self.app.database.run(rested).await;
+        let made = store.deliveries_of(event).await.unwrap();
+        made.iter().map(|d| d.id).collect()
     }
 
     /// An event with its decisions and deliveries, as the API shows it.

@@ -14,7 +14,6 @@ use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
 use crate::domain::document::Document;
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::DeliveryId;
-use crate::domain::phone::key_of;
 use crate::domain::states::{self, Calendar};
 use crate::store::TenantStore;
 
@@ -106,7 +105,7 @@ impl App {
             let is_concerned = of
                 .delivery
                 .as_ref()
-                .is_none_or(|old| key_of(&old.address) == key_of(&d.address));
+                .is_none_or(|old| old.person() == d.person());
             d.id.event == of.event.id && d.state.blocks_replay() && is_concerned
         });
         let calendar = Calendar::at(now, context.tenant.zone);
@@ -232,10 +231,9 @@ fn forbids(
 }
 
 fn had(told: &[(Delivery, Option<EventType>)], message: &NewDelivery) -> Vec<Had> {
-    let same = told.iter().filter(|(d, _)| {
-        !message.address.is_empty()
-            && (d.channel, key_of(&d.address)) == (message.channel, key_of(&message.address))
-    });
+    let same = told
+        .iter()
+        .filter(|(d, _)| !message.address.is_empty() && d.person() == message.person());
     let had = same.map(|(d, event_type)| Had {
         delivery: d.id,
         event_type: *event_type,
