@@ -68,7 +68,7 @@ impl App {
             Some(_) => {}
         }
         match delivery.state {
-            DeliveryState::Queued => self.send(&store, delivery, kept).await,
+            DeliveryState::Queued => Box::pin(self.send(&store, delivery, kept)).await,
             DeliveryState::Held => self.expire(&store, &delivery).await,
             DeliveryState::Sending => self.lose_lease(&store, &delivery).await,
             DeliveryState::Unknown => self.reconcile(&store, &delivery).await,
