@@ -109,15 +109,15 @@ impl App {
         old: &Delivery,
         (asserts, document): (Option<&Assertion>, Option<&SeenDocument>),
     ) -> Result<NewDelivery, AppError> {
-        let content = store.content(old.id).await?;
-        let content = content.filter(|c| !c.is_empty() && !old.address.is_empty());
-        let Some(content) = content else {
+        let kept = store.content(old.id).await?;
+        let kept = kept.filter(|c| !c.is_empty() && !old.address.is_empty());
+        let Some(said) = kept else {
             return Err(AppError::Conflict(format!(
                 "This message was never complete: {}. Correct it and decide the event again instead",
                 old.reason
             )));
         };
-        let Some(content) = old.content_meant(&content) else {
+        let Some(meant) = old.content_meant(&said) else {
             return Err(AppError::Conflict(
                 "This rehearsal's text cannot be told from its mark. Decide the event again instead"
                     .to_owned(),
@@ -149,7 +149,7 @@ impl App {
             is_rehearsal: false,
             rehearsal_to: String::new(),
             sender: old.sender.clone(),
-            content,
+            content: meant,
             state: DeliveryState::Queued,
             reason: String::new(),
             due_at: Some(now),
