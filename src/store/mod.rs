@@ -30,6 +30,7 @@ pub mod lock;
 mod look_ups;
 mod mails;
 mod members;
+mod new_deliveries;
 mod notices;
 mod operator;
 mod outcomes;

@@ -6,7 +6,7 @@ use super::audit::{AuditLine, audit};
 use super::bulk::record;
 use super::db::TenantDb;
 use super::dealt::deal_messages;
-use super::route::insert_delivery;
+use super::new_deliveries::insert_delivery;
 use super::sql::{Row, micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};

@@ -4,22 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
-use chrono::{DateTime, SubsecRound as _, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::bulk::{Bulk, Record, record};
 use super::claims::{self, Claim, Claiming};
-use super::contents;
-use super::db::{BatchDb, TenantDb};
+use super::db::BatchDb;
 use super::decisions::{self, DECISIONS};
 use super::documents::pack_claims;
+use super::new_deliveries::{self, Written};
 use super::packed::Packed;
-use super::sql::{self, Row, micros, micros_opt};
+use super::sql::{self, Row, micros};
 use super::writer::{Many, Turn};
 use super::{StoreError, TenantStore};
-use crate::domain::assertion::Assertion;
 use crate::domain::decision::Decision;
-use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
+use crate::domain::delivery::NewDelivery;
 use crate::domain::document::{Applied, Document, DocumentKind, Person};
 use crate::domain::event::{EventState, EventType};
 use crate::domain::ids::{ConnectionId, DeliveryId, EventId, ReplayId, TenantId};
@@ -117,48 +116,6 @@ pub(super) struct Routing {
 }
 
 impl TenantStore {
-    /// A message as it stands once it is queued at `now`.
-    pub fn as_queued(&self, new: &NewDelivery, now: DateTime<Utc>) -> Delivery {
-        let now = now.trunc_subsecs(6);
-        Delivery {
-            id: new.id,
-            tenant: self.id,
-            rule: new.rule,
-            rule_version: new.rule_version,
-            rule_name: new.rule_name.clone(),
-            replay: new.replay,
-            replay_of: new.replay_of,
-            channel: new.channel,
-            address: new.address.clone(),
-            recipient: new.recipient.clone(),
-            is_to_contact: new.is_to_contact,
-            asserts: new.asserts.clone(),
-            is_rehearsal: new.is_rehearsal,
-            rehearsal_to: new.rehearsal_to.clone(),
-            sender: new.sender.clone(),
-            fingerprint: new.content.fingerprint(),
-            state: new.state,
-            reason: new.reason.clone(),
-            hold: None,
-            due_at: new.due_at.map(|at| at.trunc_subsecs(6)),
-            expires_at: new.expires_at.trunc_subsecs(6),
-            connection: ConnectionId::from_uuid(Uuid::nil()),
-            account: String::new(),
-            lease_owner: String::new(),
-            lease_until: None,
-            attempt_no: 0,
-            tries: 0,
-            absents: 0,
-            looks: 0,
-            sid: String::new(),
-            provider_rank: -1,
-            error_code: 0,
-            dealt_at: None,
-            created_at: now,
-            updated_at: now,
-        }
-    }
-
     /// Commits the routing of one event or replay.
     pub async fn commit_route(&self, commit: RouteCommit) -> Result<RouteResult, StoreError> {
         let routed = self.commit_and_claim(commit, Vec::new()).await?;
@@ -599,27 +556,20 @@ impl<'a> Routings<'a> {
     }
 
     async fn write_deliveries(&self, tx: BatchDb<'_>) -> Result<(), StoreError> {
-        let records = self.good_routings().flat_map(|r| {
-            r.commit.deliveries.iter().map(move |d| {
-                let claim = r.claims.iter().find(|c| c.delivery() == d.id);
-                let claim = claim.filter(|_| self.claimed.contains(&d.id));
-                delivery_record(
-                    r.tenant.uuid(),
-                    d,
-                    r.commit.routed_at,
-                    claim.map(Claiming::claim),
-                )
+        let all = self.good_routings().flat_map(|r| {
+            r.commit.deliveries.iter().map(move |new| {
+                let claim = r.claims.iter().find(|c| c.delivery() == new.id);
+                Written {
+                    tenant: r.tenant.uuid(),
+                    new,
+                    at: r.commit.routed_at,
+                    claim: claim
+                        .filter(|_| self.claimed.contains(&new.id))
+                        .map(Claiming::claim),
+                }
             })
         });
-        DELIVERIES.exec(tx, records.collect()).await?;
-        let contents = self.good().flat_map(|(tenant, c)| {
-            let all = c.deliveries.iter();
-            all.map(move |d| contents::record_of(tenant, d))
-        });
-        contents::INSERT
-            .exec(tx, contents.collect())
-            .await
-            .map(drop)
+        new_deliveries::insert(tx, &all.collect::<Vec<_>>()).await
     }
 }
 
@@ -659,86 +609,4 @@ fn key_of(row: &Row) -> Result<DocumentKey, StoreError> {
         row.get("kind")?,
         row.get("document_id")?,
     ))
-}
-
-pub(super) async fn insert_delivery(
-    tx: TenantDb<'_>,
-    d: &NewDelivery,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let record = delivery_record(tx.tenant(), d, now, None);
-    DELIVERIES.exec(tx.batch(), vec![record]).await?;
-    let content = contents::record_of(tx.tenant(), d);
-    contents::INSERT
-        .exec(tx.batch(), vec![content])
-        .await
-        .map(drop)
-}
-
-const DELIVERIES: Bulk<'static> = Bulk::Insert {
-    into: "deliveries",
-    constants: &[
-        ("hold", "''"),
-        ("tries", "0"),
-        ("absents", "0"),
-        ("looks", "0"),
-        ("sid", "''"),
-        ("provider_rank", "-1"),
-        ("error_code", "0"),
-    ],
-    after: " ON CONFLICT (event_id, rule_id, channel, address, replay_id) DO NOTHING",
-};
-
-/// A new delivery as its row says it, claimed or not.
-fn delivery_record(
-    tenant: Uuid,
-    d: &NewDelivery,
-    now: DateTime<Utc>,
-    claim: Option<&Claim>,
-) -> Record {
-    let attempt = claim.map(|c| &c.attempt);
-    let state = claim.map_or(d.state, |_| DeliveryState::Sending);
-    let lease_until = attempt.map(|a| a.lease_until);
-    let (source, kind, document, says) = asserted(d.asserts.as_ref());
-    record![
-        event_id: d.id.event.uuid(),
-        id: d.id.own,
-        tenant_id: tenant,
-        rule_id: d.rule.uuid(),
-        rule_version: d.rule_version,
-        rule_name: d.rule_name.clone(),
-        replay_id: d.replay.uuid(),
-        replay_of: d.replay_of.map_or(Uuid::nil(), |r| r.own),
-        channel: d.channel.as_str(),
-        address: d.address.clone(),
-        recipient: d.recipient.clone(),
-        sender: d.sender.clone(),
-        fingerprint: d.content.fingerprint(),
-        state: state.as_str(),
-        reason: d.reason.clone(),
-        due_at: micros_opt(lease_until.or(d.due_at)),
-        expires_at: micros(d.expires_at),
-        connection_id: attempt.map_or(Uuid::nil(), |a| a.connection.uuid()),
-        account: attempt.map_or("", |a| a.account.as_str()),
-        lease_owner: claim.map_or("", |c| c.lease_owner.as_str()),
-        lease_until: micros_opt(lease_until),
-        attempt_no: attempt.map_or(0, |a| a.attempt_no),
-        created_at: micros(now),
-        updated_at: micros(now),
-        is_to_contact: d.is_to_contact,
-        is_rehearsal: d.is_rehearsal,
-        rehearsal_to: d.rehearsal_to.clone(),
-        source_connection_id: source,
-        document_kind: kind,
-        document_id: document,
-        says: says,
-    ]
-}
-
-/// An assertion as its columns say it.
-fn asserted(asserts: Option<&Assertion>) -> (Uuid, &'static str, String, String) {
-    asserts.map_or((Uuid::nil(), "", String::new(), String::new()), |a| {
-        let says = serde_json::to_string(&a.says).unwrap_or_default();
-        (a.source.uuid(), a.kind.as_str(), a.document.clone(), says)
-    })
 }

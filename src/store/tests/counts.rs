@@ -57,8 +57,12 @@ impl House {
                     Box::pin(async move {
                         // The second one is a repeat, and no delivery.
                         for _ in 0..2 {
-                            route::insert_delivery(tx.of(tenant), &wish, later(hour * 3600))
-                                .await?;
+                            new_deliveries::insert_delivery(
+                                tx.of(tenant),
+                                &wish,
+                                later(hour * 3600),
+                            )
+                            .await?;
                         }
                         Ok(())
                     })

@@ -66,7 +66,7 @@ impl<'a> Scene<'a> {
             let wishes = wishes.clone();
             Box::pin(async move {
                 for wish in &wishes {
-                    route::insert_delivery(tx.of(tenant), wish, now()).await?;
+                    new_deliveries::insert_delivery(tx.of(tenant), wish, now()).await?;
                 }
                 Ok(())
             })
