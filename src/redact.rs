@@ -17,6 +17,9 @@ const SHORTEST: usize = 6;
 /// A beginning of this length is enough.
 const BEGINNING: usize = 16;
 
+/// With which every form of a byte begins that is not the byte itself.
+const MARKS: [u8; 3] = [b'%', b'\\', b'&'];
+
 /// The secrets that one call bears.
 #[derive(Clone, Default)]
 pub struct Secrets(Vec<Vec<u8>>);
@@ -65,7 +68,13 @@ impl Secrets {
     pub fn clean<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
         let mut clean: Option<Vec<u8>> = None;
         let (mut at, mut kept) = (0, 0);
+        let begins_one = self.beginnings();
         while at < text.len() {
+            // Nearly everywhere none begins.
+            if !begins_one[usize::from(text[at])] {
+                at += 1;
+                continue;
+            }
             let Some(end) = self.end_of_one(text, at) else {
                 at += 1;
                 continue;
@@ -89,13 +98,25 @@ impl Secrets {
         String::from_utf8_lossy(&self.clean(text.as_bytes())).into_owned()
     }
 
+    /// The bytes with which a secret may begin, in whatever form.
+    fn beginnings(&self) -> [bool; 256] {
+        let mut begins = [false; 256];
+        for secret in &self.0 {
+            begins[usize::from(secret[0])] = true;
+            for mark in MARKS {
+                begins[usize::from(mark)] = true;
+            }
+        }
+        begins
+    }
+
     /// Where the longest secret ends that begins here.
     fn end_of_one(&self, text: &[u8], at: usize) -> Option<usize> {
         let first = text[at];
         let ends = self
             .0
             .iter()
-            .filter(|secret| secret[0] == first || matches!(first, b'%' | b'\\' | b'&'))
+            .filter(|secret| secret[0] == first || MARKS.contains(&first))
             .filter_map(|secret| end_of(secret, text, at));
         ends.max()
     }
@@ -124,6 +145,11 @@ fn end_of(secret: &[u8], text: &[u8], at: usize) -> Option<usize> {
 
 /// How long each form of a byte is that stands at the beginning of the text.
 fn lengths(byte: u8, text: &[u8]) -> [Option<usize>; 6] {
+    let first = text.first().copied();
+    if first.is_none_or(|first| !MARKS.contains(&first)) {
+        let plain = (first == Some(byte)).then_some(1);
+        return [plain, None, None, None, None, None];
+    }
     let hex = |from: usize, length: usize| {
         let digits = std::str::from_utf8(text.get(from..from + length)?).ok()?;
         u32::from_str_radix(digits, 16).ok()
@@ -134,7 +160,7 @@ fn lengths(byte: u8, text: &[u8]) -> [Option<usize>; 6] {
         (starts(prefix) && is(hex(prefix.len(), digits))).then_some(prefix.len() + digits)
     };
     [
-        (text.first() == Some(&byte)).then_some(1),
+        (first == Some(byte)).then_some(1),
         (starts(b"\\") && text.get(1) == Some(&byte) && !byte.is_ascii_alphanumeric()).then_some(2),
         escaped(b"\\u", 4),
         escaped(b"%", 2),

@@ -681,6 +681,47 @@ async fn two_that_could_be_it_are_for_a_person() {
 }
 
 #[tokio::test]
+async fn what_may_go_leaves_with_its_decision_and_a_rehearsal_waits_for_its_turn() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    let event = scene.paid("INV-1").await;
+    scene.app.route_event(scene.tenant, event).await.unwrap();
+    let d = scene.only(event).await;
+    assert_eq!((d.state, scene.taken()), (DeliveryState::Accepted, 1));
+    assert_eq!(scene.steps(d.id).await, [StepKind::Accepted]);
+    let store = scene.app.tenant(scene.tenant);
+    store
+        .set_rehearsal(true, Actor::named("me"), scene.app.now())
+        .await
+        .unwrap();
+    let event = scene.paid("INV-2").await;
+    scene.app.route_event(scene.tenant, event).await.unwrap();
+    let d = scene.only(event).await;
+    assert_eq!((d.state, scene.taken()), (DeliveryState::Queued, 1));
+}
+
+#[tokio::test]
+async fn what_the_brakes_hold_back_waits_as_queued() {
+    let scene = Scene::open().await;
+    scene.rule(json!({})).await;
+    scene.fault(FaultKind::TooMany);
+    let first = scene.tell("INV-1").await;
+    assert_eq!(first.state, DeliveryState::Queued);
+    let event = scene.paid("INV-2").await;
+    scene.app.route_event(scene.tenant, event).await.unwrap();
+    let second = scene.only(event).await;
+    assert_eq!(
+        (second.state, second.attempt_no),
+        (DeliveryState::Queued, 0)
+    );
+    scene.pass(120).await;
+    for id in [first.id, second.id] {
+        assert_eq!(scene.state(id).await, DeliveryState::Accepted);
+    }
+    assert_eq!(scene.taken(), 2);
+}
+
+#[tokio::test]
 async fn a_worker_that_died_leaves_a_message_that_is_looked_for() {
     let scene = Scene::open().await;
     scene.rule(json!({})).await;

@@ -98,10 +98,16 @@ pub(super) struct Claiming {
 impl Claiming {
     pub(super) fn new(of: &TenantStore, claim: Claim) -> Result<Self, StoreError> {
         let hasher = of.hasher()?;
+        let to = hasher.hash(claim.channel, &claim.to);
+        let meant = if claim.meant == claim.to {
+            to
+        } else {
+            hasher.hash(claim.channel, &claim.meant)
+        };
         Ok(Self {
             tenant: of.id,
-            to: hasher.hash(claim.channel, &claim.to),
-            meant: hasher.hash(claim.channel, &claim.meant),
+            to,
+            meant,
             request: Packed::of(&claim.attempt.request),
             claim,
         })

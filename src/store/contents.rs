@@ -22,8 +22,16 @@ pub(super) fn record_of(tenant: Uuid, d: &NewDelivery) -> Record {
         event_id: d.id.event.uuid(),
         delivery_id: d.id.own,
         tenant_id: tenant,
-        content: Packed::json(&d.content).value(),
+        content: pack(&d.content).value(),
     ]
+}
+
+/// A text is a segment or two, of which nothing much can be saved.
+fn pack(content: &Content) -> Packed {
+    match content {
+        Content::Text(_) => Packed::as_it_is(&serde_json::to_string(content).unwrap_or_default()),
+        Content::Email(_) => Packed::json(content),
+    }
 }
 
 /// Gives a delivery another content, in the transaction that gives it another fingerprint.
@@ -34,7 +42,7 @@ pub(super) async fn replace(
 ) -> Result<(), StoreError> {
     let update = "UPDATE contents SET content = $4 WHERE event_id = $2 AND delivery_id = $3 \
                   AND tenant_id = $1";
-    let bound = values![id.event.uuid(), id.own, Packed::json(content).value()];
+    let bound = values![id.event.uuid(), id.own, pack(content).value()];
     tx.exec(update, bound).await.map(drop)
 }
 

@@ -125,7 +125,7 @@ fn delivery_record(of: &Written<'_>) -> Record {
         address: d.address.clone(),
         recipient: d.recipient.clone(),
         sender: d.sender.clone(),
-        fingerprint: d.content.fingerprint(),
+        fingerprint: claim.map_or_else(|| d.content.fingerprint(), |c| c.fingerprint.clone()),
         state: state.as_str(),
         reason: d.reason.clone(),
         due_at: micros_opt(lease_until.or(d.due_at)),

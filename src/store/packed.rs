@@ -47,11 +47,16 @@ impl Packed {
         {
             return Self::marked(WORDS_1, &packed);
         }
-        Self::marked(AS_IT_IS, text.as_bytes())
+        Self::as_it_is(text)
     }
 
     fn marked(mark: u8, bytes: &[u8]) -> Self {
         Self([&[mark], bytes].concat())
+    }
+
+    /// Keeps a text as it is: packing would gain less than it takes.
+    pub(super) fn as_it_is(text: &str) -> Self {
+        Self::marked(AS_IT_IS, text.as_bytes())
     }
 
     /// Packs what is written as JSON.

@@ -1,7 +1,7 @@
 //! The way of an event: it comes in, is routed, and becomes decisions and deliveries.
 //!
 //! ```text
-//!  request ─► receive ─► event row ─► route ──► plan ──► commit ─► decisions, deliveries ─► senders
+//!  request ─► receive ─► event row ─► route ──► plan ──► commit ─► decisions, deliveries ─► sending
 //!             (hook,                            │  ▲
 //!              rejected)                 assess ┘  └ decide ─► recipients, message
 //!                                     (fold, keep)

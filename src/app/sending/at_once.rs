@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use futures::future::join_all;
 
 use super::Next;
@@ -70,20 +71,24 @@ impl App {
         store: &TenantStore,
         calls: Vec<PreparedCall>,
     ) -> Result<(), AppError> {
-        let calls = calls.into_iter().map(|call| async move {
-            let id = call.claim.attempt.delivery;
-            let next = match self.call(store, call).await? {
-                Called::Due(due) => self.next_at(due),
-                _ => self.due_again(store, id).await?,
-            };
-            if let Next::In(wait) = next {
-                let due = self.now() + wait;
-                self.wake(vec![job::deliver(store.tenant_id(), id, due)])
-                    .await;
-            }
-            Ok(())
-        });
-        // Each to its end, whatever becomes of the others.
+        // Each to its end, whatever becomes of the others. In boxes, or routing would carry their room about.
+        let calls = calls
+            .into_iter()
+            .map(|call| self.depart_alone(store, call).boxed());
         join_all(calls).await.into_iter().collect()
+    }
+
+    async fn depart_alone(&self, store: &TenantStore, call: PreparedCall) -> Result<(), AppError> {
+        let id = call.claim.attempt.delivery;
+        let next = match self.call(store, call).await? {
+            Called::Due(due) => self.next_at(due),
+            _ => self.due_again(store, id).await?,
+        };
+        if let Next::In(wait) = next {
+            let due = self.now() + wait;
+            self.wake(vec![job::deliver(store.tenant_id(), id, due)])
+                .await;
+        }
+        Ok(())
     }
 }

@@ -9,6 +9,7 @@
 //!    └────────────────── absent ────────────── reconcile
 //! ```
 //!
+//! What may leave at once is claimed by the commit that makes it (`at_once`) and begins with the call.
 //! Each step is written before the next one begins, so that a crash at any point leaves a row that says
 //! how far it came.
 
