@@ -143,6 +143,7 @@ async fn killed_while_answers_are_lost_and_texts_are_equal_nothing_is_lost_or_do
     }
     let (mut deliveries, mut waiting) = (0, 0);
     for tenant in &tenants {
+        tenant.decided(wanted / tenants.len()).await;
         let settled = tenant.settled(Duration::from_secs(280)).await;
         deliveries += settled.len();
         waiting += waiting_for_a_person(&settled);

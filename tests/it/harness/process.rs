@@ -430,6 +430,15 @@ impl Tenant {
         }
     }
 
+    /// Waits until there are so many deliveries.
+    pub(crate) async fn decided(&self, deliveries: usize) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while self.deliveries().await.len() < deliveries {
+            assert!(Instant::now() < end, "not all webhooks are decided");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Waits until every delivery has ended or waits for a person.
     pub(crate) async fn settled(&self, within: Duration) -> Vec<Value> {
         let end = Instant::now() + within;
