@@ -84,9 +84,8 @@ pub(crate) struct Told {
 pub(crate) async fn read(tenants: &[Tenant], posted: &[Posted]) -> anyhow::Result<Told> {
     let mut told = Told::default();
     for (number, tenant) in tenants.iter().enumerate() {
-        for row in tenant.api.all("/deliveries").await? {
-            told.deliveries.push(delivery(number, tenant, &row));
-        }
+        let rows = tenant.api.all("/deliveries").await?;
+        let mut listed: HashSet<String> = rows.iter().map(|row| text(row, "id")).collect();
         let events: HashSet<String> = tenant
             .api
             .all("/events")
@@ -110,18 +109,25 @@ pub(crate) async fn read(tenants: &[Tenant], posted: &[Posted]) -> anyhow::Resul
             .await?;
         for story in &stories {
             told.troubles.extend(undecided(tenant, story));
-            for delivery in array(&story["deliveries"]) {
-                let key = (
-                    tenant.account.clone(),
-                    text(delivery, "to"),
-                    text(delivery, "body"),
-                );
-                *told.attempts.entry(key).or_default() += array(&delivery["attempts"]).len();
-                for step in array(&delivery["steps"]) {
+            for row in array(&story["deliveries"]) {
+                let key = (tenant.account.clone(), text(row, "to"), text(row, "body"));
+                *told.attempts.entry(key).or_default() += array(&row["attempts"]).len();
+                for step in array(&row["steps"]) {
                     *told.steps.entry(text(step, "kind")).or_default() += 1;
                 }
+                if !listed.remove(&text(row, "id")) {
+                    let id = text(row, "id");
+                    told.troubles
+                        .push(format!("/api/v1/deliveries/{id} is not in the list"));
+                }
+                told.deliveries.push(delivery(number, tenant, row));
             }
         }
+        told.troubles.extend(
+            listed.into_iter().map(|id| {
+                format!("/api/v1/deliveries/{id} is in the list, and of no event that is")
+            }),
+        );
     }
     let silent = told.deliveries.iter().filter(|d| {
         let is_at_rest = matches!(&*d.state, "held" | "failed" | "suppressed" | "expired");
