@@ -432,7 +432,7 @@ impl Tenant {
 
     /// Waits until there are so many deliveries.
     pub(crate) async fn decided(&self, deliveries: usize) {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_mins(1);
         while self.deliveries().await.len() < deliveries {
             assert!(Instant::now() < end, "not all webhooks are decided");
             tokio::time::sleep(Duration::from_millis(100)).await;
