@@ -21,6 +21,14 @@ pub enum Address {
 }
 
 impl Address {
+    /// The channel over which it can be reached.
+    pub const fn channel(&self) -> Channel {
+        match self {
+            Self::Phone(_) => Channel::Sms,
+            Self::Email(_) => Channel::Email,
+        }
+    }
+
     /// As it is given to a provider, and stored.
     pub fn as_str(&self) -> &str {
         match self {
@@ -56,6 +64,7 @@ impl fmt::Display for Address {
 pub fn key_of(channel: Channel, address: &str) -> Cow<'_, str> {
     match channel {
         Channel::Sms => phone::key_of(address),
+        Channel::Email => Cow::Owned(key_of_email(address)),
     }
 }
 
@@ -111,9 +120,7 @@ impl Email {
     /// Both parts in lower case, the domain as DNS has it. Dots and what follows a plus count: not every
     /// server ignores them.
     pub fn key(&self) -> String {
-        let (local, domain) = self.parts();
-        let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase());
-        format!("{}@{domain}", local.to_lowercase())
+        key_of_email(&self.0)
     }
 
     /// `a…@example.com`.
@@ -124,8 +131,18 @@ impl Email {
     }
 
     fn parts(&self) -> (&str, &str) {
-        self.0.rsplit_once('@').unwrap_or((&self.0, ""))
+        parts(&self.0)
     }
+}
+
+fn key_of_email(address: &str) -> String {
+    let (local, domain) = parts(address);
+    let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase());
+    format!("{}@{domain}", local.to_lowercase())
+}
+
+fn parts(address: &str) -> (&str, &str) {
+    address.rsplit_once('@').unwrap_or((address, ""))
 }
 
 impl fmt::Display for Email {

@@ -20,13 +20,18 @@ use super::provider::ProviderWords;
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
     Sms,
+    Email,
 }
 
 impl Channel {
+    /// Every channel.
+    pub const ALL: [Self; 2] = [Self::Sms, Self::Email];
+
     /// The stable text, as stored and shown by the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sms => "sms",
+            Self::Email => "email",
         }
     }
 
@@ -34,12 +39,13 @@ impl Channel {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Sms => "SMS",
+            Self::Email => "e-mail",
         }
     }
 
     /// Reads the stable text.
     pub fn parse(text: &str) -> Option<Self> {
-        (text == "sms").then_some(Self::Sms)
+        Self::ALL.into_iter().find(|c| c.as_str() == text)
     }
 }
 
