@@ -180,6 +180,19 @@ define_id!(
     ReplyId, "rep", "reply"
 );
 
+define_id!(
+    /// What messages come from: a number, a service, an e-mail address.
+    SenderId, "snd", "sender"
+);
+define_id!(
+    /// People whom a tenant keeps for rules.
+    GroupId, "grp", "group"
+);
+define_id!(
+    /// Somebody in a group.
+    MemberId, "gme", "member"
+);
+
 /// One message to one address. The history is partitioned by event, so a delivery is only found
 /// together with its event; the text form therefore bears both: `dlv_` and 64 digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

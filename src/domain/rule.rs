@@ -4,6 +4,7 @@
 //! is the only way in and answers with every problem at once, each with the path of its field.
 
 mod condition;
+mod email_source;
 mod evaluate;
 mod facts;
 mod fields;
@@ -13,6 +14,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::condition::{Condition, Conditions, DateOperand, Op, Operand};
+pub use self::email_source::{EmailSource, MAX_SUBJECT_CHARS};
 pub use self::evaluate::{MetValue, Verdict, evaluate};
 pub use self::facts::{Fact, Facts, MAX_LIST_ITEMS};
 pub use self::fields::{
