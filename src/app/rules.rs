@@ -6,7 +6,7 @@ use super::{App, AppError, FieldProblem};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{RuleId, TenantId};
 use crate::domain::phone::CountryCode;
-use crate::domain::rule::{Rule, RuleDefinition, Sender};
+use crate::domain::rule::{Rule, RuleDefinition, RuleSender};
 use crate::render::Template;
 use crate::store::{MOST_RULE_EDITS, MOST_RULES, RuleEdit};
 
@@ -170,9 +170,10 @@ impl App {
         &self,
         tenant: TenantId,
         definition: &RuleDefinition,
-        before: Option<&Sender>,
+        before: Option<&RuleSender>,
     ) -> Result<(), AppError> {
-        let Some(sender) = definition.sender.as_ref().filter(|s| Some(*s) != before) else {
+        let new = definition.sender.as_ref().filter(|s| Some(*s) != before);
+        let Some(RuleSender::Own(sender)) = new else {
             return Ok(());
         };
         match self.refuses_sender(tenant, sender).await? {

@@ -60,6 +60,23 @@ impl fmt::Display for Address {
     }
 }
 
+/// Where messages to somebody of the team go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnAddresses {
+    pub phone: Option<Phone>,
+    pub email: Option<Email>,
+}
+
+impl OwnAddresses {
+    /// That of a channel, where it is known and confirmed.
+    pub fn of(&self, channel: Channel) -> Option<Address> {
+        match channel {
+            Channel::Sms => self.phone.clone().map(Address::Phone),
+            Channel::Email => self.email.clone().map(Address::Email),
+        }
+    }
+}
+
 /// The key of an address that is stored as text.
 pub fn key_of(channel: Channel, address: &str) -> Cow<'_, str> {
     match channel {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::delivery::Channel;
 use super::document::DocumentKind;
 use super::ids::ConnectionId;
 
@@ -42,6 +43,19 @@ impl Content {
         match self {
             Self::Text(text) => text,
             Self::Email(email) => &email.text,
+        }
+    }
+
+    /// What stands in place of a message of which nothing could be made.
+    pub fn nothing(channel: Channel) -> Self {
+        match channel {
+            Channel::Sms => Self::Text(String::new()),
+            Channel::Email => Self::Email(EmailContent {
+                subject: String::new(),
+                text: String::new(),
+                html: String::new(),
+                attachments: Vec::new(),
+            }),
         }
     }
 

@@ -9,7 +9,8 @@ use super::address::key_of;
 use super::assertion::Assertion;
 use super::content::Content;
 use super::ids::{
-    AttemptId, ConnectionId, DeliveryId, EventId, ReceiptId, ReplayId, RuleId, StepId, TenantId,
+    AttemptId, ConnectionId, DeliveryId, EventId, MemberId, ReceiptId, ReplayId, RuleId, StepId,
+    TenantId,
 };
 use super::provider::ProviderWords;
 
@@ -240,12 +241,14 @@ pub struct Delivery {
     pub recipient: String,
     /// The recipient is a contact of the books, not a fixed address of the rule.
     pub is_to_contact: bool,
+    /// The member of a group whom it goes to, or nil: it is called off when they are off or gone.
+    pub member: MemberId,
     /// What it says of its document; `None` where there is none.
     pub asserts: Option<Assertion>,
     /// Goes to the owner instead, marked with whom it was meant for; for ever, whatever the tenant
     /// does later.
     pub is_rehearsal: bool,
-    /// The owner's own number in a rehearsal; empty while nobody has confirmed one.
+    /// The owner's own address in a rehearsal; empty while nobody has confirmed one.
     pub rehearsal_to: String,
     /// The rule's sender as JSON, or empty for the connection's.
     pub sender: String,
@@ -301,6 +304,7 @@ pub struct NewDelivery {
     pub address: String,
     pub recipient: String,
     pub is_to_contact: bool,
+    pub member: MemberId,
     pub asserts: Option<Assertion>,
     pub is_rehearsal: bool,
     pub rehearsal_to: String,

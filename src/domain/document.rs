@@ -93,6 +93,9 @@ pub struct Person {
     /// Whether SMS are allowed, where Zoho says (`communication_preference.is_sms_enabled`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_sms: Option<bool>,
+    /// Whether they get e-mails, where Zoho says (`communication_preference.is_email_enabled`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_email: Option<bool>,
     /// When a document last named them, where they are remembered only.
     #[serde(skip)]
     pub seen_at: Option<DateTime<Utc>>,

@@ -3,11 +3,11 @@
 
 use chrono::{DateTime, Utc};
 
+use super::address::Address;
 use super::connection::{Connection, ConnectionState};
 use super::delivery::{Delivery, Hold};
 use super::document::Document;
 use super::hours;
-use super::phone::Phone;
 use super::provider::ProviderWords;
 use super::states::{self, Calendar};
 use super::suppression::Suppressed;
@@ -28,8 +28,8 @@ pub struct Gate<'a> {
     pub has_sender: bool,
     /// How the provider of that connection is called, or of the one that is to be made.
     pub provider: &'static ProviderWords,
-    /// The owner's confirmed number: where rehearsals go.
-    pub own_number: Option<&'a Phone>,
+    /// The owner's own address over its channel: where rehearsals go.
+    pub own_address: Option<&'a Address>,
     pub now: DateTime<Utc>,
 }
 
@@ -46,8 +46,8 @@ pub enum Judgement {
     Untrue(String),
     /// A person has to do something first.
     Held(Hold, String),
-    /// A rehearsal is to go to another number of the owner's than the one it bears.
-    Readdress(Phone),
+    /// A rehearsal is to go to another address of the owner's than the one it bears.
+    Readdress(Address),
     /// The balance has changed: its text must be made anew.
     Outdated,
     /// Contacts may be written to from then on.
@@ -71,8 +71,8 @@ impl Gate<'_> {
         if let Some((hold, why)) = self.hold() {
             return Judgement::Held(hold, why);
         }
-        if let Some(number) = self.readdressed() {
-            return Judgement::Readdress(number.clone());
+        if let Some(own) = self.readdressed() {
+            return Judgement::Readdress(own.clone());
         }
         if self.is_outdated() {
             return Judgement::Outdated;
@@ -144,21 +144,21 @@ impl Gate<'_> {
         if !self.has_sender {
             return Some((Hold::NoConnection, self.provider.no_sender.to_owned()));
         }
-        if self.is_unaddressed() && self.own_number.is_none() {
+        if self.is_unaddressed() && self.own_address.is_none() {
             let why = "Confirm your own number: in rehearsal messages go to you";
             return Some((Hold::OwnNumber, why.to_owned()));
         }
         None
     }
 
-    /// A rehearsal goes to the number that is the owner's when it is first tried; later tries and looks must
+    /// A rehearsal goes to the address that is the owner's when it is first tried; later tries and looks must
     /// ask about the same one.
     fn is_unaddressed(&self) -> bool {
         self.delivery.is_rehearsal && self.delivery.attempt_no == 0
     }
 
-    fn readdressed(&self) -> Option<&Phone> {
-        let number = self.own_number.filter(|_| self.is_unaddressed());
-        number.filter(|n| n.as_str() != self.delivery.rehearsal_to)
+    fn readdressed(&self) -> Option<&Address> {
+        let own = self.own_address.filter(|_| self.is_unaddressed());
+        own.filter(|own| own.as_str() != self.delivery.rehearsal_to)
     }
 }

@@ -15,6 +15,7 @@ pub mod delivery;
 pub mod document;
 pub mod event;
 pub mod gate;
+pub mod group;
 pub mod hours;
 pub mod ids;
 pub mod money;

@@ -3,16 +3,19 @@
 //! A rule's JSON form is the same in the API, in forms and in the store; [`RuleDefinition::parse`]
 //! is the only way in and answers with every problem at once, each with the path of its field.
 
+mod channels;
 mod condition;
 mod email_source;
 mod evaluate;
 mod facts;
 mod fields;
 mod parse;
+mod recipient;
 
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use self::channels::{RuleChannel, Tries};
 pub use self::condition::{Condition, Conditions, DateOperand, Op, Operand};
 pub use self::email_source::{EmailSource, MAX_SUBJECT_CHARS};
 pub use self::evaluate::{MetValue, Verdict, evaluate};
@@ -21,10 +24,10 @@ pub use self::fields::{
     OWN_FIELDS, is_base, is_known, is_money, is_price, known_fields, money_places, suggest,
 };
 pub use self::parse::RuleProblem;
+pub use self::recipient::{MAX_ADDRESSES, Recipient, Who};
 use super::delivery::Channel;
 use super::event::EventType;
-use super::ids::RuleId;
-use super::phone::Phone;
+use super::ids::{RuleId, SenderId};
 
 /// The longest template, in bytes.
 pub const MAX_TEMPLATE_BYTES: usize = 16 * 1024;
@@ -55,25 +58,28 @@ pub struct RuleDefinition {
     #[serde(serialize_with = "as_text")]
     pub event_type: EventType,
     pub conditions: Conditions,
-    pub channel: Channel,
+    pub channel: RuleChannel,
     pub recipient: Recipient,
-    /// The tenant's default sender when none.
-    pub sender: Option<Sender>,
+    /// Of SMS; the one that fits the recipient when none.
+    pub sender: Option<RuleSender>,
+    /// Of e-mails; the one that fits the recipient when none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_sender: Option<SenderId>,
     pub template: TemplateSource,
     /// Seconds, 60 to 2,592,000 (30 days).
     pub send_within: u32,
 }
 
-/// Whom a message goes to.
+/// Whom a rule's SMS come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recipient {
-    /// The document's contact.
-    Contact,
-    /// Always this number.
-    Fixed(Phone),
+pub enum RuleSender {
+    /// One that the tenant keeps.
+    Kept(SenderId),
+    /// One that the rule has by itself.
+    Own(Sender),
 }
 
-/// Whom a message comes from.
+/// Whom an SMS comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sender {
     /// A number in E.164 form, a short code, or an alphanumeric sender of at most 11 characters.
@@ -98,12 +104,15 @@ impl Sender {
     }
 }
 
-/// The text of a message before it is filled in.
+/// What a message says before it is filled in. A channel that the rule does not use may lack its part.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TemplateSource {
+    /// Of an SMS.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub body: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<EmailSource>,
 }
-
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "the signature that serde asks for"
@@ -112,17 +121,12 @@ fn as_text<S: Serializer>(event_type: &EventType, serializer: S) -> Result<S::Ok
     serializer.collect_str(event_type)
 }
 
-impl Serialize for Recipient {
+impl Serialize for RuleSender {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
         match self {
-            Self::Contact => map.serialize_entry("kind", "contact")?,
-            Self::Fixed(address) => {
-                map.serialize_entry("kind", "fixed")?;
-                map.serialize_entry("address", address)?;
-            }
+            Self::Kept(id) => id.serialize(serializer),
+            Self::Own(sender) => sender.serialize(serializer),
         }
-        map.end()
     }
 }
 

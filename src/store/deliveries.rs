@@ -16,11 +16,13 @@ use super::partial::RESTING;
 use super::sql::{Row, micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
+use crate::domain::address::Address;
 use crate::domain::assertion::Assertion;
 use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::document::DocumentKind;
-use crate::domain::ids::{ConnectionId, DeliveryId, EventId, ReplayId, RuleId, StepId, TenantId};
-use crate::domain::phone::Phone;
+use crate::domain::ids::{
+    ConnectionId, DeliveryId, EventId, MemberId, ReplayId, RuleId, StepId, TenantId,
+};
 
 /// Something that waits for a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,17 +82,17 @@ impl TenantStore {
     pub async fn bind_rehearsal(
         &self,
         delivery: DeliveryId,
-        number: Phone,
+        to: Address,
     ) -> Result<bool, StoreError> {
         self.writer()
             .write(Lane::Outcome, move |tx| {
-                let number = number.clone();
+                let to = to.clone();
                 Box::pin(async move {
                     let bind = "UPDATE deliveries SET rehearsal_to = $4 WHERE event_id = $2 \
                                 AND id = $3 AND tenant_id = $1 AND is_rehearsal = TRUE \
                                 AND attempt_no = 0 AND state = 'queued'";
                     let (event, own) = (delivery.event.uuid(), delivery.own);
-                    let bound = values![event, own, number.as_str()];
+                    let bound = values![event, own, to.as_str()];
                     Ok(tx.exec(bind, bound).await? == 1)
                 })
             })
@@ -188,6 +190,7 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         address: row.get("address")?,
         recipient: row.get("recipient")?,
         is_to_contact: row.get("is_to_contact")?,
+        member: MemberId::from_uuid(row.get("member_id")?),
         asserts: asserts(row, id)?,
         is_rehearsal: row.get("is_rehearsal")?,
         rehearsal_to: row.get("rehearsal_to")?,

@@ -15,6 +15,7 @@ use super::sql::{micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
+use crate::domain::address::{Email, OwnAddresses};
 use crate::domain::ids::EventId;
 use crate::domain::phone::Phone;
 use crate::domain::tenant::Tenant;
@@ -218,7 +219,18 @@ impl TenantStore {
             .await
     }
 
-    /// The own number of the first owner who has confirmed one: where rehearsals go.
+    /// Where rehearsals go: the own number of the first owner who has confirmed one, and the address with
+    /// which the first owner signs in.
+    pub async fn rehearsal_addresses(&self) -> Result<OwnAddresses, StoreError> {
+        let query = "SELECT u.id, u.email FROM members m JOIN users u ON u.id = m.user_id \
+                     WHERE m.tenant_id = $1 AND m.role = 'owner' ORDER BY m.created_at, u.id LIMIT 1";
+        let (phone, row) = tokio::try_join!(self.rehearsal_number(), self.db().one(query, vec![]))?;
+        let email: Option<String> = row.map(|row| row.get("email")).transpose()?;
+        let email = email.and_then(|email| Email::parse(&email).ok());
+        Ok(OwnAddresses { phone, email })
+    }
+
+    /// The own number of the first owner who has confirmed one.
     pub async fn rehearsal_number(&self) -> Result<Option<Phone>, StoreError> {
         let query = "SELECT u.id, u.phone FROM members m JOIN users u ON u.id = m.user_id \
                      WHERE m.tenant_id = $1 AND m.role = 'owner' \

@@ -27,7 +27,9 @@ use crate::domain::delivery::{
 };
 use crate::domain::document::{Document, DocumentKind};
 use crate::domain::event::{Body, EventSource, EventState, EventType, Ingested, NewEvent};
-use crate::domain::ids::{AttemptId, ConnectionId, DeliveryId, EventId, ReplayId, RuleId, UserId};
+use crate::domain::ids::{
+    AttemptId, ConnectionId, DeliveryId, EventId, MemberId, ReplayId, RuleId, UserId,
+};
 use crate::domain::replay::{Replay, ReplayKind};
 use crate::domain::report::Status;
 use crate::domain::tenant::Tenant;
@@ -115,6 +117,7 @@ impl House {
             address: TO.to_owned(),
             recipient: "Bowman & Co".to_owned(),
             is_to_contact: true,
+            member: MemberId::nil(),
             asserts: None,
             is_rehearsal: false,
             rehearsal_to: String::new(),

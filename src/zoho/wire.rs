@@ -202,6 +202,8 @@ fn listed(record: &Record, key: &str) -> Vec<Person> {
 /// A person one can at least look up or write to.
 fn person(record: &Record) -> Option<Person> {
     let email = |key: &str| scalar::whole(record, key, EMAIL_BYTES);
+    let preference = record.get("communication_preference");
+    let allows = |key: &str| preference.and_then(|p| p.get(key)).and_then(Value::as_bool);
     let person = Person {
         id: scalar::id(record, "contact_person_id").unwrap_or_default(),
         first_name: scalar::text(record, "first_name")
@@ -214,10 +216,8 @@ fn person(record: &Record) -> Option<Person> {
             .get("is_primary_contact")
             .and_then(Value::as_bool)
             .unwrap_or(false),
-        takes_sms: record
-            .get("communication_preference")
-            .and_then(|preference| preference.get("is_sms_enabled"))
-            .and_then(Value::as_bool),
+        takes_sms: allows("is_sms_enabled"),
+        takes_email: allows("is_email_enabled"),
         seen_at: None,
     };
     let is_somebody = person.email.is_some()
@@ -258,6 +258,7 @@ fn fill(person: &mut Person, other: Person) {
         mobile,
         is_primary,
         takes_sms,
+        takes_email,
         seen_at: _,
     } = other;
     // Names go together: one person's first name beside another spelling's last name is nobody.
@@ -270,11 +271,17 @@ fn fill(person: &mut Person, other: Person) {
     person.phone = person.phone.take().or(phone);
     person.mobile = person.mobile.take().or(mobile);
     person.is_primary |= is_primary;
-    // One no is a no.
-    person.takes_sms = match (person.takes_sms, takes_sms) {
+    person.takes_sms = both_allow(person.takes_sms, takes_sms);
+    person.takes_email = both_allow(person.takes_email, takes_email);
+}
+
+/// One no is a no.
+const fn both_allow(one: Option<bool>, other: Option<bool>) -> Option<bool> {
+    match (one, other) {
         (Some(false), _) | (_, Some(false)) => Some(false),
-        (one, other) => one.or(other),
-    };
+        (None, other) => other,
+        (one, _) => one,
+    }
 }
 
 /// Zoho's `invoice_url` ends with a blank in captured payloads. Anything but a web address would be
@@ -354,6 +361,7 @@ mod tests {
                 mobile: Some("+1-202-555-0187".to_owned()),
                 is_primary: true,
                 takes_sms: None,
+                takes_email: Some(true),
                 seen_at: None,
             }]
         );

@@ -222,7 +222,7 @@ async fn the_rule_editor_says_what_is_wrong_at_each_field_and_keeps_what_was_typ
         ("name", "Big ones"),
         ("event_type", "invoice.sent"),
         ("recipient", "fixed"),
-        ("recipient_number", "12"),
+        ("addresses", "12"),
         ("condition.0.field", "total"),
         ("condition.0.op", "gte"),
         ("condition.0.value", "much"),
@@ -237,7 +237,7 @@ async fn the_rule_editor_says_what_is_wrong_at_each_field_and_keeps_what_was_typ
     );
     let said = |field| wrong.error(field).unwrap_or_default();
     assert_eq!(
-        said("recipient_number"),
+        said("addresses"),
         "The number has too few digits for its country."
     );
     assert!(said("condition.0.value").starts_with("Type a number such as"));

@@ -13,6 +13,8 @@ CREATE TABLE deliveries (
     address text NOT NULL,
     recipient text NOT NULL,
     is_to_contact boolean NOT NULL,
+    -- The member of a group whom it goes to: called off when they are off or gone.
+    member_id {id} NOT NULL,
     is_rehearsal boolean NOT NULL,
     -- Where it goes instead, in a rehearsal.
     rehearsal_to text NOT NULL,

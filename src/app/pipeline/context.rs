@@ -6,10 +6,12 @@ use chrono::{DateTime, Utc};
 
 use crate::app::recent::AsOf;
 use crate::app::{App, AppError};
+use crate::domain::address::OwnAddresses;
+use crate::domain::delivery::Channel;
 use crate::domain::document::ParsedDocument;
 use crate::domain::event::{Body, Event, EventState};
+use crate::domain::group::Group;
 use crate::domain::ids::{EventId, ReplayId};
-use crate::domain::phone::Phone;
 use crate::domain::rule::Rule;
 use crate::domain::tenant::Tenant;
 use crate::store::TenantStore;
@@ -19,8 +21,17 @@ use crate::zoho::wire;
 pub(in crate::app) struct RoutingContext {
     pub(super) tenant: Tenant,
     pub(super) rules: Vec<Rule>,
-    /// Where messages go instead, while the tenant is in rehearsal and an owner's number is known.
-    pub(super) rehearsal_to: Option<Phone>,
+    pub(super) groups: Vec<Group>,
+    /// Where messages go instead, while the tenant is in rehearsal and an owner's address is known.
+    pub(super) rehearsal_to: OwnAddresses,
+}
+
+impl RoutingContext {
+    /// Whether a rule that is on may send over a channel.
+    pub(super) fn sends_over(&self, channel: Channel) -> bool {
+        let mut on = self.rules.iter().filter(|r| r.enabled);
+        on.any(|r| r.definition.channel.uses(channel))
+    }
 }
 
 /// An event with its body, as far as that is kept.
@@ -78,6 +89,7 @@ impl App {
             Ok(RoutingContext {
                 rehearsal_to: rehearsal_to(store, &tenant).await?,
                 rules: store.rules().await?,
+                groups: Vec::new(),
                 tenant,
             })
         };
@@ -86,10 +98,10 @@ impl App {
     }
 }
 
-async fn rehearsal_to(store: &TenantStore, tenant: &Tenant) -> Result<Option<Phone>, AppError> {
+async fn rehearsal_to(store: &TenantStore, tenant: &Tenant) -> Result<OwnAddresses, AppError> {
     if tenant.is_rehearsal {
-        Ok(store.rehearsal_number().await?)
+        Ok(store.rehearsal_addresses().await?)
     } else {
-        Ok(None)
+        Ok(OwnAddresses::default())
     }
 }

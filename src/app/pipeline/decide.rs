@@ -1,5 +1,5 @@
 //! Deciding: every active rule of the event's type says yes or no, with the reason and the values
-//! met; every yes becomes a delivery to one address.
+//! met; every yes becomes a delivery to each address.
 
 use super::evaluation_input::EvaluationInput;
 use super::recipients::Finder;
@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::delivery::{DeliveryState, NewDelivery};
 use crate::domain::event::EventType;
-use crate::domain::rule::{Facts, Recipient, Rule, evaluate};
+use crate::domain::rule::{Facts, Rule, evaluate};
 use crate::domain::states;
 
 /// What the rules say.
@@ -56,7 +56,7 @@ impl App {
         // Marked at the end: what is one wish when live is one in the rehearsal of it.
         if context.tenant.is_rehearsal {
             for delivery in &mut decided.deliveries {
-                self.rehearse_message(delivery, context.rehearsal_to.as_ref());
+                self.rehearse_message(delivery, &context.rehearsal_to);
             }
         }
         if decided.decisions.is_empty() {
@@ -74,13 +74,14 @@ impl App {
         finder: &Finder<'_, '_>,
         decided: &mut Decided,
     ) {
-        let reached = finder.reach(&rule.definition.recipient);
+        let all = finder.reach(&rule.definition);
         let label = Some(input.event.label.as_str()).filter(|l| !l.is_empty());
         let today = input
             .wished_at
             .with_timezone(&input.context.tenant.zone)
             .date_naive();
-        let facts = Facts::of(input.parsed, reached.person, label, today);
+        let facts_of = |person| Facts::of(input.parsed, person, label, today);
+        let facts = facts_of(all.first().and_then(|reached| reached.person));
         let mut verdict = evaluate(&rule.definition.conditions, &facts);
         if verdict.matched && input.is_kept_inside(rule) {
             verdict.matched = false;
@@ -99,16 +100,25 @@ impl App {
             met: verdict.values,
         };
         if decision.is_match {
-            for note in &reached.notes {
-                decision.reason = format!("{}; {note}", decision.reason);
-            }
-            let delivery = self.message(rule, input, reached, &facts);
-            match already_told(&delivery, &decided.deliveries) {
-                Some(by) => {
-                    decision.kind = DecisionKind::AlreadyTold;
-                    decision.reason = format!("{}; already told by “{by}”", decision.reason);
+            let mut is_told_by_others = !all.is_empty();
+            for reached in all {
+                for note in &reached.notes {
+                    decision.reason = format!("{}; {note}", decision.reason);
                 }
-                None => decided.deliveries.push(delivery),
+                let facts = facts_of(reached.person);
+                let delivery = self.message(rule, input, reached, &facts);
+                match already_told(&delivery, &decided.deliveries) {
+                    Some(by) => {
+                        decision.reason = format!("{}; already told by “{by}”", decision.reason);
+                    }
+                    None => {
+                        decided.deliveries.push(delivery);
+                        is_told_by_others = false;
+                    }
+                }
+            }
+            if is_told_by_others {
+                decision.kind = DecisionKind::AlreadyTold;
             }
         }
         decided.decisions.push(decision);
@@ -133,7 +143,7 @@ impl EvaluationInput<'_> {
 
     /// Whether the document is no business of the rule's recipient yet. A person who replays has seen that.
     fn is_kept_inside(&self, rule: &Rule) -> bool {
-        matches!(rule.definition.recipient, Recipient::Contact)
+        rule.definition.recipient.is_contact()
             && self.replay.is_nil()
             && states::is_draft(self.document)
     }

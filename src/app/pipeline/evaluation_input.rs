@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use super::context::RoutingContext;
+use super::people::OtherPeople;
 use crate::domain::assertion::{Assertion, Says, Seen};
-use crate::domain::document::{Document, ParsedDocument, Person};
+use crate::domain::document::{Document, ParsedDocument};
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::ReplayId;
 
@@ -20,8 +21,8 @@ pub(super) struct EvaluationInput<'a> {
     /// The document as it is known with this event.
     pub(super) document: &'a Document,
     pub(super) parsed: &'a ParsedDocument,
-    /// People remembered for the customer or vendor.
-    pub(super) remembered: &'a [Person],
+    /// People whom it does not name itself.
+    pub(super) other_people: &'a OtherPeople,
     /// From when `send_within` runs.
     pub(super) wished_at: DateTime<Utc>,
     pub(super) now: DateTime<Utc>,

@@ -1,30 +1,16 @@
-//! The message that a matching rule asks for: its text, its address, and the mark of a rehearsal.
-
-use std::sync::Arc;
+//! The message that a matching rule asks for: what it says, its address, and the mark of a rehearsal.
 
 use chrono::TimeDelta;
-use moka::sync::Cache;
 
 use super::evaluation_input::EvaluationInput;
 use super::recipients::Reached;
 use crate::app::App;
+use crate::domain::address::OwnAddresses;
 use crate::domain::content::Content;
 use crate::domain::delivery::{Channel, DeliveryState, NewDelivery, rehearsal_mark};
-use crate::domain::document::DocumentKind;
 use crate::domain::event::EventSource;
-use crate::domain::ids::{DeliveryId, RuleId};
-use crate::domain::phone::Phone;
-use crate::domain::rule::{Facts, Recipient, Rule};
-use crate::render::Template;
-
-/// Compiled templates; a version of a rule never changes.
-pub(in crate::app) struct TemplateCache(Cache<(RuleId, i64), Arc<Template>>);
-
-impl TemplateCache {
-    pub(in crate::app) fn new() -> Self {
-        Self(Cache::new(10_000))
-    }
-}
+use crate::domain::ids::DeliveryId;
+use crate::domain::rule::{Facts, Rule};
 
 impl App {
     /// The message that a matching rule asks for; what cannot be sent has failed already, and says
@@ -36,19 +22,17 @@ impl App {
         reached: Reached<'_>,
         facts: &Facts<'_>,
     ) -> NewDelivery {
-        let text = self.text(rule, input.parsed.kind, facts);
+        let channel = reached.channel;
+        let said = self.said_by(rule, channel, input, facts);
+        let sender = sender(rule, &reached, input);
         let (address, problem) = match reached.address {
-            Ok(number) => (number.to_string(), None),
+            Ok(address) => (address.to_string(), None),
             Err(why) => (String::new(), Some(why)),
         };
-        let (text, problem) = match text {
-            Ok(text) => (text, problem),
-            Err(why) => (String::new(), problem.or(Some(why))),
+        let (content, problem) = match said {
+            Ok(content) => (content, problem),
+            Err(why) => (Content::nothing(channel), problem.or(Some(why))),
         };
-        let sender = rule.definition.sender.as_ref();
-        let sender = sender
-            .and_then(|s| serde_json::to_string(s).ok())
-            .unwrap_or_default();
         let expires_at =
             input.wished_at + TimeDelta::seconds(i64::from(rule.definition.send_within));
         NewDelivery {
@@ -58,16 +42,17 @@ impl App {
             rule_name: rule.definition.name.clone(),
             replay: input.replay,
             replay_of: None,
-            channel: Channel::Sms,
+            channel,
             address,
             recipient: reached.name,
-            is_to_contact: matches!(rule.definition.recipient, Recipient::Contact)
+            is_to_contact: rule.definition.recipient.is_contact()
                 && input.event.source != EventSource::Test,
+            member: reached.member,
             asserts: Some(input.assertion(rule.definition.event_type)),
             is_rehearsal: false,
             rehearsal_to: String::new(),
             sender,
-            content: Content::Text(text),
+            content,
             state: if problem.is_some() {
                 DeliveryState::Failed
             } else {
@@ -79,63 +64,19 @@ impl App {
         }
     }
 
-    pub(super) fn text(
-        &self,
-        rule: &Rule,
-        kind: DocumentKind,
-        facts: &Facts<'_>,
-    ) -> Result<String, String> {
-        let template = self.template(rule, kind)?;
-        let text = template.render(facts).map_err(|e| {
-            format!(
-                "The text of “{}” could not be filled in: {e}",
-                rule.definition.name
-            )
-        })?;
-        let text = text.trim().to_owned();
-        let characters = text.chars().count();
-        if text.is_empty() {
-            return Err(format!(
-                "The text of “{}” is empty for this event",
-                rule.definition.name
-            ));
-        }
-        if let Some(bound) = self.overlong(characters) {
-            return Err(format!(
-                "The text has {characters} characters; {bound}. Shorten the template of “{}”",
-                rule.definition.name
-            ));
-        }
-        Ok(text)
-    }
-
-    fn template(&self, rule: &Rule, kind: DocumentKind) -> Result<Arc<Template>, String> {
-        let key = (rule.id, rule.version);
-        if let Some(template) = self.caches.templates.0.get(&key) {
-            return Ok(template);
-        }
-        let template = Template::parse(&rule.definition.template.body, kind).map_err(|e| {
-            format!(
-                "The template of “{}” is not valid: {e}",
-                rule.definition.name
-            )
-        })?;
-        let template = Arc::new(template);
-        self.caches.templates.0.insert(key, template.clone());
-        Ok(template)
-    }
-
     /// Makes a delivery one that goes to the owner, with the mark of whom it was meant for.
-    pub(super) fn rehearse_message(&self, d: &mut NewDelivery, owner: Option<&Phone>) {
+    pub(super) fn rehearse_message(&self, d: &mut NewDelivery, owner: &OwnAddresses) {
         d.is_rehearsal = true;
-        d.rehearsal_to = owner.map(Phone::to_string).unwrap_or_default();
+        d.rehearsal_to = owner
+            .of(d.channel)
+            .map(|own| own.to_string())
+            .unwrap_or_default();
         if d.state != DeliveryState::Queued {
             return;
         }
         let mark = rehearsal_mark(&d.recipient, &d.address);
         d.content = d.content.clone().with_mark(&mark);
-        let characters = d.content.text().chars().count();
-        if let Some(bound) = self.overlong(characters) {
+        if let Some((characters, bound)) = self.overlong(d.channel, &d.content) {
             d.state = DeliveryState::Failed;
             d.due_at = None;
             d.reason = format!(
@@ -145,10 +86,26 @@ impl App {
         }
     }
 
-    /// What the provider takes, where so many characters are more.
-    fn overlong(&self, characters: usize) -> Option<String> {
-        let longest = self.parts.transports.longest_text(Channel::Sms);
-        let name = self.provider_words(Channel::Sms).name;
-        (characters > longest).then(|| format!("{name} takes at most {longest}"))
+    /// What the provider takes, where a text has more characters; an e-mail's bound is its size.
+    pub(super) fn overlong(&self, channel: Channel, content: &Content) -> Option<(usize, String)> {
+        let Content::Text(text) = content else {
+            return None;
+        };
+        let characters = text.chars().count();
+        let longest = self.parts.transports.longest_text(channel);
+        let name = self.provider_words(channel).name;
+        (characters > longest).then(|| (characters, format!("{name} takes at most {longest}")))
+    }
+}
+
+/// What a message is to come from, as deliveries bear it; empty for the default.
+fn sender(rule: &Rule, reached: &Reached<'_>, input: &EvaluationInput<'_>) -> String {
+    let _ = (reached, input);
+    let sender = rule.definition.sender.as_ref();
+    match sender {
+        Some(crate::domain::rule::RuleSender::Own(own)) => {
+            serde_json::to_string(own).unwrap_or_default()
+        }
+        _ => String::new(),
     }
 }

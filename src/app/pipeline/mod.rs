@@ -12,12 +12,14 @@
 //! A new event is *folded* (it changes its document and claims transitions), one that a person decides again
 //! is *kept* (the document stays as it is). That is the whole difference between the two.
 
+mod approvers;
 mod assess;
 mod context;
 mod decide;
 mod evaluation_input;
 mod hook;
 mod message;
+mod people;
 mod plan;
 mod receive;
 mod recipients;
@@ -25,10 +27,11 @@ mod rejected;
 mod renew;
 pub mod replay;
 mod route;
+mod said;
 
 pub(super) use context::{RoutingContext, StoredEvent};
 pub use hook::Hook;
 pub(super) use hook::{HookCache, JSON};
-pub(super) use message::TemplateCache;
 pub use receive::{HookRequest, Received};
 pub(super) use rejected::{Refused, RejectedLimiter};
+pub(super) use said::TemplateCache;

@@ -6,7 +6,7 @@ use super::assess::{Assessment, assess};
 use super::context::{RoutingContext, RoutingInput};
 use super::decide::Decided;
 use super::evaluation_input::EvaluationInput;
-use super::recipients::remembered;
+use super::people::other_people;
 use crate::app::recent::SeenDocument;
 use crate::app::{App, AppError};
 use crate::domain::decision::{Decision, DecisionKind};
@@ -84,12 +84,12 @@ impl App {
         now: DateTime<Utc>,
     ) -> Result<(Decided, Folded, Option<SeenDocument>), AppError> {
         let event = &input.stored.event;
-        let (row, remembered) = tokio::try_join!(
+        let (row, other_people) = tokio::try_join!(
             async {
                 let known = store.document(event.connection, parsed.kind, &parsed.id);
                 Ok(known.await?)
             },
-            remembered(store, context, event, parsed)
+            other_people(store, context, event, parsed)
         )?;
         let Assessment {
             asks,
@@ -108,7 +108,7 @@ impl App {
                 passed_over: &passed_over,
                 document: &document,
                 parsed,
-                remembered: &remembered,
+                other_people: &other_people,
                 wished_at: input.wished_at,
                 now,
             }),

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::context::StoredEvent;
 use super::evaluation_input::EvaluationInput;
-use super::recipients::{Finder, remembered};
+use super::people::other_people;
+use super::recipients::{Finder, Reached};
 use crate::app::recent::{AsOf, SeenDocument};
 use crate::app::{App, AppError};
 use crate::domain::assertion::{Says, Seen};
@@ -27,8 +28,8 @@ impl App {
         let Some(asserts) = &d.asserts else {
             return Ok(Ok(()));
         };
-        let text = match self.text_today(store, d, seen).await? {
-            Ok(text) => text,
+        let content = match self.said_today(store, d, seen).await? {
+            Ok(content) => content,
             Err(why) => return Ok(Err(why)),
         };
         let now_is = &seen.document;
@@ -50,7 +51,7 @@ impl App {
         };
         let renewal = Renewal {
             delivery: d.id,
-            content: Content::Text(text),
+            content,
             says,
             step,
         };
@@ -59,12 +60,12 @@ impl App {
     }
 
     /// What the rule, as it was when it decided, says of the document as it is today.
-    async fn text_today(
+    async fn said_today(
         &self,
         store: &TenantStore,
         d: &Delivery,
         seen: &SeenDocument,
-    ) -> Result<Result<String, String>, AppError> {
+    ) -> Result<Result<Content, String>, AppError> {
         let gone = |what: &str| Ok(Err(format!("{what} is no longer kept")));
         let Some(rule) = store.rule_version(d.rule, d.rule_version).await? else {
             return gone("the rule");
@@ -87,7 +88,7 @@ impl App {
         set_balance(&mut parsed, &seen.document);
         let context = self.routing_context(store, AsOf::Now).await?;
         let parsed = parsed.with_days(context.tenant.date_format);
-        let remembered = remembered(store, &context, &stored.event, &parsed).await?;
+        let other_people = other_people(store, &context, &stored.event, &parsed).await?;
         let event_type = d
             .asserts
             .as_ref()
@@ -100,24 +101,31 @@ impl App {
             passed_over: &[],
             document: &seen.document,
             parsed: &parsed,
-            remembered: &remembered,
+            other_people: &other_people,
             wished_at: stored.event.received_at,
             now: self.now(),
         };
-        let reached = Finder::new(&input).reach(&rule.definition.recipient);
+        // They may be found by another way today, or not at all.
+        let reached = Finder::new(&input).reach(&rule.definition);
+        let is_they = |r: &&Reached<'_>| {
+            let address = r.address.as_ref().ok();
+            address.is_some_and(|a| (a.channel(), a.key()) == d.person())
+        };
+        let they = reached.iter().find(is_they).or(reached.first());
         let label = Some(stored.event.label.as_str()).filter(|l| !l.is_empty());
         let today = stored
             .event
             .received_at
             .with_timezone(&context.tenant.zone)
             .date_naive();
-        let facts = Facts::of(&parsed, reached.person, label, today);
-        let text = self.text(&rule, parsed.kind, &facts);
-        Ok(text.map(|text| {
+        let person = they.and_then(|r| r.person);
+        let facts = Facts::of(&parsed, person, label, today);
+        let said = self.said_by(&rule, d.channel, &input, &facts);
+        Ok(said.map(|content| {
             if d.is_rehearsal {
-                format!("{}{text}", rehearsal_mark(&d.recipient, &d.address))
+                content.with_mark(&rehearsal_mark(&d.recipient, &d.address))
             } else {
-                text
+                content
             }
         }))
     }

@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use super::{Next, SendingContext, queued, until};
 use crate::app::recent::{AsOf, SeenDocument};
 use crate::app::{App, AppError};
+use crate::domain::address::Address;
 use crate::domain::assertion::Assertion;
 use crate::domain::delivery::{Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::gate::{Gate, Judgement};
-use crate::domain::phone::Phone;
 use crate::domain::suppression::Suppressed;
 use crate::store::{Change, TenantStore};
 
@@ -20,7 +20,7 @@ pub(super) struct Sight {
     pub(super) context: Arc<SendingContext>,
     pub(super) document: Option<SeenDocument>,
     suppression: Option<Suppressed>,
-    own_number: Option<Phone>,
+    own_address: Option<Address>,
 }
 
 impl Sight {
@@ -34,7 +34,7 @@ impl Sight {
             connection: link.map(|link| &link.connection),
             has_sender: link.is_some_and(|link| link.transport.has_sender(&d.sender)),
             provider: self.context.words,
-            own_number: self.own_number.as_ref(),
+            own_address: self.own_address.as_ref(),
             now,
         };
         gate.judge()
@@ -52,11 +52,11 @@ impl App {
         kept: Option<SeenDocument>,
     ) -> Result<Sight, AppError> {
         let context = self.sending_context(store, as_of).await?;
-        let (mut suppression, mut own_number) = (None, None);
+        let (mut suppression, mut own_address) = (None, None);
         if as_of == AsOf::Now {
             suppression = store.suppression_of(d).await?;
             if d.is_rehearsal {
-                own_number = store.rehearsal_number().await?;
+                own_address = store.rehearsal_addresses().await?.of(d.channel);
             }
         }
         let document = match (kept, &d.asserts) {
@@ -68,7 +68,7 @@ impl App {
             context,
             document,
             suppression,
-            own_number,
+            own_address,
         })
     }
 
@@ -126,8 +126,8 @@ impl App {
                 .await
             }
             Judgement::Held(hold, why) => self.hold(store, d, hold, &why).await.map(Some),
-            Judgement::Readdress(number) => {
-                store.bind_rehearsal(d.id, number).await?;
+            Judgement::Readdress(own) => {
+                store.bind_rehearsal(d.id, own).await?;
                 Ok(None)
             }
             Judgement::Outdated => self.renew_or_end(store, d, sight).await,

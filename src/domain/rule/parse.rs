@@ -1,29 +1,30 @@
 //! From JSON to a rule's definition, collecting every problem instead of stopping at the first.
 
 mod conditions;
+mod recipient;
+mod template;
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
-use super::{
-    DEFAULT_SEND_WITHIN, MAX_TEMPLATE_BYTES, Recipient, RuleDefinition, Sender, TemplateSource,
-};
-use crate::domain::delivery::Channel;
+use super::{DEFAULT_SEND_WITHIN, RuleChannel, RuleDefinition, RuleSender, Sender};
 use crate::domain::event::EventType;
+use crate::domain::ids::SenderId;
 use crate::domain::phone::{CountryCode, to_e164};
 
 const MAX_NAME_CHARS: usize = 100;
 /// The longest sender that is a name, as carriers take it.
 const MAX_SENDER_CHARS: usize = 11;
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 9] = [
     "name",
     "event_type",
     "conditions",
     "channel",
     "recipient",
     "sender",
+    "email_sender",
     "template",
     "send_within",
 ];
@@ -64,9 +65,13 @@ impl RuleDefinition {
         let event_type = event_type(map, &mut problems);
         let conditions = conditions::parse(map.get("conditions"), &mut problems);
         let channel = channel(map, &mut problems);
-        let recipient = recipient(map.get("recipient"), default_country, &mut problems);
-        let sender = sender(map.get("sender"), default_country, &mut problems);
-        let template = template(map.get("template"), &mut problems);
+        let recipient = recipient::parse(
+            map.get("recipient"),
+            (channel, default_country),
+            &mut problems,
+        );
+        let (sender, email_sender) = senders(map, (channel, default_country), &mut problems);
+        let template = template::parse(map.get("template"), channel, &mut problems);
         let send_within = send_within(map.get("send_within"), &mut problems);
         match (name, event_type, channel, recipient, template, send_within) {
             (
@@ -83,6 +88,7 @@ impl RuleDefinition {
                 channel,
                 recipient,
                 sender,
+                email_sender,
                 template,
                 send_within,
             }),
@@ -135,60 +141,71 @@ fn event_type(map: &Map<String, Value>, problems: &mut Problems) -> Option<Event
         .ok()
 }
 
-fn channel(map: &Map<String, Value>, problems: &mut Problems) -> Option<Channel> {
+fn channel(map: &Map<String, Value>, problems: &mut Problems) -> Option<RuleChannel> {
     match map.get("channel") {
-        None | Some(Value::Null) => Some(Channel::Sms),
+        None | Some(Value::Null) => Some(RuleChannel::Sms),
         Some(value) => {
-            let channel = value.as_str().and_then(Channel::parse);
+            let channel = value.as_str().and_then(RuleChannel::parse);
             if channel.is_none() {
-                problems.add("channel", "choose sms");
+                let all = "choose sms, email, both, sms_else_email or email_else_sms";
+                problems.add("channel", all);
             }
             channel
         }
     }
 }
 
-fn recipient(
-    json: Option<&Value>,
-    default_country: Option<CountryCode>,
+/// The senders of SMS and of e-mails. One that the tenant keeps may stand in `sender` for a rule that only
+/// sends e-mails.
+fn senders(
+    map: &Map<String, Value>,
+    (channel, default_country): (Option<RuleChannel>, Option<CountryCode>),
     problems: &mut Problems,
-) -> Option<Recipient> {
-    let part = |name: &str| json.and_then(|json| json.get(name)).and_then(Value::as_str);
-    match part("kind") {
-        Some("contact") => Some(Recipient::Contact),
-        Some("fixed") => match to_e164(part("address").unwrap_or_default(), default_country) {
-            Ok(address) => Some(Recipient::Fixed(address)),
-            Err(problem) => {
-                problems.add("recipient.address", problem.to_string());
-                None
-            }
-        },
-        _ => {
-            problems.add("recipient.kind", "choose contact or fixed");
+) -> (Option<RuleSender>, Option<SenderId>) {
+    let sender = sender(map.get("sender"), default_country, problems);
+    let email_sender = match map.get("email_sender") {
+        None | Some(Value::Null) => None,
+        Some(value) => kept(value).or_else(|| {
+            problems.add(
+                "email_sender",
+                "expected null or the id of a sender (snd_…)",
+            );
             None
-        }
+        }),
+    };
+    match (channel, sender, email_sender) {
+        (Some(RuleChannel::Email), Some(RuleSender::Kept(id)), None) => (None, Some(id)),
+        (_, sender, email_sender) => (sender, email_sender),
     }
+}
+
+fn kept(value: &Value) -> Option<SenderId> {
+    value.as_str()?.trim().parse().ok()
 }
 
 fn sender(
     json: Option<&Value>,
     default_country: Option<CountryCode>,
     problems: &mut Problems,
-) -> Option<Sender> {
+) -> Option<RuleSender> {
     let map = match json {
         None | Some(Value::Null) => return None,
         Some(Value::Object(map)) if map.len() == 1 => map,
-        Some(_) => {
-            problems.add(
-                "sender",
-                "expected null, {\"from\": …} or {\"messaging_service_sid\": …}",
-            );
-            return None;
+        Some(other) => {
+            let kept = kept(other).map(RuleSender::Kept);
+            if kept.is_none() {
+                problems.add(
+                    "sender",
+                    "expected null, the id of a sender (snd_…), {\"from\": …} or \
+                     {\"messaging_service_sid\": …}",
+                );
+            }
+            return kept;
         }
     };
     if let Some(from) = map.get("from").and_then(Value::as_str) {
         return match sender_address(from, default_country) {
-            Ok(from) => Some(Sender::From(from)),
+            Ok(from) => Some(RuleSender::Own(Sender::From(from))),
             Err(message) => {
                 problems.add("sender.from", message);
                 None
@@ -205,7 +222,7 @@ fn sender(
             && sid.bytes().skip(2).all(|b| b.is_ascii_hexdigit())
     };
     if let Some(sid) = sid.filter(is_sid) {
-        return Some(Sender::MessagingService(sid.to_owned()));
+        return Some(RuleSender::Own(Sender::MessagingService(sid.to_owned())));
     }
     let field = "sender.messaging_service_sid";
     problems.add(field, "type MG and 32 hexadecimal digits");
@@ -229,23 +246,6 @@ fn sender_address(from: &str, default_country: Option<CountryCode>) -> Result<St
     to_e164(from, default_country)
         .map(|number| number.to_string())
         .map_err(|problem| problem.to_string())
-}
-
-fn template(json: Option<&Value>, problems: &mut Problems) -> Option<TemplateSource> {
-    let body = json
-        .and_then(|json| json.get("body"))
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    if body.trim().is_empty() {
-        problems.add("template.body", "type the message");
-    } else if body.len() > MAX_TEMPLATE_BYTES {
-        problems.add("template.body", "is too long; 16 KB at the most");
-    } else {
-        return Some(TemplateSource {
-            body: body.to_owned(),
-        });
-    }
-    None
 }
 
 fn send_within(json: Option<&Value>, problems: &mut Problems) -> Option<u32> {
@@ -318,7 +318,7 @@ mod tests {
         let stored = serde_json::to_value(&rule).unwrap();
         assert_eq!(
             stored["recipient"],
-            json!({"kind": "fixed", "address": "+447700900456"})
+            json!({"kind": "fixed", "addresses": ["+447700900456"]})
         );
         assert_eq!(stored["conditions"]["all"][0]["value"], json!("1000.5"));
         assert_eq!(
@@ -442,7 +442,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_the_reader_panic(text in "\\PC{0,200}", part in 0..8_usize) {
+        fn no_text_makes_the_reader_panic(text in "\\PC{0,200}", part in 0..9_usize) {
             let mut json = sample();
             json[FIELDS[part]] = serde_json::from_str(&text).unwrap_or(Value::String(text));
             if let Ok(rule) = RuleDefinition::parse(&json, None) {

@@ -3,6 +3,7 @@
 use futures::future::join_all;
 
 use super::*;
+use crate::domain::address::Address;
 use crate::domain::hours::Hours;
 use crate::domain::phone::Phone;
 
@@ -127,16 +128,22 @@ async fn a_rehearsal_waits_for_a_number_and_is_bound_to_it_until_it_was_tried() 
     let d = house.rehearsed(1, "").await;
     assert_eq!(house.claim(&d).await, ClaimResult::Refused, "empty");
     let number = |text| Phone::from_stored(text).unwrap();
-    let bound = house.tenant.bind_rehearsal(d.id, number(OWNER));
+    let bound = house
+        .tenant
+        .bind_rehearsal(d.id, Address::Phone(number(OWNER)));
     assert!(bound.await.unwrap());
     assert_eq!(house.claim(&d).await, ClaimResult::Refused, "an old look");
     let d = house.read(d.id).await;
     assert_eq!(house.claim(&d).await, ClaimResult::Claimed);
-    let late = house.tenant.bind_rehearsal(d.id, number("+16175550199"));
+    let late = house
+        .tenant
+        .bind_rehearsal(d.id, Address::Phone(number("+16175550199")));
     assert!(!late.await.unwrap());
 
     let live = house.queued(2, "Hi").await;
-    let bound = house.tenant.bind_rehearsal(live.id, number(OWNER));
+    let bound = house
+        .tenant
+        .bind_rehearsal(live.id, Address::Phone(number(OWNER)));
     assert!(!bound.await.unwrap(), "a live one has no owner's number");
 }
 

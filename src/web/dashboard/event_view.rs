@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::history::given;
-use super::rules::sender_words;
+use super::rules::frozen_sender_words;
 use crate::domain::decision::Decision;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Receipt, Step, StepKind};
 use crate::domain::event::Body;
@@ -12,7 +12,7 @@ use crate::domain::ids::ReplayId;
 use crate::domain::provider::ProviderWords;
 use crate::domain::replay::ReplayKind;
 use crate::domain::report::Status;
-use crate::domain::rule::{MetValue, Op, Sender};
+use crate::domain::rule::{MetValue, Op};
 use crate::render::{Encoding, Segments};
 use crate::store::Story;
 use crate::web::chrome::Chrome;
@@ -127,10 +127,7 @@ fn delivery_view(story: &Story, of: &Delivery, chrome: &Chrome) -> DeliveryView 
     let text = story.text_of(of);
     let sender = attempt
         .and_then(|a| bound_sender(a, provider))
-        .unwrap_or_else(|| {
-            let asked: Option<Sender> = serde_json::from_str(&of.sender).ok();
-            sender_words(asked.as_ref())
-        });
+        .unwrap_or_else(|| frozen_sender_words(&of.sender));
     DeliveryView {
         id: of.id,
         state: of.state,

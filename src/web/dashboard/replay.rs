@@ -9,13 +9,12 @@ use super::error::PageError;
 use super::event_view::{dry_decision, length};
 use super::flash::Told;
 use super::history::given;
-use super::rules::sender_words;
+use super::rules::frozen_sender_words;
 use crate::app::AppError;
 use crate::app::pipeline::replay::{DocumentToday, Had, ReplayFacts, ReplayRecipient};
 use crate::app::pipeline::replay::{ReplayWish, Replayed};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::ids::{DeliveryId, EventId};
-use crate::domain::rule::Sender;
 use crate::domain::user::Ability;
 use crate::web::chrome::Section;
 use crate::web::extract::csrf_form::Form;
@@ -298,14 +297,13 @@ fn document(of: &DocumentToday) -> DocumentView {
 
 fn recipient(of: &ReplayRecipient) -> RecipientView {
     let message = &of.message;
-    let asked: Option<Sender> = serde_json::from_str(&message.sender).ok();
     RecipientView {
         key: of.key.clone(),
         channel: message.channel,
         name: given(message.recipient.clone()),
         address: message.address.clone(),
         rule: given(message.rule_name.clone()),
-        sender: sender_words(asked.as_ref()),
+        sender: frozen_sender_words(&message.sender),
         text: message.content.text().to_owned(),
         length: length(message.content.text()),
         refused: of.refused.clone(),

@@ -6,8 +6,10 @@
 use serde_json::{Value, json};
 
 use crate::app::FieldProblem;
+use crate::domain::address::Address;
 use crate::domain::rule::{
-    Conditions, DEFAULT_SEND_WITHIN, MAX_CONDITIONS, Op, Recipient, Rule, Sender,
+    Conditions, DEFAULT_SEND_WITHIN, EmailSource, MAX_CONDITIONS, Op, Recipient, Rule, RuleSender,
+    Sender,
 };
 use crate::web::extract::csrf_form::Form;
 use crate::web::form::FormState;
@@ -30,8 +32,10 @@ pub(super) fn empty() -> FormState {
     FormState::new()
         .with("event_type", "invoice.sent")
         .with("joint", "all")
-        .with("recipient", "contact")
+        .with("channel", "sms")
+        .with("recipient", "first")
         .with("sender", "default")
+        .with("email_sender", "default")
         .with("send_within", "24")
         .with("enabled", "1")
 }
@@ -43,11 +47,26 @@ pub(super) fn of(rule: &Rule) -> FormState {
         Conditions::All(_) => "all",
         Conditions::Any(_) => "any",
     };
-    let (recipient, number) = match &definition.recipient {
-        Recipient::Contact => ("contact", String::new()),
-        Recipient::Fixed(number) => ("fixed", number.to_string()),
+    let (recipient, addresses, else_customer) = match &definition.recipient {
+        Recipient::Contact { who, else_customer } => {
+            (who.as_str().to_owned(), String::new(), *else_customer)
+        }
+        Recipient::Fixed(addresses) => {
+            let all: Vec<&str> = addresses.iter().map(Address::as_str).collect();
+            ("fixed".to_owned(), all.join(", "), false)
+        }
+        Recipient::Group(id) => (id.to_string(), String::new(), false),
+        Recipient::Approvers => ("approvers".to_owned(), String::new(), false),
     };
-    let sender = definition.sender.as_ref().map_or("default", Sender::as_str);
+    let sender = match &definition.sender {
+        None => "default".to_owned(),
+        Some(RuleSender::Own(own)) => own.as_str().to_owned(),
+        Some(RuleSender::Kept(id)) => id.to_string(),
+    };
+    let kept = definition.email_sender;
+    let email_sender = kept.map_or_else(|| "default".to_owned(), |id| id.to_string());
+    let email = definition.template.email.as_ref();
+    let of_email = |part: fn(&EmailSource) -> &String| email.map_or("", |e| part(e).as_str());
     let seconds = definition.send_within;
     let usual = matches!(seconds / 3600, 1 | 4 | 24 | 72 | 168) && seconds.is_multiple_of(3600);
     let send_within = if usual {
@@ -59,9 +78,15 @@ pub(super) fn of(rule: &Rule) -> FormState {
         .with("name", definition.name.as_str())
         .with("event_type", definition.event_type.as_str())
         .with("joint", joint)
+        .with("channel", definition.channel.as_str())
         .with("recipient", recipient)
-        .with("recipient_number", number)
+        .with("addresses", addresses)
+        .with("else_customer", if else_customer { "1" } else { "" })
         .with("sender", sender)
+        .with("email_sender", email_sender)
+        .with("email_subject", of_email(|e| &e.subject))
+        .with("email_preview", of_email(|e| &e.preview))
+        .with("email_body", of_email(|e| &e.body))
         .with("send_within", send_within)
         .with("template", definition.template.body.as_str())
         .with("enabled", if rule.enabled { "1" } else { "" });
@@ -99,21 +124,53 @@ pub(super) fn read(form: &Form) -> Typed {
     } else {
         "all"
     };
-    let recipient = match form.get("recipient") {
-        "fixed" => json!({"kind": "fixed", "address": form.get("recipient_number")}),
-        kind => json!({ "kind": kind }),
-    };
-    let sender = sender_of(form.get("sender"));
+    let email = json!({
+        "subject": form.get("email_subject"),
+        "preview": form.get("email_preview"),
+        "body": form.text("email_body"),
+    });
+    // One that nobody has begun is none, unless the rule sends e-mails.
+    let is_begun = ["subject", "preview", "body"].iter().any(|part| {
+        email[part]
+            .as_str()
+            .is_some_and(|text| !text.trim().is_empty())
+    });
     let definition = json!({
         "name": form.get("name"),
         "event_type": form.get("event_type"),
         "conditions": { joint: conditions },
-        "recipient": recipient,
-        "sender": sender,
-        "template": { "body": form.text("template") },
+        "channel": Some(form.get("channel")).filter(|channel| !channel.is_empty()),
+        "recipient": recipient(form),
+        "sender": sender_of(form.get("sender")),
+        "email_sender": kept_sender(form.get("email_sender")),
+        "template": { "body": form.text("template"), "email": is_begun.then_some(email) },
         "send_within": send_within(form.get("send_within")),
     });
     Typed { definition, rows }
+}
+
+/// Whom the choice and what was typed beside it mean.
+fn recipient(form: &Form) -> Value {
+    match form.get("recipient") {
+        "fixed" => {
+            let typed = form.text("addresses");
+            let all: Vec<&str> = typed
+                .split([',', ';', '\n'])
+                .map(str::trim)
+                .filter(|address| !address.is_empty())
+                .collect();
+            json!({ "kind": "fixed", "addresses": all })
+        }
+        "approvers" => json!({ "kind": "approvers" }),
+        group if group.starts_with("grp_") => json!({ "kind": "group", "group": group }),
+        who => json!({
+            "kind": "contact", "who": (who != "contact").then_some(who), "else_customer": form.get("else_customer") == "1",
+        }),
+    }
+}
+
+fn kept_sender(typed: &str) -> Option<&str> {
+    (!typed.is_empty() && typed != "default").then_some(typed)
 }
 
 /// A comparison with a list takes its values apart at the commas.
@@ -135,14 +192,16 @@ fn condition(field: &str, op: &str, value: &str) -> Value {
 }
 
 /// The sender of the editor's list; none for the default.
-pub(super) fn sender_of(value: &str) -> Option<Sender> {
-    match value {
+pub(super) fn sender_of(value: &str) -> Option<RuleSender> {
+    let own = match value {
         "" | "default" => None,
+        kept if kept.starts_with("snd_") => return kept.parse().ok().map(RuleSender::Kept),
         sid if sid.len() > 11 && sid.starts_with("MG") => {
             Some(Sender::MessagingService(sid.to_owned()))
         }
         from => Some(Sender::From(from.to_owned())),
-    }
+    };
+    own.map(RuleSender::Own)
 }
 
 /// Hours, or seconds as `5400s`. What is neither is refused with the field's own words.
@@ -160,7 +219,7 @@ impl Typed {
     pub(super) fn refuse(&self, problems: &[FieldProblem], form: &mut FormState) {
         for problem in problems {
             let why = match problem.field.as_str() {
-                "recipient.address" => number_sentence(&problem.message),
+                path if path.starts_with("recipient.address") => number_sentence(&problem.message),
                 _ => sentence(&problem.message),
             };
             match self.field(&problem.field) {
@@ -178,8 +237,13 @@ impl Typed {
         }
         let field = match path {
             "name" | "event_type" | "send_within" => path,
-            "recipient.address" => "recipient_number",
-            "recipient.kind" => "recipient",
+            path if path.starts_with("recipient.address") => "addresses",
+            path if path.starts_with("recipient") => "recipient",
+            "template.email.subject" => "email_subject",
+            "template.email.preview" => "email_preview",
+            "template.email.body" => "email_body",
+            "channel" => "channel",
+            "email_sender" => "email_sender",
             "template.body" => "template",
             path if path.starts_with("sender") => "sender",
             _ => return None,
@@ -229,10 +293,14 @@ mod tests {
                 {"field": "status", "op": "in", "value": ["sent", "overdue"]},
                 {"field": "contact.mobile", "op": "present"},
             ]},
-            "channel": "sms",
-            "recipient": {"kind": "fixed", "address": "+447700900456"},
+            "channel": "both",
+            "recipient": {"kind": "fixed", "addresses": ["+447700900456", "ann@example.com"]},
             "sender": {"messaging_service_sid": "MG00000000000000000000000000000001"},
-            "template": {"body": "Hello\nthere"},
+            "email_sender": "snd_00000000000000000000000000000001",
+            "template": {
+                "body": "Hello\nthere",
+                "email": {"subject": "Hello", "preview": "there", "body": "Dear\n\nAnn"},
+            },
             "send_within": 5400,
         });
         let definition = RuleDefinition::parse(&json, None).unwrap();
@@ -249,9 +317,14 @@ mod tests {
             "name",
             "event_type",
             "joint",
+            "channel",
             "recipient",
-            "recipient_number",
+            "addresses",
             "sender",
+            "email_sender",
+            "email_subject",
+            "email_preview",
+            "email_body",
             "send_within",
             "template",
         ];
@@ -270,7 +343,7 @@ mod tests {
     fn a_problem_stands_at_the_row_that_was_typed_wrong() {
         let typed = read(&posted(
             "condition.0.field=&condition.1.field=total&condition.1.op=gte&condition.1.value=much\
-             &recipient=fixed&recipient_number=12&sender=default&template=x&name=N\
+             &channel=sms&recipient=fixed&addresses=12&sender=default&template=x&name=N\
              &event_type=invoice.sent",
         ));
         let problems = RuleDefinition::parse(&typed.definition, None).unwrap_err();
@@ -286,7 +359,7 @@ mod tests {
                 .starts_with("Type a number")
         );
         assert!(
-            form.error("recipient_number")
+            form.error("addresses")
                 .unwrap()
                 .starts_with("The number has no country code;")
         );

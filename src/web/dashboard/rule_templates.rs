@@ -110,7 +110,7 @@ impl Ready {
         };
         if self.is_fixed {
             form.with("recipient", "fixed")
-                .with("recipient_number", own_number.unwrap_or_default())
+                .with("addresses", own_number.unwrap_or_default())
         } else {
             form
         }
@@ -138,7 +138,7 @@ mod tests {
                 "event_type",
                 "joint",
                 "recipient",
-                "recipient_number",
+                "addresses",
                 "sender",
                 "send_within",
                 "template",

@@ -8,10 +8,12 @@ use super::flash::Told;
 use super::{rule_form, rule_sample, rule_templates};
 use crate::app::AppError;
 use crate::app::rules::RuleSwitches;
+use crate::domain::address::Address;
 use crate::domain::delivery::Channel;
 use crate::domain::event::EventType;
+use crate::domain::group::Group;
 use crate::domain::ids::RuleId;
-use crate::domain::rule::{Conditions, Op, Recipient, Rule, Sender};
+use crate::domain::rule::{Conditions, Op, Recipient, Rule, RuleDefinition, RuleSender, Sender};
 use crate::domain::user::Ability;
 use crate::render::Template;
 use crate::web::chrome::Section;
@@ -31,7 +33,7 @@ pub(super) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
         .await?;
     let page = RulesPage {
         chrome: seat.chrome(Section::Rules).await?,
-        rules: rules.iter().map(line).collect(),
+        rules: rules.iter().map(|rule| line(rule, &[])).collect(),
     };
     seat.page(StatusCode::OK, &page)
 }
@@ -170,7 +172,7 @@ async fn deletion_page(
 ) -> Result<HttpResponse, PageError> {
     let page = RuleDeletePage {
         chrome: seat.chrome(Section::Rules).await?,
-        rule: line(rule),
+        rule: line(rule, &[]),
         form,
     };
     seat.page(status, &page)
@@ -199,6 +201,7 @@ async fn editor(
             Ok((app.senders(tenant, Channel::Sms).await?, longest))
         })
         .await?;
+    let groups: Vec<Group> = Vec::new();
     let chrome = seat.chrome(Section::Rules).await?;
     let kind = form
         .value("event_type")
@@ -229,7 +232,9 @@ async fn editor(
         operators: Op::ALL
             .map(|op| Choice::new(op.as_str(), op.words()))
             .into(),
+        recipients: recipients(&groups),
         senders: senders(offered, form.value("sender")),
+        email_senders: vec![Choice::new("default", "The default sender")],
         names: sample.names(),
         warning: Template::warning(form.value("template")),
         counted_with: sample.counted_with(form.value("template")),
@@ -240,27 +245,101 @@ async fn editor(
     seat.page(status, &RuleEditPage { chrome, view })
 }
 
+/// The document's people, groups, and addresses of the rule's own.
+fn recipients(groups: &[Group]) -> Vec<Choice> {
+    let mut choices = vec![
+        Choice::new("first", "The contact on the document"),
+        Choice::new("primary", "Its primary contact"),
+        Choice::new("all", "All contact persons on it"),
+        Choice::new("approvers", "Those who approve it"),
+    ];
+    choices.extend(
+        groups
+            .iter()
+            .map(|g| Choice::new(g.id.to_string(), format!("The group {}", g.name))),
+    );
+    choices.push(Choice::new("fixed", "Always the addresses beside"));
+    choices
+}
+
 /// The connection's default, what it offers, and whatever the rule has.
 fn senders(offered: Vec<Sender>, own: &str) -> Vec<Choice> {
     let mut choices = vec![Choice::new("default", "The default sender")];
-    for sender in offered.into_iter().chain(rule_form::sender_of(own)) {
+    let own = match rule_form::sender_of(own) {
+        Some(RuleSender::Own(own)) => Some(own),
+        _ => None,
+    };
+    for sender in offered.into_iter().chain(own) {
         if choices.iter().all(|c| c.value != sender.as_str()) {
-            choices.push(Choice::new(sender.as_str(), sender_words(Some(&sender))));
+            choices.push(Choice::new(sender.as_str(), own_sender_words(&sender)));
         }
     }
     choices
 }
 
-/// A sender in words.
-pub(super) fn sender_words(of: Option<&Sender>) -> String {
+/// Whom a rule tells, in words.
+fn recipient_words(of: &Recipient, groups: &[Group]) -> String {
     match of {
-        None => "the default sender".to_owned(),
-        Some(Sender::From(from)) => from.clone(),
-        Some(Sender::MessagingService(sid)) => format!("Messaging Service {sid}"),
+        Recipient::Contact { who, else_customer } => {
+            let other = if *else_customer {
+                ", else the customer’s primary contact"
+            } else {
+                ""
+            };
+            format!("{}{other}", who.words())
+        }
+        Recipient::Fixed(addresses) => {
+            let all: Vec<String> = addresses.iter().map(address_words).collect();
+            all.join(", ")
+        }
+        Recipient::Group(id) => {
+            let group = groups.iter().find(|g| g.id == *id);
+            group.map_or_else(|| "a group that is gone".to_owned(), |g| g.name.clone())
+        }
+        Recipient::Approvers => "those who approve the document".to_owned(),
     }
 }
 
-fn line(of: &Rule) -> RuleLine {
+fn address_words(of: &Address) -> String {
+    match of {
+        Address::Phone(number) => number.grouped(),
+        Address::Email(email) => email.to_string(),
+    }
+}
+
+/// From what a rule sends, in words.
+fn sender_words(of: &RuleDefinition) -> String {
+    match &of.sender {
+        Some(RuleSender::Own(own)) => own_sender_words(own),
+        Some(RuleSender::Kept(_)) => "a sender of its own".to_owned(),
+        None if of.email_sender.is_some() => "a sender of its own".to_owned(),
+        None => "the default sender".to_owned(),
+    }
+}
+
+/// What a message goes out from, as it bears it.
+pub(super) fn frozen_sender_words(frozen: &str) -> String {
+    #[derive(serde::Deserialize)]
+    struct Mailbox {
+        address: String,
+        name: String,
+    }
+    if let Ok(Mailbox { address, name }) = serde_json::from_str(frozen) {
+        return format!("{name} <{address}>");
+    }
+    let own: Option<Sender> = serde_json::from_str(frozen).ok();
+    let words = own.as_ref().map(own_sender_words);
+    words.unwrap_or_else(|| "the default sender".to_owned())
+}
+
+fn own_sender_words(of: &Sender) -> String {
+    match of {
+        Sender::From(from) => from.clone(),
+        Sender::MessagingService(sid) => format!("Messaging Service {sid}"),
+    }
+}
+
+fn line(of: &Rule, groups: &[Group]) -> RuleLine {
     let definition = &of.definition;
     let conditions = definition.conditions.list().iter();
     let conditions = conditions.map(|c| c.words(&definition.conditions));
@@ -272,11 +351,8 @@ fn line(of: &Rule) -> RuleLine {
             conditions: conditions.collect(),
             all: matches!(definition.conditions, Conditions::All(_)),
             channel: definition.channel,
-            recipient: match &definition.recipient {
-                Recipient::Contact => "the contact".to_owned(),
-                Recipient::Fixed(number) => number.grouped(),
-            },
-            sender: sender_words(definition.sender.as_ref()),
+            recipient: recipient_words(&definition.recipient, groups),
+            sender: sender_words(definition),
         },
         warning: Template::warning(&definition.template.body),
         template: definition.template.body.clone(),

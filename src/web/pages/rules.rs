@@ -7,6 +7,7 @@ use maud::{Markup, html};
 
 use crate::domain::event::EventType;
 use crate::domain::ids::RuleId;
+use crate::domain::rule::RuleChannel;
 use crate::domain::user::Ability;
 use crate::web::chrome::Chrome;
 use crate::web::form::FormState;
@@ -106,7 +107,8 @@ impl RulesPage {
 
 /// `GET /t/{tenant}/rules/new` and `/rules/{rule}`; posts to the same path. Its fields: `name`,
 /// `event_type`, `joint` (`all`, `any`), `condition.{n}.field`, `.op`, `.value`, `recipient`
-/// (`contact`, `fixed`), `recipient_number`, `sender`, `template`, `send_within` (hours, or
+/// (`first`, `primary`, `all`, `fixed`, `approvers`, or a group's id), `addresses`, `else_customer`, `channel`,
+/// `sender`, `email_sender`, `template`, `email_subject`, `email_preview`, `email_body`, `send_within` (hours, or
 /// seconds as `5400s`), `enabled`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/rules/edit.html")]
@@ -129,8 +131,11 @@ pub struct RuleEditView {
     pub fields: Vec<Choice>,
     /// How they may compare.
     pub operators: Vec<Choice>,
+    /// The document's people, groups, and addresses of the rule's own.
+    pub recipients: Vec<Choice>,
     /// The default sender, numbers and messaging services of the connection.
     pub senders: Vec<Choice>,
+    pub email_senders: Vec<Choice>,
     /// What the text may use.
     pub names: Vec<TemplateName>,
     /// The text filled in with sample values.
@@ -195,11 +200,10 @@ impl RuleEditPage {
         }
     }
 
-    fn recipients() -> Vec<Choice> {
-        vec![
-            Choice::new("contact", "The contact on the document"),
-            Choice::new("fixed", "Always the number beside"),
-        ]
+    fn channels() -> Vec<Choice> {
+        RuleChannel::ALL
+            .map(|c| Choice::new(c.as_str(), words::capital(c.words())))
+            .into()
     }
 
     /// The usual spans, and the rule's own where it is none of these.

@@ -3,8 +3,8 @@
 
 use maud::{Markup, html};
 
-use crate::domain::delivery::Channel;
 use crate::domain::event::EventType;
+use crate::domain::rule::RuleChannel;
 
 /// The parts of a rule that are read; the words are those of its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct RuleSentence {
     pub conditions: Vec<String>,
     /// All of them must hold, or any one.
     pub all: bool,
-    pub channel: Channel,
+    pub channel: RuleChannel,
     /// "the contact", or a number.
     pub recipient: String,
     /// "the default sender", a number, or a messaging service.
@@ -56,7 +56,7 @@ mod tests {
             event_type: EventType::InvoiceSent,
             conditions: vec!["total is at least 1,000".into(), "currency is EUR".into()],
             all: true,
-            channel: Channel::Sms,
+            channel: RuleChannel::Sms,
             recipient: "the contact".into(),
             sender: "<b>".into(),
         };

@@ -145,6 +145,7 @@ impl App {
             address: old.address.clone(),
             recipient: old.recipient.clone(),
             is_to_contact: old.is_to_contact,
+            member: old.member,
             asserts,
             is_rehearsal: false,
             rehearsal_to: String::new(),
@@ -156,7 +157,7 @@ impl App {
             expires_at: now + self.send_within(store, old).await?,
         };
         if context.tenant.is_rehearsal {
-            self.rehearse_message(&mut message, context.rehearsal_to.as_ref());
+            self.rehearse_message(&mut message, &context.rehearsal_to);
         }
         Ok(message)
     }

@@ -324,7 +324,12 @@ impl<'a> Scene<'a> {
         let tenant = self.tenant.tenant().await.unwrap().unwrap();
         let connection = self.tenant.connection(twilio::PROVIDER).await.unwrap();
         let suppression = self.tenant.suppression_of(&d).await.unwrap();
-        let own_number = self.tenant.rehearsal_number().await.unwrap();
+        let own = self
+            .tenant
+            .rehearsal_addresses()
+            .await
+            .unwrap()
+            .of(d.channel);
         let (document, version) = self.known().await;
         let gate = Gate {
             provider: &ProviderWords::NOBODY,
@@ -334,7 +339,7 @@ impl<'a> Scene<'a> {
             document: document.as_ref().filter(|_| d.asserts.is_some()),
             connection: connection.as_ref(),
             has_sender: world.has_sender,
-            own_number: own_number.as_ref(),
+            own_address: own.as_ref(),
             now: now(),
         };
         let claim = self.house.claim_of(&d, now());

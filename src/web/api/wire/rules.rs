@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::delivery::Channel;
-use crate::domain::ids::RuleId;
-use crate::domain::rule::{self, Conditions, Recipient, Sender, TemplateSource};
+use crate::domain::ids::{RuleId, SenderId};
+use crate::domain::rule::{self, Conditions, Recipient, RuleChannel, RuleSender, TemplateSource};
 
 /// A rule.
 #[derive(Debug, Serialize, ToSchema)]
@@ -23,11 +22,14 @@ pub struct Rule {
     #[schema(value_type = ConditionsSchema)]
     pub conditions: Conditions,
     #[schema(value_type = String)]
-    pub channel: Channel,
+    pub channel: RuleChannel,
     #[schema(value_type = RecipientSchema)]
     pub recipient: Recipient,
     #[schema(value_type = Option<SenderSchema>)]
-    pub sender: Option<Sender>,
+    pub sender: Option<RuleSender>,
+    /// Of e-mails.
+    #[schema(value_type = Option<String>)]
+    pub email_sender: Option<SenderId>,
     #[schema(value_type = TemplateSchema)]
     pub template: TemplateSource,
     /// Seconds after which the message is no longer worth sending.
@@ -48,6 +50,7 @@ impl From<rule::Rule> for Rule {
             channel: definition.channel,
             recipient: definition.recipient,
             sender: definition.sender,
+            email_sender: definition.email_sender,
             template: definition.template,
             send_within: definition.send_within,
         }
@@ -71,11 +74,13 @@ pub struct NewRule {
     pub event_type: String,
     /// None: always.
     pub conditions: Option<ConditionsSchema>,
-    /// `sms`, which is also the default.
+    /// `sms`, which is also the default, `email`, `both`, `sms_else_email` or `email_else_sms`.
     pub channel: Option<String>,
     pub recipient: RecipientSchema,
-    /// The tenant's default sender when none.
+    /// Of SMS; the tenant's sender for the recipient when none.
     pub sender: Option<SenderSchema>,
+    /// Of e-mails: the id of a sender; the tenant's sender for the recipient when none.
+    pub email_sender: Option<String>,
     pub template: TemplateSchema,
     /// 60 to 2592000 seconds; a day by default.
     pub send_within: Option<u32>,
@@ -94,6 +99,7 @@ pub struct RulePatch {
     pub channel: Option<String>,
     pub recipient: Option<RecipientSchema>,
     pub sender: Option<SenderSchema>,
+    pub email_sender: Option<String>,
     pub template: Option<TemplateSchema>,
     pub send_within: Option<u32>,
     pub enabled: Option<bool>,
@@ -127,10 +133,18 @@ pub struct ConditionSchema {
 #[serde(tag = "kind", rename_all = "lowercase")]
 #[schema(as = Recipient)]
 pub enum RecipientSchema {
-    /// The document's contact.
-    Contact,
-    /// Always this number.
-    Fixed { address: String },
+    /// People whom the document names: `first` who can be reached, `primary`, or `all`.
+    Contact {
+        who: Option<String>,
+        /// Where it names nobody, the customer's primary contact as Zoho Books has it.
+        else_customer: Option<bool>,
+    },
+    /// Always these numbers and e-mail addresses; `address` stands for a single one.
+    Fixed { addresses: Vec<String> },
+    /// The people of a group who are on.
+    Group { group: String },
+    /// Those who approve the document, and who submitted it.
+    Approvers,
 }
 
 /// Whom a message comes from.
@@ -138,13 +152,32 @@ pub enum RecipientSchema {
 #[serde(untagged)]
 #[schema(as = Sender)]
 pub enum SenderSchema {
-    From { from: String },
-    MessagingService { messaging_service_sid: String },
+    /// The id of a sender (`snd_…`).
+    Kept(String),
+    From {
+        from: String,
+    },
+    MessagingService {
+        messaging_service_sid: String,
+    },
 }
 
-/// The text of a message before it is filled in.
+/// What a message says before it is filled in. A channel that the rule does not use may lack its part.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = Template)]
 pub struct TemplateSchema {
+    /// Of an SMS.
+    pub body: Option<String>,
+    pub email: Option<EmailSchema>,
+}
+
+/// An e-mail before it is filled in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = EmailTemplate)]
+pub struct EmailSchema {
+    pub subject: String,
+    /// What lists of messages show behind the subject.
+    pub preview: Option<String>,
+    /// Markdown with fields, and blocks such as `[[details]]` on lines of their own.
     pub body: String,
 }

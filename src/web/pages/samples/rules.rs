@@ -3,9 +3,9 @@
 use uuid::Uuid;
 
 use super::{HOSTILE, Sample, chrome, form, hostile_chrome, push};
-use crate::domain::delivery::Channel;
 use crate::domain::event::EventType;
 use crate::domain::ids::RuleId;
+use crate::domain::rule::RuleChannel;
 use crate::domain::user::Role;
 use crate::web::chrome::{Chrome, Section};
 use crate::web::form::FormState;
@@ -30,7 +30,7 @@ fn rule(
             event_type,
             conditions: conditions.iter().map(|c| (*c).to_owned()).collect(),
             all: number != 3,
-            channel: Channel::Sms,
+            channel: RuleChannel::Sms,
             recipient: if number == 3 { "+44 7700 900456".into() } else { "the contact".into() },
             sender: "+44 7700 900123".into(),
         },
@@ -93,7 +93,7 @@ pub(super) fn add(to: &mut Vec<Sample>) {
         ("condition.1.field", "currency_code"),
         ("condition.1.op", "is"),
         ("condition.1.value", "EUR"),
-        ("recipient", "contact"),
+        ("recipient", "first"),
         ("sender", "default"),
         ("send_within", "24"),
         ("enabled", "1"),
@@ -122,7 +122,7 @@ pub(super) fn add(to: &mut Vec<Sample>) {
         ("condition.0.field", "total"),
         ("condition.0.value", HOSTILE),
         ("recipient", "fixed"),
-        ("recipient_number", HOSTILE),
+        ("addresses", HOSTILE),
     ]);
     refused.refuse("name", "Give the rule a name.");
     refused.refuse(
@@ -130,7 +130,7 @@ pub(super) fn add(to: &mut Vec<Sample>) {
         "Type a number, such as 1000 or 1000.50.",
     );
     refused.refuse(
-        "recipient_number",
+        "addresses",
         "Type the number with its country code, such as +44 7700 900123.",
     );
     refused.refuse(
@@ -208,6 +208,12 @@ fn editor(chrome: Chrome, rule: Option<()>, form: FormState) -> RuleEditPage {
                 ("below", "is below"),
                 ("contains", "contains"),
             ]),
+            recipients: choices(&[
+                ("first", "The contact on the document"),
+                ("all", "All contact persons on it"),
+                ("fixed", "Always the addresses beside"),
+            ]),
+            email_senders: choices(&[("default", "Billing <billing@acme.example>")]),
             senders: choices(&[
                 ("default", "Default sender, +44 7700 900123"),
                 ("MG0123", "Messaging Service “Billing”"),

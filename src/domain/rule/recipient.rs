@@ -1,0 +1,105 @@
+//! Whom a rule tells.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use crate::domain::address::Address;
+use crate::domain::ids::GroupId;
+
+/// The most fixed addresses of one rule.
+pub const MAX_ADDRESSES: usize = 20;
+
+/// Whom a message goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recipient {
+    /// People whom the document names.
+    Contact {
+        who: Who,
+        /// Where it names nobody, the customer's primary contact as the books have it.
+        else_customer: bool,
+    },
+    /// Always these.
+    Fixed(Vec<Address>),
+    /// People whom the tenant keeps.
+    Group(GroupId),
+    /// Those who approve the document, and who submitted it.
+    Approvers,
+}
+
+/// Which of the people whom a document names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// The first who can be reached.
+    First,
+    /// The primary contact, or nobody.
+    Primary,
+    /// Each of them.
+    All,
+}
+
+impl Who {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::First, Self::Primary, Self::All];
+
+    /// The stable text, as stored and shown by the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Primary => "primary",
+            Self::All => "all",
+        }
+    }
+
+    /// Reads the stable text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|w| w.as_str() == text)
+    }
+
+    /// A clerk's words, to follow "to".
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::First => "the contact",
+            Self::Primary => "the primary contact",
+            Self::All => "all its contact persons",
+        }
+    }
+}
+
+impl Recipient {
+    /// The document's contact, as most rules have it.
+    pub const CONTACT: Self = Self::Contact {
+        who: Who::First,
+        else_customer: false,
+    };
+
+    /// Somebody of the books, who is written to at decent hours and never about drafts.
+    pub const fn is_contact(&self) -> bool {
+        matches!(self, Self::Contact { .. })
+    }
+}
+
+impl Serialize for Recipient {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self {
+            Self::Contact { who, else_customer } => {
+                map.serialize_entry("kind", "contact")?;
+                map.serialize_entry("who", who.as_str())?;
+                if *else_customer {
+                    map.serialize_entry("else_customer", &true)?;
+                }
+            }
+            Self::Fixed(addresses) => {
+                let texts: Vec<&str> = addresses.iter().map(Address::as_str).collect();
+                map.serialize_entry("kind", "fixed")?;
+                map.serialize_entry("addresses", &texts)?;
+            }
+            Self::Group(id) => {
+                map.serialize_entry("kind", "group")?;
+                map.serialize_entry("group", id)?;
+            }
+            Self::Approvers => map.serialize_entry("kind", "approvers")?,
+        }
+        map.end()
+    }
+}
