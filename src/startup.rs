@@ -162,8 +162,14 @@ async fn build_on(
         (None, Jobs::Here | Jobs::ByHand) => Arc::new(MemoryQueue::new(clock.clone())),
     };
     let twilio = Twilio::new(client.clone(), config.twilio.sandbox.as_ref());
-    let transports = Transports::new(vec![Arc::new(twilio)], |limits, provider| match &redis {
-        Some(redis) => Brakes::shared(limits, clock.clone(), unforeseen(), redis.clone(), provider),
+    let transports = Transports::new(vec![Arc::new(twilio)], |limits, transport| match &redis {
+        Some(redis) => Brakes::shared(
+            limits,
+            clock.clone(),
+            unforeseen(),
+            redis.clone(),
+            transport,
+        ),
         None => Brakes::new(limits, clock.clone(), unforeseen()),
     });
     let app = App::new(Parts {

@@ -1,5 +1,7 @@
 //! The seam between deciding and sending: what every way of sending implements, and all that the use cases
-//! know of it. Nothing here names a provider.
+//! know of it. Nothing here names a provider. An account is a provider's ([`ProviderKind`]); each API over
+//! which it sends is a transport ([`TransportKind`]), and opened with the account's credentials it is a
+//! [`Transport`].
 //!
 //! The surprise: the question about a failed call is never "did it fail?" but "may the message exist?".
 //! Providers have no key that would make a second call harmless, so a call is never repeated by itself;
@@ -12,8 +14,9 @@
 //!             (and reports that the provider makes by itself)
 //! ```
 
+mod kinds;
+
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,129 +25,22 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use crate::brakes::Brakes;
+pub use self::kinds::{ProviderKind, TransportKind, Transports};
 pub use crate::brakes::{Growth, Limits as CallLimits};
 use crate::domain::clock::{Deadline, SharedClock};
-use crate::domain::connection::{Connection, Provider, Settings};
+use crate::domain::connection::{Connection, Settings};
 use crate::domain::content::Content;
-use crate::domain::delivery::Channel;
 use crate::domain::ids::DeliveryId;
 use crate::domain::phone::CountryCode;
-use crate::domain::provider::{ProviderWords, Providers};
+use crate::domain::provider::ProviderWords;
 use crate::domain::reply::Wish;
 use crate::domain::report::{Report, Status};
-use crate::domain::rule::Sender;
+use crate::domain::transport::TransportName;
 
 /// A connection's secrets by their names.
 pub type Secrets = [(String, SecretString)];
 
-/// A provider of messages, whoever's account it is: what `startup` joins for each of them.
-#[async_trait]
-pub trait TransportKind: Send + Sync {
-    /// What it sends.
-    fn channel(&self) -> Channel;
-
-    /// How it is called.
-    fn words(&self) -> &'static ProviderWords;
-
-    /// How long calls may take, and how often it is asked.
-    fn limits(&self) -> &'static Limits;
-
-    /// Understands what was typed to connect it; problems name the fields.
-    fn read_set_up(&self, typed: &Typed, before: &Before<'_>) -> Result<SetUp, Vec<Problem>>;
-
-    /// Asks the provider about credentials and the sender that goes with them. Nothing is sent.
-    async fn try_out(&self, login: &Login<'_>) -> Trial;
-
-    /// What is entered of a connection that a rule may choose to send from.
-    fn senders(&self, settings: &Settings) -> Vec<Sender>;
-
-    /// What is wrong with a rule's own sender, where the provider knows it within a moment.
-    async fn refuses_sender(&self, login: &Login<'_>, sender: &Sender) -> Option<String>;
-
-    /// How the account stands, for whoever runs this service.
-    async fn examine(&self, login: &Login<'_>) -> Examined;
-
-    /// The way to send over a connection; `None` where what is stored of it is not enough.
-    fn open(&self, login: &Login<'_>, hook_token: Option<String>) -> Option<Arc<dyn Transport>>;
-
-    /// What a request to one of its addresses can be believed; `origin` is ours, as the provider was told.
-    fn trust(&self, request: &SignedRequest, origin: &str, secrets: &Secrets) -> Trust;
-
-    /// The reports in such a request; `None` where it is no report.
-    fn read_reports(&self, request: &SignedRequest) -> Option<Vec<ProviderReport>>;
-
-    /// The message of a recipient in such a request; `None` where it is none.
-    fn read_inbound(&self, request: &SignedRequest) -> Option<Inbound>;
-}
-
-/// The providers of messages that this service knows, each with the brakes of its connections.
-#[derive(Clone)]
-pub struct Transports(Vec<(Arc<dyn TransportKind>, Brakes)>);
-
-impl Transports {
-    /// At least one; of two for one channel the first is what a tenant without a connection is told of.
-    /// `brakes` makes those of a provider from its limits and its word.
-    pub fn new(
-        kinds: Vec<Arc<dyn TransportKind>>,
-        brakes: impl Fn(CallLimits, &'static str) -> Brakes,
-    ) -> Self {
-        let with_brakes = |kind: Arc<dyn TransportKind>| {
-            let brakes = brakes(kind.limits().calls, kind.words().provider.as_str());
-            (kind, brakes)
-        };
-        Self(kinds.into_iter().map(with_brakes).collect())
-    }
-
-    /// A single one, whose brakes no other process shares.
-    #[cfg(test)]
-    pub fn alone(kind: impl TransportKind + 'static, clock: SharedClock) -> Self {
-        let rng = || <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(7);
-        Self::new(vec![Arc::new(kind)], move |limits, _| {
-            Brakes::new(limits, clock.clone(), rng())
-        })
-    }
-
-    /// All that send over a channel.
-    pub fn of_channel(&self, channel: Channel) -> impl Iterator<Item = &dyn TransportKind> {
-        let kinds = self.0.iter().map(|(kind, _)| &**kind);
-        kinds.filter(move |kind| kind.channel() == channel)
-    }
-
-    /// Whose connections these are; `None` for what sends nothing.
-    pub fn of(&self, provider: Provider) -> Option<&dyn TransportKind> {
-        self.joined(provider).map(|(kind, _)| &**kind)
-    }
-
-    /// What slows calls over the connections to a provider down; `None` for what sends nothing.
-    pub fn brakes(&self, provider: Provider) -> Option<&Brakes> {
-        self.joined(provider).map(|(_, brakes)| brakes)
-    }
-
-    fn joined(&self, provider: Provider) -> Option<&(Arc<dyn TransportKind>, Brakes)> {
-        let mut all = self.0.iter();
-        all.find(|(kind, _)| kind.words().provider == provider)
-    }
-
-    /// How they are called.
-    pub fn providers(&self) -> Providers {
-        Providers::new(
-            self.0
-                .iter()
-                .map(|(kind, _)| (kind.channel(), kind.words())),
-        )
-    }
-
-    /// The longest text that every provider of a channel takes, in characters.
-    pub fn longest_text(&self, channel: Channel) -> usize {
-        let limits = self
-            .of_channel(channel)
-            .map(|kind| kind.limits().longest_text);
-        limits.min().unwrap_or(usize::MAX)
-    }
-}
-
-/// One account at a provider, ready to send.
+/// One account at a provider, ready to send over one of its APIs.
 #[async_trait]
 pub trait Transport: Send + Sync {
     /// How its provider is called.
@@ -314,7 +210,7 @@ impl CallTime {
     }
 }
 
-/// What a transport's provider bears.
+/// What a transport bears.
 #[derive(Debug, PartialEq)]
 pub struct Limits {
     /// How many calls over one connection, and what follows when it refuses or fails.
@@ -546,6 +442,8 @@ pub enum InboundAnswer {
 /// A report that the provider made by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderReport {
+    /// Over which the message went.
+    pub transport: TransportName,
     /// The provider's name for the message.
     pub id: String,
     /// Ours, and which attempt, where the report bears them.

@@ -254,7 +254,7 @@ impl App {
             ));
         };
         let connection = &link.connection;
-        let Some(kind) = self.parts.transports.of(connection.provider) else {
+        let Some(kind) = self.parts.transports.provider(connection.provider) else {
             return Err(AppError::NotFound("provider"));
         };
         let secrets = self.secrets(store.tenant_id(), connection.id).await?;

@@ -135,7 +135,7 @@ impl App {
 
     fn trouble_letter(&self, trouble: &Trouble) -> Letter {
         let name = untrusted::quoted(&trouble.tenant.name, NAME_LENGTH);
-        let kind = self.parts.transports.of(trouble.provider);
+        let kind = self.parts.transports.provider(trouble.provider);
         let provider = kind.map_or("Zoho Books", |kind| kind.words().name);
         let connections = self.page_of(&trouble.tenant, "/connections");
         let rejected = self.page_of(&trouble.tenant, "/rejected");

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{App, AppError};
 use crate::brakes::Status;
 use crate::domain::clock::OFF;
+use crate::domain::delivery::Channel;
 use crate::domain::ids::TenantId;
 use crate::domain::page::{Cursor, Page};
 use crate::queue::{Degraded, TenantDepth};
@@ -53,7 +54,7 @@ pub struct WorkersReport {
     /// What is wrong with the queue, while workers look into the database.
     pub queue_trouble: Option<Degraded>,
     /// Connections that are slowed down or shut, of those that were looked at.
-    pub braked: Vec<(BrakedConnection, Status)>,
+    pub braked: Vec<(BrakedConnection, Channel, Status)>,
     pub connections: usize,
 }
 
@@ -150,12 +151,11 @@ impl App {
         let (now, looked_at) = (self.now(), connections.len());
         let mut braked = Vec::new();
         for connection in connections {
-            let Some(all) = self.parts.transports.brakes(connection.provider) else {
-                continue;
-            };
-            let status = all.status(connection.id.uuid()).await;
-            if is_braked(&connection, &status, now) {
-                braked.push((connection, status));
+            for (kind, brakes) in self.parts.transports.brakes(connection.provider) {
+                let status = brakes.status(connection.id.uuid()).await;
+                if is_braked(&connection, &status, now) {
+                    braked.push((connection.clone(), kind.channel(), status));
+                }
             }
         }
         Ok(WorkersReport {

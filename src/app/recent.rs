@@ -14,7 +14,7 @@ use super::pipeline::{RoutingContext, StoredEvent};
 use super::sending::SendingContext;
 use super::sending::receipts::Reporter;
 use super::{App, AppError};
-use crate::domain::delivery::Message;
+use crate::domain::delivery::{Channel, Message};
 use crate::domain::document::Document;
 use crate::domain::ids::{DeliveryId, EventId, TenantId};
 
@@ -53,7 +53,7 @@ pub(super) struct KeptDelivery {
 /// All that this process remembers of its work.
 pub(super) struct Recent {
     pub(super) routing: Believed<TenantId, RoutingContext>,
-    pub(super) sending_contexts: Believed<TenantId, SendingContext>,
+    pub(super) sending_contexts: Believed<(TenantId, Channel), SendingContext>,
     pub(super) reporters: Believed<String, Option<Reporter>>,
     events: Cache<EventId, Arc<StoredEvent>>,
     deliveries: Cache<DeliveryId, Arc<KeptDelivery>>,

@@ -57,7 +57,7 @@ impl App {
         let Some(connection) = store.connection_by_id(target.connection).await? else {
             return Ok(ReportAnswer::UnknownHook);
         };
-        let Some(kind) = self.parts.transports.of(provider) else {
+        let Some(kind) = self.parts.transports.provider(provider) else {
             return Ok(ReportAnswer::UnknownHook);
         };
         let secrets = self.secrets(target.tenant, target.connection).await?;
@@ -158,7 +158,7 @@ impl App {
         connection: ConnectionId,
         told: Inbound,
     ) -> Result<(Inbound, bool), AppError> {
-        let Some(link) = self.link_by_id(store, connection).await? else {
+        let Some(link) = self.link_by_id(store, connection, Channel::Sms).await? else {
             return Ok((told, false));
         };
         let Some(answer) = link.transport.inbound(&told).await else {

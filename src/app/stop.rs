@@ -2,7 +2,7 @@
 
 use super::{App, AppError};
 use crate::domain::actor::Actor;
-use crate::domain::delivery::{Channel, Hold};
+use crate::domain::delivery::{Channel, Channels, Hold};
 use crate::domain::ids::TenantId;
 use crate::store::RELEASE_AT_ONCE;
 
@@ -39,11 +39,25 @@ impl App {
         holds: Vec<Hold>,
         sentence: &str,
     ) -> Result<(), AppError> {
-        self.release_over(None, tenant, holds, sentence).await
+        self.release_held(None, tenant, holds, sentence).await
     }
 
-    /// The same with those of one channel alone, or of all.
+    /// The same with those of some channels alone.
     pub(super) async fn release_over(
+        &self,
+        channels: &Channels,
+        tenant: TenantId,
+        holds: Vec<Hold>,
+        sentence: &str,
+    ) -> Result<(), AppError> {
+        for channel in channels.iter() {
+            self.release_held(Some(channel), tenant, holds.clone(), sentence)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn release_held(
         &self,
         channel: Option<Channel>,
         tenant: TenantId,

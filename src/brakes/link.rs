@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::later;
 use crate::domain::clock::SharedClock;
+use crate::domain::transport::TransportName;
 use crate::redis::{Redis, RedisError, Trouble};
 
 /// How long a call waits for Redis, connecting included.
@@ -36,7 +37,7 @@ pub(super) enum Silence {
 pub(super) struct Link {
     redis: Redis,
     /// For the log.
-    provider: &'static str,
+    transport: TransportName,
     clock: SharedClock,
     /// What connections are driven by.
     runtime: Handle,
@@ -61,13 +62,13 @@ struct Numbered(u64, MultiplexedConnection);
 impl Link {
     pub(super) fn new(
         redis: Redis,
-        provider: &'static str,
+        transport: TransportName,
         clock: SharedClock,
         runtime: Handle,
     ) -> Self {
         Self {
             redis,
-            provider,
+            transport,
             clock,
             runtime,
             standing: Mutex::default(),
@@ -152,7 +153,7 @@ impl Link {
     async fn open(&self) -> Result<MultiplexedConnection, Fault> {
         let mut connection = self.redis.dedicated().await?;
         let mut set = cmd("SET");
-        set.arg(self.redis.key("brakes", self.provider))
+        set.arg(self.redis.key("brakes", self.transport.as_str()))
             .arg(1)
             .arg("PX")
             .arg(1000);
@@ -171,8 +172,8 @@ impl Link {
         let numbered = Numbered(standing.made, connection);
         standing.connection = Some(numbered.clone());
         if std::mem::take(&mut standing.is_told) {
-            let provider = self.provider;
-            tracing::info!("The brakes of {provider} are shared through Redis again");
+            let transport = self.transport;
+            tracing::info!("The brakes of {transport} are shared through Redis again");
         }
         numbered
     }
@@ -187,10 +188,10 @@ impl Link {
         standing.connection = None;
         standing.tried = Some(now);
         if !std::mem::replace(&mut standing.is_told, true) {
-            let provider = self.provider;
+            let transport = self.transport;
             tracing::warn!(
                 error = %fault,
-                "The brakes of {provider} cannot ask Redis: this process keeps to its share of the limits"
+                "The brakes of {transport} cannot ask Redis: this process keeps to its share of the limits"
             );
         }
     }
@@ -204,7 +205,7 @@ impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Link")
             .field("redis", &self.redis)
-            .field("provider", &self.provider)
+            .field("transport", &self.transport)
             .finish_non_exhaustive()
     }
 }

@@ -15,9 +15,9 @@
 //! time to within seconds, since instants of one are read by another.
 //!
 //! ```text
-//!  mlc:<namespace>:{<connection>}:<provider>:brake     hash: pause, breaker, rate, line, length of a call
-//!  mlc:<namespace>:{<connection>}:<provider>:permits   sorted set: calls in flight, by when they are lost
-//!  mlc:<namespace>:{<connection>}:<provider>:probes    sorted set: those of them that try a broken provider
+//!  mlc:<namespace>:{<connection>}:<transport>:brake     hash: pause, breaker, rate, line, length of a call
+//!  mlc:<namespace>:{<connection>}:<transport>:permits   sorted set: calls in flight, by when they are lost
+//!  mlc:<namespace>:{<connection>}:<transport>:probes    sorted set: those of them that try a broken provider
 //!
 //!        admit.lua            the call            end.lua
 //!  ask ───────────► permit ─────────────► report ─────────► counters, pause, breaker
@@ -64,13 +64,14 @@ use self::local::Local;
 use self::lot::{Lot, whole_instant};
 use self::shared::{Loan, Moment, Shared};
 use crate::domain::clock::SharedClock;
+use crate::domain::transport::TransportName;
 use crate::redis::Redis;
 
 /// While Redis is gone a process keeps to one part in so many of each limit: few installations have
 /// more processes that send, and one alone still sends several messages at a time.
 pub const SHARE: u32 = 4;
 
-/// The brakes of all connections to one provider; clones share them.
+/// The brakes of one transport over all connections; clones share them.
 #[derive(Debug, Clone)]
 pub struct Brakes(Arc<House>);
 
@@ -142,7 +143,7 @@ impl Brakes {
         }))
     }
 
-    /// Brakes that all processes share which name the same `provider` on the same `redis`, on the time
+    /// Brakes that all processes share which name the same `transport` on the same `redis`, on the time
     /// of `clock` with jitter from `rng`. Connections to Redis live on the runtime from which this is
     /// called.
     ///
@@ -154,14 +155,14 @@ impl Brakes {
         clock: SharedClock,
         rng: StdRng,
         redis: Redis,
-        provider: &'static str,
+        transport: TransportName,
     ) -> Self {
-        let link = Link::new(redis, provider, clock.clone(), Handle::current());
+        let link = Link::new(redis, transport, clock.clone(), Handle::current());
         Self(Arc::new(House {
             local: Local::new(limits.share(SHARE), clock.now()),
             rng: Mutex::new(rng),
             clock,
-            shared: Some(Arc::new(Shared::new(link, provider, limits))),
+            shared: Some(Arc::new(Shared::new(link, transport, limits))),
         }))
     }
 

@@ -13,6 +13,7 @@ use super::breaker::BreakerState;
 use super::link::{Link, Silence};
 use super::lot::{Lot, micros, whole_instant};
 use super::{BreakerLimits, Limits, Reason, Status};
+use crate::domain::transport::TransportName;
 use crate::redis::Script;
 
 /// How much is kept for Redis to hear when it is back. Permits beyond it end by themselves.
@@ -20,7 +21,7 @@ const MOST_DEBTS: usize = 10_000;
 
 pub(super) struct Shared {
     link: Arc<Link>,
-    provider: &'static str,
+    transport: TransportName,
     limits: Limits,
     /// The limits as the scripts read them.
     numbers: [i64; 11],
@@ -79,10 +80,10 @@ enum Debt {
 }
 
 impl Shared {
-    pub(super) fn new(link: Link, provider: &'static str, limits: Limits) -> Self {
+    pub(super) fn new(link: Link, transport: TransportName, limits: Limits) -> Self {
         Self {
             link: Arc::new(link),
-            provider,
+            transport,
             numbers: numbers(&limits),
             limits,
             scripts: Scripts::default(),
@@ -245,7 +246,7 @@ impl Shared {
         // A shard per connection: its keys share a slot, and connections spread over a cluster.
         let shard = connection.as_simple().to_string();
         let key = |what: &str| {
-            let name = format!("{}:{what}", self.provider);
+            let name = format!("{}:{what}", self.transport);
             self.link.redis().key(&shard, &name)
         };
         let mut call = script.key(key("brake"));

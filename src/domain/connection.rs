@@ -8,55 +8,33 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::delivery::Channel;
+use super::delivery::Channels;
 use super::ids::{ConnectionId, TenantId};
+use super::word::Word;
 
-/// Whom a connection leads to: a stable word that stands in its adapter. One that no adapter of this
-/// binary owns can still be read, so that its rows take no page down.
+/// Whom a connection leads to: a stable word that stands in its adapter.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Provider([u8; LONGEST]);
-
-/// How many letters such a word has at most.
-const LONGEST: usize = 20;
+pub struct Provider(Word);
 
 impl Provider {
     /// The provider of this word.
     ///
     /// # Panics
     ///
-    /// On a word that is empty, too long, or has other signs than small letters and `_`: in a constant, when
-    /// it is compiled.
+    /// On a word that is empty, longer than 20, or has other signs than small letters and `_`: in a constant,
+    /// when it is compiled.
     pub const fn named(word: &'static str) -> Self {
-        match Self::read(word.as_bytes()) {
-            Some(provider) => provider,
-            None => panic!("not the word of a provider"),
-        }
+        Self(Word::of(word))
     }
 
     /// The stable text, as stored.
     pub fn as_str(&self) -> &str {
-        let end = self.0.iter().position(|b| *b == 0).unwrap_or(LONGEST);
-        str::from_utf8(&self.0[..end]).unwrap_or_default()
+        self.0.as_str()
     }
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::read(text.as_bytes())
-    }
-
-    const fn read(text: &[u8]) -> Option<Self> {
-        if text.is_empty() || text.len() > LONGEST {
-            return None;
-        }
-        let (mut word, mut at) = ([0; LONGEST], 0);
-        while at < text.len() {
-            if !(text[at].is_ascii_lowercase() || text[at] == b'_') {
-                return None;
-            }
-            word[at] = text[at];
-            at += 1;
-        }
-        Some(Self(word))
+        Word::parse(text).map(Self)
     }
 }
 
@@ -101,7 +79,7 @@ pub struct Connection {
     pub tenant: TenantId,
     pub provider: Provider,
     /// What is sent over it; none for a source of events.
-    pub channel: Option<Channel>,
+    pub channels: Channels,
     /// The provider's name for the account, or the organisation; empty until known.
     pub account: String,
     pub state: ConnectionState,
@@ -144,20 +122,5 @@ impl Settings {
     /// What an adapter had stored; fields that it does not understand count as not entered.
     pub fn read<T: DeserializeOwned + Default>(&self) -> T {
         serde_json::from_value(Value::Object(self.0.clone())).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_that_no_adapter_owns_is_read_and_shown_as_it_is() {
-        let known = Provider::named("carrier_pigeon");
-        assert_eq!(Provider::parse("carrier_pigeon"), Some(known));
-        assert_eq!(Provider::parse("owl").unwrap().as_str(), "owl");
-        for odd in ["", "Owl", "owl\0", "o w l", "an_owl_with_a_very_long_name"] {
-            assert_eq!(Provider::parse(odd), None, "{odd}");
-        }
     }
 }

@@ -50,6 +50,42 @@ impl Channel {
     }
 }
 
+/// Channels in their own order, each once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Channels(Vec<Channel>);
+
+impl Channels {
+    /// The stable text, as stored: `sms email`; empty for none.
+    pub fn to_text(&self) -> String {
+        let words: Vec<&str> = self.iter().map(Channel::as_str).collect();
+        words.join(" ")
+    }
+
+    /// Reads the stable text.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.split_whitespace().map(Channel::parse).collect()
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = Channel> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// There are none.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<Channel> for Channels {
+    fn from_iter<T: IntoIterator<Item = Channel>>(of: T) -> Self {
+        let mut of: Vec<Channel> = of.into_iter().collect();
+        of.sort_unstable();
+        of.dedup();
+        Self(of)
+    }
+}
+
 /// How far a delivery has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeliveryState {
@@ -536,6 +572,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn channels_are_read_back_in_their_order() {
+        let both: Channels = [Channel::Email, Channel::Sms, Channel::Email]
+            .into_iter()
+            .collect();
+        assert_eq!(both.to_text(), "sms email");
+        assert_eq!(Channels::parse("sms email"), Some(both));
+        assert_eq!(Channels::parse(""), Some(Channels::default()));
+        assert_eq!(Channels::parse("sms pigeon"), None);
+    }
 
     #[test]
     fn the_mark_names_whom_it_was_meant_for() {

@@ -32,6 +32,8 @@ pub mod states;
 pub mod suppression;
 pub mod tenant;
 pub mod transition;
+pub mod transport;
 pub mod user;
+mod word;
 pub mod working_days;
 pub mod zone;

@@ -18,7 +18,7 @@ use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
-use crate::domain::delivery::Channel;
+use crate::domain::delivery::Channels;
 use crate::domain::ids::{ConnectionId, TenantId};
 
 /// Where a webhook or callback address leads.
@@ -218,10 +218,11 @@ impl TenantStore {
                     tx.exec(
                         "INSERT INTO connections (id, tenant_id, provider, name, account, state, \
                          reason, settings, checked_at, checked, created_at, updated_at, login, \
-                         accepted_at, channel) \
+                         accepted_at, channels) \
                          VALUES ($2, $1, $3, '', $4, $5, $6, $7, $8, $9, $10, $10, $11, $13, $14) \
                          ON CONFLICT (tenant_id, provider, name) DO UPDATE SET \
                          account = excluded.account, state = excluded.state, \
+                         channels = excluded.channels, \
                          reason = excluded.reason, settings = excluded.settings, \
                          checked_at = excluded.checked_at, checked = excluded.checked, \
                          broken_at = CASE WHEN excluded.state = 'broken' \
@@ -243,7 +244,7 @@ impl TenantStore {
                             c.login,
                             keeps_login,
                             micros_opt(c.accepted_at),
-                            c.channel.map_or("", Channel::as_str)
+                            c.channels.to_text()
                         ],
                     )
                     .await?;
@@ -430,10 +431,7 @@ fn connection(row: &Row) -> Result<Connection, StoreError> {
         id: ConnectionId::from_uuid(id),
         tenant: TenantId::from_uuid(row.get("tenant_id")?),
         provider: row.word("connections", "provider", id, Provider::parse)?,
-        channel: row.word("connections", "channel", id, |word| match word {
-            "" => Some(None),
-            word => Channel::parse(word).map(Some),
-        })?,
+        channels: row.word("connections", "channels", id, Channels::parse)?,
         account: row.get("account")?,
         state: row.word("connections", "state", id, ConnectionState::parse)?,
         reason: row.get("reason")?,

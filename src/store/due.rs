@@ -114,12 +114,14 @@ impl Platform {
                     AND d.state = 'held' AND d.state NOT IN ('queued', 'sending') \
                     AND d.hold = $1)";
         let ready = "EXISTS (SELECT 1 FROM deliveries d JOIN connections k \
-                     ON k.tenant_id = d.tenant_id AND k.channel = d.channel AND k.state = 'ready' \
+                     ON k.tenant_id = d.tenant_id AND k.state = 'ready' \
+                     AND ' ' || k.channels || ' ' LIKE '% ' || d.channel || ' %' \
                      WHERE d.tenant_id = t.id AND d.state = 'held' \
                      AND d.state NOT IN ('queued', 'sending') AND d.hold = $1)";
         // A rule without a sender holds so as well: only what was held before the connection was saved.
         let held_before = "EXISTS (SELECT 1 FROM deliveries d JOIN connections k \
-                           ON k.tenant_id = d.tenant_id AND k.channel = d.channel \
+                           ON k.tenant_id = d.tenant_id \
+                           AND ' ' || k.channels || ' ' LIKE '% ' || d.channel || ' %' \
                            AND k.state = 'ready' AND k.updated_at >= d.updated_at \
                            WHERE d.tenant_id = t.id AND d.state = 'held' \
                            AND d.state NOT IN ('queued', 'sending') AND d.hold = $1)";

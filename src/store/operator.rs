@@ -133,7 +133,7 @@ impl Platform {
     ) -> Result<Vec<BrakedConnection>, StoreError> {
         let query = "SELECT k.id, k.provider, k.state, k.paused_until, t.name AS tenant, t.id AS tenant_id \
                      FROM connections k JOIN tenants t ON t.id = k.tenant_id \
-                     WHERE k.channel <> '' AND t.status = 'active' \
+                     WHERE k.channels <> '' AND t.status = 'active' \
                      ORDER BY k.updated_at DESC, k.id LIMIT $1";
         let rows = self.db().all(query, values![limit]).await?;
         rows.iter()

@@ -65,6 +65,7 @@ pub struct KnownMessage {
     pub provider: String,
     pub account: String,
     pub sid: String,
+    pub channel: Channel,
     pub address: String,
     pub status: Status,
     /// No later than it was accepted: when the attempt began, not when we heard of it. A message
@@ -170,14 +171,14 @@ impl TenantStore {
     /// anybody may enter any account.
     pub async fn freshness_marker(
         &self,
-        account: &str,
+        (account, channel): (&str, Channel),
         since: DateTime<Utc>,
         but: DeliveryId,
     ) -> Result<Option<(String, String)>, StoreError> {
         let query = "SELECT sid, address FROM provider_messages WHERE account = $2 \
-                     AND accepted_at > $3 AND delivery_id <> $4 AND tenant_id = $1 \
-                     ORDER BY accepted_at DESC LIMIT 1";
-        let bound = values![account, micros(since), but.own];
+                     AND channel = $5 AND accepted_at > $3 AND delivery_id <> $4 \
+                     AND tenant_id = $1 ORDER BY accepted_at DESC LIMIT 1";
+        let bound = values![account, micros(since), but.own, channel.as_str()];
         let row = self.db().one(query, bound).await?;
         row.map(|r| Ok((r.get("sid")?, r.get("address")?)))
             .transpose()
@@ -525,6 +526,7 @@ fn message_record(tenant: Uuid, delivery: DeliveryId, attempt_no: i64, m: &Known
         event_id: delivery.event.uuid(),
         delivery_id: delivery.own,
         attempt_no: attempt_no,
+        channel: m.channel.as_str(),
         address: m.address.clone(),
         accepted_at: micros(m.accepted_at),
     ]

@@ -321,7 +321,7 @@ async fn insert_zoho(tx: TenantDb<'_>, new: &NewTenant, now: i64) -> Result<(), 
     let connection = record![
         id: new.zoho.uuid(),
         provider: "zoho",
-        channel: "",
+        channels: "",
         name: "",
         account: "",
         state: "new",

@@ -386,6 +386,7 @@ async fn fold(
         provider: r.provider.clone(),
         account: r.account.clone(),
         sid: r.sid.clone(),
+        channel: target.channel,
         address: target.to.clone(),
         status: r.status.unwrap_or(Status::Accepted),
         accepted_at: began(tx, id, attempt_no).await?,

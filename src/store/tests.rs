@@ -23,7 +23,7 @@ use crate::domain::address_hash::AddressHasher;
 use crate::domain::connection::{Connection, ConnectionState, Settings};
 use crate::domain::content::Content;
 use crate::domain::delivery::{
-    Attempt, Channel, Delivery, DeliveryState, Hold, NewDelivery, StepKind,
+    Attempt, Channel, Channels, Delivery, DeliveryState, Hold, NewDelivery, StepKind,
 };
 use crate::domain::document::{Document, DocumentKind};
 use crate::domain::event::{Body, EventSource, EventState, EventType, Ingested, NewEvent};
@@ -224,6 +224,7 @@ impl House {
                 provider: "Twilio".to_owned(),
                 account: ACCOUNT.to_owned(),
                 sid: sid.to_owned(),
+                channel: Channel::Sms,
                 address: TO.to_owned(),
                 status: Status::Queued,
                 accepted_at: now(),
@@ -332,7 +333,7 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
             id: twilio,
             tenant: id,
             provider: twilio::PROVIDER,
-            channel: Some(Channel::Sms),
+            channels: Channels::from_iter([Channel::Sms]),
             account: ACCOUNT.to_owned(),
             state: ConnectionState::Ready,
             reason: String::new(),
@@ -723,6 +724,7 @@ async fn a_message_is_found_by_one_delivery_only() {
                 provider: "Twilio".to_owned(),
                 account: ACCOUNT.to_owned(),
                 sid: "SM1".to_owned(),
+                channel: Channel::Sms,
                 address: TO.to_owned(),
                 status: Status::Accepted,
                 accepted_at: now(),
@@ -972,16 +974,25 @@ async fn a_witness_is_of_the_same_tenant() {
     assert!(
         house
             .tenant
-            .freshness_marker(ACCOUNT, since, lost.id)
+            .freshness_marker((ACCOUNT, Channel::Sms), since, lost.id)
             .await
             .unwrap()
             .is_some()
+    );
+    // A list of texts never shows an e-mail.
+    assert!(
+        house
+            .tenant
+            .freshness_marker((ACCOUNT, Channel::Email), since, lost.id)
+            .await
+            .unwrap()
+            .is_none()
     );
     let (foreign, ..) = add_tenant(&house.store, "other").await;
     let theirs = house.store.tenant(foreign);
     assert!(
         theirs
-            .freshness_marker(ACCOUNT, since, lost.id)
+            .freshness_marker((ACCOUNT, Channel::Sms), since, lost.id)
             .await
             .unwrap()
             .is_none()
@@ -1002,7 +1013,7 @@ async fn what_a_report_makes_known_is_dated_by_its_attempt_not_by_the_report() {
     let lost = house.queued(2, "Ho").await;
     let witness = house
         .tenant
-        .freshness_marker(ACCOUNT, later(60), lost.id)
+        .freshness_marker((ACCOUNT, Channel::Sms), later(60), lost.id)
         .await
         .unwrap();
     assert_eq!(

@@ -6,8 +6,8 @@
 //!
 //! `messages`, `list` and `account` talk to Twilio through `call`; `codes` explains error codes;
 //! `signature`, `callback` and `inbound` read what Twilio sends to us; `lookup` tells whether a
-//! message whose answer was lost is among those that Twilio lists, which `search` reads; `transport` is
-//! what the use cases see of all this.
+//! message whose answer was lost is among those that Twilio lists, which `search` reads; `provider` and
+//! `transport` are what the use cases see of all this.
 
 pub mod account;
 mod call;
@@ -18,8 +18,10 @@ pub mod error;
 pub mod inbound;
 pub mod kept;
 pub mod list;
+mod login;
 pub mod lookup;
 pub mod messages;
+mod provider;
 mod search;
 pub mod senders;
 pub mod set_up;

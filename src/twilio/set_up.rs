@@ -5,8 +5,8 @@
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::credentials::{AccountSid, ApiKeySid, MessagingServiceSid, parse_secret};
+use super::login::{API_KEY_SECRET, AUTH_TOKEN};
 use super::settings::TwilioSettings;
-use super::transport::{API_KEY_SECRET, AUTH_TOKEN};
 use crate::domain::connection::Settings;
 use crate::domain::phone::{CountryCode, to_e164};
 use crate::transport::{Before, Problem, SetUp, Typed};

@@ -5,37 +5,32 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::callback;
+use super::Twilio;
 use super::codes;
-use super::credentials::{Account, AccountSid, ApiKeySid, MessageSid, MessagingServiceSid, User};
+use super::credentials::{Account, MessageSid, MessagingServiceSid};
 use super::error::{CallFailure, SendError, Unsent};
 use super::inbound;
 use super::kept::KeptRequest;
 use super::list::ListQuery;
+use super::login::accounts;
 use super::messages::{self, NewMessage};
-use super::set_up;
 use super::settings::TwilioSettings;
-use super::signature::{self, Signed};
-use super::{Region, Twilio};
 use crate::domain::connection::Settings;
 use crate::domain::delivery::Channel;
-use crate::domain::ids::DeliveryId;
 use crate::domain::provider::ProviderWords;
 use crate::domain::report::Report;
 use crate::domain::rule::Sender;
+use crate::domain::transport::TransportName;
 use crate::transport::{
-    Accepted, Before, CallLimits, CallTime, Examined, FailureKind, FindFailure, Growth, Inbound,
-    InboundAnswer, Ledger, Limits, Login, Lost, Outgoing, Problem, ProviderReport, Search, Secrets,
-    SendFailure, SetUp, SignedRequest, StatusFailure, Transport, TransportKind, Trial, Trust,
-    Typed,
+    Accepted, CallLimits, CallTime, FailureKind, FindFailure, Growth, Inbound, InboundAnswer,
+    Ledger, Limits, Login, Lost, Outgoing, Search, SendFailure, StatusFailure, Transport,
+    TransportKind,
 };
 
-/// The names under which its secrets are stored.
-pub const AUTH_TOKEN: &str = "auth_token";
-pub const API_KEY_SECRET: &str = "api_key_secret";
+/// Its stable word.
+pub const NAME: TransportName = TransportName::named("twilio_messages");
 
 /// How long Twilio may keep a message waiting (Messages API, `ValidityPeriod`).
 const LONGEST_VALIDITY: Duration = Duration::from_hours(10);
@@ -86,8 +81,15 @@ static LIMITS: Limits = Limits {
     check_every: 15,
 };
 
+/// The Messages API, whoever's account it is.
+pub(super) struct MessagesKind(pub(super) Twilio);
+
 #[async_trait]
-impl TransportKind for Twilio {
+impl TransportKind for MessagesKind {
+    fn name(&self) -> TransportName {
+        NAME
+    }
+
     fn channel(&self) -> Channel {
         Channel::Sms
     }
@@ -100,112 +102,24 @@ impl TransportKind for Twilio {
         &LIMITS
     }
 
-    fn read_set_up(&self, typed: &Typed, before: &Before<'_>) -> Result<SetUp, Vec<Problem>> {
-        set_up::read(typed, before)
-    }
-
-    async fn try_out(&self, login: &Login<'_>) -> Trial {
-        let sender = TwilioSettings::of(login.settings).default_sender();
-        let logins: Vec<Account> = accounts(login).collect();
-        self.try_logins(&logins, sender.as_ref()).await
-    }
-
     fn senders(&self, settings: &Settings) -> Vec<Sender> {
         TwilioSettings::of(settings).senders().collect()
     }
 
     async fn refuses_sender(&self, login: &Login<'_>, sender: &Sender) -> Option<String> {
         let account = accounts(login).next()?;
-        let problem = self.refused_sender(&account, sender).await?;
+        let problem = self.0.refused_sender(&account, sender).await?;
         Some(problem.message)
-    }
-
-    async fn examine(&self, login: &Login<'_>) -> Examined {
-        match accounts(login).next() {
-            Some(account) => self.examine_account(&account).await,
-            None => Examined {
-                verdict: Err((
-                    "The credentials are not whole.".to_owned(),
-                    "Enter them again on the page Connections.",
-                )),
-                date: None,
-            },
-        }
     }
 
     fn open(&self, login: &Login<'_>, hook_token: Option<String>) -> Option<Arc<dyn Transport>> {
         Some(Arc::new(Messages {
-            twilio: self.clone(),
+            twilio: self.0.clone(),
             account: accounts(login).next()?,
             hook_token,
             default_sender: TwilioSettings::of(login.settings).default_sender(),
         }))
     }
-
-    fn trust(&self, request: &SignedRequest, origin: &str, secrets: &Secrets) -> Trust {
-        let tokens = secrets.iter().filter(|(name, _)| name == AUTH_TOKEN);
-        let tokens: Vec<SecretString> = tokens.map(|(_, token)| token.clone()).collect();
-        if tokens.is_empty() {
-            return Trust::Unproven;
-        }
-        let url = signature::full_url(origin, &request.path_and_query);
-        let signed = Signed::Form(&request.body);
-        match signature::verify(&url, signed, request.signature.as_deref(), &tokens) {
-            Ok(()) => Trust::Signed,
-            Err(_) => Trust::Forged,
-        }
-    }
-
-    fn read_inbound(&self, request: &SignedRequest) -> Option<Inbound> {
-        inbound::parse(&request.body).ok()
-    }
-
-    fn read_reports(&self, request: &SignedRequest) -> Option<Vec<ProviderReport>> {
-        let told = callback::parse(&request.body).ok()?;
-        let (delivery, attempt_no) = marked(&request.path_and_query);
-        let error_code = told.error_code.unwrap_or_default();
-        let detail = json!({
-            "error_message": told.error_message,
-            "from": told.from,
-            "carrier_done": told.carrier_done,
-        });
-        Some(vec![ProviderReport {
-            id: told.message_sid.to_string(),
-            delivery,
-            attempt_no,
-            report: Report {
-                status: told.status,
-                word: told.status_word,
-                error_code: error_code.into(),
-                said: told.error_message,
-                is_opt_out: codes::explain(error_code).is_opt_out(),
-                detail: detail.to_string(),
-            },
-        }])
-    }
-}
-
-/// The ways to sign in to an account; the first is what messages are sent with.
-fn accounts<'a>(login: &Login<'a>) -> impl Iterator<Item = Account> + use<'a> {
-    let Login {
-        account,
-        settings,
-        secrets,
-    } = *login;
-    let secret = |name: &str| secrets.iter().find(|(n, _)| n == name).map(|(_, s)| s);
-    let key = ApiKeySid::parse(&TwilioSettings::of(settings).api_key_sid).ok();
-    let key = key.map(User::ApiKey).zip(secret(API_KEY_SECRET));
-    let token = secret(AUTH_TOKEN).map(|token| (User::AuthToken, token));
-    let account_sid = AccountSid::parse(account).ok();
-    let account = move |(user, secret): (User, &SecretString)| {
-        Some(Account {
-            account_sid: account_sid.clone()?,
-            user,
-            secret: secret.clone(),
-            region: Region::Us1,
-        })
-    };
-    key.into_iter().chain(token).filter_map(account)
 }
 
 /// An account's messages.
@@ -363,22 +277,6 @@ fn new_message<'a>(
         status_callback: callback,
         validity_period: Some(message.within.min(LONGEST_VALIDITY)),
     }
-}
-
-/// Our ids in the address that we gave for reports.
-fn marked(path_and_query: &str) -> (Option<DeliveryId>, Option<i64>) {
-    let query = path_and_query
-        .split_once('?')
-        .map_or("", |(_, query)| query);
-    let (mut delivery, mut attempt_no) = (None, None);
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match name.as_ref() {
-            "d" => delivery = delivery.or_else(|| value.parse().ok()),
-            "a" => attempt_no = attempt_no.or_else(|| value.parse().ok()),
-            _ => {}
-        }
-    }
-    (delivery, attempt_no)
 }
 
 /// A 201; some bear a refusal all the same.

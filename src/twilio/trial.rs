@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::credentials::{Account, MessagingServiceSid, User};
 use super::error::{CallError, CallFailure};
+use super::login::{API_KEY_SECRET, AUTH_TOKEN};
 use super::messages;
 use super::senders::SenderStanding;
-use super::transport::{API_KEY_SECRET, AUTH_TOKEN};
 use super::{AccountReport, Twilio};
 use crate::domain::rule::Sender;
 use crate::transport::{CallTime, Examined, Problem, Trial};

@@ -3,8 +3,8 @@ CREATE TABLE connections (
     id {id} PRIMARY KEY,
     tenant_id {id} NOT NULL,
     provider text NOT NULL,
-    -- What is sent over it; empty for a source of events.
-    channel text NOT NULL,
+    -- What is sent over it, such as `sms email`; empty for a source of events.
+    channels text NOT NULL,
     name text NOT NULL,
     -- The provider's account, which several tenants may share.
     account text NOT NULL,

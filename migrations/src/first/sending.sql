@@ -148,11 +148,12 @@ CREATE TABLE provider_messages (
     event_id {id} NOT NULL,
     delivery_id {id} NOT NULL,
     attempt_no bigint NOT NULL,
+    channel text NOT NULL,
     address text NOT NULL,
     accepted_at bigint NOT NULL,
     PRIMARY KEY (account, sid)
 ) {narrow};
-CREATE INDEX provider_messages_accepted ON provider_messages (account, accepted_at);
+CREATE INDEX provider_messages_accepted ON provider_messages (account, channel, accepted_at);
 
 -- Messages that are being sent: an equal one waits. The scope is the provider's account, or the tenant's id
 -- while the provider has not accepted its credentials.

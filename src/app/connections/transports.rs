@@ -9,7 +9,7 @@ use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::phone::CountryCode;
 use crate::domain::rule::Sender;
 use crate::store::SaveConnection;
-use crate::transport::{Before, Login, Problem, Secrets, TransportKind, Trial, Typed};
+use crate::transport::{Before, Login, Problem, ProviderKind, Secrets, Trial, Typed};
 
 /// What a check said.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ impl App {
         (typed, save_anyway): (&Typed, bool),
         actor: &Actor,
     ) -> Result<Connection, AppError> {
-        let kind = self.transport_kind(provider)?;
+        let kind = self.provider_kind(provider)?;
         let name = kind.words().name;
         let store = self.tenant(tenant);
         let old = store.connection(provider).await?;
@@ -69,7 +69,7 @@ impl App {
                 .map_or_else(|| ConnectionId::new(now), |c| c.id),
             tenant,
             provider,
-            channel: Some(kind.channel()),
+            channels: self.parts.transports.channels(provider),
             account: set_up.account,
             state: ConnectionState::Ready,
             reason: String::new(),
@@ -95,12 +95,12 @@ impl App {
                 "{name} was connected anew meanwhile; look at it and try again"
             )));
         }
-        if let Some(brakes) = self.parts.transports.brakes(provider) {
+        for (_, brakes) in self.parts.transports.brakes(provider) {
             brakes.release(connection.id.uuid()).await;
         }
         let holds = vec![Hold::NoConnection, Hold::Broken];
         let sentence = format!("Released: {name} was connected by {actor}");
-        self.release_over(connection.channel, tenant, holds, &sentence)
+        self.release_over(&connection.channels, tenant, holds, &sentence)
             .await?;
         Ok(connection)
     }
@@ -111,7 +111,7 @@ impl App {
         tenant: TenantId,
         provider: Provider,
     ) -> Result<CheckResult, AppError> {
-        let kind = self.transport_kind(provider)?;
+        let kind = self.provider_kind(provider)?;
         let name = kind.words().name;
         let store = self.tenant(tenant);
         let Some(connection) = store.connection(provider).await? else {
@@ -151,7 +151,7 @@ impl App {
         if is_accepted {
             self.accept(&store, &connection).await?;
             let sentence = format!("Released: {name} accepts the credentials again");
-            self.release_over(connection.channel, tenant, vec![Hold::Broken], &sentence)
+            self.release_over(&connection.channels, tenant, vec![Hold::Broken], &sentence)
                 .await?;
         } else {
             self.tell_trouble(tenant).await;
@@ -167,8 +167,8 @@ impl App {
     ) -> Result<Vec<Sender>, AppError> {
         let connection = self.connection_for(&self.tenant(tenant), channel).await?;
         Ok(connection.map_or_else(Vec::new, |connection| {
-            let kind = self.parts.transports.of(connection.provider);
-            kind.map_or_else(Vec::new, |kind| kind.senders(&connection.settings))
+            let over = self.parts.transports.over(connection.provider, channel);
+            over.map_or_else(Vec::new, |(kind, _)| kind.senders(&connection.settings))
         }))
     }
 
@@ -183,14 +183,18 @@ impl App {
         let Some(link) = self.link_for(&store, sender.channel()).await? else {
             return Ok(None);
         };
-        let kind = self.transport_kind(link.connection.provider)?;
+        let over = self
+            .parts
+            .transports
+            .over(link.connection.provider, sender.channel());
+        let (kind, _) = over.ok_or(AppError::NotFound("provider"))?;
         let secrets = self.secrets(tenant, link.connection.id).await?;
         let login = login(&link.connection, &secrets);
         Ok(kind.refuses_sender(&login, sender).await)
     }
 
-    fn transport_kind(&self, provider: Provider) -> Result<&dyn TransportKind, AppError> {
-        let kind = self.parts.transports.of(provider);
+    fn provider_kind(&self, provider: Provider) -> Result<&dyn ProviderKind, AppError> {
+        let kind = self.parts.transports.provider(provider);
         kind.ok_or(AppError::NotFound("provider"))
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::tenant::Tenant;
 use crate::store::{TenantStore, lock_scope};
 use crate::transport::Transport;
 
-/// What the messages of a tenant are sent with.
+/// What the messages of a tenant over a channel are sent with.
 pub(in crate::app) struct SendingContext {
     pub(in crate::app) tenant: Tenant,
     pub(in crate::app) link: Option<Link>,
@@ -22,7 +22,7 @@ pub(in crate::app) struct SendingContext {
     pub(in crate::app) words: &'static ProviderWords,
 }
 
-/// A connection and the way to send over it.
+/// A connection and the way to send over it by one channel.
 #[derive(Clone)]
 pub(in crate::app) struct Link {
     pub(in crate::app) connection: Connection,
@@ -45,21 +45,23 @@ impl Link {
 }
 
 impl App {
-    /// What a tenant's messages are sent with.
+    /// What a tenant's messages over a channel are sent with.
     pub(in crate::app) async fn sending_context(
         &self,
         store: &TenantStore,
+        channel: Channel,
         as_of: AsOf,
     ) -> Result<Arc<SendingContext>, AppError> {
         let read = async {
             Ok(SendingContext {
                 tenant: store.tenant().await?.ok_or(AppError::NotFound("tenant"))?,
-                link: self.link_for(store, Channel::Sms).await?,
-                words: self.provider_words(Channel::Sms),
+                link: self.link_for(store, channel).await?,
+                words: self.provider_words(channel),
             })
         };
         let contexts = &self.caches.recent.sending_contexts;
-        contexts.get(self, store.tenant_id(), as_of, read).await
+        let key = (store.tenant_id(), channel);
+        contexts.get(self, key, as_of, read).await
     }
 
     /// How the provider of a channel is called.
@@ -82,7 +84,7 @@ impl App {
         channel: Channel,
     ) -> Result<Option<Link>, AppError> {
         match self.connection_for(store, channel).await? {
-            Some(connection) => self.link(store, connection).await,
+            Some(connection) => self.link(store, connection, channel).await,
             None => Ok(None),
         }
     }
@@ -106,9 +108,10 @@ impl App {
         &self,
         store: &TenantStore,
         id: ConnectionId,
+        channel: Channel,
     ) -> Result<Option<Link>, AppError> {
         match store.connection_by_id(id).await? {
-            Some(connection) => self.link(store, connection).await,
+            Some(connection) => self.link(store, connection, channel).await,
             None => Ok(None),
         }
     }
@@ -117,10 +120,10 @@ impl App {
         &self,
         store: &TenantStore,
         connection: Connection,
+        channel: Channel,
     ) -> Result<Option<Link>, AppError> {
-        let (transports, provider) = (&self.parts.transports, connection.provider);
-        let (Some(kind), Some(brakes)) = (transports.of(provider), transports.brakes(provider))
-        else {
+        let transports = &self.parts.transports;
+        let Some((kind, brakes)) = transports.over(connection.provider, channel) else {
             return Ok(None);
         };
         let secrets = self.secrets(store.tenant_id(), connection.id).await?;

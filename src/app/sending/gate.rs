@@ -51,7 +51,7 @@ impl App {
         as_of: AsOf,
         kept: Option<SeenDocument>,
     ) -> Result<Sight, AppError> {
-        let context = self.sending_context(store, as_of).await?;
+        let context = self.sending_context(store, d.channel, as_of).await?;
         let (mut suppression, mut own_address) = (None, None);
         if as_of == AsOf::Now {
             suppression = store.suppression_of(d).await?;

@@ -80,8 +80,8 @@ impl App {
         }
         let name = sent.link.transport.words().name;
         let sentence = format!("Released: the credentials of {name} were replaced meanwhile");
-        let channel = sent.link.connection.channel;
-        self.release_over(channel, store.tenant_id(), vec![Hold::Broken], &sentence)
+        let channels = &sent.link.connection.channels;
+        self.release_over(channels, store.tenant_id(), vec![Hold::Broken], &sentence)
             .await
     }
 
@@ -134,6 +134,7 @@ impl App {
                 provider: sent.link.transport.words().name.to_owned(),
                 account: connection.account.clone(),
                 sid: accepted.id.clone(),
+                channel: d.channel,
                 address: d.to().to_owned(),
                 status: accepted.status,
                 accepted_at: sent.started_at,

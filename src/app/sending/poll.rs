@@ -32,7 +32,7 @@ impl App {
         store: &TenantStore,
         d: &Delivery,
     ) -> Result<Next, AppError> {
-        let Some(link) = self.link_by_id(store, d.connection).await? else {
+        let Some(link) = self.link_by_id(store, d.connection, d.channel).await? else {
             return self.plan_poll(store, None, d).await;
         };
         if d.sid.is_empty() {

@@ -12,7 +12,7 @@ use crate::domain::connection::Provider;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::DeliveryId;
 use crate::store::{CALLBACK, Change, Guard, HookTarget, NewReceipt, ReceiptResult, TenantStore};
-use crate::transport::{ProviderReport, SignedRequest, TransportKind, Trust};
+use crate::transport::{ProviderKind, ProviderReport, SignedRequest, Trust};
 
 /// What became of reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl App {
         let Some(reporter) = &*reporter else {
             return Ok(ReportAnswer::UnknownHook);
         };
-        let Some(kind) = self.parts.transports.of(provider) else {
+        let Some(kind) = self.parts.transports.provider(provider) else {
             return Ok(ReportAnswer::UnknownHook);
         };
         let trust = self.trust_in(kind, &request, &reporter.secrets);
@@ -63,7 +63,7 @@ impl App {
         };
         let store = self.tenant(reporter.target.tenant);
         for report in reports {
-            let receipt = self.receipt(&store, kind, reporter, report, trust == Trust::Signed);
+            let receipt = self.receipt(&store, reporter, report, trust == Trust::Signed);
             let result = store.receive(receipt.await?).await?;
             if let ReceiptResult::Hinted(id) = result {
                 self.confirm(&store, id).await?;
@@ -82,7 +82,7 @@ impl App {
     ) -> Option<Result<ReportAnswer, AppError>> {
         let reporter = self.remembered_reporter(token)?;
         let reporter = Option::as_ref(&reporter).filter(|r| r.provider == provider)?;
-        let kind = self.parts.transports.of(provider)?;
+        let kind = self.parts.transports.provider(provider)?;
         let mut reports = kind.read_reports(request)?;
         let (Some(told), true) = (reports.pop(), reports.is_empty()) else {
             return None;
@@ -94,7 +94,7 @@ impl App {
             return None;
         }
         let store = self.tenant(reporter.target.tenant);
-        let receipt = self.receipt(&store, kind, reporter, told, true);
+        let receipt = self.receipt(&store, reporter, told, true);
         let kept = async {
             store.receive(receipt.await?).await?;
             Ok(ReportAnswer::Kept)
@@ -105,7 +105,7 @@ impl App {
     /// What a request to one of our addresses can be believed.
     pub(in crate::app) fn trust_in(
         &self,
-        kind: &dyn TransportKind,
+        kind: &dyn ProviderKind,
         request: &SignedRequest,
         secrets: &[(String, SecretString)],
     ) -> Trust {
@@ -115,7 +115,7 @@ impl App {
     /// Leaves a line under *rejected requests*.
     pub(in crate::app) async fn reject_forged(
         &self,
-        kind: &dyn TransportKind,
+        kind: &dyn ProviderKind,
         target: HookTarget,
         request: &SignedRequest,
         what: &str,
@@ -172,7 +172,6 @@ impl App {
     async fn receipt(
         &self,
         store: &TenantStore,
-        kind: &dyn TransportKind,
         reporter: &Reporter,
         told: ProviderReport,
         is_verified: bool,
@@ -185,6 +184,8 @@ impl App {
             _ => None,
         };
         let (to, reader) = failed.as_ref().map_or(("", ""), |d| (d.to(), d.reader()));
+        let kind = self.parts.transports.named(told.transport);
+        let kind = kind.ok_or(AppError::NotFound("transport"))?;
         let polls = kind.limits().polls_beside_reports;
         let wait = polls.first().copied().unwrap_or(900);
         Ok(NewReceipt {

@@ -42,7 +42,7 @@ impl App {
         }
         let name = self.provider_words(d.channel).name;
         let attempt = store.attempt(d.id, d.attempt_no).await?;
-        let link = self.link_by_id(store, d.connection).await?;
+        let link = self.link_by_id(store, d.connection, d.channel).await?;
         let (Some(attempt), Some(link)) = (attempt, link) else {
             let why = format!("The {name} account that it was given to is no longer connected");
             return self.ask_person(store, d, &why, Value::Null).await;
@@ -88,7 +88,7 @@ impl App {
             .comparison()
             .map_or(TimeDelta::zero(), |_| LATER);
         let since = attempt.started_at + margin;
-        let marker = store.freshness_marker(&d.account, since, d.id);
+        let marker = store.freshness_marker((&d.account, d.channel), since, d.id);
         let marker = marker.await.map_err(unread)?;
         let marker = marker.map(|(id, to)| Marker { id, to });
         let lost = Lost {
@@ -147,6 +147,7 @@ impl App {
             provider: link.transport.words().name.to_owned(),
             account: d.account.clone(),
             sid: id.to_owned(),
+            channel: d.channel,
             address: d.to().to_owned(),
             status: Status::Accepted,
             accepted_at: began,

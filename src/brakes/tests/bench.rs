@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::super::{Admission, Brakes, Limits, Permit, Reason, span};
 use super::server::{Place, Server};
 use crate::domain::clock::FixedClock;
+use crate::domain::transport::TransportName;
 use crate::redis::Redis;
 
 pub(super) const ONE: Uuid = Uuid::from_u128(1);
@@ -110,7 +111,13 @@ fn brakes(limits: Limits, clock: &Arc<FixedClock>, redis: Option<Redis>, seed: u
     let rng = StdRng::seed_from_u64(seed);
     match redis {
         None => Brakes::new(limits, clock.clone(), rng),
-        Some(redis) => Brakes::shared(limits, clock.clone(), rng, redis, "tests"),
+        Some(redis) => Brakes::shared(
+            limits,
+            clock.clone(),
+            rng,
+            redis,
+            TransportName::named("tests"),
+        ),
     }
 }
 

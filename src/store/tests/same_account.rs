@@ -231,6 +231,7 @@ async fn what_unaccepted_credentials_signed_is_a_hint_until_the_provider_is_aske
             provider: "Twilio".to_owned(),
             account: ACCOUNT.to_owned(),
             sid: "SM1".to_owned(),
+            channel: Channel::Sms,
             address: TO.to_owned(),
             status: Status::Queued,
             accepted_at: now(),

@@ -11,6 +11,7 @@ use crate::app::AppError;
 use crate::app::operator::GONE_AFTER;
 use crate::brakes::{BreakerState, Status};
 use crate::domain::clock;
+use crate::domain::delivery::Channel;
 use crate::domain::ids::TenantId;
 use crate::domain::page::Cursor;
 use crate::queue::Depth;
@@ -222,7 +223,7 @@ pub(super) async fn workers(operator: Operator) -> Result<HttpResponse, PageErro
         braked: report
             .braked
             .into_iter()
-            .map(|(connection, status)| brake(connection, &status, moment))
+            .map(|(connection, channel, status)| brake(connection, channel, &status, moment))
             .collect(),
         connections: report.connections as u64,
         chrome,
@@ -285,7 +286,7 @@ fn standings(of: &Depth) -> Standings {
 }
 
 /// The worst first: refused credentials hold everything, an open breaker and a pause end by themselves.
-fn brake(of: BrakedConnection, status: &Status, moment: Moment) -> BrakeLine {
+fn brake(of: BrakedConnection, channel: Channel, status: &Status, moment: Moment) -> BrakeLine {
     let paused = status.paused_until.max(of.paused_until);
     let paused = paused.filter(|until| *until > moment.now);
     let (tone, words) = match (of.is_broken, status.breaker, paused) {
@@ -303,7 +304,7 @@ fn brake(of: BrakedConnection, status: &Status, moment: Moment) -> BrakeLine {
         tenant: of.tenant,
         tenant_name: of.tenant_name,
         tone,
-        words,
+        words: format!("{words} ({})", channel.words()),
         in_flight: status.in_flight as u64,
     }
 }

@@ -15,6 +15,7 @@ use crate::domain::clock;
 use crate::domain::delivery::{Channel, Delivery, DeliveryState};
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
+use crate::domain::provider::ProviderWords;
 use crate::domain::user::Ability;
 use crate::store::HourTally;
 use crate::web::chrome::{Chrome, Section};
@@ -123,8 +124,9 @@ fn connections(found: &Overview, chrome: &Chrome) -> Vec<ConnectionLine> {
             },
         });
     }
-    if let Some((connection, channel)) = found.sender.as_ref().and_then(|c| Some((c, c.channel?))) {
-        let name = chrome.providers.of(channel).name;
+    if let Some(connection) = &found.sender {
+        let provider = chrome.providers.named(connection.provider.as_str());
+        let name = provider.unwrap_or(&ProviderWords::NOBODY).name;
         let health = transport_health(connection, name, found.has_sent, moment);
         let (tone, word, sentence) = match health {
             Health::Missing | Health::Unfinished | Health::Untried => (
