@@ -179,6 +179,22 @@ define_id!(
     /// A message that somebody sent back.
     ReplyId, "rep", "reply"
 );
+define_id!(
+    /// Something that a tenant's messages come from.
+    SenderId, "snd", "sender"
+);
+define_id!(
+    /// People whom rules write to.
+    GroupId, "grp", "group"
+);
+define_id!(
+    /// One of the people of a group.
+    MemberId, "gme", "group member"
+);
+define_id!(
+    /// A text of bank details, in force or not yet.
+    BankDetailsId, "bnk", "bank details"
+);
 
 /// One message to one address. The history is partitioned by event, so a delivery is only found
 /// together with its event; the text form therefore bears both: `dlv_` and 64 digits.
