@@ -179,18 +179,21 @@ define_id!(
     /// A message that somebody sent back.
     ReplyId, "rep", "reply"
 );
-
 define_id!(
-    /// What messages come from: a number, a service, an e-mail address.
+    /// Something that a tenant's messages come from.
     SenderId, "snd", "sender"
 );
 define_id!(
-    /// People whom a tenant keeps for rules.
+    /// People whom rules write to.
     GroupId, "grp", "group"
 );
 define_id!(
-    /// Somebody in a group.
-    MemberId, "gme", "member"
+    /// One of the people of a group.
+    MemberId, "gme", "group member"
+);
+define_id!(
+    /// A text of bank details, in force or not yet.
+    BankDetailsId, "bnk", "bank details"
 );
 
 /// One message to one address. The history is partitioned by event, so a delivery is only found
