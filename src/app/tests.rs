@@ -396,6 +396,8 @@ impl Scene {
             meant: d.address.clone(),
             channel: d.channel,
             fingerprint: d.fingerprint.clone(),
+            scope: String::new(),
+            member: crate::domain::ids::MemberId::nil(),
             is_accepted: twilio.is_accepted(),
             lease_owner: "dead".to_owned(),
             hours: None,

@@ -24,6 +24,9 @@ pub struct Assertion {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Says {
     pub event_type: EventType,
+    /// Of a reminder: whom it reminds, by Zoho's id of the customer or vendor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminds: Option<String>,
     #[serde(flatten)]
     pub seen: Seen,
     /// A person saw the document like this and wanted the message all the same.
@@ -42,6 +45,11 @@ pub struct Seen {
     pub due_date: Option<NaiveDate>,
 }
 
+/// The scope of a suppression that is only about reminders of one customer or vendor.
+pub fn scope_of_reminders(source: ConnectionId, party: &str) -> String {
+    format!("reminders:{}:{party}", source.uuid().simple())
+}
+
 impl Seen {
     /// What the document shows.
     pub fn of(document: &Document) -> Self {
@@ -54,6 +62,12 @@ impl Seen {
 }
 
 impl Assertion {
+    /// Which suppressions concern the message besides those of everything; empty for none.
+    pub fn scope(&self) -> String {
+        let reminds = self.says.reminds.as_deref();
+        reminds.map_or_else(String::new, |party| scope_of_reminders(self.source, party))
+    }
+
     /// Why the message is not, or no longer, true of the document as it is known now.
     pub fn refuted_by(&self, document: &Document, calendar: Calendar) -> Option<String> {
         if self.is_confirmed_for(document) {

@@ -504,6 +504,14 @@ impl Delivery {
         (self.channel, key_of(self.channel, &self.address))
     }
 
+    /// Which suppressions concern it besides those of everything.
+    pub fn scope(&self) -> String {
+        self.asserts
+            .as_ref()
+            .map(Assertion::scope)
+            .unwrap_or_default()
+    }
+
     /// Where it really goes: what the provider is given. [`Delivery::address`] stays the address
     /// that was meant; in a rehearsal the two differ, and this one is empty until an owner has
     /// confirmed a number.

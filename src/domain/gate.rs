@@ -20,6 +20,8 @@ pub struct Gate<'a> {
     pub tenant: &'a Tenant,
     /// Why its address must not be written to.
     pub suppression: Option<&'a Suppressed>,
+    /// Why it is not wanted any more by the group that it was meant for: its member is off or gone.
+    pub unwanted: Option<&'a str>,
     /// Its document as it is known now, with what payments have applied to it; `None` where nothing is.
     pub document: Option<&'a Document>,
     /// The connection that it would go through.
@@ -44,6 +46,8 @@ pub enum Judgement {
     Expired,
     /// It is no longer true.
     Untrue(String),
+    /// Whom it is meant for is off, or gone from the group.
+    Unwanted(String),
     /// A person has to do something first.
     Held(Hold, String),
     /// A rehearsal is to go to another address of the owner's than the one it bears.
@@ -67,6 +71,9 @@ impl Gate<'_> {
         }
         if let Some(why) = self.refuted() {
             return Judgement::Untrue(why);
+        }
+        if let Some(why) = self.unwanted {
+            return Judgement::Unwanted(why.to_owned());
         }
         if let Some((hold, why)) = self.hold() {
             return Judgement::Held(hold, why);

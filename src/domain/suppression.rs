@@ -84,6 +84,8 @@ pub struct Suppression {
     /// Normalised; none once the person was erased.
     pub address: Option<String>,
     pub source: Source,
+    /// Only reminders of one customer may not be written to it.
+    pub is_of_reminders: bool,
     /// Whose address it is, as the last message to it had it; empty when unknown.
     pub name: String,
     /// In words.

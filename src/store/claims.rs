@@ -20,7 +20,7 @@ use crate::domain::address_hash::AddressHash;
 use crate::domain::clock;
 use crate::domain::delivery::{Attempt, Channel, NewDelivery};
 use crate::domain::hours::Hours;
-use crate::domain::ids::{DeliveryId, TenantId};
+use crate::domain::ids::{DeliveryId, MemberId, TenantId};
 
 /// A worker's wish to send.
 #[derive(Debug, Clone)]
@@ -32,6 +32,10 @@ pub struct Claim {
     pub meant: String,
     pub channel: Channel,
     pub fingerprint: Vec<u8>,
+    /// Which suppressions concern it besides those of everything.
+    pub scope: String,
+    /// The member of a group whom it goes to, or nil.
+    pub member: MemberId,
     /// Whether the provider had accepted the connection's credentials when it was read.
     pub is_accepted: bool,
     pub lease_owner: String,
@@ -158,6 +162,9 @@ impl Claiming {
             document_version: c.document_version,
             meant_hash: self.meant,
             sent_hash: self.to,
+            scope: c.scope.clone(),
+            is_in_group: !c.member.is_nil(),
+            group_member: c.member.uuid(),
         ]
     }
 
@@ -443,6 +450,9 @@ async fn that_may_go(
             document_version: c.document_version,
             meant_hash: claiming.meant,
             sent_hash: claiming.to,
+            scope: c.scope.clone(),
+            is_in_group: !c.member.is_nil(),
+            group_member: c.member.uuid(),
         ]
     });
     let time = if sql::is_postgres(tx) {
@@ -469,9 +479,12 @@ async fn that_may_go(
 fn may_go(d: &str) -> String {
     format!(
         "NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.tenant_id \
-             AND s.channel = {d}.channel AND s.address_hash = v.meant_hash) \
+             AND s.channel = {d}.channel AND s.address_hash = v.meant_hash \
+             AND s.scope IN ('', v.scope)) \
          AND NOT EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant_id = v.tenant_id \
-             AND s.channel = {d}.channel AND s.address_hash = v.sent_hash) \
+             AND s.channel = {d}.channel AND s.address_hash = v.sent_hash AND s.scope = '') \
+         AND (v.is_in_group = FALSE OR EXISTS (SELECT 1 FROM group_members g \
+             WHERE g.id = v.group_member AND g.tenant_id = v.tenant_id AND g.is_on = TRUE)) \
          AND COALESCE((SELECT o.version FROM documents o \
              WHERE o.connection_id = {d}.source_connection_id AND o.kind = {d}.document_kind \
              AND o.document_id = {d}.document_id \

@@ -66,6 +66,21 @@ impl TenantStore {
         Ok(found.into_iter().map(|(_, group)| group).collect())
     }
 
+    /// Why somebody is not written to as a member of a group any more; `None` while they are on.
+    pub async fn off_member(&self, id: MemberId) -> Result<Option<String>, StoreError> {
+        let query = "SELECT m.is_on, g.name AS group_name FROM group_members m \
+                     JOIN groups g ON g.id = m.group_id AND g.tenant_id = m.tenant_id \
+                     WHERE m.tenant_id = $1 AND m.id = $2";
+        let Some(row) = self.db().one(query, values![id.uuid()]).await? else {
+            return Ok(Some("they are no longer in the group".to_owned()));
+        };
+        if row.get("is_on")? {
+            return Ok(None);
+        }
+        let group: String = row.get("group_name")?;
+        Ok(Some(format!("they are switched off in the group {group}")))
+    }
+
     /// One group.
     pub async fn group(&self, id: GroupId) -> Result<Option<Group>, StoreError> {
         find(self.db(), id).await

@@ -78,6 +78,7 @@ impl TenantStore {
                         channel,
                         address: &address,
                         hash,
+                        scope: "",
                     };
                     follow(tx, whom, &said, now).await
                 })
@@ -340,6 +341,7 @@ impl TenantStore {
                             channel: asked.channel,
                             address: asked.address.as_deref().unwrap_or_default(),
                             hash: suppressions::hash_of(&row)?,
+                            scope: "",
                         };
                         let reason = "May have asked to stop, and nobody said otherwise within two \
                                       working days";

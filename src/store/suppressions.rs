@@ -28,11 +28,22 @@ impl TenantStore {
         channel: Channel,
         address: &str,
     ) -> Result<Option<Suppressed>, StoreError> {
+        self.suppression_within(channel, address, "").await
+    }
+
+    /// The same, or why not about what the scope is.
+    async fn suppression_within(
+        &self,
+        channel: Channel,
+        address: &str,
+        scope: &str,
+    ) -> Result<Option<Suppressed>, StoreError> {
         let query = "SELECT reason, decide_by FROM suppressions WHERE tenant_id = $1 \
-                     AND channel = $2 AND address_hash = $3 \
+                     AND channel = $2 AND address_hash = $3 AND scope IN ('', $4) \
                      ORDER BY (CASE WHEN decide_by IS NULL THEN 0 ELSE 1 END), created_at, source \
                      LIMIT 1";
-        let found = values![channel.as_str(), self.hasher()?.hash(channel, address)];
+        let hash = self.hasher()?.hash(channel, address);
+        let found = values![channel.as_str(), hash, scope];
         self.db()
             .one(query, found)
             .await?
@@ -48,7 +59,9 @@ impl TenantStore {
     /// Why a delivery must not be sent, if so: because of the address that is meant, or of the
     /// owner's own number in a rehearsal.
     pub async fn suppression_of(&self, d: &Delivery) -> Result<Option<Suppressed>, StoreError> {
-        let meant = self.suppression(d.channel, &d.address).await?;
+        let scope = d.scope();
+        let meant = self.suppression_within(d.channel, &d.address, &scope);
+        let meant = meant.await?;
         if meant.as_ref().is_some_and(|s| !s.is_asked) || !d.is_rehearsal {
             return Ok(meant);
         }
@@ -155,12 +168,14 @@ impl TenantStore {
                         channel,
                         address: &address,
                         hash,
+                        scope: "",
                     };
                     let is_new = suppress(tx, whom, why, now).await?;
                     let key = || values![channel.as_str(), hash];
                     if is_new {
                         let by = "UPDATE suppressions SET created_by = $4 WHERE tenant_id = $1 \
-                                  AND channel = $2 AND address_hash = $3 AND source = 'hand'";
+                                  AND channel = $2 AND address_hash = $3 AND source = 'hand' \
+                                  AND scope = ''";
                         let mut bound = key();
                         bound.push(actor.name.clone().into());
                         tx.exec(by, bound).await?;
@@ -176,7 +191,8 @@ impl TenantStore {
                         audit(tx, line, now).await?;
                     }
                     let query = "SELECT * FROM suppressions WHERE tenant_id = $1 \
-                                 AND channel = $2 AND address_hash = $3 AND source = 'hand'";
+                                 AND channel = $2 AND address_hash = $3 AND source = 'hand' \
+                                 AND scope = ''";
                     let row = tx.one(query, key()).await?;
                     let row = row.ok_or(StoreError::Closed)?;
                     let found = read(&row)?;
@@ -231,6 +247,8 @@ pub(super) struct Addressee<'a> {
     pub(super) channel: Channel,
     pub(super) address: &'a str,
     pub(super) hash: AddressHash,
+    /// What may not be written to it; empty for everything.
+    pub(super) scope: &'a str,
 }
 
 impl<'a> Addressee<'a> {
@@ -239,6 +257,7 @@ impl<'a> Addressee<'a> {
             channel,
             address,
             hash: hasher.hash(channel, address),
+            scope: "",
         }
     }
 }
@@ -256,8 +275,8 @@ pub(super) async fn suppress(
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let insert = format!(
-        "INSERT INTO suppressions (id, tenant_id, channel, address, address_hash, source, name, \
-         reason, created_by, created_at) VALUES ($3, $1, $4, $2, $8, $5, {NAME_OF}, $6, '', $7) \
+        "INSERT INTO suppressions (id, tenant_id, channel, address, address_hash, source, scope, name, \
+         reason, created_by, created_at) VALUES ($3, $1, $4, $2, $8, $5, $9, {NAME_OF}, $6, '', $7) \
          ON CONFLICT DO NOTHING"
     );
     let bound = values![
@@ -267,7 +286,8 @@ pub(super) async fn suppress(
         why.0.as_str(),
         why.1,
         micros(now),
-        whom.hash
+        whom.hash,
+        whom.scope
     ];
     Ok(tx.exec(&insert, bound).await? == 1)
 }
@@ -290,6 +310,7 @@ pub(super) fn read(row: &Row) -> Result<Suppression, StoreError> {
         channel: row.word("suppressions", "channel", id, Channel::parse)?,
         address: Some(address).filter(|a| !a.is_empty()),
         source: row.word("suppressions", "source", id, Source::parse)?,
+        is_of_reminders: !row.get::<String>("scope")?.is_empty(),
         name: row.get("name")?,
         reason: row.get("reason")?,
         created_by: row.get("created_by")?,

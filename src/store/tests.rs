@@ -191,6 +191,8 @@ impl House {
             meant: d.address.clone(),
             channel: d.channel,
             fingerprint: d.fingerprint.clone(),
+            scope: d.scope(),
+            member: d.member,
             is_accepted: true,
             document_version: 0,
             lease_owner: "one".to_owned(),

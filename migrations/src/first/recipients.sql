@@ -8,13 +8,15 @@ CREATE TABLE suppressions (
     -- By which addresses are compared: keyed, so that it says nothing of one that was erased.
     address_hash {bytes} NOT NULL,
     source text NOT NULL,
+    -- What may not be written: everything where it is empty, else the reminders of one customer.
+    scope text NOT NULL,
     name text NOT NULL,
     reason text NOT NULL,
     created_by text NOT NULL,
     created_at bigint NOT NULL,
     -- Until when somebody may say what an unclear reply means.
     decide_by bigint,
-    PRIMARY KEY (tenant_id, channel, address_hash, source)
+    PRIMARY KEY (tenant_id, channel, address_hash, source, scope)
 );
 CREATE INDEX suppressions_tenant ON suppressions (tenant_id, id);
 CREATE INDEX suppressions_asked ON suppressions (decide_by) WHERE decide_by IS NOT NULL;

@@ -10,18 +10,18 @@ use crate::domain::address::OwnAddresses;
 use crate::domain::delivery::Channel;
 use crate::domain::document::ParsedDocument;
 use crate::domain::event::{Body, Event, EventState};
-use crate::domain::group::Group;
 use crate::domain::ids::{EventId, ReplayId};
 use crate::domain::rule::Rule;
 use crate::domain::tenant::Tenant;
-use crate::store::TenantStore;
+use crate::store::{MessageSettings, TenantStore};
 use crate::zoho::wire;
 
 /// What the events of a tenant are routed by.
 pub(in crate::app) struct RoutingContext {
     pub(super) tenant: Tenant,
     pub(super) rules: Vec<Rule>,
-    pub(super) groups: Vec<Group>,
+    /// Groups, senders, brand and bank details.
+    pub(super) settings: MessageSettings,
     /// Where messages go instead, while the tenant is in rehearsal and an owner's address is known.
     pub(super) rehearsal_to: OwnAddresses,
 }
@@ -89,7 +89,7 @@ impl App {
             Ok(RoutingContext {
                 rehearsal_to: rehearsal_to(store, &tenant).await?,
                 rules: store.rules().await?,
-                groups: Vec::new(),
+                settings: store.message_settings().await?,
                 tenant,
             })
         };

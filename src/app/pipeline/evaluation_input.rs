@@ -29,6 +29,15 @@ pub(super) struct EvaluationInput<'a> {
 }
 
 impl EvaluationInput<'_> {
+    fn reminds(&self, event_type: EventType) -> Option<String> {
+        let party = self
+            .parsed
+            .party
+            .as_ref()
+            .filter(|_| event_type.is_reminder());
+        party.map(|p| p.id.clone()).filter(|id| !id.is_empty())
+    }
+
     /// What a message about the event says of the document. A replay is a person's word: they saw the
     /// document as it is now.
     pub(super) fn assertion(&self, event_type: EventType) -> Assertion {
@@ -39,6 +48,7 @@ impl EvaluationInput<'_> {
             document: self.parsed.id.clone(),
             says: Says {
                 event_type,
+                reminds: self.reminds(event_type),
                 confirmed: (!self.replay.is_nil()).then(|| seen.clone()),
                 seen,
             },

@@ -5,12 +5,14 @@ use chrono::TimeDelta;
 use super::evaluation_input::EvaluationInput;
 use super::recipients::Reached;
 use crate::app::App;
-use crate::domain::address::OwnAddresses;
+use crate::domain::address::{Address, OwnAddresses};
 use crate::domain::content::Content;
 use crate::domain::delivery::{Channel, DeliveryState, NewDelivery, rehearsal_mark};
 use crate::domain::event::EventSource;
 use crate::domain::ids::DeliveryId;
-use crate::domain::rule::{Facts, Rule};
+use crate::domain::phone::{CountryCode, country_from_text};
+use crate::domain::rule::{Facts, Rule, RuleSender};
+use crate::domain::sender::{SenderProfile, SenderWish, choose};
 
 impl App {
     /// The message that a matching rule asks for; what cannot be sent has failed already, and says
@@ -24,7 +26,7 @@ impl App {
     ) -> NewDelivery {
         let channel = reached.channel;
         let said = self.said_by(rule, channel, input, facts);
-        let sender = sender(rule, &reached, input);
+        let sender = self.sender(rule, &reached, input);
         let (address, problem) = match reached.address {
             Ok(address) => (address.to_string(), None),
             Err(why) => (String::new(), Some(why)),
@@ -98,14 +100,39 @@ impl App {
     }
 }
 
-/// What a message is to come from, as deliveries bear it; empty for the default.
-fn sender(rule: &Rule, reached: &Reached<'_>, input: &EvaluationInput<'_>) -> String {
-    let _ = (reached, input);
-    let sender = rule.definition.sender.as_ref();
-    match sender {
-        Some(crate::domain::rule::RuleSender::Own(own)) => {
-            serde_json::to_string(own).unwrap_or_default()
+impl App {
+    /// What a message is to come from, as messages bear it; empty for the default, which is chosen when it
+    /// leaves.
+    fn sender(&self, rule: &Rule, reached: &Reached<'_>, input: &EvaluationInput<'_>) -> String {
+        let named = match (reached.channel, &rule.definition.sender) {
+            (Channel::Sms, Some(RuleSender::Own(own))) => {
+                return serde_json::to_string(own).unwrap_or_default();
+            }
+            (Channel::Sms, Some(RuleSender::Kept(id))) => Some(*id),
+            (Channel::Sms, None) => None,
+            (Channel::Email, _) => rule.definition.email_sender,
+        };
+        let kept = &input.context.settings.senders;
+        if kept.is_empty() {
+            return String::new();
         }
-        _ => String::new(),
+        let party = input.parsed.party.as_ref();
+        let wish = SenderWish {
+            transports: &self.transport_names(reached.channel),
+            rule: named,
+            customer: party.map_or("", |p| p.id.as_str()),
+            country: country_of(reached, input),
+            is_sandboxed: self.is_sandboxed(),
+        };
+        let chosen = choose(kept, &wish).filter(|s| !s.is_default || Some(s.id) == named);
+        chosen.map(SenderProfile::frozen).unwrap_or_default()
+    }
+}
+
+/// Where a recipient is: a number says so, an e-mail address does not, but its document may.
+fn country_of(reached: &Reached<'_>, input: &EvaluationInput<'_>) -> Option<CountryCode> {
+    match &reached.address {
+        Ok(Address::Phone(number)) => number.country(),
+        _ => input.parsed.country.as_deref().and_then(country_from_text),
     }
 }

@@ -248,7 +248,7 @@ impl<'i, 'a> Finder<'i, 'a> {
     /// The members of a group who are on.
     fn group(&self, id: GroupId, tries: Tries) -> Vec<Reached<'a>> {
         let channel = first_of(tries);
-        let groups = &self.input.context.groups;
+        let groups = &self.input.context.settings.groups;
         let Some(group) = groups.iter().find(|g| g.id == id) else {
             let why = "The rule’s group is gone. Choose another one in the rule, then decide this \
                        event again";

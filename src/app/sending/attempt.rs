@@ -141,6 +141,8 @@ impl App {
                 meant: d.address.clone(),
                 channel: d.channel,
                 fingerprint: d.fingerprint.clone(),
+                scope: d.scope(),
+                member: d.member,
                 is_accepted: connection.is_accepted(),
                 document_version: sight.document.as_ref().map_or(0, |seen| seen.version),
                 lease_owner: self.parts.lease_owner.clone(),
@@ -149,6 +151,7 @@ impl App {
                 now,
                 is_by_database: self.clock().comparison().is_some(),
             },
+            sender: sight.context.sender_of(&message.delivery).to_owned(),
             message,
             link: link.clone(),
             hooks: hooks.then(|| self.public_url().join("/hooks")),
@@ -351,6 +354,8 @@ impl Drop for Call<'_> {
 pub(in crate::app) struct PreparedCall {
     pub(in crate::app) claim: Claim,
     message: Message,
+    /// What it goes out from.
+    sender: String,
     link: Link,
     /// Where callbacks go, if they can reach us.
     hooks: Option<String>,
@@ -365,7 +370,7 @@ impl PreparedCall {
             mark: Some((d.id, attempt.attempt_no)),
             to: d.to(),
             reader: d.reader(),
-            sender: &d.sender,
+            sender: &self.sender,
             content: &self.message.content,
             hooks: self.hooks.as_deref(),
             within: (d.expires_at - attempt.started_at)

@@ -7,10 +7,12 @@ use crate::app::recent::AsOf;
 use crate::app::{App, AppError};
 use crate::brakes::{Admission, Brakes};
 use crate::domain::connection::Connection;
-use crate::domain::delivery::Channel;
+use crate::domain::delivery::{Channel, Delivery};
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::provider::{ProviderWords, Providers};
+use crate::domain::sender::{SenderProfile, SenderWish, choose};
 use crate::domain::tenant::Tenant;
+use crate::domain::transport::TransportName;
 use crate::store::{TenantStore, lock_scope};
 use crate::transport::Transport;
 
@@ -20,6 +22,19 @@ pub(in crate::app) struct SendingContext {
     pub(in crate::app) link: Option<Link>,
     /// How the provider is called that messages go through, connected or not.
     pub(in crate::app) words: &'static ProviderWords,
+    /// What messages go out from that bear no sender of their own, as messages bear it.
+    default_sender: String,
+}
+
+impl SendingContext {
+    /// What a message goes out from; empty for what its connection has.
+    pub(in crate::app) fn sender_of<'a>(&'a self, d: &'a Delivery) -> &'a str {
+        if d.sender.is_empty() {
+            &self.default_sender
+        } else {
+            &d.sender
+        }
+    }
 }
 
 /// A connection and the way to send over it by one channel.
@@ -57,11 +72,33 @@ impl App {
                 tenant: store.tenant().await?.ok_or(AppError::NotFound("tenant"))?,
                 link: self.link_for(store, channel).await?,
                 words: self.provider_words(channel),
+                default_sender: self.default_sender(store, channel).await?,
             })
         };
         let contexts = &self.caches.recent.sending_contexts;
         let key = (store.tenant_id(), channel);
         contexts.get(self, key, as_of, read).await
+    }
+
+    async fn default_sender(
+        &self,
+        store: &TenantStore,
+        channel: Channel,
+    ) -> Result<String, AppError> {
+        let kept = store.message_settings().await?.senders;
+        let wish = SenderWish {
+            transports: &self.transport_names(channel),
+            is_sandboxed: self.is_sandboxed(),
+            ..SenderWish::default()
+        };
+        let chosen = choose(&kept, &wish);
+        Ok(chosen.map(SenderProfile::frozen).unwrap_or_default())
+    }
+
+    /// The transports of a channel.
+    pub(in crate::app) fn transport_names(&self, channel: Channel) -> Vec<TransportName> {
+        let kinds = self.parts.transports.of_channel(channel);
+        kinds.map(|kind| kind.name()).collect()
     }
 
     /// How the provider of a channel is called.

@@ -21,6 +21,7 @@ pub(super) struct Sight {
     pub(super) document: Option<SeenDocument>,
     suppression: Option<Suppressed>,
     own_address: Option<Address>,
+    unwanted: Option<String>,
 }
 
 impl Sight {
@@ -30,9 +31,11 @@ impl Sight {
             delivery: d,
             tenant: &self.context.tenant,
             suppression: self.suppression.as_ref(),
+            unwanted: self.unwanted.as_deref(),
             document: self.document.as_ref().map(|seen| &seen.document),
             connection: link.map(|link| &link.connection),
-            has_sender: link.is_some_and(|link| link.transport.has_sender(&d.sender)),
+            has_sender: link
+                .is_some_and(|link| link.transport.has_sender(self.context.sender_of(d))),
             provider: self.context.words,
             own_address: self.own_address.as_ref(),
             now,
@@ -52,9 +55,12 @@ impl App {
         kept: Option<SeenDocument>,
     ) -> Result<Sight, AppError> {
         let context = self.sending_context(store, d.channel, as_of).await?;
-        let (mut suppression, mut own_address) = (None, None);
+        let (mut suppression, mut own_address, mut unwanted) = (None, None, None);
         if as_of == AsOf::Now {
             suppression = store.suppression_of(d).await?;
+            if !d.member.is_nil() {
+                unwanted = store.off_member(d.member).await?;
+            }
             if d.is_rehearsal {
                 own_address = store.rehearsal_addresses().await?.of(d.channel);
             }
@@ -69,6 +75,7 @@ impl App {
             document,
             suppression,
             own_address,
+            unwanted,
         })
     }
 
@@ -121,6 +128,16 @@ impl App {
                     store,
                     d,
                     (DeliveryState::Canceled, StepKind::Untrue),
+                    sentence,
+                )
+                .await
+            }
+            Judgement::Unwanted(why) => {
+                let sentence = format!("Not sent: {why}");
+                self.end(
+                    store,
+                    d,
+                    (DeliveryState::Canceled, StepKind::Canceled),
                     sentence,
                 )
                 .await

@@ -18,8 +18,8 @@ impl House {
             Box::pin(async move {
                 for (n, name) in (0_i64..).zip(names) {
                     let insert = "INSERT INTO suppressions (id, tenant_id, channel, address, address_hash, source, \
-                                  name, reason, created_by, created_at) \
-                                  VALUES ($1, $2, 'sms', $3, $5, 'hand', $4, '', '', 0)";
+                                  name, reason, created_by, created_at, scope) \
+                                  VALUES ($1, $2, 'sms', $3, $5, 'hand', $4, '', '', 0, '')";
                     let id = SuppressionId::new(later(n)).uuid();
                     let address = format!("+44{n}");
                     let hash = hasher().hash(Channel::Sms, &address);

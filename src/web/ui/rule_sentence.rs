@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(
             sentence(&rule).into_string(),
             "When an <b>invoice is sent</b> and <b>total is at least 1,000</b> and <b>currency is \
-             EUR</b>, send <b>SMS</b> to <b>the contact</b> from <b>&lt;b&gt;</b>."
+             EUR</b>, send <b>an SMS</b> to <b>the contact</b> from <b>&lt;b&gt;</b>."
         );
     }
 }

@@ -128,6 +128,7 @@ impl App {
         let asserts = asserts.map(|a| Assertion {
             says: Says {
                 event_type: a.says.event_type,
+                reminds: a.says.reminds.clone(),
                 // The text stays as it was, whatever is owed by now: that was seen.
                 seen: today.clone().unwrap_or_else(|| a.says.seen.clone()),
                 confirmed: today,
@@ -182,6 +183,7 @@ fn asserted_by(event: &Event) -> Option<Assertion> {
         document: event.document_id.clone(),
         says: Says {
             event_type: event.event_type?,
+            reminds: None,
             seen: Seen::default(),
             confirmed: None,
         },

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::*;
-use super::world::{Flight, Hours, Link, Number, Paper, Pause, Suppressed, Tells, World, Zone};
-use crate::domain::assertion::{Assertion, Says, Seen};
+use super::world::{
+    Flight, Hours, Link, Member, Number, Paper, Pause, Suppressed, Tells, World, Zone,
+};
+use crate::domain::assertion::{Assertion, Says, Seen, scope_of_reminders};
 use crate::domain::document::Applied;
 use crate::domain::gate::{Gate, Judgement};
 use crate::domain::money::Amount;
@@ -15,6 +17,9 @@ use crate::store::documents::pack_claims;
 
 const FIRST: &str = "+16175550123";
 const SECOND: &str = "+16175550199";
+
+/// Whom a reminder reminds.
+const CUSTOMER: &str = "982";
 
 /// Whatever is not the tenant's.
 const STRANGER: Uuid = Uuid::from_u128(77);
@@ -97,6 +102,7 @@ impl<'a> Scene<'a> {
         all.push(self.message_rows(world));
         all.extend(self.connection_row(world));
         all.extend(self.suppressions(world));
+        all.extend(self.group_member(world));
         all.extend(self.flight(world));
         if before.is_none_or(|b| b.paper != world.paper) {
             all.push(self.paper(world.paper));
@@ -206,10 +212,16 @@ impl<'a> Scene<'a> {
             Suppressed::Owner => ("sms", &[FIRST], false),
             Suppressed::OwnerPerhaps => ("sms", &[FIRST], true),
             Suppressed::OtherChannel => ("post", &[TO, FIRST], false),
+            Suppressed::Reminders | Suppressed::OtherReminders => ("sms", &[TO], false),
+        };
+        let scope = match world.suppressed {
+            Suppressed::Reminders => scope_of_reminders(self.zoho, CUSTOMER),
+            Suppressed::OtherReminders => scope_of_reminders(self.zoho, "another"),
+            _ => String::new(),
         };
         let insert = "INSERT INTO suppressions (id, tenant_id, channel, address, address_hash, source, \
-                      name, reason, created_by, created_at, decide_by) \
-                      VALUES ($1, $2, $3, $4, $7, $5, '', '', '', 0, $6)";
+                      scope, name, reason, created_by, created_at, decide_by) \
+                      VALUES ($1, $2, $3, $4, $7, $5, $8, '', '', '', 0, $6)";
         for address in addresses {
             let source = ["stop", "asked"][usize::from(is_asked)];
             let until = is_asked.then(|| sql::micros(later(3600)));
@@ -221,9 +233,30 @@ impl<'a> Scene<'a> {
                 source.into(),
                 until.into(),
                 hasher().hash(Channel::Sms, address).into(),
+                scope.clone().into(),
             ];
             all.push((insert, bound));
         }
+        all
+    }
+
+    fn group_member(&self, world: &World) -> Vec<Statement> {
+        let forget = "DELETE FROM group_members WHERE id = $1";
+        // Named like the connection: there is one of each.
+        let id = || sea_orm::Value::from(self.zoho.uuid());
+        let mut all: Vec<Statement> = vec![(forget, vec![id()])];
+        let (tenant, is_on) = match world.member {
+            Member::Nobody | Member::Gone => return all,
+            Member::On => (self.id(), true),
+            Member::Off => (self.id(), false),
+            Member::Foreign => (STRANGER, true),
+        };
+        let insert = "INSERT INTO group_members (id, tenant_id, group_id, user_id, name, phone, email, is_on) \
+                      VALUES ($1, $2, $1, NULL, '', '', '', $3)";
+        all.push((insert, vec![id(), tenant.into(), is_on.into()]));
+        let group = "INSERT INTO groups (id, tenant_id, name, created_at) VALUES ($1, $2, '', 0) \
+                     ON CONFLICT (id) DO UPDATE SET tenant_id = excluded.tenant_id";
+        all.push((group, vec![id(), tenant.into()]));
         all
     }
 
@@ -324,6 +357,10 @@ impl<'a> Scene<'a> {
         let tenant = self.tenant.tenant().await.unwrap().unwrap();
         let connection = self.tenant.connection(twilio::PROVIDER).await.unwrap();
         let suppression = self.tenant.suppression_of(&d).await.unwrap();
+        let unwanted = match d.member.is_nil() {
+            true => None,
+            false => self.tenant.off_member(d.member).await.unwrap(),
+        };
         let own = self
             .tenant
             .rehearsal_addresses()
@@ -334,6 +371,7 @@ impl<'a> Scene<'a> {
         let gate = Gate {
             provider: &ProviderWords::NOBODY,
             delivery: &d,
+            unwanted: unwanted.as_deref(),
             tenant: &tenant,
             suppression: suppression.as_ref(),
             document: document.as_ref().filter(|_| d.asserts.is_some()),
@@ -407,6 +445,7 @@ impl<'a> Scene<'a> {
 fn wish(world: &World, zoho: ConnectionId, event: EventId, body: &str) -> NewDelivery {
     let says = |event_type| Says {
         event_type,
+        reminds: event_type.is_reminder().then(|| CUSTOMER.to_owned()),
         seen: Seen::of(&document(Paper::Overdue)),
         confirmed: world.is_confirmed.then(|| Seen::of(&document(Paper::Paid))),
     };
@@ -417,6 +456,10 @@ fn wish(world: &World, zoho: ConnectionId, event: EventId, body: &str) -> NewDel
     };
     NewDelivery {
         is_to_contact: world.is_to_contact,
+        member: match world.member {
+            Member::Nobody => MemberId::nil(),
+            _ => MemberId::from_uuid(zoho.uuid()),
+        },
         is_rehearsal: world.is_rehearsal,
         asserts: told.map(|event_type| Assertion {
             source: zoho,

@@ -67,6 +67,22 @@ pub(super) enum Suppressed {
     OwnerPerhaps,
     /// Both numbers, but not by SMS.
     OtherChannel,
+    /// The reminders of the document's customer.
+    Reminders,
+    /// Those of another customer.
+    OtherReminders,
+}
+
+/// The member of a group whom the message goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Member {
+    /// It goes to no group.
+    Nobody,
+    On,
+    Off,
+    Gone,
+    /// The same row is another tenant's.
+    Foreign,
 }
 
 /// The connection to Twilio.
@@ -130,6 +146,7 @@ pub(super) struct World {
     pub(super) hours: Hours,
     pub(super) zone: Zone,
     pub(super) suppressed: Suppressed,
+    pub(super) member: Member,
     pub(super) link: Link,
     pub(super) is_accepted: bool,
     pub(super) pause: Pause,
@@ -153,6 +170,7 @@ pub(super) enum Change {
     Hours(Hours),
     Zone(Zone),
     Suppressed(Suppressed),
+    Member(Member),
     Link(Link),
     Unaccepted,
     Pause(Pause),
@@ -167,7 +185,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 47] = [
+    pub(super) const ALL: [Self; 52] = [
         Self::Stopped,
         Self::Suspended,
         Self::InRehearsal,
@@ -181,6 +199,11 @@ impl Change {
         Self::Suppressed(Suppressed::Owner),
         Self::Suppressed(Suppressed::OwnerPerhaps),
         Self::Suppressed(Suppressed::OtherChannel),
+        Self::Suppressed(Suppressed::Reminders),
+        Self::Suppressed(Suppressed::OtherReminders),
+        Self::Member(Member::Off),
+        Self::Member(Member::Gone),
+        Self::Member(Member::Foreign),
         Self::Link(Link::New),
         Self::Link(Link::Broken),
         Self::Link(Link::Missing),
@@ -232,6 +255,7 @@ impl World {
         hours: Hours::Any,
         zone: Zone::London,
         suppressed: Suppressed::Nobody,
+        member: Member::Nobody,
         link: Link::Ready,
         is_accepted: true,
         pause: Pause::Never,
@@ -274,6 +298,7 @@ impl World {
             Self {
                 is_to_contact: false,
                 tries: 1,
+                member: Member::On,
                 ..Self::GOOD
             },
             Self {
@@ -305,6 +330,9 @@ impl World {
             Change::Hours(to) => self.hours = to,
             Change::Zone(to) => self.zone = to,
             Change::Suppressed(to) => self.suppressed = to,
+            // A message that goes to no group never comes to.
+            Change::Member(to) if self.member != Member::Nobody => self.member = to,
+            Change::Member(_) => {}
             Change::Link(to) => self.link = to,
             Change::Unaccepted => self.is_accepted = false,
             Change::Pause(to) => self.pause = to,
@@ -345,6 +373,7 @@ impl World {
             || self.is_suspended
             || (self.in_rehearsal && !self.is_rehearsal)
             || self.is_suppressed()
+            || matches!(self.member, Member::Off | Member::Gone | Member::Foreign)
             || !is_usable
             || self.pause == Pause::On
             || self.is_expired
@@ -357,7 +386,8 @@ impl World {
 
     fn is_suppressed(&self) -> bool {
         match self.suppressed {
-            Suppressed::Nobody | Suppressed::OtherChannel => false,
+            Suppressed::Nobody | Suppressed::OtherChannel | Suppressed::OtherReminders => false,
+            Suppressed::Reminders => self.tells == Tells::Overdue,
             Suppressed::Recipient | Suppressed::RecipientPerhaps => true,
             Suppressed::Owner | Suppressed::OwnerPerhaps => {
                 self.is_rehearsal && self.bears == Number::First

@@ -192,6 +192,8 @@ async fn send_and_be_refused(house: &House, tenant: &Tenant, id: DeliveryId) {
         meant: delivery.address.clone(),
         channel: delivery.channel,
         fingerprint: delivery.fingerprint,
+        scope: String::new(),
+        member: crate::domain::ids::MemberId::nil(),
         is_accepted: false,
         lease_owner: "test".to_owned(),
         hours: None,
