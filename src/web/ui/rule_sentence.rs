@@ -1,5 +1,5 @@
 //! A rule as a sentence: "When an **invoice is sent** and **total is at least 1,000**, send
-//! **SMS** to **the contact** from **+44 …**."
+//! **an SMS** to **the contact** from **+44 …**."
 
 use maud::{Markup, html};
 
