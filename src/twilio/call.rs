@@ -37,6 +37,8 @@ pub(super) struct Answer {
     pub(super) retry_after: Option<Duration>,
     pub(super) body: Result<Vec<u8>, Doubt>,
     request_id: Option<String>,
+    /// How many calls of the account Twilio counted at once (`Twilio-Concurrent-Requests`).
+    concurrent: Option<u32>,
 }
 
 /// Makes the call, once. What the answer echoes of `secrets` is taken out before anybody reads it.
@@ -62,6 +64,8 @@ pub(super) async fn exchange(
         retry_after: header(headers, RETRY_AFTER.as_str()).and_then(|text| wait(text, date)),
         request_id: header(headers, "twilio-request-id")
             .map(|id| cut(&secrets.clean_text(id), 100).to_owned()),
+        concurrent: header(headers, "twilio-concurrent-requests")
+            .and_then(|count| count.trim().parse().ok()),
         body: Ok(Vec::new()),
     };
     let body = capped_body(response, limit).await;
@@ -113,12 +117,26 @@ fn wait(text: &str, now: Option<DateTime<Utc>>) -> Option<Duration> {
 }
 
 impl Answer {
+    /// One that came whole.
+    #[cfg(test)]
+    pub(super) fn of_test(http: u16, retry_after: Option<Duration>, body: &str) -> Self {
+        Self {
+            http,
+            date: None,
+            retry_after,
+            request_id: None,
+            concurrent: None,
+            body: Ok(body.as_bytes().to_vec()),
+        }
+    }
+
     /// The answer as an attempt keeps it.
     pub(super) fn kept(&self) -> KeptResponse {
         KeptResponse {
             http: self.http,
             date: self.date,
             request_id: self.request_id.clone(),
+            concurrent_requests: self.concurrent,
             body: self
                 .body
                 .as_ref()
@@ -199,13 +217,7 @@ mod tests {
 
     #[test]
     fn a_link_to_a_strange_place_is_dropped_from_a_refusal() {
-        let answer = |body: &str| Answer {
-            http: 400,
-            date: None,
-            retry_after: None,
-            request_id: None,
-            body: Ok(body.as_bytes().to_vec()),
-        };
+        let answer = |body: &str| Answer::of_test(400, None, body);
         let bad = r#"{"code":21211,"message":"no\nno","more_info":"javascript:alert(1)"}"#;
         let refusal = answer(bad).refusal();
         assert_eq!((refusal.code, refusal.more_info), (Some(21211), None));

@@ -72,6 +72,9 @@ pub struct KeptResponse {
     pub date: Option<DateTime<Utc>>,
     /// `Twilio-Request-Id`, which Twilio's support asks for.
     pub request_id: Option<String>,
+    /// How many calls of the account Twilio counted at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrent_requests: Option<u32>,
     /// The body as text, at most 16 KiB; empty when it could not be read.
     pub body: String,
 }

@@ -6,14 +6,15 @@
 //!
 //! `messages`, `list` and `account` talk to Twilio through `call`; `codes` explains error codes;
 //! `signature`, `callback` and `inbound` read what Twilio sends to us; `lookup` tells whether a
-//! message whose answer was lost is among those that Twilio lists, which `search` reads; `provider` and
-//! `transport` are what the use cases see of all this.
+//! message whose answer was lost is among those that Twilio lists, which `search` reads; `email` is its API for
+//! e-mail, on a host of its own; `provider` and `transport` are what the use cases see of all this.
 
 pub mod account;
 mod call;
 pub mod callback;
 pub mod codes;
 pub mod credentials;
+pub mod email;
 pub mod error;
 pub mod inbound;
 pub mod kept;
@@ -129,6 +130,13 @@ impl Twilio {
         self.sandbox
             .as_deref()
             .unwrap_or("https://messaging.twilio.com")
+    }
+
+    /// Scheme and host of the API for e-mail.
+    fn comms(&self) -> &str {
+        self.sandbox
+            .as_deref()
+            .unwrap_or("https://comms.twilio.com")
     }
 
     /// The address of a resource below an account: `/Messages.json` and the like.

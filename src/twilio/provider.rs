@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::credentials::Account;
+use super::email::EmailKind;
 use super::login::{AUTH_TOKEN, accounts};
 use super::settings::TwilioSettings;
 use super::signature::{self, Signed};
@@ -27,7 +28,10 @@ impl ProviderKind for Twilio {
     }
 
     fn transports(&self) -> Vec<Arc<dyn TransportKind>> {
-        vec![Arc::new(MessagesKind(self.clone()))]
+        vec![
+            Arc::new(MessagesKind(self.clone())),
+            Arc::new(EmailKind(self.clone())),
+        ]
     }
 
     fn read_set_up(&self, typed: &Typed, before: &Before<'_>) -> Result<SetUp, Vec<Problem>> {
