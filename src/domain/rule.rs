@@ -4,6 +4,7 @@
 //! is the only way in and answers with every problem at once, each with the path of its field.
 
 mod condition;
+mod email_source;
 mod evaluate;
 mod facts;
 mod fields;
@@ -13,10 +14,12 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::condition::{Condition, Conditions, DateOperand, Op, Operand};
+pub use self::email_source::{EmailPart, EmailSource, MAX_LINE_CHARS};
 pub use self::evaluate::{MetValue, Verdict, evaluate};
 pub use self::facts::{Fact, Facts, MAX_LIST_ITEMS};
 pub use self::fields::{
-    OWN_FIELDS, is_base, is_known, is_money, is_price, known_fields, money_places, suggest,
+    OWN_FIELDS, distance, is_base, is_known, is_money, is_price, known_fields, money_places,
+    suggest,
 };
 pub use self::parse::RuleProblem;
 use super::delivery::Channel;
