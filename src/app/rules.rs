@@ -8,6 +8,7 @@ use crate::domain::ids::{RuleId, TenantId};
 use crate::domain::phone::CountryCode;
 use crate::domain::rule::{Rule, RuleDefinition, RuleSender};
 use crate::render::Template;
+use crate::render::email::EmailTemplate;
 use crate::store::{MOST_RULE_EDITS, MOST_RULES, RuleEdit};
 
 /// What stands beside a rule's definition in a form or an API body.
@@ -158,8 +159,15 @@ impl App {
             AppError::Invalid(fields.collect())
         })?;
         let kind = definition.event_type.document();
-        if let Err(problem) = Template::parse(&definition.template.body, kind) {
+        let template = &definition.template;
+        if let Err(problem) = Template::parse(&template.body, kind) {
             return Err(AppError::field("template.body", problem.to_string()));
+        }
+        if let Some(source) = &template.email
+            && let Err(problem) = EmailTemplate::parse(source, kind)
+        {
+            let field = format!("template.email.{}", problem.part.as_str());
+            return Err(AppError::field(&field, problem.to_string()));
         }
         Ok(definition)
     }

@@ -76,15 +76,22 @@ impl Content {
         }
     }
 
-    /// The same, with a mark that nobody who reads it can miss: before a text, or in the subject.
+    /// The same, with a mark that nobody who reads it can miss: before a text, or in the subject and on top
+    /// of both parts of an e-mail.
     #[must_use]
     pub fn with_mark(self, mark: &str) -> Self {
         match self {
             Self::Text(text) => Self::Text(format!("{mark}{text}")),
-            Self::Email(email) => Self::Email(EmailContent {
-                subject: format!("{mark}{}", email.subject),
-                ..email
-            }),
+            Self::Email(email) => {
+                let at = mark_place(&email.html);
+                let (before, behind) = email.html.split_at(at);
+                Self::Email(EmailContent {
+                    subject: format!("{mark}{}", email.subject),
+                    text: format!("{}{}", text_banner(mark), email.text),
+                    html: format!("{before}{}{behind}", html_banner(mark)),
+                    attachments: email.attachments,
+                })
+            }
         }
     }
 
@@ -92,12 +99,51 @@ impl Content {
     pub fn without_mark(&self, mark: &str) -> Option<Self> {
         match self {
             Self::Text(text) => Some(Self::Text(text.strip_prefix(mark)?.to_owned())),
-            Self::Email(email) => Some(Self::Email(EmailContent {
-                subject: email.subject.strip_prefix(mark)?.to_owned(),
-                ..email.clone()
-            })),
+            Self::Email(email) => {
+                let (before, behind) = email.html.split_at(mark_place(&email.html));
+                let behind = behind.strip_prefix(html_banner(mark).as_str())?;
+                Some(Self::Email(EmailContent {
+                    subject: email.subject.strip_prefix(mark)?.to_owned(),
+                    text: email.text.strip_prefix(&text_banner(mark))?.to_owned(),
+                    html: format!("{before}{behind}"),
+                    attachments: email.attachments.clone(),
+                }))
+            }
         }
     }
+}
+
+/// Where the HTML of an e-mail takes a mark: right behind this.
+pub const MARK_PLACE: &str = "<!--top-->";
+
+/// Where a mark stands; the beginning where the HTML names no place.
+fn mark_place(html: &str) -> usize {
+    html.find(MARK_PLACE).map_or(0, |at| at + MARK_PLACE.len())
+}
+
+fn text_banner(mark: &str) -> String {
+    format!("{}\n\n", mark.trim_end())
+}
+
+/// The mark across the page. Its colours are its own, so that it is read by day and by night.
+fn html_banner(mark: &str) -> String {
+    let mut shown = String::with_capacity(mark.len());
+    for letter in mark.trim_end().chars() {
+        match letter {
+            '&' => shown.push_str("&amp;"),
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            '"' => shown.push_str("&quot;"),
+            '{' => shown.push_str("&#123;"),
+            '}' => shown.push_str("&#125;"),
+            letter => shown.push(letter),
+        }
+    }
+    format!(
+        "<div role=\"note\" style=\"background-color:#fff3d6;color:#4a3000;padding:10px 24px;\
+         font-family:-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;\
+         font-size:14px;line-height:20px;font-weight:600;text-align:center\">{shown}</div>"
+    )
 }
 
 impl EmailContent {
@@ -166,7 +212,38 @@ mod tests {
         assert!(prints[0] != prints[1] && prints[1] != prints[2]);
     }
 
+    #[test]
+    fn a_mark_stands_on_top_of_every_part() {
+        let page = "<html><body><!--top--><p>Hi</p></body></html>";
+        let Content::Email(marked) = email("Hi", "Hello", page).with_mark("[to <b>Ann</b>] ")
+        else {
+            unreachable!()
+        };
+        assert_eq!(marked.subject, "[to <b>Ann</b>] Hi");
+        assert_eq!(marked.text, "[to <b>Ann</b>]\n\nHello");
+        assert!(
+            marked
+                .html
+                .starts_with("<html><body><!--top--><div role=\"note\"")
+        );
+        assert!(
+            marked
+                .html
+                .ends_with("[to &lt;b&gt;Ann&lt;/b&gt;]</div><p>Hi</p></body></html>")
+        );
+    }
+
     proptest! {
+        #[test]
+        fn a_mark_that_is_taken_off_leaves_what_was(
+            mark in "\\PC{0,20}( |<!--top-->|<div>)?", subject in "\\PC{0,20}", text in "\\PC{0,40}",
+            before in "\\PC{0,20}", place in "(<!--top-->){0,2}", behind in "\\PC{0,20}",
+        ) {
+            let content = email(&subject, &text, &format!("{before}{place}{behind}"));
+            let marked = content.clone().with_mark(&mark);
+            prop_assert_eq!(marked.without_mark(&mark), Some(content));
+        }
+
         /// Parts that only run together alike are told apart.
         #[test]
         fn equal_fingerprints_are_equal_contents(

@@ -17,11 +17,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::channels::{RuleChannel, Tries};
 pub use self::condition::{Condition, Conditions, DateOperand, Op, Operand};
-pub use self::email_source::{EmailSource, MAX_SUBJECT_CHARS};
+pub use self::email_source::{EmailPart, EmailSource, MAX_LINE_CHARS};
 pub use self::evaluate::{MetValue, Verdict, evaluate};
 pub use self::facts::{Fact, Facts, MAX_LIST_ITEMS};
 pub use self::fields::{
-    OWN_FIELDS, is_base, is_known, is_money, is_price, known_fields, money_places, suggest,
+    OWN_FIELDS, distance, is_base, is_known, is_money, is_price, known_fields, money_places,
+    suggest,
 };
 pub use self::parse::RuleProblem;
 pub(super) use self::parse::sender_address;

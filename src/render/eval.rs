@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::filters::Filter;
+use super::marked::{MAX_MARKED_BYTES, Marked, is_mark, mark_of};
 use super::template::{Expr, MAX_TEXT_BYTES, Node, Relation, RenderProblem};
 use crate::domain::money::{Currency, Decimal};
 use crate::domain::rule::{Fact, Facts, MAX_LIST_ITEMS, is_price, money_places};
@@ -22,14 +23,20 @@ type Rendered<T> = Result<T, RenderProblem>;
 
 /// Fills `nodes` in.
 pub(super) fn render(nodes: &[Node], facts: &Facts<'_>) -> Rendered<String> {
-    let mut run = Run {
-        facts,
-        out: String::new(),
-        steps: MAX_STEPS,
-        scope: Vec::new(),
-    };
+    let mut run = Run::new(facts, MAX_TEXT_BYTES);
     run.body(nodes)?;
     Ok(run.out.trim().to_owned())
+}
+
+/// Fills `nodes` in with a mark in place of each value, so that none is read as a part of the text.
+pub(super) fn render_marked(nodes: &[Node], facts: &Facts<'_>) -> Rendered<Marked> {
+    let mut run = Run::new(facts, MAX_MARKED_BYTES);
+    run.marked = Some(Vec::new());
+    run.body(nodes)?;
+    Ok(Marked {
+        text: run.out.trim().to_owned(),
+        values: run.marked.unwrap_or_default(),
+    })
 }
 
 /// A value while rendering. Every owned text is at most [`MAX_TEXT_BYTES`] long.
@@ -186,12 +193,29 @@ impl<'a> Val<'a> {
 struct Run<'r, 'a> {
     facts: &'r Facts<'a>,
     out: String,
+    /// The values that stand apart, where they do.
+    marked: Option<Vec<String>>,
+    /// Bytes written, values that stand apart included.
+    written: usize,
+    most: usize,
     steps: usize,
     /// Loop targets and `loop`, the innermost last.
     scope: Vec<(&'r str, Val<'a>)>,
 }
 
 impl<'r, 'a: 'r> Run<'r, 'a> {
+    fn new(facts: &'r Facts<'a>, most: usize) -> Self {
+        Self {
+            facts,
+            out: String::new(),
+            marked: None,
+            written: 0,
+            most,
+            steps: MAX_STEPS,
+            scope: Vec::new(),
+        }
+    }
+
     fn body(&mut self, nodes: &'r [Node]) -> Rendered<()> {
         nodes.iter().try_for_each(|node| self.node(node))
     }
@@ -199,10 +223,20 @@ impl<'r, 'a: 'r> Run<'r, 'a> {
     fn node(&mut self, node: &'r Node) -> Rendered<()> {
         self.spend(1)?;
         match node {
-            Node::Text(text) => self.write(text),
+            Node::Text(text) => {
+                self.pay_for(text)?;
+                match self.marked {
+                    // Nobody types a mark.
+                    Some(_) => self
+                        .out
+                        .extend(clean(text).chars().filter(|c| !is_mark(*c))),
+                    None => self.out.push_str(&clean(text)),
+                }
+                Ok(())
+            }
             Node::Emit(expr) => {
                 let value = self.expr(expr)?;
-                self.write(&value.words()?)
+                self.value(&value.words()?)
             }
             Node::If { test, yes, no } => {
                 let branch = if self.expr(test)?.is_true() { yes } else { no };
@@ -344,12 +378,27 @@ impl<'r, 'a: 'r> Run<'r, 'a> {
         }
     }
 
-    fn write(&mut self, text: &str) -> Rendered<()> {
+    fn value(&mut self, words: &str) -> Rendered<()> {
+        self.pay_for(words)?;
+        let words = clean(words);
+        match &mut self.marked {
+            None => self.out.push_str(&words),
+            Some(_) if words.trim().is_empty() => {}
+            Some(values) => {
+                self.out
+                    .push(mark_of(values.len()).ok_or(RenderProblem::TooMuchWork)?);
+                values.push(words.into_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn pay_for(&mut self, text: &str) -> Rendered<()> {
         self.spend(text.len() / BYTES_PER_STEP)?;
-        if self.out.len() + text.len() > MAX_TEXT_BYTES {
+        self.written += text.len();
+        if self.written > self.most {
             return Err(RenderProblem::TooLong);
         }
-        self.out.push_str(&clean(text));
         Ok(())
     }
 

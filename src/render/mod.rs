@@ -19,9 +19,11 @@
 //! evaluator: amounts stay exact decimals, where minijinja would make them floats.
 
 mod braces;
+pub mod email;
 mod eval;
 mod filters;
 mod lower;
+mod marked;
 mod scan;
 pub mod segments;
 mod template;

@@ -7,6 +7,7 @@ use minijinja::syntax::SyntaxConfig;
 
 use super::filters::Filter;
 use super::lower::Lowering;
+use super::marked::Marked;
 use super::scan::scan;
 use super::{braces, eval};
 use crate::domain::document::DocumentKind;
@@ -50,6 +51,11 @@ impl Template {
     /// Fills the template in. Control characters but line breaks are dropped, and blank edges cut.
     pub fn render(&self, facts: &Facts<'_>) -> Result<String, RenderProblem> {
         eval::render(&self.nodes, facts)
+    }
+
+    /// Fills the template in with marks in place of the values.
+    pub(super) fn render_marked(&self, facts: &Facts<'_>) -> Result<Marked, RenderProblem> {
+        eval::render_marked(&self.nodes, facts)
     }
 }
 
@@ -103,8 +109,8 @@ impl fmt::Display for TemplateProblem {
 /// Why a template could not be filled in for an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RenderProblem {
-    /// Longer than [`MAX_TEXT_BYTES`].
-    #[error("the text becomes too long; 16 KB at the most")]
+    /// Longer than [`MAX_TEXT_BYTES`]; for an e-mail, than four times that.
+    #[error("the text becomes too long; 16 KB at the most, 64 KB for an e-mail")]
     TooLong,
     /// More steps than the budget.
     #[error("the template needs too much work; use fewer or smaller loops")]

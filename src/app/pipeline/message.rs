@@ -4,12 +4,13 @@ use chrono::TimeDelta;
 
 use super::evaluation_input::EvaluationInput;
 use super::recipients::Reached;
+use super::said::Frame;
 use crate::app::App;
 use crate::domain::address::{Address, OwnAddresses};
 use crate::domain::content::Content;
-use crate::domain::delivery::{Channel, DeliveryState, NewDelivery, rehearsal_mark};
+use crate::domain::delivery::{Channel, Delivery, DeliveryState, NewDelivery, rehearsal_mark};
 use crate::domain::event::EventSource;
-use crate::domain::ids::DeliveryId;
+use crate::domain::ids::{DeliveryId, SenderId};
 use crate::domain::phone::{CountryCode, country_from_text};
 use crate::domain::rule::{Facts, Rule, RuleSender};
 use crate::domain::sender::{SenderProfile, SenderWish, choose};
@@ -25,8 +26,13 @@ impl App {
         facts: &Facts<'_>,
     ) -> NewDelivery {
         let channel = reached.channel;
-        let said = self.said_by(rule, channel, input, facts);
-        let sender = self.sender(rule, &reached, input);
+        let from = self.sender(rule, &reached, input);
+        let frame = Frame {
+            channel,
+            answers_to: from.map(|s| s.address.as_str()),
+            stop_link: None,
+        };
+        let said = self.said_by(rule, frame, input, facts);
         let (address, problem) = match reached.address {
             Ok(address) => (address.to_string(), None),
             Err(why) => (String::new(), Some(why)),
@@ -53,7 +59,7 @@ impl App {
             asserts: Some(input.assertion(rule.definition.event_type)),
             is_rehearsal: false,
             rehearsal_to: String::new(),
-            sender,
+            sender: frozen(rule, channel, from),
             content,
             state: if problem.is_some() {
                 DeliveryState::Failed
@@ -101,32 +107,65 @@ impl App {
 }
 
 impl App {
-    /// What a message is to come from, as messages bear it; empty for the default, which is chosen when it
-    /// leaves.
-    fn sender(&self, rule: &Rule, reached: &Reached<'_>, input: &EvaluationInput<'_>) -> String {
-        let named = match (reached.channel, &rule.definition.sender) {
-            (Channel::Sms, Some(RuleSender::Own(own))) => {
-                return serde_json::to_string(own).unwrap_or_default();
-            }
-            (Channel::Sms, Some(RuleSender::Kept(id))) => Some(*id),
-            (Channel::Sms, None) => None,
-            (Channel::Email, _) => rule.definition.email_sender,
-        };
+    /// Which of the tenant's senders a message is to come from.
+    fn sender<'i>(
+        &self,
+        rule: &Rule,
+        reached: &Reached<'_>,
+        input: &EvaluationInput<'i>,
+    ) -> Option<&'i SenderProfile> {
         let kept = &input.context.settings.senders;
         if kept.is_empty() {
-            return String::new();
+            return None;
         }
         let party = input.parsed.party.as_ref();
         let wish = SenderWish {
             transports: &self.transport_names(reached.channel),
-            rule: named,
+            rule: named(rule, reached.channel),
             customer: party.map_or("", |p| p.id.as_str()),
             country: country_of(reached, input),
             is_sandboxed: self.is_sandboxed(),
         };
-        let chosen = choose(kept, &wish).filter(|s| !s.is_default || Some(s.id) == named);
-        chosen.map(SenderProfile::frozen).unwrap_or_default()
+        choose(kept, &wish)
     }
+}
+
+impl App {
+    /// Where answers to a message go that was made already.
+    pub(super) fn answers_to(&self, d: &Delivery, kept: &[SenderProfile]) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Mailbox {
+            address: String,
+        }
+        if let Ok(Mailbox { address }) = serde_json::from_str(&d.sender) {
+            return Some(address);
+        }
+        let wish = SenderWish {
+            transports: &self.transport_names(d.channel),
+            is_sandboxed: self.is_sandboxed(),
+            ..SenderWish::default()
+        };
+        choose(kept, &wish).map(|s| s.address.as_str().to_owned())
+    }
+}
+
+/// The sender that a rule names for a channel.
+fn named(rule: &Rule, channel: Channel) -> Option<SenderId> {
+    match (channel, &rule.definition.sender) {
+        (Channel::Sms, Some(RuleSender::Kept(id))) => Some(*id),
+        (Channel::Sms, _) => None,
+        (Channel::Email, _) => rule.definition.email_sender,
+    }
+}
+
+/// What a message comes from, as messages bear it; empty for the default, which is chosen when it leaves.
+fn frozen(rule: &Rule, channel: Channel, from: Option<&SenderProfile>) -> String {
+    if let (Channel::Sms, Some(RuleSender::Own(own))) = (channel, &rule.definition.sender) {
+        return serde_json::to_string(own).unwrap_or_default();
+    }
+    let is_default = |s: &&SenderProfile| s.is_default && Some(s.id) != named(rule, channel);
+    let chosen = from.filter(|s| !is_default(s));
+    chosen.map(SenderProfile::frozen).unwrap_or_default()
 }
 
 /// Where a recipient is: a number says so, an e-mail address does not, but its document may.

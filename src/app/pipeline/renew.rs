@@ -7,6 +7,7 @@ use super::context::StoredEvent;
 use super::evaluation_input::EvaluationInput;
 use super::people::other_people;
 use super::recipients::{Finder, Reached};
+use super::said::Frame;
 use crate::app::recent::{AsOf, SeenDocument};
 use crate::app::{App, AppError};
 use crate::domain::assertion::{Says, Seen};
@@ -120,7 +121,13 @@ impl App {
             .date_naive();
         let person = they.and_then(|r| r.person);
         let facts = Facts::of(&parsed, person, label, today);
-        let said = self.said_by(&rule, d.channel, &input, &facts);
+        let from = self.answers_to(d, &context.settings.senders);
+        let frame = Frame {
+            channel: d.channel,
+            answers_to: from.as_deref(),
+            stop_link: None,
+        };
+        let said = self.said_by(&rule, frame, &input, &facts);
         Ok(said.map(|content| {
             if d.is_rehearsal {
                 content.with_mark(&rehearsal_mark(&d.recipient, &d.address))

@@ -132,7 +132,7 @@ fn by_part(kind: DocumentKind, name: &str) -> Option<&'static str> {
 }
 
 /// Levenshtein's distance between two short names.
-fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.chars().enumerate() {

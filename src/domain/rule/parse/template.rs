@@ -4,9 +4,7 @@ use serde_json::Value;
 
 use super::Problems;
 use crate::domain::delivery::Channel;
-use crate::domain::rule::{
-    EmailSource, MAX_SUBJECT_CHARS, MAX_TEMPLATE_BYTES, RuleChannel, TemplateSource,
-};
+use crate::domain::rule::{EmailSource, MAX_TEMPLATE_BYTES, RuleChannel, TemplateSource};
 
 pub(super) fn parse(
     json: Option<&Value>,
@@ -24,7 +22,7 @@ pub(super) fn parse(
     let email = json.and_then(|json| json.get("email"));
     let email = email.filter(|e| !e.is_null());
     let email = if email.is_some() || channel.is_some_and(|c| c.uses(Channel::Email)) {
-        email_source(email, problems)
+        Some(email_source(email, problems))
     } else {
         None
     };
@@ -34,32 +32,17 @@ pub(super) fn parse(
     })
 }
 
-fn email_source(json: Option<&Value>, problems: &mut Problems) -> Option<EmailSource> {
+fn email_source(json: Option<&Value>, problems: &mut Problems) -> EmailSource {
     let [subject, preview, body] = ["subject", "preview", "body"].map(|part| text(json, part));
-    if subject.trim().is_empty() {
-        problems.add("template.email.subject", "type a subject");
-    }
-    for (field, line) in [("subject", subject), ("preview", preview)] {
-        let field = format!("template.email.{field}");
-        if line.chars().count() > MAX_SUBJECT_CHARS {
-            problems.add(&field, "is too long; 300 characters at the most");
-        } else if line.chars().any(char::is_control) {
-            problems.add(
-                &field,
-                "has line breaks or control characters; type one line",
-            );
-        }
-    }
-    if body.trim().is_empty() {
-        problems.add("template.email.body", "type the message");
-    } else if body.len() > MAX_TEMPLATE_BYTES {
-        problems.add("template.email.body", "is too long; 16 KB at the most");
-    }
-    Some(EmailSource {
+    let source = EmailSource {
         subject: subject.trim().to_owned(),
         preview: preview.trim().to_owned(),
         body: body.to_owned(),
-    })
+    };
+    for (part, message) in source.problems() {
+        problems.add(&format!("template.email.{}", part.as_str()), message);
+    }
+    source
 }
 
 fn text<'a>(json: Option<&'a Value>, part: &str) -> &'a str {
