@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::pipeline::{HookRequest, JSON, Received};
 use super::{App, AppError};
 use crate::domain::actor::Actor;
+use crate::domain::address::{Email, OwnAddresses, Phone};
 use crate::domain::connection::Connection;
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::document::DocumentKind;
@@ -150,12 +151,12 @@ impl App {
 
     /// Sends ourselves what Zoho Books would post: a made-up document, signed with the hook's secret
     /// and taken in by the code that takes in the others. Its only person is whoever sent it, by
-    /// their confirmed number, and a test is told to nobody else.
+    /// their own number and address, and a test is told to nobody else.
     pub async fn send_test_event(
         &self,
         tenant: TenantId,
         event_type: EventType,
-        own_number: Option<String>,
+        own: OwnAddresses,
         actor: &Actor,
     ) -> Result<EventId, AppError> {
         let store = self.tenant(tenant);
@@ -172,7 +173,7 @@ impl App {
             return Err(AppError::Conflict(why.to_owned()));
         }
         let now = self.now();
-        let sample = sample(&row, event_type, own_number.as_deref(), now);
+        let sample = sample(&row, event_type, &own, now);
         let body = Bytes::from(sample.to_string());
         let request = HookRequest {
             path_type: Some(event_type),
@@ -207,12 +208,7 @@ const fn label(event_type: EventType) -> &'static str {
 }
 
 /// A document as Zoho Books would post it. Nobody's books hold it, and its number says so.
-fn sample(
-    tenant: &Tenant,
-    event_type: EventType,
-    own_number: Option<&str>,
-    now: DateTime<Utc>,
-) -> Value {
+fn sample(tenant: &Tenant, event_type: EventType, own: &OwnAddresses, now: DateTime<Utc>) -> Value {
     let today = now.with_timezone(&tenant.zone).date_naive();
     let due = due_date(event_type, today);
     let id = EventId::new(now).uuid().simple().to_string();
@@ -242,7 +238,8 @@ fn sample(
         "contact_persons_details": [{
             "contact_person_id": format!("{id}p"),
             "first_name": "Test", "last_name": "Customer",
-            "mobile": own_number.unwrap_or_default(),
+            "mobile": own.phone.as_ref().map_or("", Phone::as_str),
+            "email": own.email.as_ref().map_or("", Email::as_str),
             "is_primary_contact": true,
         }],
     });

@@ -4,9 +4,11 @@ use serde_json::Value;
 
 use super::{App, AppError, FieldProblem};
 use crate::domain::actor::Actor;
+use crate::domain::delivery::Channel;
 use crate::domain::ids::{RuleId, TenantId};
 use crate::domain::phone::CountryCode;
-use crate::domain::rule::{Rule, RuleDefinition, RuleSender};
+use crate::domain::rule::{Recipient, Rule, RuleDefinition, RuleSender};
+use crate::domain::sender::SenderAddress;
 use crate::render::Template;
 use crate::render::email::EmailTemplate;
 use crate::store::{MOST_RULE_EDITS, MOST_RULES, RuleEdit};
@@ -163,6 +165,7 @@ impl App {
         if let Err(problem) = Template::parse(&template.body, kind) {
             return Err(AppError::field("template.body", problem.to_string()));
         }
+        self.try_references(tenant, &definition).await?;
         if let Some(source) = &template.email
             && let Err(problem) = EmailTemplate::parse(source, kind)
         {
@@ -170,6 +173,53 @@ impl App {
             return Err(AppError::field(&field, problem.to_string()));
         }
         Ok(definition)
+    }
+
+    /// Refuses groups and senders that are not there, and senders of e-mails from which no test has arrived.
+    async fn try_references(
+        &self,
+        tenant: TenantId,
+        definition: &RuleDefinition,
+    ) -> Result<(), AppError> {
+        let kept = self.tenant(tenant).message_settings().await?;
+        if let Recipient::Group(id) = definition.recipient
+            && kept.groups.iter().all(|g| g.id != id)
+        {
+            let message = "there is no such group; choose one of those under Groups";
+            return Err(AppError::field("recipient.group", message));
+        }
+        if let Some(RuleSender::Kept(id)) = definition.sender {
+            let is_there = kept
+                .senders
+                .iter()
+                .any(|s| s.id == id && matches!(s.address, SenderAddress::Text(_)));
+            if !is_there {
+                let message = "there is no such sender of SMS; choose one of those under Senders";
+                return Err(AppError::field("sender", message));
+            }
+        }
+        if let Some(id) = definition.email_sender {
+            let sender = kept.senders.iter().find(|s| s.id == id);
+            let sender = sender.filter(|s| matches!(s.address, SenderAddress::Email(_)));
+            let message = match sender {
+                None => "there is no such sender of e-mails; choose one of those under Senders",
+                Some(s) if !s.is_usable(self.is_sandboxed()) => {
+                    "no test from this sender has arrived yet; send yourself one under Senders first"
+                }
+                Some(_) => return Ok(()),
+            };
+            return Err(AppError::field("email_sender", message));
+        }
+        let needs_default = definition.channel.uses(Channel::Email) && !self.is_sandboxed();
+        let has_default = kept.senders.iter().any(|s| {
+            s.is_default && s.is_usable(false) && matches!(s.address, SenderAddress::Email(_))
+        });
+        if needs_default && !has_default {
+            let message = "there is no default sender of e-mails from which a test has arrived; add one \
+                           under Senders, and send yourself a test";
+            return Err(AppError::field("email_sender", message));
+        }
+        Ok(())
     }
 
     /// Refuses a new sender of a rule that the tenant's account does not have, as far as the provider says so

@@ -2,6 +2,7 @@
 //! test event takes the way of a webhook but reaches nobody else.
 
 use ml_connector::domain::actor::Actor;
+use ml_connector::domain::address::{OwnAddresses, Phone};
 use ml_connector::domain::event::EventType;
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::zoho::webhook::SIGNATURE_HEADER;
@@ -150,7 +151,10 @@ async fn a_test_event_reaches_nobody_but_the_one_who_sent_it() {
     }
     let actor = Actor::named("ann@acme.example");
     let send = async |own: Option<&str>| {
-        let own = own.map(str::to_owned);
+        let own = OwnAddresses {
+            phone: own.and_then(Phone::from_stored),
+            email: None,
+        };
         let event = app
             .app()
             .send_test_event(acme.id, EventType::BillOverdue, own, &actor);

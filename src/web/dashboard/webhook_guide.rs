@@ -7,6 +7,7 @@ use super::error::PageError;
 use super::flash::Told;
 use crate::app::AppError;
 use crate::app::first_hour::Knock;
+use crate::domain::address::{Email, OwnAddresses, Phone};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, EventSource, EventState, EventType};
 use crate::domain::provider::Providers;
@@ -54,12 +55,13 @@ pub(super) async fn test(posted: SeatForm) -> Result<HttpResponse, PageError> {
         .parse()
         .map_err(|_| PageError::Unreadable)?;
     let (tenant, actor) = (seat.tenant(), seat.actor());
-    let own_number = seat.who.session.user.phone.clone();
-    seat.ask(|app| async move {
-        app.send_test_event(tenant, event_type, own_number, &actor)
-            .await
-    })
-    .await?;
+    let user = &seat.who.session.user;
+    let own = OwnAddresses {
+        phone: user.phone.as_deref().and_then(Phone::from_stored),
+        email: Email::parse(&user.email).ok(),
+    };
+    seat.ask(|app| async move { app.send_test_event(tenant, event_type, own, &actor).await })
+        .await?;
     Ok(seat.lead(
         "/connections/set-up#first-request",
         Some(Told::TestEventSent),
