@@ -329,8 +329,12 @@ mod tests {
     #[test]
     fn every_type_has_a_sample_that_is_read_as_what_zoho_books_would_post() {
         let now = "2026-11-22T12:00:00Z".parse().unwrap();
+        let own = OwnAddresses {
+            phone: Phone::from_stored("+447700900123"),
+            email: Email::parse("ann@acme.example").ok(),
+        };
         for event_type in EventType::ALL {
-            let sample = sample(&tenant(), event_type, Some("+447700900123"), now).to_string();
+            let sample = sample(&tenant(), event_type, &own, now).to_string();
             let read = wire::read(sample.as_bytes(), Some(JSON), Some(event_type)).unwrap();
             assert_eq!(read.kind, event_type.document(), "{event_type}");
             assert!(read.number.unwrap().starts_with("TEST-"), "{event_type}");
@@ -339,13 +343,20 @@ mod tests {
                 panic!("{event_type}: one person")
             };
             assert_eq!(person.mobile.as_deref(), Some("+447700900123"));
+            assert_eq!(person.email.as_deref(), Some("ann@acme.example"));
         }
     }
 
     #[test]
     fn a_sample_without_a_number_can_be_told_to_nobody() {
         let now = "2026-11-22T12:00:00Z".parse().unwrap();
-        let sample = sample(&tenant(), EventType::BillDueSoon, None, now).to_string();
+        let sample = sample(
+            &tenant(),
+            EventType::BillDueSoon,
+            &OwnAddresses::default(),
+            now,
+        )
+        .to_string();
         let read = wire::read(sample.as_bytes(), Some(JSON), None).unwrap();
         assert!(
             read.persons

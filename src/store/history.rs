@@ -13,7 +13,7 @@ use super::packed;
 use super::partial::{self, MOVING, RESTING};
 use super::sql::{self, Row, from_micros, micros, placeholders, values};
 use super::{StoreError, TenantStore};
-use crate::domain::content::Content;
+use crate::domain::content::{Content, EmailContent};
 use crate::domain::decision::Ruling;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Receipt, Step, StepKind};
 use crate::domain::event::{Event, EventState, EventType};
@@ -78,6 +78,14 @@ impl Story {
     pub fn text_of(&self, delivery: &Delivery) -> &str {
         let content = self.contents.get(&delivery.id.own);
         content.map_or("", Content::text)
+    }
+
+    /// The parts of a message that is an e-mail, as far as they are kept.
+    pub fn email_of(&self, delivery: &Delivery) -> Option<&EmailContent> {
+        match self.contents.get(&delivery.id.own) {
+            Some(Content::Email(email)) => Some(email),
+            _ => None,
+        }
     }
 }
 

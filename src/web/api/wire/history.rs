@@ -249,8 +249,12 @@ impl From<delivery::Delivery> for Delivery {
 pub struct DeliveryStory {
     #[serde(flatten)]
     pub delivery: Delivery,
-    /// What it says: in a rehearsal with the mark of whom it was meant for.
+    /// What it says, of an e-mail its text part: in a rehearsal with the mark of whom it was meant for.
     pub body: String,
+    /// Of an e-mail only.
+    pub subject: Option<String>,
+    /// Of an e-mail only.
+    pub html: Option<String>,
     pub attempts: Vec<Attempt>,
     pub receipts: Vec<Receipt>,
     /// Everything that happened to it, oldest first.
@@ -266,6 +270,8 @@ impl DeliveryStory {
         let receipts = story.receipts.iter().filter(|r| r.delivery == id);
         Self {
             body: story.text_of(&delivery).to_owned(),
+            subject: story.email_of(&delivery).map(|e| e.subject.clone()),
+            html: story.email_of(&delivery).map(|e| e.html.clone()),
             delivery: delivery.into(),
             attempts: attempts
                 .map(|attempt| {
