@@ -187,6 +187,16 @@ fn persons(record: &Record) -> Vec<Person> {
     persons
 }
 
+/// The people of a customer or vendor as `GET /contacts/{id}` has it, the primary one first.
+pub fn people_of_contact(contact: &Value) -> Vec<Person> {
+    let mut people = contact
+        .as_object()
+        .map(|record| listed(record, "contact_persons"))
+        .unwrap_or_default();
+    people.sort_by_key(|person| !person.is_primary);
+    people
+}
+
 fn listed(record: &Record, key: &str) -> Vec<Person> {
     let list = record
         .get(key)

@@ -89,7 +89,7 @@ impl App {
                 let known = store.document(event.connection, parsed.kind, &parsed.id);
                 Ok(known.await?)
             },
-            other_people(store, context, event, parsed)
+            other_people(self, store, context, event, parsed)
         )?;
         let Assessment {
             asks,

@@ -55,7 +55,14 @@ impl<'i, 'a> Finder<'i, 'a> {
             return reach_tester(self.contact(Who::First, tries));
         }
         let mut all = match &rule.recipient {
-            Recipient::Contact { who, .. } => self.contact(*who, tries),
+            Recipient::Contact { who, .. } => {
+                let named = self.contact(*who, tries);
+                if rule.recipient.falls_back() && named.iter().all(|r| r.address.is_err()) {
+                    self.customer(named, tries)
+                } else {
+                    named
+                }
+            }
             Recipient::Fixed(addresses) => self.fixed(addresses, tries),
             Recipient::Group(id) => self.group(*id, tries),
             Recipient::Approvers => self.approvers(tries),
@@ -88,6 +95,45 @@ impl<'i, 'a> Finder<'i, 'a> {
                     instead(by_first, self.contact_over(who, second))
                 }
             }
+        }
+    }
+
+    /// The customer's primary contact, where the document names nobody.
+    fn customer(&self, nobody: Vec<Reached<'a>>, tries: Tries) -> Vec<Reached<'a>> {
+        let Some(customer) = &self.input.other_people.customer else {
+            return nobody;
+        };
+        let person = match customer {
+            Ok(person) => person,
+            Err(why) => return also(nobody, why),
+        };
+        let country = contact_country(self.input.parsed, &self.input.context.tenant);
+        let found: Vec<Result<(Channel, Found), String>> = match tries {
+            Tries::All(channels) => channels
+                .iter()
+                .map(|channel| Ok((*channel, address_of(person, *channel, country)?)))
+                .collect(),
+            Tries::First(first, second) => {
+                let tried = either(first, second, |c| address_of(person, c, country));
+                vec![tried.map(|(channel, found, _)| (channel, found))]
+            }
+        };
+        let note = "the document names nobody, so it goes to the customer’s primary contact";
+        let mut reached = Vec::new();
+        let mut missing = None;
+        for one in found {
+            match one {
+                Ok((channel, found)) => {
+                    let mut one = self.person_reached(person, channel, found);
+                    one.notes.insert(0, note.to_owned());
+                    reached.push(one);
+                }
+                Err(why) => missing = Some(format!("{} {why}", called(person))),
+            }
+        }
+        match missing {
+            Some(why) if reached.is_empty() => also(nobody, &why),
+            _ => reached,
         }
     }
 
@@ -373,6 +419,17 @@ fn reach_tester(all: Vec<Reached<'_>>) -> Vec<Reached<'_>> {
         Reached { address, ..reached }
     });
     reached.collect()
+}
+
+/// One more reason why nobody can be reached.
+fn also<'a>(nobody: Vec<Reached<'a>>, why: &str) -> Vec<Reached<'a>> {
+    let told = nobody.into_iter().map(|reached| {
+        let address = reached
+            .address
+            .map_err(|first| format!("{first}. And {why}"));
+        Reached { address, ..reached }
+    });
+    told.collect()
 }
 
 /// What was found over the second channel, and why not over the first; where neither reaches anybody, the

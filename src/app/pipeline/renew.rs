@@ -89,7 +89,7 @@ impl App {
         set_balance(&mut parsed, &seen.document);
         let context = self.routing_context(store, AsOf::Now).await?;
         let parsed = parsed.with_days(context.tenant.date_format);
-        let other_people = other_people(store, &context, &stored.event, &parsed).await?;
+        let other_people = other_people(self, store, &context, &stored.event, &parsed).await?;
         let event_type = d
             .asserts
             .as_ref()

@@ -72,6 +72,11 @@ impl Recipient {
         else_customer: false,
     };
 
+    /// Whether the customer's primary contact stands in where the document names nobody.
+    pub const fn falls_back(&self) -> bool {
+        matches!(self, Self::Contact { else_customer, .. } if *else_customer)
+    }
+
     /// Somebody of the books, who is written to at decent hours and never about drafts.
     pub const fn is_contact(&self) -> bool {
         matches!(self, Self::Contact { .. })

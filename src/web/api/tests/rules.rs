@@ -22,6 +22,11 @@ async fn a_rule_is_made_read_changed_and_removed() {
         ("version", json!(1)),
         ("enabled", json!(true)),
         ("position", json!(1)),
+        (
+            "recipient",
+            json!({"kind": "fixed", "addresses": ["+16175550123"]}),
+        ),
+        ("email_sender", Value::Null),
     ] {
         expected[field] = value;
     }
