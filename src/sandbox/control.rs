@@ -215,7 +215,7 @@ async fn twilio_email_plan(body: web::Bytes, twilio: web::Data<Twilio>) -> Answe
 }
 
 async fn twilio_email_domain(body: web::Bytes, twilio: web::Data<Twilio>) -> Answer {
-    twilio.verify_domain(parse(&body)?);
+    twilio.verify_domain(&parse(&body)?);
     done(Ok(()))
 }
 

@@ -155,7 +155,7 @@ impl Emails {
     pub(super) fn take(
         &mut self,
         account: &str,
-        request: Request,
+        request: &Request,
         now: DateTime<Utc>,
     ) -> Result<(String, u64), Refusal> {
         let operation = format!("comms_operation_{}", random_id());
@@ -173,7 +173,7 @@ impl Emails {
                     subject: render(&request.subject)?,
                     html: render(&request.html)?,
                     text: request.text.as_deref().map_or(Ok(String::new()), render)?,
-                    tags: tags(&request, &recipient.variables)?,
+                    tags: tags(request, &recipient.variables)?,
                     status: "QUEUED".to_owned(),
                     created_at: now,
                     updated_at: now,
@@ -238,9 +238,8 @@ impl Emails {
             .filter(|kept| kept.is_shown_to(account, now))
             .collect();
         let created_at = emails.first()?.email.created_at;
-        let states: Vec<(&str, DateTime<Utc>)> =
-            emails.iter().map(|kept| kept.state(now)).collect();
-        let count = |status: &str| states.iter().filter(|(is, _)| *is == status).count();
+        let each: Vec<(&str, DateTime<Utc>)> = emails.iter().map(|kept| kept.state(now)).collect();
+        let count = |status: &str| each.iter().filter(|(is, _)| *is == status).count();
         let waiting = count("QUEUED") + count("SCHEDULED");
         let is_canceled = count("CANCELED") == emails.len();
         let status = match (waiting, is_canceled) {
@@ -248,7 +247,7 @@ impl Emails {
             (0, false) => "COMPLETED",
             _ => "PROCESSING",
         };
-        let updated_at = states.iter().map(|(_, at)| *at).max().unwrap_or(created_at);
+        let updated_at = each.iter().map(|(_, at)| *at).max().unwrap_or(created_at);
         Some(json!({
             "id": id,
             "status": status,

@@ -97,7 +97,7 @@ impl Twilio {
     }
 
     /// Lets a domain send, or not.
-    pub fn verify_domain(&self, of: SenderDomain) {
+    pub fn verify_domain(&self, of: &SenderDomain) {
         let domain = of.domain.to_lowercase();
         let unverified = &mut lock(&self.0.state).settings.emails.unverified;
         if of.verified {
@@ -124,7 +124,7 @@ impl Twilio {
             let message = "email content does not match any approved template";
             return Err(Refusal::bad(20001, message));
         }
-        let (operation, count) = state.emails.take(&account.sid, request, now)?;
+        let (operation, count) = state.emails.take(&account.sid, &request, now)?;
         drop(state);
         self.0.emails_taken.fetch_add(count, Ordering::SeqCst);
         Ok(json!({

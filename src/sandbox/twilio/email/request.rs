@@ -191,15 +191,15 @@ fn others(json: &Value, problems: &mut Problems) {
         .flatten()
         .enumerate()
     {
-        let context = format!("content.attachments[{at}]");
+        let place = format!("content.attachments[{at}]");
         object(
             one,
-            &context,
+            &place,
             &["filename", "contentType", "content"],
             problems,
         );
         for name in ["filename", "contentType", "content"] {
-            required(&one[name], &format!("{context}.{name}"), problems);
+            required(&one[name], &format!("{place}.{name}"), problems);
         }
     }
     if json["ipPoolName"]

@@ -290,8 +290,8 @@ async fn emails_go_on_with_the_clock_and_are_forgotten_after_seven_days() {
     several["to"] = json!([{ "address": "bo@example.org" }, { "address": "cy@example.net" }]);
     let (_, taken) = visit.mail(&who, &several).await;
     visit.clock.advance(TimeDelta::minutes(2));
-    let (_, stats) = visit.stats(&who, &operation(&taken)).await;
-    assert_eq!(stats, json!({ "total": 2, "delivered": 1, "failed": 1 }));
+    let (_, counts) = visit.stats(&who, &operation(&taken)).await;
+    assert_eq!(counts, json!({ "total": 2, "delivered": 1, "failed": 1 }));
 
     visit.clock.advance(TimeDelta::days(7));
     let path = format!("/Operations/{}", ids[0]);
