@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
-use super::twilio::{MessageFilter, Twilio, text_counts};
+use super::twilio::{EmailFilter, MessageFilter, Twilio, email_counts, text_counts};
 use super::zoho::{Kind, Zoho};
 use super::{BadOrder, Reset};
 
@@ -41,6 +41,17 @@ pub(super) fn mount(app: &mut web::ServiceConfig) {
                 "/twilio/messages/{sid}/status",
                 web::post().to(twilio_status),
             )
+            .route("/twilio/emails", web::get().to(twilio_emails))
+            .route("/twilio/emails/plans", web::post().to(twilio_email_plan))
+            .route(
+                "/twilio/emails/domains",
+                web::post().to(twilio_email_domain),
+            )
+            .route(
+                "/twilio/emails/domains",
+                web::get().to(twilio_email_domains),
+            )
+            .route("/twilio/emails/{id}/html", web::get().to(twilio_email_html))
             .route("/twilio/requests", web::get().to(twilio_requests))
             .route("/zoho/accounts", web::post().to(zoho_account))
             .route("/zoho/records", web::post().to(zoho_records))
@@ -166,6 +177,51 @@ async fn twilio_status(
         Some(posted) => Ok(HttpResponse::Ok().json(json!({ "callback": posted }))),
         None => Ok(HttpResponse::NotFound().json(json!({ "error": "no such message" }))),
     }
+}
+
+async fn twilio_emails(
+    filter: web::Query<EmailFilter>,
+    show: web::Query<Show>,
+    twilio: web::Data<Twilio>,
+) -> HttpResponse {
+    let emails = twilio.emails(&filter);
+    let skipped = emails.len().saturating_sub(show.limit.unwrap_or(100));
+    HttpResponse::Ok().json(json!({
+        "taken": twilio.emails_taken(),
+        "shown": emails.len() - skipped,
+        "matching": emails.len(),
+        "emails": &emails[skipped..],
+        "counts": email_counts(&emails),
+    }))
+}
+
+/// An e-mail as its recipient sees it.
+async fn twilio_email_html(path: web::Path<String>, twilio: web::Data<Twilio>) -> HttpResponse {
+    let all = twilio.emails(&EmailFilter::default());
+    match all.into_iter().find(|email| email.id == *path) {
+        Some(email) => HttpResponse::Ok()
+            .content_type("text/html; charset=utf-8")
+            .insert_header((
+                header::CONTENT_SECURITY_POLICY,
+                "sandbox; script-src 'none'",
+            ))
+            .body(email.html),
+        None => HttpResponse::NotFound().json(json!({ "error": "no such e-mail" })),
+    }
+}
+
+async fn twilio_email_plan(body: web::Bytes, twilio: web::Data<Twilio>) -> Answer {
+    done(twilio.plan_emails(parse(&body)?))
+}
+
+async fn twilio_email_domain(body: web::Bytes, twilio: web::Data<Twilio>) -> Answer {
+    twilio.verify_domain(&parse(&body)?);
+    done(Ok(()))
+}
+
+/// Every domain may send but these.
+async fn twilio_email_domains(twilio: web::Data<Twilio>) -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "unverified": twilio.settings().emails.unverified }))
 }
 
 async fn twilio_requests(twilio: web::Data<Twilio>) -> HttpResponse {

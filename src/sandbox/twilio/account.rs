@@ -115,6 +115,8 @@ pub enum Permission {
     MessagesRead,
     NumbersRead,
     ServicesRead,
+    EmailsCreate,
+    EmailsRead,
 }
 
 /// Everything needed to talk as a registered account.

@@ -25,6 +25,13 @@ pub(super) struct Entry {
 }
 
 impl Twilio {
+    /// Logs a request to send an e-mail, in a log of its own: they are large.
+    pub(super) fn note_email(&self, request: &HttpRequest, body: &[u8]) {
+        self.0
+            .email_requests
+            .push(LoggedRequest::of(request, body, self.0.clock.now()));
+    }
+
     /// Logs a request.
     pub(super) fn note(&self, request: &HttpRequest, body: &[u8]) {
         self.0
@@ -92,7 +99,7 @@ pub(super) async fn answer(
     }
     let count = entry.as_ref().map_or(0, |entry| entry.in_flight.count);
     let mut response = match fault {
-        None => respond(success, run(&entry, work)),
+        None => respond(request, success, run(&entry, work)),
         Some(fault) => faulty(twilio, request, &fault, entry, success, work).await,
     };
     for (name, value) in [
@@ -118,10 +125,10 @@ fn run(
         .and_then(|entry| work(&entry.account))
 }
 
-fn respond(success: u16, outcome: Result<Value, Refusal>) -> HttpResponse {
+fn respond(request: &HttpRequest, success: u16, outcome: Result<Value, Refusal>) -> HttpResponse {
     match outcome {
         Ok(value) => HttpResponse::build(status(success)).json(value),
-        Err(refusal) => refusal.response(),
+        Err(refusal) => refusal.response_to(request),
     }
 }
 
@@ -141,8 +148,8 @@ async fn faulty(
             run(&entry, work)
         });
         return match late.await {
-            Ok(outcome) => respond(success, outcome),
-            Err(_) => Refusal::new(500, 20500, "Internal Server Error").response(),
+            Ok(outcome) => respond(request, success, outcome),
+            Err(_) => Refusal::new(500, 20500, "Internal Server Error").response_to(request),
         };
     }
     let mut taken = Value::Null;
@@ -150,7 +157,7 @@ async fn faulty(
         match run(&entry, work) {
             Ok(value) => taken = value,
             // A refused message has nothing to lose: it is answered as always.
-            Err(refusal) => return refusal.response(),
+            Err(refusal) => return refusal.response_to(request),
         }
     }
     let hang = matches!(
@@ -159,7 +166,7 @@ async fn faulty(
     );
     sleep(delay.unwrap_or(if hang { HANG } else { Duration::ZERO })).await;
     let refusal = |status: u16, code: u32, message: &str| {
-        let mut response = Refusal::new(status, code, message).response();
+        let mut response = Refusal::new(status, code, message).response_to(request);
         if let Some(seconds) = fault.retry_after {
             response
                 .headers_mut()
@@ -188,14 +195,14 @@ async fn faulty(
             .content_type("application/json")
             .finish(),
         FaultKind::Html => page(200),
-        FaultKind::Slow => respond(success, Ok(taken)),
+        FaultKind::Slow => respond(request, success, Ok(taken)),
         FaultKind::FailedAtOnce => {
             if let Value::Object(message) = &mut taken {
                 message.insert("status".to_owned(), "failed".into());
                 message.insert("error_code".to_owned(), fault.code.into());
                 message.insert("error_message".to_owned(), fault.message.clone().into());
             }
-            respond(success, Ok(taken))
+            respond(request, success, Ok(taken))
         }
         FaultKind::TimeoutBefore
         | FaultKind::TimeoutAfter

@@ -1,8 +1,10 @@
 //! Refusals in Twilio's words.
 
-use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
+
+use super::email;
 
 /// A refusal of Twilio's 2010 API: status, code and message (facts, "Errors on the HTTP response").
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +12,8 @@ pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) code: u32,
     pub(super) message: String,
+    /// As the API for e-mail tells them; empty where there is only this one.
+    pub(super) problems: Vec<Value>,
 }
 
 impl Refusal {
@@ -18,6 +22,7 @@ impl Refusal {
             status,
             code,
             message: message.into(),
+            problems: Vec::new(),
         }
     }
 
@@ -54,12 +59,28 @@ impl Refusal {
         })
     }
 
+    /// In the shape of the API that was asked.
+    pub(super) fn response_to(&self, request: &HttpRequest) -> HttpResponse {
+        if !email::in_this_shape(request) {
+            return self.response();
+        }
+        let mut problems = self.problems.clone();
+        if problems.is_empty() {
+            problems.push(email::problem(self.code, &self.message, None));
+        }
+        self.with(&json!({ "errors": problems }))
+    }
+
     pub(super) fn response(&self) -> HttpResponse {
+        self.with(&self.body())
+    }
+
+    fn with(&self, body: &Value) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = HttpResponse::build(status);
         if status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"Twilio API\""));
         }
-        response.json(self.body())
+        response.json(body)
     }
 }

@@ -143,6 +143,12 @@ pub enum On {
     Fetch,
     /// Accounts, balance, numbers, services.
     Other,
+    /// `POST /v1/Emails`.
+    Email,
+    /// `GET /v1/Emails`.
+    EmailList,
+    /// An e-mail or an operation.
+    EmailFetch,
 }
 
 /// The next `count` answers.

@@ -1,4 +1,4 @@
-//! The stand-in for Twilio's messaging API.
+//! The stand-in for Twilio: its messaging API here, and that for e-mail in `email`.
 //!
 //! It is as strict as Twilio: accounts must be registered, forms are read by exact names, senders
 //! must be owned. A taken message goes on by a plan and tells its states with signed posts, to
@@ -9,6 +9,7 @@ mod address;
 mod answer;
 mod callback;
 mod create;
+mod email;
 mod error;
 mod fault;
 mod message;
@@ -30,19 +31,26 @@ pub use self::account::{
     AccountKind, AccountStatus, Credentials, KeyKind, NewAccount, NewKey, NewService, Permission,
 };
 pub use self::callback::{CallbackPlan, CallbackRule, PostedCallback};
+pub use self::email::{
+    Email, EmailFilter, EmailPlan, EmailRule, EmailSettings, EmailStep, SenderDomain,
+};
 pub use self::fault::{Fault, FaultKind, FaultOrder, FaultPlan, FaultShare, On};
 pub use self::message::Message;
-pub use self::report::{MessageFilter, TextCount, text_counts};
+pub use self::report::{MessageFilter, TextCount, email_counts, text_counts};
 
 use self::account::{Account, random_sid};
 use self::callback::{Plans, Poster};
 use self::create::{Form, Surroundings};
+use self::email::Emails;
 use self::error::Refusal;
 use self::fault::Faults;
 use self::message::Ledger;
 use super::log::{Bounded, LoggedRequest, lock};
 use super::{BadOrder, SandboxConfig};
 use crate::domain::clock::SharedClock;
+
+/// How many requests to send an e-mail are kept whole.
+const EMAIL_LOG: usize = 1_000;
 
 /// The stand-in for Twilio; a handle that is cheap to clone.
 #[derive(Debug, Clone)]
@@ -55,8 +63,11 @@ struct Inner {
     state: Mutex<State>,
     poster: Poster,
     requests: Bounded<LoggedRequest>,
+    email_requests: Bounded<LoggedRequest>,
     /// Messages taken since the last reset, also those forgotten since.
     taken: AtomicU64,
+    /// E-mails likewise.
+    emails_taken: AtomicU64,
     message_cap: usize,
     first_plan: CallbackPlan,
     first_settings: Settings,
@@ -68,6 +79,7 @@ struct State {
     ledger: Ledger,
     /// What recipients wrote, by sid.
     received: Ledger,
+    emails: Emails,
     faults: Faults,
     plans: Plans,
     opted_out: HashSet<(String, String)>,
@@ -88,6 +100,8 @@ pub struct Settings {
     pub date_skew_s: i64,
     /// Rewrite texts as a Messaging Service with Smart Encoding does.
     pub smart_encoding: bool,
+    /// What holds for e-mails.
+    pub emails: EmailSettings,
 }
 
 impl Default for Settings {
@@ -98,6 +112,7 @@ impl Default for Settings {
             refuse_callbacks: false,
             date_skew_s: 0,
             smart_encoding: false,
+            emails: EmailSettings::default(),
         }
     }
 }
@@ -154,7 +169,9 @@ impl Twilio {
                 &config.twilio,
             )),
             requests: Bounded::new(config.log_cap),
+            email_requests: Bounded::new(config.log_cap.min(EMAIL_LOG)),
             taken: AtomicU64::new(0),
+            emails_taken: AtomicU64::new(0),
             message_cap: config.message_cap,
             first_plan: config.callbacks.clone(),
             first_settings: config.twilio.clone(),
@@ -242,7 +259,10 @@ impl Twilio {
 
     /// The requests received, oldest first.
     pub fn requests(&self) -> Vec<LoggedRequest> {
-        self.0.requests.all()
+        let mut all = self.0.requests.all();
+        all.extend(self.0.email_requests.all());
+        all.sort_by_key(|request| request.at);
+        all
     }
 
     /// The callbacks posted, in the order in which they ended.
@@ -338,7 +358,9 @@ impl Twilio {
         let fresh = State::new(inner.message_cap, &inner.first_plan, &inner.first_settings);
         *lock(&inner.state) = fresh;
         inner.taken.store(0, Ordering::SeqCst);
+        inner.emails_taken.store(0, Ordering::SeqCst);
         inner.requests.clear();
+        inner.email_requests.clear();
         inner.poster.log.clear();
     }
 
@@ -433,6 +455,7 @@ impl State {
             accounts: HashMap::new(),
             ledger: Ledger::new(message_cap),
             received: Ledger::new(message_cap),
+            emails: Emails::new(message_cap),
             faults: Faults::default(),
             plans: Plans::new(plan.clone()),
             opted_out: HashSet::new(),

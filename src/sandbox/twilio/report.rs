@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::email::Email;
 use super::message::Message;
 
 /// Which messages to show.
@@ -48,9 +49,27 @@ impl MessageFilter {
 
 /// How often each text was taken for each recipient, doubles first.
 pub fn text_counts(messages: &[Message]) -> Vec<TextCount> {
+    counted(messages.iter().map(|m| (&*m.to, &*m.body)))
+}
+
+/// The same of e-mails, by their subjects and text parts.
+pub fn email_counts(emails: &[Email]) -> Vec<TextCount> {
+    let bodies: Vec<String> = emails
+        .iter()
+        .map(|email| format!("{}\n\n{}", email.subject, email.text))
+        .collect();
+    counted(
+        emails
+            .iter()
+            .zip(&bodies)
+            .map(|(email, body)| (&*email.to, &**body)),
+    )
+}
+
+fn counted<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<TextCount> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for message in messages {
-        *counts.entry((&message.to, &message.body)).or_default() += 1;
+    for text in texts {
+        *counts.entry(text).or_default() += 1;
     }
     let mut counts: Vec<TextCount> = counts
         .into_iter()

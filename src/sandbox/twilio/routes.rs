@@ -42,6 +42,7 @@ pub(in crate::sandbox) fn mount(app: &mut web::ServiceConfig) {
         "/2010-04-01/Accounts/{account}/SMS/ShortCodes.json",
         web::get().to(short_codes),
     ))
+    .configure(super::email::mount)
     .service(read_only("/v1/Services", web::get().to(services)))
     .service(read_only("/v1/Services/{service}", web::get().to(service)))
     .service(web::scope("/2010-04-01").default_service(web::to(
@@ -55,9 +56,9 @@ fn read_only(path: &str, route: actix_web::Route) -> actix_web::Resource {
         .default_service(web::to(method_not_allowed))
 }
 
-async fn method_not_allowed(request: HttpRequest) -> HttpResponse {
+pub(super) async fn method_not_allowed(request: HttpRequest) -> HttpResponse {
     let message = format!("{} is not allowed for {}", request.method(), request.path());
-    Refusal::new(405, 20004, message).response()
+    Refusal::new(405, 20004, message).response_to(&request)
 }
 
 async fn create(
@@ -398,7 +399,7 @@ impl Twilio {
     }
 }
 
-fn query(request: &HttpRequest) -> Vec<(String, String)> {
+pub(super) fn query(request: &HttpRequest) -> Vec<(String, String)> {
     form_urlencoded::parse(request.query_string().as_bytes())
         .into_owned()
         .collect()

@@ -74,25 +74,42 @@ const INACTIVE: [i32; 2] = [10001, 20005];
 pub(super) fn outcome(
     answer: Result<Answer, NoAnswer>,
     domain: &str,
-) -> Result<Accepted, SendFailure> {
-    let answer = answer.map_err(|no| no_answer(&no))?;
+) -> Result<Accepted, Box<SendFailure>> {
+    let answer = answer.map_err(|no| Box::new(no_answer(&no)))?;
     let response = serde_json::to_value(answer.kept()).unwrap_or_default();
     let said = Said::of(&answer);
-    let fail = |kind, sentence| {
-        Err(SendFailure {
+    match judged(&answer, &said, domain) {
+        Ok(id) => Ok(Accepted {
+            sentence: format!("Twilio has it ({id})"),
+            id: id.to_string(),
+            status: Status::Accepted,
+            error_code: 0,
+            is_opt_out: false,
+            response,
+        }),
+        Err((kind, sentence)) => Err(Box::new(SendFailure {
             kind,
             error_code: said.code.unwrap_or_default().into(),
             sentence,
-            response: response.clone(),
-        })
-    };
+            response,
+        })),
+    }
+}
+
+/// What was made of it, or what is known and said of the failure.
+fn judged(
+    answer: &Answer,
+    said: &Said,
+    domain: &str,
+) -> Result<OperationId, (FailureKind, String)> {
+    let fail = |kind, sentence| Err((kind, sentence));
     let doubt = |why: Doubt| fail(FailureKind::Ambiguous, in_doubt(&why.to_string()));
     let refused = |sentence| fail(FailureKind::Refused { is_opt_out: false }, sentence);
     let retry_after = answer.retry_after;
     match Meaning::of(answer.http) {
         Meaning::Taken => match &answer.body {
             Ok(body) => match operation(body) {
-                Some(id) => Ok(accepted(id, response)),
+                Some(id) => Ok(id),
                 None => doubt(Doubt::Garbage),
             },
             Err(why) => doubt(*why),
@@ -187,17 +204,6 @@ fn in_doubt(why: &str) -> String {
     format!("{why}: Twilio may or may not have it")
 }
 
-fn accepted(id: OperationId, response: Value) -> Accepted {
-    Accepted {
-        sentence: format!("Twilio has it ({id})"),
-        id: id.to_string(),
-        status: Status::Accepted,
-        error_code: 0,
-        is_opt_out: false,
-        response,
-    }
-}
-
 fn operation(body: &[u8]) -> Option<OperationId> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -289,7 +295,7 @@ mod tests {
     }
 
     fn failure(http: u16, retry_after: Option<u64>, body: &str) -> SendFailure {
-        outcome(Ok(answer(http, retry_after, body)), "example.com").unwrap_err()
+        *outcome(Ok(answer(http, retry_after, body)), "example.com").unwrap_err()
     }
 
     const PAGE: &str = "<html><body>nginx</body></html>";

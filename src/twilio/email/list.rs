@@ -105,9 +105,9 @@ fn garbage() -> CallError {
 }
 
 fn page_of(json: &Value) -> Option<&Vec<Value>> {
-    let named = ["emails", "data", "items"].into_iter();
+    let mut named = ["emails", "data", "items"].into_iter();
     json.as_array()
-        .or_else(|| named.filter_map(|name| json[name].as_array()).next())
+        .or_else(|| named.find_map(|name| json[name].as_array()))
 }
 
 /// What asks for the next page. A link is never followed, since our secret would go along: only its token is

@@ -163,9 +163,9 @@ impl Transport for Emails {
         let domain = sender.domain();
         match answer::outcome(answer, domain) {
             Err(failure) if matches!(failure.kind, FailureKind::Credentials { .. }) => {
-                Err(self.doubted(failure, domain).await)
+                Err(self.doubted(*failure, domain).await)
             }
-            outcome => outcome,
+            outcome => outcome.map_err(|failure| *failure),
         }
     }
 

@@ -108,8 +108,8 @@ pub(super) fn explain(report: &Report, to: &str, reader: &str) -> String {
 mod tests {
     use super::*;
 
-    fn report(status: &str, stats: Value) -> Report {
-        let json = json!({ "id": "comms_operation_1", "status": status, "stats": stats });
+    fn report(word: &str, stats: &Value) -> Report {
+        let json = json!({ "id": "comms_operation_1", "status": word, "stats": stats });
         serde_json::from_value::<OperationJson>(json)
             .unwrap()
             .report()
@@ -117,16 +117,16 @@ mod tests {
 
     #[test]
     fn completed_is_not_delivered() {
-        let none = report("COMPLETED", json!({ "total": 1, "delivered": 0 }));
+        let none = report("COMPLETED", &json!({ "total": 1, "delivered": 0 }));
         assert_eq!((none.status, none.word.as_str()), (None, "completed"));
-        let sent = report("COMPLETED", json!({ "total": 1, "sent": 1 }));
+        let sent = report("COMPLETED", &json!({ "total": 1, "sent": 1 }));
         assert_eq!(sent.status, Some(Status::Sent));
     }
 
     #[test]
     fn each_statistic_has_its_meaning() {
         for (name, status) in STATES {
-            let told = report("PROCESSING", json!({ "total": 1, name: 1 }));
+            let told = report("PROCESSING", &json!({ "total": 1, name: 1 }));
             assert_eq!((told.status, told.word.as_str()), (Some(status), name));
             assert_eq!(report_of(&name.to_uppercase()).status, Some(status));
         }
@@ -136,7 +136,7 @@ mod tests {
             json!({ "delivered": 1 }),
             json!({ "delivered": 1, "opened": 1 }),
         ] {
-            assert_eq!(report("COMPLETED", stats).status, Some(Status::Delivered));
+            assert_eq!(report("COMPLETED", &stats).status, Some(Status::Delivered));
         }
         let opened = report(
             "COMPLETED",
@@ -155,7 +155,7 @@ mod tests {
             json!({}),
             Value::Null,
         ] {
-            let told = report("COMPLETED", stats.clone());
+            let told = report("COMPLETED", &stats);
             assert_eq!(
                 (told.status, told.word.as_str()),
                 (None, "completed"),
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn what_did_not_arrive_is_told_with_what_to_do() {
-        let report = report("COMPLETED", json!({ "total": 1, "undelivered": 1 }));
+        let report = report("COMPLETED", &json!({ "total": 1, "undelivered": 1 }));
         assert_eq!(
             explain(&report, "ann@example.net", "Bowman & Co"),
             "It did not arrive at ann@example.net, and Twilio tells no reason: a full mailbox looks like a \
