@@ -10,6 +10,7 @@ mod evaluate;
 mod facts;
 mod fields;
 mod parse;
+mod ready_email;
 mod recipient;
 
 use serde::ser::SerializeMap;
@@ -26,6 +27,7 @@ pub use self::fields::{
 };
 pub use self::parse::RuleProblem;
 pub(super) use self::parse::sender_address;
+pub use self::ready_email::{READY_EMAILS, ReadyEmail};
 pub use self::recipient::{MAX_ADDRESSES, Recipient, Who};
 use super::delivery::Channel;
 use super::event::EventType;

@@ -78,7 +78,7 @@ impl EmailBlock {
         let near = |block: &Self| distance(&name, block.name());
         let by_letters = Self::ALL.into_iter().min_by_key(near);
         by_letters
-            .filter(|block| near(block) <= (name.chars().count() / 3).clamp(1, 4))
+            .filter(|block| near(block) <= (name.chars().count() / 2).clamp(1, 4))
             .or(by_word)
     }
 }
@@ -89,10 +89,18 @@ fn plain(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The block that a line is, where it is nothing else.
-fn of_line(line: &str) -> Option<EmailBlock> {
-    let name = line.trim().strip_prefix("[[")?.strip_suffix("]]")?;
-    EmailBlock::parse(name)
+/// The blocks that a line consists of, where it holds nothing else.
+fn of_line(line: &str) -> Vec<EmailBlock> {
+    let mut blocks = Vec::new();
+    let mut rest = line.trim();
+    while let Some((name, after)) = rest.strip_prefix("[[").and_then(|r| r.split_once("]]")) {
+        let Some(block) = EmailBlock::parse(name) else {
+            return Vec::new();
+        };
+        blocks.push(block);
+        rest = after.trim_start();
+    }
+    if rest.is_empty() { blocks } else { Vec::new() }
 }
 
 /// Puts a mark in place of each block, as a paragraph of its own. A line of dashes is a line, never what
@@ -100,12 +108,15 @@ fn of_line(line: &str) -> Option<EmailBlock> {
 pub(super) fn place(text: &str) -> String {
     let mut placed = String::with_capacity(text.len() + 32);
     for line in text.lines() {
-        let block = of_line(line);
-        let mark = block.and_then(|block| placed_mark(block as u8));
-        if let Some(mark) = mark {
+        let marks = of_line(line);
+        let marks = marks.iter().filter_map(|block| placed_mark(*block as u8));
+        let before = placed.len();
+        for mark in marks {
             placed.push('\n');
             placed.push(mark);
             placed.push_str("\n\n");
+        }
+        if placed.len() > before {
             continue;
         }
         let trimmed = line.trim();
@@ -139,8 +150,7 @@ pub(super) fn check(source: &str) -> Result<(), EmailProblem> {
             if EmailBlock::parse(name).is_none() {
                 return Err(problem(unknown(name)));
             }
-            let around = [&line[..begin], &line[searched..]].map(without_tags);
-            if around.iter().any(|rest| !rest.trim().is_empty()) {
+            if of_line(&without_tags(line)).is_empty() {
                 let words = format!("[[{}]] must stand on a line of its own", plain(name));
                 return Err(problem(words));
             }
@@ -196,7 +206,7 @@ mod tests {
             "See [[items]] below",
             "- [[items]]",
             "> [[details]]",
-            "[[items]][[totals]]",
+            "{% if total %}[[items]]{% endif %} and more",
         ] {
             assert!(
                 refused(source).unwrap_err().contains("line of its own"),
@@ -207,6 +217,7 @@ mod tests {
             "[[items]]",
             "  [[ Pay_Button ]] \r\n",
             "{% if balance > 0 %}[[pay button]]{% endif %}",
+            "{% if total > 1 %}[[details]]{% else %}[[items]]{% endif %} [[totals]]",
             "[[{{ total }}]]",
             "[[1](https://example.com)]",
             "[[",
@@ -218,6 +229,10 @@ mod tests {
     #[test]
     fn a_block_becomes_a_paragraph_of_its_own() {
         assert_eq!(place("a\n[[items]]\nb"), "a\n\n\u{100001}\n\nb\n");
+        assert_eq!(
+            place("[[items]][[details]]"),
+            "\n\u{100001}\n\n\n\u{100000}\n\n"
+        );
         assert_eq!(place("a\n---\nb"), "a\n\n---\nb\n");
     }
 }

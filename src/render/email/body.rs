@@ -80,8 +80,20 @@ impl Writers<'_> {
         let letter = self.letter;
         let document = letter.document();
         match block {
-            EmailBlock::Details => self.lines(&document.details()),
-            EmailBlock::Totals => self.lines(&document.totals()),
+            EmailBlock::Details => {
+                let lines = document.details();
+                if !lines.is_empty() {
+                    self.html.details(&lines);
+                    self.text.lines(&lines);
+                }
+            }
+            EmailBlock::Totals => {
+                let lines = document.totals();
+                if !lines.is_empty() {
+                    self.html.sums(&lines);
+                    self.text.lines(&lines);
+                }
+            }
             EmailBlock::Items => {
                 let table = document.items();
                 if !table.rows.is_empty() {
@@ -122,13 +134,6 @@ impl Writers<'_> {
             return Err(RenderProblem::TooLong);
         }
         Ok(())
-    }
-
-    fn lines(&mut self, lines: &[super::document::Line]) {
-        if !lines.is_empty() {
-            self.html.lines(lines);
-            self.text.lines(lines);
-        }
     }
 }
 

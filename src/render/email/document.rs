@@ -25,12 +25,13 @@ pub(super) struct Line {
     pub(super) is_main: bool,
 }
 
-/// What a column holds.
+/// What a column holds; all but words are figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
     Words,
-    /// Right-aligned, never broken.
-    Figures,
+    Quantity,
+    Rate,
+    Amount,
 }
 
 /// A table of items.
@@ -96,7 +97,7 @@ impl<'a> Document<'a> {
                 add("Date", self.day("date"));
                 add("Paid by", self.words("payment_mode"));
                 add("Reference", self.words("reference_number"));
-                add("Amount", self.money("amount"));
+                lines.extend(self.money("amount").map(|sum| line("Amount", sum, true)));
                 return lines;
             }
             DocumentKind::Expense => {
@@ -106,17 +107,19 @@ impl<'a> Document<'a> {
                 add("Vendor", self.words("vendor_name"));
                 add("Reference", self.words("reference_number"));
                 add("Description", self.words("description"));
-                add(
-                    "Total",
-                    self.money("total").or_else(|| self.money("amount")),
-                );
+                let total = self.money("total").or_else(|| self.money("amount"));
+                lines.extend(total.map(|total| line("Total", total, true)));
                 return lines;
             }
         }
-        add("Total", self.money("total"));
-        if let Some(balance) = self.money("balance") {
-            lines.push(line("Balance due", balance, true));
+        let (total, balance) = (self.money("total"), self.money("balance"));
+        if total.is_some() && total == balance {
+            lines.extend(total.map(|total| line("Amount due", total, true)));
+            return lines;
         }
+        // A purchase order has no balance.
+        lines.extend(total.map(|total| line("Total", total, balance.is_none())));
+        lines.extend(balance.map(|balance| line("Balance due", balance, true)));
         lines
     }
 
@@ -164,8 +167,10 @@ impl<'a> Document<'a> {
         } else {
             "amount"
         };
-        sums.always("Total", total, self.kind == DocumentKind::Expense);
-        if self.kind == DocumentKind::Expense {
+        // Where nothing is paid, the total is what is owed.
+        let is_last = !self.is_given("balance") || self.money("balance") == self.money("total");
+        sums.always("Total", total, is_last);
+        if is_last {
             return sums.lines;
         }
         sums.add("Paid", "payment_made", true);
@@ -223,9 +228,9 @@ impl<'a> Document<'a> {
         };
         let columns = [
             ("Item".to_owned(), Column::Words, true),
-            ("Quantity".to_owned(), Column::Figures, has_quantity),
-            ("Rate".to_owned(), Column::Figures, has_rate),
-            (amount, Column::Figures, true),
+            ("Quantity".to_owned(), Column::Quantity, has_quantity),
+            ("Rate".to_owned(), Column::Rate, has_rate),
+            (amount, Column::Amount, true),
         ];
         let kept = columns.each_ref().map(|(_, _, kept)| *kept);
         let head = columns.into_iter().filter(|(.., kept)| *kept);
@@ -305,8 +310,8 @@ impl<'a> Document<'a> {
             head: vec![
                 (what.to_owned(), Column::Words),
                 ("Date".to_owned(), Column::Words),
-                ("Total".to_owned(), Column::Figures),
-                (paid, Column::Figures),
+                ("Total".to_owned(), Column::Amount),
+                (paid, Column::Amount),
             ],
             more: all.len().saturating_sub(MOST_ITEMS),
         }

@@ -4,7 +4,7 @@ use pulldown_cmark::{Alignment, Event, HeadingLevel, Tag, TagEnd};
 
 use super::Letter;
 use super::document::{Column, Line, Table};
-use super::escape::{escape, escaped, isolated, tidy};
+use super::escape::{escape, isolated, tidy};
 use super::layout::{Layout, Slot};
 use crate::render::marked::{Mark, is_mark, read_mark};
 
@@ -137,7 +137,7 @@ impl<'l> HtmlWriter<'l> {
                 self.columns.clone_from(columns);
                 self.is_one_line = true;
                 self.out
-                    .push_str("<table class=\"data\" style=\"margin:0 0 20px\">");
+                    .push_str("<table class=\"data\" width=\"100%\" cellpadding=\"4\" style=\"margin:0 0 20px\">");
                 Some("</tbody></table>")
             }
             Tag::TableHead => {
@@ -222,7 +222,7 @@ impl<'l> HtmlWriter<'l> {
             match letter.and_then(read_mark) {
                 Some(Mark::Value(index)) => self.value(index),
                 Some(Mark::Placed(index)) => {
-                    self.out.push_str(&escaped(&super::typed_block(index)))
+                    escape(&mut self.out, &super::typed_block(index));
                 }
                 None => {}
             }
@@ -296,24 +296,33 @@ impl<'l> HtmlWriter<'l> {
             });
     }
 
-    /// Names and values below each other.
-    pub(super) fn lines(&mut self, lines: &[Line]) {
-        if lines.is_empty() {
-            return;
-        }
+    /// Names and values below each other, the values beside their names.
+    pub(super) fn details(&mut self, lines: &[Line]) {
+        self.lines("details", "align=\"left\"", lines);
+    }
+
+    /// Names and sums below each other, the sums below the amounts of the items.
+    pub(super) fn sums(&mut self, lines: &[Line]) {
+        self.lines("figures", "align=\"right\"", lines);
+    }
+
+    fn lines(&mut self, class: &str, align: &str, lines: &[Line]) {
         self.begin_words();
-        self.out
-            .push_str("<table class=\"data\" width=\"100%\" style=\"margin:0 0 20px\"><tbody>");
+        self.out.push_str(
+            "<table class=\"data lines\" width=\"100%\" cellpadding=\"4\" style=\"margin:0 0 20px\"><tbody>",
+        );
         for line in lines {
             self.out.push_str(if line.is_main {
-                "<tr class=\"main\">"
+                "<tr class=\"main\"><th scope=\"row\" align=\"left\">"
             } else {
-                "<tr>"
+                "<tr><th scope=\"row\" align=\"left\">"
             });
-            self.out.push_str("<th scope=\"row\" align=\"left\">");
             escape(&mut self.out, &isolated(&line.label));
-            self.out
-                .push_str("</th><td class=\"value figures\" align=\"right\">");
+            self.out.push_str("</th><td class=\"");
+            self.out.push_str(class);
+            self.out.push_str("\" ");
+            self.out.push_str(align);
+            self.out.push('>');
             escape(&mut self.out, &isolated(&line.value));
             self.out.push_str("</td></tr>");
         }
@@ -322,18 +331,15 @@ impl<'l> HtmlWriter<'l> {
 
     /// A table of items.
     pub(super) fn table(&mut self, table: &Table) {
-        if table.rows.is_empty() {
-            return;
-        }
         self.begin_words();
         self.out
-            .push_str("<table class=\"data\" width=\"100%\" style=\"margin:0 0 20px\"><thead><tr>");
+            .push_str("<table class=\"data\" width=\"100%\" cellpadding=\"4\" style=\"margin:0 0 20px\"><thead><tr>");
         let begin = |out: &mut String, element: &str, column: Column| {
             out.push('<');
             out.push_str(element);
             out.push_str(match column {
                 Column::Words => ">",
-                Column::Figures => " class=\"figures\" align=\"right\">",
+                _ => " class=\"figures\" align=\"right\">",
             });
         };
         for (name, column) in &table.head {
@@ -358,7 +364,8 @@ impl<'l> HtmlWriter<'l> {
         }
         self.out.push_str("</tbody></table>");
         if table.more > 0 {
-            self.out.push_str("<p style=\"margin:-8px 0 20px\">and ");
+            self.out
+                .push_str("<p class=\"note\" style=\"margin:-8px 0 20px\">and ");
             self.out.push_str(&table.more.to_string());
             self.out.push_str(" more</p>");
         }

@@ -10,7 +10,9 @@ use mrml::prelude::render::RenderOptions;
 static LAYOUT: LazyLock<Layout> = LazyLock::new(Layout::build);
 
 const SOURCE: &str = include_str!("../../../templates/emails/message.mjml");
+/// Two style sheets, since some mail programs drop the whole of one in which they dislike a rule.
 const STYLE: &str = include_str!("../../../templates/emails/message.css");
+const STYLE_OF_SCREENS: &str = include_str!("../../../templates/emails/message-screens.css");
 
 /// What is filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,7 @@ impl Layout {
             .render(&options)
             .expect("the layout can be rendered");
         let html = html.replace("@@style@@", &compact(STYLE));
+        let html = html.replace("@@style of screens@@", &compact(STYLE_OF_SCREENS));
         let cut = |from: &str, to: &str| {
             let (_, rest) = html.split_once(from).expect("the layout has its marks");
             let (part, _) = rest.split_once(to).expect("the layout has its marks");

@@ -1,6 +1,6 @@
 //! A whole e-mail around its text: subject and preview line, the layout, and the footer.
 
-use super::escape::{cut, escape, escaped, isolated, one_line, tidy};
+use super::escape::{cut, escape, isolated, one_line, tidy};
 use super::html::push_lines;
 use super::layout::{Layout, Slot};
 use super::{Reader, Surroundings};
@@ -88,14 +88,15 @@ fn push_brand(out: &mut String, around: &Surroundings<'_>) {
     };
     let alt = one_line(&logo.alt, LONGEST_VALUE);
     let alt = if alt.is_empty() { name } else { alt };
-    out.push_str("<img src=\"");
+    out.push_str("<img class=\"logo\" src=\"");
     escape(out, &logo.url);
-    out.push_str(&format!(
-        "\" width=\"{}\" height=\"{}\" alt=\"{}\" style=\"display:block;max-width:100%;height:auto\">",
-        logo.width,
-        logo.height,
-        escaped(&alt)
-    ));
+    out.push_str("\" width=\"");
+    out.push_str(&logo.width.to_string());
+    out.push_str("\" height=\"");
+    out.push_str(&logo.height.to_string());
+    out.push_str("\" alt=\"");
+    escape(out, &alt);
+    out.push_str("\" style=\"display:block;max-width:100%;height:auto\">");
 }
 
 fn push_footer(out: &mut String, around: &Surroundings<'_>) {

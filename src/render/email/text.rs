@@ -3,7 +3,7 @@
 use pulldown_cmark::{Event, Tag, TagEnd};
 
 use super::Letter;
-use super::document::{Line, Table};
+use super::document::{Column, Line, Table};
 use super::escape::{isolated, tidy};
 use crate::render::marked::{Mark, is_mark, read_mark};
 
@@ -26,6 +26,8 @@ pub(super) struct TextWriter<'l> {
     links: Vec<(Option<String>, usize)>,
     /// A paragraph has ended, and a line is to be left out before the next.
     is_apart: bool,
+    /// The margins that such a line begins with: those around both paragraphs.
+    shared_margins: usize,
     /// The last word was an address, which a full stop would spoil.
     is_after_link: bool,
     rows: Vec<Vec<String>>,
@@ -43,6 +45,7 @@ impl<'l> TextWriter<'l> {
             lists: Vec::new(),
             links: Vec::new(),
             is_apart: false,
+            shared_margins: 0,
             is_after_link: false,
             rows: Vec::new(),
             is_in_table: false,
@@ -115,16 +118,16 @@ impl<'l> TextWriter<'l> {
             TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::CodeBlock => self.end_paragraph(),
             TagEnd::BlockQuote(_) => {
                 self.end_paragraph();
-                self.margins.pop();
+                self.leave();
             }
             TagEnd::Item => {
                 self.flush();
-                self.margins.pop();
+                self.leave();
                 self.bullet = None;
             }
             TagEnd::List(_) => {
                 self.lists.pop();
-                self.is_apart = true;
+                self.set_apart();
             }
             TagEnd::TableCell => {
                 let cell = std::mem::take(&mut self.words);
@@ -205,7 +208,17 @@ impl<'l> TextWriter<'l> {
 
     fn end_paragraph(&mut self) {
         self.flush();
+        self.set_apart();
+    }
+
+    fn set_apart(&mut self) {
         self.is_apart = true;
+        self.shared_margins = self.margins.len();
+    }
+
+    fn leave(&mut self) {
+        self.margins.pop();
+        self.shared_margins = self.shared_margins.min(self.margins.len());
     }
 
     /// Writes the open paragraph.
@@ -217,7 +230,9 @@ impl<'l> TextWriter<'l> {
         }
         let margin = |margins: &[&str]| margins[..margins.len().min(MOST_DEPTH)].concat();
         if self.is_apart && !self.out.is_empty() {
-            self.out.push_str(margin(&self.margins).trim_end());
+            let shared = self.shared_margins.min(self.margins.len());
+            self.out
+                .push_str(margin(&self.margins[..shared]).trim_end());
             self.out.push('\n');
         }
         self.is_apart = false;
@@ -239,7 +254,7 @@ impl<'l> TextWriter<'l> {
     pub(super) fn paragraph(&mut self, text: &str) {
         self.flush();
         self.words.push_str(text);
-        self.is_apart = true;
+        self.set_apart();
         self.end_paragraph();
     }
 
@@ -250,29 +265,34 @@ impl<'l> TextWriter<'l> {
         self.paragraph(&lines.collect::<Vec<_>>().join("\n"));
     }
 
-    /// An item is a line: its first cell, then the others by name.
+    /// An item is a line: `- A4 paper: 20 box at 35.00 = 700.00 GBP`.
     pub(super) fn table(&mut self, table: &Table) {
         let mut lines = Vec::with_capacity(table.rows.len());
         for row in &table.rows {
             let mut line = String::from("- ");
-            for (index, (cell, (name, _))) in row.cells.iter().zip(&table.head).enumerate() {
-                if cell.is_empty() {
-                    continue;
-                }
-                if index == 0 {
-                    line.push_str(&isolated(cell));
-                    continue;
-                }
+            let mut before = None;
+            let cells = row.cells.iter().zip(&table.head).enumerate();
+            for (index, (cell, (name, column))) in cells.filter(|(_, (cell, _))| !cell.is_empty()) {
                 // "Amount, USD" of the head.
                 let (name, unit) = name.split_once(", ").unwrap_or((name, ""));
-                line.push_str("; ");
-                line.push_str(&name.to_lowercase());
-                line.push(' ');
+                match (index, column, before) {
+                    (0, ..) => {}
+                    (_, Column::Quantity, _) => line.push_str(": "),
+                    (_, Column::Rate, _) => line.push_str(" at "),
+                    (_, Column::Amount, Some(Column::Rate)) => line.push_str(" = "),
+                    (_, Column::Amount, Some(Column::Quantity)) => line.push_str(", "),
+                    _ => {
+                        line.push_str("; ");
+                        line.push_str(&name.to_lowercase());
+                        line.push(' ');
+                    }
+                }
                 line.push_str(&isolated(cell));
                 if !unit.is_empty() {
                     line.push(' ');
                     line.push_str(unit);
                 }
+                before = Some(*column);
             }
             if let Some(note) = &row.note {
                 for more in note.lines() {
