@@ -18,10 +18,11 @@ use crate::dialect;
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-const AREAS: [&str; 7] = [
+const AREAS: [&str; 8] = [
     include_str!("first/accounts.sql"),
     include_str!("first/connections.sql"),
     include_str!("first/rules.sql"),
+    include_str!("first/messages.sql"),
     include_str!("first/pipeline.sql"),
     include_str!("first/sending.sql"),
     include_str!("first/recipients.sql"),

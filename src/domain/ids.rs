@@ -179,6 +179,10 @@ define_id!(
     /// A message that somebody sent back.
     ReplyId, "rep", "reply"
 );
+define_id!(
+    /// A text of bank details, in force or not yet.
+    BankDetailsId, "bnk", "bank details"
+);
 
 define_id!(
     /// What messages come from: a number, a service, an e-mail address.

@@ -24,6 +24,7 @@ pub use self::fields::{
     OWN_FIELDS, is_base, is_known, is_money, is_price, known_fields, money_places, suggest,
 };
 pub use self::parse::RuleProblem;
+pub(super) use self::parse::sender_address;
 pub use self::recipient::{MAX_ADDRESSES, Recipient, Who};
 use super::delivery::Channel;
 use super::event::EventType;

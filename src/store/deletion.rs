@@ -62,7 +62,7 @@ const OF_EVENTS: [&str; 8] = [
 
 /// Every other table with a tenant's rows: its key, and what finds the rows by an index where
 /// `tenant_id` alone does not.
-const OF_TENANT: [(&str, &str, &str); 19] = [
+const OF_TENANT: [(&str, &str, &str); 25] = [
     ("delivery_counts", "hour, part", ""),
     ("replays", "id", ""),
     (
@@ -80,6 +80,12 @@ const OF_TENANT: [(&str, &str, &str); 19] = [
     ("hooks", "token", BY_CONNECTION),
     ("rule_versions", "rule_id, version", BY_RULE),
     ("rules", "id", ""),
+    ("senders", "id", ""),
+    ("group_members", "id", ""),
+    ("groups", "id", ""),
+    ("logos", "hash", ""),
+    ("brands", "tenant_id", ""),
+    ("bank_details", "id", ""),
     ("consents", "id", ""),
     ("suppressions", "channel, address_hash", ""),
     ("rejected_requests", "id", ""),

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::audit::{AuditLine, audit};
 use super::bulk::record;
 use super::db::TenantDb;
+use super::groups::leave;
 use super::sql::{self, Row, micros, values};
 use super::tokens::{end_tokens_of, tokens_changed_by};
 use super::writer::Lane;
@@ -190,6 +191,7 @@ async fn remove(
     let remove = "DELETE FROM members WHERE tenant_id = $1 AND user_id = $2";
     tx.exec(remove, values![user.uuid()]).await?;
     uninvite(tx, user).await?;
+    leave(tx, user).await?;
     end_tokens_of(tx, user, now).await
 }
 

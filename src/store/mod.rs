@@ -5,6 +5,8 @@
 //! must come before a tenant is known. Reads use a pool; every write goes through one writer (see `writer`).
 
 mod audit;
+mod bank_details;
+mod brand;
 mod claims;
 pub mod codec;
 mod connections;
@@ -23,6 +25,7 @@ mod error;
 mod events;
 mod faults;
 mod files;
+mod groups;
 mod history;
 mod ingest;
 mod invitations;
@@ -30,6 +33,7 @@ pub mod lock;
 mod look_ups;
 mod mails;
 mod members;
+mod message_settings;
 mod new_deliveries;
 mod notices;
 mod operator;
@@ -50,6 +54,7 @@ mod rules;
 mod schema;
 mod sealed;
 mod second_factors;
+mod senders;
 mod server;
 mod sessions;
 mod settings;
@@ -76,6 +81,8 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
 
 pub use audit::AuditFilter;
+pub use bank_details::BankDetailsEdit;
+pub use brand::NewLogo;
 pub use claims::{Claim, ClaimResult, lock_scope};
 pub use connections::{HookTarget, SaveConnection, StoredSecret};
 pub use consents::StoredConsent;
@@ -88,6 +95,7 @@ pub use history::{DeliveryFilter, EventFilter, EventSearch, HourTally, Story};
 pub use invitations::{Invitation, Invited, Joined, Joining};
 pub use mails::{ClaimedMail, MailOutcome, StoredMail};
 pub use members::{MOST_MEMBERS, MemberEdit, TeamChange, Teammate};
+pub use message_settings::{MessageEdit, MessageSettings};
 pub use notices::{Trouble, TroubleKind};
 pub use operator::{Backlog, BrakedConnection, TenantSummary};
 pub use outcomes::{Change, Guard, KnownMessage, NewStep};
@@ -122,6 +130,7 @@ use db::{TenantDb, UnscopedDb, bulk};
 use deliveries::Deliveries;
 use documents::Documents;
 use events::Events;
+use message_settings::AllMessageSettings;
 use platform::Hooks;
 use rules::Rules;
 use server::Server;
@@ -151,6 +160,7 @@ struct Gathered {
     hooks: Hooks,
     tenants: Tenants,
     rules: Rules,
+    message_settings: AllMessageSettings,
     connections: Connections,
     belongings: Belongings,
 }
@@ -165,6 +175,7 @@ impl Gathered {
             hooks: platform::look_ups(db),
             tenants: settings::look_ups(db),
             rules: rules::look_ups(db),
+            message_settings: message_settings::look_ups(db),
             connections,
             belongings,
         }

@@ -310,7 +310,8 @@ async fn is_too_often(tx: TenantDb<'_>, now: DateTime<Utc>) -> Result<bool, Stor
     is_full_day(tx, "rule%", MOST_RULE_EDITS, now).await
 }
 
-async fn raise_rule_set(tx: TenantDb<'_>) -> Result<(), StoreError> {
+/// Lets what is being decided just now be decided again.
+pub(super) async fn raise_rule_set(tx: TenantDb<'_>) -> Result<(), StoreError> {
     let raise = "UPDATE tenants SET rule_set = rule_set + 1 WHERE id = $1";
     tx.exec(raise, vec![]).await.map(drop)
 }

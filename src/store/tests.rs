@@ -7,6 +7,7 @@ mod erasure;
 mod gate;
 mod log;
 mod lost_transactions;
+mod message_settings;
 mod rehearsal;
 mod same_account;
 mod search;

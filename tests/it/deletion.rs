@@ -147,6 +147,29 @@ async fn fill(company: &Company<'_>) {
              VALUES ({own}, {bytes}, {bytes}, {id}, 'us', 'c', {bytes}, '', 'ann', 9000000000000000)"
         ))
         .await;
+    for row in [
+        format!(
+            "senders (id, tenant_id, transport, address, address_key, name, is_default, countries, \
+             customers, created_at) VALUES ({own}, {id}, 'mails', 'a@{slug}.example', \
+             'a@{slug}.example', '', TRUE, '[]', '[]', 1)"
+        ),
+        format!("groups (id, tenant_id, name, created_at) VALUES ({own}, {id}, 'Finance', 1)"),
+        format!(
+            "group_members (id, tenant_id, group_id, name, phone, email, is_on) \
+             VALUES ({own}, {id}, {own}, 'Ann', '', 'ann@{slug}.example', TRUE)"
+        ),
+        format!(
+            "brands (tenant_id, name, accent, postal_address, footer, signature, logo, logo_width, \
+             logo_height) VALUES ({id}, '', '', '', '', '', '0a', 1, 1)"
+        ),
+        format!("logos (tenant_id, hash, png, created_at) VALUES ({id}, '0a', {bytes}, 1)"),
+        format!(
+            "bank_details (id, tenant_id, currency, text, asked_by, asked_by_name, asked_at, \
+             in_force_at) VALUES ({own}, {id}, 'EUR', 'IBAN', {own}, '', 1, 1)"
+        ),
+    ] {
+        app.database.run(&format!("INSERT INTO {row}")).await;
+    }
     let flight = "INSERT INTO in_flight \
                   (scope, channel, address_hash, fingerprint, tenant_id, event_id, delivery_id, since) \
                   SELECT account, channel, fingerprint, fingerprint, tenant_id, event_id, id, 1 \

@@ -229,7 +229,10 @@ fn sender(
     None
 }
 
-fn sender_address(from: &str, default_country: Option<CountryCode>) -> Result<String, String> {
+pub(in crate::domain) fn sender_address(
+    from: &str,
+    default_country: Option<CountryCode>,
+) -> Result<String, String> {
     let from = from.trim();
     if from.chars().any(|letter| letter.is_ascii_alphabetic()) {
         let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || " -+_&".contains(letter);

@@ -12,11 +12,13 @@ use super::statement::{Operand, Statement, Table};
 use crate::store::error::StoreError;
 
 /// The tables with tenants' rows, which have a column `tenant_id`; and the tenants' own.
-pub(super) const TABLES: [&str; 30] = [
+pub(super) const TABLES: [&str; 36] = [
     "api_tokens",
     "attempts",
     "audit_entries",
+    "bank_details",
     "bodies",
+    "brands",
     "connections",
     "consents",
     "contents",
@@ -26,9 +28,12 @@ pub(super) const TABLES: [&str; 30] = [
     "delivery_steps",
     "documents",
     "events",
+    "group_members",
+    "groups",
     "hooks",
     "in_flight",
     "invitations",
+    "logos",
     "mails",
     "members",
     "people",
@@ -40,6 +45,7 @@ pub(super) const TABLES: [&str; 30] = [
     "rule_versions",
     "rules",
     "secrets",
+    "senders",
     "suppressions",
     "tenants",
     "unmatched_receipts",

@@ -1,0 +1,282 @@
+//! What messages come from.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::audit::{AuditLine, audit, is_full_day};
+use super::bulk::{Bulk, Record, record};
+use super::db::{BatchDb, TenantDb};
+use super::message_settings::{MOST_EDITS, MessageEdit};
+use super::rules::raise_rule_set;
+use super::sql::{Row, micros, micros_opt, values};
+use super::writer::Lane;
+use super::{StoreError, TenantStore};
+use crate::domain::actor::Actor;
+use crate::domain::ids::SenderId;
+use crate::domain::phone::CountryCode;
+use crate::domain::sender::{MOST_SENDERS, SenderAddress, SenderProfile};
+use crate::domain::transport::TransportName;
+
+/// The senders of these tenants, the oldest first.
+pub(super) async fn read(
+    db: BatchDb<'_>,
+    tenants: Vec<Record>,
+) -> Result<Vec<(Uuid, SenderProfile)>, StoreError> {
+    let select =
+        Bulk::Joined("SELECT s.* FROM v JOIN senders s ON s.tenant_id = v.tenant_id ORDER BY s.id");
+    let rows = select.all(db, tenants).await?;
+    let rows = rows.iter();
+    rows.map(|row| Ok((row.get("tenant_id")?, sender(row)?)))
+        .collect()
+}
+
+impl TenantStore {
+    /// Every sender, the oldest first.
+    pub async fn senders(&self) -> Result<Vec<SenderProfile>, StoreError> {
+        let found = read(self.db().batch(), self.alone()).await?;
+        Ok(found.into_iter().map(|(_, sender)| sender).collect())
+    }
+
+    /// One sender.
+    pub async fn sender(&self, id: SenderId) -> Result<Option<SenderProfile>, StoreError> {
+        find(self.db(), id).await
+    }
+
+    /// Adds a sender. The first of its transport is the default.
+    pub async fn add_sender(
+        &self,
+        new: SenderProfile,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<MessageEdit, StoreError> {
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let (new, actor) = (new.clone(), actor.clone());
+                Box::pin(async move {
+                    if tx
+                        .is_full("senders WHERE tenant_id = $1", MOST_SENDERS)
+                        .await?
+                    {
+                        return Ok(MessageEdit::TooMany);
+                    }
+                    if let Some(refused) = refuse(tx, &new, now).await? {
+                        return Ok(refused);
+                    }
+                    raise_rule_set(tx).await?;
+                    insert(tx, &new).await?;
+                    settle_default(tx, &new).await?;
+                    let detail = json!({ "new": of_log(&new) });
+                    let subject = new.id.to_string();
+                    let line = AuditLine::new(actor, "sender.added", subject, &detail);
+                    audit(tx, line, now).await?;
+                    Ok(MessageEdit::Done)
+                })
+            })
+            .await
+    }
+
+    /// Changes a sender, but not its transport. With another address it has to be tested anew. The default
+    /// stays one until another is.
+    pub async fn change_sender(
+        &self,
+        changed: SenderProfile,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<MessageEdit, StoreError> {
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let (mut changed, actor) = (changed.clone(), actor.clone());
+                Box::pin(async move {
+                    let Some(old) = find(tx, changed.id).await? else {
+                        return Ok(MessageEdit::Gone);
+                    };
+                    changed.transport = old.transport;
+                    let is_other = changed.address.key() != old.address.key();
+                    changed.tested_at = old.tested_at.filter(|_| !is_other);
+                    if let Some(refused) = refuse(tx, &changed, now).await? {
+                        return Ok(refused);
+                    }
+                    raise_rule_set(tx).await?;
+                    tx.exec(
+                        "UPDATE senders SET address = $3, address_key = $4, name = $5, \
+                         countries = $6, customers = $7, tested_at = $8 \
+                         WHERE tenant_id = $1 AND id = $2",
+                        values![
+                            changed.id.uuid(),
+                            changed.address.as_str(),
+                            changed.address.key(),
+                            changed.name.clone(),
+                            list(changed.countries.iter().map(CountryCode::as_str)),
+                            list(changed.customers.iter().map(String::as_str)),
+                            micros_opt(changed.tested_at)
+                        ],
+                    )
+                    .await?;
+                    settle_default(tx, &changed).await?;
+                    let detail = json!({ "old": of_log(&old), "new": of_log(&changed) });
+                    let subject = changed.id.to_string();
+                    let line = AuditLine::new(actor, "sender.changed", subject, &detail);
+                    audit(tx, line, now).await?;
+                    Ok(MessageEdit::Done)
+                })
+            })
+            .await
+    }
+
+    /// Takes a sender away; the default only when it is the last of its transport ([`MessageEdit::Taken`]).
+    pub async fn delete_sender(
+        &self,
+        id: SenderId,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<MessageEdit, StoreError> {
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let actor = actor.clone();
+                Box::pin(async move {
+                    let Some(old) = find(tx, id).await? else {
+                        return Ok(MessageEdit::Gone);
+                    };
+                    let other = "SELECT id FROM senders WHERE tenant_id = $1 AND transport = $2 \
+                                 AND id <> $3 LIMIT 1";
+                    let bound = values![old.transport.as_str(), id.uuid()];
+                    if old.is_default && tx.one(other, bound).await?.is_some() {
+                        return Ok(MessageEdit::Taken);
+                    }
+                    raise_rule_set(tx).await?;
+                    let delete = "DELETE FROM senders WHERE tenant_id = $1 AND id = $2";
+                    tx.exec(delete, values![id.uuid()]).await?;
+                    let detail = json!({ "old": of_log(&old) });
+                    let line = AuditLine::new(actor, "sender.deleted", id.to_string(), &detail);
+                    audit(tx, line, now).await?;
+                    Ok(MessageEdit::Done)
+                })
+            })
+            .await
+    }
+
+    /// Notes that a test from a sender was taken by its provider; `false` when it has another address by now.
+    pub async fn note_tested_sender(
+        &self,
+        tested: SenderProfile,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let (tested, actor) = (tested.clone(), actor.clone());
+                Box::pin(async move {
+                    let set = "UPDATE senders SET tested_at = $4 WHERE tenant_id = $1 AND id = $2 \
+                               AND address_key = $3";
+                    let bound = values![tested.id.uuid(), tested.address.key(), micros(now)];
+                    if tx.exec(set, bound).await? == 0 {
+                        return Ok(false);
+                    }
+                    raise_rule_set(tx).await?;
+                    let detail = json!({ "address": tested.address.as_str() });
+                    let subject = tested.id.to_string();
+                    let line = AuditLine::new(actor, "sender.tested", subject, &detail);
+                    audit(tx, line, now).await?;
+                    Ok(true)
+                })
+            })
+            .await
+    }
+}
+
+async fn find(db: TenantDb<'_>, id: SenderId) -> Result<Option<SenderProfile>, StoreError> {
+    let query = "SELECT * FROM senders WHERE tenant_id = $1 AND id = $2";
+    let row = db.one(query, values![id.uuid()]).await?;
+    row.map(|row| sender(&row)).transpose()
+}
+
+/// Why a sender cannot be kept so.
+async fn refuse(
+    tx: TenantDb<'_>,
+    sender: &SenderProfile,
+    now: DateTime<Utc>,
+) -> Result<Option<MessageEdit>, StoreError> {
+    let same = "SELECT id FROM senders WHERE tenant_id = $1 AND transport = $2 AND address_key = $3 \
+                AND id <> $4";
+    let key = sender.address.key();
+    let bound = values![sender.transport.as_str(), key, sender.id.uuid()];
+    if tx.one(same, bound).await?.is_some() {
+        return Ok(Some(MessageEdit::Taken));
+    }
+    let is_too_often = is_full_day(tx, "sender.%", MOST_EDITS, now).await?;
+    Ok(is_too_often.then_some(MessageEdit::TooOften))
+}
+
+async fn insert(tx: TenantDb<'_>, new: &SenderProfile) -> Result<(), StoreError> {
+    let row = record![
+        id: new.id.uuid(),
+        transport: new.transport.as_str(),
+        address: new.address.as_str(),
+        address_key: new.address.key(),
+        name: new.name.clone(),
+        is_default: false,
+        countries: list(new.countries.iter().map(CountryCode::as_str)),
+        customers: list(new.customers.iter().map(String::as_str)),
+        tested_at: micros_opt(new.tested_at),
+        created_at: micros(new.created_at),
+    ];
+    tx.insert("senders", row, "").await.map(drop)
+}
+
+/// Makes a sender the default of its transport if it shall be, or if there is none.
+async fn settle_default(tx: TenantDb<'_>, sender: &SenderProfile) -> Result<(), StoreError> {
+    let such = || values![sender.transport.as_str(), sender.id.uuid()];
+    let other = "SELECT id FROM senders WHERE tenant_id = $1 AND transport = $2 AND is_default \
+                 AND id <> $3 LIMIT 1";
+    if !sender.is_default && tx.one(other, such()).await?.is_some() {
+        return Ok(());
+    }
+    let set = "UPDATE senders SET is_default = (id = $3) WHERE tenant_id = $1 AND transport = $2";
+    tx.exec(set, such()).await.map(drop)
+}
+
+fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    json!(words.collect::<Vec<_>>()).to_string()
+}
+
+/// A sender as the log keeps it.
+fn of_log(sender: &SenderProfile) -> serde_json::Value {
+    json!({
+        "transport": sender.transport.as_str(),
+        "address": sender.address.as_str(),
+        "name": sender.name,
+        "is_default": sender.is_default,
+        "countries": sender.countries,
+        "customers": sender.customers,
+    })
+}
+
+fn sender(row: &Row) -> Result<SenderProfile, StoreError> {
+    let id: Uuid = row.get("id")?;
+    let word = |column, text: &str| {
+        serde_json::from_str::<Vec<String>>(text).map_err(|_| StoreError::BadRow {
+            table: "senders",
+            column,
+            row: id,
+        })
+    };
+    let countries: String = row.get("countries")?;
+    let customers: String = row.get("customers")?;
+    let countries = word("countries", &countries)?;
+    Ok(SenderProfile {
+        id: SenderId::from_uuid(id),
+        transport: row.word("senders", "transport", id, TransportName::parse)?,
+        address: row.word("senders", "address", id, SenderAddress::from_stored)?,
+        name: row.get("name")?,
+        is_default: row.get("is_default")?,
+        // A country that this binary does not know is nobody's.
+        countries: countries
+            .iter()
+            .filter_map(|code| CountryCode::parse(code).ok())
+            .collect(),
+        customers: word("customers", &customers)?,
+        tested_at: row.time_opt("tested_at")?,
+        created_at: row.time("created_at")?,
+    })
+}
