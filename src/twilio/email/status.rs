@@ -140,7 +140,7 @@ mod tests {
         }
         let opened = report(
             "COMPLETED",
-            json!({ "total": 1, "delivered": 1, "opened": 1 }),
+            &json!({ "total": 1, "delivered": 1, "opened": 1 }),
         );
         assert_eq!(opened.status, Some(Status::Delivered));
     }
