@@ -20,6 +20,7 @@ mod crash;
 mod deletion;
 mod demo;
 mod deploy;
+mod emails;
 mod figures;
 mod first_hour;
 mod full_disk;
