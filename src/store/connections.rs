@@ -17,7 +17,7 @@ use super::sql::{Row, micros, micros_opt, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
-use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
+use crate::domain::connection::{Connection, ConnectionState, Pauses, Provider, Settings};
 use crate::domain::delivery::Channels;
 use crate::domain::ids::{ConnectionId, TenantId};
 
@@ -230,7 +230,8 @@ impl TenantStore {
                          login = CASE WHEN $12 THEN connections.login ELSE excluded.login END, \
                          accepted_at = CASE WHEN $12 AND connections.accepted_at IS NOT NULL \
                          THEN connections.accepted_at ELSE excluded.accepted_at END, \
-                         paused_until = NULL, updated_at = excluded.updated_at",
+                         sms_paused_until = NULL, email_paused_until = NULL, \
+                         updated_at = excluded.updated_at",
                         values![
                             id,
                             c.provider.as_str(),
@@ -351,21 +352,28 @@ impl TenantStore {
             .await
     }
 
-    /// Lets a connection rest until then.
+    /// Lets these channels of a connection rest until then.
     pub async fn pause_connection(
         &self,
         connection: ConnectionId,
+        channels: Channels,
         until: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.writer()
             .write(Lane::Edit, move |tx| {
+                let channels = channels.clone();
                 Box::pin(async move {
-                    let pause = "UPDATE connections SET paused_until = $3 \
-                                 WHERE tenant_id = $1 AND id = $2 \
-                                 AND (paused_until IS NULL OR paused_until < $3)";
-                    tx.exec(pause, values![connection.uuid(), micros(until)])
-                        .await
-                        .map(drop)
+                    for channel in channels.iter() {
+                        let column = format!("{}_paused_until", channel.as_str());
+                        let pause = format!(
+                            "UPDATE connections SET {column} = $3 \
+                             WHERE tenant_id = $1 AND id = $2 \
+                             AND ({column} IS NULL OR {column} < $3)"
+                        );
+                        let bound = values![connection.uuid(), micros(until)];
+                        tx.exec(&pause, bound).await?;
+                    }
+                    Ok(())
                 })
             })
             .await
@@ -422,6 +430,14 @@ async fn insert_secret(
     tx.insert("secrets", row, "").await.map(drop)
 }
 
+/// The pauses of a row of connections.
+pub(super) fn pauses(row: &Row) -> Result<Pauses, StoreError> {
+    Ok(Pauses {
+        sms: row.time_opt("sms_paused_until")?,
+        email: row.time_opt("email_paused_until")?,
+    })
+}
+
 fn connection(row: &Row) -> Result<Connection, StoreError> {
     let id: Uuid = row.get("id")?;
     let settings = row.word("connections", "settings", id, |s| {
@@ -436,7 +452,7 @@ fn connection(row: &Row) -> Result<Connection, StoreError> {
         state: row.word("connections", "state", id, ConnectionState::parse)?,
         reason: row.get("reason")?,
         settings,
-        paused_until: row.time_opt("paused_until")?,
+        pauses: pauses(row)?,
         checked_at: row.time_opt("checked_at")?,
         checked: row.get("checked")?,
         login: row.get::<Option<Uuid>>("login")?.unwrap_or_default(),

@@ -3,7 +3,7 @@
 use crate::app::{App, AppError, FieldProblem};
 use crate::crypto::token;
 use crate::domain::actor::Actor;
-use crate::domain::connection::{Connection, ConnectionState, Provider};
+use crate::domain::connection::{Connection, ConnectionState, Pauses, Provider};
 use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::phone::CountryCode;
@@ -74,7 +74,7 @@ impl App {
             state: ConnectionState::Ready,
             reason: String::new(),
             settings: set_up.settings,
-            paused_until: None,
+            pauses: Pauses::default(),
             checked_at: accepted_at,
             checked,
             // Kept only where the credentials change.

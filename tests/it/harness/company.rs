@@ -233,9 +233,12 @@ impl<'a> Company<'a> {
         let store = app.store().tenant(self.id);
         let twilio = store.connection(twilio::PROVIDER).await.unwrap().unwrap();
         let long = self.app.now() + TimeDelta::days(1);
-        store.pause_connection(twilio.id, long).await.unwrap();
+        store
+            .pause_connection(twilio.id, twilio.channels, long)
+            .await
+            .unwrap();
         app.route_event(self.id, event).await.unwrap();
-        let rested = "UPDATE connections SET paused_until = NULL";
+        let rested = "UPDATE connections SET sms_paused_until = NULL, email_paused_until = NULL";
         self.app.database.run(rested).await;
         let made = store.deliveries_of(event).await.unwrap();
         made.iter().map(|d| d.id).collect()
