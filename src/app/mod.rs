@@ -23,6 +23,7 @@ pub mod own_number;
 pub mod pipeline;
 mod recent;
 pub mod rehearsal;
+pub mod reminder_stops;
 pub mod replies;
 pub mod requeue;
 pub mod resolve;

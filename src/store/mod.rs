@@ -46,6 +46,7 @@ mod platform;
 mod processes;
 mod receipts;
 mod rejected;
+mod reminder_stops;
 mod renewals;
 mod replays;
 mod replies;

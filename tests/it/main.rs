@@ -44,6 +44,7 @@ mod postgres_roles;
 mod promises;
 mod redis;
 mod rehearsal;
+mod reminder_stops;
 mod replays;
 mod rotation;
 mod same_account;

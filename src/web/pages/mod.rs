@@ -15,6 +15,7 @@ pub mod operator;
 pub mod overview;
 pub mod profile;
 pub mod rehearsal;
+pub mod reminder_stops;
 pub mod replay;
 pub mod rules;
 pub mod samples;
