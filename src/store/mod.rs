@@ -68,6 +68,7 @@ pub(crate) mod test_database;
 mod tests;
 mod throttles;
 mod tokens;
+mod undelivered;
 mod unreachable;
 mod user_tokens;
 mod users;

@@ -61,6 +61,7 @@ mod tenancy;
 mod texts;
 mod truth;
 mod twilio_trial;
+mod undelivered;
 #[path = "../chaos/verdict.rs"]
 mod verdict;
 mod walk;
