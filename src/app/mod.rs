@@ -20,6 +20,7 @@ mod neighbour_tests;
 pub mod notices;
 pub mod operator;
 pub mod own_number;
+pub mod permissions;
 pub mod pipeline;
 mod recent;
 pub mod rehearsal;

@@ -42,6 +42,7 @@ mod own_numbers;
 mod packed;
 mod partial;
 mod partitions;
+mod permissions;
 mod platform;
 mod processes;
 mod receipts;
@@ -102,6 +103,7 @@ pub use notices::{Trouble, TroubleKind};
 pub use operator::{Backlog, BrakedConnection, TenantSummary};
 pub use outcomes::{Change, Guard, KnownMessage, NewStep};
 pub use own_numbers::PhoneCode;
+pub use permissions::{Attestation, MOST_PERMISSIONS, NewPermission};
 pub use platform::{Member, NewTenant, Platform, Standbys, StoredDataKey};
 pub use processes::Process;
 pub use receipts::{

@@ -37,6 +37,7 @@ mod notices;
 mod operator;
 mod opt_outs;
 mod people;
+mod permissions;
 mod postgres;
 mod postgres_faults;
 mod postgres_roles;

@@ -13,6 +13,7 @@ pub mod event_story;
 pub mod history;
 pub mod operator;
 pub mod overview;
+pub mod permissions;
 pub mod profile;
 pub mod rehearsal;
 pub mod reminder_stops;

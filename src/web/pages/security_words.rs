@@ -71,6 +71,7 @@ pub const KINDS: [Kind; 7] = [
             "delivery.%",
             "sending.%",
             "suppression.%",
+            "permission.%",
             "reply.%",
         ],
     },
@@ -190,6 +191,10 @@ fn with_subject(
         "suppression.lifted" if text("pressed") == "take_back" => {
             format!("{subject} wants reminders again")
         }
+        "permission.added" if !subject.is_empty() => {
+            format!("Noted that {subject} may be written to")
+        }
+        "permission.added" => format!("Noted {} permissions", detail["added"]),
         "suppression.asked" => format!("{subject} wrote something that may mean STOP"),
         "suppression.answered" => format!("Said that {subject} did not mean STOP"),
         "suppression.added" if text("answer") == "stop" => {

@@ -7,6 +7,7 @@ mod event;
 mod history;
 mod operator;
 mod overview;
+mod permissions;
 mod rehearsal;
 mod reminder_stops;
 mod replay;
@@ -50,6 +51,7 @@ pub fn all() -> Vec<Sample> {
     security::add(&mut samples);
     rehearsal::add(&mut samples);
     suppressions::add(&mut samples);
+    permissions::add(&mut samples);
     reminder_stops::add(&mut samples);
     for (name, status) in [
         ("error-403", 403),
