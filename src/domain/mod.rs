@@ -26,6 +26,7 @@ pub mod name;
 pub mod opt_out;
 pub mod page;
 pub mod pay_page;
+pub mod permission;
 pub mod phone;
 pub mod provider;
 pub mod replay;

@@ -11,6 +11,7 @@ mod message_settings;
 mod rehearsal;
 mod same_account;
 mod search;
+mod undelivered;
 
 use chrono::TimeDelta;
 use proptest::prelude::*;

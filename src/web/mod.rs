@@ -16,6 +16,7 @@ pub mod intake;
 pub mod middleware;
 pub mod pages;
 pub mod problem;
+mod reminder_stops;
 pub mod ui;
 
 use actix_web::web::ServiceConfig;
@@ -29,6 +30,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(hooks::routes)
         .configure(assets::routes)
         .configure(api::routes)
+        .configure(reminder_stops::routes)
         .configure(dashboard::routes);
 }
 

@@ -54,6 +54,8 @@ pub(super) struct StopSending;
 pub(super) struct Suppress;
 /// Connections.
 pub(super) struct Connect;
+/// What the company keeps for all of its messages.
+pub(super) struct ChangeSettings;
 /// The security log.
 pub(super) struct ReadSecurityLog;
 
@@ -74,6 +76,9 @@ impl Needs for Suppress {
 }
 impl Needs for Connect {
     const ABILITY: Ability = Ability::Connect;
+}
+impl Needs for ChangeSettings {
+    const ABILITY: Ability = Ability::ChangeSettings;
 }
 impl Needs for ReadSecurityLog {
     const ABILITY: Ability = Ability::ReadSecurityLog;

@@ -9,6 +9,7 @@ mod connections;
 mod deliveries;
 mod events;
 mod openapi;
+mod permissions;
 mod refusal;
 mod rules;
 mod stop;
@@ -72,6 +73,9 @@ fn doors() -> Vec<Door> {
             .on(Method::GET, suppressions::list)
             .on(Method::POST, suppressions::add),
         Door::at("/suppressions/{id}").on(Method::DELETE, suppressions::lift),
+        Door::at("/permissions")
+            .on(Method::GET, permissions::list)
+            .on(Method::POST, permissions::add),
         Door::at("/stop")
             .on(Method::GET, stop::show)
             .on(Method::PUT, stop::set)

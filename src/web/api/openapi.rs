@@ -7,7 +7,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, Ref};
 use utoipa::{Modify, OpenApi};
 
-use super::{audit, connections, deliveries, events, rules, stop, suppressions};
+use super::{audit, connections, deliveries, events, permissions, rules, stop, suppressions};
 use crate::web::problem;
 
 /// The document as JSON.
@@ -50,6 +50,8 @@ pub(super) fn document() -> Document {
         suppressions::list,
         suppressions::add,
         suppressions::lift,
+        permissions::list,
+        permissions::add,
         audit::list,
     ),
     components(schemas(problem::Body<'static>, problem::FieldError)),

@@ -7,8 +7,8 @@ use actix_web::web::{get, post};
 use super::account::{self, email, password, second_factor, sessions};
 use super::{
     books, checklist, company, connections, deletion, event, history, invitation, new_instance,
-    operator, overview, rehearsal, replay, reset, rules, second_step, security_log, session,
-    settings, sign_up, suppressions, team, tokens, webhook_guide,
+    operator, overview, permissions, rehearsal, replay, reset, rules, second_step, security_log,
+    session, settings, sign_up, suppressions, team, tokens, webhook_guide,
 };
 use crate::app::books::consent::CALLBACK_PATH;
 use crate::domain::user::Ability;
@@ -111,6 +111,10 @@ doors! { TENANT, tenant, Ability;
     post "/suppressions", Suppress => suppressions::add;
     get "/suppressions/{suppression}/lifting/new", Suppress => suppressions::ask_lifting;
     post "/suppressions/{suppression}/lifting", Suppress => suppressions::lift;
+    get "/permissions", Look => permissions::list;
+    post "/permissions", ChangeSettings => permissions::add;
+    post "/permissions/import", ChangeSettings => permissions::import;
+    post "/permissions/export", ChangeSettings => permissions::export;
     get "/replies", Look => suppressions::replies;
     post "/replies/{reply}/seen", Suppress => suppressions::see;
     post "/replies/{reply}/stop", Suppress => suppressions::stop_writing;

@@ -115,6 +115,9 @@ told! {
     Suppressed, Done, "The number is not written to any more.";
     SuppressedAlready, Done, "This number is on the list already.";
     Lifted, Done, "The suppression is lifted.";
+    PermissionAdded, Done, "The permission is noted.";
+    PermissionKnown, Done, "This permission is noted already.";
+    PermissionsImported, Done, "All lines are taken in. Those that were noted before stay as they are.";
     MessageWaits, Done, "The message waits until contacts may be written to; see below until when.";
 }
 

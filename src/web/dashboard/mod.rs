@@ -19,6 +19,7 @@ mod invitation;
 mod new_instance;
 mod operator;
 mod overview;
+mod permissions;
 mod rehearsal;
 mod replay;
 mod reset;

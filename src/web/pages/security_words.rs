@@ -71,6 +71,7 @@ pub const KINDS: [Kind; 7] = [
             "delivery.%",
             "sending.%",
             "suppression.%",
+            "permission.%",
             "reply.%",
         ],
     },
@@ -184,6 +185,16 @@ fn with_subject(
         "delivery.resolved" => resolved(subject, detail),
         "suppression.added" if text("wrote") == "stop" => format!("{subject} wrote STOP"),
         "suppression.lifted" if text("wrote") == "start" => format!("{subject} wrote START"),
+        "suppression.added" if text("pressed") == "stop" => {
+            format!("{subject} stopped reminders by the link in an e-mail")
+        }
+        "suppression.lifted" if text("pressed") == "take_back" => {
+            format!("{subject} wants reminders again")
+        }
+        "permission.added" if !subject.is_empty() => {
+            format!("Noted that {subject} may be written to")
+        }
+        "permission.added" => format!("Noted {} permissions", detail["added"]),
         "suppression.asked" => format!("{subject} wrote something that may mean STOP"),
         "suppression.answered" => format!("Said that {subject} did not mean STOP"),
         "suppression.added" if text("answer") == "stop" => {

@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod connections;
 pub mod history;
+pub mod permissions;
 pub mod replay;
 pub mod rules;
 pub mod suppressions;

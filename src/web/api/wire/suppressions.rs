@@ -18,7 +18,7 @@ pub struct Suppression {
     pub address: Option<String>,
     /// Whose it is, as the last message to it had it.
     pub name: Option<String>,
-    /// `stop`, `provider`, `bounce` or `hand`.
+    /// `stop`, `reader`, `provider`, `bounce`, `hand` or `asked`.
     pub source: &'static str,
     /// In words.
     pub reason: String,
@@ -61,7 +61,7 @@ pub struct NewSuppression {
 pub struct SuppressionQuery {
     /// Part of a number, a name or a reason.
     pub q: Option<String>,
-    /// `stop`, `provider`, `bounce` or `hand`.
+    /// `stop`, `reader`, `provider`, `bounce`, `hand` or `asked`.
     pub source: Option<String>,
     /// The `next` of the page before.
     pub cursor: Option<String>,
