@@ -13,6 +13,7 @@ pub mod form;
 pub mod health;
 pub mod hooks;
 pub mod intake;
+pub mod logos;
 pub mod middleware;
 pub mod pages;
 pub mod problem;
@@ -28,6 +29,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(health::routes)
         .configure(hooks::routes)
         .configure(assets::routes)
+        .configure(logos::routes)
         .configure(api::routes)
         .configure(dashboard::routes);
 }

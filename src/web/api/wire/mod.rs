@@ -5,9 +5,11 @@
 
 pub mod audit;
 pub mod connections;
+pub mod groups;
 pub mod history;
 pub mod replay;
 pub mod rules;
+pub mod senders;
 pub mod suppressions;
 
 use chrono::{DateTime, Utc};

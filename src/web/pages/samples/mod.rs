@@ -5,6 +5,7 @@ mod account;
 mod connections;
 mod event;
 mod history;
+mod messages;
 mod operator;
 mod overview;
 mod rehearsal;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<Sample> {
     security::add(&mut samples);
     rehearsal::add(&mut samples);
     suppressions::add(&mut samples);
+    messages::add(&mut samples);
     for (name, status) in [
         ("error-403", 403),
         ("error-404", 404),
