@@ -87,6 +87,7 @@ impl Scene {
             passwords: Passwords::default(),
             clock: clock.clone(),
             transports: Transports::alone(Twilio::new(http.clone(), Some(&base)), clock.clone()),
+            dns: crate::dns::Dns::system(),
             mailer: Mailer::to_log(),
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
             zoho_sandbox: Some(base),

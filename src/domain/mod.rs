@@ -34,6 +34,7 @@ pub mod reply;
 pub mod report;
 pub mod rule;
 pub mod sender;
+pub mod sender_dns;
 pub mod states;
 pub mod suppression;
 pub mod tenant;

@@ -23,6 +23,7 @@ mod braces;
 pub mod email;
 mod eval;
 mod filters;
+pub mod logo;
 mod lower;
 mod marked;
 mod scan;

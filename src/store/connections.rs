@@ -13,6 +13,7 @@ use super::audit::{AuditLine, audit};
 use super::bulk::{Bulk, record};
 use super::db::{BatchDb, TenantDb};
 use super::look_ups::LookUps;
+use super::senders::keep_entered;
 use super::sql::{Row, micros, micros_opt, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
@@ -20,6 +21,8 @@ use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Pauses, Provider, Settings};
 use crate::domain::delivery::Channels;
 use crate::domain::ids::{ConnectionId, TenantId};
+use crate::domain::rule::Sender;
+use crate::domain::transport::TransportName;
 
 /// Where a webhook or callback address leads.
 #[derive(Debug, Clone)]
@@ -51,10 +54,20 @@ pub struct SaveConnection {
     pub removed: Vec<&'static str>,
     /// Its hook, if it has none yet.
     pub hook_token: String,
+    /// What is entered to send from.
+    pub senders: Vec<EnteredSenders>,
     /// The credentials over which this was typed, if there were any: those that it keeps are theirs.
     pub over: Option<Uuid>,
     pub actor: Actor,
     pub now: DateTime<Utc>,
+}
+
+/// What a connection is to send from over one transport, the default last, and what was entered before.
+#[derive(Debug, Clone)]
+pub struct EnteredSenders {
+    pub transport: TransportName,
+    pub before: Vec<Sender>,
+    pub now: Vec<Sender>,
 }
 
 /// Connections by tenant and provider.
@@ -186,6 +199,7 @@ impl TenantStore {
                     secrets,
                     removed,
                     hook_token,
+                    senders,
                     over,
                     actor,
                     now,
@@ -259,6 +273,9 @@ impl TenantStore {
                         values![hook_token, c.provider.as_str(), id, micros(now)],
                     )
                     .await?;
+                    for entered in &senders {
+                        keep_entered(tx, entered, now).await?;
+                    }
                     let subject = c.provider.as_str();
                     let line = AuditLine::new(actor, "connection.changed", subject, &detail);
                     audit(tx, line, now).await?;

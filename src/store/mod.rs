@@ -87,7 +87,7 @@ pub use audit::AuditFilter;
 pub use bank_details::BankDetailsEdit;
 pub use brand::NewLogo;
 pub use claims::{Claim, ClaimResult, lock_scope};
-pub use connections::{HookTarget, SaveConnection, StoredSecret};
+pub use connections::{EnteredSenders, HookTarget, SaveConnection, StoredSecret};
 pub use consents::StoredConsent;
 pub use deletion::{COUNTED_TO, Deleting, DigestCursor, Holdings};
 pub use deliveries::{Due, RELEASE_AT_ONCE};

@@ -351,6 +351,7 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
         secrets: Vec::new(),
         removed: Vec::new(),
         hook_token: format!("{slug}-twilio"),
+        senders: Vec::new(),
         over: None,
         actor: Actor::named("test"),
         now: now(),

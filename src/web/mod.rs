@@ -13,6 +13,7 @@ pub mod form;
 pub mod health;
 pub mod hooks;
 pub mod intake;
+pub mod logos;
 pub mod middleware;
 pub mod pages;
 pub mod problem;
@@ -29,6 +30,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(health::routes)
         .configure(hooks::routes)
         .configure(assets::routes)
+        .configure(logos::routes)
         .configure(api::routes)
         .configure(reminder_stops::routes)
         .configure(dashboard::routes);

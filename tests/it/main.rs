@@ -34,6 +34,7 @@ mod locked;
 mod mail;
 mod many;
 mod memory;
+mod messages;
 mod notices;
 mod operator;
 mod opt_outs;

@@ -46,6 +46,8 @@ pub(super) trait Needs: 'static {
 pub(super) struct Look;
 /// Write, switch and delete rules.
 pub(super) struct EditRules;
+/// Keep groups of people.
+pub(super) struct EditGroups;
 /// Send or decide again.
 pub(super) struct Replaying;
 /// The stop switch.
@@ -64,6 +66,9 @@ impl Needs for Look {
 }
 impl Needs for EditRules {
     const ABILITY: Ability = Ability::EditRules;
+}
+impl Needs for EditGroups {
+    const ABILITY: Ability = Ability::EditGroups;
 }
 impl Needs for Replaying {
     const ABILITY: Ability = Ability::Replay;

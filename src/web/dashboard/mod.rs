@@ -3,6 +3,7 @@
 
 mod account;
 mod books;
+mod brand;
 mod checklist;
 mod company;
 mod connections;
@@ -14,6 +15,7 @@ pub mod error;
 mod event;
 mod event_view;
 pub mod flash;
+mod groups;
 mod history;
 mod invitation;
 mod new_instance;
@@ -29,6 +31,7 @@ mod rule_templates;
 mod rules;
 mod second_step;
 mod security_log;
+mod senders;
 mod session;
 mod settings;
 mod sign_up;

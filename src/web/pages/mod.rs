@@ -5,11 +5,13 @@
 
 pub mod account;
 pub mod books;
+pub mod brand;
 pub mod connections;
 pub mod entrance;
 pub mod error;
 pub mod event;
 pub mod event_story;
+pub mod groups;
 pub mod history;
 pub mod operator;
 pub mod overview;
@@ -22,6 +24,7 @@ pub mod rules;
 pub mod samples;
 pub mod security;
 pub mod security_words;
+pub mod senders;
 pub mod settings;
 pub mod suppressions;
 pub mod team;

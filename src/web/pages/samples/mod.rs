@@ -5,6 +5,7 @@ mod account;
 mod connections;
 mod event;
 mod history;
+mod messages;
 mod operator;
 mod overview;
 mod permissions;
@@ -53,6 +54,7 @@ pub fn all() -> Vec<Sample> {
     suppressions::add(&mut samples);
     permissions::add(&mut samples);
     reminder_stops::add(&mut samples);
+    messages::add(&mut samples);
     for (name, status) in [
         ("error-403", 403),
         ("error-404", 404),
