@@ -2,7 +2,7 @@
 
 use super::{App, AppError, FieldProblem};
 use crate::domain::actor::Actor;
-use crate::domain::address::Email;
+use crate::domain::address::{Email, Phone};
 use crate::domain::group::{Group, MOST_GROUPS, MOST_MEMBERS, Member, first_double};
 use crate::domain::ids::{GroupId, MemberId, TenantId, UserId};
 use crate::domain::name;
@@ -54,7 +54,7 @@ impl MemberInput {
             id: Some(member.id),
             user: member.user.map(|u| u.to_string()).unwrap_or_default(),
             name: typed(Some(&member.name)),
-            phone: typed(member.phone.as_ref().map(|p| p.as_str())),
+            phone: typed(member.phone.as_ref().map(Phone::as_str)),
             email: typed(member.email.as_ref().map(Email::as_str)),
             is_on: member.is_on,
         }

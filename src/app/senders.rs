@@ -5,7 +5,7 @@ mod test;
 
 use super::{App, AppError, FieldProblem};
 use crate::domain::actor::Actor;
-use crate::domain::delivery::Channel;
+use crate::domain::delivery::{Channel, Channels, Hold};
 use crate::domain::ids::{SenderId, TenantId};
 use crate::domain::name;
 use crate::domain::phone::CountryCode;
@@ -88,11 +88,11 @@ impl App {
             let id = entered.id;
             let changed = SenderProfile { id, ..new };
             done(store.change_sender(changed, actor.clone(), now).await?)?;
-            return self.sender_profile(tenant, id).await;
+            return self.now_usable(tenant, id, actor).await;
         }
         self.try_address(tenant, &new).await?;
         done(store.add_sender(new, actor.clone(), now).await?)?;
-        self.sender_profile(tenant, id).await
+        self.now_usable(tenant, id, actor).await
     }
 
     /// Changes a sender. With another address it has to be tested anew.
@@ -104,10 +104,7 @@ impl App {
         actor: &Actor,
     ) -> Result<SenderProfile, AppError> {
         let old = self.sender_profile(tenant, id).await?;
-        let channel = match old.address {
-            SenderAddress::Text(_) => Channel::Sms,
-            SenderAddress::Email(_) => Channel::Email,
-        };
+        let channel = old.address.channel();
         let typed = input.transport.trim();
         if !typed.is_empty() && typed != old.transport.as_str() {
             let message = "it cannot be changed; add another sender";
@@ -124,7 +121,26 @@ impl App {
         let store = self.tenant(tenant);
         let edit = store.change_sender(changed, actor.clone(), self.now());
         done(edit.await?)?;
-        self.sender_profile(tenant, id).await
+        self.now_usable(tenant, id, actor).await
+    }
+
+    /// A sender as it is now; what waited for one is released where it may be used.
+    async fn now_usable(
+        &self,
+        tenant: TenantId,
+        id: SenderId,
+        actor: &Actor,
+    ) -> Result<SenderProfile, AppError> {
+        let sender = self.sender_profile(tenant, id).await?;
+        let (store, channel) = (self.tenant(tenant), sender.address.channel());
+        let is_connected = self.connection_for(&store, channel).await?.is_some();
+        if is_connected && sender.is_usable(self.is_sandboxed()) {
+            let sentence = format!("Released: {actor} chose what to send from");
+            let channels = Channels::from_iter([channel]);
+            self.release_over(&channels, tenant, vec![Hold::NoConnection], &sentence)
+                .await?;
+        }
+        Ok(sender)
     }
 
     /// Takes a sender away that no rule names.

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::address::Email;
+use super::delivery::Channel;
 use super::ids::SenderId;
 use super::phone::CountryCode;
 use super::rule::{self, sender_address};
@@ -82,6 +83,14 @@ impl SenderAddress {
         } else {
             rule::Sender::From(text)
         }))
+    }
+
+    /// What is sent from it.
+    pub const fn channel(&self) -> Channel {
+        match self {
+            Self::Text(_) => Channel::Sms,
+            Self::Email(_) => Channel::Email,
+        }
     }
 
     /// As it was typed.

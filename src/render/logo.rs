@@ -96,8 +96,8 @@ fn decode(upload: &[u8]) -> Result<DynamicImage, LogoProblem> {
         return Err(LogoProblem::TooManyPixels);
     }
     let turned = decoder.orientation();
-    let decoded = DynamicImage::from_decoder(decoder);
-    let mut picture = decoded.map_err(|_| LogoProblem::Unreadable)?;
+    let picture = DynamicImage::from_decoder(decoder);
+    let mut picture = picture.map_err(|_| LogoProblem::Unreadable)?;
     if let Ok(turned) = turned {
         picture.apply_orientation(turned);
     }
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn what_is_no_picture_of_ours_is_refused_in_words() {
         assert_eq!(read(b""), Err(LogoProblem::Empty));
-        assert_eq!(read(&[0; LARGEST + 1]), Err(LogoProblem::TooLarge));
+        assert_eq!(read(&vec![0; LARGEST + 1]), Err(LogoProblem::TooLarge));
         assert_eq!(read(b"<svg onload='x'/>"), Err(LogoProblem::Format));
         assert_eq!(read(b"GIF89a\x01\0\x01\0"), Err(LogoProblem::Format));
         let cut = &picture(40, 20, ImageFormat::Png)[..40];

@@ -4,9 +4,10 @@ use chrono::TimeDelta;
 use image::{ImageFormat, Rgba, RgbaImage};
 use ml_connector::crypto::totp;
 use ml_connector::domain::user::Role;
+use ml_connector::sandbox::twilio::EmailFilter;
 use reqwest::{Method, StatusCode, header};
 use secrecy::SecretString;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::accounts::with_second_factor;
 use crate::harness::TestApp;
@@ -186,6 +187,56 @@ async fn the_number_of_a_connection_is_the_default_sender_and_follows_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_test_from_an_address_goes_to_whoever_asks_and_says_why_it_cannot() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let ann = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let add = async |address: &str| {
+        let list = ann.get("/t/acme/senders").await;
+        let typed = [
+            ("transport", "twilio_email"),
+            ("address", address),
+            ("name", "Acme Billing"),
+        ];
+        ann.submit(&list, "/t/acme/senders", &typed).await
+    };
+    let nameless = [("transport", "twilio_email"), ("address", "b@acme.example")];
+    let list = ann.get("/t/acme/senders").await;
+    let nameless = ann.submit(&list, "/t/acme/senders", &nameless).await;
+    assert!(nameless.error("name").is_some(), "{}", nameless.text());
+
+    let page = add("billing@acme.example").await;
+    let (at, test) = (page.path.clone(), format!("{}/tests", page.path));
+    assert!(page.text().contains("em….acme.example"), "{}", page.text());
+    let tested = ann.submit(&page, &test, &[]).await;
+    assert!(
+        tested.text().contains("on its way to your own"),
+        "{}",
+        tested.text()
+    );
+    assert!(ann.get(&at).await.text().contains("Tested"));
+    let sent = app.sandbox.twilio().emails(&EmailFilter::default());
+    assert_eq!(sent.len(), 1);
+    let (from, to) = (sent[0].from.as_str(), sent[0].to.as_str());
+    assert_eq!((from, to), ("billing@acme.example", acme.email.as_str()));
+    let list = acme.api(Method::GET, "/senders", None).await;
+    let list: Value = list.json().await.unwrap();
+    let address = list["data"].as_array().unwrap().iter();
+    let mut address = address.filter(|s| s["transport"] == "twilio_email");
+    let sender = address.next().unwrap();
+    assert_eq!(
+        (&sender["is_default"], sender["tested_at"].is_null()),
+        (&json!(true), false)
+    );
+
+    let page = add("billing@unverified.example").await;
+    let test = format!("{}/tests", page.path);
+    let refused = ann.submit(&page, &test, &[]).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text());
+    assert!(!refused.text().contains("Tested"), "{}", refused.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_logo_is_made_anew_and_served_to_everybody_for_ever() {
     let app = TestApp::spawn().await;
     let acme = app.company("Acme").await;
@@ -305,7 +356,11 @@ async fn bank_details_take_a_code_and_a_day_or_a_second_owner() {
         ann.submit(&page, to, &typed).await
     };
     let wrong = ask("IBAN 1", "000000").await;
-    assert!(wrong.error("code").is_some(), "{}", wrong.text());
+    assert!(
+        wrong.text().contains("This is not the code"),
+        "{}",
+        wrong.text()
+    );
     app.advance(TimeDelta::minutes(1));
     let fresh = code(&secret);
     let asked = ask("IBAN 1", &fresh).await;

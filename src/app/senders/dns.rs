@@ -3,6 +3,7 @@
 use crate::app::{App, AppError};
 use crate::domain::ids::{SenderId, TenantId};
 use crate::domain::sender_dns::{Answer, DnsRecord, judge, records};
+use crate::transport::TransportKind;
 
 impl App {
     /// The records that the provider wants of an e-mail sender's domain; looked up where `looks` says so.
@@ -16,7 +17,7 @@ impl App {
     ) -> Result<Vec<DnsRecord>, AppError> {
         let sender = self.sender_profile(tenant, id).await?;
         let kind = self.parts.transports.named(sender.transport);
-        let needs = kind.and_then(|kind| kind.dns());
+        let needs = kind.and_then(TransportKind::dns);
         let (Some(domain), Some(needs)) = (sender.address.domain(), needs) else {
             return Ok(Vec::new());
         };

@@ -61,7 +61,7 @@ impl App {
             let why = "The sender was changed meanwhile; test it again";
             return Err(AppError::Conflict(why.to_owned()));
         }
-        self.sender_profile(tenant, id).await
+        self.now_usable(tenant, id, actor).await
     }
 
     async fn test_obstacle(

@@ -35,6 +35,7 @@ use crate::domain::delivery::Channel;
 use crate::domain::provider::ProviderWords;
 use crate::domain::report::Report;
 use crate::domain::rule::Sender;
+use crate::domain::sender_dns::DnsNeeds;
 use crate::domain::transport::TransportName;
 use crate::transport::{
     Accepted, CallLimits, CallTime, FailureKind, FindFailure, Growth, Inbound, InboundAnswer,
@@ -79,6 +80,13 @@ static LIMITS: Limits = Limits {
     check_every: 60,
 };
 
+/// Domains are verified with the records of SendGrid, which carries the e-mails ("Authenticate your domain").
+static DNS: DnsNeeds = DnsNeeds {
+    under: "sendgrid.net",
+    selectors: &["s1", "s2"],
+    returns: "em",
+};
+
 /// Longest answer about one e-mail, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
@@ -110,6 +118,10 @@ impl TransportKind for EmailKind {
     /// Twilio has no list of its verified domains that could be asked.
     async fn refuses_sender(&self, _: &Login<'_>, _: &Sender) -> Option<String> {
         None
+    }
+
+    fn dns(&self) -> Option<&'static DnsNeeds> {
+        Some(&DNS)
     }
 
     fn open(&self, login: &Login<'_>, _: Option<String>) -> Option<Arc<dyn Transport>> {

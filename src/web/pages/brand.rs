@@ -119,7 +119,7 @@ impl BrandPage {
     }
 
     /// A code field of its own for each currency.
-    fn agreement_code(&self, of: &BankDetails) -> Markup {
+    fn agreement_code(of: &BankDetails) -> Markup {
         let id = format!("code-{}", of.id);
         html! {
             div class="field code" {

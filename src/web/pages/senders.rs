@@ -46,9 +46,9 @@ impl SendersPage {
 
 /// What is sent from it.
 fn channel(of: &SenderProfile) -> &'static str {
-    match of.address {
-        SenderAddress::Text(_) => Channel::Sms.words(),
-        SenderAddress::Email(_) => "E-mail",
+    match of.address.channel() {
+        Channel::Sms => Channel::Sms.words(),
+        Channel::Email => "E-mail",
     }
 }
 

@@ -237,11 +237,14 @@ impl<'a> Field<'a> {
     }
 }
 
-/// The options of a select, the chosen one marked.
+/// The options of a select, the chosen one marked. Where the words are what is posted, they are written once:
+/// there are hundreds of time zones.
 pub fn options(choices: &[Choice], chosen: &str) -> Markup {
     html! {
         @for choice in choices {
-            option value=(choice.value) selected[choice.value == chosen] { (choice.words) }
+            @let is_chosen = choice.value == chosen;
+            @let value = (is_chosen || choice.value != choice.words).then_some(&choice.value);
+            option value=[value] selected[is_chosen] { (choice.words) }
         }
     }
 }

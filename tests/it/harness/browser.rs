@@ -95,7 +95,9 @@ impl Browser {
     /// Chooses one of a list by what is posted for it.
     pub(crate) async fn choose(&self, selector: &str, value: &str) {
         let list = self.find(selector).await;
-        let option = list.find(By::Css(format!("option[value='{value}']"))).await;
+        // An option without a value posts its words.
+        let such = format!(".//option[@value='{value}' or (not(@value) and .='{value}')]");
+        let option = list.find(By::XPath(such)).await;
         option.unwrap().click().await.unwrap();
     }
 
