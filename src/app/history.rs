@@ -7,9 +7,10 @@ use super::first_hour::{Begun, FirstHour, TransportStep};
 use super::{App, AppError};
 use crate::domain::actor::Actor;
 use crate::domain::connection::Connection;
+use crate::domain::content::Content;
 use crate::domain::delivery::{Channel, Delivery, DeliveryState};
 use crate::domain::event::{Body, Event};
-use crate::domain::ids::{EventId, TenantId};
+use crate::domain::ids::{DeliveryId, EventId, TenantId};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::reply::Reply;
 use crate::store::{EventSearch, HourTally, Member, RejectedRequest, Story, User};
@@ -192,6 +193,15 @@ impl App {
         let story = rows.story(event).await?;
         let story = story.ok_or(AppError::NotFound("event"))?;
         Ok((story, rows.body(event).await?))
+    }
+
+    /// What a message says, as it goes out; nothing once that is no longer kept.
+    pub async fn content_of(&self, tenant: TenantId, id: DeliveryId) -> Result<Content, AppError> {
+        let store = self.tenant(tenant);
+        let delivery = store.delivery(id).await?;
+        let delivery = delivery.ok_or(AppError::NotFound("delivery"))?;
+        let content = store.content(id).await?;
+        Ok(content.unwrap_or_else(|| Content::nothing(delivery.channel)))
     }
 
     /// When Zoho Books was last heard from, and how many requests were refused in 24 hours.

@@ -9,6 +9,7 @@ mod connections;
 pub mod cookies;
 mod deletion;
 pub mod doors;
+mod email_document;
 mod entrance;
 pub mod error;
 mod event;

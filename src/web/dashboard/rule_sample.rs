@@ -3,7 +3,6 @@
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 
-use super::event_view::length;
 use crate::domain::document::{DocumentKind, Person};
 use crate::domain::money::Currency;
 use crate::domain::rule::{Facts, OWN_FIELDS, is_known, known_fields};
@@ -134,7 +133,7 @@ impl Sample {
     /// The text filled in; where it does not compile yet, as it was typed.
     pub(super) fn preview(&self, source: &str) -> (String, Length) {
         let text = self.filled(source).unwrap_or_else(|| source.to_owned());
-        let length = length(&text);
+        let length = Length::of(&text);
         (text, length)
     }
 
