@@ -13,7 +13,11 @@ use crate::domain::event::{Body, Event};
 use crate::domain::ids::{DeliveryId, EventId, TenantId};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::reply::Reply;
-use crate::store::{EventSearch, HourTally, Member, RejectedRequest, Story, User};
+use crate::domain::rule::Rule;
+use crate::domain::sender::SenderAddress;
+use crate::store::{
+    EventSearch, HourTally, Member, RejectedRequest, Story, TenantStore, User,
+};
 
 /// Where a count that nobody reads to the end stops.
 pub(super) const COUNTED: u64 = 1000;
@@ -63,6 +67,23 @@ pub struct Overview {
     pub rejected: u64,
     /// What messages go through.
     pub sender: Option<Connection>,
+    /// Whether e-mails can go out; none where no rule that is on sends any.
+    async fn has_email_sender(
+        &self,
+        store: &TenantStore,
+        rules: &[Rule],
+    ) -> Result<Option<bool>, AppError> {
+        let sends = |r: &Rule| r.enabled && r.definition.channel.uses(Channel::Email);
+        if !rules.iter().any(sends) {
+            return Ok(None);
+        }
+        let kept = store.message_settings().await?.senders;
+        let is_there = kept.iter().any(|s| {
+            matches!(s.address, SenderAddress::Email(_)) && s.is_usable(self.is_sandboxed())
+        });
+        Ok(Some(is_there))
+    }
+
     /// Whether the provider ever took a message.
     pub has_sent: bool,
     pub has_rules: bool,
@@ -120,11 +141,13 @@ impl App {
         let waits = [DeliveryState::Queued, DeliveryState::Held];
         let last_event_at = store.last_event_at().await?;
         let sender = self.connection_for(&store, Channel::Sms).await?;
-        let has_rules = !store.rules().await?.is_empty();
+        let rules = store.rules().await?;
+        let has_rules = !rules.is_empty();
         let begun = Begun {
             transport: TransportStep::of(sender.as_ref()),
             is_heard: last_event_at.is_some(),
             has_rules,
+            has_email_sender: self.has_email_sender(&store, &rules).await?,
         };
         let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
         let hours = store.tally(now - TimeDelta::days(15)).await?;
@@ -153,6 +176,23 @@ impl App {
             queue_trouble: self.queue_answers().await.err().map(|d| d.what),
             clock_off: self.clock_off().await?,
         })
+    }
+
+    /// Whether e-mails can go out; none where no rule that is on sends any.
+    async fn has_email_sender(
+        &self,
+        store: &TenantStore,
+        rules: &[Rule],
+    ) -> Result<Option<bool>, AppError> {
+        let sends = |r: &Rule| r.enabled && r.definition.channel.uses(Channel::Email);
+        if !rules.iter().any(sends) {
+            return Ok(None);
+        }
+        let kept = store.message_settings().await?.senders;
+        let is_there = kept.iter().any(|s| {
+            matches!(s.address, SenderAddress::Email(_)) && s.is_usable(self.is_sandboxed())
+        });
+        Ok(Some(is_there))
     }
 
     /// Whether the provider ever took a message of this tenant.

@@ -7,15 +7,15 @@ pub enum Scheme {
     Dark,
 }
 
-/// What our layout asks about.
-const QUESTION: &str = "(prefers-color-scheme: dark)";
-const BOTH: &str = "color-scheme: light dark";
+/// What our layout asks about, as its style is written out.
+const QUESTION: &str = "(prefers-color-scheme:dark)";
+const BOTH: &str = "color-scheme:light dark";
 
 /// The HTML part as somebody whose device is set so sees it.
 pub fn shown(html: &str, scheme: Scheme) -> String {
     let (answer, only) = match scheme {
-        Scheme::Light => ("not all", "color-scheme: light"),
-        Scheme::Dark => ("all", "color-scheme: dark"),
+        Scheme::Light => ("not all", "color-scheme:light"),
+        Scheme::Dark => ("all", "color-scheme:dark"),
     };
     // A link inside a frame would open inside the frame.
     let still = "<style>a{pointer-events:none}</style></head>";

@@ -7,8 +7,8 @@ use actix_web::web::{get, post};
 use super::account::{self, email, password, second_factor, sessions};
 use super::{
     books, checklist, company, connections, deletion, event, history, invitation, new_instance,
-    operator, overview, rehearsal, replay, reset, rules, second_step, security_log, session,
-    settings, sign_up, suppressions, team, tokens, webhook_guide,
+    operator, overview, rehearsal, replay, reset, rule_preview, rules, second_step, security_log,
+    session, settings, sign_up, suppressions, team, tokens, webhook_guide,
 };
 use crate::app::books::consent::CALLBACK_PATH;
 use crate::domain::user::Ability;
@@ -68,6 +68,10 @@ doors! { TENANT, tenant, Ability;
     get "/rules", Look => rules::list;
     post "/rules", EditRules => rules::create;
     get "/rules/new", EditRules => rules::new;
+    get "/rules/new/email", EditRules => rule_preview::ready;
+    post "/rules/preview", EditRules => rules::preview;
+    post "/rules/preview/email", EditRules => rule_preview::typed;
+    get "/rules/{rule}/email", Look => rule_preview::saved;
     get "/rules/{rule}", Look => rules::edit;
     post "/rules/{rule}", EditRules => rules::update;
     post "/rules/{rule}/activation", EditRules => rules::activation;

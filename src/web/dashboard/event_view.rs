@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::history::given;
-use super::rules::frozen_sender_words;
+use super::rule_words::frozen_sender;
 use crate::domain::decision::Decision;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Receipt, Step, StepKind};
 use crate::domain::event::Body;
@@ -125,7 +125,7 @@ fn delivery_view(story: &Story, of: &Delivery, chrome: &Chrome) -> DeliveryView 
     let attempt = story.attempts.iter().rfind(|a| a.delivery == of.id);
     let sender = attempt
         .and_then(|a| bound_sender(a, provider))
-        .unwrap_or_else(|| frozen_sender_words(&of.sender));
+        .unwrap_or_else(|| frozen_sender(&of.sender));
     DeliveryView {
         id: of.id,
         state: of.state,

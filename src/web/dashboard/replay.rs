@@ -10,7 +10,7 @@ use super::error::PageError;
 use super::event_view::{answers_to, dry_decision};
 use super::flash::Told;
 use super::history::given;
-use super::rules::frozen_sender_words;
+use super::rule_words::frozen_sender;
 use crate::app::AppError;
 use crate::app::pipeline::replay::{DocumentToday, Had, ReplayFacts, ReplayRecipient};
 use crate::app::pipeline::replay::{ReplayWish, Replayed};
@@ -321,7 +321,7 @@ fn document(of: &DocumentToday) -> DocumentView {
 
 fn recipient(of: &ReplayRecipient) -> RecipientView {
     let message = &of.message;
-    let sender = frozen_sender_words(&message.sender);
+    let sender = frozen_sender(&message.sender);
     RecipientView {
         key: of.key.clone(),
         channel: message.channel,

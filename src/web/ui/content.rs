@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use crate::domain::content::{Content, EmailContent};
 use crate::render::email::{has_pictures, size_warning};
+use crate::web::form::FormState;
 use crate::web::ui::phone::{self, Length};
 use crate::web::ui::tone::Tone;
 
@@ -49,7 +50,7 @@ fn email(of: Shown<'_>, email: &EmailContent) -> Markup {
                 dt { "Subject" } dd { bdi { (email.subject) } }
                 (size(email))
             }
-            (picks(of.id))
+            (picks(of.id, None))
             @if let Some(page) = of.with_pictures.filter(|_| has_pictures(&email.html)) {
                 p class="small" { "Pictures are not loaded. " a href=(page) { "Show pictures" } }
             }
@@ -62,13 +63,21 @@ fn email(of: Shown<'_>, email: &EmailContent) -> Markup {
     }
 }
 
-/// The choices of a frame: how wide, and by day or by night. They work by style alone.
-pub fn picks(id: &str) -> Markup {
+/// The choices of a frame: how wide, and by day or by night. They work by style alone, unless a form asks for
+/// the document.
+pub fn picks(id: &str, form: Option<&FormState>) -> Markup {
     let pick = |what: &str, value: &str, words: &str, is_first: bool| {
+        let name = format!("{id}-{what}");
+        let chosen = form.map_or("", |form| form.value(&name));
+        let is_chosen = if chosen.is_empty() {
+            is_first
+        } else {
+            chosen == value
+        };
         html! {
             label class="pick" {
-                // Of no form, so that no form posts them.
-                input type="radio" form="" name={ (id) "-" (what) } value=(value) checked[is_first];
+                // Those of no form are posted by none.
+                input type="radio" form=[form.is_none().then_some("")] name=(name) value=(value) checked[is_chosen];
                 span { (words) }
             }
         }
@@ -103,6 +112,20 @@ pub fn text_part(text: &str) -> Markup {
             pre class="raw" tabindex="0" { (text) }
         }
     }
+}
+
+/// A document for a frame that has no e-mail to show, and says why.
+pub fn note(words: &str) -> String {
+    let style =
+        "body{margin:24px;color:#5a606a;background:#fff;font:15px/1.5 system-ui,sans-serif}";
+    let page = html! {
+        (maud::DOCTYPE)
+        html lang="en" {
+            head { meta charset="utf-8"; title { "Preview" } style { (style) } }
+            body { p { (words) } }
+        }
+    };
+    page.into_string()
 }
 
 #[cfg(test)]

@@ -157,6 +157,18 @@ impl<'a> Field<'a> {
         )
     }
 
+    /// Many lines that no bubble follows.
+    pub fn long(self, form: &FormState) -> Markup {
+        self.around(
+            form,
+            &html! {
+                textarea id=(self.id()) name=(self.name) rows="18"
+                    placeholder=[self.hint()] aria-invalid=[form.error(self.name).map(|_| "true")]
+                    aria-describedby=[self.described(form)] { "\n" (form.value(self.name)) }
+            },
+        )
+    }
+
     /// A box to tick; it posts `1`.
     pub fn tick(self, form: &FormState) -> Markup {
         html! {
