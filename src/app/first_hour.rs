@@ -108,8 +108,7 @@ impl App {
             has_rules,
             has_email_sender,
         } = begun;
-        let is_connected =
-            transport == TransportStep::Accepted && has_email_sender != Some(false);
+        let is_connected = transport == TransportStep::Accepted && has_email_sender != Some(false);
         if is_connected && is_heard && has_rules && is_delivered && !row.is_rehearsal {
             return Ok(None);
         }

@@ -15,9 +15,7 @@ use crate::domain::page::{Cursor, Page};
 use crate::domain::reply::Reply;
 use crate::domain::rule::Rule;
 use crate::domain::sender::SenderAddress;
-use crate::store::{
-    EventSearch, HourTally, Member, RejectedRequest, Story, TenantStore, User,
-};
+use crate::store::{EventSearch, HourTally, Member, RejectedRequest, Story, TenantStore, User};
 
 /// Where a count that nobody reads to the end stops.
 pub(super) const COUNTED: u64 = 1000;
@@ -67,23 +65,6 @@ pub struct Overview {
     pub rejected: u64,
     /// What messages go through.
     pub sender: Option<Connection>,
-    /// Whether e-mails can go out; none where no rule that is on sends any.
-    async fn has_email_sender(
-        &self,
-        store: &TenantStore,
-        rules: &[Rule],
-    ) -> Result<Option<bool>, AppError> {
-        let sends = |r: &Rule| r.enabled && r.definition.channel.uses(Channel::Email);
-        if !rules.iter().any(sends) {
-            return Ok(None);
-        }
-        let kept = store.message_settings().await?.senders;
-        let is_there = kept.iter().any(|s| {
-            matches!(s.address, SenderAddress::Email(_)) && s.is_usable(self.is_sandboxed())
-        });
-        Ok(Some(is_there))
-    }
-
     /// Whether the provider ever took a message.
     pub has_sent: bool,
     pub has_rules: bool,

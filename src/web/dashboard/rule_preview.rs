@@ -18,7 +18,7 @@ use crate::domain::content::EmailContent;
 use crate::domain::delivery::Channel;
 use crate::domain::event::EventType;
 use crate::domain::ids::RuleId;
-use crate::domain::rule::{EmailSource, RuleChannel, Sender, Who};
+use crate::domain::rule::{EmailSource, Sender, Who};
 use crate::domain::user::Ability;
 use crate::render::email::{EmailTemplate, Reader, Surroundings};
 use crate::store::MessageSettings;
@@ -125,11 +125,6 @@ fn source(form: &FormState) -> EmailSource {
         preview: typed("email_preview"),
         body: typed("email_body"),
     }
-}
-
-/// Whether a form's rule sends over a channel.
-pub(super) fn uses(form: &FormState, channel: Channel) -> bool {
-    RuleChannel::parse(form.value("channel")).is_none_or(|c| c.uses(channel))
 }
 
 /// `POST /t/{tenant}/rules/preview/email`: the e-mail of what is typed, for a frame.
