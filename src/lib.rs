@@ -24,6 +24,7 @@ pub mod brakes;
 pub mod cli;
 pub mod config;
 pub mod crypto;
+pub mod dns;
 pub mod domain;
 mod gather;
 pub mod http;

@@ -177,6 +177,7 @@ async fn build_on(
         vault,
         passwords: Passwords::default(),
         transports,
+        dns: crate::dns::Dns::system(),
         mailer,
         zoho_tokens: AccessTokens::new(ZohoOAuth::new(client), clock.clone()),
         zoho_sandbox: config.zoho.sandbox.clone(),

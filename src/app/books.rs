@@ -411,6 +411,7 @@ impl App {
             secrets,
             removed,
             hook_token: token::hook(),
+            senders: Vec::new(),
             over,
             actor: actor.clone(),
             now: self.now(),

@@ -3,12 +3,15 @@
 //! A use case decides, in order, and owns its transaction; no provider is called inside one.
 
 pub mod accounts;
+pub mod bank_details;
 pub mod books;
+pub mod brand;
 pub mod connections;
 pub mod deletion;
 mod error;
 pub mod figures;
 pub mod first_hour;
+pub mod groups;
 pub mod health_report;
 pub mod history;
 pub mod job;
@@ -20,15 +23,18 @@ mod neighbour_tests;
 pub mod notices;
 pub mod operator;
 pub mod own_number;
+pub mod permissions;
 pub mod pipeline;
 mod recent;
 pub mod rehearsal;
+pub mod reminder_stops;
 pub mod replies;
 pub mod requeue;
 pub mod resolve;
 pub mod rotation;
 pub mod rules;
 pub mod security_log;
+pub mod senders;
 pub mod sending;
 pub mod stop;
 pub mod suppressions;
@@ -38,6 +44,7 @@ pub mod team;
 mod test_house;
 #[cfg(test)]
 mod tests;
+mod text;
 pub mod tokens;
 pub mod write_health;
 
@@ -54,6 +61,7 @@ pub use error::{AppError, FieldProblem};
 use crate::config::web::{PublicUrl, Signup};
 use crate::crypto::password::Passwords;
 use crate::crypto::vault::Vault;
+use crate::dns::Dns;
 use crate::domain::clock::{self, Comparison, SharedClock};
 use crate::domain::ids::TenantId;
 use crate::mail::Mailer;
@@ -78,6 +86,7 @@ pub struct Parts {
     /// Everything that messages can be sent over.
     pub transports: Transports,
     pub mailer: Mailer,
+    pub dns: Dns,
     pub zoho_tokens: AccessTokens,
     /// The sandbox that stands for Zoho, when there is one.
     pub zoho_sandbox: Option<url::Url>,

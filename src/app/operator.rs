@@ -153,7 +153,7 @@ impl App {
         for connection in connections {
             for (kind, brakes) in self.parts.transports.brakes(connection.provider) {
                 let status = brakes.status(connection.id.uuid()).await;
-                if is_braked(&connection, &status, now) {
+                if is_braked(&connection, kind.channel(), &status, now) {
                     braked.push((connection.clone(), kind.channel(), status));
                 }
             }
@@ -171,7 +171,12 @@ impl App {
     }
 }
 
-fn is_braked(connection: &BrakedConnection, status: &Status, now: DateTime<Utc>) -> bool {
-    let until = status.paused_until.max(connection.paused_until);
+fn is_braked(
+    connection: &BrakedConnection,
+    channel: Channel,
+    status: &Status,
+    now: DateTime<Utc>,
+) -> bool {
+    let until = status.paused_until.max(connection.pauses.of(channel));
     connection.is_broken || status.breaker.is_open() || until.is_some_and(|until| until > now)
 }

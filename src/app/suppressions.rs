@@ -101,10 +101,13 @@ impl App {
             Source::Hand | Source::Bounce | Source::Asked => {
                 reason(&lifting.reason).map_err(|p| AppError::Invalid(vec![p]))?
             }
+            Source::Reader if !may_lift_wishes => {
+                return Err(AppError::Conflict(ONLY_OWNERS_REMIND.to_owned()));
+            }
             Source::Stop | Source::Provider if !may_lift_wishes => {
                 return Err(AppError::Conflict(ONLY_OWNERS.to_owned()));
             }
-            Source::Stop | Source::Provider => lifting.permission(self.now())?,
+            Source::Stop | Source::Provider | Source::Reader => lifting.permission(self.now())?,
         };
         let (store, now) = (self.tenant(tenant), self.now());
         let lifted = store.lift_suppression(id, why, actor.clone(), now).await?;
@@ -144,6 +147,11 @@ fn email(typed: &str) -> Result<String, String> {
 /// What an editor is told who would lift what a person wished.
 const ONLY_OWNERS: &str = "They did not want to be written to. It is lifted when they text START to your \
                            number, or by an owner who records that they have allowed it anew";
+
+/// The same where they stopped reminders by the link in one.
+const ONLY_OWNERS_REMIND: &str = "They did not want to be reminded. It is lifted when they take it back on the \
+                                  page that the link in the e-mail leads to, or by an owner who records \
+                                  that they have allowed it anew";
 
 /// Why a suppression is lifted.
 #[derive(Debug, Clone, Default)]

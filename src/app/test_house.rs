@@ -121,6 +121,7 @@ async fn app(
         passwords: Passwords::default(),
         clock: clock.clone(),
         transports: Transports::alone(twilio, clock.clone()),
+        dns: crate::dns::Dns::system(),
         mailer: Mailer::to_log(),
         zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
         zoho_sandbox: Some(base.clone()),

@@ -87,6 +87,7 @@ impl Scene {
             passwords: Passwords::default(),
             clock: clock.clone(),
             transports: Transports::alone(Twilio::new(http.clone(), Some(&base)), clock.clone()),
+            dns: crate::dns::Dns::system(),
             mailer: Mailer::to_log(),
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
             zoho_sandbox: Some(base),
@@ -273,7 +274,8 @@ impl Scene {
         let second = TimeDelta::seconds(1);
         let store = self.app.tenant(self.tenant);
         let connection = store.connection(twilio::PROVIDER).await.unwrap().unwrap();
-        let rest = store.pause_connection(connection.id, self.app.now() + second);
+        let rest =
+            store.pause_connection(connection.id, connection.channels, self.app.now() + second);
         rest.await.unwrap();
         let event = self.paid(number).await;
         self.app.route_event(self.tenant, event).await.unwrap();
@@ -341,7 +343,7 @@ impl Scene {
             .await
             .unwrap()
             .unwrap();
-        (twilio.state, twilio.paused_until)
+        (twilio.state, twilio.pauses.sms)
     }
 
     /// A message that nobody here wrote down.
@@ -1021,7 +1023,7 @@ async fn what_is_held_or_queued_expires_and_is_never_sent() {
     scene
         .app
         .tenant(scene.tenant)
-        .pause_connection(twilio.id, until)
+        .pause_connection(twilio.id, twilio.channels, until)
         .await
         .unwrap();
     let queued = scene.tell("INV-2").await;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::delivery::Channels;
+use super::delivery::{Channel, Channels};
 use super::ids::{ConnectionId, TenantId};
 use super::word::Word;
 
@@ -72,6 +72,28 @@ impl ConnectionState {
     }
 }
 
+/// Until when calls wait, by channel: each API of an account counts its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pauses {
+    pub sms: Option<DateTime<Utc>>,
+    pub email: Option<DateTime<Utc>>,
+}
+
+impl Pauses {
+    /// That of a channel.
+    pub const fn of(&self, channel: Channel) -> Option<DateTime<Utc>> {
+        match channel {
+            Channel::Sms => self.sms,
+            Channel::Email => self.email,
+        }
+    }
+
+    /// The one that ends last.
+    pub fn latest(&self) -> Option<DateTime<Utc>> {
+        self.sms.max(self.email)
+    }
+}
+
 /// A tenant's link to one account of a provider. Its secrets are kept apart, sealed.
 #[derive(Debug, Clone)]
 pub struct Connection {
@@ -86,8 +108,7 @@ pub struct Connection {
     /// Why it is broken, in words.
     pub reason: String,
     pub settings: Settings,
-    /// Calls wait until then.
-    pub paused_until: Option<DateTime<Utc>>,
+    pub pauses: Pauses,
     pub checked_at: Option<DateTime<Utc>>,
     /// What the last check said.
     pub checked: String,

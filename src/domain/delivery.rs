@@ -407,10 +407,14 @@ pub enum StepKind {
     Double,
     Unconfirmed,
     GaveUp,
+    /// Its reader stopped reminders by the link in it.
+    ReaderStopped,
+    /// Its reader took that back.
+    ReaderResumed,
 }
 
 impl StepKind {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 23] = [
         Self::Accepted,
         Self::Refused,
         Self::Retry,
@@ -432,6 +436,8 @@ impl StepKind {
         Self::Double,
         Self::Unconfirmed,
         Self::GaveUp,
+        Self::ReaderStopped,
+        Self::ReaderResumed,
     ];
 
     /// The stable text, as stored and shown by the API.
@@ -458,6 +464,8 @@ impl StepKind {
             Self::Double => "double",
             Self::Unconfirmed => "unconfirmed",
             Self::GaveUp => "gave_up",
+            Self::ReaderStopped => "reader_stopped",
+            Self::ReaderResumed => "reader_resumed",
         }
     }
 

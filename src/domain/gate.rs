@@ -89,7 +89,9 @@ impl Gate<'_> {
             let why = hours::waits_until(opening, self.tenant.zone);
             return Judgement::Closed(opening, why);
         }
-        let pause = self.connection.and_then(|c| c.paused_until);
+        let pause = self
+            .connection
+            .and_then(|c| c.pauses.of(self.delivery.channel));
         match pause.filter(|until| *until > self.now) {
             Some(until) => Judgement::Paused(until),
             None => Judgement::Go,

@@ -120,6 +120,10 @@ macro_rules! define_id {
 }
 
 define_id!(
+    /// Why an address may be written to.
+    PermissionId, "prm", "permission"
+);
+define_id!(
     /// A customer of the service.
     TenantId, "ten", "tenant"
 );

@@ -14,6 +14,8 @@ use super::provider::ProviderWords;
 pub enum Source {
     /// The recipient wrote STOP.
     Stop,
+    /// The recipient pressed *stop reminders here* in an e-mail.
+    Reader,
     /// The provider says that the recipient has opted out.
     Provider,
     /// The address does not exist, or no longer.
@@ -27,8 +29,9 @@ pub enum Source {
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Stop,
+        Self::Reader,
         Self::Provider,
         Self::Bounce,
         Self::Hand,
@@ -39,6 +42,7 @@ impl Source {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stop => "stop",
+            Self::Reader => "reader",
             Self::Provider => "provider",
             Self::Bounce => "bounce",
             Self::Hand => "hand",
@@ -50,6 +54,7 @@ impl Source {
     pub const fn label(self, provider: &ProviderWords) -> &'static str {
         match self {
             Self::Stop => "Wrote STOP",
+            Self::Reader => "Stopped reminders",
             Self::Provider => provider.opted_out,
             Self::Bounce => "Bounced",
             Self::Hand => "By hand",
@@ -62,9 +67,10 @@ impl Source {
         Self::ALL.into_iter().find(|s| s.as_str() == text)
     }
 
-    /// The recipient's own wish: only they can take it back at the provider, by writing START.
+    /// The recipient's own wish: only they can take it back, by writing START or on the page where they
+    /// stopped reminders.
     pub const fn is_own_wish(self) -> bool {
-        matches!(self, Self::Stop | Self::Provider)
+        matches!(self, Self::Stop | Self::Reader | Self::Provider)
     }
 }
 

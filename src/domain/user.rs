@@ -64,9 +64,11 @@ pub enum Ability {
     Suppress,
     /// Lift what a person wished themselves, since they have allowed it anew.
     LiftWish,
-    /// Connect, change and check Zoho Books and the providers of messages; make new secrets.
+    /// Keep groups of people, and switch these on and off.
+    EditGroups,
+    /// Connect, change and check Zoho Books and the providers of messages; make new secrets; keep senders.
     Connect,
-    /// Change the company's name, country, zone, currency and hours.
+    /// Change the company's name, country, zone, currency and hours, and how its e-mails look.
     ChangeSettings,
     /// End the rehearsal, so that contacts are written to; or begin it again.
     GoLive,
@@ -78,19 +80,22 @@ pub enum Ability {
     ReadSecurityLog,
     /// Invite, change roles, and remove members.
     ManageTeam,
+    /// Ask for other bank details, agree to them, call them off.
+    ChangeBankDetails,
     /// Delete the company with all that it has.
     DeleteTenant,
 }
 
 impl Ability {
     /// Every ability, in the order of the docs' table.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Look,
         Self::EditRules,
         Self::Replay,
         Self::StopSending,
         Self::Suppress,
         Self::LiftWish,
+        Self::EditGroups,
         Self::Connect,
         Self::ChangeSettings,
         Self::GoLive,
@@ -98,6 +103,7 @@ impl Ability {
         Self::ManageTokens,
         Self::ReadSecurityLog,
         Self::ManageTeam,
+        Self::ChangeBankDetails,
         Self::DeleteTenant,
     ];
 
@@ -110,16 +116,19 @@ impl Ability {
             Self::StopSending => "Stop all sending, and resume it",
             Self::Suppress => "Add and lift suppressions",
             Self::LiftWish => "Lift a STOP that its person has taken back",
+            Self::EditGroups => "Keep groups, and switch their people on and off",
             Self::Connect => {
                 let names = providers.names();
-                return format!("Connect Zoho Books and {names}, make new secrets").into();
+                return format!("Connect Zoho Books and {names}, make new secrets, keep senders")
+                    .into();
             }
-            Self::ChangeSettings => "Change the company's settings and hours",
+            Self::ChangeSettings => "Change the company's settings, hours and brand",
             Self::GoLive => "Go live, or back to rehearsal",
             Self::ConfirmNumber => "Confirm the number that rehearsals go to",
             Self::ManageTokens => "Make and revoke API tokens",
             Self::ReadSecurityLog => "Read the security log",
             Self::ManageTeam => "Invite, change roles, remove members",
+            Self::ChangeBankDetails => "Change bank details, with a second factor",
             Self::DeleteTenant => "Delete the company",
         })
     }
@@ -128,15 +137,21 @@ impl Ability {
     pub const fn needs(self) -> Role {
         match self {
             Self::Look => Role::Viewer,
-            Self::EditRules | Self::Replay | Self::StopSending | Self::Suppress => Role::Editor,
+            Self::EditRules
+            | Self::Replay
+            | Self::StopSending
+            | Self::Suppress
+            | Self::EditGroups => Role::Editor,
             Self::Connect
             | Self::ChangeSettings
             | Self::GoLive
             | Self::ManageTokens
             | Self::ReadSecurityLog => Role::Admin,
-            Self::LiftWish | Self::ConfirmNumber | Self::ManageTeam | Self::DeleteTenant => {
-                Role::Owner
-            }
+            Self::LiftWish
+            | Self::ConfirmNumber
+            | Self::ManageTeam
+            | Self::ChangeBankDetails
+            | Self::DeleteTenant => Role::Owner,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! bear the same `Message-ID`, by which readers fold them.
 
 mod letter;
+mod sender_test;
 pub mod untrusted;
 
 use std::error::Error as _;
@@ -21,6 +22,7 @@ use crate::config::mail::{MailConfig, SmtpConfig, SmtpTls};
 use crate::redact::Secrets;
 
 pub use letter::Outgoing;
+pub use sender_test::sender_test;
 
 /// How long a server may take for one answer.
 const ANSWER: Duration = Duration::from_secs(15);

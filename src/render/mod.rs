@@ -18,10 +18,12 @@
 //! [`MAX_TEXT_BYTES`] long, and a budget of steps bounds the time. A second reason for the
 //! evaluator: amounts stay exact decimals, where minijinja would make them floats.
 
+mod advertising;
 mod braces;
 pub mod email;
 mod eval;
 mod filters;
+pub mod logo;
 mod lower;
 mod marked;
 mod scan;

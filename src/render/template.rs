@@ -9,7 +9,7 @@ use super::filters::Filter;
 use super::lower::Lowering;
 use super::marked::Marked;
 use super::scan::scan;
-use super::{braces, eval};
+use super::{advertising, braces, eval};
 use crate::domain::document::DocumentKind;
 use crate::domain::rule::{Facts, MAX_TEMPLATE_BYTES};
 
@@ -43,9 +43,9 @@ impl Template {
         Ok(Self { nodes })
     }
 
-    /// What is allowed in a source but goes wrong on many phones, in words.
+    /// What is allowed in a source but goes wrong on many phones, or needs a permission of its own, in words.
     pub fn warning(source: &str) -> Option<String> {
-        braces::link_warning(source)
+        braces::link_warning(source).or_else(|| advertising::warning(source))
     }
 
     /// Fills the template in. Control characters but line breaks are dropped, and blank edges cut.

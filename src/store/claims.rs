@@ -495,7 +495,8 @@ fn may_go(d: &str) -> String {
          AND EXISTS (SELECT 1 FROM connections k WHERE k.id = v.connection_id \
              AND k.tenant_id = v.tenant_id AND k.state = 'ready' \
              AND (k.accepted_at IS NOT NULL) = v.is_accepted \
-             AND (k.paused_until IS NULL OR k.paused_until <= v.now)) \
+             AND COALESCE(CASE {d}.channel WHEN 'email' THEN k.email_paused_until \
+                 ELSE k.sms_paused_until END, v.now) <= v.now) \
          AND NOT EXISTS (SELECT 1 FROM in_flight f WHERE f.scope = v.other_scope \
              AND f.channel = {d}.channel AND f.address_hash = v.sent_hash \
              AND f.fingerprint = {d}.fingerprint \

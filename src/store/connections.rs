@@ -13,13 +13,16 @@ use super::audit::{AuditLine, audit};
 use super::bulk::{Bulk, record};
 use super::db::{BatchDb, TenantDb};
 use super::look_ups::LookUps;
+use super::senders::keep_entered;
 use super::sql::{Row, micros, micros_opt, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
-use crate::domain::connection::{Connection, ConnectionState, Provider, Settings};
+use crate::domain::connection::{Connection, ConnectionState, Pauses, Provider, Settings};
 use crate::domain::delivery::Channels;
 use crate::domain::ids::{ConnectionId, TenantId};
+use crate::domain::rule::Sender;
+use crate::domain::transport::TransportName;
 
 /// Where a webhook or callback address leads.
 #[derive(Debug, Clone)]
@@ -51,10 +54,20 @@ pub struct SaveConnection {
     pub removed: Vec<&'static str>,
     /// Its hook, if it has none yet.
     pub hook_token: String,
+    /// What is entered to send from.
+    pub senders: Vec<EnteredSenders>,
     /// The credentials over which this was typed, if there were any: those that it keeps are theirs.
     pub over: Option<Uuid>,
     pub actor: Actor,
     pub now: DateTime<Utc>,
+}
+
+/// What a connection is to send from over one transport, the default last, and what was entered before.
+#[derive(Debug, Clone)]
+pub struct EnteredSenders {
+    pub transport: TransportName,
+    pub before: Vec<Sender>,
+    pub now: Vec<Sender>,
 }
 
 /// Connections by tenant and provider.
@@ -186,6 +199,7 @@ impl TenantStore {
                     secrets,
                     removed,
                     hook_token,
+                    senders,
                     over,
                     actor,
                     now,
@@ -230,7 +244,8 @@ impl TenantStore {
                          login = CASE WHEN $12 THEN connections.login ELSE excluded.login END, \
                          accepted_at = CASE WHEN $12 AND connections.accepted_at IS NOT NULL \
                          THEN connections.accepted_at ELSE excluded.accepted_at END, \
-                         paused_until = NULL, updated_at = excluded.updated_at",
+                         sms_paused_until = NULL, email_paused_until = NULL, \
+                         updated_at = excluded.updated_at",
                         values![
                             id,
                             c.provider.as_str(),
@@ -258,6 +273,9 @@ impl TenantStore {
                         values![hook_token, c.provider.as_str(), id, micros(now)],
                     )
                     .await?;
+                    for entered in &senders {
+                        keep_entered(tx, entered, now).await?;
+                    }
                     let subject = c.provider.as_str();
                     let line = AuditLine::new(actor, "connection.changed", subject, &detail);
                     audit(tx, line, now).await?;
@@ -351,21 +369,28 @@ impl TenantStore {
             .await
     }
 
-    /// Lets a connection rest until then.
+    /// Lets these channels of a connection rest until then.
     pub async fn pause_connection(
         &self,
         connection: ConnectionId,
+        channels: Channels,
         until: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.writer()
             .write(Lane::Edit, move |tx| {
+                let channels = channels.clone();
                 Box::pin(async move {
-                    let pause = "UPDATE connections SET paused_until = $3 \
-                                 WHERE tenant_id = $1 AND id = $2 \
-                                 AND (paused_until IS NULL OR paused_until < $3)";
-                    tx.exec(pause, values![connection.uuid(), micros(until)])
-                        .await
-                        .map(drop)
+                    for channel in channels.iter() {
+                        let column = format!("{}_paused_until", channel.as_str());
+                        let pause = format!(
+                            "UPDATE connections SET {column} = $3 \
+                             WHERE tenant_id = $1 AND id = $2 \
+                             AND ({column} IS NULL OR {column} < $3)"
+                        );
+                        let bound = values![connection.uuid(), micros(until)];
+                        tx.exec(&pause, bound).await?;
+                    }
+                    Ok(())
                 })
             })
             .await
@@ -422,6 +447,14 @@ async fn insert_secret(
     tx.insert("secrets", row, "").await.map(drop)
 }
 
+/// The pauses of a row of connections.
+pub(super) fn pauses(row: &Row) -> Result<Pauses, StoreError> {
+    Ok(Pauses {
+        sms: row.time_opt("sms_paused_until")?,
+        email: row.time_opt("email_paused_until")?,
+    })
+}
+
 fn connection(row: &Row) -> Result<Connection, StoreError> {
     let id: Uuid = row.get("id")?;
     let settings = row.word("connections", "settings", id, |s| {
@@ -436,7 +469,7 @@ fn connection(row: &Row) -> Result<Connection, StoreError> {
         state: row.word("connections", "state", id, ConnectionState::parse)?,
         reason: row.get("reason")?,
         settings,
-        paused_until: row.time_opt("paused_until")?,
+        pauses: pauses(row)?,
         checked_at: row.time_opt("checked_at")?,
         checked: row.get("checked")?,
         login: row.get::<Option<Uuid>>("login")?.unwrap_or_default(),

@@ -62,7 +62,7 @@ const OF_EVENTS: [&str; 8] = [
 
 /// Every other table with a tenant's rows: its key, and what finds the rows by an index where
 /// `tenant_id` alone does not.
-const OF_TENANT: [(&str, &str, &str); 25] = [
+const OF_TENANT: [(&str, &str, &str); 26] = [
     ("delivery_counts", "hour, part", ""),
     ("replays", "id", ""),
     (
@@ -88,6 +88,7 @@ const OF_TENANT: [(&str, &str, &str); 25] = [
     ("bank_details", "id", ""),
     ("consents", "id", ""),
     ("suppressions", "channel, address_hash", ""),
+    ("permissions", "channel, address_hash, basis", ""),
     ("rejected_requests", "id", ""),
     ("replies", "account, sid", ""),
     ("api_tokens", "id", ""),

@@ -8,7 +8,7 @@ use super::history::paged;
 use super::platform::tenant;
 use super::sql::{self, Row, micros, values};
 use super::{Platform, StoreError};
-use crate::domain::connection::Provider;
+use crate::domain::connection::{Pauses, Provider};
 use crate::domain::ids::{ConnectionId, TenantId, floor_v7};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::tenant::Tenant;
@@ -131,7 +131,7 @@ impl Platform {
         &self,
         limit: u64,
     ) -> Result<Vec<BrakedConnection>, StoreError> {
-        let query = "SELECT k.id, k.provider, k.state, k.paused_until, t.name AS tenant, t.id AS tenant_id \
+        let query = "SELECT k.id, k.provider, k.state, k.sms_paused_until, k.email_paused_until, t.name AS tenant, t.id AS tenant_id \
                      FROM connections k JOIN tenants t ON t.id = k.tenant_id \
                      WHERE k.channels <> '' AND t.status = 'active' \
                      ORDER BY k.updated_at DESC, k.id LIMIT $1";
@@ -145,7 +145,7 @@ impl Platform {
                     tenant: TenantId::from_uuid(row.get("tenant_id")?),
                     tenant_name: row.get("tenant")?,
                     is_broken: row.get::<String>("state")? == "broken",
-                    paused_until: row.time_opt("paused_until")?,
+                    pauses: super::connections::pauses(row)?,
                 })
             })
             .collect()
@@ -177,7 +177,7 @@ pub struct BrakedConnection {
     pub tenant_name: String,
     /// The provider refuses the credentials.
     pub is_broken: bool,
-    pub paused_until: Option<DateTime<Utc>>,
+    pub pauses: Pauses,
 }
 
 const SUMMARY: &str = "SELECT t.*, \

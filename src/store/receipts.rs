@@ -12,6 +12,7 @@ use super::outcomes::{Change, KnownMessage, NewStep, insert_step, know_message, 
 use super::partial::PLAIN_STATE;
 use super::sql::{self, micros, micros_opt, values};
 use super::suppressions::{Addressee, suppress};
+use super::undelivered;
 use super::writer::{Many, Turn};
 use super::{StoreError, TenantStore};
 use crate::domain::address_hash::AddressHasher;
@@ -102,7 +103,7 @@ impl Many for Receiving {
     type Answer = ReceiptResult;
 
     fn turn(&self) -> Turn {
-        if self.receipt.is_opt_out {
+        if self.receipt.is_opt_out || undelivered::is_unexplained(&self.receipt) {
             Turn::Alone(self.tenant)
         } else {
             Turn::Free
@@ -144,7 +145,10 @@ async fn plain(
             let r = &receiving.receipt;
             let id = r.delivery.filter(|id| of_delivery.get(id) == Some(&1))?;
             // There are as many of these as there are statuses.
-            let is_plain = r.is_verified && r.status.is_some() && r.error_code == 0;
+            let is_plain = r.is_verified
+                && r.status.is_some()
+                && r.error_code == 0
+                && !undelivered::is_unexplained(r);
             is_plain.then_some((number, (id, *receiving)))
         })
         .collect();
@@ -430,6 +434,10 @@ async fn fold(
         let why = (Source::Provider, why.as_str());
         let whom = Addressee::new(hasher, target.channel, &target.to);
         suppress(tx, whom, why, r.now).await?;
+    }
+    if moved && target.channel == Channel::Email && undelivered::is_unexplained(r) {
+        let whom = Addressee::new(hasher, target.channel, &target.to);
+        undelivered::give_up(tx, (id, message.accepted_at), whom, r).await?;
     }
     Ok(if moved {
         ReceiptResult::Moved(id)

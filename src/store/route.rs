@@ -14,6 +14,7 @@ use super::decisions::{self, DECISIONS};
 use super::documents::pack_claims;
 use super::new_deliveries::{self, Written};
 use super::packed::Packed;
+use super::permissions::{self, Contact};
 use super::sql::{self, Row, micros};
 use super::writer::{Many, Turn};
 use super::{StoreError, TenantStore};
@@ -113,6 +114,8 @@ pub(super) struct Routing {
     /// Its decisions, and the claims on its document.
     verdicts: Packed,
     document_claims: Packed,
+    /// Whom it writes to that the books know.
+    contacts: Vec<Contact>,
 }
 
 impl TenantStore {
@@ -138,6 +141,7 @@ impl TenantStore {
             document_claims: pack_claims(document.map_or(&[], |d| &d.claims)),
             claims: claims.collect::<Result<_, _>>()?,
             caller: Arc::downgrade(&caller),
+            contacts: permissions::contacts_of(self.hasher()?, &commit),
             commit,
         };
         self.store.writer.route(routing).await
@@ -166,6 +170,7 @@ impl Many for Routing {
         batch.write_decisions(tx).await?;
         batch.claimed = claims::claim_new(tx, &batch.leaving()).await?;
         batch.write_deliveries(tx).await?;
+        batch.write_permissions(tx).await?;
         Ok(batch.ended())
     }
 }
@@ -570,6 +575,14 @@ impl<'a> Routings<'a> {
             })
         });
         new_deliveries::insert(tx, &all.collect::<Vec<_>>()).await
+    }
+
+    async fn write_permissions(&self, tx: BatchDb<'_>) -> Result<(), StoreError> {
+        let mut rows = permissions::Rows::default();
+        for r in self.good_routings() {
+            rows.add_contacts(r.tenant.uuid(), &r.contacts, r.commit.routed_at);
+        }
+        rows.insert(tx).await.map(drop)
     }
 }
 

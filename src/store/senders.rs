@@ -1,5 +1,7 @@
 //! What messages come from.
 
+use std::mem::discriminant;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
@@ -11,10 +13,11 @@ use super::message_settings::{MOST_EDITS, MessageEdit};
 use super::rules::raise_rule_set;
 use super::sql::{Row, micros, micros_opt, values};
 use super::writer::Lane;
-use super::{StoreError, TenantStore};
+use super::{EnteredSenders, StoreError, TenantStore};
 use crate::domain::actor::Actor;
 use crate::domain::ids::SenderId;
 use crate::domain::phone::CountryCode;
+use crate::domain::rule::Sender;
 use crate::domain::sender::{MOST_SENDERS, SenderAddress, SenderProfile};
 use crate::domain::transport::TransportName;
 
@@ -183,6 +186,71 @@ impl TenantStore {
             })
             .await
     }
+}
+
+/// Keeps what was entered with a connection among the senders: what took another's place takes its row, so
+/// that rules which name it follow. The last one is the default, unless somebody chose another.
+pub(super) async fn keep_entered(
+    tx: TenantDb<'_>,
+    entered: &EnteredSenders,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let transport = entered.transport.as_str();
+    let by_key =
+        "SELECT * FROM senders WHERE tenant_id = $1 AND transport = $2 AND address_key = $3";
+    let mut last = None;
+    for own in &entered.now {
+        let address = SenderAddress::Text(own.clone());
+        let is_alike = |old: &&Sender| discriminant(*old) == discriminant(own);
+        let mut keys = vec![address.key()];
+        let before = entered.before.iter().find(is_alike);
+        keys.extend(before.map(|old| SenderAddress::Text(old.clone()).key()));
+        let mut found = None;
+        for key in keys {
+            if found.is_none() {
+                let row = tx.one(by_key, values![transport, key]).await?;
+                found = row.map(|row| sender(&row)).transpose()?;
+            }
+        }
+        let id = if let Some(kept) = found {
+            if kept.address != address {
+                let set = "UPDATE senders SET address = $3, address_key = $4 \
+                           WHERE tenant_id = $1 AND id = $2";
+                let bound = values![kept.id.uuid(), address.as_str(), address.key()];
+                tx.exec(set, bound).await?;
+            }
+            kept.id
+        } else {
+            let new = SenderProfile {
+                id: SenderId::new(now),
+                transport: entered.transport,
+                address,
+                name: String::new(),
+                is_default: false,
+                countries: Vec::new(),
+                customers: Vec::new(),
+                tested_at: None,
+                created_at: now,
+            };
+            insert(tx, &new).await?;
+            new.id
+        };
+        last = Some(id);
+    }
+    let Some(last) = last else { return Ok(()) };
+    raise_rule_set(tx).await?;
+    let chosen =
+        "SELECT address_key FROM senders WHERE tenant_id = $1 AND transport = $2 AND is_default";
+    let chosen = tx.one(chosen, values![transport]).await?;
+    let chosen: Option<String> = chosen.map(|row| row.get("address_key")).transpose()?;
+    let both = entered.before.iter().chain(&entered.now);
+    let mut entered = both.map(|own| SenderAddress::Text(own.clone()).key());
+    if chosen.is_none_or(|key| entered.any(|own| own == key)) {
+        let set =
+            "UPDATE senders SET is_default = (id = $3) WHERE tenant_id = $1 AND transport = $2";
+        tx.exec(set, values![transport, last.uuid()]).await?;
+    }
+    Ok(())
 }
 
 async fn find(db: TenantDb<'_>, id: SenderId) -> Result<Option<SenderProfile>, StoreError> {

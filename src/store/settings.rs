@@ -11,6 +11,7 @@ use super::audit::{AuditLine, audit};
 use super::bulk::{Bulk, record};
 use super::db::BatchDb;
 use super::look_ups::LookUps;
+use super::permissions;
 use super::sql::{micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
@@ -258,6 +259,9 @@ impl TenantStore {
                                WHERE id = $1 AND is_rehearsal <> $2";
                     let changed = tx.exec(set, values![is_rehearsal]).await? == 1;
                     if changed {
+                        if !is_rehearsal {
+                            permissions::attest(tx, &actor, now).await?;
+                        }
                         let line = AuditLine {
                             actor,
                             action: if is_rehearsal {

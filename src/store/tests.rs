@@ -11,6 +11,7 @@ mod message_settings;
 mod rehearsal;
 mod same_account;
 mod search;
+mod undelivered;
 
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -21,7 +22,7 @@ use super::writer::{Lane, PlatformWriter};
 use super::*;
 use crate::domain::actor::Actor;
 use crate::domain::address_hash::AddressHasher;
-use crate::domain::connection::{Connection, ConnectionState, Settings};
+use crate::domain::connection::{Connection, ConnectionState, Pauses, Settings};
 use crate::domain::content::Content;
 use crate::domain::delivery::{
     Attempt, Channel, Channels, Delivery, DeliveryState, Hold, NewDelivery, StepKind,
@@ -341,7 +342,7 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
             state: ConnectionState::Ready,
             reason: String::new(),
             settings: Settings::default(),
-            paused_until: None,
+            pauses: Pauses::default(),
             checked_at: None,
             checked: String::new(),
             login: LOGIN,
@@ -350,6 +351,7 @@ async fn add_tenant(store: &Store, slug: &str) -> (TenantId, ConnectionId, Conne
         secrets: Vec::new(),
         removed: Vec::new(),
         hook_token: format!("{slug}-twilio"),
+        senders: Vec::new(),
         over: None,
         actor: Actor::named("test"),
         now: now(),
@@ -643,7 +645,7 @@ async fn a_claim_is_refused_by_whatever_stands_against_it() {
         if let Some(until) = until {
             house
                 .tenant
-                .pause_connection(house.twilio, until)
+                .pause_connection(house.twilio, Channels::from_iter([Channel::Sms]), until)
                 .await
                 .unwrap();
         }
@@ -652,6 +654,13 @@ async fn a_claim_is_refused_by_whatever_stands_against_it() {
     refused().await;
     set(ConnectionState::Ready, Some(later(5))).await;
     refused().await;
+    // What another API of the account asks for is not in the way of this one.
+    let other = Channels::from_iter([Channel::Email]);
+    house
+        .tenant
+        .pause_connection(house.twilio, other, later(60))
+        .await
+        .unwrap();
     let expired = house.claim_of(&d, later(86_400));
     assert_eq!(
         house.tenant.claim(expired).await.unwrap(),

@@ -13,6 +13,7 @@ use crate::domain::connection::{Provider, Settings};
 use crate::domain::delivery::{Channel, Channels};
 use crate::domain::provider::{ProviderWords, Providers};
 use crate::domain::rule::Sender;
+use crate::domain::sender_dns::DnsNeeds;
 use crate::domain::transport::TransportName;
 
 /// A provider of messages: what `startup` joins for each of them.
@@ -63,6 +64,11 @@ pub trait TransportKind: Send + Sync {
 
     /// What is wrong with a rule's own sender, where the provider knows it within a moment.
     async fn refuses_sender(&self, login: &Login<'_>, sender: &Sender) -> Option<String>;
+
+    /// What it wants to find in the DNS of a domain that it sends for; none where it sends no e-mail.
+    fn dns(&self) -> Option<&'static DnsNeeds> {
+        None
+    }
 
     /// The way to send over a connection; `None` where what is stored of it is not enough.
     fn open(&self, login: &Login<'_>, hook_token: Option<String>) -> Option<Arc<dyn Transport>>;
@@ -119,6 +125,11 @@ impl Transports {
     pub fn of_channel(&self, channel: Channel) -> impl Iterator<Item = &dyn TransportKind> {
         let kinds = self.0.iter().map(|joined| &*joined.kind);
         kinds.filter(move |kind| kind.channel() == channel)
+    }
+
+    /// Every transport.
+    pub fn kinds(&self) -> impl Iterator<Item = &dyn TransportKind> {
+        self.0.iter().map(|joined| &*joined.kind)
     }
 
     /// The transport of this name.

@@ -56,6 +56,7 @@ pub enum Section {
     History,
     Rules,
     Connections,
+    Groups,
     Suppressions,
     Team,
     Settings,
@@ -63,11 +64,12 @@ pub enum Section {
 
 impl Section {
     /// Every place, in the rail's order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Overview,
         Self::History,
         Self::Rules,
         Self::Connections,
+        Self::Groups,
         Self::Suppressions,
         Self::Team,
         Self::Settings,
@@ -80,6 +82,7 @@ impl Section {
             Self::History => "History",
             Self::Rules => "Rules",
             Self::Connections => "Connections",
+            Self::Groups => "Groups",
             Self::Suppressions => "Suppressions",
             Self::Team => "Team",
             Self::Settings => "Settings",
@@ -93,6 +96,7 @@ impl Section {
             Self::History => "/history",
             Self::Rules => "/rules",
             Self::Connections => "/connections",
+            Self::Groups => "/groups",
             Self::Suppressions => "/suppressions",
             Self::Team => "/team",
             Self::Settings => "/settings",
@@ -106,6 +110,7 @@ impl Section {
             Self::History => icon::history(),
             Self::Rules => icon::rules(),
             Self::Connections => icon::connections(),
+            Self::Groups => icon::groups(),
             Self::Suppressions => icon::suppressions(),
             Self::Team => icon::team(),
             Self::Settings => icon::settings(),

@@ -13,9 +13,11 @@ pub mod form;
 pub mod health;
 pub mod hooks;
 pub mod intake;
+pub mod logos;
 pub mod middleware;
 pub mod pages;
 pub mod problem;
+mod reminder_stops;
 pub mod ui;
 
 use actix_web::web::ServiceConfig;
@@ -28,7 +30,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(health::routes)
         .configure(hooks::routes)
         .configure(assets::routes)
+        .configure(logos::routes)
         .configure(api::routes)
+        .configure(reminder_stops::routes)
         .configure(dashboard::routes);
 }
 

@@ -431,7 +431,10 @@ async fn signing_in_rotates_the_session_and_is_told_to_the_company() {
 }
 
 /// Turns the second factor on; its secret and the recovery codes.
-async fn with_second_factor(app: &TestApp, who: &Visitor<'_>) -> (SecretString, Vec<String>) {
+pub(crate) async fn with_second_factor(
+    app: &TestApp,
+    who: &Visitor<'_>,
+) -> (SecretString, Vec<String>) {
     let page = who.get("/account/second-factor").await;
     let page = who.submit(&page, "/account/second-factor", &[]).await;
     assert_eq!(page.texts("svg.qr title").len(), 1);

@@ -215,7 +215,11 @@ async fn the_pages_lead_from_rehearsal_to_live_and_back() {
         ask.texts("td bdi").contains(&"Hello".to_owned()),
         "unmarked"
     );
-    let live = owner.submit(&ask, &at("/go-live"), &[]).await;
+    let unsaid = owner.submit(&ask, &at("/go-live"), &[]).await;
+    assert_eq!(unsaid.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(unsaid.error("attested").is_some(), "{}", unsaid.text());
+    let attested = [("attested", "1")];
+    let live = owner.submit(&ask, &at("/go-live"), &attested).await;
     assert!(live.text().contains("You are live"), "{}", live.text());
     assert!(live.texts(".banner").join(" ").find("Rehearsal").is_none());
     acme.told("", &invoice(2, Standing::Sent, app.now())).await;

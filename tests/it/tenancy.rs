@@ -144,10 +144,17 @@ async fn a_token_of_another_company_finds_nothing() {
         if !path.contains('{') {
             continue;
         }
-        let id = match path
-            .split('/')
-            .find(|p| ["rules", "events", "deliveries", "suppressions"].contains(p))
-        {
+        let kinds = [
+            "rules",
+            "events",
+            "deliveries",
+            "suppressions",
+            "senders",
+            "groups",
+        ];
+        let id = match path.split('/').find(|p| kinds.contains(p)) {
+            Some("senders") => acme.id("sender"),
+            Some("groups") => acme.id("group"),
             Some("suppressions") => acme.id("suppression"),
             Some("rules") => acme.id("rule"),
             Some("events") => event,

@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use ml_connector::app::groups::{GroupInput, MemberInput};
 use ml_connector::app::suppressions::SuppressionInput;
 use ml_connector::domain::actor::Actor;
+use ml_connector::domain::bank_details::{BankDetails, WAITS};
+use ml_connector::domain::ids::{BankDetailsId, UserId};
 use ml_connector::domain::page::Cursor;
 use ml_connector::domain::user::{Ability, Role};
 use ml_connector::sandbox::samples::Standing;
-use ml_connector::store::SuppressionFilter;
+use ml_connector::store::{BankDetailsEdit, MessageEdit, SuppressionFilter};
 use ml_connector::web::dashboard::doors::{Door, Entry, OUTSIDE, TENANT};
 use reqwest::Method;
 use secrecy::SecretString;
@@ -51,6 +54,7 @@ impl<'a> Walk<'a> {
         let suppressed = suppressed.await.unwrap();
         let replies = app.app().replies(company.id, Cursor::Newest, 1);
         let replies = replies.await.unwrap();
+        let (group, person, sender, details) = messages(&company).await;
         let id = |of: &Value| of["id"].as_str().expect("an id").to_owned();
         let ids = BTreeMap::from([
             ("rule", id(&rule)),
@@ -62,6 +66,10 @@ impl<'a> Walk<'a> {
             ("token", token),
             ("suppression", suppressed.rows[0].id.to_string()),
             ("reply", replies.rows[0].id.to_string()),
+            ("group", group),
+            ("person", person),
+            ("sender", sender),
+            ("details", details),
             ("tenant", company.id.to_string()),
         ]);
         Self { company, ids }
@@ -151,6 +159,43 @@ async fn people(company: &Company<'_>) -> (String, String, String) {
         team.invitations[0].id.to_string(),
         team.members[0].user.to_string(),
         token[0].id.to_string(),
+    )
+}
+
+/// A group of the company, one of its people, its sender, and bank details that wait.
+async fn messages(company: &Company<'_>) -> (String, String, String, String) {
+    let (app, id) = (company.app.app(), company.id);
+    let owner = Actor::named(&company.email);
+    let input = GroupInput {
+        name: "Finance".to_owned(),
+        members: vec![MemberInput {
+            name: "Ann Lee".to_owned(),
+            email: "ann@acme.example".to_owned(),
+            ..MemberInput::default()
+        }],
+    };
+    let group = app.add_group(id, &input, &owner).await.unwrap();
+    let senders = app.sender_profiles(id).await.unwrap();
+    let now = app.now();
+    let details = BankDetails {
+        id: BankDetailsId::new(now),
+        currency: "EUR".to_owned(),
+        text: "IBAN".to_owned(),
+        asked_by: UserId::nil(),
+        asked_by_name: company.email.clone(),
+        asked_at: now,
+        in_force_at: now + WAITS,
+        agreed_by_name: String::new(),
+    };
+    let ask = BankDetailsEdit::Ask(details.clone());
+    let store = app.store().tenant(id);
+    let asked = store.change_bank_details(ask, Vec::new(), owner, now);
+    assert_eq!(asked.await.unwrap(), MessageEdit::Done);
+    (
+        group.id.to_string(),
+        group.members[0].id.to_string(),
+        senders[0].id.to_string(),
+        details.id.to_string(),
     )
 }
 

@@ -15,6 +15,9 @@ CREATE TABLE tenants (
     -- Why it is suspended, in words that its people read.
     suspended_for text NOT NULL DEFAULT '',
     is_rehearsal boolean NOT NULL,
+    -- Who last said at going live that the company may write to its people.
+    attested_by text,
+    attested_at bigint,
     country text NOT NULL,
     zone text NOT NULL,
     currency text NOT NULL,

@@ -14,7 +14,9 @@ CREATE TABLE connections (
     -- Names the credentials that are stored, and when the provider first accepted these.
     login {id},
     accepted_at bigint,
-    paused_until bigint,
+    -- No call before then: each API of an account counts its own.
+    sms_paused_until bigint,
+    email_paused_until bigint,
     checked_at bigint,
     -- What the last check said.
     checked text NOT NULL,

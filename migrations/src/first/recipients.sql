@@ -21,6 +21,22 @@ CREATE TABLE suppressions (
 CREATE INDEX suppressions_tenant ON suppressions (tenant_id, id);
 CREATE INDEX suppressions_asked ON suppressions (decide_by) WHERE decide_by IS NOT NULL;
 
+-- Why addresses may be written to: a ledger, by which nothing is refused. The first of each basis counts.
+CREATE TABLE permissions (
+    id {id} NOT NULL UNIQUE,
+    tenant_id {id} NOT NULL,
+    channel text NOT NULL,
+    -- As in `suppressions`.
+    address text NOT NULL,
+    address_hash {bytes} NOT NULL,
+    basis text NOT NULL,
+    source text NOT NULL,
+    created_by text NOT NULL,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (tenant_id, channel, address_hash, basis)
+);
+CREATE INDEX permissions_tenant ON permissions (tenant_id, id);
+
 -- What people wrote back, and what they wish by it.
 CREATE TABLE replies (
     account text NOT NULL,

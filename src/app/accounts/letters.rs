@@ -26,7 +26,7 @@ fn button(words: &str, address: &str) -> String {
     format!("{words}\n{address}")
 }
 
-fn instant(at: DateTime<Utc>) -> String {
+pub(in crate::app) fn instant(at: DateTime<Utc>) -> String {
     at.format("%-d %B %Y at %H:%M UTC").to_string()
 }
 

@@ -161,6 +161,21 @@ impl App {
         Ok(Some(Proof::Recovery(*digest.as_bytes())))
     }
 
+    /// Spends a code of somebody whose second factor is on; whoever has none cannot do what asks for it.
+    pub(in crate::app) async fn confirm_code(
+        &self,
+        user: UserId,
+        code: &str,
+    ) -> Result<(), AppError> {
+        let factor = self.store().platform().second_factor(user).await?;
+        if factor.is_none_or(|f| f.confirmed_at.is_none()) {
+            let why =
+                "This takes a code of your second factor. Turn it on under Your account first";
+            return Err(AppError::Conflict(why.to_owned()));
+        }
+        self.check_code(user, code).await
+    }
+
     async fn check_code(&self, user: UserId, code: &str) -> Result<(), AppError> {
         let Some(proof) = self.proof(user, code).await? else {
             return Err(AppError::field("code", WRONG_CODE));

@@ -53,6 +53,8 @@ pub enum Gate {
     Invited,
     /// Password or code of somebody who is signed in already.
     Own,
+    /// A link of an e-mail by which its reader stops reminders.
+    StopReminders,
 }
 
 impl Gate {
@@ -67,6 +69,7 @@ impl Gate {
             Self::Invite => "invite",
             Self::Invited => "invited",
             Self::Own => "own",
+            Self::StopReminders => "stop-reminders",
         }
     }
 
@@ -74,9 +77,19 @@ impl Gate {
     const fn per_account(self) -> i64 {
         match self {
             Self::SignIn | Self::SetUp => 300,
+            Self::StopReminders => 100,
             Self::Own | Self::Invited => 20,
             Self::SecondStep => 15,
             Self::SignUp | Self::Reset | Self::Invite | Self::NewCompany => 5,
+        }
+    }
+
+    /// From one network, whatever the account. A company's mail scanner follows the links of all that it
+    /// lets in.
+    const fn per_network(self) -> i64 {
+        match self {
+            Self::StopReminders => 600,
+            _ => PER_NETWORK,
         }
     }
 
@@ -116,7 +129,7 @@ impl App {
         account: &str,
     ) -> Result<Tried, AppError> {
         let (whose, most) = if let Some(client) = client {
-            (Some(network(client).to_string()), PER_NETWORK)
+            (Some(network(client).to_string()), gate.per_network())
         } else {
             self.warn_of_proxy();
             let all = gate.sends_letters().then(|| "everybody".to_owned());

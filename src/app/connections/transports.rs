@@ -3,12 +3,12 @@
 use crate::app::{App, AppError, FieldProblem};
 use crate::crypto::token;
 use crate::domain::actor::Actor;
-use crate::domain::connection::{Connection, ConnectionState, Provider};
+use crate::domain::connection::{Connection, ConnectionState, Pauses, Provider};
 use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::phone::CountryCode;
 use crate::domain::rule::Sender;
-use crate::store::SaveConnection;
+use crate::store::{EnteredSenders, SaveConnection};
 use crate::transport::{Before, Login, Problem, ProviderKind, Secrets, Trial, Typed};
 
 /// What a check said.
@@ -74,7 +74,7 @@ impl App {
             state: ConnectionState::Ready,
             reason: String::new(),
             settings: set_up.settings,
-            paused_until: None,
+            pauses: Pauses::default(),
             checked_at: accepted_at,
             checked,
             // Kept only where the credentials change.
@@ -86,6 +86,7 @@ impl App {
             secrets,
             removed: set_up.removed,
             hook_token: token::hook(),
+            senders: self.entered_senders(old.as_ref(), &connection),
             over: old.map(|old| old.login),
             actor: actor.clone(),
             now,
@@ -191,6 +192,18 @@ impl App {
         let secrets = self.secrets(tenant, link.connection.id).await?;
         let login = login(&link.connection, &secrets);
         Ok(kind.refuses_sender(&login, sender).await)
+    }
+
+    /// What was entered to send from, beside what had been.
+    fn entered_senders(&self, old: Option<&Connection>, new: &Connection) -> Vec<EnteredSenders> {
+        let kinds = self.parts.transports.brakes(new.provider);
+        kinds
+            .map(|(kind, _)| EnteredSenders {
+                transport: kind.name(),
+                before: old.map_or_else(Vec::new, |old| kind.senders(&old.settings)),
+                now: kind.senders(&new.settings),
+            })
+            .collect()
     }
 
     fn provider_kind(&self, provider: Provider) -> Result<&dyn ProviderKind, AppError> {

@@ -6,6 +6,7 @@ use super::evaluation_input::EvaluationInput;
 use super::recipients::Reached;
 use super::said::Frame;
 use crate::app::App;
+use crate::app::reminder_stops::Reminded;
 use crate::domain::address::{Address, OwnAddresses};
 use crate::domain::content::Content;
 use crate::domain::delivery::{Channel, Delivery, DeliveryState, NewDelivery, rehearsal_mark};
@@ -27,16 +28,27 @@ impl App {
     ) -> NewDelivery {
         let channel = reached.channel;
         let from = self.sender(rule, &reached, input);
+        let is_to_contact =
+            rule.definition.recipient.is_contact() && input.event.source != EventSource::Test;
+        let asserts = input.assertion(rule.definition.event_type);
+        let (address, problem) = match &reached.address {
+            Ok(address) => (address.to_string(), None),
+            Err(why) => (String::new(), Some(why.clone())),
+        };
+        let stop_link = self.stop_link(&Reminded {
+            tenant: input.context.tenant.id,
+            event: input.event.id,
+            channel,
+            address: &address,
+            is_to_contact,
+            scope: &asserts.scope(),
+        });
         let frame = Frame {
             channel,
             answers_to: from.map(|s| s.address.as_str()),
-            stop_link: None,
+            stop_link: stop_link.as_ref(),
         };
         let said = self.said_by(rule, frame, input, facts);
-        let (address, problem) = match reached.address {
-            Ok(address) => (address.to_string(), None),
-            Err(why) => (String::new(), Some(why)),
-        };
         let (content, problem) = match said {
             Ok(content) => (content, problem),
             Err(why) => (Content::nothing(channel), problem.or(Some(why))),
@@ -53,10 +65,9 @@ impl App {
             channel,
             address,
             recipient: reached.name,
-            is_to_contact: rule.definition.recipient.is_contact()
-                && input.event.source != EventSource::Test,
+            is_to_contact,
             member: reached.member,
-            asserts: Some(input.assertion(rule.definition.event_type)),
+            asserts: Some(asserts),
             is_rehearsal: false,
             rehearsal_to: String::new(),
             sender: frozen(rule, channel, from),

@@ -9,6 +9,7 @@ use super::people::other_people;
 use super::recipients::{Finder, Reached};
 use super::said::Frame;
 use crate::app::recent::{AsOf, SeenDocument};
+use crate::app::reminder_stops::Reminded;
 use crate::app::{App, AppError};
 use crate::domain::assertion::{Says, Seen};
 use crate::domain::content::Content;
@@ -122,10 +123,11 @@ impl App {
         let person = they.and_then(|r| r.person);
         let facts = Facts::of(&parsed, person, label, today);
         let from = self.answers_to(d, &context.settings.senders);
+        let stop_link = self.stop_link(&Reminded::by(d, &d.scope()));
         let frame = Frame {
             channel: d.channel,
             answers_to: from.as_deref(),
-            stop_link: None,
+            stop_link: stop_link.as_ref(),
         };
         let said = self.said_by(&rule, frame, &input, &facts);
         Ok(said.map(|content| {

@@ -16,7 +16,7 @@ use crate::brakes::{Admission, Limits, Permit};
 use crate::domain::address::key_of;
 use crate::domain::clock::Deadline;
 use crate::domain::content::Content;
-use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Message, StepKind};
+use crate::domain::delivery::{Attempt, Channels, Delivery, DeliveryState, Message, StepKind};
 use crate::domain::gate::Judgement;
 use crate::domain::ids::{AttemptId, DeliveryId};
 use crate::store::{Change, Claim, ClaimResult, Guard, TenantStore};
@@ -192,10 +192,14 @@ impl App {
         );
         let recorded = recorded?;
         let wait = wait.map(|w| self.now() + TimeDelta::from_std(w).unwrap_or_default());
-        if let Some(until_then) = wait.max(rests_until) {
-            store
-                .pause_connection(link.connection.id, until_then)
-                .await?;
+        let whole = (link.connection.channels.clone(), rests_until);
+        let own = (Channels::from_iter([d.channel]), wait);
+        for (channels, until_then) in [whole, own] {
+            if let Some(until_then) = until_then {
+                store
+                    .pause_connection(link.connection.id, channels, until_then)
+                    .await?;
+            }
         }
         self.wake_equal(link.scope(store.tenant_id()), d).await;
         Ok(recorded.map_or(Called::Done, |changed| Called::Due(changed.due_at)))

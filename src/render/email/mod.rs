@@ -112,7 +112,7 @@ impl EmailTemplate {
         review::warnings(source)
     }
 
-    /// Fills the text in.
+    /// Fills the text in. Its text part is empty where nothing is left of the text.
     ///
     /// # Errors
     ///
@@ -126,7 +126,10 @@ impl EmailTemplate {
             let marked = template.render_marked(facts)?;
             Ok(page::line(&marked, LONGEST_LINE))
         };
-        let (subject, preview) = (line(&self.subject)?, line(&self.preview)?);
+        let (mut subject, preview) = (line(&self.subject)?, line(&self.preview)?);
+        if subject.is_empty() {
+            subject = page::subject_of(around.brand);
+        }
         let marked = self.body.render_marked(facts)?;
         let letter = Letter {
             kind: self.kind,

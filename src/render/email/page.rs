@@ -4,6 +4,7 @@ use super::escape::{cut, escape, isolated, one_line, tidy};
 use super::html::push_lines;
 use super::layout::{Layout, Slot};
 use super::{Reader, Surroundings};
+use crate::domain::brand::Brand;
 use crate::domain::content::MARK_PLACE;
 use crate::render::marked::{Mark, Marked, read_mark};
 
@@ -64,9 +65,18 @@ pub(super) fn html(subject: &str, preview: &str, rows: &str, around: &Surroundin
     out
 }
 
-/// The text part.
+/// What stands in the place of a subject whose fields are all blank.
+pub(super) fn subject_of(brand: &Brand) -> String {
+    let name = one_line(&brand.name, LONGEST_VALUE);
+    format!("Message from {}", isolated(&name))
+}
+
+/// The text part; empty where there are no words for it.
 pub(super) fn text(words: &str, around: &Surroundings<'_>) -> String {
     let mut out = words.trim_end().to_owned();
+    if out.is_empty() {
+        return out;
+    }
     out.push_str("\n\n-- \n");
     for (line, link) in footer(around) {
         out.push_str(&isolated(&line));

@@ -6,6 +6,7 @@ use pulldown_cmark::{Event, LinkType, Tag};
 use super::problem::EmailProblem;
 use super::{body, link};
 use crate::domain::rule::{EmailPart, EmailSource};
+use crate::render::advertising;
 
 /// Stands for a field while only the text around it is looked at.
 const FIELD: &str = "\u{f0000}";
@@ -81,40 +82,9 @@ pub(super) fn warnings(source: &EmailSource) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if let Some(word) = advertising(source) {
-        warnings.push(format!(
-            "“{word}” reads like advertising. Invoices, receipts and reminders may go to everybody \
-             you do business with; advertising needs a permission of its own."
-        ));
-    }
+    let text = format!("{}\n{}\n{plain}", source.subject, source.preview);
+    warnings.extend(advertising::warning(&text));
     warnings
-}
-
-/// The first word of advertising in any part.
-fn advertising(source: &EmailSource) -> Option<&'static str> {
-    const WORDS: [&str; 18] = [
-        "special offer",
-        "limited time",
-        "limited offer",
-        "% off",
-        "discount code",
-        "promo code",
-        "coupon",
-        "voucher",
-        "black friday",
-        "cyber monday",
-        "clearance",
-        "best price",
-        "free shipping",
-        "buy now",
-        "shop now",
-        "order now",
-        "new collection",
-        "newsletter",
-    ];
-    let (body, _) = without_tags(&source.body);
-    let text = format!("{}\n{}\n{body}", source.subject, source.preview).to_lowercase();
-    WORDS.into_iter().find(|word| text.contains(word))
 }
 
 /// The text with a mark for each `{{ … }}` and nothing for the other tags, and the fields' names.

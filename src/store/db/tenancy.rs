@@ -12,7 +12,7 @@ use super::statement::{Operand, Statement, Table};
 use crate::store::error::StoreError;
 
 /// The tables with tenants' rows, which have a column `tenant_id`; and the tenants' own.
-pub(super) const TABLES: [&str; 36] = [
+pub(super) const TABLES: [&str; 37] = [
     "api_tokens",
     "attempts",
     "audit_entries",
@@ -37,6 +37,7 @@ pub(super) const TABLES: [&str; 36] = [
     "mails",
     "members",
     "people",
+    "permissions",
     "provider_messages",
     "receipts",
     "rejected_requests",

@@ -81,6 +81,7 @@ impl Other {
             }],
             removed: Vec::new(),
             hook_token: "unused".to_owned(),
+            senders: Vec::new(),
             over,
             actor: Actor::named("eve"),
             now: now(),

@@ -46,6 +46,8 @@ pub(super) trait Needs: 'static {
 pub(super) struct Look;
 /// Write, switch and delete rules.
 pub(super) struct EditRules;
+/// Keep groups of people.
+pub(super) struct EditGroups;
 /// Send or decide again.
 pub(super) struct Replaying;
 /// The stop switch.
@@ -54,6 +56,8 @@ pub(super) struct StopSending;
 pub(super) struct Suppress;
 /// Connections.
 pub(super) struct Connect;
+/// What the company keeps for all of its messages.
+pub(super) struct ChangeSettings;
 /// The security log.
 pub(super) struct ReadSecurityLog;
 
@@ -62,6 +66,9 @@ impl Needs for Look {
 }
 impl Needs for EditRules {
     const ABILITY: Ability = Ability::EditRules;
+}
+impl Needs for EditGroups {
+    const ABILITY: Ability = Ability::EditGroups;
 }
 impl Needs for Replaying {
     const ABILITY: Ability = Ability::Replay;
@@ -74,6 +81,9 @@ impl Needs for Suppress {
 }
 impl Needs for Connect {
     const ABILITY: Ability = Ability::Connect;
+}
+impl Needs for ChangeSettings {
+    const ABILITY: Ability = Ability::ChangeSettings;
 }
 impl Needs for ReadSecurityLog {
     const ABILITY: Ability = Ability::ReadSecurityLog;

@@ -8,9 +8,12 @@ mod call;
 mod connections;
 mod deliveries;
 mod events;
+mod groups;
 mod openapi;
+mod permissions;
 mod refusal;
 mod rules;
+mod senders;
 mod stop;
 mod suppressions;
 #[cfg(test)]
@@ -53,6 +56,20 @@ fn doors() -> Vec<Door> {
             .on(Method::GET, connections::twilio)
             .on(Method::PUT, connections::connect_twilio),
         Door::at("/connections/zoho").on(Method::GET, connections::zoho),
+        Door::at("/senders")
+            .on(Method::GET, senders::list)
+            .on(Method::POST, senders::add),
+        Door::at("/senders/{id}")
+            .on(Method::GET, senders::show)
+            .on(Method::PUT, senders::change)
+            .on(Method::DELETE, senders::delete),
+        Door::at("/groups")
+            .on(Method::GET, groups::list)
+            .on(Method::POST, groups::add),
+        Door::at("/groups/{id}")
+            .on(Method::GET, groups::show)
+            .on(Method::PUT, groups::change)
+            .on(Method::DELETE, groups::delete),
         Door::at("/rules")
             .on(Method::GET, rules::list)
             .on(Method::POST, rules::create),
@@ -72,6 +89,9 @@ fn doors() -> Vec<Door> {
             .on(Method::GET, suppressions::list)
             .on(Method::POST, suppressions::add),
         Door::at("/suppressions/{id}").on(Method::DELETE, suppressions::lift),
+        Door::at("/permissions")
+            .on(Method::GET, permissions::list)
+            .on(Method::POST, permissions::add),
         Door::at("/stop")
             .on(Method::GET, stop::show)
             .on(Method::PUT, stop::set)

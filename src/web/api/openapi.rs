@@ -7,7 +7,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, Ref};
 use utoipa::{Modify, OpenApi};
 
-use super::{audit, connections, deliveries, events, rules, stop, suppressions};
+use super::{
+    audit, connections, deliveries, events, groups, permissions, rules, senders, stop, suppressions,
+};
 use crate::web::problem;
 
 /// The document as JSON.
@@ -25,12 +27,22 @@ pub(super) fn document() -> Document {
 #[openapi(
     info(
         title = "ml-connector",
-        description = "Rules, events, deliveries, who must not be written to, and the switch that stops all."
+        description = "Senders, groups, rules, events, deliveries, who must not be written to, and the switch that stops all."
     ),
     paths(
         connections::twilio,
         connections::connect_twilio,
         connections::zoho,
+        senders::list,
+        senders::show,
+        senders::add,
+        senders::change,
+        senders::delete,
+        groups::list,
+        groups::show,
+        groups::add,
+        groups::change,
+        groups::delete,
         rules::list,
         rules::create,
         rules::show,
@@ -50,6 +62,8 @@ pub(super) fn document() -> Document {
         suppressions::list,
         suppressions::add,
         suppressions::lift,
+        permissions::list,
+        permissions::add,
         audit::list,
     ),
     components(schemas(problem::Body<'static>, problem::FieldError)),

@@ -177,7 +177,7 @@ pub(super) fn transport_health(
     has_sent: bool,
     moment: Moment,
 ) -> Health {
-    match (of.state, of.paused_until) {
+    match (of.state, of.pauses.latest()) {
         (ConnectionState::Broken, _) => Health::Broken(sentence(&of.reason)),
         (_, Some(until)) if until > moment.now => Health::Paused(format!(
             "{name} asked to slow down. Sending goes on by itself {}.",

@@ -6,9 +6,10 @@ use actix_web::web::{get, post};
 
 use super::account::{self, email, password, second_factor, sessions};
 use super::{
-    books, checklist, company, connections, deletion, event, history, invitation, new_instance,
-    operator, overview, rehearsal, replay, reset, rule_preview, rules, second_step, security_log,
-    session, settings, sign_up, suppressions, team, tokens, webhook_guide,
+    books, brand, checklist, company, connections, deletion, event, groups, history, invitation,
+    new_instance, operator, overview, permissions, rehearsal, replay, reset, rule_preview, rules,
+    second_step, security_log, senders, session, settings, sign_up, suppressions, team, tokens,
+    webhook_guide,
 };
 use crate::app::books::consent::CALLBACK_PATH;
 use crate::domain::user::Ability;
@@ -90,7 +91,31 @@ doors! { TENANT, tenant, Ability;
     post "/connections/books/disconnection", Connect => books::disconnect;
     post "/connections/{connection}/secret", Connect => connections::secret;
     post "/connections/{connection}/checks", Connect => connections::check;
+    get "/senders", Look => senders::list;
+    post "/senders", Connect => senders::add;
+    get "/senders/{sender}", Look => senders::show;
+    post "/senders/{sender}", Connect => senders::update;
+    post "/senders/{sender}/tests", Connect => senders::test;
+    post "/senders/{sender}/deletion", Connect => senders::delete;
+    get "/groups", Look => groups::list;
+    post "/groups", EditGroups => groups::add;
+    get "/groups/{group}", Look => groups::show;
+    post "/groups/{group}", EditGroups => groups::rename;
+    post "/groups/{group}/members", EditGroups => groups::add_member;
+    get "/groups/{group}/members/{person}", EditGroups => groups::edit_member;
+    post "/groups/{group}/members/{person}", EditGroups => groups::save_member;
+    post "/groups/{group}/members/{person}/activation", EditGroups => groups::switch_member;
+    post "/groups/{group}/members/{person}/removal", EditGroups => groups::remove_member;
+    get "/groups/{group}/deletion/new", EditGroups => groups::ask_deletion;
+    post "/groups/{group}/deletion", EditGroups => groups::delete;
     get "/settings", Look => settings::show;
+    get "/brand", Look => brand::show;
+    post "/brand", ChangeSettings => brand::save;
+    post "/brand/logo", ChangeSettings => brand::upload;
+    post "/brand/logo/removal", ChangeSettings => brand::remove_logo;
+    post "/brand/bank-details", ChangeBankDetails => brand::ask_bank_details;
+    post "/brand/bank-details/{details}/agreement", ChangeBankDetails => brand::agree;
+    post "/brand/bank-details/{details}/cancellation", ChangeBankDetails => brand::call_off;
     get "/team", Look => team::show;
     post "/team/invitations", ManageTeam => team::invite;
     post "/team/invitations/{invitation}/revocation", ManageTeam => team::revoke;
@@ -118,6 +143,10 @@ doors! { TENANT, tenant, Ability;
     post "/suppressions", Suppress => suppressions::add;
     get "/suppressions/{suppression}/lifting/new", Suppress => suppressions::ask_lifting;
     post "/suppressions/{suppression}/lifting", Suppress => suppressions::lift;
+    get "/permissions", Look => permissions::list;
+    post "/permissions", ChangeSettings => permissions::add;
+    post "/permissions/import", ChangeSettings => permissions::import;
+    post "/permissions/export", ChangeSettings => permissions::export;
     get "/replies", Look => suppressions::replies;
     post "/replies/{reply}/seen", Suppress => suppressions::see;
     post "/replies/{reply}/stop", Suppress => suppressions::stop_writing;

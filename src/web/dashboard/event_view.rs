@@ -282,7 +282,7 @@ const fn tone(kind: StepKind) -> Tone {
         | StepKind::NeedsPerson
         | StepKind::Double
         | StepKind::GaveUp => Tone::Needs,
-        StepKind::Held => Tone::Held,
+        StepKind::Held | StepKind::ReaderStopped => Tone::Held,
         StepKind::Accepted
         | StepKind::Retry
         | StepKind::Look
@@ -291,7 +291,7 @@ const fn tone(kind: StepKind) -> Tone {
         | StepKind::Renewed
         | StepKind::Unconfirmed => Tone::Waiting,
         StepKind::Found | StepKind::Resolved => Tone::Ok,
-        StepKind::Released => Tone::Queued,
+        StepKind::Released | StepKind::ReaderResumed => Tone::Queued,
         StepKind::Expired | StepKind::Suppressed | StepKind::Canceled | StepKind::Untrue => {
             Tone::Quiet
         }

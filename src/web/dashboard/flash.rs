@@ -76,6 +76,23 @@ told! {
         "Our access is forgotten here, but Zoho could not be told. Remove it at Zoho too: My \
          Account, Sessions, Connected Apps.";
     SettingsSaved, Done, "The settings are saved.";
+    SenderSaved, Done, "The sender is saved.";
+    SenderTested, Done, "The test is on its way to your own address. Rules can send from here now.";
+    SenderDeleted, Done, "The sender is deleted.";
+    GroupMade, Done, "The group is made. Add its people below.";
+    GroupSaved, Done, "The group is saved.";
+    GroupDeleted, Done, "The group is deleted.";
+    GroupMemberSaved, Done, "The group has them now.";
+    GroupMemberRemoved, Done, "They are out of the group.";
+    GroupMemberOn, Done, "They get messages of this group again.";
+    GroupMemberOff, Done, "They get no messages of this group until you turn them on.";
+    BrandSaved, Done, "The brand is saved. The next e-mail has it.";
+    LogoSaved, Done, "The logo is saved.";
+    LogoRemoved, Done, "The logo is gone. E-mails show the name instead.";
+    BankDetailsAsked, Done,
+        "The new bank details wait. Every owner is told by e-mail, and a second one can agree.";
+    BankDetailsAgreed, Done, "You agreed: the new bank details count from now on.";
+    BankDetailsCalledOff, Done, "Called off. The bank details stay as they are.";
     MorningOn, Done, "You get the morning e-mail of this company.";
     MorningOff, Done, "You no longer get the morning e-mail of this company.";
     TenantSuspended, Done, "The company is suspended. Its people read the reason.";
@@ -115,6 +132,9 @@ told! {
     Suppressed, Done, "The number is not written to any more.";
     SuppressedAlready, Done, "This number is on the list already.";
     Lifted, Done, "The suppression is lifted.";
+    PermissionAdded, Done, "The permission is noted.";
+    PermissionKnown, Done, "This permission is noted already.";
+    PermissionsImported, Done, "All lines are taken in. Those that were noted before stay as they are.";
     MessageWaits, Done, "The message waits until contacts may be written to; see below until when.";
 }
 

@@ -287,7 +287,7 @@ fn standings(of: &Depth) -> Standings {
 
 /// The worst first: refused credentials hold everything, an open breaker and a pause end by themselves.
 fn brake(of: BrakedConnection, channel: Channel, status: &Status, moment: Moment) -> BrakeLine {
-    let paused = status.paused_until.max(of.paused_until);
+    let paused = status.paused_until.max(of.pauses.of(channel));
     let paused = paused.filter(|until| *until > moment.now);
     let (tone, words) = match (of.is_broken, status.breaker, paused) {
         (true, ..) => (Tone::Failed, "Credentials refused".to_owned()),

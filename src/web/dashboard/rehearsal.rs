@@ -25,6 +25,14 @@ pub(super) async fn ask_live(seat: Seat) -> Result<HttpResponse, PageError> {
     if !seat.member.tenant.is_rehearsal {
         return Ok(seat.lead("/settings", Some(Told::LiveAlready)));
     }
+    live_page(&seat, StatusCode::OK, FormState::new()).await
+}
+
+async fn live_page(
+    seat: &Seat,
+    status: StatusCode,
+    form: FormState,
+) -> Result<HttpResponse, PageError> {
     let tenant = seat.tenant();
     let found: Rehearsed = seat
         .ask(|app| async move { app.rehearsed(tenant).await })
@@ -42,8 +50,9 @@ pub(super) async fn ask_live(seat: Seat) -> Result<HttpResponse, PageError> {
         waiting: found.waiting.len(),
         hours: seat.member.tenant.hours.map(Hours::words),
         may: seat.member.role.may(Ability::GoLive),
+        form,
     };
-    seat.page(StatusCode::OK, &page)
+    seat.page(status, &page)
 }
 
 fn line(message: &Message) -> RehearsalLine {
@@ -62,8 +71,13 @@ fn line(message: &Message) -> RehearsalLine {
 
 /// `POST /t/{tenant}/go-live`.
 pub(super) async fn go_live(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let seat = posted.seat;
+    let SeatForm { seat, form } = posted;
     seat.require(Ability::GoLive)?;
+    if form.get("attested").is_empty() {
+        let mut state = form.state(&[]);
+        state.refuse("attested", "Confirm that you may write to them.");
+        return live_page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await;
+    }
     let (tenant, actor) = (seat.tenant(), seat.actor());
     seat.ask(|app| async move { app.go_live(tenant, &actor).await })
         .await?;

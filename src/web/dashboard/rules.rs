@@ -238,6 +238,12 @@ async fn editor(
             .filter(|_| is_new)
             .and_then(|ready| Some((ready.missing_group(&kept.settings.groups)?, ready.key)))
             .map(|(name, key)| (name.to_owned(), key)),
+        empty_group: kept
+            .settings
+            .groups
+            .iter()
+            .find(|g| g.on() == 0 && g.id.to_string() == form.value("recipient"))
+            .map(|g| (g.id, g.name.clone())),
         has_email_sender,
         email: kept.email(seat, &form),
         condition_rows: rule_form::rows(&form) + 2,

@@ -100,6 +100,7 @@ impl World {
             vault,
             passwords,
             transports: Transports::alone(Twilio::new(http.clone(), None), clock.clone()),
+            dns: crate::dns::Dns::system(),
             mailer: Mailer::to_log(),
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
             zoho_sandbox: zoho,

@@ -4,12 +4,16 @@
 //! A form that was tampered with is refused with 403, one that cannot be read with 422; nothing a
 //! browser sends makes a 500.
 
+use std::future::ready;
 use std::pin::Pin;
 use std::time::Duration;
 
+use actix_multipart::Multipart;
 use actix_web::dev::Payload;
 use actix_web::http::header;
+use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest, web};
+use futures::{StreamExt as _, stream};
 use secrecy::SecretString;
 
 use super::signed_in::SignedIn;
@@ -22,6 +26,8 @@ use crate::web::form::FormState;
 const LARGEST: usize = 128 * 1024;
 /// The most fields.
 const MOST_FIELDS: usize = 400;
+/// The largest file, in bytes; what is read of it decides itself what is too much.
+const LARGEST_FILE: usize = 1024 * 1024;
 /// How long a form may take to arrive.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 
@@ -142,28 +148,73 @@ impl FromRequest for VisitForm {
     }
 }
 
-async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Form, PageError> {
-    let is_form = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|kind| {
-            kind.trim()
-                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-        });
-    if !is_form {
+/// The same of a form with a file in the field `file`, and the bytes of that; a form of another kind has none.
+pub async fn file_of_session(
+    request: &HttpRequest,
+    payload: Payload,
+    who: &SignedIn,
+) -> Result<(Form, Vec<u8>), PageError> {
+    if !is_of_type(request, "multipart/form-data") {
+        return Ok((of_session(request, payload, who).await?, Vec::new()));
+    }
+    let body = body(request, payload, LARGEST_FILE).await?;
+    let (form, file) = parts(request, body).await.ok_or(PageError::Unreadable)?;
+    if token::equal(form.get("csrf"), &who.session.csrf) {
+        Ok((form, file))
+    } else {
+        Err(PageError::Forged)
+    }
+}
+
+/// The parts of a form that is here already; none where they are no form.
+async fn parts(request: &HttpRequest, body: Bytes) -> Option<(Form, Vec<u8>)> {
+    let whole = stream::once(ready(Ok(body)));
+    let mut parts = Multipart::new(request.headers(), whole);
+    let (mut fields, mut file) = (Vec::new(), Vec::new());
+    while let Some(part) = parts.next().await {
+        let mut part = part.ok()?;
+        let name = part.name()?.to_owned();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = part.next().await {
+            bytes.extend_from_slice(&chunk.ok()?);
+        }
+        if name == "file" {
+            file = bytes;
+        } else if fields.len() < MOST_FIELDS {
+            let text = String::from_utf8_lossy(&bytes).replace('\0', "");
+            fields.push((name, text));
+        }
+    }
+    Some((Form(fields), file))
+}
+
+async fn read(request: &HttpRequest, payload: Payload) -> Result<Form, PageError> {
+    if !is_of_type(request, "application/x-www-form-urlencoded") {
         return Err(PageError::Unreadable);
     }
+    Ok(decode(&body(request, payload, LARGEST).await?))
+}
+
+fn is_of_type(request: &HttpRequest, wanted: &str) -> bool {
+    let sent = request.headers().get(header::CONTENT_TYPE);
+    sent.and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted))
+}
+
+async fn body(
+    request: &HttpRequest,
+    mut payload: Payload,
+    largest: usize,
+) -> Result<Bytes, PageError> {
     let body = web::Payload::from_request(request, &mut payload)
         .await
         .map_err(|_| PageError::Unreadable)?;
-    let body = tokio::time::timeout(ARRIVES_WITHIN, body.to_bytes_limited(LARGEST))
+    tokio::time::timeout(ARRIVES_WITHIN, body.to_bytes_limited(largest))
         .await
         .map_err(|_| PageError::Unreadable)?
         .map_err(|_| PageError::TooLarge)?
-        .map_err(|_| PageError::Unreadable)?;
-    Ok(decode(&body))
+        .map_err(|_| PageError::Unreadable)
 }
 
 /// Bytes that are no UTF-8 become the replacement character; NUL, which PostgreSQL cannot keep, goes.

@@ -12,7 +12,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::client_addr::ClientAddr;
-use super::csrf_form::{Extracting, Form, of_session};
+use super::csrf_form::{Extracting, Form, file_of_session, of_session};
 use super::signed_in::SignedIn;
 use crate::app::{App, AppError};
 use crate::domain::actor::Actor;
@@ -69,6 +69,11 @@ impl Seat {
         Actor::named(&user.email)
             .who_is(user.id)
             .at(ClientAddr::of(&self.request))
+    }
+
+    /// What was asked, for what counts attempts by where they come from.
+    pub const fn request(&self) -> &HttpRequest {
+        &self.request
     }
 
     /// Refuses everybody whose role does not reach.
@@ -224,6 +229,26 @@ impl FromRequest for SeatForm {
             let seat = Seat::of(request).await?;
             let form = of_session(&seat.request, payload, &seat.who).await?;
             Ok(Self { seat, form })
+        })
+    }
+}
+
+/// A form with a file, posted from a seat.
+pub struct SeatFile {
+    pub seat: Seat,
+    pub file: Vec<u8>,
+}
+
+impl FromRequest for SeatFile {
+    type Error = PageError;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let seat = Seat::of(request).await?;
+            let (_, file) = file_of_session(&seat.request, payload, &seat.who).await?;
+            Ok(Self { seat, file })
         })
     }
 }

@@ -34,6 +34,8 @@ pub struct GoLivePage {
     /// When contacts may be written to: "08:00 to 20:00"; none is at any time.
     pub hours: Option<String>,
     pub may: bool,
+    /// What has to be confirmed.
+    pub form: FormState,
 }
 
 /// A message that went to the owner.
@@ -51,12 +53,6 @@ pub struct RehearsalLine {
 }
 
 impl GoLivePage {
-    fn switch(&self) -> Markup {
-        act(&self.chrome.path("/go-live"), &self.chrome.csrf, "Go live")
-            .class("button primary")
-            .render()
-    }
-
     fn nothing() -> Markup {
         empty(
             Drawing::Calm,

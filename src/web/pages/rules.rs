@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use crate::domain::content::EmailContent;
 use crate::domain::event::EventType;
-use crate::domain::ids::RuleId;
+use crate::domain::ids::{GroupId, RuleId};
 use crate::domain::rule::RuleChannel;
 use crate::domain::user::Ability;
 use crate::render::email::EmailBlock;
@@ -148,6 +148,8 @@ pub struct RuleEditView {
     pub email_frame: Option<String>,
     /// The group of a ready rule that the company does not have, and the rule's key.
     pub missing_group: Option<(String, &'static str)>,
+    /// The chosen group, where nobody of it gets anything.
+    pub empty_group: Option<(GroupId, String)>,
     /// What the text may use.
     pub names: Vec<TemplateName>,
     /// The text filled in with sample values.
@@ -315,8 +317,14 @@ impl RuleEditPage {
         }
     }
 
-    /// The ready rule's group is missing: the way to it.
+    /// The rule's group is missing, or nobody is in it: the way to mend that.
     fn group_wanted(&self) -> Markup {
+        if let Some((id, name)) = &self.view.empty_group {
+            let group = self.chrome.path(&format!("/groups/{id}"));
+            let words = html! { b { (name) } " has nobody who is on. Save the rule, then "
+            a href=(group) { "add people to " (name) } "." };
+            return notice::notice(Tone::Needs, &words);
+        }
         let Some((name, key)) = &self.view.missing_group else {
             return html! {};
         };

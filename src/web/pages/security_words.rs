@@ -61,7 +61,7 @@ pub const KINDS: [Kind; 7] = [
     Kind {
         key: "connections",
         words: "Connections",
-        actions: &["connection.%", "secret.%", "hook.%"],
+        actions: &["connection.%", "secret.%", "hook.%", "sender.%"],
     },
     Kind {
         key: "messages",
@@ -71,6 +71,7 @@ pub const KINDS: [Kind; 7] = [
             "delivery.%",
             "sending.%",
             "suppression.%",
+            "permission.%",
             "reply.%",
         ],
     },
@@ -82,7 +83,14 @@ pub const KINDS: [Kind; 7] = [
     Kind {
         key: "company",
         words: "Company",
-        actions: &["settings.%", "tenant.%", "operator.%", "rehearsal.%"],
+        actions: &[
+            "settings.%",
+            "tenant.%",
+            "operator.%",
+            "rehearsal.%",
+            "brand.%",
+            "bank_details.%",
+        ],
     },
 ];
 
@@ -106,7 +114,16 @@ pub fn told(entry: &AuditEntry, providers: &Providers) -> Told {
             capital(format!("{action} {}", entry.subject).trim())
         });
     let changes = match entry.action.as_str() {
-        "rule.created" | "rule.deleted" => Vec::new(),
+        "rule.created"
+        | "rule.deleted"
+        | "sender.added"
+        | "sender.deleted"
+        | "group.added"
+        | "group.deleted"
+        | "group.member_switched" => Vec::new(),
+        "bank_details.asked" | "bank_details.agreed" | "bank_details.called_off" => {
+            differences("bank details", detail, providers)
+        }
         "rules.ordered" => lists(detail),
         "member.role_changed" => differences("role", detail, providers),
         "delivery.resolved" => differences("state", detail, providers),
@@ -123,6 +140,7 @@ fn plain(action: &str) -> Option<&'static str> {
         "tenant.created" => "Made the company",
         "tenant.deleted" => "Deleted a company",
         "settings.changed" => "Changed the settings of the company",
+        "brand.changed" => "Changed how e-mails of the company look",
         "sending.stopped" => "Stopped all sending",
         "sending.resumed" => "Resumed sending",
         "tenant.reinstated" => "Reinstated the company",
@@ -176,6 +194,32 @@ fn with_subject(
         "rule.activated" => format!("Turned on the rule “{}”", text("name")),
         "rule.deactivated" => format!("Turned off the rule “{}”", text("name")),
         "rule.deleted" => format!("Deleted the rule “{}”", rule_name(detail)),
+        "sender.added" => format!("Added the sender {}", sender_address(detail)),
+        "sender.changed" => format!("Changed the sender {}", sender_address(detail)),
+        "sender.deleted" => format!("Deleted the sender {}", sender_address(detail)),
+        "sender.tested" => format!("Had a test sent from {}", text("address")),
+        "group.added" => format!("Made the group “{}”", rule_name(detail)),
+        "group.changed" => format!("Changed the group “{}”", rule_name(detail)),
+        "group.deleted" => format!("Deleted the group “{}”", rule_name(detail)),
+        "group.member_switched" => {
+            let to = if detail["new"] == true { "on" } else { "off" };
+            format!(
+                "Turned {to} {} in the group “{}”",
+                text("member"),
+                text("name")
+            )
+        }
+        "bank_details.asked" => format!("Asked for other {} bank details", text("currency")),
+        "bank_details.agreed" => format!(
+            "Agreed to the {} bank details that {} asked for",
+            text("currency"),
+            text("asked_by")
+        ),
+        "bank_details.called_off" => format!(
+            "Called off the {} bank details that {} asked for",
+            text("currency"),
+            text("asked_by")
+        ),
         "connection.changed" => connection(subject, detail, providers),
         "secret.rotated" => "Made a new secret for the webhooks of Zoho Books".to_owned(),
         "event.replayed" => format!("Had {subject} decided again"),
@@ -184,6 +228,16 @@ fn with_subject(
         "delivery.resolved" => resolved(subject, detail),
         "suppression.added" if text("wrote") == "stop" => format!("{subject} wrote STOP"),
         "suppression.lifted" if text("wrote") == "start" => format!("{subject} wrote START"),
+        "suppression.added" if text("pressed") == "stop" => {
+            format!("{subject} stopped reminders by the link in an e-mail")
+        }
+        "suppression.lifted" if text("pressed") == "take_back" => {
+            format!("{subject} wants reminders again")
+        }
+        "permission.added" if !subject.is_empty() => {
+            format!("Noted that {subject} may be written to")
+        }
+        "permission.added" => format!("Noted {} permissions", detail["added"]),
         "suppression.asked" => format!("{subject} wrote something that may mean STOP"),
         "suppression.answered" => format!("Said that {subject} did not mean STOP"),
         "suppression.added" if text("answer") == "stop" => {
@@ -251,8 +305,17 @@ fn with_browser(detail: &Value) -> String {
 }
 
 fn rule_name(detail: &Value) -> String {
-    let name = |side: &str| detail[side]["name"].as_str().map(str::to_owned);
-    name("new").or_else(|| name("old")).unwrap_or_default()
+    of_either(detail, "name")
+}
+
+fn sender_address(detail: &Value) -> String {
+    of_either(detail, "address")
+}
+
+/// A field of what is there now, or of what was there.
+fn of_either(detail: &Value, field: &str) -> String {
+    let of = |side: &str| detail[side][field].as_str().map(str::to_owned);
+    of("new").or_else(|| of("old")).unwrap_or_default()
 }
 
 fn connection(provider: &str, detail: &Value, providers: &Providers) -> String {

@@ -157,14 +157,26 @@ impl<'a> Field<'a> {
         )
     }
 
-    /// Many lines that no bubble follows.
-    pub fn long(self, form: &FormState) -> Markup {
+    /// Several lines of which nothing is previewed.
+    pub fn lines(self, form: &FormState, rows: usize) -> Markup {
         self.around(
             form,
             &html! {
-                textarea id=(self.id()) name=(self.name) rows="18"
-                    placeholder=[self.hint()] aria-invalid=[form.error(self.name).map(|_| "true")]
+                textarea id=(self.id()) name=(self.name) rows=(rows) placeholder=[self.hint()]
+                    aria-invalid=[form.error(self.name).map(|_| "true")]
                     aria-describedby=[self.described(form)] { "\n" (form.value(self.name)) }
+            },
+        )
+    }
+
+    /// A file of the reader's own.
+    pub fn file(self, form: &FormState, accept: &str) -> Markup {
+        self.around(
+            form,
+            &html! {
+                input id=(self.id()) name=(self.name) type="file" accept=(accept) required
+                    aria-invalid=[form.error(self.name).map(|_| "true")]
+                    aria-describedby=[self.described(form)];
             },
         )
     }

@@ -43,6 +43,7 @@ async fn a_rehearsal_reaches_the_owner_and_going_live_the_contact() {
     let would = ann.browser.texts("main tbody tr").await;
     assert_eq!(would.len(), 1, "{would:?}");
     assert!(would[0].contains("Invoice INV-"), "{would:?}");
+    ann.browser.click_first("input[name=attested]").await;
     ann.press("Go live").await;
     ann.is_at("Overview").await;
 

@@ -233,9 +233,12 @@ impl<'a> Company<'a> {
         let store = app.store().tenant(self.id);
         let twilio = store.connection(twilio::PROVIDER).await.unwrap().unwrap();
         let long = self.app.now() + TimeDelta::days(1);
-        store.pause_connection(twilio.id, long).await.unwrap();
+        store
+            .pause_connection(twilio.id, twilio.channels, long)
+            .await
+            .unwrap();
         app.route_event(self.id, event).await.unwrap();
-        let rested = "UPDATE connections SET paused_until = NULL";
+        let rested = "UPDATE connections SET sms_paused_until = NULL, email_paused_until = NULL";
         self.app.database.run(rested).await;
         let made = store.deliveries_of(event).await.unwrap();
         made.iter().map(|d| d.id).collect()
@@ -257,6 +260,50 @@ impl<'a> Company<'a> {
         told.sort();
         told.dedup();
         assert_eq!(told.len(), all, "something was sent twice");
+    }
+
+    /// Adds an address that e-mails come from, the default one if it is the first; its id.
+    pub(crate) async fn email_sender(&self, address: &str, name: &str) -> String {
+        let sender = json!({ "transport": "twilio_email", "address": address, "name": name });
+        let made = self.api(Method::POST, "/senders", Some(sender)).await;
+        assert_eq!(made.status(), StatusCode::CREATED);
+        let made: Value = made.json().await.unwrap();
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Adds a group of people with their addresses, each on or off; its id.
+    pub(crate) async fn group(&self, name: &str, people: &[(&str, &str, bool)]) -> String {
+        let members = people
+            .iter()
+            .map(|(name, email, is_on)| json!({ "name": name, "email": email, "is_on": is_on }));
+        let group = json!({ "name": name, "members": members.collect::<Vec<_>>() });
+        let made = self.api(Method::POST, "/groups", Some(group)).await;
+        assert_eq!(made.status(), StatusCode::CREATED);
+        let made: Value = made.json().await.unwrap();
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Switches somebody in a group off.
+    pub(crate) async fn switch_off(&self, group: &str, name: &str) {
+        let path = format!("/groups/{group}");
+        let mut now = self.get(&path).await;
+        for member in now["members"].as_array_mut().unwrap() {
+            if member["name"] == name {
+                member["is_on"] = json!(false);
+            }
+        }
+        let body = json!({ "name": now["name"], "members": now["members"] });
+        let changed = self.api(Method::PUT, &path, Some(body)).await;
+        assert_eq!(changed.status(), StatusCode::OK);
+    }
+
+    /// The e-mails that the stand-in for Twilio received for this company.
+    pub(crate) fn emails(&self) -> Vec<ml_connector::sandbox::twilio::Email> {
+        let filter = ml_connector::sandbox::twilio::EmailFilter {
+            account_sid: Some(self.account_sid.clone()),
+            ..Default::default()
+        };
+        self.app.sandbox.twilio().emails(&filter)
     }
 
     /// What the stand-in for Twilio received for this company.

@@ -94,6 +94,35 @@ impl<'a> Visitor<'a> {
         self.go(Method::POST, path, Some(fields.collect())).await
     }
 
+    /// Sends the form of a page with a file in its field `file`, as browsers do.
+    pub(crate) async fn upload(&self, page: &Page, action: &str, file: &[u8]) -> Page {
+        const BOUNDARY: &str = "----boundary7MA4YWxkTrZu0gW";
+        let mut body = Vec::new();
+        for (name, value) in page.hidden(action) {
+            let part = format!(
+                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            );
+            body.extend(part.into_bytes());
+        }
+        let head = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"logo.png\"\r\n\
+             Content-Type: image/png\r\n\r\n"
+        );
+        body.extend(head.into_bytes());
+        body.extend_from_slice(file);
+        body.extend(format!("\r\n--{BOUNDARY}--\r\n").into_bytes());
+        let call = self.http.post(format!("{}{action}", self.origin));
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        let call = self.dressed(call).header(header::CONTENT_TYPE, kind);
+        let answer = call.body(body).send().await.unwrap();
+        self.keep(&answer);
+        let to = answer.headers().get(header::LOCATION);
+        match to.map(|to| to.to_str().unwrap().to_owned()) {
+            Some(to) => self.get(&to).await,
+            None => Page::of(answer).await,
+        }
+    }
+
     /// One request, with what is kept but without following where it leads.
     pub(crate) async fn ask(
         &self,

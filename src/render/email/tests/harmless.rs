@@ -293,6 +293,21 @@ fn a_long_table_ends_with_how_many_more_there_are() {
 }
 
 #[test]
+fn blank_fields_leave_no_hole() {
+    let fields = invoice(json!({"notes": " ", "invoice_number": ""}));
+    let email = rendered("{{ notes }}\n\n[[bank details]]", &fields);
+    assert_eq!(email.subject, "Invoice");
+    assert_eq!(email.text, "");
+    let nothing = EmailSource {
+        subject: "{{ notes }}".to_owned(),
+        ..source("Hi")
+    };
+    let template = parsed(&nothing, DocumentKind::Invoice);
+    let email = template.render(&facts(&fields, &ada()), &around()).unwrap();
+    assert_eq!(email.subject, "Message from Northwind Paper");
+}
+
+#[test]
 fn what_would_be_cut_is_warned_of() {
     let item = json!({"name": "x".repeat(200), "description": "y".repeat(900), "item_total": 1});
     let fields = invoice(json!({"line_items": vec![item; 123]}));

@@ -182,7 +182,7 @@ impl<'a> Scene<'a> {
         };
         let accepted = world.is_accepted.then(|| sql::micros(now()));
         let insert = "INSERT INTO connections (id, tenant_id, provider, channels, name, account, state, reason, \
-                      settings, paused_until, checked, login, accepted_at, created_at, updated_at) \
+                      settings, sms_paused_until, checked, login, accepted_at, created_at, updated_at) \
                       VALUES ($1, $2, 'twilio', 'sms', $3, $4, $5, '', '{}', $6, '', $1, $7, 0, 0)";
         let name = if tenant == STRANGER {
             self.owner.as_str()

@@ -16,6 +16,10 @@ fn every_address() -> Vec<(Method, String)> {
             "rul"
         } else if door.path.starts_with("/events") {
             "evt"
+        } else if door.path.starts_with("/senders") {
+            "snd"
+        } else if door.path.starts_with("/groups") {
+            "grp"
         } else {
             "dlv"
         };
@@ -60,7 +64,8 @@ async fn each_role_may_do_what_its_name_says() {
         let (viewer, editor) = (ask(&tenant.viewer).await, ask(&tenant.editor).await);
         let is_read = method == Method::GET;
         let is_log = path == "/audit-entries";
-        let is_admins = is_log || !is_read && path.starts_with("/connections");
+        let of_admins = ["/connections", "/senders"];
+        let is_admins = is_log || !is_read && of_admins.iter().any(|start| path.starts_with(start));
         assert_eq!(viewer == 403, !is_read || is_log, "viewer: {method} {path}");
         assert_eq!(editor == 403, is_admins, "{method} {path}");
         assert_ne!(ask(&tenant.admin).await, 403, "admin: {method} {path}");

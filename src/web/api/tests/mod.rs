@@ -2,6 +2,7 @@
 
 mod doors;
 mod history;
+mod people;
 mod rules;
 
 use std::sync::Arc;
@@ -97,6 +98,7 @@ impl House {
             vault,
             passwords: Passwords::default(),
             transports: Transports::alone(Twilio::new(http.clone(), None), clock.clone()),
+            dns: crate::dns::Dns::system(),
             mailer: Mailer::to_log(),
             zoho_tokens: AccessTokens::new(ZohoOAuth::new(http), clock.clone()),
             clock,

@@ -48,7 +48,7 @@ impl From<Connection> for TwilioConnection {
             api_key_sid: some(settings.api_key_sid),
             from: some(settings.from),
             messaging_service_sid: some(settings.messaging_service_sid),
-            paused_until: c.paused_until,
+            paused_until: c.pauses.latest(),
             checked_at: c.checked_at,
             checked: some(c.checked),
             accepted_at: c.accepted_at,

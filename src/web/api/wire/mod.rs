@@ -5,9 +5,12 @@
 
 pub mod audit;
 pub mod connections;
+pub mod groups;
 pub mod history;
+pub mod permissions;
 pub mod replay;
 pub mod rules;
+pub mod senders;
 pub mod suppressions;
 
 use chrono::{DateTime, Utc};

@@ -18,7 +18,7 @@ pub struct Suppression {
     pub address: Option<String>,
     /// Whose it is, as the last message to it had it.
     pub name: Option<String>,
-    /// `stop`, `provider`, `bounce`, `hand` or `asked`.
+    /// `stop`, `reader`, `provider`, `bounce`, `hand` or `asked`.
     pub source: &'static str,
     /// Only reminders of one customer are not sent there.
     pub only_reminders: bool,
@@ -64,7 +64,7 @@ pub struct NewSuppression {
 pub struct SuppressionQuery {
     /// Part of a number, an e-mail address, a name or a reason; a whole address is found in any spelling.
     pub q: Option<String>,
-    /// `stop`, `provider`, `bounce` or `hand`.
+    /// `stop`, `reader`, `provider`, `bounce`, `hand` or `asked`.
     pub source: Option<String>,
     /// The `next` of the page before.
     pub cursor: Option<String>,

@@ -140,6 +140,7 @@ fn go_live(messages: Vec<RehearsalLine>) -> GoLivePage {
         waiting: 0,
         hours: Some("08:00 to 20:00".into()),
         may: true,
+        form: FormState::new(),
     }
 }
 

@@ -281,6 +281,7 @@ fn editor(chrome: Chrome, rule: Option<()>, form: FormState) -> RuleEditPage {
             },
             email_frame: None,
             missing_group: None,
+            empty_group: None,
             names: vec![
                 name("contact.first_name", "Benjamin"),
                 name("invoice_number", "INV-00003"),

@@ -1,0 +1,158 @@
+//! Senders: what messages come from, and how the DNS of an e-mail address stands.
+
+use std::borrow::Borrow;
+
+use askama::Template;
+use maud::{Markup, html};
+
+use crate::domain::delivery::Channel;
+use crate::domain::sender::{SenderAddress, SenderProfile};
+use crate::domain::sender_dns::{DnsRecord, DnsState, Purpose};
+use crate::domain::user::Ability;
+use crate::web::chrome::Chrome;
+use crate::web::form::FormState;
+use crate::web::ui::confirm::act;
+use crate::web::ui::empty::{Drawing, empty};
+use crate::web::ui::field::{Choice, field};
+use crate::web::ui::time::{self, Moment};
+use crate::web::ui::tone::Tone;
+use crate::web::ui::{badge, filters, icon, notice};
+
+/// `GET /t/{tenant}/senders`; posts `transport`, `address`, `name`, `is_default`, `countries` and `customers`
+/// there.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/senders/index.html")]
+pub struct SendersPage {
+    pub chrome: Chrome,
+    pub senders: Vec<SenderProfile>,
+    /// The ways of sending, as choices.
+    pub transports: Vec<Choice>,
+    /// E-mail addresses need no test, since nothing real is sent.
+    pub is_sandboxed: bool,
+    pub form: FormState,
+}
+
+impl SendersPage {
+    fn nothing() -> Markup {
+        empty(
+            Drawing::Plug,
+            "No senders yet",
+            "A number that is entered under Connections stands here by itself. Add an e-mail address \
+             below to send invoices from it.",
+            None,
+        )
+    }
+}
+
+/// What is sent from it.
+fn channel(of: &SenderProfile) -> &'static str {
+    match of.address {
+        SenderAddress::Text(_) => Channel::Sms.words(),
+        SenderAddress::Email(_) => "E-mail",
+    }
+}
+
+/// For whom it is.
+fn meant_for(of: &SenderProfile) -> Markup {
+    let countries: Vec<String> = of.countries.iter().map(|c| c.name()).collect();
+    html! {
+        @if of.is_default { (badge::state(Tone::Ok, "Default")) " " }
+        @if !countries.is_empty() { span { (countries.join(", ")) } " " }
+        @match of.customers.len() {
+            0 => {}
+            1 => { span { "1 customer" } }
+            n => { span { (n) " customers" } }
+        }
+        @if !of.is_default && countries.is_empty() && of.customers.is_empty() {
+            span class="muted" { "rules that name it" }
+        }
+    }
+}
+
+/// Whether it may be used.
+fn standing(of: &SenderProfile, is_sandboxed: impl Borrow<bool>, moment: Moment) -> Markup {
+    let is_sandboxed = *is_sandboxed.borrow();
+    html! {
+        @match (&of.address, of.tested_at) {
+            (SenderAddress::Text(_), _) => {}
+            (_, Some(at)) => { (badge::state(Tone::Ok, "Tested")) " " (time::short(moment, at)) }
+            (_, None) if is_sandboxed => (badge::state(Tone::Quiet, "No test needed here")),
+            (_, None) => (badge::state(Tone::Needs, "Test it first")),
+        }
+    }
+}
+
+/// `GET /t/{tenant}/senders/{sender}?look=&digits=`; posts `address`, `name`, `is_default`, `countries` and
+/// `customers` there, nothing to `…/tests` and to `…/deletion`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/senders/sender.html")]
+pub struct SenderPage {
+    pub chrome: Chrome,
+    pub sender: SenderProfile,
+    pub is_sandboxed: bool,
+    /// Where a test goes.
+    pub own_address: String,
+    pub dns: Vec<DnsRecord>,
+    /// Whether somebody has just looked.
+    pub has_looked: bool,
+    /// `digits`, of the name for what comes back.
+    pub look: FormState,
+    pub form: FormState,
+    /// What stands against a test or the deletion.
+    pub refused: FormState,
+}
+
+impl SenderPage {
+    fn at(&self, below: &str) -> String {
+        self.chrome
+            .path(&format!("/senders/{}{below}", self.sender.id))
+    }
+
+    fn may(&self) -> bool {
+        self.chrome.may(Ability::Connect)
+    }
+
+    fn is_email(&self) -> bool {
+        matches!(self.sender.address, SenderAddress::Email(_))
+    }
+
+    fn test(&self) -> Markup {
+        act(&self.at("/tests"), &self.chrome.csrf, "Send me a test").render()
+    }
+
+    fn deletion(&self) -> Markup {
+        act(&self.at("/deletion"), &self.chrome.csrf, "Delete")
+            .class("button danger")
+            .render()
+    }
+
+    fn purpose(of: &DnsRecord) -> &'static str {
+        match of.purpose {
+            Purpose::Returns => "For what could not be delivered",
+            Purpose::Key => "For the signature",
+            Purpose::Policy => "What receivers do with mail that is not signed",
+            Purpose::Senders => "Who may send",
+        }
+    }
+
+    fn found(of: &DnsRecord) -> Markup {
+        html! {
+            @match &of.state {
+                DnsState::NotLooked => (badge::state(Tone::Queued, "Not looked up")),
+                DnsState::Found(text) => {
+                    (badge::state(Tone::Ok, "Found"))
+                    div class="muted small wrap" { bdi { (text) } }
+                }
+                DnsState::Other(text) => {
+                    (badge::state(Tone::Failed, "Another value"))
+                    div class="muted small wrap" { bdi { (text) } }
+                }
+                DnsState::Missing if of.purpose == Purpose::Senders => {
+                    (badge::state(Tone::Quiet, "None, and none is needed"))
+                }
+                DnsState::Missing => (badge::state(Tone::Needs, "Missing")),
+                DnsState::Unasked => (badge::state(Tone::Quiet, "Could not be asked")),
+            }
+        }
+    }
+}
