@@ -1,5 +1,5 @@
 // Small comforts; every page works without them: menus that close by themselves, copy buttons, the
-// live history, the count of SMS segments while typing.
+// live history, the count of SMS segments while typing, the previews of the rule editor.
 (() => {
   "use strict";
 
@@ -132,16 +132,15 @@
       values[name + (filter ?? "").replace(/\s/g, "")] ?? whole);
   const followText = () => {
     for (const area of document.querySelectorAll("textarea[data-segments]")) {
-      const bubble = document.getElementById(area.dataset.segments);
-      const count = document.getElementById(`${area.dataset.segments}-count`);
-      if (!bubble || !count) continue;
       const values = {};
       for (const name of document.querySelectorAll("[data-sample-for]")) {
         values[name.dataset.sampleFor] = name.dataset.sample;
       }
       // A template with logic is only known to the server; its preview stays as rendered.
       const show = () => {
-        if (area.value.includes("{%")) return;
+        const bubble = document.getElementById(area.dataset.segments);
+        const count = document.getElementById(`${area.dataset.segments}-count`);
+        if (area.value.includes("{%") || !bubble || !count) return;
         const text = fill(area.value, values);
         const { size, segments, unicode } = segmentsOf(text);
         bubble.textContent = text;
@@ -151,9 +150,78 @@
     }
   };
 
+  // The editor shows only what its rule uses, and asks the server for its previews while somebody types.
+  const PREVIEW_AFTER_MS = 600;
+  const followEditor = () => {
+    const form = document.querySelector("form[data-editor]");
+    if (!form) return;
+    const usesChannel = (channel) => form.elements.channel.value !== (channel === "sms" ? "email" : "sms");
+    const arrange = () => {
+      for (const part of form.querySelectorAll("[data-for-channel]")) {
+        part.hidden = !usesChannel(part.dataset.forChannel);
+      }
+      for (const part of form.querySelectorAll("[data-for-recipient]")) {
+        part.hidden = !part.dataset.forRecipient.split(" ").includes(form.elements.recipient.value);
+      }
+    };
+    for (const other of form.querySelectorAll("[data-unscripted]")) other.hidden = true;
+    arrange();
+    const check = form.querySelector("#check");
+    const show = form.querySelector("#show-email");
+    if (!check || !show) return;
+    // Each look is a frame of its own: one that is led on would fill the browser's history.
+    let looks = 0;
+    const frames = form.querySelector("#email-frames");
+    const look = () => {
+      const old = [...frames.children];
+      const frame = old[0].cloneNode(false);
+      looks += 1;
+      frame.removeAttribute("src");
+      frame.name = `email-look-${looks}`;
+      frame.hidden = true;
+      frames.append(frame);
+      frame.addEventListener("load", () => {
+        frame.hidden = false;
+        for (const one of old) one.remove();
+      });
+      show.formTarget = frame.name;
+      form.requestSubmit(show);
+    };
+    const ask = async () => {
+      try {
+        const answer = await fetch(check.formAction, {
+          method: "POST", body: new URLSearchParams(new FormData(form)), credentials: "same-origin", redirect: "error",
+        });
+        if (!answer.ok) return;
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        for (const id of ["sms-preview", "sms-notes", "email-facts"]) {
+          const [own, fresh] = [document.getElementById(id), page.getElementById(id)];
+          if (own && fresh && own.innerHTML !== fresh.innerHTML) own.replaceChildren(...fresh.childNodes);
+        }
+      } catch {
+        // The next letter tries again.
+      }
+    };
+    const refresh = () => {
+      ask();
+      if (usesChannel("email")) look();
+    };
+    let waiting = 0;
+    const soon = () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(refresh, PREVIEW_AFTER_MS);
+    };
+    form.addEventListener("input", (event) => {
+      arrange();
+      if (event.target.name !== "preview-width") soon();
+    });
+    if ("stale" in frames.dataset && usesChannel("email")) look();
+  };
+
   armMenus();
   guessPlace();
   armCopyButtons(document);
   followLive();
   followText();
+  followEditor();
 })();

@@ -57,6 +57,8 @@ pub struct FirstHour {
     pub is_heard: bool,
     pub is_tested: bool,
     pub has_rules: bool,
+    /// Whether there is an address that e-mails come from; none where no rule sends any.
+    pub has_email_sender: Option<bool>,
     pub is_delivered: bool,
     pub is_rehearsal: bool,
 }
@@ -67,6 +69,7 @@ pub(super) struct Begun {
     pub(super) transport: TransportStep,
     pub(super) is_heard: bool,
     pub(super) has_rules: bool,
+    pub(super) has_email_sender: Option<bool>,
 }
 
 /// A request to the hook, and what became of it.
@@ -103,8 +106,9 @@ impl App {
             transport,
             is_heard,
             has_rules,
+            has_email_sender,
         } = begun;
-        let is_connected = transport == TransportStep::Accepted;
+        let is_connected = transport == TransportStep::Accepted && has_email_sender != Some(false);
         if is_connected && is_heard && has_rules && is_delivered && !row.is_rehearsal {
             return Ok(None);
         }
@@ -115,6 +119,7 @@ impl App {
             is_heard,
             is_tested: store.has_test_event().await?,
             has_rules,
+            has_email_sender,
             is_delivered,
             is_rehearsal: row.is_rehearsal,
         }))

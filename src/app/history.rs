@@ -7,12 +7,15 @@ use super::first_hour::{Begun, FirstHour, TransportStep};
 use super::{App, AppError};
 use crate::domain::actor::Actor;
 use crate::domain::connection::Connection;
+use crate::domain::content::Content;
 use crate::domain::delivery::{Channel, Delivery, DeliveryState};
 use crate::domain::event::{Body, Event};
-use crate::domain::ids::{EventId, TenantId};
+use crate::domain::ids::{DeliveryId, EventId, TenantId};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::reply::Reply;
-use crate::store::{EventSearch, HourTally, Member, RejectedRequest, Story, User};
+use crate::domain::rule::Rule;
+use crate::domain::sender::SenderAddress;
+use crate::store::{EventSearch, HourTally, Member, RejectedRequest, Story, TenantStore, User};
 
 /// Where a count that nobody reads to the end stops.
 pub(super) const COUNTED: u64 = 1000;
@@ -119,11 +122,13 @@ impl App {
         let waits = [DeliveryState::Queued, DeliveryState::Held];
         let last_event_at = store.last_event_at().await?;
         let sender = self.connection_for(&store, Channel::Sms).await?;
-        let has_rules = !store.rules().await?.is_empty();
+        let rules = store.rules().await?;
+        let has_rules = !rules.is_empty();
         let begun = Begun {
             transport: TransportStep::of(sender.as_ref()),
             is_heard: last_event_at.is_some(),
             has_rules,
+            has_email_sender: self.has_email_sender(&store, &rules).await?,
         };
         let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
         let hours = store.tally(now - TimeDelta::days(15)).await?;
@@ -152,6 +157,23 @@ impl App {
             queue_trouble: self.queue_answers().await.err().map(|d| d.what),
             clock_off: self.clock_off().await?,
         })
+    }
+
+    /// Whether e-mails can go out; none where no rule that is on sends any.
+    async fn has_email_sender(
+        &self,
+        store: &TenantStore,
+        rules: &[Rule],
+    ) -> Result<Option<bool>, AppError> {
+        let sends = |r: &Rule| r.enabled && r.definition.channel.uses(Channel::Email);
+        if !rules.iter().any(sends) {
+            return Ok(None);
+        }
+        let kept = store.message_settings().await?.senders;
+        let is_there = kept.iter().any(|s| {
+            matches!(s.address, SenderAddress::Email(_)) && s.is_usable(self.is_sandboxed())
+        });
+        Ok(Some(is_there))
     }
 
     /// Whether the provider ever took a message of this tenant.
@@ -192,6 +214,15 @@ impl App {
         let story = rows.story(event).await?;
         let story = story.ok_or(AppError::NotFound("event"))?;
         Ok((story, rows.body(event).await?))
+    }
+
+    /// What a message says, as it goes out; nothing once that is no longer kept.
+    pub async fn content_of(&self, tenant: TenantId, id: DeliveryId) -> Result<Content, AppError> {
+        let store = self.tenant(tenant);
+        let delivery = store.delivery(id).await?;
+        let delivery = delivery.ok_or(AppError::NotFound("delivery"))?;
+        let content = store.content(id).await?;
+        Ok(content.unwrap_or_else(|| Content::nothing(delivery.channel)))
     }
 
     /// When Zoho Books was last heard from, and how many requests were refused in 24 hours.

@@ -11,7 +11,7 @@ use crate::domain::rule::{Recipient, Rule, RuleDefinition, RuleSender};
 use crate::domain::sender::SenderAddress;
 use crate::render::Template;
 use crate::render::email::EmailTemplate;
-use crate::store::{MOST_RULE_EDITS, MOST_RULES, RuleEdit};
+use crate::store::{MOST_RULE_EDITS, MOST_RULES, MessageSettings, RuleEdit};
 
 /// What stands beside a rule's definition in a form or an API body.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,6 +24,11 @@ impl App {
     /// Every rule, in order.
     pub async fn rules(&self, tenant: TenantId) -> Result<Vec<Rule>, AppError> {
         Ok(self.tenant(tenant).rules().await?)
+    }
+
+    /// What rules may name, and what stands around their texts: senders, groups, brand and bank details.
+    pub async fn message_settings(&self, tenant: TenantId) -> Result<MessageSettings, AppError> {
+        Ok(self.tenant(tenant).message_settings().await?)
     }
 
     /// The longest name among the customers and vendors of the latest events: what a text may have to

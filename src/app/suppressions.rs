@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{App, AppError, FieldProblem};
 use crate::domain::actor::Actor;
+use crate::domain::address::{Email, EmailProblem};
 use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::{SuppressionId, TenantId};
 use crate::domain::page::{Cursor, Page};
@@ -17,6 +18,7 @@ const LONGEST_REASON: usize = 200;
 /// What is typed to suppress an address.
 #[derive(Debug, Clone, Default)]
 pub struct SuppressionInput {
+    /// Empty for the one that the address is of.
     pub channel: String,
     pub address: String,
     pub reason: String,
@@ -58,17 +60,19 @@ impl App {
         let row = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
         let country = CountryCode::parse(&row.country).ok();
         let mut problems = Vec::new();
-        let channel = Channel::parse(input.channel.trim());
+        let channel = input.channel();
         if channel.is_none() {
-            problems.push(FieldProblem::new("channel", "choose sms"));
+            problems.push(FieldProblem::new("channel", "choose sms or email"));
         }
-        let number = to_e164(&input.address, country)
-            .map_err(|e| problems.push(FieldProblem::new("address", format!("this number {e}"))));
+        let address = match channel {
+            Some(Channel::Email) => email(&input.address),
+            _ => number(&input.address, country),
+        };
+        let address = address.map_err(|why| problems.push(FieldProblem::new("address", why)));
         let reason = reason(&input.reason).map_err(|p| problems.push(p));
-        let (Some(channel), Ok(number), Ok(reason)) = (channel, number, reason) else {
+        let (Some(channel), Ok(address), Ok(reason)) = (channel, address, reason) else {
             return Err(AppError::Invalid(problems));
         };
-        let address = number.to_string();
         let added = store
             .add_suppression(channel, address, reason, actor.clone(), self.now())
             .await?;
@@ -114,6 +118,29 @@ impl App {
         } else {
             Err(AppError::NotFound("suppression"))
         }
+    }
+}
+
+impl SuppressionInput {
+    fn channel(&self) -> Option<Channel> {
+        match self.channel.trim() {
+            "" if self.address.contains('@') => Some(Channel::Email),
+            "" => Some(Channel::Sms),
+            word => Channel::parse(word),
+        }
+    }
+}
+
+fn number(typed: &str, country: Option<CountryCode>) -> Result<String, String> {
+    let number = to_e164(typed, country).map_err(|e| format!("this number {e}"))?;
+    Ok(number.to_string())
+}
+
+fn email(typed: &str) -> Result<String, String> {
+    match Email::parse(typed) {
+        Ok(email) => Ok(email.to_string()),
+        Err(EmailProblem::Empty) => Err("type an e-mail address".to_owned()),
+        Err(problem) => Err(format!("this {problem}")),
     }
 }
 

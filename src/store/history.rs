@@ -80,6 +80,12 @@ impl Story {
         content.map_or("", Content::text)
     }
 
+    /// What a message says; nothing where that could not be made, or is no longer kept.
+    pub fn content_of(&self, delivery: &Delivery) -> Content {
+        let content = self.contents.get(&delivery.id.own).cloned();
+        content.unwrap_or_else(|| Content::nothing(delivery.channel))
+    }
+
     /// The parts of a message that is an e-mail, as far as they are kept.
     pub fn email_of(&self, delivery: &Delivery) -> Option<&EmailContent> {
         match self.contents.get(&delivery.id.own) {

@@ -14,6 +14,7 @@ use super::sql::{self, Row, micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
+use crate::domain::address::Email;
 use crate::domain::address_hash::{AddressHash, AddressHasher};
 use crate::domain::delivery::{Channel, Delivery};
 use crate::domain::ids::SuppressionId;
@@ -73,7 +74,7 @@ impl TenantStore {
 /// Which suppressions a list shows.
 #[derive(Debug, Clone, Default)]
 pub struct SuppressionFilter {
-    /// Part of a number, of a name or of a reason.
+    /// Part of a number, of an e-mail address, of a name or of a reason.
     pub text: String,
     pub source: Option<Source>,
 }
@@ -120,7 +121,18 @@ impl TenantStore {
                 _ => format!("(address {like} ${n} OR address_hash = ${})", n + 1),
             });
         } else if !text.is_empty() {
-            list.contains("(name || ' ' || reason || ' ' || address)", text);
+            let words = "(name || ' ' || reason || ' ' || address)";
+            let (like, part) = sql::anywhere(self.db(), text);
+            match Email::parse(text) {
+                // A whole one is found in any spelling, and when it was erased.
+                Ok(email) => {
+                    let hash = self.hasher()?.hash(Channel::Email, email.as_str());
+                    list.keep(values![part, hash], |n| {
+                        format!("({words} {like} ${n} OR address_hash = ${})", n + 1)
+                    });
+                }
+                Err(_) => list.keep(values![part], |n| format!("{words} {like} ${n}")),
+            }
         }
         list.page(limit, read, |s| s.id.uuid()).await
     }

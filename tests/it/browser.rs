@@ -252,7 +252,7 @@ async fn the_rule_editor_says_what_is_wrong_at_each_field_and_keeps_what_was_typ
     assert_eq!(
         list.texts(".rule-sentence"),
         [
-            "When an invoice is sent and total is at least 1,000.00 in the document’s currency, send SMS to \
+            "When an invoice is sent and total is at least 1,000.00 in the document’s currency, send an SMS to \
              +1 202-555-0199 from the default sender."
         ]
     );

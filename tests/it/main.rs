@@ -20,6 +20,7 @@ mod crash;
 mod deletion;
 mod demo;
 mod deploy;
+mod email_pages;
 mod emails;
 mod figures;
 mod first_hour;

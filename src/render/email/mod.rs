@@ -21,6 +21,7 @@ mod link;
 mod page;
 mod problem;
 mod review;
+mod shown;
 mod text;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ pub use self::blocks::EmailBlock;
 use self::document::Document;
 use self::link::OwnLinks;
 pub use self::problem::EmailProblem;
+pub use self::shown::{Scheme, has_pictures, shown};
 use crate::domain::brand::Brand;
 use crate::domain::content::EmailContent;
 use crate::domain::document::DocumentKind;

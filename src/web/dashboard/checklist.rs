@@ -96,11 +96,21 @@ pub(super) fn steps(hour: FirstHour, role: Role, provider: &ProviderWords) -> Ve
     if hour.is_rehearsal {
         steps.push(step(
             "Confirm your own number",
-            "You rehearse: until you go live, every message goes to the owner's own number.",
+            "You rehearse: until you go live, every SMS goes to the owner's own number, and every e-mail to their address.",
             "Confirm a number",
             "/own-number",
             Ability::ConfirmNumber,
             hour.has_own_number,
+        ));
+    }
+    if let Some(has_email_sender) = hour.has_email_sender {
+        steps.push(step(
+            "Add an address for e-mails",
+            "A rule of yours sends e-mails. Say from which address, and send yourself a test.",
+            "Go to Senders",
+            "/senders",
+            Ability::Connect,
+            has_email_sender,
         ));
     }
     steps.extend([
@@ -134,7 +144,7 @@ pub(super) fn steps(hour: FirstHour, role: Role, provider: &ProviderWords) -> Ve
         ),
         step(
             "Write the first rule",
-            "Choose a ready one, such as a text to the contact when an invoice is sent.",
+            "Choose a ready one, such as an SMS or an e-mail to the contact when an invoice is sent.",
             "Write a rule",
             "/rules/new",
             Ability::EditRules,

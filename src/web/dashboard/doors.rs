@@ -7,8 +7,9 @@ use actix_web::web::{get, post};
 use super::account::{self, email, password, second_factor, sessions};
 use super::{
     books, brand, checklist, company, connections, deletion, event, groups, history, invitation,
-    new_instance, operator, overview, permissions, rehearsal, replay, reset, rules, second_step,
-    security_log, senders, session, settings, sign_up, suppressions, team, tokens, webhook_guide,
+    new_instance, operator, overview, permissions, rehearsal, replay, reset, rule_preview, rules,
+    second_step, security_log, senders, session, settings, sign_up, suppressions, team, tokens,
+    webhook_guide,
 };
 use crate::app::books::consent::CALLBACK_PATH;
 use crate::domain::user::Ability;
@@ -59,12 +60,19 @@ doors! { TENANT, tenant, Ability;
     post "/events/{event}/replays", Replay => replay::event;
     get "/deliveries/{delivery}/replays/new", Replay => replay::ask_delivery;
     post "/deliveries/{delivery}/replays", Replay => replay::delivery;
+    get "/deliveries/{delivery}/email", Look => event::email;
+    get "/deliveries/{delivery}/replays/new/email", Replay => replay::delivery_email;
+    get "/events/{event}/replays/new/email", Replay => replay::event_email;
     post "/deliveries/{delivery}/arrival", Replay => event::arrival;
     post "/deliveries/{delivery}/resending", Replay => event::resending;
     post "/deliveries/{delivery}/cancellation", Replay => event::cancellation;
     get "/rules", Look => rules::list;
     post "/rules", EditRules => rules::create;
     get "/rules/new", EditRules => rules::new;
+    get "/rules/new/email", EditRules => rule_preview::ready;
+    post "/rules/preview", EditRules => rules::preview;
+    post "/rules/preview/email", EditRules => rule_preview::typed;
+    get "/rules/{rule}/email", Look => rule_preview::saved;
     get "/rules/{rule}", Look => rules::edit;
     post "/rules/{rule}", EditRules => rules::update;
     post "/rules/{rule}/activation", EditRules => rules::activation;

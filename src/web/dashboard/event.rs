@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
+use super::email_document::{self, Look};
 use super::error::PageError;
 use super::event_view;
 use super::flash::Told;
@@ -22,8 +23,22 @@ pub(super) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
         .await?;
     let chrome = seat.chrome(Section::History).await?;
     let view = event_view::of(&story, body.as_ref(), &chrome);
-    let page = EventPage { chrome, view };
+    let page = EventPage {
+        chrome,
+        view,
+        has_pictures: seat.asked("pictures") == "1",
+    };
     seat.page(StatusCode::OK, &page)
+}
+
+/// `GET /t/{tenant}/deliveries/{delivery}/email?look=&pictures=`: its HTML, for a frame.
+pub(super) async fn email(seat: Seat) -> Result<HttpResponse, PageError> {
+    let id: DeliveryId = seat.id("delivery")?;
+    let tenant = seat.tenant();
+    let content = seat
+        .ask(|app| async move { app.content_of(tenant, id).await })
+        .await?;
+    email_document::of_content(&content, Look::of(&seat), seat.who.app.public_url())
 }
 
 /// `POST /t/{tenant}/deliveries/{delivery}/arrival`.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::history::given;
-use super::rules::frozen_sender_words;
+use super::rule_words::frozen_sender;
 use crate::domain::decision::Decision;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Receipt, Step, StepKind};
 use crate::domain::event::Body;
@@ -13,14 +13,13 @@ use crate::domain::provider::ProviderWords;
 use crate::domain::replay::ReplayKind;
 use crate::domain::report::Status;
 use crate::domain::rule::{MetValue, Op};
-use crate::render::{Encoding, Segments};
 use crate::store::Story;
 use crate::web::chrome::Chrome;
 use crate::web::pages::event::{
     Again, DecisionView, DeliveryActions, DeliveryView, EventView, Exchange, RuleRef, StepView,
 };
 use crate::web::pages::words;
-use crate::web::ui::phone::Length;
+use crate::web::ui::figure::counted;
 use crate::web::ui::time::Moment;
 use crate::web::ui::tone::Tone;
 
@@ -124,10 +123,9 @@ fn replayed_by(story: &Story, id: ReplayId) -> Option<String> {
 fn delivery_view(story: &Story, of: &Delivery, chrome: &Chrome) -> DeliveryView {
     let provider = chrome.providers.of(of.channel);
     let attempt = story.attempts.iter().rfind(|a| a.delivery == of.id);
-    let text = story.text_of(of);
     let sender = attempt
         .and_then(|a| bound_sender(a, provider))
-        .unwrap_or_else(|| frozen_sender_words(&of.sender));
+        .unwrap_or_else(|| frozen_sender(&of.sender));
     DeliveryView {
         id: of.id,
         state: of.state,
@@ -136,6 +134,7 @@ fn delivery_view(story: &Story, of: &Delivery, chrome: &Chrome) -> DeliveryView 
         recipient: given(of.recipient.clone()),
         address: of.address.clone(),
         rehearsal: of.is_rehearsal.then(|| given(of.rehearsal_to.clone())),
+        answers_to: answers_to(&sender).map(str::to_owned),
         sender,
         rule: (!of.rule.is_nil()).then(|| RuleRef {
             id: of.rule,
@@ -143,8 +142,7 @@ fn delivery_view(story: &Story, of: &Delivery, chrome: &Chrome) -> DeliveryView 
             version: u32::try_from(of.rule_version).unwrap_or(0),
         }),
         again: again(story, of),
-        text: text.to_owned(),
-        length: length(text),
+        content: story.content_of(of),
         reason: reason(of),
         steps: steps(story, of, provider),
         proof: proof(story, of, provider.name, chrome.moment()),
@@ -177,14 +175,13 @@ fn again(story: &Story, of: &Delivery) -> Option<Again> {
     })
 }
 
-/// What a text costs as an SMS.
-pub(super) fn length(text: &str) -> Length {
-    let segments = Segments::of(text);
-    Length {
-        segments: u32::try_from(segments.count).unwrap_or(u32::MAX),
-        characters: u32::try_from(segments.units).unwrap_or(u32::MAX),
-        unicode: segments.encoding == Encoding::Ucs2,
-    }
+/// Where answers go to what comes from "Acme <billing@acme.example>": there is no other address to answer to.
+pub(super) fn answers_to(sender: &str) -> Option<&str> {
+    let address = match sender.rsplit_once('<') {
+        Some((_, address)) => address.strip_suffix('>')?,
+        None => sender,
+    };
+    address.contains('@').then_some(address)
 }
 
 /// A sentence that ends like one.
@@ -318,7 +315,7 @@ fn step_view(of: &Step, attempts: &[&Attempt], provider: &ProviderWords) -> Step
     }
 }
 
-/// The kept request: method, address and form, one field per line.
+/// The kept request: method, address, and its form with one field per line, or its JSON.
 fn request(of: &Attempt) -> String {
     let kept: Value = serde_json::from_str(&of.request).unwrap_or_default();
     let part = |name: &str| kept.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -335,6 +332,10 @@ fn request(of: &Attempt) -> String {
         ) {
             text.extend(["\n", name, ": ", value]);
         }
+    }
+    if let Some(json) = kept.get("json").filter(|json| !json.is_null()) {
+        text.push_str("\n\n");
+        text.push_str(&serde_json::to_string_pretty(json).unwrap_or_default());
     }
     text.trim().to_owned()
 }
@@ -427,33 +428,50 @@ fn proof(story: &Story, of: &Delivery, name: &str, moment: Moment) -> Vec<String
 
 fn look(step: &Step, name: &str, moment: Moment) -> Option<String> {
     let detail: Value = serde_json::from_str(&step.detail).ok()?;
-    let listed = detail.get("listed")?.as_u64()?;
-    let clock = |at: &Value| {
-        let at = at.as_str()?.parse::<chrono::DateTime<chrono::Utc>>().ok()?;
-        Some(
-            at.with_timezone(&moment.zone)
-                .format("%H:%M:%S")
-                .to_string(),
-        )
+    let local = |at: DateTime<Utc>| {
+        at.with_timezone(&moment.zone)
+            .format("%H:%M:%S")
+            .to_string()
     };
-    let window = detail.get("window");
-    let bound = |index: usize| window.and_then(|w| w.get(index)).and_then(clock);
-    let between = match (bound(0), bound(1)) {
-        (Some(from), Some(to)) => format!(", looking for ours between {from} and {to}"),
-        _ => String::new(),
+    let bound = |index: usize| {
+        let at = detail["window"][index].as_str()?;
+        at.parse::<DateTime<Utc>>().ok().map(local)
     };
-    let messages = if listed == 1 { "message" } else { "messages" };
-    let witness = detail.get("witness").and_then(Value::as_str);
-    let witness = match (
-        witness,
-        detail.get("witness_shown").and_then(Value::as_bool),
-    ) {
-        (Some(sid), Some(true)) => format!("The witness {sid}, taken later, was in the list"),
-        (Some(sid), _) => format!("The witness {sid}, taken later, was not in the list"),
-        (None, _) => "No later message of this account is known that could be a witness".to_owned(),
+    let between = bound(0).zip(bound(1));
+    let listed = detail["listed"].as_u64();
+    let mut told = if let Some(tagged) = detail["tagged"].as_array() {
+        let tagged = counted(tagged.len() as u64, "e-mail", "e-mails");
+        let around = listed
+            .zip(between)
+            .map_or_else(String::new, |(listed, (from, to))| {
+                let listed = counted(listed, "e-mail", "e-mails");
+                format!(", and {listed} of anybody between {from} and {to}")
+            });
+        format!("{name} listed {tagged} with the mark of this one{around}.")
+    } else {
+        let listed = counted(listed?, "message", "messages");
+        let between = between.map_or_else(String::new, |(from, to)| {
+            format!(", looking for ours between {from} and {to}")
+        });
+        format!("{name} listed {listed} to this number{between}.")
     };
-    let at = step.at.with_timezone(&moment.zone).format("%H:%M:%S");
-    Some(format!(
-        "At {at} {name} listed {listed} {messages} to this number{between}. {witness}."
-    ))
+    let is_marked = detail["tagged"].is_array();
+    match detail["witness"].as_str() {
+        Some(id) => {
+            let was = if detail["witness_shown"].as_bool() == Some(true) {
+                "was"
+            } else {
+                "was not"
+            };
+            told.push_str(&format!(
+                " The witness {id}, taken later, {was} in the list."
+            ));
+        }
+        // Where a mark says whether a message is there, none is needed.
+        None if is_marked => {}
+        None => {
+            told.push_str(" No later message of this account is known that could be a witness.")
+        }
+    }
+    Some(format!("At {} {told}", local(step.at)))
 }

@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use super::error::PageError;
 use super::flash::Told;
 use super::rule_form::sentence;
+use super::rule_templates;
 use crate::app::AppError;
 use crate::app::groups::{GroupInput, MemberInput};
 use crate::domain::group::{Group, Member};
@@ -18,9 +19,12 @@ use crate::web::form::FormState;
 use crate::web::pages::groups::{DeleteGroupPage, GroupPage, GroupsPage, MemberPage};
 use crate::web::ui::field::Choice;
 
-/// `GET /t/{tenant}/groups`.
+/// `GET /t/{tenant}/groups?name=&ready=`: with a name to begin with, and the ready rule that wants the group.
 pub(super) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
-    list_page(&seat, StatusCode::OK, FormState::new()).await
+    let form = FormState::new()
+        .with("name", seat.asked("name"))
+        .with("ready", seat.asked("ready"));
+    list_page(&seat, StatusCode::OK, form).await
 }
 
 async fn list_page(
@@ -51,7 +55,14 @@ pub(super) async fn add(posted: SeatForm) -> Result<HttpResponse, PageError> {
         .ask(move |app| async move { app.add_group(tenant, &input, &actor).await })
         .await;
     match refused(added, &form, str::to_owned)? {
-        Ok(group) => Ok(seat.lead(&format!("/groups/{}", group.id), Some(Told::GroupMade))),
+        Ok(group) => {
+            // Back to the rule that wanted it.
+            let to = match rule_templates::find(form.get("ready")) {
+                Some(ready) => format!("/rules/new?ready={}", ready.key),
+                None => format!("/groups/{}", group.id),
+            };
+            Ok(seat.lead(&to, Some(Told::GroupMade)))
+        }
         Err(state) => list_page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await,
     }
 }

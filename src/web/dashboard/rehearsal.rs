@@ -64,7 +64,7 @@ fn line(message: &Message) -> RehearsalLine {
         channel: of.channel,
         recipient: given(of.recipient.clone()),
         address: of.address.clone(),
-        text: meant.as_ref().unwrap_or(content).text().to_owned(),
+        content: meant.unwrap_or_else(|| content.clone()),
         state: of.state,
     }
 }

@@ -5,11 +5,12 @@ use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::email_document::{self, Look};
 use super::error::PageError;
-use super::event_view::{dry_decision, length};
+use super::event_view::{answers_to, dry_decision};
 use super::flash::Told;
 use super::history::given;
-use super::rules::frozen_sender_words;
+use super::rule_words::frozen_sender;
 use crate::app::AppError;
 use crate::app::pipeline::replay::{DocumentToday, Had, ReplayFacts, ReplayRecipient};
 use crate::app::pipeline::replay::{ReplayWish, Replayed};
@@ -66,6 +67,28 @@ pub(super) async fn ask_delivery(seat: Seat) -> Result<HttpResponse, PageError> 
     let id: DeliveryId = seat.id("delivery")?;
     let facts = delivery_facts(&seat, id).await?;
     page(&seat, facts, StatusCode::OK, None, None).await
+}
+
+/// `GET /t/{tenant}/events/{event}/replays/new/email?to=&look=&pictures=`: the HTML of what somebody would get,
+/// for a frame.
+pub(super) async fn event_email(seat: Seat) -> Result<HttpResponse, PageError> {
+    seat.require(Ability::Replay)?;
+    let id: EventId = seat.id("event")?;
+    email(&seat, event_facts(&seat, id).await?)
+}
+
+/// `GET /t/{tenant}/deliveries/{delivery}/replays/new/email?to=&look=&pictures=`: the same.
+pub(super) async fn delivery_email(seat: Seat) -> Result<HttpResponse, PageError> {
+    seat.require(Ability::Replay)?;
+    let id: DeliveryId = seat.id("delivery")?;
+    email(&seat, delivery_facts(&seat, id).await?)
+}
+
+fn email(seat: &Seat, facts: ReplayFacts) -> Result<HttpResponse, PageError> {
+    let key = seat.asked("to");
+    let to = facts.recipients.into_iter().find(|to| to.key == key);
+    let content = to.ok_or(PageError::NotFound)?.message.content;
+    email_document::of_content(&content, Look::of(seat), seat.who.app.public_url())
 }
 
 /// `POST /t/{tenant}/deliveries/{delivery}/replays`.
@@ -197,6 +220,7 @@ async fn page(
         facts: view,
         question,
         refused,
+        has_pictures: seat.asked("pictures") == "1",
         nonce: Uuid::new_v4().simple().to_string(),
         chrome: seat.chrome(Section::History).await?,
     };
@@ -249,14 +273,14 @@ fn notes(seat: &Seat, facts: &ReplayFacts) -> Vec<String> {
     }
     if tenant.is_rehearsal {
         let note = match facts.delivery {
-            Some(_) => "You are in rehearsal: it goes to the owner, not to this number.",
-            None => "You are in rehearsal: messages go to the owner, not to these numbers.",
+            Some(_) => "You are in rehearsal: it goes to the owner, not to this address.",
+            None => "You are in rehearsal: messages go to the owner, not to these addresses.",
         };
         notes.push(note.to_owned());
         return notes;
     }
     if facts.delivery.as_ref().is_some_and(|d| d.is_rehearsal) {
-        let note = "It was a rehearsal. You are live now, so it goes to this number, without the \
+        let note = "It was a rehearsal. You are live now, so it goes to this address, without the \
                     mark before the text.";
         notes.push(note.to_owned());
     }
@@ -297,15 +321,16 @@ fn document(of: &DocumentToday) -> DocumentView {
 
 fn recipient(of: &ReplayRecipient) -> RecipientView {
     let message = &of.message;
+    let sender = frozen_sender(&message.sender);
     RecipientView {
         key: of.key.clone(),
         channel: message.channel,
         name: given(message.recipient.clone()),
         address: message.address.clone(),
         rule: given(message.rule_name.clone()),
-        sender: frozen_sender_words(&message.sender),
-        text: message.content.text().to_owned(),
-        length: length(message.content.text()),
+        answers_to: answers_to(&sender).map(str::to_owned),
+        sender,
+        content: message.content.clone(),
         refused: of.refused.clone(),
         ticked: of.is_preselected,
         had: of.had.iter().map(had).collect(),

@@ -3,7 +3,6 @@
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 
-use super::event_view::length;
 use crate::domain::document::{DocumentKind, Person};
 use crate::domain::money::Currency;
 use crate::domain::rule::{Facts, OWN_FIELDS, is_known, known_fields};
@@ -70,6 +69,21 @@ pub(super) fn fields(kind: DocumentKind, form: &FormState) -> Vec<Choice> {
 
 const CUSTOMER: &str = "Bowman & Co";
 
+/// Several, so that a table of them shows what it looks like.
+fn items() -> Value {
+    let item = |name: &str, description: &str, quantity: u32, unit: &str, rate: f64| {
+        json!({
+            "name": name, "description": description, "quantity": quantity, "unit": unit, "rate": rate,
+            "item_total": f64::from(quantity) * rate,
+        })
+    };
+    json!([
+        item("Copy paper A4", "80 g, white, 500 sheets", 20, "box", 45.00),
+        item("Envelopes C5", "", 12, "pack", 14.50),
+        item("Delivery to your door", "Monday to Friday", 1, "", 60.45),
+    ])
+}
+
 /// A document that could be.
 #[derive(Debug, Clone)]
 pub(super) struct Sample {
@@ -101,8 +115,17 @@ impl Sample {
             "invoice_number": "INV-00003", "bill_number": "BILL-00012",
             "purchaseorder_number": "PO-00007", "payment_number": "41",
             "customer_name": name, "vendor_name": longest.unwrap_or("Molly Johnson"),
-            "company_name": name, "invoice_url": LINK,
-            "total": 1350.00, "balance": 1350.00, "amount": 450.00,
+            "company_name": name, "invoice_url": LINK, "line_items": items(),
+            "sub_total": 1134.45, "taxes": [{ "tax_name": "VAT (19%)", "tax_amount": 215.55 }],
+            "tax_total": 215.55, "total": 1350.00, "balance": 1350.00, "amount": 450.00,
+            "invoices": [
+                { "invoice_number": "INV-00003", "invoice_amount": 1350.00, "date": day, "amount_applied": 350.00 },
+                { "invoice_number": "INV-00002", "invoice_amount": 100.00, "date": day, "amount_applied": 100.00 },
+            ],
+            "bills": [
+                { "bill_number": "BILL-00012", "total": 300.00, "date": day, "amount_applied": 300.00 },
+                { "bill_number": "BILL-00011", "total": 150.00, "date": day, "amount_applied": 150.00 },
+            ],
             "currency_code": currency, "status": "sent",
             "date": day, "due_date": due, "payment_mode": "Bank transfer",
             "reference_number": "REF-19", "payment_terms_label": "Net 15",
@@ -134,7 +157,7 @@ impl Sample {
     /// The text filled in; where it does not compile yet, as it was typed.
     pub(super) fn preview(&self, source: &str) -> (String, Length) {
         let text = self.filled(source).unwrap_or_else(|| source.to_owned());
-        let length = length(&text);
+        let length = Length::of(&text);
         (text, length)
     }
 
@@ -156,7 +179,8 @@ impl Sample {
     /// The names that a text may use, with their values here. An amount and a date also stand with the
     /// filter that writes them as people do.
     pub(super) fn names(&self) -> Vec<TemplateName> {
-        let own = self.fields.iter().flat_map(|(name, value)| {
+        let single = self.fields.iter().filter(|(_, value)| !value.is_array());
+        let own = single.flat_map(|(name, value)| {
             let filter = match value {
                 Value::Number(_) => Some("money"),
                 _ if name.ends_with("date") => Some("date"),
@@ -176,12 +200,17 @@ impl Sample {
             .collect()
     }
 
+    /// What the document is.
+    pub(super) const fn kind(&self) -> DocumentKind {
+        self.kind
+    }
+
     fn filled(&self, source: &str) -> Option<String> {
         let template = Template::parse(source, self.kind).ok()?;
         template.render(&self.facts()).ok()
     }
 
-    fn facts(&self) -> Facts<'_> {
+    pub(super) fn facts(&self) -> Facts<'_> {
         Facts {
             fields: &self.fields,
             payment_link: Some(LINK),

@@ -5,35 +5,38 @@ use actix_web::http::StatusCode;
 
 use super::error::PageError;
 use super::flash::Told;
-use super::{rule_form, rule_sample, rule_templates};
+use super::rule_preview::Kept;
+use super::{rule_choices, rule_form, rule_sample, rule_templates, rule_words};
 use crate::app::AppError;
 use crate::app::rules::RuleSwitches;
-use crate::domain::address::Address;
 use crate::domain::delivery::Channel;
-use crate::domain::event::EventType;
-use crate::domain::group::Group;
 use crate::domain::ids::RuleId;
-use crate::domain::rule::{Conditions, Op, Recipient, Rule, RuleDefinition, RuleSender, Sender};
+use crate::domain::rule::{Conditions, Op, Rule};
+use crate::domain::sender::SenderAddress;
 use crate::domain::user::Ability;
 use crate::render::Template;
+use crate::store::MessageSettings;
 use crate::web::chrome::Section;
 use crate::web::extract::tenant::{Seat, SeatForm};
 use crate::web::form::FormState;
-use crate::web::pages::rules::{
-    ReadyRule, RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage,
-};
+use crate::web::pages::rules::{RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage};
 use crate::web::ui::field::Choice;
 use crate::web::ui::rule_sentence::RuleSentence;
 
 /// `GET /t/{tenant}/rules`.
 pub(super) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
     let tenant = seat.tenant();
-    let rules = seat
-        .ask(|app| async move { app.rules(tenant).await })
+    let (rules, kept) = seat
+        .ask(|app| async move {
+            Ok((
+                app.rules(tenant).await?,
+                app.message_settings(tenant).await?,
+            ))
+        })
         .await?;
     let page = RulesPage {
         chrome: seat.chrome(Section::Rules).await?,
-        rules: rules.iter().map(|rule| line(rule, &[])).collect(),
+        rules: rules.iter().map(|rule| line(rule, &kept)).collect(),
     };
     seat.page(StatusCode::OK, &page)
 }
@@ -41,18 +44,19 @@ pub(super) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
 /// `GET /t/{tenant}/rules/new`.
 pub(super) async fn new(seat: Seat) -> Result<HttpResponse, PageError> {
     seat.require(Ability::EditRules)?;
-    let query = seat.query();
-    let wanted = query.iter().find(|(n, _)| n == "ready");
-    let ready = wanted.and_then(|(_, key)| rule_templates::find(key));
-    let form = rule_form::empty();
+    let ready = rule_templates::find(&seat.asked("ready"));
     let form = match ready {
         Some(ready) => {
+            let tenant = seat.tenant();
+            let kept = seat
+                .ask(|app| async move { app.message_settings(tenant).await })
+                .await?;
             let own_number = seat.who.session.user.phone.as_deref();
-            ready.fill(form, &seat.member.tenant.name, own_number)
+            ready.fill(&seat.member.tenant.name, own_number, &kept.groups)
         }
-        None => form,
+        None => rule_form::empty(),
     };
-    editor(&seat, None, form, StatusCode::OK).await
+    editor(&seat, None, form, Shown::Fresh).await
 }
 
 /// `POST /t/{tenant}/rules`.
@@ -64,7 +68,7 @@ pub(super) async fn create(posted: SeatForm) -> Result<HttpResponse, PageError> 
 pub(super) async fn edit(seat: Seat) -> Result<HttpResponse, PageError> {
     let id: RuleId = seat.id("rule")?;
     let rule = find(&seat, id).await?;
-    editor(&seat, Some(id), rule_form::of(&rule), StatusCode::OK).await
+    editor(&seat, Some(id), rule_form::of(&rule), Shown::Fresh).await
 }
 
 /// `POST /t/{tenant}/rules/{rule}`.
@@ -98,7 +102,7 @@ async fn save(posted: SeatForm, id: Option<RuleId>) -> Result<HttpResponse, Page
         Err(PageError::App(AppError::Invalid(problems))) => {
             let mut state = form.state(&[]);
             typed.refuse(&problems, &mut state);
-            editor(&seat, id, state, StatusCode::UNPROCESSABLE_ENTITY).await
+            editor(&seat, id, state, Shown::Refused).await
         }
         Err(error) => Err(error),
     }
@@ -170,9 +174,13 @@ async fn deletion_page(
     form: FormState,
     status: StatusCode,
 ) -> Result<HttpResponse, PageError> {
+    let tenant = seat.tenant();
+    let kept = seat
+        .ask(|app| async move { app.message_settings(tenant).await })
+        .await?;
     let page = RuleDeletePage {
         chrome: seat.chrome(Section::Rules).await?,
-        rule: line(rule, &[]),
+        rule: line(rule, &kept),
         form,
     };
     seat.page(status, &page)
@@ -184,57 +192,72 @@ async fn find(seat: &Seat, id: RuleId) -> Result<Rule, PageError> {
         .await
 }
 
+/// What leads to the editor's page.
+enum Shown {
+    /// Nothing was typed yet.
+    Fresh,
+    /// Typed, and shown again with its previews.
+    Typed,
+    /// Typed, and refused.
+    Refused,
+}
+
 async fn editor(
     seat: &Seat,
     rule: Option<RuleId>,
     form: FormState,
-    status: StatusCode,
+    shown: Shown,
 ) -> Result<HttpResponse, PageError> {
-    let tenant = seat.tenant();
-    let (offered, longest) = seat
-        .ask(|app| async move {
-            // A rule that is gone meanwhile is not found, whatever was typed.
-            if let Some(id) = rule {
-                app.rule(tenant, id).await?;
-            }
-            let longest = app.longest_party_name(tenant).await?;
-            Ok((app.senders(tenant, Channel::Sms).await?, longest))
-        })
-        .await?;
-    let groups: Vec<Group> = Vec::new();
+    let kept = Kept::read(seat, rule).await?;
     let chrome = seat.chrome(Section::Rules).await?;
-    let kind = form
-        .value("event_type")
-        .parse()
-        .unwrap_or(EventType::InvoiceCreated)
-        .document();
-    let sample = rule_sample::Sample::of(
-        kind,
-        &seat.member.tenant.currency,
-        chrome.moment(),
-        longest.as_deref(),
-    );
+    let sample = kept.sample(seat, &form);
     let (preview, preview_length) = sample.preview(form.value("template"));
-    let ready = rule_templates::READY.iter().map(|r| ReadyRule {
-        key: r.key,
-        name: r.name,
-        words: r.words,
-    });
+    let ready = rule_templates::find(&seat.asked("ready"));
+    let is_new = rule.is_none() && matches!(shown, Shown::Fresh);
+    let is_sandboxed = seat.who.app.is_sandboxed();
+    let senders = &kept.settings.senders;
+    let has_email_sender = senders
+        .iter()
+        .any(|s| matches!(s.address, SenderAddress::Email(_)) && s.is_usable(is_sandboxed));
     let view = RuleEditView {
         rule,
-        ready: if rule.is_none() && status == StatusCode::OK {
-            ready.collect()
+        ready: if is_new {
+            rule_templates::list().collect()
         } else {
             Vec::new()
         },
+        email_frame: match (rule, ready, &shown) {
+            (_, _, Shown::Typed | Shown::Refused) => None,
+            (Some(id), _, Shown::Fresh) => Some(chrome.path(&format!("/rules/{id}/email"))),
+            (None, Some(ready), Shown::Fresh) => {
+                Some(chrome.path(&format!("/rules/new/email?ready={}", ready.key)))
+            }
+            (None, None, Shown::Fresh) => Some(chrome.path("/rules/new/email")),
+        },
+        missing_group: ready
+            .filter(|_| is_new)
+            .and_then(|ready| Some((ready.missing_group(&kept.settings.groups)?, ready.key)))
+            .map(|(name, key)| (name.to_owned(), key)),
+        empty_group: kept
+            .settings
+            .groups
+            .iter()
+            .find(|g| g.on() == 0 && g.id.to_string() == form.value("recipient"))
+            .map(|g| (g.id, g.name.clone())),
+        has_email_sender,
+        email: kept.email(seat, &form),
         condition_rows: rule_form::rows(&form) + 2,
-        fields: rule_sample::fields(kind, &form),
+        fields: rule_sample::fields(sample.kind(), &form),
         operators: Op::ALL
             .map(|op| Choice::new(op.as_str(), op.words()))
             .into(),
-        recipients: recipients(&groups),
-        senders: senders(offered, form.value("sender")),
-        email_senders: vec![Choice::new("default", "The default sender")],
+        recipients: rule_choices::recipients(&kept.settings.groups, form.value("recipient")),
+        email_senders: rule_choices::email_senders(
+            senders,
+            is_sandboxed,
+            form.value("email_sender"),
+        ),
+        senders: rule_choices::sms_senders(senders, kept.offered, form.value("sender")),
         names: sample.names(),
         warning: Template::warning(form.value("template")),
         counted_with: sample.counted_with(form.value("template")),
@@ -242,107 +265,27 @@ async fn editor(
         preview,
         preview_length,
     };
+    let status = match shown {
+        Shown::Fresh | Shown::Typed => StatusCode::OK,
+        Shown::Refused => StatusCode::UNPROCESSABLE_ENTITY,
+    };
     seat.page(status, &RuleEditPage { chrome, view })
 }
 
-/// The document's people, groups, and addresses of the rule's own.
-fn recipients(groups: &[Group]) -> Vec<Choice> {
-    let mut choices = vec![
-        Choice::new("first", "The contact on the document"),
-        Choice::new("primary", "Its primary contact"),
-        Choice::new("all", "All contact persons on it"),
-        Choice::new("approvers", "Those who approve it"),
-    ];
-    choices.extend(
-        groups
-            .iter()
-            .map(|g| Choice::new(g.id.to_string(), format!("The group {}", g.name))),
-    );
-    choices.push(Choice::new("fixed", "Always the addresses beside"));
-    choices
+/// `POST /t/{tenant}/rules/preview`: the editor again with its previews; nothing is saved.
+pub(super) async fn preview(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let SeatForm { seat, form } = posted;
+    seat.require(Ability::EditRules)?;
+    let rule: Option<RuleId> = form.get("rule").parse().ok();
+    editor(&seat, rule, form.state(&[]), Shown::Typed).await
 }
 
-/// The connection's default, what it offers, and whatever the rule has.
-fn senders(offered: Vec<Sender>, own: &str) -> Vec<Choice> {
-    let mut choices = vec![Choice::new("default", "The default sender")];
-    let own = match rule_form::sender_of(own) {
-        Some(RuleSender::Own(own)) => Some(own),
-        _ => None,
-    };
-    for sender in offered.into_iter().chain(own) {
-        if choices.iter().all(|c| c.value != sender.as_str()) {
-            choices.push(Choice::new(sender.as_str(), own_sender_words(&sender)));
-        }
-    }
-    choices
-}
-
-/// Whom a rule tells, in words.
-fn recipient_words(of: &Recipient, groups: &[Group]) -> String {
-    match of {
-        Recipient::Contact { who, else_customer } => {
-            let other = if *else_customer {
-                ", else the customer’s primary contact"
-            } else {
-                ""
-            };
-            format!("{}{other}", who.words())
-        }
-        Recipient::Fixed(addresses) => {
-            let all: Vec<String> = addresses.iter().map(address_words).collect();
-            all.join(", ")
-        }
-        Recipient::Group(id) => {
-            let group = groups.iter().find(|g| g.id == *id);
-            group.map_or_else(|| "a group that is gone".to_owned(), |g| g.name.clone())
-        }
-        Recipient::Approvers => "those who approve the document".to_owned(),
-    }
-}
-
-fn address_words(of: &Address) -> String {
-    match of {
-        Address::Phone(number) => number.grouped(),
-        Address::Email(email) => email.to_string(),
-    }
-}
-
-/// From what a rule sends, in words.
-fn sender_words(of: &RuleDefinition) -> String {
-    match &of.sender {
-        Some(RuleSender::Own(own)) => own_sender_words(own),
-        Some(RuleSender::Kept(_)) => "a sender of its own".to_owned(),
-        None if of.email_sender.is_some() => "a sender of its own".to_owned(),
-        None => "the default sender".to_owned(),
-    }
-}
-
-/// What a message goes out from, as it bears it.
-pub(super) fn frozen_sender_words(frozen: &str) -> String {
-    #[derive(serde::Deserialize)]
-    struct Mailbox {
-        address: String,
-        name: String,
-    }
-    if let Ok(Mailbox { address, name }) = serde_json::from_str(frozen) {
-        return format!("{name} <{address}>");
-    }
-    let own: Option<Sender> = serde_json::from_str(frozen).ok();
-    let words = own.as_ref().map(own_sender_words);
-    words.unwrap_or_else(|| "the default sender".to_owned())
-}
-
-fn own_sender_words(of: &Sender) -> String {
-    match of {
-        Sender::From(from) => from.clone(),
-        Sender::MessagingService(sid) => format!("Messaging Service {sid}"),
-    }
-}
-
-fn line(of: &Rule, groups: &[Group]) -> RuleLine {
+fn line(of: &Rule, kept: &MessageSettings) -> RuleLine {
     let definition = &of.definition;
     let conditions = definition.conditions.list().iter();
     let conditions = conditions.map(|c| c.words(&definition.conditions));
+    let uses = |channel| definition.channel.uses(channel);
+    let email = definition.template.email.as_ref();
     RuleLine {
         id: of.id,
         name: definition.name.clone(),
@@ -351,11 +294,14 @@ fn line(of: &Rule, groups: &[Group]) -> RuleLine {
             conditions: conditions.collect(),
             all: matches!(definition.conditions, Conditions::All(_)),
             channel: definition.channel,
-            recipient: recipient_words(&definition.recipient, groups),
-            sender: sender_words(definition),
+            recipient: rule_words::recipient(&definition.recipient, &kept.groups),
+            sender: rule_words::senders(definition, kept),
         },
         warning: Template::warning(&definition.template.body),
-        template: definition.template.body.clone(),
+        template: uses(Channel::Sms).then(|| definition.template.body.clone()),
+        subject: email
+            .filter(|_| uses(Channel::Email))
+            .map(|e| e.subject.clone()),
         enabled: of.enabled,
     }
 }

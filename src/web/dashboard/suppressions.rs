@@ -36,7 +36,7 @@ pub(super) async fn add(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
     seat.require(Ability::Suppress)?;
     let input = SuppressionInput {
-        channel: form.get("channel").to_owned(),
+        channel: String::new(),
         address: form.get("address").to_owned(),
         reason: form.get("reason").to_owned(),
     };
@@ -91,6 +91,7 @@ fn row(of: Suppression) -> SuppressionRow {
         address: of.address,
         name: given(of.name),
         source: of.source,
+        is_of_reminders: of.is_of_reminders,
         reason: of.reason,
         by: given(of.created_by),
     }

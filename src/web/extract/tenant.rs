@@ -100,6 +100,12 @@ impl Seat {
             .collect()
     }
 
+    /// One field of the address's query; empty when it is not there.
+    pub fn asked(&self, name: &str) -> String {
+        let mut found = self.query().into_iter().filter(|(n, _)| n == name);
+        found.next().map_or_else(String::new, |(_, value)| value)
+    }
+
     /// Asks the app.
     pub async fn ask<T, F, Fut>(&self, work: F) -> Result<T, PageError>
     where

@@ -12,10 +12,10 @@ use actix_web::web::Data;
 
 use crate::config::web::PublicUrl;
 
-/// Nothing by default, everything from ourselves, nothing inline, no frames.
+/// Nothing by default, everything from ourselves, nothing inline, framed by nobody.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
-     img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; \
-     frame-ancestors 'none'; base-uri 'none'";
+     img-src 'self'; font-src 'self'; connect-src 'self'; frame-src 'self'; \
+     form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 const PERMISSIONS_POLICY: &str = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
 /// Two years, the least that browsers' preload lists ask for.
 const STRICT_TRANSPORT_SECURITY: &str = "max-age=63072000";

@@ -4,6 +4,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
+use crate::domain::content::Content;
 use crate::domain::delivery::{Channel, DeliveryState};
 use crate::domain::event::{EventSource, EventState, EventType};
 use crate::domain::ids::{DeliveryId, EventId, RuleId};
@@ -12,17 +13,19 @@ use crate::domain::user::Ability;
 use crate::web::chrome::Chrome;
 use crate::web::pages::{event_story, words};
 use crate::web::ui::confirm::act;
+use crate::web::ui::content::{self, Shown};
 use crate::web::ui::figure::counted;
-use crate::web::ui::phone::Length;
 use crate::web::ui::tone::Tone;
-use crate::web::ui::{address, badge, filters, icon, money, notice, phone, story, time};
+use crate::web::ui::{address, badge, filters, icon, money, notice, story, time};
 
-/// `GET /t/{tenant}/events/{event}`.
+/// `GET /t/{tenant}/events/{event}?pictures=1`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/history/event.html")]
 pub struct EventPage {
     pub chrome: Chrome,
     pub view: EventView,
+    /// Whether the pictures of e-mails are loaded: only once somebody asked.
+    pub has_pictures: bool,
 }
 
 /// What is known of an event.
@@ -86,17 +89,18 @@ pub struct DeliveryView {
     /// When it was first wanted.
     pub at: DateTime<Utc>,
     pub recipient: Option<String>,
-    /// E.164.
+    /// E.164, or an e-mail address.
     pub address: String,
-    /// It goes to the owner instead: to this number, once one is confirmed.
+    /// It goes to the owner instead: to this address, once one is confirmed.
     pub rehearsal: Option<Option<String>>,
     /// The number, service, or "the default sender" where it is not yet bound.
     pub sender: String,
+    /// The e-mail address that answers go to.
+    pub answers_to: Option<String>,
     pub rule: Option<RuleRef>,
     /// Why it is not the first.
     pub again: Option<Again>,
-    pub text: String,
-    pub length: Length,
+    pub content: Content,
     /// What it waits for, or why it ended, and what to do.
     pub reason: Option<String>,
     /// Steps, attempts' outcomes, looks and receipts, in order.
@@ -198,9 +202,17 @@ impl EventPage {
         }
     }
 
-    fn phone(of: &DeliveryView) -> Markup {
-        let bubble = format!("text-{}", of.id.own.simple());
-        phone::preview(&bubble, &of.sender, &of.text, of.length)
+    fn content(&self, of: &DeliveryView) -> Markup {
+        let (event, anchor) = (self.view.id, Self::anchor(&of.id));
+        let with_pictures = format!("/events/{event}?pictures=1#{anchor}");
+        let with_pictures = self.chrome.path(&with_pictures);
+        content::preview(Shown {
+            id: &format!("text-{}", of.id.own.simple()),
+            content: &of.content,
+            sender: &of.sender,
+            document: &self.chrome.path(&format!("/deliveries/{}/email", of.id)),
+            with_pictures: (!self.has_pictures).then_some(with_pictures.as_str()),
+        })
     }
 
     fn heading(of: &DeliveryView) -> String {

@@ -30,9 +30,9 @@ pub fn steps(of: &EventView) -> Vec<Step> {
     let several = of.deliveries.len() > 1;
     for delivery in &of.deliveries {
         let short = address::short(&delivery.address);
-        // A number that a rule names is called as in the step that wants the message.
+        // An address that a rule names is called as in the step that wants the message.
         let name = delivery.recipient.as_deref();
-        let name = name.filter(|name| !name.starts_with('+'));
+        let name = name.filter(|name| !words::is_address(name));
         let whose = several.then(|| name.unwrap_or(&short));
         steps.push(wanted(delivery));
         steps.extend(delivery.steps.iter().map(|step| Step {

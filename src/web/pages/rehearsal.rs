@@ -4,6 +4,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
+use crate::domain::content::Content;
 use crate::domain::delivery::{Channel, DeliveryState};
 use crate::domain::ids::EventId;
 use crate::domain::provider::ProviderWords;
@@ -26,7 +27,7 @@ pub struct GoLivePage {
     pub messages: Vec<RehearsalLine>,
     /// There were more.
     pub is_cut: bool,
-    /// How many different numbers these would have gone to.
+    /// How many different addresses these would have gone to.
     pub readers: usize,
     /// Live messages that wait for the end of the rehearsal.
     pub waiting: usize,
@@ -44,10 +45,10 @@ pub struct RehearsalLine {
     pub at: DateTime<Utc>,
     pub channel: Channel,
     pub recipient: Option<String>,
-    /// E.164, as it was meant.
+    /// E.164, or an e-mail address, as it was meant.
     pub address: String,
     /// Without the mark.
-    pub text: String,
+    pub content: Content,
     pub state: DeliveryState,
 }
 
@@ -69,6 +70,27 @@ impl GoLivePage {
         )
     }
 
+    /// An SMS as it is read; of an e-mail its subject, since its event shows the rest.
+    fn said(&self, line: &RehearsalLine) -> Markup {
+        match &line.content {
+            Content::Text(text) => html! { bdi { (text) } },
+            Content::Email(email) => {
+                let event = self.chrome.path(&format!("/events/{}", line.event));
+                html! { bdi { (email.subject) } " " a class="small" href=(event) { "Look at it" } }
+            }
+        }
+    }
+
+    fn readers(&self) -> String {
+        let is_sms = |line: &RehearsalLine| line.channel == Channel::Sms;
+        let count = self.readers as u64;
+        if self.messages.iter().all(is_sms) {
+            counted(count, "number", "numbers")
+        } else {
+            counted(count, "address", "addresses")
+        }
+    }
+
     fn any_waiting(&self) -> bool {
         self.waiting > 0
     }
@@ -84,7 +106,7 @@ impl GoLivePage {
         format!(
             "{more}{} to {}",
             counted(self.messages.len() as u64, "message", "messages"),
-            counted(self.readers as u64, "number", "numbers")
+            self.readers()
         )
     }
 }

@@ -5,6 +5,7 @@ use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};
 use maud::{Markup, html};
 
+use crate::domain::content::Content;
 use crate::domain::delivery::{Channel, DeliveryState};
 use crate::domain::event::EventType;
 use crate::domain::ids::{DeliveryId, EventId};
@@ -13,9 +14,9 @@ use crate::web::chrome::Chrome;
 use crate::web::pages::event::DecisionView;
 use crate::web::pages::words;
 use crate::web::ui::confirm::act;
-use crate::web::ui::phone::Length;
+use crate::web::ui::content::{self, Shown};
 use crate::web::ui::tone::Tone;
-use crate::web::ui::{address, badge, filters, icon, money, notice, phone, time};
+use crate::web::ui::{address, badge, filters, icon, money, notice, time};
 
 /// `GET /t/{tenant}/deliveries/{delivery}/replays/new` and `GET /t/{tenant}/events/{event}/replays/new`; also
 /// shown, with 409, where it is refused or where the facts are others by now.
@@ -31,6 +32,8 @@ pub struct ReplayPage {
     pub refused: Option<String>,
     /// What is different this time: whom it goes to, or until when it waits.
     pub notes: Vec<String>,
+    /// Whether the pictures of e-mails are loaded: only once somebody asked.
+    pub has_pictures: bool,
     pub nonce: String,
 }
 
@@ -75,8 +78,9 @@ pub struct RecipientView {
     pub address: String,
     pub rule: Option<String>,
     pub sender: String,
-    pub text: String,
-    pub length: Length,
+    /// The e-mail address that answers go to.
+    pub answers_to: Option<String>,
+    pub content: Content,
     pub refused: Option<String>,
     pub ticked: bool,
     pub had: Vec<HadView>,
@@ -226,8 +230,20 @@ impl ReplayPage {
         of.replace('_', " ")
     }
 
-    fn phone(of: &RecipientView) -> Markup {
-        phone::preview(&format!("text-{}", of.key), &of.sender, &of.text, of.length)
+    fn content(&self, of: &RecipientView) -> Markup {
+        let page = match self.what {
+            Again::Send(id) => format!("/deliveries/{id}/replays/new"),
+            Again::Decide => format!("/events/{}/replays/new", self.event),
+        };
+        let page = self.chrome.path(&page);
+        let with_pictures = format!("{page}?pictures=1");
+        content::preview(Shown {
+            id: &format!("text-{}", of.key),
+            content: &of.content,
+            sender: &of.sender,
+            document: &format!("{page}/email?to={}", of.key),
+            with_pictures: (!self.has_pictures).then_some(with_pictures.as_str()),
+        })
     }
 
     fn event_title(of: &HadView) -> String {

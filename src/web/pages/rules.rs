@@ -5,10 +5,12 @@ use std::borrow::Borrow;
 use askama::Template;
 use maud::{Markup, html};
 
+use crate::domain::content::EmailContent;
 use crate::domain::event::EventType;
-use crate::domain::ids::RuleId;
+use crate::domain::ids::{GroupId, RuleId};
 use crate::domain::rule::RuleChannel;
 use crate::domain::user::Ability;
+use crate::render::email::EmailBlock;
 use crate::web::chrome::Chrome;
 use crate::web::form::FormState;
 use crate::web::pages::words;
@@ -19,7 +21,7 @@ use crate::web::ui::figure::counted;
 use crate::web::ui::phone::Length;
 use crate::web::ui::rule_sentence::{RuleSentence, sentence};
 use crate::web::ui::tone::Tone;
-use crate::web::ui::{badge, filters, icon, notice, phone};
+use crate::web::ui::{badge, content, filters, icon, notice, phone};
 
 /// `GET /t/{tenant}/rules`.
 #[derive(Debug, Clone, Template)]
@@ -36,8 +38,10 @@ pub struct RuleLine {
     pub id: RuleId,
     pub name: String,
     pub sentence: RuleSentence,
-    /// The source of its text.
-    pub template: String,
+    /// The source of its SMS, where it sends any.
+    pub template: Option<String>,
+    /// The source of its e-mails' subject, where it sends any.
+    pub subject: Option<String>,
     /// What goes wrong on many phones, in words.
     pub warning: Option<String>,
     pub enabled: bool,
@@ -109,7 +113,8 @@ impl RulesPage {
 /// `event_type`, `joint` (`all`, `any`), `condition.{n}.field`, `.op`, `.value`, `recipient`
 /// (`first`, `primary`, `all`, `fixed`, `approvers`, or a group's id), `addresses`, `else_customer`, `channel`,
 /// `sender`, `email_sender`, `template`, `email_subject`, `email_preview`, `email_body`, `send_within` (hours, or
-/// seconds as `5400s`), `enabled`.
+/// seconds as `5400s`), `enabled`. `/rules/preview` shows it again without saving, with `rule` for one that is there
+/// already; `/rules/preview/email` answers with the e-mail alone, with `preview-look` (`light`, `dark`).
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/rules/edit.html")]
 pub struct RuleEditPage {
@@ -136,6 +141,15 @@ pub struct RuleEditView {
     /// The default sender, numbers and messaging services of the connection.
     pub senders: Vec<Choice>,
     pub email_senders: Vec<Choice>,
+    /// Whether any e-mail can go out; else the rule cannot be saved yet.
+    pub has_email_sender: bool,
+    pub email: EmailPreview,
+    /// Where the e-mail is served that nobody has changed yet; else the frame waits for the form.
+    pub email_frame: Option<String>,
+    /// The group of a ready rule that the company does not have, and the rule's key.
+    pub missing_group: Option<(String, &'static str)>,
+    /// The chosen group, where nobody of it gets anything.
+    pub empty_group: Option<(GroupId, String)>,
     /// What the text may use.
     pub names: Vec<TemplateName>,
     /// The text filled in with sample values.
@@ -147,6 +161,17 @@ pub struct RuleEditView {
     pub warning: Option<String>,
 }
 
+/// The e-mail of a form, filled in with sample values.
+#[derive(Debug, Clone)]
+pub struct EmailPreview {
+    /// Or what is wrong with it; none while nothing is typed.
+    pub shown: Option<Result<EmailContent, String>>,
+    /// Where answers go, once there is a sender.
+    pub answers_to: Option<String>,
+    /// What goes wrong though it may be saved, in words.
+    pub warnings: Vec<String>,
+}
+
 /// A ready rule, as a link that fills the form.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadyRule {
@@ -154,6 +179,7 @@ pub struct ReadyRule {
     pub name: &'static str,
     /// What it does.
     pub words: &'static str,
+    pub channel: RuleChannel,
 }
 
 /// A name that a text may use, with the value it has in the preview.
@@ -278,6 +304,76 @@ impl RuleEditPage {
 
     fn warned(warning: &str) -> Markup {
         notice::notice(Tone::Needs, &html! { (warning) })
+    }
+
+    /// What a block of an e-mail stands for.
+    fn blocks() -> Markup {
+        html! {
+            dl class="facts small" {
+                @for block in EmailBlock::ALL {
+                    dt { code { "[[" (block.name()) "]]" } } dd { (block.words()) }
+                }
+            }
+        }
+    }
+
+    /// The rule's group is missing, or nobody is in it: the way to mend that.
+    fn group_wanted(&self) -> Markup {
+        if let Some((id, name)) = &self.view.empty_group {
+            let group = self.chrome.path(&format!("/groups/{id}"));
+            let words = html! { b { (name) } " has nobody who is on. Save the rule, then "
+            a href=(group) { "add people to " (name) } "." };
+            return notice::notice(Tone::Needs, &words);
+        }
+        let Some((name, key)) = &self.view.missing_group else {
+            return html! {};
+        };
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("name", name)
+            .append_pair("ready", key)
+            .finish();
+        let add = self.chrome.path(&format!("/groups?{query}"));
+        let back = self.chrome.path(&format!("/rules/new?ready={key}"));
+        notice::notice(
+            Tone::Needs,
+            &html! {
+                p { "This rule tells your group " b { (name) } ", which you do not have yet." }
+                p { a class="button" href=(add) { "Add the group " (name) }
+                    " " a class="button quiet" href=(back) { "I have added it" } }
+            },
+        )
+    }
+
+    /// What the e-mail is, beside its frame.
+    fn email_facts(&self) -> Markup {
+        let email = &self.view.email;
+        html! {
+            dl class="facts email-head" {
+                @if let Some(Ok(shown)) = &email.shown {
+                    dt { "Subject" } dd { bdi { (shown.subject) } }
+                    (content::size(shown))
+                }
+                @if let Some(address) = &email.answers_to {
+                    dt { "Answers go to" } dd { bdi { (address) } }
+                }
+            }
+            @if let Some(Err(why)) = &email.shown {
+                (notice::notice(Tone::Failed, &html! { (words::capital(why)) }))
+            }
+            @for warning in &email.warnings { (Self::warned(warning)) }
+            @if let Some(Ok(shown)) = &email.shown { (content::text_part(&shown.text)) }
+        }
+    }
+
+    /// How it is looked at, and the frame.
+    fn email_frame(&self) -> Markup {
+        let src = self.view.email_frame.as_deref();
+        html! {
+            (content::picks("preview", Some(&self.view.form)))
+            div class="email-frames" id="email-frames" data-stale[src.is_none()] {
+                iframe name="email-preview" title="The e-mail with sample values" sandbox src=[src] {}
+            }
+        }
     }
 
     fn phone(&self) -> Markup {

@@ -43,14 +43,16 @@ pub struct SuppressionRow {
     pub address: Option<String>,
     pub name: Option<String>,
     pub source: Source,
+    /// Only reminders of one customer may not be written to it.
+    pub is_of_reminders: bool,
     pub reason: String,
     /// Who added it by hand.
     pub by: Option<String>,
 }
 
 impl SuppressionRow {
-    fn number(&self) -> Markup {
-        let erased = || maud::html! { span class="muted" { "Number erased" } };
+    fn address(&self) -> Markup {
+        let erased = || maud::html! { span class="muted" { "Address erased" } };
         self.address.as_deref().map_or_else(erased, address::whole)
     }
 }
@@ -77,7 +79,7 @@ impl SuppressionsPage {
 
     fn search(&self) -> Markup {
         let form = FormState::new().with("q", self.text.as_str());
-        field("q", "Number, name or reason")
+        field("q", "Address, name or reason")
             .kind("search")
             .unmarked()
             .render(&form)
@@ -90,9 +92,9 @@ impl SuppressionsPage {
     fn nothing(&self) -> Markup {
         if self.query().is_filtered() {
             let sentence = if self.rows.older.is_some() {
-                "None of the numbers that were looked through. Older goes on searching."
+                "None of the addresses that were looked through. Older goes on searching."
             } else {
-                "No suppressed number fits this search."
+                "No suppressed address fits this search."
             };
             empty(Drawing::Lens, "Nobody like that", sentence, None)
         } else {
@@ -118,6 +120,18 @@ pub struct LiftPage {
 impl LiftPage {
     fn provider(&self) -> &'static ProviderWords {
         self.chrome.providers.of(self.row.channel)
+    }
+
+    /// "number" or "e-mail address".
+    const fn what(&self) -> &'static str {
+        match self.row.channel {
+            Channel::Sms => "number",
+            Channel::Email => "e-mail address",
+        }
+    }
+
+    fn is_sms(&self) -> bool {
+        self.row.channel == Channel::Sms
     }
 
     /// Whether the reader may lift what the person wished.

@@ -30,16 +30,21 @@ pub const fn teller(source: EventSource) -> &'static str {
     }
 }
 
-/// "SMS to Benjamin George (+1617 … 0123)"; without a name "SMS to +1617 … 0123"; without a number
-/// "SMS to Bowman & Co".
+/// "SMS to Benjamin George (+1617 … 0123)"; without a name "SMS to +1617 … 0123"; without an address
+/// "E-mail to Bowman & Co".
 pub fn message_to(channel: Channel, name: Option<&str>, short_address: &str) -> String {
-    let (short_address, channel) = (straight(short_address), channel.words());
+    let (short_address, channel) = (straight(short_address), capital(channel.words()));
     match name.map(straight) {
         Some(name) if short_address.is_empty() => format!("{channel} to {name}"),
-        // A number that a rule names is called by itself.
-        Some(name) if !name.starts_with('+') => format!("{channel} to {name} ({short_address})"),
+        // An address that a rule names is called by itself.
+        Some(name) if !is_address(&name) => format!("{channel} to {name} ({short_address})"),
         _ => format!("{channel} to {short_address}"),
     }
+}
+
+/// Whether what a message calls its recipient is only their address.
+pub fn is_address(name: &str) -> bool {
+    name.starts_with('+') || (name.contains('@') && !name.contains(' '))
 }
 
 /// The text without marks of direction, for names inside a sentence that no element sets apart:

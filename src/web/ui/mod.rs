@@ -8,6 +8,7 @@ pub mod badge;
 pub mod bars;
 pub mod chips;
 pub mod confirm;
+pub mod content;
 pub mod copy;
 pub mod empty;
 pub mod field;

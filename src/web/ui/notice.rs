@@ -67,11 +67,13 @@ pub fn banner(of: &Banner, chrome: &Chrome) -> Markup {
                 span class="banner-shape" { (Tone::Needs.shape()) }
                 span class="banner-text" {
                     b { "Rehearsal." } " No contact is written to. "
-                    @if let Some(to) = to { "Messages go to " bdi { (to) } " instead." }
+                    @if let Some(to) = to {
+                        "SMS go to " bdi { (to) } " instead, and e-mails to the owner’s address."
+                    }
                     @else if chrome.may(Ability::ConfirmNumber) {
-                        "Messages wait until you "
+                        "SMS wait until you "
                         a href=(chrome.path("/own-number")) { "confirm your own number" } "."
-                    } @else { "Messages wait until an owner has confirmed a number of their own." }
+                    } @else { "SMS wait until an owner has confirmed a number of their own." }
                 }
                 a class="button tight" href=(chrome.path("/go-live")) { "Go live" }
             }

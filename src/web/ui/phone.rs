@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 
 use maud::{Markup, html};
 
+use crate::render::{Encoding, Segments};
 use crate::web::ui::figure::counted;
 
 /// How long a text is as an SMS.
@@ -15,6 +16,18 @@ pub struct Length {
     pub characters: u32,
     /// A character outside GSM 03.38 makes the whole text UCS-2.
     pub unicode: bool,
+}
+
+impl Length {
+    /// How long a text is.
+    pub fn of(text: &str) -> Self {
+        let segments = Segments::of(text);
+        Self {
+            segments: u32::try_from(segments.count).unwrap_or(u32::MAX),
+            characters: u32::try_from(segments.units).unwrap_or(u32::MAX),
+            unicode: segments.encoding == Encoding::Ucs2,
+        }
+    }
 }
 
 /// The phone. `id` joins it to the text area that it follows while typing; the count's element

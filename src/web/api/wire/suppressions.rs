@@ -20,6 +20,8 @@ pub struct Suppression {
     pub name: Option<String>,
     /// `stop`, `reader`, `provider`, `bounce`, `hand` or `asked`.
     pub source: &'static str,
+    /// Only reminders of one customer are not sent there.
+    pub only_reminders: bool,
     /// In words.
     pub reason: String,
     /// Who added it by hand.
@@ -35,6 +37,7 @@ impl From<suppression::Suppression> for Suppression {
             address: s.address,
             name: some(s.name),
             source: s.source.as_str(),
+            only_reminders: s.is_of_reminders,
             reason: s.reason,
             created_by: some(s.created_by),
             created_at: s.created_at,
@@ -46,9 +49,9 @@ impl From<suppression::Suppression> for Suppression {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewSuppression {
-    /// `sms`.
+    /// `sms` or `email`; left out, the one that the address is of.
     pub channel: String,
-    /// A number; without a country code it is read as one of the tenant's country.
+    /// A number or an e-mail address; a number without a country code is read as one of the tenant's country.
     pub address: String,
     /// Why, in at most 200 characters.
     pub reason: String,
@@ -59,7 +62,7 @@ pub struct NewSuppression {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct SuppressionQuery {
-    /// Part of a number, a name or a reason.
+    /// Part of a number, an e-mail address, a name or a reason; a whole address is found in any spelling.
     pub q: Option<String>,
     /// `stop`, `reader`, `provider`, `bounce`, `hand` or `asked`.
     pub source: Option<String>,

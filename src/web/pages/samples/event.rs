@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use super::history::id;
 use super::{HOSTILE, Sample, ago, chrome, hostile_chrome, now, push};
+use crate::domain::content::{Content, EmailContent};
 use crate::domain::delivery::{Channel, DeliveryState};
 use crate::domain::event::{EventSource, EventState, EventType};
 use crate::domain::ids::{DeliveryId, EventId, RuleId};
@@ -14,12 +15,12 @@ use crate::web::pages::event::{
     Again, DecisionView, DeliveryActions, DeliveryView, EventPage, EventView, Exchange, RuleRef,
     StepView,
 };
-use crate::web::ui::phone::Length;
 use crate::web::ui::tone::Tone;
 
 pub(super) fn add(to: &mut Vec<Sample>) {
     push(to, "event-delivered", &event(delivered(), Role::Owner));
     push(to, "event-rehearsal", &event(rehearsal(), Role::Owner));
+    push(to, "event-emails", &event(emails(), Role::Owner));
     push(to, "event-unknown", &event(unknown(), Role::Editor));
     push(to, "event-unmatched", &event(unmatched(), Role::Viewer));
     push(
@@ -40,7 +41,11 @@ pub(super) fn add(to: &mut Vec<Sample>) {
 fn event(view: EventView, role: Role) -> EventPage {
     let mut chrome = chrome(Section::History);
     chrome.role = role;
-    EventPage { chrome, view }
+    EventPage {
+        chrome,
+        view,
+        has_pictures: false,
+    }
 }
 
 pub(super) fn rule(name: &str) -> RuleRef {
@@ -109,6 +114,50 @@ fn step(millis: i64, tone: Tone, sentence: &str, exchange: Option<Exchange>) -> 
     }
 }
 
+const TEXT: &str = "Hello Benjamin, your invoice INV-00003 over 1,350.00 EUR is due on 30 May. Pay here: \
+                    https://pay.example/3f2a\nNorthwind Paper";
+
+/// An e-mail beside an SMS, and one whose text could not be made.
+fn emails() -> EventView {
+    let mut view = delivered();
+    let mut first = delivery(DeliveryState::Delivered);
+    first.id.own = id(52);
+    as_email(&mut first);
+    let mut second = delivery(DeliveryState::Undelivered);
+    as_email(&mut second);
+    second.id.own = id(53);
+    second.recipient = None;
+    second.address = "accounts@sato-shokai.example".into();
+    second.content = Content::nothing(Channel::Email);
+    second.reason =
+        Some("The recipient's mail server did not take it. Twilio says no more than that.".into());
+    second.steps = vec![step(
+        900,
+        Tone::Failed,
+        "The recipient's mail server could not deliver it.",
+        None,
+    )];
+    view.deliveries = vec![delivery(DeliveryState::Delivered), first, second];
+    view
+}
+
+fn as_email(of: &mut DeliveryView) {
+    of.channel = Channel::Email;
+    of.address = "benjamin.george@bowman.example".into();
+    of.sender = "Northwind Paper <billing@northwind.example>".into();
+    of.answers_to = Some("billing@northwind.example".into());
+    of.content = email("Invoice INV-00003 over €1,350.00");
+}
+
+pub(super) fn email(subject: &str) -> Content {
+    Content::Email(EmailContent {
+        subject: subject.into(),
+        text: "Hello Benjamin,\n\nhere is invoice INV-00003.\n\nInvoice  INV-00003\nDue  30 May 2026\nTotal  €1,350.00\n\nView and pay: https://pay.example/3f2a\n\n-- \nNorthwind Paper\n".into(),
+        html: "<img src=\"https://sms.example.com/logos/3f2a.png\" alt=\"\"><p>Hello</p>".into(),
+        attachments: Vec::new(),
+    })
+}
+
 fn delivery(state: DeliveryState) -> DeliveryView {
     let event = EventId::from_uuid(id(1));
     let exchange = Exchange {
@@ -124,18 +173,31 @@ fn delivery(state: DeliveryState) -> DeliveryView {
         address: "+16175550123".into(),
         rehearsal: None,
         sender: "+44 7700 900123".into(),
+        answers_to: None,
         rule: Some(rule("Big invoices")),
         again: None,
-        text: "Hello Benjamin, your invoice INV-00003 over 1,350.00 EUR is due on 30 May. Pay here: https://pay.example/3f2a\nNorthwind Paper".into(),
-        length: Length { segments: 1, characters: 126, unicode: false },
+        content: Content::Text(TEXT.into()),
         reason: None,
         steps: vec![
-            step(620, Tone::Waiting, "Twilio has it (SM3f2a…).", Some(exchange)),
-            step(1_900, Tone::Waiting, "Twilio handed it to the carrier.", None),
+            step(
+                620,
+                Tone::Waiting,
+                "Twilio has it (SM3f2a…).",
+                Some(exchange),
+            ),
+            step(
+                1_900,
+                Tone::Waiting,
+                "Twilio handed it to the carrier.",
+                None,
+            ),
             step(4_720, Tone::Ok, "Delivered 4.1 s later.", None),
         ],
         proof: Vec::new(),
-        actions: DeliveryActions { send_again: true, ..DeliveryActions::default() },
+        actions: DeliveryActions {
+            send_again: true,
+            ..DeliveryActions::default()
+        },
     }
 }
 
@@ -143,9 +205,9 @@ fn rehearsal() -> EventView {
     let mut view = delivered();
     let mut first = delivery(DeliveryState::Delivered);
     first.rehearsal = Some(Some("+491715550188".into()));
-    first
-        .text
-        .insert_str(0, "[would go to Benjamin George, +16175550123] ");
+    first.content = first
+        .content
+        .with_mark("[would go to Benjamin George, +16175550123] ");
     let mut second = delivery(DeliveryState::Held);
     second.id.own = id(51);
     second.rehearsal = Some(None);
@@ -264,14 +326,12 @@ fn hostile_event() -> EventView {
         decision.replay = Some(HOSTILE.into());
     }
     for delivery in &mut view.deliveries {
-        for text in [
-            &mut delivery.address,
-            &mut delivery.sender,
-            &mut delivery.text,
-        ] {
+        for text in [&mut delivery.address, &mut delivery.sender] {
             *text = HOSTILE.into();
         }
+        delivery.content = Content::Text(HOSTILE.into());
         delivery.recipient = Some(HOSTILE.into());
+        delivery.answers_to = Some(HOSTILE.into());
         delivery.again = Some(Again {
             replay: HOSTILE.into(),
             after: Some((delivery.id, delivery.at)),

@@ -23,7 +23,7 @@ use chrono_tz::Tz;
 use crate::domain::delivery::Channel;
 use crate::domain::provider::Providers;
 use crate::domain::user::Role;
-use crate::twilio::transport::WORDS;
+use crate::twilio::{email, transport};
 use crate::web::chrome::{AccountChrome, Banner, Chrome, CompanyLink, Place, Section};
 use crate::web::form::FormState;
 use crate::web::pages::error::ErrorPage;
@@ -84,7 +84,10 @@ fn ago(minutes: i64) -> DateTime<Utc> {
 }
 
 fn providers() -> Providers {
-    Providers::new([(Channel::Sms, &WORDS)])
+    Providers::new([
+        (Channel::Sms, &transport::WORDS),
+        (Channel::Email, &email::WORDS),
+    ])
 }
 
 fn chrome(section: Section) -> Chrome {

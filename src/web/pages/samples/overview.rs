@@ -88,7 +88,7 @@ fn checklist(done: usize) -> Vec<ChecklistStep> {
         ),
         (
             "Confirm your own number",
-            "You rehearse: until you go live, every message goes to the owner's own number.",
+            "You rehearse: until you go live, every SMS goes to the owner's own number, and every e-mail to their address.",
             "/own-number",
         ),
         (

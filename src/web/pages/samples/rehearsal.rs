@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::{HOSTILE, Sample, ago, chrome, hostile_chrome, push};
+use crate::domain::content::Content;
 use crate::domain::delivery::{Channel, DeliveryState};
 use crate::domain::ids::EventId;
 use crate::domain::user::Role;
@@ -40,11 +41,18 @@ pub(super) fn add(to: &mut Vec<Sample>) {
             ..go_live(lines())
         },
     );
+    let mut by_email = lines();
+    for line in by_email.iter_mut().take(2) {
+        line.channel = Channel::Email;
+        line.address = "ben@bowman.example".into();
+        line.content = super::event::email("Invoice INV-00003 over €1,350.00");
+    }
+    push(to, "go-live-emails", &go_live(by_email));
     let mut hostile = lines();
     for line in &mut hostile {
         line.recipient = Some(HOSTILE.into());
         line.address = HOSTILE.into();
-        line.text = HOSTILE.into();
+        line.content = Content::Text(HOSTILE.into());
     }
     push(
         to,
@@ -158,8 +166,10 @@ fn lines() -> Vec<RehearsalLine> {
         channel: Channel::Sms,
         recipient: (!name.is_empty()).then(|| name.to_owned()),
         address: address.to_owned(),
-        text: "Hello, your invoice INV-00003 over 1,350.00 EUR is due on 30 May. Northwind Paper"
-            .to_owned(),
+        content: Content::Text(
+            "Hello, your invoice INV-00003 over 1,350.00 EUR is due on 30 May. Northwind Paper"
+                .to_owned(),
+        ),
         state,
     })
     .into()

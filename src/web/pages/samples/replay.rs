@@ -1,9 +1,9 @@
 //! Samples of the question before *Send again* and *Decide again*.
 
-use super::event::decision;
-use super::event::rule;
+use super::event::{decision, email, rule};
 use super::history::id;
 use super::{HOSTILE, Sample, ago, chrome, hostile_chrome, push};
+use crate::domain::content::Content;
 use crate::domain::delivery::{Channel, DeliveryState};
 use crate::domain::event::EventType;
 use crate::domain::ids::{DeliveryId, EventId};
@@ -12,7 +12,6 @@ use crate::web::chrome::Section;
 use crate::web::pages::replay::{
     Again, DocumentView, FactsView, HadView, Question, RecipientView, ReplayPage,
 };
-use crate::web::ui::phone::Length;
 
 pub(super) fn add(to: &mut Vec<Sample>) {
     let received = Question::Received {
@@ -45,6 +44,14 @@ pub(super) fn add(to: &mut Vec<Sample>) {
         to.ticked = false;
     }
     push(to, "decide-again-paid", &paid);
+    let mut by_email = page(Again::Decide, Question::Decide);
+    for to in &mut by_email.facts.recipients {
+        to.channel = Channel::Email;
+        to.address = "benjamin@bowman.example".into();
+        to.answers_to = Some("billing@northwind.example".into());
+        to.content = email("Invoice INV-00003 over €1,350.00");
+    }
+    push(to, "decide-again-email", &by_email);
     let mut nobody = page(Again::Decide, Question::Decide);
     nobody.facts.recipients.clear();
     nobody.facts.document = None;
@@ -111,6 +118,7 @@ fn page(what: Again, question: Question) -> ReplayPage {
              Europe/Berlin."
                 .into(),
         ],
+        has_pictures: false,
         nonce: "nonce-2".into(),
     }
 }
@@ -123,12 +131,10 @@ fn recipient(key: &str, name: &str, address: &str) -> RecipientView {
         address: address.into(),
         rule: Some("Big invoices".into()),
         sender: "+44 7700 900123".into(),
-        text: "Hello Benjamin, your invoice INV-00003 over 1,350.00 EUR is due on 30 Nov.".into(),
-        length: Length {
-            segments: 1,
-            characters: 75,
-            unicode: false,
-        },
+        answers_to: None,
+        content: Content::Text(
+            "Hello Benjamin, your invoice INV-00003 over 1,350.00 EUR is due on 30 Nov.".into(),
+        ),
         refused: None,
         ticked: true,
         had: vec![
@@ -164,9 +170,11 @@ fn hostile() -> ReplayPage {
         document.currency = Some(HOSTILE.into());
     }
     for to in &mut facts.recipients {
-        for text in [&mut to.address, &mut to.sender, &mut to.text] {
+        for text in [&mut to.address, &mut to.sender] {
             *text = HOSTILE.into();
         }
+        to.content = Content::Text(HOSTILE.into());
+        to.answers_to = Some(HOSTILE.into());
         for text in [&mut to.name, &mut to.rule, &mut to.refused] {
             *text = Some(HOSTILE.into());
         }

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::{HOSTILE, Sample, chrome, form, hostile_chrome, push};
+use crate::domain::content::Content;
 use crate::domain::event::EventType;
 use crate::domain::ids::RuleId;
 use crate::domain::rule::RuleChannel;
@@ -10,7 +11,8 @@ use crate::domain::user::Role;
 use crate::web::chrome::{Chrome, Section};
 use crate::web::form::FormState;
 use crate::web::pages::rules::{
-    ReadyRule, RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage, TemplateName,
+    EmailPreview, ReadyRule, RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage,
+    TemplateName,
 };
 use crate::web::ui::field::Choice;
 use crate::web::ui::phone::Length;
@@ -30,11 +32,16 @@ fn rule(
             event_type,
             conditions: conditions.iter().map(|c| (*c).to_owned()).collect(),
             all: number != 3,
-            channel: RuleChannel::Sms,
-            recipient: if number == 3 { "+44 7700 900456".into() } else { "the contact".into() },
-            sender: "+44 7700 900123".into(),
+            channel: if number == 4 { RuleChannel::Email } else { RuleChannel::Sms },
+            recipient: match number {
+                3 => "+44 7700 900456".into(),
+                4 => "Finance".into(),
+                _ => "the contact".into(),
+            },
+            sender: if number == 4 { "the default sender".into() } else { "+44 7700 900123".into() },
         },
-        template: "Hello {{ contact.first_name }}, invoice {{ invoice_number }} over {{ total | money }} is due on {{ due_date | date }}.".into(),
+        template: (number != 4).then(|| "Hello {{ contact.first_name }}, invoice {{ invoice_number }} over {{ total | money }} is due on {{ due_date | date }}.".into()),
+        subject: (number == 4).then(|| "Bill {{ bill_number }} of {{ vendor_name }}".into()),
         warning: None,
         enabled,
     }
@@ -73,7 +80,16 @@ pub(super) fn add(to: &mut Vec<Sample>) {
             three().into_iter().take(1).collect(),
         ),
     );
-    push(to, "rules-many", &list(chrome(Section::Rules), three()));
+    let mut many = three();
+    let bills = rule(
+        4,
+        "Bills",
+        EventType::BillCreated,
+        &["total is more than 1,000"],
+        true,
+    );
+    many.push(bills);
+    push(to, "rules-many", &list(chrome(Section::Rules), many));
     push(
         to,
         "rules-hostile",
@@ -116,6 +132,32 @@ pub(super) fn add(to: &mut Vec<Sample>) {
         "rule-edit",
         &editor(chrome(Section::Rules), Some(()), typed),
     );
+    let mut wanting = editor(
+        chrome(Section::Rules),
+        None,
+        form(&[
+            ("channel", "email"),
+            ("recipient", "fixed"),
+            (
+                "email_subject",
+                "Bill {{ bill_number }} of {{ vendor_name }}",
+            ),
+            (
+                "email_body",
+                "Bill **{{ bill_number }}** was entered.\n\n[[details]]\n\n[[items]]\n",
+            ),
+        ]),
+    );
+    wanting.view.missing_group = Some(("Finance".into(), "bill-created"));
+    let Content::Email(shown) = super::event::email("Bill BILL-00012 of Molly Johnson") else {
+        return;
+    };
+    wanting.view.email = EmailPreview {
+        shown: Some(Ok(shown)),
+        answers_to: Some("billing@northwind.example".into()),
+        warnings: vec!["Pictures in the text are left out; only your logo is shown.".into()],
+    };
+    push(to, "rule-new-email", &wanting);
     let mut refused = form(&[
         ("name", ""),
         ("template", HOSTILE),
@@ -137,11 +179,16 @@ pub(super) fn add(to: &mut Vec<Sample>) {
         "template",
         "The name invoice_nummer is unknown. Did you mean invoice_number?",
     );
-    push(
-        to,
-        "rule-edit-hostile",
-        &editor(hostile_chrome(Section::Rules), Some(()), refused),
-    );
+    push(to, "rule-edit-hostile", &{
+        let mut page = editor(hostile_chrome(Section::Rules), None, refused);
+        page.view.email = EmailPreview {
+            shown: Some(Err(HOSTILE.into())),
+            answers_to: Some(HOSTILE.into()),
+            warnings: vec![HOSTILE.into()],
+        };
+        page.view.missing_group = Some((HOSTILE.into(), "bill-created"));
+        page
+    });
     let delete = |rule: RuleLine, form| RuleDeletePage {
         chrome: chrome(Section::Rules),
         rule,
@@ -184,11 +231,19 @@ fn editor(chrome: Chrome, rule: Option<()>, form: FormState) -> RuleEditPage {
                         key: "invoice-sent",
                         name: "Invoice sent",
                         words: "Tells the contact that an invoice is there, with the link to pay it.",
+                        channel: RuleChannel::Sms,
+                    },
+                    ReadyRule {
+                        key: "bill-created",
+                        name: "Bill entered, to Finance",
+                        words: "Sends your group Finance every new bill with its items.",
+                        channel: RuleChannel::Email,
                     },
                     ReadyRule {
                         key: "big-payment",
                         name: "Big payment",
                         words: "Tells one number of yours when much money comes in.",
+                        channel: RuleChannel::Sms,
                     },
                 ]
             } else {
@@ -211,13 +266,22 @@ fn editor(chrome: Chrome, rule: Option<()>, form: FormState) -> RuleEditPage {
             recipients: choices(&[
                 ("first", "The contact on the document"),
                 ("all", "All contact persons on it"),
-                ("fixed", "Always the addresses beside"),
+                ("fixed", "Always these numbers and addresses"),
             ]),
             email_senders: choices(&[("default", "Billing <billing@acme.example>")]),
             senders: choices(&[
                 ("default", "Default sender, +44 7700 900123"),
                 ("MG0123", "Messaging Service “Billing”"),
             ]),
+            has_email_sender: rule.is_some(),
+            email: EmailPreview {
+                shown: None,
+                answers_to: None,
+                warnings: Vec::new(),
+            },
+            email_frame: None,
+            missing_group: None,
+            empty_group: None,
             names: vec![
                 name("contact.first_name", "Benjamin"),
                 name("invoice_number", "INV-00003"),

@@ -123,6 +123,13 @@ fn rows() -> Vec<SuppressionRow> {
             "ada@northwind.example",
         ),
         (
+            "accounts@bowman.example",
+            "Benjamin George",
+            Source::Stop,
+            "Pressed “stop reminders here”",
+            "",
+        ),
+        (
             "+2348031230000",
             "Okafor Logistics",
             Source::Provider,
@@ -136,7 +143,12 @@ fn rows() -> Vec<SuppressionRow> {
         |((address, name, source, reason, by), number)| SuppressionRow {
             id: SuppressionId::from_uuid(Uuid::from_u128(number)),
             at: ago(i64::try_from(number).unwrap_or(1) * 300),
-            channel: Channel::Sms,
+            channel: if address.contains('@') {
+                Channel::Email
+            } else {
+                Channel::Sms
+            },
+            is_of_reminders: address.contains('@') && source == Source::Stop,
             address: Some(address.to_owned()),
             name: (!name.is_empty()).then(|| name.to_owned()),
             source,
