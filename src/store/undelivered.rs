@@ -105,9 +105,10 @@ async fn has_arrived_between(
     let (from, to) = (one.id.min(other.id), one.id.max(other.id));
     for state in ["delivered", "read"] {
         let query = format!(
-            "SELECT 1 AS one FROM deliveries WHERE tenant_id = $1 AND state = $2 AND {RESTING} \
-             AND id > $3 AND id < $4 AND channel = $5 \
-             AND CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END = $6 LIMIT 1"
+            "SELECT 1 AS one FROM (SELECT channel, \
+             CASE WHEN is_rehearsal THEN rehearsal_to ELSE address END AS sent_to FROM deliveries \
+             WHERE tenant_id = $1 AND state = $2 AND {RESTING} AND id > $3 AND id < $4) d \
+             WHERE d.channel = $5 AND d.sent_to = $6 LIMIT 1"
         );
         let bound = values![state, from, to, whom.channel.as_str(), whom.address];
         if tx.one(&query, bound).await?.is_some() {

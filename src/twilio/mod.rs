@@ -10,6 +10,7 @@
 //! e-mail, on a host of its own; `provider` and `transport` are what the use cases see of all this.
 
 pub mod account;
+mod balance;
 mod call;
 pub mod callback;
 pub mod codes;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::balance::Balance;
 use super::credentials::{Account, MessagingServiceSid, User};
 use super::error::{CallError, CallFailure};
 use super::login::{API_KEY_SECRET, AUTH_TOKEN};
@@ -62,9 +63,12 @@ impl Twilio {
         match standing {
             Some((sender, standing)) => match sender_problem(sender, standing) {
                 Some(problem) => Trial::NotTheirs(problem),
-                None => Trial::Good(good(report, sender_remark(sender, standing))),
+                None => {
+                    let remark = sender_remark(sender, standing);
+                    Trial::Good(good(report, remark, self.balance(login).await.as_ref()))
+                }
             },
-            None => Trial::Good(good(report, None)),
+            None => Trial::Good(good(report, None, self.balance(login).await.as_ref())),
         }
     }
 
@@ -207,7 +211,7 @@ fn sender_remark(sender: &Sender, standing: SenderStanding) -> Option<String> {
     }
 }
 
-fn good(report: AccountReport, remark: Option<String>) -> String {
+fn good(report: AccountReport, remark: Option<String>, balance: Option<&Balance>) -> String {
     let mut words = vec!["Twilio accepts these credentials".to_owned()];
     words.extend(
         report
@@ -217,5 +221,6 @@ fn good(report: AccountReport, remark: Option<String>) -> String {
     let warnings = report.warnings.iter().map(|w| w.sentence());
     words.extend(warnings.map(|w| w.trim_end_matches('.').to_owned()));
     words.extend(remark);
+    words.extend(balance.map(Balance::words));
     format!("{}.", words.join("; "))
 }

@@ -66,6 +66,15 @@ pub(super) struct AccountJson {
     pub(super) friendly_name: Option<String>,
 }
 
+/// `api.v2010.account.balance`.
+#[derive(Debug, Deserialize)]
+pub(super) struct BalanceJson {
+    #[serde(default, deserialize_with = "text")]
+    pub(super) balance: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(super) currency: Option<String>,
+}
+
 /// A page of `IncomingPhoneNumber`.
 #[derive(Debug, Deserialize)]
 pub(super) struct NumbersJson {

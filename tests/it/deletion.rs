@@ -128,9 +128,9 @@ async fn fill(company: &Company<'_>) {
     let slug = &company.slug;
     app.database
         .run(&format!(
-            "INSERT INTO suppressions (id, tenant_id, channel, address, address_hash, source, name, reason, \
-             created_by, created_at) \
-             VALUES ({own}, {id}, 'sms', '+15005550009', {bytes}, 'hand', '', 'asked', '', 1)"
+            "INSERT INTO suppressions (id, tenant_id, channel, address, address_hash, source, scope, name, \
+             reason, created_by, created_at) \
+             VALUES ({own}, {id}, 'sms', '+15005550009', {bytes}, 'hand', '', '', 'asked', '', 1)"
         ))
         .await;
     app.database
@@ -148,6 +148,10 @@ async fn fill(company: &Company<'_>) {
         ))
         .await;
     for row in [
+        format!(
+            "permissions (id, tenant_id, channel, address, address_hash, basis, source, created_by, \
+             created_at) VALUES ({own}, {id}, 'sms', '+15005550009', {bytes}, 'given', 'Form', '', 1)"
+        ),
         format!(
             "senders (id, tenant_id, transport, address, address_key, name, is_default, countries, \
              customers, created_at) VALUES ({own}, {id}, 'mails', 'a@{slug}.example', \

@@ -134,7 +134,7 @@ async fn what_twilio_takes_is_kept_and_accepted() {
     for (n, (typed, says)) in [
         (
             json!({ "auth_token": of.auth_token, "from": NUMBER }),
-            "Twilio accepts these credentials; the account is called",
+            "the balance is 42.50 USD",
         ),
         (
             json!({ "auth_token": of.auth_token, "from": "894546" }),

@@ -175,15 +175,16 @@ impl<'a> Scene<'a> {
             Link::Foreign => (self.twilio, STRANGER, "ready"),
             Link::Replaced => (self.spare, self.id(), "ready"),
         };
-        let pause = match world.pause {
-            Pause::Never => None,
-            Pause::Over => Some(sql::micros(now())),
-            Pause::On => Some(sql::micros(later(60))),
+        let (pause, email_pause) = match world.pause {
+            Pause::Never => (None, None),
+            Pause::Over => (Some(sql::micros(now())), None),
+            Pause::On => (Some(sql::micros(later(60))), None),
+            Pause::OtherChannel => (None, Some(sql::micros(later(60)))),
         };
         let accepted = world.is_accepted.then(|| sql::micros(now()));
         let insert = "INSERT INTO connections (id, tenant_id, provider, channels, name, account, state, reason, \
-                      settings, sms_paused_until, checked, login, accepted_at, created_at, updated_at) \
-                      VALUES ($1, $2, 'twilio', 'sms', $3, $4, $5, '', '{}', $6, '', $1, $7, 0, 0)";
+                      settings, sms_paused_until, email_paused_until, checked, login, accepted_at, created_at, updated_at) \
+                      VALUES ($1, $2, 'twilio', 'sms', $3, $4, $5, '', '{}', $6, $8, '', $1, $7, 0, 0)";
         let name = if tenant == STRANGER {
             self.owner.as_str()
         } else {
@@ -197,6 +198,7 @@ impl<'a> Scene<'a> {
             state.into(),
             pause.into(),
             accepted.into(),
+            email_pause.into(),
         ];
         all.push((insert, bound));
         all

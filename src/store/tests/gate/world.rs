@@ -104,6 +104,7 @@ pub(super) enum Pause {
     /// Until now.
     Over,
     On,
+    OtherChannel,
 }
 
 /// A number of the owner's: the one that is confirmed, or the one that a rehearsal bears.
@@ -185,7 +186,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 52] = [
+    pub(super) const ALL: [Self; 53] = [
         Self::Stopped,
         Self::Suspended,
         Self::InRehearsal,
@@ -212,6 +213,7 @@ impl Change {
         Self::Unaccepted,
         Self::Pause(Pause::Over),
         Self::Pause(Pause::On),
+        Self::Pause(Pause::OtherChannel),
         Self::NoSender,
         Self::Expired,
         Self::Taken,
