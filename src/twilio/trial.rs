@@ -60,16 +60,14 @@ impl Twilio {
             },
             None => None,
         };
-        match standing {
-            Some((sender, standing)) => match sender_problem(sender, standing) {
-                Some(problem) => Trial::NotTheirs(problem),
-                None => {
-                    let remark = sender_remark(sender, standing);
-                    Trial::Good(good(report, remark, self.balance(login).await.as_ref()))
-                }
-            },
-            None => Trial::Good(good(report, None, self.balance(login).await.as_ref())),
+        let mut remark = None;
+        if let Some((sender, standing)) = standing {
+            if let Some(problem) = sender_problem(sender, standing) {
+                return Trial::NotTheirs(problem);
+            }
+            remark = sender_remark(sender, standing);
         }
+        Trial::Good(good(report, remark, self.balance(login).await.as_ref()))
     }
 
     /// What is wrong with a rule's own sender, where Twilio knows it within a moment. When it cannot be

@@ -219,10 +219,10 @@ async fn there_are_so_many_suppressions_and_a_proven_stop_is_taken_all_the_same(
     };
     app.database
         .run(&format!(
-            "INSERT INTO suppressions (id, tenant_id, channel, address, address_hash, source, name, reason, \
+            "INSERT INTO suppressions (id, tenant_id, channel, address, address_hash, source, scope, name, reason, \
              created_by, created_at) WITH RECURSIVE n (i) AS \
              (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {most}) \
-             SELECT {id}, {tenant}, 'sms', '+44' || i, {hash}, 'hand', '', 'Wished so', '', 1 FROM n"
+             SELECT {id}, {tenant}, 'sms', '+44' || i, {hash}, 'hand', '', '', 'Wished so', '', 1 FROM n"
         ))
         .await;
     let one = json!({ "channel": "sms", "address": "+16175550123", "reason": "On the phone" });

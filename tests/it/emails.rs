@@ -25,7 +25,7 @@ fn template() -> Value {
     })
 }
 
-fn rule(recipient: Value) -> Value {
+fn rule(recipient: &Value) -> Value {
     json!({
         "name": "Tell them", "event_type": "invoice.sent", "channel": "email",
         "recipient": recipient, "template": { "email": template() },
@@ -40,7 +40,7 @@ fn to(emails: &[Email]) -> Vec<&str> {
 async fn an_invoice_goes_to_the_contact_with_details_and_button() {
     let app = TestApp::spawn().await;
     let acme = mailer(&app).await;
-    acme.create_rule(rule(json!({ "kind": "contact" }))).await;
+    acme.create_rule(rule(&json!({ "kind": "contact" }))).await;
     let event = acme.told("", &invoice(1, Standing::Sent, app.now())).await;
     app.run_due_jobs().await;
 
@@ -88,7 +88,7 @@ async fn an_invoice_goes_to_the_contact_with_details_and_button() {
 async fn what_became_of_it_is_asked_and_completed_is_not_delivered() {
     let app = TestApp::spawn().await;
     let acme = mailer(&app).await;
-    acme.create_rule(rule(json!({ "kind": "contact" }))).await;
+    acme.create_rule(rule(&json!({ "kind": "contact" }))).await;
     let event = acme.told("", &invoice(1, Standing::Sent, app.now())).await;
     app.run_due_jobs().await;
     for _ in 0..4 {
@@ -113,7 +113,7 @@ async fn a_group_is_told_each_of_it_once_and_whoever_is_off_is_not() {
             ],
         )
         .await;
-    acme.create_rule(rule(json!({ "kind": "group", "group": group })))
+    acme.create_rule(rule(&json!({ "kind": "group", "group": group })))
         .await;
     acme.told("", &invoice(1, Standing::Sent, app.now())).await;
     app.run_due_jobs().await;
@@ -128,7 +128,7 @@ async fn a_member_who_is_switched_off_while_it_waits_gets_nothing() {
     let acme = mailer(&app).await;
     let people = [("Ann", "ann@acme.example", true)];
     let group = acme.group("Finance", &people).await;
-    acme.create_rule(rule(json!({ "kind": "group", "group": group })))
+    acme.create_rule(rule(&json!({ "kind": "group", "group": group })))
         .await;
     acme.app
         .app()
@@ -186,7 +186,7 @@ async fn both_channels_are_two_messages_and_the_other_stands_in_for_one() {
 async fn a_lost_answer_is_found_by_its_tag() {
     let app = TestApp::spawn().await;
     let acme = mailer(&app).await;
-    acme.create_rule(rule(json!({ "kind": "contact" }))).await;
+    acme.create_rule(rule(&json!({ "kind": "contact" }))).await;
     let lost = FaultOrder {
         on: On::Email,
         ..FaultOrder::once(Fault::new(FaultKind::DropAfter))
@@ -212,7 +212,7 @@ async fn a_lost_answer_is_found_by_its_tag() {
 async fn in_rehearsal_it_goes_to_the_owner_and_says_for_whom_it_was_meant() {
     let app = TestApp::spawn().await;
     let acme = mailer(&app).await;
-    acme.create_rule(rule(json!({ "kind": "contact" }))).await;
+    acme.create_rule(rule(&json!({ "kind": "contact" }))).await;
     acme.app
         .app()
         .rehearse(acme.id, &Actor::named("amy"))
@@ -236,7 +236,7 @@ async fn in_rehearsal_it_goes_to_the_owner_and_says_for_whom_it_was_meant() {
 async fn without_a_sender_it_waits_and_says_so() {
     let app = TestApp::spawn().await;
     let acme = app.company("Acme").await;
-    acme.create_rule(rule(json!({ "kind": "contact" }))).await;
+    acme.create_rule(rule(&json!({ "kind": "contact" }))).await;
     let event = acme.told("", &invoice(1, Standing::Sent, app.now())).await;
     app.run_due_jobs().await;
     let story = acme.event(&event).await;

@@ -116,8 +116,8 @@ async fn who_leaves_the_team_leaves_its_groups() {
     let team = app.app().team(acme.company.id).await.unwrap();
     let mate = team.members.iter().find(|m| m.email == email).unwrap();
     let group = json!({"name": "Team", "members": [{"user": mate.user}]});
-    let made = acme.company.api(Method::POST, "/groups", Some(group)).await;
-    assert_eq!(made.status(), StatusCode::CREATED);
+    let answer = acme.company.api(Method::POST, "/groups", Some(group)).await;
+    assert_eq!(answer.status(), StatusCode::CREATED);
     let such = "group_members WHERE user_id IS NOT NULL";
     assert_eq!(app.rows(such).await, 1);
     let owner = Visitor::signed_in(&app, &acme.company.email, PASSWORD).await;

@@ -107,14 +107,11 @@ impl App {
                 }
                 let facts = facts_of(reached.person);
                 let delivery = self.message(rule, input, reached, &facts);
-                match already_told(&delivery, &decided.deliveries) {
-                    Some(by) => {
-                        decision.reason = format!("{}; already told by “{by}”", decision.reason);
-                    }
-                    None => {
-                        decided.deliveries.push(delivery);
-                        is_told_by_others = false;
-                    }
+                if let Some(by) = already_told(&delivery, &decided.deliveries) {
+                    decision.reason = format!("{}; already told by “{by}”", decision.reason);
+                } else {
+                    decided.deliveries.push(delivery);
+                    is_told_by_others = false;
                 }
             }
             if is_told_by_others {

@@ -114,8 +114,8 @@ impl<'i, 'a> Finder<'i, 'a> {
                 .map(|channel| Ok((*channel, address_of(person, *channel, country)?)))
                 .collect(),
             Tries::First(first, second) => {
-                let tried = either(first, second, |c| address_of(person, c, country));
-                vec![tried.map(|(channel, found, _)| (channel, found))]
+                let one = either(first, second, |c| address_of(person, c, country));
+                vec![one.map(|(channel, found, _)| (channel, found))]
             }
         };
         let note = "the document names nobody, so it goes to the customer’s primary contact";

@@ -13,6 +13,7 @@ use crate::domain::content::Content;
 use crate::domain::delivery::Channel;
 use crate::domain::event::EventSource;
 use crate::domain::ids::RuleId;
+use crate::domain::money::Currency;
 use crate::domain::rule::{Facts, Rule};
 use crate::render::Template;
 use crate::render::email::{EmailTemplate, Reader, Surroundings};
@@ -92,7 +93,7 @@ impl App {
         let brand = settings
             .brand
             .brand(&tenant.name, &self.public_url().join("/"));
-        let code = facts.currency.map(|currency| currency.code());
+        let code = facts.currency.map(Currency::code);
         let bank_details = code.and_then(|code| {
             let details = in_force(&settings.bank_details, code, input.now)?;
             Some((code.to_owned(), details.text.clone()))

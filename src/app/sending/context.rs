@@ -14,7 +14,7 @@ use crate::domain::sender::{SenderProfile, SenderWish, choose};
 use crate::domain::tenant::Tenant;
 use crate::domain::transport::TransportName;
 use crate::store::{TenantStore, lock_scope};
-use crate::transport::Transport;
+use crate::transport::{Transport, TransportKind};
 
 /// What the messages of a tenant over a channel are sent with.
 pub(in crate::app) struct SendingContext {
@@ -98,7 +98,7 @@ impl App {
     /// The transports of a channel.
     pub(in crate::app) fn transport_names(&self, channel: Channel) -> Vec<TransportName> {
         let kinds = self.parts.transports.of_channel(channel);
-        kinds.map(|kind| kind.name()).collect()
+        kinds.map(TransportKind::name).collect()
     }
 
     /// How the provider of a channel is called.

@@ -6,8 +6,12 @@ use serde_json::{Value, json};
 use super::{COMPANY, OPERATOR, OWNER, ZONE};
 use crate::app::App;
 use crate::app::accounts::{Beginning, CreatedTenant, TenantInput};
+use crate::app::groups::{GroupInput, MemberInput};
 use crate::app::rules::RuleSwitches;
+use crate::app::senders::SenderInput;
 use crate::domain::actor::Actor;
+use crate::domain::ids::GroupId;
+use crate::domain::rule::ReadyEmail;
 use crate::sandbox::DEMO_NUMBER;
 use crate::sandbox::twilio::Credentials;
 use crate::twilio;
@@ -15,6 +19,9 @@ use crate::twilio::set_up::TwilioInput;
 
 /// Where the company's own people read.
 const SALES: &str = "+12125550199";
+
+/// Where its e-mails come from.
+const BILLING: &str = "billing@northwind-paper.example";
 
 /// A company with rules, connected to the sandbox, and somebody who runs the service.
 pub(super) async fn found(
@@ -46,11 +53,61 @@ pub(super) async fn found(
     let typed = (&twilio.into(), false);
     app.connect(tenant.id, twilio::PROVIDER, typed, &owner)
         .await?;
-    for rule in rules() {
+    let billing = SenderInput {
+        transport: twilio::email::NAME.as_str().to_owned(),
+        address: BILLING.to_owned(),
+        name: COMPANY.to_owned(),
+        is_default: true,
+        countries: Vec::new(),
+        customers: Vec::new(),
+    };
+    app.add_sender(tenant.id, &billing, &owner).await?;
+    let finance = app.add_group(tenant.id, &finance(), &owner).await?;
+    for rule in rules().into_iter().chain(email_rules(finance.id)) {
         app.create_rule(tenant.id, &rule, RuleSwitches::default(), &owner)
             .await?;
     }
     Ok(tenant)
+}
+
+/// The people who see to the bills.
+fn finance() -> GroupInput {
+    let member = |name: &str, email: &str| MemberInput {
+        id: None,
+        user: String::new(),
+        name: name.to_owned(),
+        phone: String::new(),
+        email: email.to_owned(),
+        is_on: true,
+    };
+    GroupInput {
+        name: "Finance".to_owned(),
+        members: vec![
+            member("Priya Nair", "priya@northwind-paper.example"),
+            member("Tom Alvarez", "tom@northwind-paper.example"),
+        ],
+    }
+}
+
+/// The rules that send e-mails, with the ready texts.
+fn email_rules(finance: GroupId) -> Vec<Value> {
+    let contact = json!({ "kind": "contact" });
+    let finance = json!({ "kind": "group", "group": finance });
+    [
+        ("Invoice with its details", "invoice-sent", &contact),
+        ("Receipt", "payment-received", &contact),
+        ("Bills to Finance", "bill-created", &finance),
+        ("Order to the vendor", "purchase-order-issued", &contact),
+    ]
+    .into_iter()
+    .filter_map(|(name, key, recipient)| {
+        let ready = ReadyEmail::find(key)?;
+        Some(json!({
+            "name": name, "event_type": ready.event_type.as_str(), "channel": "email",
+            "recipient": recipient, "template": { "email": ready.source() },
+        }))
+    })
+    .collect()
 }
 
 fn rules() -> [Value; 7] {

@@ -463,14 +463,12 @@ fn look(step: &Step, name: &str, moment: Moment) -> Option<String> {
             } else {
                 "was not"
             };
-            told.push_str(&format!(
-                " The witness {id}, taken later, {was} in the list."
-            ));
+            told = format!("{told} The witness {id}, taken later, {was} in the list.");
         }
         // Where a mark says whether a message is there, none is needed.
         None if is_marked => {}
         None => {
-            told.push_str(" No later message of this account is known that could be a witness.")
+            told.push_str(" No later message of this account is known that could be a witness.");
         }
     }
     Some(format!("At {} {told}", local(step.at)))

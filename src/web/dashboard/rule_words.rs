@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
 
-    fn words(channel: &str, sender: serde_json::Value) -> String {
+    fn words(channel: &str, sender: &serde_json::Value) -> String {
         let rule = json!({
             "name": "N", "event_type": "invoice.sent", "conditions": {"all": []},
             "channel": channel, "recipient": {"kind": "contact"}, "sender": sender,
@@ -122,11 +122,11 @@ mod tests {
     #[test]
     fn a_rule_of_two_channels_has_two_senders() {
         let from = json!({"from": "+447700900123"});
-        assert_eq!(words("email", json!(null)), "the default sender");
-        assert_eq!(words("both", json!(null)), "the default senders");
-        assert_eq!(words("sms", from.clone()), "+447700900123");
+        assert_eq!(words("email", &json!(null)), "the default sender");
+        assert_eq!(words("both", &json!(null)), "the default senders");
+        assert_eq!(words("sms", &from), "+447700900123");
         assert_eq!(
-            words("sms_else_email", from),
+            words("sms_else_email", &from),
             "+447700900123 (SMS) and the default sender (e-mail)"
         );
     }

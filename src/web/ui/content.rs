@@ -45,7 +45,7 @@ fn email(of: Shown<'_>, email: &EmailContent) -> Markup {
     let joint = if of.document.contains('?') { '&' } else { '?' };
     let frame = |look: &str| format!("{}{joint}look={look}{pictures}", of.document);
     html! {
-        section class="email" aria-label="The e-mail" {
+        div class="email" {
             dl class="facts email-head" {
                 dt { "Subject" } dd { bdi { (email.subject) } }
                 (size(email))
@@ -77,7 +77,7 @@ pub fn picks(id: &str, form: Option<&FormState>) -> Markup {
         html! {
             label class="pick" {
                 // Those of no form are posted by none.
-                input type="radio" form=[form.is_none().then_some("")] name=(name) value=(value) checked[is_chosen];
+                input type="radio" form=[form.is_none().then_some("")] name=(name) value=(value) aria-label=(words) checked[is_chosen];
                 span { (words) }
             }
         }

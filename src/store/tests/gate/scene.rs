@@ -209,12 +209,13 @@ impl<'a> Scene<'a> {
         let mut all: Vec<Statement> = vec![(lift, vec![self.id().into()])];
         let (channel, addresses, is_asked): (_, &[&str], _) = match world.suppressed {
             Suppressed::Nobody => return all,
-            Suppressed::Recipient => ("sms", &[TO], false),
             Suppressed::RecipientPerhaps => ("sms", &[TO], true),
             Suppressed::Owner => ("sms", &[FIRST], false),
             Suppressed::OwnerPerhaps => ("sms", &[FIRST], true),
             Suppressed::OtherChannel => ("post", &[TO, FIRST], false),
-            Suppressed::Reminders | Suppressed::OtherReminders => ("sms", &[TO], false),
+            Suppressed::Recipient | Suppressed::Reminders | Suppressed::OtherReminders => {
+                ("sms", &[TO], false)
+            }
         };
         let scope = match world.suppressed {
             Suppressed::Reminders => scope_of_reminders(self.zoho, CUSTOMER),
@@ -359,9 +360,10 @@ impl<'a> Scene<'a> {
         let tenant = self.tenant.tenant().await.unwrap().unwrap();
         let connection = self.tenant.connection(twilio::PROVIDER).await.unwrap();
         let suppression = self.tenant.suppression_of(&d).await.unwrap();
-        let unwanted = match d.member.is_nil() {
-            true => None,
-            false => self.tenant.off_member(d.member).await.unwrap(),
+        let unwanted = if d.member.is_nil() {
+            None
+        } else {
+            self.tenant.off_member(d.member).await.unwrap()
         };
         let own = self
             .tenant
