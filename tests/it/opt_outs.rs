@@ -90,7 +90,7 @@ async fn a_stop_outlives_the_number_that_it_came_from() {
     assert_eq!(next["state"], "suppressed", "{next:#}");
     let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
     let list = owner.get(&format!("/t/{}/suppressions", acme.slug)).await;
-    assert!(list.text().contains("Number erased"), "{}", list.text());
+    assert!(list.text().contains("Address erased"), "{}", list.text());
     let listed = acme.api(Method::GET, "/suppressions", None).await;
     let listed: Value = listed.json().await.unwrap();
     assert_eq!(listed["data"][0]["address"], Value::Null, "{listed:#}");

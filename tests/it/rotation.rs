@@ -197,6 +197,8 @@ fn is_open(table: &str, column: &str) -> bool {
         || matches!(
             (table, column),
             ("connections", "login")
+                | ("bank_details", "asked_by")
+                | ("logos", "png")
                 | ("consents", "state" | "session")
                 | ("bodies", "body")
                 | ("contents", "content")
