@@ -138,7 +138,8 @@ fn waits(
         .filter(|p| p.planned.tenant == 1)
         .map(|p| {
             let accepted = p.accepted.as_ref().context("a webhook was not taken")?;
-            let (to, text) = p.planned.wish().context("a webhook without a wish")?;
+            let mut wishes = p.planned.wishes().into_iter();
+            let (to, text) = wishes.next().context("a webhook without a wish")?;
             let at = taken(&to, &text).context("a single message was not sent")?;
             Ok((at - accepted.at).to_std().unwrap_or_default())
         })

@@ -9,6 +9,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
@@ -206,13 +209,35 @@ fn request(bytes: &[u8]) -> Option<(Option<Key>, usize)> {
     let body = bytes.get(head_length..end)?;
     let mut words = head.split_whitespace();
     let (method, path) = (words.next()?, words.next()?);
-    let key = || {
+    let text = || {
         let account = path.strip_prefix("/2010-04-01/Accounts/")?;
         let account = account.strip_suffix("/Messages.json")?;
         let mut form: HashMap<_, _> = form_urlencoded::parse(body).into_owned().collect();
         Some((account.to_owned(), form.remove("To")?, form.remove("Body")?))
     };
-    Some(((method == "POST").then(key).flatten(), end))
+    let email = || {
+        let json: Value = serde_json::from_slice(body).ok()?;
+        let part = |pointer: &str| json.pointer(pointer)?.as_str().map(str::to_owned);
+        let (to, subject) = (part("/to/0/address")?, part("/content/subject")?);
+        Some((signed_in(&head)?, to, subject))
+    };
+    let key = match (method, path) {
+        ("POST", "/v1/Emails") => email(),
+        ("POST", _) => text(),
+        _ => None,
+    };
+    Some((key, end))
+}
+
+/// The account that a request signs in with: an e-mail's address does not name it.
+fn signed_in(head: &str) -> Option<String> {
+    let value = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_it = name.eq_ignore_ascii_case("authorization");
+        is_it.then(|| value.trim().strip_prefix("Basic ")).flatten()
+    });
+    let pair = String::from_utf8(STANDARD.decode(value?).ok()?).ok()?;
+    pair.split_once(':').map(|(user, _)| user.to_owned())
 }
 
 /// The status of an answer that begins so; 0 for anything else.

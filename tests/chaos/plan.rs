@@ -4,9 +4,9 @@
 //!
 //! | webhook | path | leads to |
 //! |---|---|---|
-//! | an invoice is sent | untyped, or typed | one text of its own to the contact |
-//! | an invoice is overdue | typed, with a label | one such text; a second rule says it is already told |
-//! | an invoice is paid | typed | the same words for everybody: equal texts to equal numbers |
+//! | an invoice is sent | untyped, or typed | a text of its own to the contact, and an e-mail |
+//! | an invoice is overdue | typed, with a label | two such; a second rule says they are already told |
+//! | an invoice is paid | typed | the same words for everybody: equal ones to equal addresses |
 //! | an expense | untyped | the same words to one fixed number, from every tenant |
 //! | an invoice is drafted | untyped | nothing |
 
@@ -117,16 +117,20 @@ impl Planned {
         samples::to_body(&document, self.number.is_multiple_of(2))
     }
 
-    /// To whom which words should go: by the rules below.
-    pub(crate) fn wish(&self) -> Option<(String, String)> {
+    /// To whom which words should go: by the rules below. An e-mail bears them as its subject.
+    pub(crate) fn wishes(&self) -> Vec<(String, String)> {
         let number = self.document_number();
-        let contact = || international(&Trader::customer(self.recipient).mobile);
+        let customer = Trader::customer(self.recipient);
+        let both = |words: String| {
+            let number = international(&customer.mobile);
+            vec![(number, words.clone()), (customer.email.clone(), words)]
+        };
         match self.kind {
-            Kind::Sent { .. } => Some((contact(), format!("Invoice {number} is on its way"))),
-            Kind::Overdue => Some((contact(), format!("Please look at invoice {number}"))),
-            Kind::Paid => Some((contact(), "Thank you for your payment".to_owned())),
-            Kind::Expense => Some((OFFICE.to_owned(), "An expense was recorded".to_owned())),
-            Kind::Draft => None,
+            Kind::Sent { .. } => both(format!("Invoice {number} is on its way")),
+            Kind::Overdue => both(format!("Please look at invoice {number}")),
+            Kind::Paid => both("Thank you for your payment".to_owned()),
+            Kind::Expense => vec![(OFFICE.to_owned(), "An expense was recorded".to_owned())],
+            Kind::Draft => Vec::new(),
         }
     }
 
@@ -173,9 +177,15 @@ pub(crate) fn rules() -> Vec<Value> {
     ]
     .into_iter()
     .map(|(name, event_type, recipient, text)| {
+        let channel = if recipient["kind"] == "contact" {
+            "both"
+        } else {
+            "sms"
+        };
+        let email = json!({ "subject": text, "body": format!("{text}.\n\n[[details]]") });
         json!({
-            "name": name, "event_type": event_type, "channel": "sms",
-            "recipient": recipient, "template": { "body": text },
+            "name": name, "event_type": event_type, "channel": channel,
+            "recipient": recipient, "template": { "body": text, "email": email },
         })
     })
     .collect()

@@ -110,7 +110,7 @@ pub(crate) async fn read(tenants: &[Tenant], posted: &[Posted]) -> anyhow::Resul
         for story in &stories {
             told.troubles.extend(undecided(tenant, story));
             for row in array(&story["deliveries"]) {
-                let key = (tenant.account.clone(), text(row, "to"), text(row, "body"));
+                let key = (tenant.account.clone(), text(row, "to"), words(row));
                 *told.attempts.entry(key).or_default() += array(&row["attempts"]).len();
                 for step in array(&row["steps"]) {
                     *told.steps.entry(text(step, "kind")).or_default() += 1;
@@ -177,12 +177,22 @@ fn delivery(number: usize, tenant: &Tenant, row: &Value) -> Delivery {
         event: text(row, "event"),
         account: tenant.account.clone(),
         to: text(row, "to"),
-        text: text(row, "body"),
+        text: words(row),
         state: text(row, "state"),
         hold: maybe("hold"),
         reason: maybe("reason"),
         sid: maybe("sid"),
     }
+}
+
+/// What a message says, of an e-mail its subject.
+fn words(row: &Value) -> String {
+    let field = if row["subject"].is_null() {
+        "body"
+    } else {
+        "subject"
+    };
+    text(row, field)
 }
 
 fn text(row: &Value, field: &str) -> String {

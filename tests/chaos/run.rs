@@ -183,7 +183,7 @@ fn report(tenants: &[Tenant], seen: Seen, told: Told, messages: &[Message]) -> R
     let wishes: Vec<Wish> = seen
         .posted
         .iter()
-        .filter_map(|p| wish(tenants, p))
+        .flat_map(|p| wishes(tenants, p))
         .collect();
     let verdict = verdict::judge(tenants.len(), &wishes, &told.deliveries, messages);
     let mut lines: Vec<Line> = tenants
@@ -237,15 +237,16 @@ fn report(tenants: &[Tenant], seen: Seen, told: Told, messages: &[Message]) -> R
     }
 }
 
-/// The message that a webhook should lead to, if any.
-fn wish(tenants: &[Tenant], posted: &Posted) -> Option<Wish> {
-    let (to, text) = posted.planned.wish()?;
+/// The messages that a webhook should lead to.
+fn wishes(tenants: &[Tenant], posted: &Posted) -> Vec<Wish> {
     let accepted = posted.accepted.as_ref();
-    Some(Wish {
+    let wishes = posted.planned.wishes().into_iter();
+    let wishes = wishes.map(|(to, text)| Wish {
         tenant: posted.planned.tenant,
         account: tenants[posted.planned.tenant].account.clone(),
         to,
         text,
         accepted: accepted.map(|a| (a.event.clone(), a.at)),
-    })
+    });
+    wishes.collect()
 }

@@ -86,8 +86,11 @@ impl Sandbox {
     /// Answers the next `count` wishes for a message with 429.
     pub(crate) async fn too_many(&self, count: u32) -> anyhow::Result<()> {
         let fault = json!({ "kind": "too_many", "retry_after": 1 });
-        let order = json!({ "fault": fault, "count": count });
-        self.order("next", &order).await.map(drop)
+        for on in ["create", "email"] {
+            let order = json!({ "fault": fault, "count": count, "on": on });
+            self.order("next", &order).await?;
+        }
+        Ok(())
     }
 
     /// How long each of its answers takes from now on.
@@ -112,11 +115,44 @@ impl Sandbox {
     /// How many messages it has taken.
     pub(crate) async fn taken(&self) -> anyhow::Result<u64> {
         let told = self.read("taken").await?;
-        told["taken"].as_u64().context("no count of messages")
+        let texts = told["taken"].as_u64().context("no count of messages")?;
+        let told = self.read("emails?limit=0").await?;
+        let emails = told["taken"].as_u64().context("no count of e-mails")?;
+        Ok(texts + emails)
     }
 
-    /// Every message that it has taken.
+    /// Every message that it has taken, whatever the channel.
     pub(crate) async fn messages(&self) -> anyhow::Result<Vec<Message>> {
+        let mut all = self.texts().await?;
+        all.extend(self.emails().await?);
+        Ok(all)
+    }
+
+    async fn emails(&self) -> anyhow::Result<Vec<Message>> {
+        #[derive(Deserialize)]
+        struct Taken {
+            operation_id: String,
+            account_sid: String,
+            to: String,
+            subject: String,
+            created_at: DateTime<Utc>,
+        }
+        let mut told = self.read("emails?limit=1000000").await?;
+        let taken: Vec<Taken> = serde_json::from_value(told["emails"].take())?;
+        if told["taken"].as_u64() != u64::try_from(taken.len()).ok() {
+            bail!("the sandbox has forgotten e-mails");
+        }
+        let messages = taken.into_iter().map(|email| Message {
+            sid: email.operation_id,
+            account: email.account_sid,
+            to: email.to,
+            text: email.subject,
+            at: email.created_at,
+        });
+        Ok(messages.collect())
+    }
+
+    async fn texts(&self) -> anyhow::Result<Vec<Message>> {
         #[derive(Deserialize)]
         struct Taken {
             sid: String,

@@ -104,6 +104,10 @@ async fn one(
     });
     api.call(Method::PUT, "/connections/twilio", Some(&connection))
         .await?;
+    let sender = json!({
+        "transport": "twilio_email", "name": name, "address": format!("billing@{name}.example"),
+    });
+    api.call(Method::POST, "/senders", Some(&sender)).await?;
     for rule in rules {
         api.call(Method::POST, "/rules", Some(rule)).await?;
     }

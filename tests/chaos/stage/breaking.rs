@@ -69,10 +69,13 @@ impl Stage {
                 lock.context("the lock is not held")?.release().await
             }
             Fault::ProviderBad => {
-                let shares = json!([
-                    { "probability": 0.05, "fault": { "kind": "drop_after" } },
-                    { "probability": 0.02, "fault": { "kind": "unavailable" } },
-                ]);
+                let shares = ["create", "email"].map(|on| {
+                    [
+                        json!({ "probability": 0.05, "fault": { "kind": "drop_after" }, "on": on }),
+                        json!({ "probability": 0.02, "fault": { "kind": "unavailable" }, "on": on }),
+                    ]
+                });
+                let shares = json!(shares.as_flattened());
                 self.sandbox.fault_plan(self.seed, &shares).await
             }
             Fault::ProviderSlow(ms) => self.sandbox.latency(ms).await,
