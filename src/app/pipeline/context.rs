@@ -11,16 +11,17 @@ use crate::domain::delivery::Channel;
 use crate::domain::document::ParsedDocument;
 use crate::domain::event::{Body, Event, EventState};
 use crate::domain::ids::{EventId, ReplayId};
-use crate::domain::rule::Rule;
+use crate::domain::rule::{Recipient, Rule};
 use crate::domain::tenant::Tenant;
 use crate::store::{MessageSettings, TenantStore};
 use crate::zoho::wire;
 
 /// What the events of a tenant are routed by.
+#[derive(Clone)]
 pub(in crate::app) struct RoutingContext {
     pub(super) tenant: Tenant,
     pub(super) rules: Vec<Rule>,
-    /// Groups, senders, brand and bank details.
+    /// Groups, senders, brand and bank details, as far as its rules need them.
     pub(super) settings: MessageSettings,
     /// Where messages go instead, while the tenant is in rehearsal and an owner's address is known.
     pub(super) rehearsal_to: OwnAddresses,
@@ -86,16 +87,32 @@ impl App {
             // The tenant first: it has the number of the rule set, and rules that come in between are
             // refused with it.
             let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+            let rules = store.rules().await?;
             Ok(RoutingContext {
                 rehearsal_to: rehearsal_to(store, &tenant).await?,
-                rules: store.rules().await?,
-                settings: store.message_settings().await?,
+                settings: settings_for(store, &rules).await?,
+                rules,
                 tenant,
             })
         };
         let contexts = &self.caches.recent.routing;
         contexts.get(self, store.tenant_id(), as_of, read).await
     }
+}
+
+/// What these rules need besides themselves: a tenant that only sends SMS to contacts needs its senders.
+async fn settings_for(store: &TenantStore, rules: &[Rule]) -> Result<MessageSettings, AppError> {
+    let needs_all = rules.iter().any(|rule| {
+        let of = &rule.definition;
+        of.channel.uses(Channel::Email) || matches!(of.recipient, Recipient::Group(_))
+    });
+    if needs_all {
+        return Ok(store.message_settings().await?);
+    }
+    Ok(MessageSettings {
+        senders: store.senders().await?,
+        ..MessageSettings::default()
+    })
 }
 
 async fn rehearsal_to(store: &TenantStore, tenant: &Tenant) -> Result<OwnAddresses, AppError> {

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::context::StoredEvent;
+use super::context::{RoutingContext, StoredEvent};
 use super::evaluation_input::EvaluationInput;
 use super::people::other_people;
 use super::recipients::{Finder, Reached};
@@ -89,6 +89,11 @@ impl App {
         }
         set_balance(&mut parsed, &seen.document);
         let context = self.routing_context(store, AsOf::Now).await?;
+        // Its rule may be gone, and what that needed with it.
+        let context = RoutingContext {
+            settings: store.message_settings().await?,
+            ..(*context).clone()
+        };
         let parsed = parsed.with_days(context.tenant.date_format);
         let other_people = other_people(self, store, &context, &stored.event, &parsed).await?;
         let event_type = d

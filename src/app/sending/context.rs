@@ -85,7 +85,7 @@ impl App {
         store: &TenantStore,
         channel: Channel,
     ) -> Result<String, AppError> {
-        let kept = store.message_settings().await?.senders;
+        let kept = store.senders().await?;
         let wish = SenderWish {
             transports: &self.transport_names(channel),
             is_sandboxed: self.is_sandboxed(),
