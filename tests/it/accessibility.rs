@@ -168,7 +168,7 @@ async fn every_page_of_the_service_is_open_small_and_its_own() {
 
 /// Writes the sample pages and what they fetch; their names.
 fn write_samples(folder: &Path) -> Vec<&'static str> {
-    for name in ["app.css", "ui.css", "app.js", "favicon.svg"] {
+    for name in ["app.css", "ui.css", "app.js", "editor.js", "favicon.svg"] {
         let (_, bytes) = assets::find(name).unwrap();
         fs::write(folder.join(name), bytes).unwrap();
     }
