@@ -31,6 +31,8 @@ pub mod settings;
 pub mod signature;
 #[cfg(test)]
 mod test_server;
+#[cfg(test)]
+mod test_spec;
 pub mod transport;
 mod trial;
 mod wire;

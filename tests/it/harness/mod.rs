@@ -6,6 +6,7 @@ pub(crate) mod company;
 #[path = "../../../src/store/test_database.rs"]
 pub(crate) mod database;
 pub(crate) mod demo;
+pub(crate) mod journal;
 pub(crate) mod log;
 pub(crate) mod memory_group;
 pub(crate) mod own_postgres;
@@ -33,12 +34,15 @@ use ml_connector::startup::{self, Jobs, Options, Running};
 
 pub(crate) use company::Company;
 use database::TestDatabase;
+use journal::Journal;
 use smtp::{Letter, SmtpServer};
 
 /// A running service that does its jobs only when told.
 pub(crate) struct TestApp {
     pub(crate) running: Running,
     pub(crate) sandbox: Arc<SandboxHandle>,
+    /// What Twilio was asked, which is checked at the end of every test.
+    pub(crate) journal: Arc<Journal>,
     /// Takes the service's own mail.
     pub(crate) smtp: Arc<SmtpServer>,
     pub(crate) http: reqwest::Client,
@@ -125,6 +129,9 @@ impl TestApp {
         let http = http::client().unwrap();
         let sandbox = SandboxConfig::new(clock_of_sandbox, http.clone());
         let sandbox = Arc::new(Sandbox::start(sandbox).await.unwrap());
+        let journal = Arc::new(Journal {
+            twilio: sandbox.twilio().clone(),
+        });
         let smtp = Arc::new(SmtpServer::start().await);
         let config = config(&database, sandbox.base_url(), &smtp.url(), variables);
         let database = Arc::new(database);
@@ -137,6 +144,7 @@ impl TestApp {
             Self {
                 running: running.await.unwrap(),
                 sandbox: sandbox.clone(),
+                journal: journal.clone(),
                 smtp: smtp.clone(),
                 http: http.clone(),
                 clock: fixed.clone(),
