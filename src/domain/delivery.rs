@@ -569,11 +569,13 @@ pub fn rehearsal_mark(recipient: &str, address: &str) -> String {
             && !matches!(c, '[' | ']' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
                 | '\u{2066}'..='\u{2069}')
     };
-    let name: String = recipient
-        .chars()
-        .filter(is_plain)
+    let words = recipient.split_whitespace().flat_map(|word| [word, " "]);
+    let letters = words.flat_map(str::chars).filter(is_plain);
+    // Readers of headers decode what looks like an encoded word.
+    let name = letters
         .take(LONGEST_NAME)
-        .collect();
+        .collect::<String>()
+        .replace("=?", "= ");
     let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
     // A fixed address has no name but its own number.
     if name.trim().is_empty() || digits(&name) == digits(address) {
@@ -609,7 +611,7 @@ mod tests {
         );
         assert_eq!(mark("+44 7700 900123"), "[would go to +447700900123] ");
         assert_eq!(mark(""), "[would go to +447700900123] ");
-        assert_eq!(mark("a]\n[b"), "[would go to ab, +447700900123] ");
+        assert_eq!(mark("a]\u{2028}\n[b"), "[would go to a b, +447700900123] ");
     }
 
     proptest! {

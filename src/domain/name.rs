@@ -32,8 +32,8 @@ pub fn parse(text: &str) -> Result<&str, NameProblem> {
     Ok(name)
 }
 
-/// Marks that change the direction of what follows.
-const fn turns(c: char) -> bool {
+/// Marks that change the direction of what follows, or the line.
+pub const fn turns(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

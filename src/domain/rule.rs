@@ -22,8 +22,8 @@ pub use self::email_source::{EmailPart, EmailSource, MAX_LINE_CHARS};
 pub use self::evaluate::{MetValue, Verdict, evaluate};
 pub use self::facts::{Fact, Facts, MAX_LIST_ITEMS};
 pub use self::fields::{
-    OWN_FIELDS, distance, is_base, is_known, is_money, is_price, known_fields, money_places,
-    suggest,
+    OWN_FIELDS, distance, has_lines, is_base, is_known, is_money, is_price, known_fields,
+    money_places, suggest,
 };
 pub use self::parse::RuleProblem;
 pub(super) use self::parse::sender_address;

@@ -12,7 +12,7 @@ use super::filters::Filter;
 use super::marked::{MAX_MARKED_BYTES, Marked, is_mark, mark_of};
 use super::template::{Expr, MAX_TEXT_BYTES, Node, Relation, RenderProblem};
 use crate::domain::money::{Currency, Decimal};
-use crate::domain::rule::{Fact, Facts, MAX_LIST_ITEMS, is_price, money_places};
+use crate::domain::rule::{Fact, Facts, MAX_LIST_ITEMS, has_lines, is_price, money_places};
 
 const MAX_STEPS: usize = 50_000;
 const BYTES_PER_STEP: usize = 64;
@@ -78,8 +78,17 @@ impl<'a> Val<'a> {
         matches!(self, Self::Missing)
     }
 
-    /// A value of the body; over-long texts are cut, since only 16 KB could be sent anyway.
+    /// A value of the body, on one line: whoever is called by three lines must not look like a part of the
+    /// text.
     fn of(fact: Option<Fact<'a>>) -> Self {
+        match Self::lines_of(fact) {
+            Self::Text(text) => Self::Text(folded(text)),
+            value => value,
+        }
+    }
+
+    /// The same with its lines; over-long texts are cut, since only 16 KB could be sent anyway.
+    fn lines_of(fact: Option<Fact<'a>>) -> Self {
         match fact {
             None => Self::Missing,
             Some(Fact::Bool(yes)) => Self::Bool(yes),
@@ -99,6 +108,9 @@ impl<'a> Val<'a> {
     /// The value of a field; an amount keeps its exact value and is written with its currency's
     /// places, since Zoho's `135.0` is no way to name a sum.
     fn field(name: &str, fact: Option<Fact<'a>>, currency: Option<Currency>) -> Self {
+        if has_lines(name) {
+            return Self::lines_of(fact);
+        }
         match (Self::of(fact), money_places(name, currency)) {
             (Self::Number(text) | Self::Text(text), Some(places)) => {
                 match Decimal::parse_wire(&text) {
@@ -486,6 +498,14 @@ fn joined<'a>(items: impl Iterator<Item = Val<'a>>) -> Rendered<String> {
 /// At most [`MAX_TEXT_BYTES`], cut between characters.
 fn head(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
+}
+
+/// With a single space wherever there is white space.
+fn folded(text: Cow<'_, str>) -> Cow<'_, str> {
+    if !text.contains('\n') && !text.contains("  ") {
+        return text;
+    }
+    Cow::Owned(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Without control characters (tabs become spaces, line separators line breaks) and without the

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::day;
 use crate::domain::money::{Amount, Decimal};
+use crate::domain::name;
 
 /// Ids are short; anything longer is no id and would not fit an index.
 const ID_CHARS: usize = 50;
@@ -23,14 +24,14 @@ pub(super) fn id(record: &Record, key: &str) -> Option<String> {
     (text.len() <= ID_CHARS && text.bytes().all(plain)).then(|| text.to_owned())
 }
 
-/// A text to be shown: trimmed, without control characters (PostgreSQL refuses NUL), cut when long.
+/// A text to be shown: one line, without control characters (PostgreSQL refuses NUL) and marks that turn
+/// it around, cut when long.
 pub(super) fn text(record: &Record, key: &str) -> Option<String> {
-    let shown: String = scalar(record.get(key)?)?
-        .chars()
-        .filter(|c| !c.is_control())
-        .collect();
-    let shown: String = shown.trim().chars().take(TEXT_CHARS).collect();
-    (!shown.is_empty()).then_some(shown)
+    let is_shown = |c: &char| c.is_whitespace() || !(c.is_control() || name::turns(*c));
+    let shown: String = scalar(record.get(key)?)?.chars().filter(is_shown).collect();
+    let line = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    let cut: String = line.chars().take(TEXT_CHARS).collect();
+    (!cut.is_empty()).then_some(cut)
 }
 
 /// A text that is of no use when cut: an address, a phone number, a link.
@@ -243,6 +244,8 @@ mod tests {
     fn texts_lose_nul_and_excess() {
         let odd = record(r#"{"a":" A\u0000B\n ","b":"\u0000","c":"+1\u0000"}"#);
         assert_eq!(text(&odd, "a").as_deref(), Some("AB"));
+        let lines = record(r#"{"a":"A\r\n\u2028Pay\tto: \u202eX"}"#);
+        assert_eq!(text(&lines, "a").as_deref(), Some("A Pay to: X"));
         assert_eq!(text(&odd, "b"), None);
         assert_eq!(whole(&odd, "c", 50), None);
         let long = record(&format!("{{\"a\":\"{}\"}}", "é".repeat(900)));

@@ -85,6 +85,15 @@ pub fn is_price(name: &str) -> bool {
     )
 }
 
+/// Whether a value is written in lines of its own, as an address is; any other stands within one.
+pub fn has_lines(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    matches!(
+        last,
+        "notes" | "terms" | "description" | "comments" | "address" | "street" | "street2"
+    )
+}
+
 /// The known name that a mistyped one most likely means.
 pub fn suggest(kind: DocumentKind, name: &str) -> Option<&'static str> {
     let name = name.to_lowercase();

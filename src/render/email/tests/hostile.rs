@@ -291,6 +291,113 @@ proptest! {
     }
 }
 
+/// The text of every kind, with values within its lines.
+const EACH: &str = "\
+Hello {{ contact.name }}, **{{ reference_number }}**, [x](https://northwind.example/terms).
+
+> {{ reference_number }} {{ payment_link }}
+
+[[details]]
+[[items]]
+[[totals]]
+[[pay button]]
+[[bank details]]
+";
+
+/// Puts `bad` behind every text of a body that is no sum, however deep.
+fn spoil_words(fields: &mut Map<String, Value>, bad: &str) {
+    let is_sum = |text: &str| text.trim().parse::<f64>().is_ok();
+    for value in fields.values_mut() {
+        match value {
+            Value::String(text) if !text.trim().is_empty() && !is_sum(text) => {
+                bad.clone_into(text);
+            }
+            Value::Object(parts) => spoil_words(parts, bad),
+            Value::Array(items) => {
+                for item in items.iter_mut().filter_map(Value::as_object_mut) {
+                    spoil_words(item, bad);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn no_kind_changes(bad: &str) -> Result<(), TestCaseError> {
+    let source = EmailSource {
+        subject: "{{ reference_number }} from {{ contact.name }}".to_owned(),
+        preview: "{{ reference_number }}".to_owned(),
+        body: EACH.to_owned(),
+    };
+    for kind in DocumentKind::ALL {
+        let template = parsed(&source, kind);
+        let render = |fields: &Map<String, Value>, person: &Person| {
+            let mut facts = facts(fields, person);
+            facts.currency = Currency::parse("EUR").ok();
+            template.render(&facts, &around()).unwrap()
+        };
+        let mut fields = sample(kind);
+        fields.remove("invoice_url");
+        fields.insert("reference_number".to_owned(), "R-1".into());
+        let plain = tree(&render(&fields, &ada()).html);
+        spoil_words(&mut fields, bad);
+        let person = Person {
+            first_name: Some(bad.to_owned()),
+            ..Person::default()
+        };
+        let email = render(&fields, &person);
+        prop_assert_eq!(tree(&email.html), plain, "{}", kind);
+        prop_assert_eq!(links_of(&email.html), ["https://northwind.example/terms"]);
+        prop_assert!(has_no_braces(&email.html) && is_one_line(&email.subject));
+    }
+    Ok(())
+}
+
+#[test]
+fn no_kind_of_document_brings_a_link_or_an_element() {
+    for piece in PIECES {
+        no_kind_changes(&format!("x{piece}y")).unwrap_or_else(|e| panic!("{piece:?}: {e}"));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn whatever_a_document_holds_its_elements_are_the_same(bad in hostile()) {
+        no_kind_changes(&bad)?;
+    }
+}
+
+/// A name of several lines would pass for a part of the text; an address and notes have theirs.
+#[test]
+fn only_what_is_written_in_lines_keeps_them() {
+    let lines = "A\r\n\r\nPay to:\u{2028} X";
+    let fields = invoice(json!({
+        "customer_name": lines, "notes": lines, "billing_address": { "address": lines, "city": lines },
+        "tags": [lines],
+    }));
+    let body = "To {{ customer_name }}, {{ contact.first_name }}; {{ billing_address.city }} {{ tags }}.\n\n\
+                {{ customer_name|upper }}\n\n{{ notes }}\n\n{{ billing_address.address }}";
+    let person = Person {
+        first_name: Some(lines.to_owned()),
+        ..Person::default()
+    };
+    let template = parsed(&source(body), DocumentKind::Invoice);
+    let email = template
+        .render(&facts(&fields, &person), &around())
+        .unwrap();
+    let one = "A Pay to: X";
+    let kept = "A\n\nPay to:\n X";
+    let text = format!("To {one}, {one}; {one} {one}.\n\nA PAY TO: X\n\n{kept}\n\n{kept}\n");
+    assert!(email.text.starts_with(&text), "{}", email.text);
+    assert!(email.html.contains("To A Pay to: X, A Pay to: X;"));
+
+    let sms = Template::parse("{{ customer_name }}: {{ notes }}", DocumentKind::Invoice).unwrap();
+    let sms = sms.render(&facts(&fields, &person)).unwrap();
+    assert_eq!(sms, format!("{one}: {kept}"));
+}
+
 #[test]
 fn names_of_200_kilobytes_are_cut() {
     for letter in ["x", "é", "<", "\u{5d0}", "{{"] {
