@@ -137,11 +137,24 @@ pub(super) fn called(person: &Person) -> String {
 
 /// "Ann has no number, Bea does not allow SMS".
 pub(super) fn told(passed_over: &[(&Person, String)]) -> String {
-    let all: Vec<String> = passed_over
+    let all = passed_over
         .iter()
-        .map(|(person, why)| format!("{} {why}", called(person)))
-        .collect();
-    all.join(", ")
+        .map(|(person, why)| format!("{} {why}", called(person)));
+    listed(all)
+}
+
+/// How many are named where many are meant.
+const MOST_NAMED: usize = 10;
+
+/// "Ann, Bea", and of many how many more there are.
+pub(super) fn listed(all: impl ExactSizeIterator<Item = String>) -> String {
+    let more = all.len().saturating_sub(MOST_NAMED);
+    let named = all.take(MOST_NAMED).collect::<Vec<_>>().join(", ");
+    if more == 0 {
+        named
+    } else {
+        format!("{named} and {more} more")
+    }
 }
 
 /// Why nobody can be reached, and what helps.

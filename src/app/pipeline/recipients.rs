@@ -5,14 +5,20 @@ use std::cell::OnceCell;
 
 use super::approvers::approvers;
 use super::evaluation_input::EvaluationInput;
-use super::people::{Found, address_of, age, called, contact_country, nobody, told, unknown_range};
+use super::people::{
+    Found, address_of, age, called, contact_country, listed, nobody, told, unknown_range,
+};
 use crate::domain::address::Address;
 use crate::domain::delivery::Channel;
 use crate::domain::document::Person;
 use crate::domain::event::EventSource;
-use crate::domain::group::{Group, Member};
+use crate::domain::group::{Group, MOST_MEMBERS, Member};
 use crate::domain::ids::{GroupId, MemberId};
 use crate::domain::rule::{Recipient, RuleDefinition, Tries, Who};
+
+/// How many messages a rule sends about one event: each is rendered, and all are kept in one transaction.
+/// As many as a full group gets over both channels.
+pub(super) const MOST_MESSAGES: usize = 2 * MOST_MEMBERS;
 
 /// Whom a message goes to, or why nobody can be reached.
 #[derive(Clone)]
@@ -75,7 +81,7 @@ impl<'i, 'a> Finder<'i, 'a> {
                 true
             }
         });
-        all
+        bounded(all)
     }
 
     fn contact(&self, who: Who, tries: Tries) -> Vec<Reached<'a>> {
@@ -329,7 +335,7 @@ impl<'i, 'a> Finder<'i, 'a> {
         }
         if let Some(first) = reached.first_mut() {
             if !passed_over.is_empty() {
-                let note = format!("passed over: {}", passed_over.join(", "));
+                let note = format!("passed over: {}", listed(passed_over.into_iter()));
                 first.notes.insert(0, note);
             }
             return reached;
@@ -498,7 +504,7 @@ fn nobody_in(group: &Group, passed_over: &[String]) -> String {
             "Nobody in the group {} can be reached: {}. Complete them under Groups, then decide \
              this event again",
             group.name,
-            passed_over.join(", ")
+            listed(passed_over.iter().cloned())
         )
     }
 }
@@ -510,7 +516,23 @@ const fn first_of(tries: Tries) -> Channel {
     }
 }
 
+/// No more than may be sent; whom that leaves out is said.
+fn bounded(mut all: Vec<Reached<'_>>) -> Vec<Reached<'_>> {
+    if all.len() > MOST_MESSAGES {
+        let left_out = all.split_off(MOST_MESSAGES);
+        let whom = left_out.into_iter().map(|reached| {
+            let channel = reached.channel.words();
+            format!("{} by {channel}", reached.name)
+        });
+        let note = format!(
+            "{MOST_MESSAGES} messages, as many as a rule sends about one event; not sent to: {}",
+            listed(whom)
+        );
+        all[0].notes.insert(0, note);
+    }
+    all
+}
+
 fn names(people: &[&Person]) -> String {
-    let all: Vec<String> = people.iter().map(|p| called(p)).collect();
-    all.join(", ")
+    listed(people.iter().map(|p| called(p)))
 }
