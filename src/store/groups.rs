@@ -1,6 +1,6 @@
 //! Groups of people whom rules write to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -95,7 +95,7 @@ impl TenantStore {
     ) -> Result<MessageEdit, StoreError> {
         self.writer()
             .write(Lane::Edit, move |tx| {
-                let (new, actor) = (new.clone(), actor.clone());
+                let (mut new, actor) = (new.clone(), actor.clone());
                 Box::pin(async move {
                     if tx
                         .is_full("groups WHERE tenant_id = $1", MOST_GROUPS)
@@ -111,6 +111,7 @@ impl TenantStore {
                         id: new.id.uuid(), name: new.name.clone(), created_at: micros(now),
                     ];
                     tx.insert("groups", row, "").await?;
+                    keep_ids(&mut new, &[], now);
                     for member in &new.members {
                         insert(tx, new.id, member).await?;
                     }
@@ -147,14 +148,7 @@ impl TenantStore {
                     tx.exec(rename, bound).await?;
                     let clear = "DELETE FROM group_members WHERE tenant_id = $1 AND group_id = $2";
                     tx.exec(clear, values![changed.id.uuid()]).await?;
-                    for member in &mut changed.members {
-                        if let Some(same) = old.members.iter().find(|m| m.is_same(member)) {
-                            member.id = same.id;
-                        } else if old.member(member.id).is_none() {
-                            // An id of another group's, or of nobody's.
-                            member.id = MemberId::new(now);
-                        }
-                    }
+                    keep_ids(&mut changed, &old.members, now);
                     for member in &changed.members {
                         insert(tx, changed.id, member).await?;
                     }
@@ -256,6 +250,20 @@ async fn find(db: TenantDb<'_>, id: GroupId) -> Result<Option<Group>, StoreError
     let members = db.all(members, values![id.uuid()]).await?;
     let found = together(&groups, &members)?;
     Ok(found.into_iter().map(|(_, group)| group).next())
+}
+
+/// Those who were in the group keep their ids. An id of another group's, of nobody's, or one that somebody
+/// else has already is none: ids are typed by whoever uses the API.
+fn keep_ids(group: &mut Group, old: &[Member], now: DateTime<Utc>) {
+    let mut kept = BTreeSet::new();
+    for member in &mut group.members {
+        let same = old.iter().find(|m| m.is_same(member));
+        let same = same.or_else(|| old.iter().find(|m| m.id == member.id));
+        member.id = match same {
+            Some(same) if kept.insert(same.id) => same.id,
+            _ => MemberId::new(now),
+        };
+    }
 }
 
 /// Why a group cannot be kept so.
