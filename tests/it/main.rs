@@ -20,6 +20,7 @@ mod crash;
 mod deletion;
 mod demo;
 mod deploy;
+mod email_clocks;
 mod email_pages;
 mod emails;
 mod figures;
@@ -29,11 +30,14 @@ mod harness;
 mod held_up;
 mod hooks;
 mod hostile;
+mod hostile_data;
 mod hours;
 mod intake;
+mod isolation;
 mod locked;
 mod mail;
 mod many;
+mod many_recipients;
 mod memory;
 mod messages;
 mod notices;
@@ -70,6 +74,7 @@ mod undelivered;
 mod verdict;
 mod walk;
 mod web_security;
+mod whole_run;
 
 /// What a server of a test's own has to say when it cannot be stopped.
 fn say(text: &str) {

@@ -205,7 +205,8 @@ impl TestApp {
     }
 }
 
-fn monday() -> Arc<FixedClock> {
+/// When tests begin.
+pub(crate) fn monday() -> Arc<FixedClock> {
     let morning = Utc.with_ymd_and_hms(2026, 11, 23, 10, 0, 0).unwrap();
     Arc::new(FixedClock::at(morning))
 }
