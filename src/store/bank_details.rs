@@ -4,12 +4,11 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::audit::{AuditLine, audit, is_full_day};
+use super::audit::{AuditLine, is_full_day};
 use super::bulk::{Bulk, Record, record};
 use super::db::{BatchDb, TenantDb};
 use super::mails::{MAIL, StoredMail, insert_mail};
-use super::message_settings::MessageEdit;
-use super::rules::raise_rule_set;
+use super::message_settings::{MessageEdit, made};
 use super::sql::{Row, micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
@@ -69,7 +68,6 @@ impl TenantStore {
                 Box::pin(async move {
                     let done = change(tx, edit, actor, now).await?;
                     if done == MessageEdit::Done {
-                        raise_rule_set(tx).await?;
                         for mail in mails {
                             insert_mail(tx.unscoped(MAIL), mail, now).await?;
                         }
@@ -132,8 +130,7 @@ async fn change(
         "asked_by": asked.asked_by_name, "in_force_at": asked.in_force_at,
     });
     let line = AuditLine::new(actor, action, asked.id.to_string(), &detail);
-    audit(tx, line, now).await?;
-    Ok(MessageEdit::Done)
+    made(tx, line, now).await
 }
 
 async fn insert(tx: TenantDb<'_>, new: &BankDetails) -> Result<(), StoreError> {

@@ -4,11 +4,10 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::audit::{AuditLine, audit, is_full_day};
+use super::audit::{AuditLine, is_full_day};
 use super::bulk::{Bulk, Record, record};
 use super::db::{BatchDb, TenantDb};
-use super::message_settings::{MOST_EDITS, MessageEdit};
-use super::rules::raise_rule_set;
+use super::message_settings::{MOST_EDITS, MessageEdit, made};
 use super::sql::{Row, micros, values};
 use super::writer::Lane;
 use super::{Platform, StoreError, TenantStore};
@@ -119,7 +118,6 @@ async fn keep(
     if is_full_day(tx, "brand.%", MOST_EDITS, now).await? {
         return Ok(MessageEdit::TooOften);
     }
-    raise_rule_set(tx).await?;
     let size = |side: fn(&LogoImage) -> u32| changed.logo.as_ref().map_or(0, side);
     let row = record![
         name: changed.name.clone(),
@@ -137,8 +135,8 @@ async fn keep(
                    logo_width = excluded.logo_width, logo_height = excluded.logo_height";
     tx.insert("brands", row, replace).await?;
     let detail = json!({ "old": of_log(old), "new": of_log(changed) });
-    audit(tx, AuditLine::new(actor, "brand.changed", "", &detail), now).await?;
-    Ok(MessageEdit::Done)
+    let line = AuditLine::new(actor, "brand.changed", "", &detail);
+    made(tx, line, now).await
 }
 
 async fn keep_logo(tx: TenantDb<'_>, logo: NewLogo, now: DateTime<Utc>) -> Result<(), StoreError> {

@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::audit::{AuditLine, audit, is_full_day};
+use super::audit::{AuditLine, is_full_day};
 use super::bulk::{Bulk, Record, record};
 use super::db::{BatchDb, TenantDb};
-use super::message_settings::{MOST_EDITS, MessageEdit};
+use super::message_settings::{MOST_EDITS, MessageEdit, made, refused};
 use super::rules::raise_rule_set;
 use super::sql::{Row, micros, values};
 use super::writer::Lane;
@@ -18,6 +18,9 @@ use crate::domain::actor::Actor;
 use crate::domain::address::{Email, Phone};
 use crate::domain::group::{Group, MOST_GROUPS, Member};
 use crate::domain::ids::{GroupId, MemberId, UserId};
+
+/// What the log calls their edits.
+const EDITS: &str = "group.%";
 
 /// The groups of these tenants, the oldest first.
 pub(super) async fn read(
@@ -106,7 +109,6 @@ impl TenantStore {
                     if let Some(refused) = refuse(tx, &new, now).await? {
                         return Ok(refused);
                     }
-                    raise_rule_set(tx).await?;
                     let row = record![
                         id: new.id.uuid(), name: new.name.clone(), created_at: micros(now),
                     ];
@@ -118,8 +120,7 @@ impl TenantStore {
                     let detail = json!({ "new": of_log(&new) });
                     let subject = new.id.to_string();
                     let line = AuditLine::new(actor, "group.added", subject, &detail);
-                    audit(tx, line, now).await?;
-                    Ok(MessageEdit::Done)
+                    made(tx, line, now).await
                 })
             })
             .await
@@ -142,7 +143,6 @@ impl TenantStore {
                     if let Some(refused) = refuse(tx, &changed, now).await? {
                         return Ok(refused);
                     }
-                    raise_rule_set(tx).await?;
                     let rename = "UPDATE groups SET name = $3 WHERE tenant_id = $1 AND id = $2";
                     let bound = values![changed.id.uuid(), changed.name.clone()];
                     tx.exec(rename, bound).await?;
@@ -155,8 +155,7 @@ impl TenantStore {
                     let detail = json!({ "old": of_log(&old), "new": of_log(&changed) });
                     let subject = changed.id.to_string();
                     let line = AuditLine::new(actor, "group.changed", subject, &detail);
-                    audit(tx, line, now).await?;
-                    Ok(MessageEdit::Done)
+                    made(tx, line, now).await
                 })
             })
             .await
@@ -183,10 +182,9 @@ impl TenantStore {
                     if person.is_on == is_on {
                         return Ok(MessageEdit::Done);
                     }
-                    if is_on && is_too_often(tx, now).await? {
+                    if is_on && is_full_day(tx, EDITS, MOST_EDITS, now).await? {
                         return Ok(MessageEdit::TooOften);
                     }
-                    raise_rule_set(tx).await?;
                     let switch = "UPDATE group_members SET is_on = $4 \
                                   WHERE tenant_id = $1 AND group_id = $2 AND id = $3";
                     tx.exec(switch, values![group.uuid(), member.uuid(), is_on])
@@ -196,8 +194,7 @@ impl TenantStore {
                     });
                     let subject = group.to_string();
                     let line = AuditLine::new(actor, "group.member_switched", subject, &detail);
-                    audit(tx, line, now).await?;
-                    Ok(MessageEdit::Done)
+                    made(tx, line, now).await
                 })
             })
             .await
@@ -217,15 +214,13 @@ impl TenantStore {
                     let Some(old) = find(tx, id).await? else {
                         return Ok(MessageEdit::Gone);
                     };
-                    raise_rule_set(tx).await?;
                     let people = "DELETE FROM group_members WHERE tenant_id = $1 AND group_id = $2";
                     tx.exec(people, values![id.uuid()]).await?;
                     let delete = "DELETE FROM groups WHERE tenant_id = $1 AND id = $2";
                     tx.exec(delete, values![id.uuid()]).await?;
                     let detail = json!({ "old": of_log(&old) });
                     let line = AuditLine::new(actor, "group.deleted", id.to_string(), &detail);
-                    audit(tx, line, now).await?;
-                    Ok(MessageEdit::Done)
+                    made(tx, line, now).await
                 })
             })
             .await
@@ -274,16 +269,7 @@ async fn refuse(
 ) -> Result<Option<MessageEdit>, StoreError> {
     let same = "SELECT id FROM groups WHERE tenant_id = $1 AND name = $2 AND id <> $3";
     let bound = values![group.name.clone(), group.id.uuid()];
-    if tx.one(same, bound).await?.is_some() {
-        return Ok(Some(MessageEdit::Taken));
-    }
-    Ok(is_too_often(tx, now)
-        .await?
-        .then_some(MessageEdit::TooOften))
-}
-
-async fn is_too_often(tx: TenantDb<'_>, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    is_full_day(tx, "group.%", MOST_EDITS, now).await
+    refused(tx, (same, bound), EDITS, now).await
 }
 
 async fn insert(tx: TenantDb<'_>, group: GroupId, member: &Member) -> Result<(), StoreError> {

@@ -5,13 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use futures::FutureExt as _;
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, Value};
 use uuid::Uuid;
 
+use super::audit::{AuditLine, audit, is_full_day};
 use super::bulk::{Record, record};
-use super::db::BatchDb;
+use super::db::{BatchDb, TenantDb};
 use super::look_ups::LookUps;
+use super::rules::raise_rule_set;
 use super::{StoreError, TenantStore, bank_details, brand, groups, senders};
 use crate::domain::bank_details::BankDetails;
 use crate::domain::brand_settings::BrandSettings;
@@ -45,6 +48,32 @@ pub enum MessageEdit {
     TooOften,
     /// Another one is already so.
     Taken,
+}
+
+/// Why an edit is not made: something else is so already, which `same` finds, or there were too many of its
+/// kind within a day.
+pub(super) async fn refused(
+    tx: TenantDb<'_>,
+    (same, bound): (&str, Vec<Value>),
+    kind: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<MessageEdit>, StoreError> {
+    if tx.one(same, bound).await?.is_some() {
+        return Ok(Some(MessageEdit::Taken));
+    }
+    let is_too_often = is_full_day(tx, kind, MOST_EDITS, now).await?;
+    Ok(is_too_often.then_some(MessageEdit::TooOften))
+}
+
+/// Ends an edit that was made: what is being decided meanwhile is decided again, and the log has a line.
+pub(super) async fn made(
+    tx: TenantDb<'_>,
+    line: AuditLine,
+    now: DateTime<Utc>,
+) -> Result<MessageEdit, StoreError> {
+    raise_rule_set(tx).await?;
+    audit(tx, line, now).await?;
+    Ok(MessageEdit::Done)
 }
 
 /// The settings of a tenant.

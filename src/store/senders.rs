@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::audit::{AuditLine, audit, is_full_day};
+use super::audit::{AuditLine, audit};
 use super::bulk::{Bulk, Record, record};
 use super::db::{BatchDb, TenantDb};
-use super::message_settings::{MOST_EDITS, MessageEdit};
+use super::message_settings::{MessageEdit, made, refused};
 use super::rules::raise_rule_set;
 use super::sql::{Row, micros, micros_opt, values};
 use super::writer::Lane;
@@ -66,14 +66,12 @@ impl TenantStore {
                     if let Some(refused) = refuse(tx, &new, now).await? {
                         return Ok(refused);
                     }
-                    raise_rule_set(tx).await?;
                     insert(tx, &new).await?;
                     settle_default(tx, &new).await?;
                     let detail = json!({ "new": of_log(&new) });
                     let subject = new.id.to_string();
                     let line = AuditLine::new(actor, "sender.added", subject, &detail);
-                    audit(tx, line, now).await?;
-                    Ok(MessageEdit::Done)
+                    made(tx, line, now).await
                 })
             })
             .await
@@ -100,7 +98,6 @@ impl TenantStore {
                     if let Some(refused) = refuse(tx, &changed, now).await? {
                         return Ok(refused);
                     }
-                    raise_rule_set(tx).await?;
                     tx.exec(
                         "UPDATE senders SET address = $3, address_key = $4, name = $5, \
                          countries = $6, customers = $7, tested_at = $8 \
@@ -120,8 +117,7 @@ impl TenantStore {
                     let detail = json!({ "old": of_log(&old), "new": of_log(&changed) });
                     let subject = changed.id.to_string();
                     let line = AuditLine::new(actor, "sender.changed", subject, &detail);
-                    audit(tx, line, now).await?;
-                    Ok(MessageEdit::Done)
+                    made(tx, line, now).await
                 })
             })
             .await
@@ -147,13 +143,11 @@ impl TenantStore {
                     if old.is_default && tx.one(other, bound).await?.is_some() {
                         return Ok(MessageEdit::Taken);
                     }
-                    raise_rule_set(tx).await?;
                     let delete = "DELETE FROM senders WHERE tenant_id = $1 AND id = $2";
                     tx.exec(delete, values![id.uuid()]).await?;
                     let detail = json!({ "old": of_log(&old) });
                     let line = AuditLine::new(actor, "sender.deleted", id.to_string(), &detail);
-                    audit(tx, line, now).await?;
-                    Ok(MessageEdit::Done)
+                    made(tx, line, now).await
                 })
             })
             .await
@@ -269,11 +263,7 @@ async fn refuse(
                 AND id <> $4";
     let key = sender.address.key();
     let bound = values![sender.transport.as_str(), key, sender.id.uuid()];
-    if tx.one(same, bound).await?.is_some() {
-        return Ok(Some(MessageEdit::Taken));
-    }
-    let is_too_often = is_full_day(tx, "sender.%", MOST_EDITS, now).await?;
-    Ok(is_too_often.then_some(MessageEdit::TooOften))
+    refused(tx, (same, bound), "sender.%", now).await
 }
 
 async fn insert(tx: TenantDb<'_>, new: &SenderProfile) -> Result<(), StoreError> {
