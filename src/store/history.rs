@@ -448,14 +448,6 @@ impl<'a> Keyset<'a> {
         self.kept_bound.extend(values);
     }
 
-    /// A text in an expression, whatever its case.
-    pub(super) fn contains(&mut self, expression: &str, text: &str) {
-        let (operator, pattern) = sql::anywhere(self.store.db(), text);
-        self.keep(values![pattern], |n| {
-            format!("{expression} {operator} ${n}")
-        });
-    }
-
     pub(super) async fn page<T>(
         self,
         limit: u64,

@@ -4,6 +4,7 @@
 //! not filtered by that tenant is refused (see `db`); [`Store::platform`] holds the few look-ups that
 //! must come before a tenant is known. Reads use a pool; every write goes through one writer (see `writer`).
 
+mod address_search;
 mod audit;
 mod bank_details;
 mod brand;

@@ -48,10 +48,8 @@ impl TenantStore {
         limit: u64,
     ) -> Result<Page<Permission>, StoreError> {
         let mut list = Keyset::new(self, "permissions", cursor);
-        let text = text.trim();
-        if !text.is_empty() {
-            list.contains("(source || ' ' || address)", text);
-        }
+        self.search(&mut list, "(source || ' ' || address)", text)
+            .await?;
         list.page(limit, read, |p| p.id.uuid()).await
     }
 

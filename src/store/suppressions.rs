@@ -10,16 +10,14 @@ use uuid::Uuid;
 use super::audit::{AuditLine, audit};
 use super::db::TenantDb;
 use super::history::Keyset;
-use super::sql::{self, Row, micros, values};
+use super::sql::{Row, micros, values};
 use super::writer::Lane;
 use super::{StoreError, TenantStore};
 use crate::domain::actor::Actor;
-use crate::domain::address::Email;
 use crate::domain::address_hash::{AddressHash, AddressHasher};
 use crate::domain::delivery::{Channel, Delivery};
 use crate::domain::ids::SuppressionId;
 use crate::domain::page::{Cursor, Page};
-use crate::domain::phone::{CountryCode, to_e164};
 use crate::domain::suppression::{Source, Suppressed, Suppression};
 
 impl TenantStore {
@@ -109,42 +107,13 @@ impl TenantStore {
         if let Some(source) = filter.source {
             list.keep(values![source.as_str()], |n| format!("source = ${n}"));
         }
-        let text = filter.text.trim();
-        let is_number = |c: char| c.is_ascii_digit() || " +-()./".contains(c);
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        if !digits.is_empty() && text.chars().all(is_number) {
-            let (like, part) = sql::anywhere(self.db(), &digits);
-            let mut such = values![part];
-            such.extend(self.hash_of_typed(text).await?.map(Value::from));
-            list.keep(such.clone(), |n| match such.len() {
-                1 => format!("address {like} ${n}"),
-                _ => format!("(address {like} ${n} OR address_hash = ${})", n + 1),
-            });
-        } else if !text.is_empty() {
-            let words = "(name || ' ' || reason || ' ' || address)";
-            let (like, part) = sql::anywhere(self.db(), text);
-            match Email::parse(text) {
-                // A whole one is found in any spelling, and when it was erased.
-                Ok(email) => {
-                    let hash = self.hasher()?.hash(Channel::Email, email.as_str());
-                    list.keep(values![part, hash], |n| {
-                        format!("({words} {like} ${n} OR address_hash = ${})", n + 1)
-                    });
-                }
-                Err(_) => list.keep(values![part], |n| format!("{words} {like} ${n}")),
-            }
-        }
+        self.search(
+            &mut list,
+            "(name || ' ' || reason || ' ' || address)",
+            &filter.text,
+        )
+        .await?;
         list.page(limit, read, |s| s.id.uuid()).await
-    }
-
-    /// The hash of what was typed, where it is a whole number: its suppression is found in any spelling, and
-    /// when it was erased.
-    async fn hash_of_typed(&self, text: &str) -> Result<Option<AddressHash>, StoreError> {
-        let country = self.tenant().await?.map(|t| t.country);
-        let country = country.and_then(|c| CountryCode::parse(&c).ok());
-        let hasher = self.hasher()?;
-        let number = to_e164(text, country).ok();
-        Ok(number.map(|number| hasher.hash(Channel::Sms, number.as_str())))
     }
 
     /// One suppression.

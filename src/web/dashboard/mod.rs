@@ -19,6 +19,7 @@ pub mod flash;
 mod groups;
 mod history;
 mod invitation;
+mod list_query;
 mod new_instance;
 mod operator;
 mod overview;

@@ -8,7 +8,9 @@ use futures::stream;
 
 use super::error::PageError;
 use super::flash::Told;
+use super::groups::refused;
 use super::history::given;
+use super::list_query::ListQuery;
 use super::rule_form::sentence;
 use crate::app::permissions::{PermissionInput, csv_header, csv_rows};
 use crate::app::{App, AppError};
@@ -44,17 +46,10 @@ pub(super) async fn add(posted: SeatForm) -> Result<HttpResponse, PageError> {
     };
     let (tenant, actor) = (seat.tenant(), seat.actor());
     let added = seat.ask(|app| async move { app.add_permission(tenant, &input, &actor).await });
-    match added.await {
+    match refused(added.await, &form, str::to_owned)? {
         Ok((_, true)) => Ok(seat.lead("/permissions", Some(Told::PermissionAdded))),
         Ok((_, false)) => Ok(seat.lead("/permissions", Some(Told::PermissionKnown))),
-        Err(PageError::App(AppError::Invalid(problems))) => {
-            let mut state = form.state(&[]);
-            for problem in problems {
-                state.refuse(problem.field, sentence(&problem.message));
-            }
-            page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state, Vec::new()).await
-        }
-        Err(error) => Err(error),
+        Err(state) => page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state, Vec::new()).await,
     }
 }
 
@@ -124,13 +119,7 @@ async fn page(
     form: FormState,
     bad_lines: Vec<String>,
 ) -> Result<HttpResponse, PageError> {
-    let query = seat.query();
-    let get = |name: &str| {
-        let found = query.iter().find(|(n, _)| n == name);
-        found.map_or("", |(_, value)| value.as_str())
-    };
-    let text: String = get("q").chars().take(100).collect();
-    let cursor = Cursor::parse(get("at")).unwrap_or(Cursor::Newest);
+    let ListQuery { text, cursor, .. } = ListQuery::of(seat);
     let (tenant, asked) = (seat.tenant(), text.clone());
     let (found, attestation) = seat
         .ask(|app| async move {

@@ -5,14 +5,15 @@ use actix_web::http::StatusCode;
 
 use super::error::PageError;
 use super::flash::Told;
+use super::groups::refused;
 use super::history::given;
+use super::list_query::ListQuery;
 use super::rule_form::sentence;
 use crate::app::AppError;
 use crate::app::suppressions::{Lifting, SuppressionInput};
 use crate::domain::ids::{ReplyId, SuppressionId};
-use crate::domain::page::Cursor;
 use crate::domain::reply::Reply;
-use crate::domain::suppression::{Source, Suppression};
+use crate::domain::suppression::Suppression;
 use crate::domain::user::Ability;
 use crate::store::{Added, SuppressionFilter};
 use crate::web::chrome::Section;
@@ -44,31 +45,20 @@ pub(super) async fn add(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let added = seat
         .ask(|app| async move { app.suppress(tenant, &input, &actor).await })
         .await;
-    match added {
+    match refused(added, &form, str::to_owned)? {
         Ok(Added::New(_)) => Ok(seat.lead("/suppressions", Some(Told::Suppressed))),
         Ok(Added::Already(_)) => Ok(seat.lead("/suppressions", Some(Told::SuppressedAlready))),
-        Err(PageError::App(AppError::Invalid(problems))) => {
-            let mut state = form.state(&[]);
-            for problem in problems {
-                state.refuse(problem.field, sentence(&problem.message));
-            }
-            page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await
-        }
-        Err(error) => Err(error),
+        Err(state) => page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await,
     }
 }
 
 async fn page(seat: &Seat, status: StatusCode, form: FormState) -> Result<HttpResponse, PageError> {
-    let query = seat.query();
-    let get = |name: &str| {
-        let found = query.iter().find(|(n, _)| n == name);
-        found.map_or("", |(_, value)| value.as_str())
-    };
-    let filter = SuppressionFilter {
-        text: get("q").chars().take(100).collect(),
-        source: Source::parse(get("source")),
-    };
-    let cursor = Cursor::parse(get("at")).unwrap_or(Cursor::Newest);
+    let ListQuery {
+        text,
+        source,
+        cursor,
+    } = ListQuery::of(seat);
+    let filter = SuppressionFilter { text, source };
     let (tenant, asked) = (seat.tenant(), filter.clone());
     let found = seat
         .ask(|app| async move { app.suppressions(tenant, &asked, cursor, ROWS).await })
@@ -156,11 +146,7 @@ async fn lift_page(
 
 /// `GET /t/{tenant}/replies`.
 pub(super) async fn replies(seat: Seat) -> Result<HttpResponse, PageError> {
-    let query = seat.query();
-    let at = query.iter().find(|(n, _)| n == "at");
-    let cursor = at
-        .and_then(|(_, text)| Cursor::parse(text))
-        .unwrap_or(Cursor::Newest);
+    let cursor = ListQuery::of(&seat).cursor;
     let tenant = seat.tenant();
     let found = seat
         .ask(|app| async move { app.replies(tenant, cursor, ROWS).await })
