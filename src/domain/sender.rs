@@ -4,6 +4,7 @@
 //! name, and may be chosen without any rule naming it.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::address::Email;
@@ -118,6 +119,36 @@ impl SenderAddress {
     }
 }
 
+/// What an e-mail comes from, as its delivery bears it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mailbox {
+    pub address: String,
+    #[serde(default)]
+    pub name: String,
+}
+
+impl Mailbox {
+    /// Reads what a delivery bears; `None` where that is of another channel.
+    pub fn from_frozen(frozen: &str) -> Option<Self> {
+        let mailbox: Self = serde_json::from_str(frozen).ok()?;
+        mailbox.address.contains('@').then_some(mailbox)
+    }
+
+    /// Its domain, which must be verified at the provider.
+    pub fn domain(&self) -> &str {
+        let parts = self.address.rsplit_once('@');
+        parts.map_or(&*self.address, |(_, domain)| domain)
+    }
+
+    /// What readers see; the address, which they see anyway, where it has no name.
+    pub fn shown_name(&self) -> &str {
+        match self.name.trim() {
+            "" => &self.address,
+            name => name,
+        }
+    }
+}
+
 /// `MG` and 32 hexadecimal digits.
 fn is_service(text: &str) -> bool {
     text.strip_prefix("MG")
@@ -132,7 +163,10 @@ impl SenderProfile {
             SenderAddress::Text(rule::Sender::MessagingService(sid)) => {
                 json!({ "messaging_service_sid": sid })
             }
-            SenderAddress::Email(email) => json!({ "address": email.as_str(), "name": self.name }),
+            SenderAddress::Email(email) => json!(Mailbox {
+                address: email.as_str().to_owned(),
+                name: self.name.clone(),
+            }),
         };
         sender.to_string()
     }
@@ -282,6 +316,21 @@ mod tests {
             frozen("billing@acme.example"),
             r#"{"address":"billing@acme.example","name":"Acme"}"#
         );
+    }
+
+    #[test]
+    fn a_mailbox_is_read_as_deliveries_bear_it() {
+        let frozen = profile(1, MAILS, "billing@acme.example").frozen();
+        let mailbox = Mailbox::from_frozen(&frozen).unwrap();
+        assert_eq!(
+            (mailbox.shown_name(), mailbox.domain()),
+            ("Acme", "acme.example")
+        );
+        let bare = Mailbox::from_frozen(r#"{"address":"a@example.com"}"#).unwrap();
+        assert_eq!(bare.shown_name(), "a@example.com");
+        for none in ["", "{}", r#"{"from":"+1"}"#, r#"{"address":"+1617"}"#] {
+            assert_eq!(Mailbox::from_frozen(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::domain::event::EventSource;
 use crate::domain::ids::{DeliveryId, SenderId};
 use crate::domain::phone::{CountryCode, country_from_text};
 use crate::domain::rule::{Facts, Rule, RuleSender};
-use crate::domain::sender::{SenderProfile, SenderWish, choose};
+use crate::domain::sender::{Mailbox, SenderProfile, SenderWish, choose};
 
 impl App {
     /// The message that a matching rule asks for; what cannot be sent has failed already, and says
@@ -144,12 +144,8 @@ impl App {
 impl App {
     /// Where answers to a message go that was made already.
     pub(super) fn answers_to(&self, d: &Delivery, kept: &[SenderProfile]) -> Option<String> {
-        #[derive(serde::Deserialize)]
-        struct Mailbox {
-            address: String,
-        }
-        if let Ok(Mailbox { address }) = serde_json::from_str(&d.sender) {
-            return Some(address);
+        if let Some(mailbox) = Mailbox::from_frozen(&d.sender) {
+            return Some(mailbox.address);
         }
         let wish = SenderWish {
             transports: &self.transport_names(d.channel),

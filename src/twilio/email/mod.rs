@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use self::request::{EmailJson, EmailSender, Unfit};
+use self::request::{EmailJson, Unfit};
 use super::account::{secrets, signed_in};
 use super::call::exchange;
 use super::credentials::Account;
@@ -35,6 +35,7 @@ use crate::domain::delivery::Channel;
 use crate::domain::provider::ProviderWords;
 use crate::domain::report::Report;
 use crate::domain::rule::Sender;
+use crate::domain::sender::Mailbox;
 use crate::domain::sender_dns::DnsNeeds;
 use crate::domain::transport::TransportName;
 use crate::transport::{
@@ -149,11 +150,11 @@ impl Transport for Emails {
     }
 
     fn has_sender(&self, sender: &str) -> bool {
-        EmailSender::parse(sender).is_some()
+        Mailbox::from_frozen(sender).is_some()
     }
 
     fn request(&self, message: &Outgoing<'_>) -> String {
-        let sender = EmailSender::parse(message.sender);
+        let sender = Mailbox::from_frozen(message.sender);
         let json = sender.as_ref().map(|sender| EmailJson::of(message, sender));
         let kept = match json {
             Some(Ok(json)) => json.kept(),
@@ -163,7 +164,7 @@ impl Transport for Emails {
     }
 
     async fn send(&self, message: &Outgoing<'_>, time: CallTime) -> Result<Accepted, SendFailure> {
-        let Some(sender) = EmailSender::parse(message.sender) else {
+        let Some(sender) = Mailbox::from_frozen(message.sender) else {
             return Err(unbuildable(WORDS.no_sender));
         };
         let body = EmailJson::of(message, &sender).and_then(|json| json.to_bytes());

@@ -5,46 +5,17 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::liquid;
 use crate::domain::content::{Content, EmailContent};
+use crate::domain::sender::Mailbox;
 use crate::transport::Outgoing;
 
 /// The largest request that is taken, everything included ("must not exceed 5 MB", API reference); the smaller
 /// reading of MB.
 pub(super) const LARGEST: usize = 5_000_000;
-
-/// What an e-mail comes from, as frozen with its delivery.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct EmailSender {
-    pub(super) address: String,
-    #[serde(default)]
-    name: String,
-}
-
-impl EmailSender {
-    /// Reads what is stored; `None` where that is no address.
-    pub(super) fn parse(stored: &str) -> Option<Self> {
-        let sender: Self = serde_json::from_str(stored).ok()?;
-        sender.address.contains('@').then_some(sender)
-    }
-
-    /// What must be verified at Twilio.
-    pub(super) fn domain(&self) -> &str {
-        let parts = self.address.rsplit_once('@');
-        parts.map_or(&*self.address, |(_, domain)| domain)
-    }
-
-    /// Its name; the address, which its recipients see anyway, where it has none.
-    fn name(&self) -> &str {
-        match self.name.trim() {
-            "" => &self.address,
-            name => name,
-        }
-    }
-}
 
 /// The body of the request.
 #[derive(Debug, Serialize)]
@@ -89,7 +60,7 @@ pub(super) struct Unfit(pub(super) String);
 
 impl<'a> EmailJson<'a> {
     /// The request for a message.
-    pub(super) fn of(message: &Outgoing<'a>, sender: &'a EmailSender) -> Result<Self, Unfit> {
+    pub(super) fn of(message: &Outgoing<'a>, sender: &'a Mailbox) -> Result<Self, Unfit> {
         let Content::Email(content) = message.content else {
             return Err(unfit("A text cannot go out as an e-mail", "Decide again"));
         };
@@ -106,7 +77,7 @@ impl<'a> EmailJson<'a> {
         Ok(Self {
             from: FromJson {
                 address: &sender.address,
-                name: line(sender.name()),
+                name: line(sender.shown_name()),
             },
             to: [ToJson {
                 address: message.to,
@@ -218,21 +189,10 @@ mod tests {
         }
     }
 
-    fn sender(name: &str) -> EmailSender {
-        EmailSender {
+    fn sender(name: &str) -> Mailbox {
+        Mailbox {
             address: "billing@example.com".to_owned(),
             name: name.to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_sender_without_a_name_is_called_by_its_address() {
-        let bare = EmailSender::parse(r#"{"address":"a@example.com"}"#).unwrap();
-        assert_eq!(bare.name(), "a@example.com");
-        let named = EmailSender::parse(r#"{"address":"a@example.com","name":" Acme "}"#).unwrap();
-        assert_eq!(named.name(), "Acme");
-        for none in ["", "{}", r#"{"from":"+1"}"#, r#"{"address":"+1617"}"#] {
-            assert_eq!(EmailSender::parse(none), None, "{none}");
         }
     }
 

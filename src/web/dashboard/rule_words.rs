@@ -5,7 +5,7 @@ use crate::domain::delivery::Channel;
 use crate::domain::group::Group;
 use crate::domain::ids::SenderId;
 use crate::domain::rule::{Recipient, RuleDefinition, RuleSender, Sender};
-use crate::domain::sender::{SenderAddress, SenderProfile};
+use crate::domain::sender::{Mailbox, SenderAddress, SenderProfile};
 use crate::store::MessageSettings;
 
 /// Whom a rule tells, to follow "to".
@@ -82,12 +82,7 @@ pub(super) fn kept_sender(of: &SenderProfile) -> String {
 
 /// What a message goes out from, as it bears it.
 pub(super) fn frozen_sender(frozen: &str) -> String {
-    #[derive(serde::Deserialize)]
-    struct Mailbox {
-        address: String,
-        name: String,
-    }
-    if let Ok(Mailbox { address, name }) = serde_json::from_str(frozen) {
+    if let Some(Mailbox { address, name }) = Mailbox::from_frozen(frozen) {
         return format!("{name} <{address}>");
     }
     let own: Option<Sender> = serde_json::from_str(frozen).ok();
