@@ -251,22 +251,11 @@ fn conforms(file: &Value, schema: &Value, value: &Value, at: &str) -> Result<(),
     Ok(())
 }
 
-/// Patterns are only those of ids, such as `^(SM|MM)[0-9a-fA-F]{32}$`.
 fn formed<'a>(schema: &'a Value, text: &str) -> Result<(), &'a str> {
-    if let Some(pattern) = schema["pattern"].as_str() {
-        let kinds = pattern
-            .strip_prefix('^')
-            .and_then(|rest| rest.strip_suffix("[0-9a-fA-F]{32}$"))
-            .unwrap_or_else(|| panic!("a pattern of another kind: {pattern}"));
-        let kind = text.get(..2).unwrap_or_default();
-        let rest = text.get(2..).unwrap_or_default();
-        let is_kind = kinds
-            .trim_matches(['(', ')'])
-            .split('|')
-            .any(|one| one == kind);
-        if !is_kind || rest.len() != 32 || !rest.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(pattern);
-        }
+    if let Some(pattern) = schema["pattern"].as_str()
+        && !is_id(pattern, text)
+    {
+        return Err(pattern);
     }
     let is_formed = match schema["format"].as_str() {
         Some("uri") => url::Url::parse(text).is_ok(),
@@ -284,4 +273,39 @@ fn formed<'a>(schema: &'a Value, text: &str) -> Result<(), &'a str> {
     is_formed
         .then_some(())
         .ok_or(schema["format"].as_str().unwrap_or_default())
+}
+
+/// Patterns are only those of ids, such as `^(SM|MM)[0-9a-fA-F]{32}$`: a prefix, and letters of some kinds.
+fn is_id(pattern: &str, text: &str) -> bool {
+    let (prefix, letters) = pattern
+        .trim_start_matches('^')
+        .split_once('[')
+        .unwrap_or_else(|| panic!("a pattern of another kind: {pattern}"));
+    let mut prefixes = prefix.trim_matches(['(', ')']).split('|');
+    let Some(rest) = prefixes.find_map(|prefix| text.strip_prefix(prefix)) else {
+        return false;
+    };
+    let mut rest = rest.chars().peekable();
+    for kind in letters.trim_end_matches('$').split('[') {
+        let (kind, times) = kind.split_once(']').unwrap_or((kind, ""));
+        let times = times.trim_matches(['{', '}']);
+        let (least, most) = times.split_once(',').unwrap_or((times, times));
+        let [least, most] = [least, most].map(|times| times.parse().unwrap_or(1));
+        let mut count = 0;
+        while count < most && rest.next_if(|letter| is_of(kind, *letter)).is_some() {
+            count += 1;
+        }
+        if count < least {
+            return false;
+        }
+    }
+    rest.peek().is_none()
+}
+
+/// Whether a letter is one of `a-hjkm`.
+fn is_of(kind: &str, letter: char) -> bool {
+    let kinds: Vec<char> = kind.chars().collect();
+    let ranges = kinds.windows(3).filter(|range| range[1] == '-');
+    let mut ranges = ranges.map(|range| range[0]..=range[2]);
+    ranges.any(|range| range.contains(&letter)) || kinds.contains(&letter) && letter != '-'
 }

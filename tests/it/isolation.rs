@@ -150,7 +150,7 @@ async fn a_rule_that_names_a_foreign_group_reaches_nobody() {
     let group = json!({ "kind": "group", "group": ours });
     let made = acme.create_rule(rule(&group, &json!({}))).await;
     let swap = format!(
-        "UPDATE rules SET definition = replace(definition, '{ours}', '{}')",
+        "UPDATE rule_versions SET definition = replace(definition, '{ours}', '{}')",
         theirs.group
     );
     app.database.run(&swap).await;

@@ -43,7 +43,7 @@ fn crowd(app: &TestApp, people: usize) -> Vec<u8> {
         json!({
             "contact_person_id": format!("{}", 460_000_000_000_u64 + n as u64),
             "first_name": "Person", "last_name": format!("{n}"),
-            "email": format!("person{n}@customer.example"), "mobile": format!("+12025550{n:03}"),
+            "email": format!("person{n}@customer.example"), "mobile": format!("+12125550{n:03}"),
         })
     });
     body["invoice"]["contact_persons_associated"] = people.collect();

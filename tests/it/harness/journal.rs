@@ -92,10 +92,18 @@ fn a_request_that_is_not_described_is_found() {
         ("/Messages.json?Since=x", "Since is not described"),
         ("/Calls.json", "no such path"),
         ("/Messages/SMx.json", "not within its bounds"),
+        (
+            "/Messages/XX0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a.json",
+            "is no ^(SM|MM)",
+        ),
     ] {
         let problem = read(bad).unwrap_err();
         assert!(problem.contains(why), "{bad}: {problem}");
     }
+    let operation = |id: &str| check("GET", &format!("/v1/Emails/Operations/{id}"), "", "");
+    let good = "comms_operation_01h9krwprkeee8fzqspvwy6nq8";
+    assert_eq!(operation(good).unwrap(), "FetchEmailOperation");
+    assert!(operation("comms_operation_91h9krwprkeee8fzqspvwy6nq8").is_err());
     let email = |body: &str| check("POST", "/v1/Emails", "application/json", body);
     let with = |more: &str| {
         let content = r#"{"subject":"s","html":"<p>"}"#;
