@@ -81,7 +81,11 @@ impl App {
         actor: &Actor,
     ) -> Result<Group, AppError> {
         let id = GroupId::new(self.now());
-        let group = self.read_group(tenant, id, input).await?;
+        let mut group = self.read_group(tenant, id, input).await?;
+        for member in &mut group.members {
+            // Nobody is in it yet: an id that was typed is another's.
+            member.id = MemberId::new(self.now());
+        }
         let store = self.tenant(tenant);
         done(store.add_group(group, actor.clone(), self.now()).await?)?;
         self.group(tenant, id).await

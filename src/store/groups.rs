@@ -98,7 +98,7 @@ impl TenantStore {
     ) -> Result<MessageEdit, StoreError> {
         self.writer()
             .write(Lane::Edit, move |tx| {
-                let (mut new, actor) = (new.clone(), actor.clone());
+                let (new, actor) = (new.clone(), actor.clone());
                 Box::pin(async move {
                     if tx
                         .is_full("groups WHERE tenant_id = $1", MOST_GROUPS)
@@ -113,7 +113,6 @@ impl TenantStore {
                         id: new.id.uuid(), name: new.name.clone(), created_at: micros(now),
                     ];
                     tx.insert("groups", row, "").await?;
-                    keep_ids(&mut new, &[], now);
                     for member in &new.members {
                         insert(tx, new.id, member).await?;
                     }
