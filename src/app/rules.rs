@@ -95,7 +95,7 @@ impl App {
         self.rule(tenant, id).await
     }
 
-    /// Switches a rule on or off.
+    /// Switches a rule on or off; on only while what it names is there.
     pub async fn switch_rule(
         &self,
         tenant: TenantId,
@@ -103,6 +103,11 @@ impl App {
         enabled: bool,
         actor: &Actor,
     ) -> Result<(), AppError> {
+        if enabled {
+            let definition = self.rule(tenant, id).await?.definition;
+            let tried = self.try_references(tenant, &definition).await;
+            tried.map_err(switched_on)?;
+        }
         let store = self.tenant(tenant);
         let edit = store
             .switch_rule(id, enabled, actor.clone(), self.now())
@@ -243,6 +248,17 @@ impl App {
             Some(why) => Err(AppError::field("sender", why)),
             None => Ok(()),
         }
+    }
+}
+
+/// Why a rule is not switched on: it has no fields there to name.
+fn switched_on(error: AppError) -> AppError {
+    match error {
+        AppError::Invalid(problems) => {
+            let why: Vec<_> = problems.into_iter().map(|p| p.message).collect();
+            AppError::Conflict(format!("The rule stays off: {}", why.join("; ")))
+        }
+        error => error,
     }
 }
 

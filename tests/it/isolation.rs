@@ -169,8 +169,13 @@ async fn a_rule_that_names_a_foreign_group_reaches_nobody() {
         !story.to_string().to_lowercase().contains("globex"),
         "{story:#}"
     );
-    let field = refused(&acme, Method::PATCH, &path, json!({ "enabled": true })).await;
-    assert_eq!(field, "recipient.group");
+    let switch = |on: bool| acme.api(Method::PATCH, &path, Some(json!({ "enabled": on })));
+    assert_eq!(switch(false).await.status(), StatusCode::OK);
+    let stays_off = switch(true).await;
+    assert_eq!(stays_off.status(), StatusCode::CONFLICT);
+    let why: Value = stays_off.json().await.unwrap();
+    let why = why["detail"].as_str().unwrap();
+    assert!(why.contains("there is no such group"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
