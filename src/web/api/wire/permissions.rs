@@ -58,7 +58,7 @@ pub struct NewPermission {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PermissionQuery {
-    /// Part of an address or a source.
+    /// Part of an address or a source; a whole address is found in any spelling.
     pub q: Option<String>,
     /// The `next` of the page before.
     pub cursor: Option<String>,
