@@ -26,6 +26,9 @@ pub(crate) struct Asked<'a> {
     pub(crate) body: &'a str,
 }
 
+/// Names with their values, all written as texts.
+type Pairs = Vec<(String, String)>;
+
 /// All descriptions.
 pub(crate) struct Spec(Vec<Value>);
 
@@ -88,7 +91,7 @@ impl Spec {
     }
 
     /// The description that has the path, with the values of its parameters. Literal parts win.
-    fn path(&self, path: &str) -> Option<(&Value, &Value, Vec<(String, String)>)> {
+    fn path(&self, path: &str) -> Option<(&Value, &Value, Pairs)> {
         let all = self.0.iter().flat_map(|file| {
             let paths = file["paths"].as_object().into_iter().flatten();
             paths.map(move |(template, item)| (file, template, item))
@@ -101,7 +104,7 @@ impl Spec {
 }
 
 /// What stands in place of each `{name}`.
-fn parameters_of(template: &str, path: &str) -> Option<Vec<(String, String)>> {
+fn parameters_of(template: &str, path: &str) -> Option<Pairs> {
     let (wanted, given) = (template.split('/'), path.split('/'));
     if wanted.clone().count() != given.clone().count() {
         return None;
@@ -121,7 +124,7 @@ fn parameters_of(template: &str, path: &str) -> Option<Vec<(String, String)>> {
     Some(values)
 }
 
-fn pairs(encoded: &str) -> Vec<(String, String)> {
+fn pairs(encoded: &str) -> Pairs {
     form_urlencoded::parse(encoded.as_bytes())
         .into_owned()
         .collect()
@@ -153,7 +156,7 @@ fn body(file: &Value, described: &Value, asked: &Asked<'_>) -> Result<(), String
 }
 
 /// Values that are all written as texts: each is described, and stands once unless it is a list.
-fn texts(file: &Value, schemas: &Value, given: Vec<(String, String)>) -> Result<(), String> {
+fn texts(file: &Value, schemas: &Value, given: Pairs) -> Result<(), String> {
     let mut seen: Vec<String> = Vec::new();
     for (name, value) in given {
         let schema = resolved(file, &schemas[&name]);

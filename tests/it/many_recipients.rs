@@ -52,7 +52,6 @@ fn crowd(app: &TestApp, people: usize) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "the run says what it has measured")]
 async fn a_full_group_and_a_crowd_are_told_within_bounds() {
     let app = TestApp::spawn().await;
     let acme = app.company("Acme").await;

@@ -30,7 +30,6 @@ const OPERATIONS: [&str; 11] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "the run says what it has checked")]
 async fn whatever_twilio_is_asked_is_described() {
     let app = TestApp::spawn().await;
     let (acme, of) = connected(&app).await;
