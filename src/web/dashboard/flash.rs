@@ -79,7 +79,7 @@ told! {
     SenderSaved, Done, "The sender is saved.";
     SenderTested, Done, "The test is on its way to your own address. Rules can send from here now.";
     SenderDeleted, Done, "The sender is deleted.";
-    GroupMade, Done, "The group is made. Add its people below.";
+    GroupMade, Done, "The group is made.";
     GroupSaved, Done, "The group is saved.";
     GroupDeleted, Done, "The group is deleted.";
     GroupMemberSaved, Done, "The group has them now.";

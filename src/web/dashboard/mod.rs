@@ -22,6 +22,7 @@ mod invitation;
 mod new_instance;
 mod operator;
 mod overview;
+mod people_lines;
 mod permissions;
 mod rehearsal;
 mod replay;

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use super::error::PageError;
 use super::flash::Told;
 use super::rule_preview::Kept;
-use super::{rule_choices, rule_form, rule_sample, rule_templates, rule_words};
+use super::{rule_choices, rule_form, rule_preview, rule_sample, rule_templates, rule_words};
 use crate::app::AppError;
 use crate::app::rules::RuleSwitches;
 use crate::domain::delivery::Channel;
@@ -276,6 +276,7 @@ async fn editor(
 pub(super) async fn preview(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
     seat.require(Ability::EditRules)?;
+    rule_preview::admit(&seat).await?;
     let rule: Option<RuleId> = form.get("rule").parse().ok();
     editor(&seat, rule, form.state(&[]), Shown::Typed).await
 }

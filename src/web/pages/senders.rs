@@ -18,7 +18,7 @@ use crate::web::ui::time::{self, Moment};
 use crate::web::ui::tone::Tone;
 use crate::web::ui::{badge, filters, icon, notice};
 
-/// `GET /t/{tenant}/senders`; posts `transport`, `address`, `name`, `is_default`, `countries` and `customers`
+/// `GET /t/{tenant}/senders?ready=`; posts `transport`, `address`, `name`, `is_default`, `countries` and `customers`
 /// there.
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/senders/index.html")]
@@ -29,6 +29,9 @@ pub struct SendersPage {
     pub transports: Vec<Choice>,
     /// E-mail addresses need no test, since nothing real is sent.
     pub is_sandboxed: bool,
+    /// Names of customers and vendors, as they may be typed.
+    pub parties: Vec<String>,
+    /// `ready` besides: the ready rule that wants a sender.
     pub form: FormState,
 }
 
@@ -82,7 +85,7 @@ fn standing(of: &SenderProfile, is_sandboxed: impl Borrow<bool>, moment: Moment)
     }
 }
 
-/// `GET /t/{tenant}/senders/{sender}?look=&digits=`; posts `address`, `name`, `is_default`, `countries` and
+/// `GET /t/{tenant}/senders/{sender}?look=&digits=&ready=`; posts `address`, `name`, `is_default`, `countries` and
 /// `customers` there, nothing to `…/tests` and to `…/deletion`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/senders/sender.html")]
@@ -95,6 +98,10 @@ pub struct SenderPage {
     pub dns: Vec<DnsRecord>,
     /// Whether somebody has just looked.
     pub has_looked: bool,
+    /// The ready rule that wants it, to go on with.
+    pub ready: Option<&'static str>,
+    /// Names of customers and vendors, as they may be typed.
+    pub parties: Vec<String>,
     /// `digits`, of the name for what comes back.
     pub look: FormState,
     pub form: FormState,
@@ -117,7 +124,10 @@ impl SenderPage {
     }
 
     fn test(&self) -> Markup {
-        act(&self.at("/tests"), &self.chrome.csrf, "Send me a test").render()
+        let ready = self.ready.unwrap_or_default();
+        act(&self.at("/tests"), &self.chrome.csrf, "Send me a test")
+            .hidden(&[("ready", ready)])
+            .render()
     }
 
     fn deletion(&self) -> Markup {
