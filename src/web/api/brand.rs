@@ -35,8 +35,8 @@ pub(super) async fn change(mut call: Call<ChangeSettings>) -> Result<HttpRespons
 #[utoipa::path(get, path = "/api/v1/bank-details", tag = "brand",
     responses((status = 200, body = List<BankDetails>)))]
 pub(super) async fn bank_details(call: Call<Look>) -> Result<HttpResponse, Refusal> {
-    let details = call
-        .run(|app, tenant| async move {
+    let details =
+        call.run(|app, tenant| async move {
             Ok(by_currency(&app.bank_details(tenant).await?, app.now()))
         })
         .await?;

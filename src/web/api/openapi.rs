@@ -8,7 +8,8 @@ use utoipa::openapi::{OpenApi as Document, Ref};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    audit, brand, connections, deliveries, events, groups, permissions, rules, senders, stop, suppressions,
+    audit, brand, connections, deliveries, events, groups, permissions, rules, senders, stop,
+    suppressions,
 };
 use crate::web::problem;
 

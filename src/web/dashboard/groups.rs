@@ -8,8 +8,8 @@ use super::flash::Told;
 use super::people_lines;
 use super::rule_form::sentence;
 use super::rule_templates;
-use crate::app::{AppError, FieldProblem};
 use crate::app::groups::{GroupInput, MemberInput};
+use crate::app::{AppError, FieldProblem};
 use crate::domain::group::{Group, Member};
 use crate::domain::ids::{GroupId, MemberId};
 use crate::domain::user::Ability;
@@ -126,7 +126,9 @@ fn at_their_lines(error: PageError, form: &Form) -> PageError {
         .partition(|problem| problem.field.starts_with("members"));
     let lines: Vec<String> = people
         .iter()
-        .map(|problem| people_lines::told(problem, &typed).unwrap_or_else(|| problem.message.clone()))
+        .map(|problem| {
+            people_lines::told(problem, &typed).unwrap_or_else(|| problem.message.clone())
+        })
         .collect();
     if !lines.is_empty() {
         others.push(FieldProblem::new("people", lines.join(" ")));

@@ -172,7 +172,8 @@ async fn shown(
     let url = seat.who.app.public_url();
     match admit(seat).await {
         Err(PageError::TooMany) => {
-            let why = "That were many previews. Wait a quarter of an hour; what you type is not lost.";
+            let why =
+                "That were many previews. Wait a quarter of an hour; what you type is not lost.";
             return Ok(email_document::answer(note(why), false, url));
         }
         admitted => admitted?,

@@ -5,6 +5,7 @@ use std::borrow::Borrow;
 use askama::Template;
 use maud::{Markup, html};
 
+use crate::domain::address::Phone;
 use crate::domain::delivery::Channel;
 use crate::domain::sender::{SenderAddress, SenderProfile};
 use crate::domain::sender_dns::{DnsRecord, DnsState, Purpose};
@@ -14,6 +15,7 @@ use crate::web::form::FormState;
 use crate::web::ui::confirm::act;
 use crate::web::ui::empty::{Drawing, empty};
 use crate::web::ui::field::{Choice, field};
+use crate::web::ui::figure::counted;
 use crate::web::ui::time::{self, Moment};
 use crate::web::ui::tone::Tone;
 use crate::web::ui::{badge, filters, icon, notice};
@@ -47,6 +49,16 @@ impl SendersPage {
     }
 }
 
+/// Its address, a number grouped for reading.
+fn shown(of: &SenderProfile) -> String {
+    let address = of.address.as_str();
+    let number = address
+        .starts_with('+')
+        .then(|| Phone::from_stored(address));
+    let number = number.flatten();
+    number.map_or_else(|| address.to_owned(), |number| number.grouped())
+}
+
 /// What is sent from it.
 fn channel(of: &SenderProfile) -> &'static str {
     match of.address.channel() {
@@ -57,14 +69,16 @@ fn channel(of: &SenderProfile) -> &'static str {
 
 /// For whom it is.
 fn meant_for(of: &SenderProfile) -> Markup {
-    let countries: Vec<String> = of.countries.iter().map(|c| c.name()).collect();
+    let (countries, customers) = (&of.countries, of.customers.len() as u64);
     html! {
         @if of.is_default { (badge::state(Tone::Ok, "Default")) " " }
-        @if !countries.is_empty() { span { (countries.join(", ")) } " " }
-        @match of.customers.len() {
-            0 => {}
-            1 => { span { "1 customer" } }
-            n => { span { (n) " customers" } }
+        @for (n, country) in countries.iter().enumerate() {
+            @if n > 0 { ", " }
+            abbr title=(country.name()) { (country) }
+        }
+        @if customers > 0 {
+            @if !countries.is_empty() { " · " }
+            (counted(customers, "customer", "customers"))
         }
         @if !of.is_default && countries.is_empty() && of.customers.is_empty() {
             span class="muted" { "rules that name it" }

@@ -20,7 +20,8 @@ async fn a_brand_is_read_and_replaced() {
         "name": "Acme Billing", "accent": "#0b6b5b", "postal_address": "12 Mill Lane\nLeeds",
         "footer": null, "signature": "Kind regards",
     });
-    let put = async |token: &str, typed: Value| house.send(Method::PUT, "/brand", token, typed).await;
+    let put =
+        async |token: &str, typed: Value| house.send(Method::PUT, "/brand", token, typed).await;
     assert_eq!(put(&tenant.editor, typed.clone()).await.status, 403);
     let changed = put(&tenant.admin, typed).await;
     assert_eq!(changed.status, 200, "{}", changed.body);

@@ -5,13 +5,13 @@ use uuid::Uuid;
 use super::{HOSTILE, Sample, chrome, form, hostile_chrome, push};
 use crate::domain::content::Content;
 use crate::domain::event::EventType;
-use crate::domain::ids::RuleId;
+use crate::domain::ids::{GroupId, RuleId};
 use crate::domain::rule::RuleChannel;
 use crate::domain::user::Role;
 use crate::web::chrome::{Chrome, Section};
 use crate::web::form::FormState;
 use crate::web::pages::rules::{
-    EmailPreview, ReadyRule, RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage,
+    EmailPreview, Lack, ReadyRule, RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage,
     TemplateName,
 };
 use crate::web::ui::field::Choice;
@@ -44,6 +44,12 @@ fn rule(
         subject: (number == 4).then(|| "Bill {{ bill_number }} of {{ vendor_name }}".into()),
         warning: None,
         enabled,
+        lacks: if number == 4 {
+            let finance = GroupId::from_uuid(Uuid::from_u128(1));
+            vec![Lack::EmailSender, Lack::People(finance, "Finance".into())]
+        } else {
+            Vec::new()
+        },
     }
 }
 
@@ -274,6 +280,7 @@ fn editor(chrome: Chrome, rule: Option<()>, form: FormState) -> RuleEditPage {
                 ("MG0123", "Messaging Service “Billing”"),
             ]),
             has_email_sender: rule.is_some(),
+            chosen: None,
             email: EmailPreview {
                 shown: None,
                 answers_to: None,
