@@ -112,7 +112,7 @@ pub(super) const READY: [Ready; 15] = [
     },
     Ready {
         key: "bill-created",
-        name: "Bill entered, to Finance",
+        name: "Bill created, to Finance",
         words: "Sends your group Finance every new bill with its items.",
         event_type: "bill.created",
         condition: None,

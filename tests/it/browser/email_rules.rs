@@ -68,8 +68,8 @@ impl Newcomer<'_> {
 async fn a_newcomer_has_bills_told_to_finance_and_invoices_to_contacts() {
     let app = TestApp::spawn().await;
     let acme = Company::unconnected(&app, "Acme").await;
-    let rehearsing = app.app().rehearse(acme.id, &Actor::named("tests"));
-    rehearsing.await.unwrap();
+    let operator = Actor::named("tests");
+    app.app().rehearse(acme.id, &operator).await.unwrap();
     let newcomer = Newcomer {
         ann: Person::arrive(&app).await,
         clicks: Cell::new(0),
@@ -127,7 +127,7 @@ impl Newcomer<'_> {
     async fn has_big_bills_told_to_finance(&self) {
         self.click(".rail a", "Rules").await;
         self.follow("Write the first rule").await;
-        self.follow("Bill entered, to Finance").await;
+        self.follow("Bill created, to Finance").await;
         self.follow("Add the group Finance").await;
         self.write("people", FINANCE).await;
         self.press("Make the group").await;
@@ -145,7 +145,7 @@ impl Newcomer<'_> {
         let sentence = self.ann.read(".rule-sentence").await;
         assert_eq!(
             sentence,
-            "When a bill is entered and total is more than 1,000.00 in the document’s currency, send an e-mail to \
+            "When a bill is created and total is more than 1,000.00 in the document’s currency, send an e-mail to \
              Finance from the default sender."
         );
     }

@@ -241,7 +241,7 @@ fn editor(chrome: Chrome, rule: Option<()>, form: FormState) -> RuleEditPage {
                     },
                     ReadyRule {
                         key: "bill-created",
-                        name: "Bill entered, to Finance",
+                        name: "Bill created, to Finance",
                         words: "Sends your group Finance every new bill with its items.",
                         channel: RuleChannel::Email,
                     },
