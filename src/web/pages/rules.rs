@@ -439,6 +439,7 @@ impl RuleEditPage {
             .senders
             .iter()
             .find(|s| s.value == self.view.form.value("sender"));
+        let sender = sender.filter(|s| s.value != "default");
         let from = sender.map_or("Your number", |s| s.words.as_str());
         phone::preview(
             "preview",

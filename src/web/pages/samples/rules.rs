@@ -155,6 +155,7 @@ pub(super) fn add(to: &mut Vec<Sample>) {
         ]),
     );
     wanting.view.missing_group = Some(("Finance".into(), "bill-created"));
+    wanting.view.chosen = Some("bill-created");
     let Content::Email(shown) = super::event::email("Bill BILL-00012 of Molly Johnson") else {
         return;
     };
