@@ -33,12 +33,13 @@ fn person(line: &str) -> MemberInput {
         }
         rest.push_str(part);
     }
-    person.name = name.join(" ");
-    if person.name.is_empty() {
-        // Of an address alone: what stands before the sign, as words.
-        let own = person.email.split('@').next().unwrap_or_default();
-        person.name = own.replace(['.', '_', '-', '+'], " ").trim().to_owned();
+    // Of an address alone: what stands before the sign, as words.
+    let own = person.email.split('@').next().unwrap_or_default();
+    let own = own.replace(['.', '_', '-', '+'], " ");
+    if name.is_empty() {
+        name.push(own.trim());
     }
+    person.name = name.join(" ");
     person
 }
 
