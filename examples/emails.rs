@@ -103,7 +103,7 @@ fn main() {
             "long",
             &brand,
             &invoice,
-            documents::invoice("Bowman & Co", "GBP", 123),
+            documents::invoice("Bowman & Co", "GBP", 60),
         ),
         (
             "letter",
@@ -115,7 +115,23 @@ fn main() {
             "hebrew",
             &brand,
             &letter,
-            documents::invoice("יוסי כהן ובניו בע\"מ", "ILS", 3),
+            with_items(
+                documents::invoice("יוסי כהן ובניו בע\"מ", "ILS", 3),
+                ["נייר A4, 80 גרם", "מעטפות C5 עם חלון", "כריכה תרמית (כחול)"],
+            ),
+        ),
+        (
+            "arabic",
+            &with_logo,
+            &invoice,
+            with_items(
+                documents::invoice("شركة الورق المتحدة ذ.م.م", "AED", 3),
+                [
+                    "ورق A4، 80 غرام",
+                    "أظرف C5 بنافذة",
+                    "تجليد حراري مع غلاف مطبوع",
+                ],
+            ),
         ),
         ("japanese", &with_logo, &letter, japanese()),
         ("hostile", &brand, &hostile, hostile_fields()),
@@ -183,7 +199,7 @@ fn email(
         today: NaiveDate::from_ymd_opt(2026, 11, 30).unwrap(),
     };
     let bank = "Northwind Paper Ltd\nIBAN GB33 BUKB 2020 1555 5555 55\nBIC BUKBGB22";
-    let bank: BTreeMap<String, String> = ["GBP", "EUR", "USD", "KWD"]
+    let bank: BTreeMap<String, String> = ["GBP", "EUR", "USD", "KWD", "ILS", "AED"]
         .map(|code| (code.to_owned(), bank.to_owned()))
         .into();
     let stop = Url::parse("https://sms.example.com/stop/x").unwrap();
@@ -198,6 +214,16 @@ fn email(
         pay_hosts: &[],
     };
     template.render(&facts, &around).unwrap()
+}
+
+/// The same with other names of its items.
+fn with_items(mut fields: Map<String, Value>, names: [&str; 3]) -> Map<String, Value> {
+    if let Some(Value::Array(items)) = fields.get_mut("line_items") {
+        for (item, name) in items.iter_mut().zip(names) {
+            item["name"] = name.into();
+        }
+    }
+    fields
 }
 
 fn japanese() -> Map<String, Value> {

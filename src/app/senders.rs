@@ -8,6 +8,7 @@ use crate::domain::actor::Actor;
 use crate::domain::delivery::{Channel, Channels, Hold};
 use crate::domain::ids::{SenderId, TenantId};
 use crate::domain::name;
+use crate::domain::party::Party;
 use crate::domain::phone::CountryCode;
 use crate::domain::sender::{MOST_CHOSEN_BY, MOST_SENDERS, SenderAddress, SenderProfile};
 use crate::domain::transport::TransportName;
@@ -50,6 +51,11 @@ impl App {
     /// Every sender, the oldest first.
     pub async fn sender_profiles(&self, tenant: TenantId) -> Result<Vec<SenderProfile>, AppError> {
         Ok(self.tenant(tenant).senders().await?)
+    }
+
+    /// The customers and vendors that documents have named lately.
+    pub async fn parties(&self, tenant: TenantId) -> Result<Vec<Party>, AppError> {
+        Ok(self.tenant(tenant).parties().await?)
     }
 
     /// One sender.

@@ -2,6 +2,8 @@
 //!
 //! It is what a thief would change, so a new text waits: until a day is over, or until a second owner agrees.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::ids::{BankDetailsId, UserId};
@@ -48,6 +50,26 @@ pub fn in_force<'b>(
         .filter(|b| b.currency == currency && b.in_force_at <= at)
         .max_by_key(|b| (b.in_force_at, b.id));
     newest.filter(|b| !b.text.is_empty())
+}
+
+/// What a currency has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CurrencyDetails {
+    pub currency: String,
+    pub in_force: Option<BankDetails>,
+    pub waiting: Option<BankDetails>,
+}
+
+/// By currency, each that tells of an account or is about to.
+pub fn by_currency(all: &[BankDetails], now: DateTime<Utc>) -> Vec<CurrencyDetails> {
+    let currencies: BTreeSet<&str> = all.iter().map(|b| b.currency.as_str()).collect();
+    let each = currencies.into_iter().map(|currency| CurrencyDetails {
+        currency: currency.to_owned(),
+        in_force: in_force(all, currency, now).cloned(),
+        waiting: pending(all, currency, now).cloned(),
+    });
+    each.filter(|c| c.in_force.is_some() || c.waiting.is_some())
+        .collect()
 }
 
 /// What of a currency waits to come into force.

@@ -25,6 +25,7 @@ pub mod money;
 pub mod name;
 pub mod opt_out;
 pub mod page;
+pub mod party;
 pub mod pay_page;
 pub mod permission;
 pub mod phone;

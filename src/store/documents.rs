@@ -1,7 +1,7 @@
 //! Documents, their claims, and the people remembered by customer or vendor.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures::FutureExt as _;
 use sea_orm::DatabaseConnection;
@@ -17,6 +17,7 @@ use super::{StoreError, TenantStore};
 use crate::domain::document::{Applied, Document, DocumentKind, Person};
 use crate::domain::event::EventType;
 use crate::domain::ids::{ConnectionId, EventId};
+use crate::domain::party::Party;
 use crate::domain::transition::{Claim, Known, Told};
 
 /// What is known of a document, and the version that a commit must still find.
@@ -153,6 +154,21 @@ impl TenantStore {
         let (tenant, kind) = (self.id.uuid(), kind.as_str().to_owned());
         let key = (tenant, connection.uuid(), kind, id.to_owned());
         self.store.look_ups.documents.ask(key).await
+    }
+
+    /// The customers and vendors of the latest few thousand events, each by the name it had last.
+    pub async fn parties(&self) -> Result<Vec<Party>, StoreError> {
+        let query = "SELECT party_id, party_name FROM events WHERE tenant_id = $1 ORDER BY id DESC LIMIT 3000";
+        let rows = self.db().all(query, vec![]).await?;
+        let mut seen = HashSet::new();
+        let mut parties = Vec::new();
+        for row in &rows {
+            let (id, name): (String, String) = (row.get("party_id")?, row.get("party_name")?);
+            if !id.is_empty() && !name.trim().is_empty() && seen.insert(id.clone()) {
+                parties.push(Party { id, name });
+            }
+        }
+        Ok(parties)
     }
 
     /// The longest name among the customers and vendors of the latest few hundred events.

@@ -1,6 +1,7 @@
 //! The product as its people see it: in a real browser, and without any script.
 
 mod companies;
+mod email_rules;
 mod first_message;
 mod invitation;
 mod keyboard;

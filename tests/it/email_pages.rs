@@ -162,6 +162,76 @@ async fn what_is_typed_is_previewed_and_not_saved() {
     let facts = page.texts("#email-facts .notice").concat();
     assert!(facts.contains("[[details]]"), "{facts}");
     assert_eq!(app.rows("rules").await, 0);
+
+    // Nobody has as many rendered as they like.
+    app.database
+        .run("UPDATE throttles SET tries = 1000000")
+        .await;
+    let frame = ann
+        .ask(
+            Method::GET,
+            &format!("{rules}/new/email?ready=bill-created"),
+            &[],
+        )
+        .await;
+    let told = frame.text().await.unwrap();
+    assert!(told.contains("That were many previews"), "{told}");
+    let page = ann
+        .submit(&page.with_form_to(&preview), &preview, &typed)
+        .await;
+    assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_a_ready_rule_wants_is_added_on_the_way() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let ann = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let home = format!("/t/{}", acme.slug);
+    let rule = ann
+        .get(&format!("{home}/rules/new?ready=invoice-sent-email"))
+        .await;
+    let add = rule.attribute(".notice a.button", "href").unwrap();
+    let senders = ann.get(&add).await;
+    let transport = senders.attribute("[name=transport] option[selected]", "value");
+    assert_eq!(transport.as_deref(), Some("twilio_email"));
+    let ready = senders.attribute("[name=ready]", "value").unwrap();
+    let typed = [
+        ("transport", "twilio_email"),
+        ("address", "billing@acme.example"),
+        ("name", "Acme Billing"),
+        ("ready", &ready),
+    ];
+    let back = ann
+        .submit(&senders, &format!("{home}/senders"), &typed)
+        .await;
+    let name = back.attribute("[name='name']", "value");
+    assert_eq!(name.as_deref(), Some("Invoice sent, by e-mail"));
+    assert!(back.texts(".notice.needs").is_empty(), "{}", back.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_reaches_nobody_says_so_in_the_list() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let group = acme
+        .group("Finance", &[("Ann", "ann@acme.example", false)])
+        .await;
+    acme.create_rule(serde_json::json!({
+        "name": "Bills", "event_type": "bill.created", "channel": "email",
+        "recipient": { "kind": "group", "group": group },
+        "template": { "email": { "subject": "A bill", "body": "It is here." } },
+    }))
+    .await;
+    let ann = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let rules = format!("/t/{}/rules", acme.slug);
+    let ways = async || ann.get(&rules).await.attributes(".rule .notice a", "href");
+    let home = format!("/t/{}", acme.slug);
+    let mend = [format!("{home}/senders"), format!("{home}/groups/{group}")];
+    assert_eq!(ways().await, mend);
+    acme.email_sender("billing@acme.example", "Acme Billing")
+        .await;
+    assert_eq!(ways().await, mend[1..]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,7 +258,7 @@ async fn every_ready_rule_opens_and_the_group_that_one_wants_is_made_on_the_way(
     let back = ann.submit(&groups, &action, &[("name", "Finance")]).await;
     assert_eq!(
         back.attribute("[name='name']", "value").as_deref(),
-        Some("Bill entered, to Finance")
+        Some("Bill created, to Finance")
     );
     let chosen = back.texts("[name='recipient'] option[selected]");
     assert_eq!(chosen, ["The group Finance (0 people)"]);

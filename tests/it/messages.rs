@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use image::{ImageFormat, Rgba, RgbaImage};
 use ml_connector::crypto::totp;
 use ml_connector::domain::user::Role;
+use ml_connector::sandbox::samples::{Standing, Trader};
 use ml_connector::sandbox::twilio::EmailFilter;
 use reqwest::{Method, StatusCode, header};
 use secrecy::SecretString;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::accounts::with_second_factor;
 use crate::harness::TestApp;
-use crate::harness::company::{NUMBER, PASSWORD};
+use crate::harness::company::{PASSWORD, invoice};
 use crate::harness::page::Page;
 use crate::harness::visitor::Visitor;
 use crate::walk::Walk;
@@ -109,6 +110,68 @@ fn first_edit(page: &Page) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn people_are_typed_one_a_line_when_a_group_is_made() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    let ann = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let groups = "/t/acme/groups";
+    let list = ann.get(groups).await;
+    let typed = |people| [("name", "Finance"), ("people", people)];
+    let people = "Ann Lee, ann@acme.example\r\nBo <bo@>\r\nCy, 12";
+    let wrong = ann.submit(&list, groups, &typed(people)).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let why = wrong.error("people").unwrap();
+    assert!(
+        why.contains("“Bo <bo@>”: This ") && why.contains("“Cy, 12”: This number"),
+        "{why}"
+    );
+    assert_eq!(app.rows("groups").await, 0);
+    let people = "Ann Lee, ann@acme.example\r\n\r\nBo <bo@acme.example>\r\nCy, (617) 555-0123";
+    let made = ann.submit(&wrong, groups, &typed(people)).await;
+    let people = made.texts("td.card-lead");
+    assert_eq!(people, ["Ann Lee", "Bo", "Cy"], "{}", made.text());
+    assert!(made.text().contains("+1 617-555-0123"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_customers_of_a_sender_are_typed_by_name() {
+    let app = TestApp::spawn().await;
+    let acme = app.company("Acme").await;
+    acme.told("", &invoice(1, Standing::Sent, app.now())).await;
+    app.run_due_jobs().await;
+    let name = Trader::customer(4).company;
+    let ann = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
+    let senders = "/t/acme/senders";
+    let list = ann.get(senders).await;
+    assert!(list.text().contains(&name), "it is offered");
+    let typed = |customers| {
+        [
+            ("transport", "twilio_email"),
+            ("address", "billing@acme.example"),
+            ("name", "Acme Billing"),
+            ("customers", customers),
+        ]
+    };
+    let wrong = ann.submit(&list, senders, &typed("Nobody Ltd")).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let why = wrong.error("customers").unwrap();
+    assert!(why.contains("“Nobody Ltd” has come in lately"), "{why}");
+    let two = format!("{}\r\n460000000026049", name.to_uppercase());
+    let added = ann.submit(&wrong, senders, &typed(&two)).await;
+    let kept = added.texts("textarea[name=customers]").concat();
+    assert_eq!(
+        kept.split_whitespace().count(),
+        name.split(' ').count() + 1,
+        "{kept}"
+    );
+    assert!(kept.contains(&name), "{kept}");
+    let by_program = acme.get("/senders").await;
+    let ids = by_program["data"][1]["customers"].as_array().unwrap();
+    let is_id = |id: &Value| id.as_str().unwrap().bytes().all(|b| b.is_ascii_digit());
+    assert!(ids.len() == 2 && ids.iter().all(is_id), "{ids:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_leaves_the_team_leaves_its_groups() {
     let app = TestApp::spawn().await;
     let acme = Walk::of(&app, "Acme").await;
@@ -135,7 +198,7 @@ async fn the_number_of_a_connection_is_the_default_sender_and_follows_it() {
     let acme = app.company("Acme").await;
     let ann = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
     let list = ann.get("/t/acme/senders").await;
-    assert!(list.text().contains(NUMBER), "{}", list.text());
+    assert!(list.text().contains("+1 500-555-0006"), "{}", list.text());
     let page = ann.get(&first_link(&list)).await;
     assert!(page.text().contains("Default"), "{}", page.text());
     assert!(
@@ -163,7 +226,11 @@ async fn the_number_of_a_connection_is_the_default_sender_and_follows_it() {
         ("customers", "460000000026049"),
     ];
     let added = ann.submit(&list, "/t/acme/senders", &typed).await;
-    assert!(added.text().contains("Ireland"), "{}", added.text());
+    assert!(
+        added.text().contains("GB, IE · 1 customer"),
+        "{}",
+        added.text()
+    );
     let at = added.path.clone();
 
     // The default cannot go while there is another.

@@ -55,6 +55,8 @@ pub enum Gate {
     Own,
     /// A link of an e-mail by which its reader stops reminders.
     StopReminders,
+    /// The e-mail of a rule while somebody writes it; each is rendered anew.
+    Preview,
 }
 
 impl Gate {
@@ -70,6 +72,7 @@ impl Gate {
             Self::Invited => "invited",
             Self::Own => "own",
             Self::StopReminders => "stop-reminders",
+            Self::Preview => "preview",
         }
     }
 
@@ -78,6 +81,8 @@ impl Gate {
         match self {
             Self::SignIn | Self::SetUp => 300,
             Self::StopReminders => 100,
+            // Two after each pause in typing.
+            Self::Preview => 2_000,
             Self::Own | Self::Invited => 20,
             Self::SecondStep => 15,
             Self::SignUp | Self::Reset | Self::Invite | Self::NewCompany => 5,
@@ -89,6 +94,8 @@ impl Gate {
     const fn per_network(self) -> i64 {
         match self {
             Self::StopReminders => 600,
+            // A whole office may write rules.
+            Self::Preview => 10_000,
             _ => PER_NETWORK,
         }
     }

@@ -280,7 +280,7 @@ impl App {
     ) -> Result<Next, AppError> {
         let now = self.now();
         let sentence = if let Some(other) = other {
-            format!("Waits until an equal message to the same number is settled ({other})")
+            format!("Waits until an equal message to the same address is settled ({other})")
         } else {
             let name = self.provider_words(d.channel).name;
             format!("Waits for an equal message on this {name} account")

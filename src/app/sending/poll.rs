@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use super::{Link, Next};
 use crate::app::{App, AppError};
 use crate::domain::delivery::{Delivery, DeliveryState, StepKind};
+use crate::domain::provider::ProviderWords;
 use crate::store::{Change, Guard, NewReceipt, TenantStore};
 
 /// Seconds between tries while its account is not connected.
@@ -106,10 +107,10 @@ impl App {
 
     /// The carrier gave no receipt: that is an end, too.
     async fn end_polling(&self, store: &TenantStore, d: &Delivery) -> Result<Next, AppError> {
+        let ProviderWords { name, carrier, .. } = self.provider_words(d.channel);
         let sentence = if d.state == DeliveryState::Sent {
-            "Sent, delivery not confirmed: the carrier gave no receipt".to_owned()
+            format!("Sent, delivery not confirmed: {carrier} gave no receipt")
         } else {
-            let name = self.provider_words(d.channel).name;
             format!("{name} has it; nothing more was heard of it")
         };
         let change = Change::to(d.state, d.id, Guard::unmoved(d), self.now()).because(

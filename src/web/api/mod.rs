@@ -4,6 +4,7 @@
 //! can grow without the other.
 
 mod audit;
+mod brand;
 mod call;
 mod connections;
 mod deliveries;
@@ -70,6 +71,10 @@ fn doors() -> Vec<Door> {
             .on(Method::GET, groups::show)
             .on(Method::PUT, groups::change)
             .on(Method::DELETE, groups::delete),
+        Door::at("/brand")
+            .on(Method::GET, brand::show)
+            .on(Method::PUT, brand::change),
+        Door::at("/bank-details").on(Method::GET, brand::bank_details),
         Door::at("/rules")
             .on(Method::GET, rules::list)
             .on(Method::POST, rules::create),

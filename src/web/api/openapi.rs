@@ -8,7 +8,8 @@ use utoipa::openapi::{OpenApi as Document, Ref};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    audit, connections, deliveries, events, groups, permissions, rules, senders, stop, suppressions,
+    audit, brand, connections, deliveries, events, groups, permissions, rules, senders, stop,
+    suppressions,
 };
 use crate::web::problem;
 
@@ -27,7 +28,7 @@ pub(super) fn document() -> Document {
 #[openapi(
     info(
         title = "ml-connector",
-        description = "Senders, groups, rules, events, deliveries, who must not be written to, and the switch that stops all."
+        description = "Senders, groups, brand, rules, events, deliveries, who must not be written to, and the switch that stops all."
     ),
     paths(
         connections::twilio,
@@ -43,6 +44,9 @@ pub(super) fn document() -> Document {
         groups::add,
         groups::change,
         groups::delete,
+        brand::show,
+        brand::change,
+        brand::bank_details,
         rules::list,
         rules::create,
         rules::show,

@@ -1,7 +1,5 @@
 //! Brand and e-mail: how e-mails look, and the bank details that they tell.
 
-use std::collections::BTreeSet;
-
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
@@ -13,7 +11,7 @@ use crate::app::accounts::second_factor::Standing;
 use crate::app::accounts::throttle::Gate;
 use crate::app::bank_details::BankDetailsInput;
 use crate::app::brand::BrandInput;
-use crate::domain::bank_details::{BankDetails, in_force, pending};
+use crate::domain::bank_details::by_currency;
 use crate::domain::brand_settings::BrandSettings;
 use crate::domain::ids::BankDetailsId;
 use crate::domain::user::Ability;
@@ -21,7 +19,7 @@ use crate::web::chrome::Section;
 use crate::web::extract::csrf_form::Form;
 use crate::web::extract::tenant::{Seat, SeatFile, SeatForm};
 use crate::web::form::FormState;
-use crate::web::pages::brand::{Account, Bank, BrandPage};
+use crate::web::pages::brand::{Bank, BrandPage};
 use crate::web::pages::settings::currencies;
 
 /// What came back of the forms of the page.
@@ -187,7 +185,7 @@ async fn page(seat: &Seat, status: StatusCode, forms: Forms) -> Result<HttpRespo
         .await?;
     let currency = &seat.member.tenant.currency;
     let bank = Bank {
-        accounts: accounts(&details, seat),
+        accounts: by_currency(&details, seat.who.app.now()),
         reader,
         has_second_factor: matches!(factor, Standing::On { .. }),
         can_mail,
@@ -205,19 +203,6 @@ async fn page(seat: &Seat, status: StatusCode, forms: Forms) -> Result<HttpRespo
         bank,
     };
     seat.page(status, &page)
-}
-
-fn accounts(details: &[BankDetails], seat: &Seat) -> Vec<Account> {
-    let now = seat.who.app.now();
-    let currencies: BTreeSet<&str> = details.iter().map(|b| b.currency.as_str()).collect();
-    let accounts = currencies.into_iter().map(|currency| Account {
-        currency: currency.to_owned(),
-        in_force: in_force(details, currency, now).cloned(),
-        waiting: pending(details, currency, now).cloned(),
-    });
-    accounts
-        .filter(|a| a.in_force.is_some() || a.waiting.is_some())
-        .collect()
 }
 
 fn stored(brand: &BrandSettings) -> FormState {

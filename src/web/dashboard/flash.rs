@@ -79,7 +79,7 @@ told! {
     SenderSaved, Done, "The sender is saved.";
     SenderTested, Done, "The test is on its way to your own address. Rules can send from here now.";
     SenderDeleted, Done, "The sender is deleted.";
-    GroupMade, Done, "The group is made. Add its people below.";
+    GroupMade, Done, "The group is made.";
     GroupSaved, Done, "The group is saved.";
     GroupDeleted, Done, "The group is deleted.";
     GroupMemberSaved, Done, "The group has them now.";
@@ -129,8 +129,8 @@ told! {
     Rehearsing, Done, "You are in rehearsal. No contact is written to until you go live.";
     CodeSent, Done, "The code is on its way.";
     NumberConfirmed, Done, "The number is confirmed. What waited for it goes there now.";
-    Suppressed, Done, "The number is not written to any more.";
-    SuppressedAlready, Done, "This number is on the list already.";
+    Suppressed, Done, "The address is not written to any more.";
+    SuppressedAlready, Done, "This address is on the list already.";
     Lifted, Done, "The suppression is lifted.";
     PermissionAdded, Done, "The permission is noted.";
     PermissionKnown, Done, "This permission is noted already.";

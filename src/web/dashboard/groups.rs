@@ -5,10 +5,11 @@ use actix_web::http::StatusCode;
 
 use super::error::PageError;
 use super::flash::Told;
+use super::people_lines;
 use super::rule_form::sentence;
 use super::rule_templates;
-use crate::app::AppError;
 use crate::app::groups::{GroupInput, MemberInput};
+use crate::app::{AppError, FieldProblem};
 use crate::domain::group::{Group, Member};
 use crate::domain::ids::{GroupId, MemberId};
 use crate::domain::user::Ability;
@@ -48,12 +49,13 @@ pub(super) async fn add(posted: SeatForm) -> Result<HttpResponse, PageError> {
     seat.require(Ability::EditGroups)?;
     let input = GroupInput {
         name: form.get("name").to_owned(),
-        members: Vec::new(),
+        members: people_lines::read(&form.text("people")),
     };
     let (tenant, actor) = (seat.tenant(), seat.actor());
     let added = seat
         .ask(move |app| async move { app.add_group(tenant, &input, &actor).await })
         .await;
+    let added = added.map_err(|error| at_their_lines(error, &form));
     match refused(added, &form, str::to_owned)? {
         Ok(group) => {
             // Back to the rule that wanted it.
@@ -111,6 +113,27 @@ pub(super) async fn add_member(posted: SeatForm) -> Result<HttpResponse, PageErr
         Ok(_) => Ok(saved(&seat, id, Told::GroupMemberSaved)),
         Err(state) => group_page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state, None).await,
     }
+}
+
+/// The problems of people, all at the field where they are typed.
+fn at_their_lines(error: PageError, form: &Form) -> PageError {
+    let PageError::App(AppError::Invalid(problems)) = error else {
+        return error;
+    };
+    let typed = form.text("people");
+    let (people, mut others): (Vec<_>, Vec<_>) = problems
+        .into_iter()
+        .partition(|problem| problem.field.starts_with("members"));
+    let lines: Vec<String> = people
+        .iter()
+        .map(|problem| {
+            people_lines::told(problem, &typed).unwrap_or_else(|| problem.message.clone())
+        })
+        .collect();
+    if !lines.is_empty() {
+        others.push(FieldProblem::new("people", lines.join(" ")));
+    }
+    PageError::App(AppError::Invalid(others))
 }
 
 fn typed(form: &Form, before: Option<&Member>) -> MemberInput {

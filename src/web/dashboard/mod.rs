@@ -23,6 +23,7 @@ mod list_query;
 mod new_instance;
 mod operator;
 mod overview;
+mod people_lines;
 mod permissions;
 mod rehearsal;
 mod replay;

@@ -265,7 +265,7 @@ fn notes(seat: &Seat, facts: &ReplayFacts) -> Vec<String> {
     let (tenant, now) = (&seat.member.tenant, seat.who.app.now());
     let mut notes = Vec::new();
     if facts.is_balance_changed && facts.forbidden.is_none() {
-        let note = "The balance has changed since the text was made; the text says what it was.";
+        let note = "The balance has changed since the message was made; it says what it was.";
         notes.push(note.to_owned());
     }
     if facts.recipients.is_empty() {
@@ -281,7 +281,7 @@ fn notes(seat: &Seat, facts: &ReplayFacts) -> Vec<String> {
     }
     if facts.delivery.as_ref().is_some_and(|d| d.is_rehearsal) {
         let note = "It was a rehearsal. You are live now, so it goes to this address, without the \
-                    mark before the text.";
+                    mark of rehearsals.";
         notes.push(note.to_owned());
     }
     let is_to_contact = facts.recipients.iter().any(|r| r.message.is_to_contact);

@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use actix_web::HttpResponse;
 
 use super::email_document::{self, Look};
+use super::entrance;
 use super::error::PageError;
 use super::rule_choices::email_sender;
 use super::rule_form;
 use super::rule_sample::Sample;
 use super::rule_templates;
+use crate::app::accounts::throttle::Gate;
 use crate::domain::bank_details::in_force;
 use crate::domain::content::EmailContent;
 use crate::domain::delivery::Channel;
@@ -127,6 +129,12 @@ fn source(form: &FormState) -> EmailSource {
     }
 }
 
+/// Each preview is rendered anew, so that nobody asks for as many as they like.
+pub(super) async fn admit(seat: &Seat) -> Result<(), PageError> {
+    let account = seat.who.session.user.id.to_string();
+    entrance::admit(&seat.who.app, seat.request(), Gate::Preview, &account).await
+}
+
 /// `POST /t/{tenant}/rules/preview/email`: the e-mail of what is typed, for a frame.
 pub(super) async fn typed(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
@@ -161,8 +169,16 @@ async fn shown(
     form: &FormState,
     look: &str,
 ) -> Result<HttpResponse, PageError> {
-    let kept = Kept::read(seat, rule).await?;
     let url = seat.who.app.public_url();
+    match admit(seat).await {
+        Err(PageError::TooMany) => {
+            let why =
+                "That were many previews. Wait a quarter of an hour; what you type is not lost.";
+            return Ok(email_document::answer(note(why), false, url));
+        }
+        admitted => admitted?,
+    }
+    let kept = Kept::read(seat, rule).await?;
     Ok(match kept.email(seat, form).shown {
         Some(Ok(email)) => {
             let look = Look {

@@ -54,7 +54,7 @@ pub(super) const READY: [Ready; 15] = [
     },
     Ready {
         key: "invoice-sent-email",
-        name: "Invoice sent",
+        name: "Invoice sent, by e-mail",
         words: "Sends the contact the invoice with its details, items and a button to pay it.",
         event_type: "invoice.sent",
         condition: None,
@@ -94,7 +94,7 @@ pub(super) const READY: [Ready; 15] = [
     },
     Ready {
         key: "invoice-overdue-email",
-        name: "Invoice 7 days overdue",
+        name: "Invoice 7 days overdue, by e-mail",
         words: "Reminds the contact with what is open and a button to pay it.",
         event_type: "invoice.overdue",
         condition: Some(["label", "eq", "7d"]),
@@ -112,7 +112,7 @@ pub(super) const READY: [Ready; 15] = [
     },
     Ready {
         key: "bill-created",
-        name: "Bill entered, to Finance",
+        name: "Bill created, to Finance",
         words: "Sends your group Finance every new bill with its items.",
         event_type: "bill.created",
         condition: None,

@@ -6,12 +6,12 @@ use actix_web::http::StatusCode;
 use super::error::PageError;
 use super::flash::Told;
 use super::rule_preview::Kept;
-use super::{rule_choices, rule_form, rule_sample, rule_templates, rule_words};
+use super::{rule_choices, rule_form, rule_preview, rule_sample, rule_templates, rule_words};
 use crate::app::AppError;
 use crate::app::rules::RuleSwitches;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::RuleId;
-use crate::domain::rule::{Conditions, Op, Rule};
+use crate::domain::rule::{Conditions, Op, Recipient, Rule};
 use crate::domain::sender::SenderAddress;
 use crate::domain::user::Ability;
 use crate::render::Template;
@@ -19,7 +19,9 @@ use crate::store::MessageSettings;
 use crate::web::chrome::Section;
 use crate::web::extract::tenant::{Seat, SeatForm};
 use crate::web::form::FormState;
-use crate::web::pages::rules::{RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage};
+use crate::web::pages::rules::{
+    Lack, RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage,
+};
 use crate::web::ui::field::Choice;
 use crate::web::ui::rule_sentence::RuleSentence;
 
@@ -36,7 +38,13 @@ pub(super) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
         .await?;
     let page = RulesPage {
         chrome: seat.chrome(Section::Rules).await?,
-        rules: rules.iter().map(|rule| line(rule, &kept)).collect(),
+        rules: rules
+            .iter()
+            .map(|rule| RuleLine {
+                lacks: lacks(rule, &kept, seat.who.app.is_sandboxed()),
+                ..line(rule, &kept)
+            })
+            .collect(),
     };
     seat.page(StatusCode::OK, &page)
 }
@@ -216,9 +224,6 @@ async fn editor(
     let is_new = rule.is_none() && matches!(shown, Shown::Fresh);
     let is_sandboxed = seat.who.app.is_sandboxed();
     let senders = &kept.settings.senders;
-    let has_email_sender = senders
-        .iter()
-        .any(|s| matches!(s.address, SenderAddress::Email(_)) && s.is_usable(is_sandboxed));
     let view = RuleEditView {
         rule,
         ready: if is_new {
@@ -244,7 +249,8 @@ async fn editor(
             .iter()
             .find(|g| g.on() == 0 && g.id.to_string() == form.value("recipient"))
             .map(|g| (g.id, g.name.clone())),
-        has_email_sender,
+        has_email_sender: has_email_sender(&kept.settings, is_sandboxed),
+        chosen: ready.filter(|_| is_new).map(|ready| ready.key),
         email: kept.email(seat, &form),
         condition_rows: rule_form::rows(&form) + 2,
         fields: rule_sample::fields(sample.kind(), &form),
@@ -276,6 +282,7 @@ async fn editor(
 pub(super) async fn preview(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
     seat.require(Ability::EditRules)?;
+    rule_preview::admit(&seat).await?;
     let rule: Option<RuleId> = form.get("rule").parse().ok();
     editor(&seat, rule, form.state(&[]), Shown::Typed).await
 }
@@ -303,5 +310,32 @@ fn line(of: &Rule, kept: &MessageSettings) -> RuleLine {
             .filter(|_| uses(Channel::Email))
             .map(|e| e.subject.clone()),
         enabled: of.enabled,
+        lacks: Vec::new(),
     }
+}
+
+/// What keeps a rule that is on from writing to anybody.
+fn lacks(of: &Rule, kept: &MessageSettings, is_sandboxed: bool) -> Vec<Lack> {
+    let definition = &of.definition;
+    let mut lacks = Vec::new();
+    if !of.enabled {
+        return lacks;
+    }
+    if definition.channel.uses(Channel::Email) && !has_email_sender(kept, is_sandboxed) {
+        lacks.push(Lack::EmailSender);
+    }
+    if let Recipient::Group(id) = definition.recipient {
+        let group = kept.groups.iter().find(|g| g.id == id && g.on() == 0);
+        lacks.extend(group.map(|g| Lack::People(id, g.name.clone())));
+    }
+    lacks
+}
+
+/// Whether there is an address that e-mails may come from.
+fn has_email_sender(kept: &MessageSettings, is_sandboxed: bool) -> bool {
+    let mut emails = kept
+        .senders
+        .iter()
+        .filter(|s| matches!(s.address, SenderAddress::Email(_)));
+    emails.any(|s| s.is_usable(is_sandboxed))
 }

@@ -6,9 +6,12 @@ use actix_web::http::StatusCode;
 use super::error::PageError;
 use super::flash::Told;
 use super::groups::refused;
+use super::rule_templates::{self, Ready};
 use crate::app::senders::SenderInput;
+use crate::app::{App, AppError};
 use crate::domain::delivery::Channel;
-use crate::domain::ids::SenderId;
+use crate::domain::ids::{SenderId, TenantId};
+use crate::domain::party::{self, Party};
 use crate::domain::sender::SenderProfile;
 use crate::domain::user::Ability;
 use crate::web::chrome::Section;
@@ -18,9 +21,15 @@ use crate::web::form::FormState;
 use crate::web::pages::senders::{SenderPage, SendersPage};
 use crate::web::ui::field::Choice;
 
-/// `GET /t/{tenant}/senders`.
+/// `GET /t/{tenant}/senders?ready=`: with the ready rule that wants one.
 pub(super) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
-    list_page(&seat, StatusCode::OK, FormState::new()).await
+    // Numbers come with the connection: what is added is mostly an e-mail address.
+    let transports = seat.who.app.sender_transports();
+    let first = transports.iter().find(|t| t.channel == Channel::Email);
+    let form = FormState::new()
+        .with("transport", first.map_or("", |t| t.name.as_str()))
+        .with("ready", seat.asked("ready"));
+    list_page(&seat, StatusCode::OK, form).await
 }
 
 /// `POST /t/{tenant}/senders`.
@@ -28,16 +37,61 @@ pub(super) async fn add(posted: SeatForm) -> Result<HttpResponse, PageError> {
     let SeatForm { seat, form } = posted;
     seat.require(Ability::Connect)?;
     let (input, tenant, actor) = (typed(&form), seat.tenant(), seat.actor());
+    let customers = form.text("customers");
     let added = seat
-        .ask(move |app| async move { app.add_sender(tenant, &input, &actor).await })
+        .ask(move |app| async move {
+            let input = with_customers(&app, tenant, input, (&customers, &[])).await?;
+            app.add_sender(tenant, &input, &actor).await
+        })
         .await;
     match refused(added, &form, str::to_owned)? {
         Ok(sender) => {
-            let page = format!("/senders/{}", sender.id);
-            Ok(seat.lead(&page, Some(Told::SenderSaved)))
+            let ready = rule_templates::find(form.get("ready"));
+            let rule = ready.filter(|_| sender.is_usable(seat.who.app.is_sandboxed()));
+            let (rule, page) = (rule.map(back_to), page_of(sender.id, ready));
+            Ok(seat.lead(&rule.unwrap_or(page), Some(Told::SenderSaved)))
         }
         Err(state) => list_page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await,
     }
+}
+
+/// The editor with the rule that wanted a sender.
+fn back_to(ready: &Ready) -> String {
+    format!("/rules/new?ready={}", ready.key)
+}
+
+fn page_of(id: SenderId, ready: Option<&Ready>) -> String {
+    match ready {
+        Some(ready) => format!("/senders/{id}?ready={}", ready.key),
+        None => format!("/senders/{id}"),
+    }
+}
+
+/// What is typed, with the customers who are named in it; `kept` are the sender's so far.
+async fn with_customers(
+    app: &App,
+    tenant: TenantId,
+    input: SenderInput,
+    (typed, kept): (&str, &[String]),
+) -> Result<SenderInput, AppError> {
+    if typed.trim().is_empty() {
+        return Ok(input);
+    }
+    let known = app.parties(tenant).await?;
+    let ids = party::ids_of(typed, &known, kept);
+    let customers = ids.map_err(|message| AppError::field("customers", message))?;
+    Ok(SenderInput { customers, ..input })
+}
+
+/// As many names as a page lists.
+const LISTED: usize = 100;
+
+fn listed(known: &[Party]) -> Vec<String> {
+    let ids: Vec<_> = known.iter().map(|party| party.id.clone()).collect();
+    let names = party::names_of(&ids[..ids.len().min(LISTED)], known);
+    let mut names: Vec<_> = names.lines().map(str::to_owned).collect();
+    names.sort_by_key(|name| name.to_lowercase());
+    names
 }
 
 fn typed(form: &Form) -> SenderInput {
@@ -51,7 +105,7 @@ fn typed(form: &Form) -> SenderInput {
         name: form.get("name").to_owned(),
         is_default: form.get("is_default") == "1",
         countries: list("countries"),
-        customers: list("customers"),
+        customers: Vec::new(),
     }
 }
 
@@ -61,7 +115,14 @@ async fn list_page(
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
     let tenant = seat.tenant();
-    let senders = seat.ask(move |app| async move { app.sender_profiles(tenant).await });
+    let kept = seat
+        .ask(move |app| async move {
+            Ok((
+                app.sender_profiles(tenant).await?,
+                app.parties(tenant).await?,
+            ))
+        })
+        .await?;
     let app = &seat.who.app;
     let transports = app.sender_transports().into_iter().map(|transport| {
         let words = match transport.channel {
@@ -71,7 +132,8 @@ async fn list_page(
         Choice::new(transport.name.as_str(), words)
     });
     let page = SendersPage {
-        senders: senders.await?,
+        senders: kept.0,
+        parties: listed(&kept.1),
         transports: transports.collect(),
         is_sandboxed: app.is_sandboxed(),
         chrome: seat.chrome(Section::Connections).await?,
@@ -91,11 +153,16 @@ pub(super) async fn update(posted: SeatForm) -> Result<HttpResponse, PageError> 
     seat.require(Ability::Connect)?;
     let id: SenderId = seat.id("sender")?;
     let (input, tenant, actor) = (typed(&form), seat.tenant(), seat.actor());
+    let customers = form.text("customers");
     let changed = seat
-        .ask(move |app| async move { app.change_sender(tenant, id, &input, &actor).await })
+        .ask(move |app| async move {
+            let kept = app.sender_profile(tenant, id).await?.customers;
+            let input = with_customers(&app, tenant, input, (&customers, &kept)).await?;
+            app.change_sender(tenant, id, &input, &actor).await
+        })
         .await;
     match refused(changed, &form, str::to_owned)? {
-        Ok(_) => Ok(saved(&seat, id, Told::SenderSaved)),
+        Ok(_) => Ok(seat.lead(&page_of(id, None), Some(Told::SenderSaved))),
         Err(state) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             page(&seat, status, Some(state), FormState::new()).await
@@ -114,7 +181,11 @@ pub(super) async fn test(posted: SeatForm) -> Result<HttpResponse, PageError> {
         .ask(move |app| async move { app.test_sender(tenant, id, &user, &actor).await })
         .await;
     match refused(tested, &form, str::to_owned)? {
-        Ok(_) => Ok(saved(&seat, id, Told::SenderTested)),
+        Ok(_) => {
+            let rule = rule_templates::find(form.get("ready")).map(back_to);
+            let to = rule.unwrap_or_else(|| page_of(id, None));
+            Ok(seat.lead(&to, Some(Told::SenderTested)))
+        }
         Err(state) => page(&seat, StatusCode::CONFLICT, None, state).await,
     }
 }
@@ -134,10 +205,6 @@ pub(super) async fn delete(posted: SeatForm) -> Result<HttpResponse, PageError> 
     }
 }
 
-fn saved(seat: &Seat, id: SenderId, told: Told) -> HttpResponse {
-    seat.lead(&format!("/senders/{id}"), Some(told))
-}
-
 async fn page(
     seat: &Seat,
     status: StatusCode,
@@ -154,11 +221,11 @@ async fn page(
     let has_looked = get("look") == "1" && seat.require(Ability::Connect).is_ok();
     let digits = get("digits").trim_start_matches("em").to_owned();
     let asked = digits.clone();
-    let (sender, dns) = seat
+    let (sender, dns, known) = seat
         .ask(move |app| async move {
             let sender = app.sender_profile(tenant, id).await?;
             let dns = app.sender_dns(tenant, id, (has_looked, &asked)).await?;
-            Ok((sender, dns))
+            Ok((sender, dns, app.parties(tenant).await?))
         })
         .await?;
     let page = SenderPage {
@@ -168,19 +235,21 @@ async fn page(
         dns,
         has_looked,
         look: FormState::new().with("digits", digits),
-        form: form.unwrap_or_else(|| stored(&sender)),
+        parties: listed(&known),
+        ready: rule_templates::find(get("ready")).map(|ready| ready.key),
+        form: form.unwrap_or_else(|| stored(&sender, &known)),
         sender,
         refused,
     };
     seat.page(status, &page)
 }
 
-fn stored(sender: &SenderProfile) -> FormState {
+fn stored(sender: &SenderProfile, known: &[Party]) -> FormState {
     let countries: Vec<_> = sender.countries.iter().map(ToString::to_string).collect();
     FormState::new()
         .with("address", sender.address.as_str())
         .with("name", sender.name.as_str())
         .with("is_default", if sender.is_default { "1" } else { "" })
         .with("countries", countries.join(", "))
-        .with("customers", sender.customers.join(", "))
+        .with("customers", party::names_of(&sender.customers, known))
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use maud::{Markup, html};
 
-use crate::domain::bank_details::BankDetails;
+use crate::domain::bank_details::{BankDetails, CurrencyDetails};
 use crate::domain::brand::{Accent, NIGHT, NIGHT_INK};
 use crate::domain::brand_settings::BrandSettings;
 use crate::domain::ids::UserId;
@@ -32,7 +32,7 @@ pub struct BrandPage {
 #[derive(Debug, Clone)]
 pub struct Bank {
     /// In force or waiting, by currency.
-    pub accounts: Vec<Account>,
+    pub accounts: Vec<CurrencyDetails>,
     /// Who looks.
     pub reader: UserId,
     /// Whether they can type a code of a second factor.
@@ -44,14 +44,6 @@ pub struct Bank {
     pub form: FormState,
     /// What stands against an agreement.
     pub refused: FormState,
-}
-
-/// The bank details of a currency.
-#[derive(Debug, Clone)]
-pub struct Account {
-    pub currency: String,
-    pub in_force: Option<BankDetails>,
-    pub waiting: Option<BankDetails>,
 }
 
 impl BrandPage {

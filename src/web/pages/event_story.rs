@@ -34,12 +34,22 @@ pub fn steps(of: &EventView) -> Vec<Step> {
         let name = delivery.recipient.as_deref();
         let name = name.filter(|name| !words::is_address(name));
         let whose = several.then(|| name.unwrap_or(&short));
+        let over = (delivery.channel, delivery.recipient.as_ref());
+        let is_told_twice =
+            |of: &DeliveryView| of.channel != over.0 && of.recipient.as_ref() == over.1;
+        let channel = of
+            .deliveries
+            .iter()
+            .any(is_told_twice)
+            .then(|| over.0.words());
         steps.push(wanted(delivery));
         steps.extend(delivery.steps.iter().map(|step| Step {
             at: step.at,
             tone: step.tone,
             sentence: html! {
-                @if let Some(whose) = whose { span class="muted" { bdi { (whose) } ": " } }
+                @if let Some(whose) = whose { span class="muted" {
+                    bdi { (whose) } @if let Some(channel) = channel { " (" (channel) ")" } ": "
+                } }
                 (step.sentence)
             },
             detail: step.exchange.as_ref().map(|exchange| {

@@ -13,7 +13,7 @@ use crate::web::ui::empty::{Drawing, empty};
 use crate::web::ui::field::{Choice, field};
 use crate::web::ui::{badge, filters, icon, notice, tone::Tone};
 
-/// `GET /t/{tenant}/groups`; posts `name` there.
+/// `GET /t/{tenant}/groups`; posts `name` and `people` (one a line) there.
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/groups/index.html")]
 pub struct GroupsPage {

@@ -157,7 +157,7 @@ impl ReplayPage {
                 state.label(self.chrome.providers.any())
             ),
             Question::Suppressed(why) => format!(
-                "This number must not be written to: {}. Suppressions show how that can be lifted.",
+                "This address must not be written to: {}. Suppressions show how that can be lifted.",
                 words::straight(why).trim_end_matches('.')
             ),
         }

@@ -45,11 +45,41 @@ pub struct RuleLine {
     /// What goes wrong on many phones, in words.
     pub warning: Option<String>,
     pub enabled: bool,
+    /// What it lacks to write to anybody.
+    pub lacks: Vec<Lack>,
+}
+
+/// Why a rule reaches nobody, though it is on.
+#[derive(Debug, Clone)]
+pub enum Lack {
+    /// There is no address that its e-mails come from.
+    EmailSender,
+    /// Its group has nobody who is on.
+    People(GroupId, String),
 }
 
 impl RulesPage {
     fn warned(warning: &str) -> Markup {
         notice::notice(Tone::Needs, &html! { (warning) })
+    }
+
+    /// What is lacking, with the page where it is mended.
+    fn lacking(&self, lack: &Lack) -> Markup {
+        let words = match lack {
+            Lack::EmailSender => html! {
+                "No e-mail goes out from it yet: there is no address that they come from. "
+                @if self.chrome.may(Ability::Connect) {
+                    a href=(self.chrome.path("/senders")) { "Add an address" }
+                } @else { "An owner or admin can add one." }
+            },
+            Lack::People(id, name) => html! {
+                "It reaches nobody yet: the group " bdi { (name) } " has nobody who is on. "
+                a href=(self.chrome.path(&format!("/groups/{id}"))) {
+                    @if self.chrome.may(Ability::EditGroups) { "Add people" } @else { "Open the group" }
+                }
+            },
+        };
+        notice::notice(Tone::Needs, &words)
     }
 
     fn sentence(rule: &RuleLine) -> Markup {
@@ -141,8 +171,10 @@ pub struct RuleEditView {
     /// The default sender, numbers and messaging services of the connection.
     pub senders: Vec<Choice>,
     pub email_senders: Vec<Choice>,
-    /// Whether any e-mail can go out; else the rule cannot be saved yet.
+    /// Whether any e-mail can go out; else what the rule sends waits.
     pub has_email_sender: bool,
+    /// The ready rule that fills the form.
+    pub chosen: Option<&'static str>,
     pub email: EmailPreview,
     /// Where the e-mail is served that nobody has changed yet; else the frame waits for the form.
     pub email_frame: Option<String>,
@@ -209,6 +241,13 @@ impl RuleEditPage {
         EventType::ALL
             .map(|t| Choice::new(t.as_str(), words::capital(t.words())))
             .into()
+    }
+
+    /// "SMS", "E-mail".
+    fn sends(of: &ReadyRule) -> String {
+        let words = of.channel.words();
+        let noun = words.trim_start_matches("an ");
+        words::capital(noun)
     }
 
     fn joints() -> Vec<Choice> {
@@ -344,6 +383,24 @@ impl RuleEditPage {
         )
     }
 
+    /// No e-mail can go out yet: the way to mend that, and back where nothing was typed yet.
+    fn sender_wanted(&self) -> Markup {
+        let sends = self.view.form.value("channel") != RuleChannel::Sms.as_str();
+        if self.view.has_email_sender || (self.view.chosen.is_some() && !sends) {
+            return html! {};
+        }
+        let none = "No e-mail can go out yet: there is no address that they come from.";
+        let words = html! {
+            @if let Some(key) = self.view.chosen {
+                p { (none) }
+                p { a class="button" href=(self.chrome.path(&format!("/senders?ready={key}"))) { "Add an address" } }
+            } @else {
+                (none) " Save the rule; then the list of rules leads you to it."
+            }
+        };
+        notice::notice(Tone::Needs, &words)
+    }
+
     /// What the e-mail is, beside its frame.
     fn email_facts(&self) -> Markup {
         let email = &self.view.email;
@@ -382,6 +439,7 @@ impl RuleEditPage {
             .senders
             .iter()
             .find(|s| s.value == self.view.form.value("sender"));
+        let sender = sender.filter(|s| s.value != "default");
         let from = sender.map_or("Your number", |s| s.words.as_str());
         phone::preview(
             "preview",

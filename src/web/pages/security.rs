@@ -199,7 +199,7 @@ impl DeletionPage {
                 "messages with their proof",
             ),
             of(h.rules, "rule", "rules"),
-            of(h.suppressions, "suppressed number", "suppressed numbers"),
+            of(h.suppressions, "suppressed address", "suppressed addresses"),
             of(h.tokens, "API token", "API tokens"),
             of(h.members, "seat in the team", "seats in the team"),
         ]

@@ -5,6 +5,7 @@ use std::borrow::Borrow;
 use askama::Template;
 use maud::{Markup, html};
 
+use crate::domain::address::Phone;
 use crate::domain::delivery::Channel;
 use crate::domain::sender::{SenderAddress, SenderProfile};
 use crate::domain::sender_dns::{DnsRecord, DnsState, Purpose};
@@ -14,11 +15,12 @@ use crate::web::form::FormState;
 use crate::web::ui::confirm::act;
 use crate::web::ui::empty::{Drawing, empty};
 use crate::web::ui::field::{Choice, field};
+use crate::web::ui::figure::counted;
 use crate::web::ui::time::{self, Moment};
 use crate::web::ui::tone::Tone;
 use crate::web::ui::{badge, filters, icon, notice};
 
-/// `GET /t/{tenant}/senders`; posts `transport`, `address`, `name`, `is_default`, `countries` and `customers`
+/// `GET /t/{tenant}/senders?ready=`; posts `transport`, `address`, `name`, `is_default`, `countries` and `customers`
 /// there.
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/senders/index.html")]
@@ -29,6 +31,9 @@ pub struct SendersPage {
     pub transports: Vec<Choice>,
     /// E-mail addresses need no test, since nothing real is sent.
     pub is_sandboxed: bool,
+    /// Names of customers and vendors, as they may be typed.
+    pub parties: Vec<String>,
+    /// `ready` besides: the ready rule that wants a sender.
     pub form: FormState,
 }
 
@@ -44,6 +49,16 @@ impl SendersPage {
     }
 }
 
+/// Its address, a number grouped for reading.
+fn shown(of: &SenderProfile) -> String {
+    let address = of.address.as_str();
+    let number = address
+        .starts_with('+')
+        .then(|| Phone::from_stored(address));
+    let number = number.flatten();
+    number.map_or_else(|| address.to_owned(), |number| number.grouped())
+}
+
 /// What is sent from it.
 fn channel(of: &SenderProfile) -> &'static str {
     match of.address.channel() {
@@ -54,14 +69,16 @@ fn channel(of: &SenderProfile) -> &'static str {
 
 /// For whom it is.
 fn meant_for(of: &SenderProfile) -> Markup {
-    let countries: Vec<String> = of.countries.iter().map(|c| c.name()).collect();
+    let (countries, customers) = (&of.countries, of.customers.len() as u64);
     html! {
         @if of.is_default { (badge::state(Tone::Ok, "Default")) " " }
-        @if !countries.is_empty() { span { (countries.join(", ")) } " " }
-        @match of.customers.len() {
-            0 => {}
-            1 => { span { "1 customer" } }
-            n => { span { (n) " customers" } }
+        @for (n, country) in countries.iter().enumerate() {
+            @if n > 0 { ", " }
+            abbr title=(country.name()) { (country) }
+        }
+        @if customers > 0 {
+            @if !countries.is_empty() { " · " }
+            (counted(customers, "customer", "customers"))
         }
         @if !of.is_default && countries.is_empty() && of.customers.is_empty() {
             span class="muted" { "rules that name it" }
@@ -82,7 +99,7 @@ fn standing(of: &SenderProfile, is_sandboxed: impl Borrow<bool>, moment: Moment)
     }
 }
 
-/// `GET /t/{tenant}/senders/{sender}?look=&digits=`; posts `address`, `name`, `is_default`, `countries` and
+/// `GET /t/{tenant}/senders/{sender}?look=&digits=&ready=`; posts `address`, `name`, `is_default`, `countries` and
 /// `customers` there, nothing to `…/tests` and to `…/deletion`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/senders/sender.html")]
@@ -95,6 +112,10 @@ pub struct SenderPage {
     pub dns: Vec<DnsRecord>,
     /// Whether somebody has just looked.
     pub has_looked: bool,
+    /// The ready rule that wants it, to go on with.
+    pub ready: Option<&'static str>,
+    /// Names of customers and vendors, as they may be typed.
+    pub parties: Vec<String>,
     /// `digits`, of the name for what comes back.
     pub look: FormState,
     pub form: FormState,
@@ -117,7 +138,10 @@ impl SenderPage {
     }
 
     fn test(&self) -> Markup {
-        act(&self.at("/tests"), &self.chrome.csrf, "Send me a test").render()
+        let ready = self.ready.unwrap_or_default();
+        act(&self.at("/tests"), &self.chrome.csrf, "Send me a test")
+            .hidden(&[("ready", ready)])
+            .render()
     }
 
     fn deletion(&self) -> Markup {

@@ -101,7 +101,7 @@ impl SuppressionsPage {
             empty(
                 Drawing::Calm,
                 "Everybody may be written to",
-                "Whoever writes STOP to your number, or is added by hand, is listed here.",
+                "Whoever writes STOP to your number, stops reminders in an e-mail, or is added by hand is listed here.",
                 None,
             )
         }

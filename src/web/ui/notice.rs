@@ -71,9 +71,12 @@ pub fn banner(of: &Banner, chrome: &Chrome) -> Markup {
                         "SMS go to " bdi { (to) } " instead, and e-mails to the owner’s address."
                     }
                     @else if chrome.may(Ability::ConfirmNumber) {
-                        "SMS wait until you "
+                        "E-mails go to the owner’s address instead; SMS wait until you "
                         a href=(chrome.path("/own-number")) { "confirm your own number" } "."
-                    } @else { "SMS wait until an owner has confirmed a number of their own." }
+                    } @else {
+                        "E-mails go to the owner’s address instead; SMS wait until an owner has confirmed a number "
+                        "of their own."
+                    }
                 }
                 a class="button tight" href=(chrome.path("/go-live")) { "Go live" }
             }

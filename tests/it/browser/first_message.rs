@@ -99,7 +99,7 @@ async fn a_stranger_is_led_from_signing_up_to_the_first_delivered_message() {
 
     next_is(&ann, "Write the first rule").await;
     ann.follow("Invoice sent").await;
-    ann.reads("It fills the form below").await;
+    ann.reads("The form is filled from a ready rule").await;
     ann.press("Save rule").await;
     ann.reads("The rule is saved").await;
 

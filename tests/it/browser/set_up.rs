@@ -55,7 +55,7 @@ async fn a_newcomer_sets_up_an_installation_and_reads_its_first_message_in_rehea
     // Zoho Books can wait: what comes after it has its links already.
     ann.step("Write a rule", "Write the first rule").await;
     ann.follow("Invoice sent").await;
-    ann.reads("It fills the form below").await;
+    ann.reads("The form is filled from a ready rule").await;
     ann.press("Save rule").await;
     ann.reads("The rule is saved").await;
     ann.step("Go to the test", "Send a test event").await;

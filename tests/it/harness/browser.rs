@@ -82,13 +82,13 @@ impl Browser {
 
     /// Types into the field of that name.
     pub(crate) async fn fill(&self, name: &str, text: &str) {
-        let field = self.find(&format!("[name={name}]")).await;
+        let field = self.find(&format!("[name='{name}']")).await;
         field.send_keys(text).await.unwrap();
     }
 
     /// Empties the field of that name.
     pub(crate) async fn clear(&self, name: &str) {
-        let field = self.find(&format!("[name={name}]")).await;
+        let field = self.find(&format!("[name='{name}']")).await;
         field.clear().await.unwrap();
     }
 
@@ -183,6 +183,15 @@ impl Browser {
             Some(texts)
         })
         .await
+    }
+
+    /// What can be read in a frame.
+    pub(crate) async fn text_within(&self, frame: &str) -> String {
+        self.find(frame).await.enter_frame().await.unwrap();
+        let body = self.driver.find(By::Tag("body")).await.unwrap();
+        let text = body.text().await.unwrap();
+        self.driver.enter_default_frame().await.unwrap();
+        text
     }
 
     /// What a script says about the page.

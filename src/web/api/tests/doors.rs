@@ -64,7 +64,7 @@ async fn each_role_may_do_what_its_name_says() {
         let (viewer, editor) = (ask(&tenant.viewer).await, ask(&tenant.editor).await);
         let is_read = method == Method::GET;
         let is_log = path == "/audit-entries";
-        let of_admins = ["/connections", "/permissions", "/senders"];
+        let of_admins = ["/brand", "/connections", "/permissions", "/senders"];
         let is_admins = is_log || !is_read && of_admins.iter().any(|start| path.starts_with(start));
         assert_eq!(viewer == 403, !is_read || is_log, "viewer: {method} {path}");
         assert_eq!(editor == 403, is_admins, "{method} {path}");

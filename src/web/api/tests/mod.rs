@@ -1,5 +1,6 @@
 //! The API as its callers meet it: over HTTP, on a database of its own.
 
+mod brand;
 mod doors;
 mod history;
 mod people;

@@ -4,6 +4,7 @@
 //! Absent values are `null`, never missing: a program sees from one answer what there could be.
 
 pub mod audit;
+pub mod brand;
 pub mod connections;
 pub mod groups;
 pub mod history;

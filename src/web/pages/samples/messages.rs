@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{HOSTILE, Sample, ago, chrome, form, hostile_chrome, now, push};
 use crate::domain::address::{Email, Phone};
-use crate::domain::bank_details::BankDetails;
+use crate::domain::bank_details::{BankDetails, CurrencyDetails};
 use crate::domain::brand_settings::{BrandSettings, LogoImage};
 use crate::domain::group::{Group, Member};
 use crate::domain::ids::{BankDetailsId, GroupId, MemberId, SenderId, UserId};
@@ -16,7 +16,7 @@ use crate::domain::transport::TransportName;
 use crate::domain::user::Role;
 use crate::web::chrome::{Chrome, Section};
 use crate::web::form::FormState;
-use crate::web::pages::brand::{Account, Bank, BrandPage};
+use crate::web::pages::brand::{Bank, BrandPage};
 use crate::web::pages::groups::{DeleteGroupPage, GroupPage, GroupsPage, MemberPage};
 use crate::web::pages::senders::{SenderPage, SendersPage};
 use crate::web::ui::field::Choice;
@@ -176,6 +176,7 @@ fn senders(to: &mut Vec<Sample>) {
         senders,
         transports: transports(),
         is_sandboxed: false,
+        parties: vec!["Bowman & Co".into(), "Molly Johnson".into(), HOSTILE.into()],
         form: FormState::new(),
     };
     push(to, "senders-empty", &list(Vec::new()));
@@ -206,6 +207,8 @@ fn senders(to: &mut Vec<Sample>) {
         own_address: "ada@northwind.example".into(),
         dns,
         has_looked: false,
+        parties: Vec::new(),
+        ready: None,
         look: FormState::new(),
         refused: FormState::new(),
     };
@@ -417,7 +420,7 @@ fn brand(to: &mut Vec<Sample>) {
     push(to, "brand-hostile", &page);
 }
 
-fn accounts(reader: UserId) -> Vec<Account> {
+fn accounts(reader: UserId) -> Vec<CurrencyDetails> {
     let details = |n: u128, currency: &str, text: &str, in_force_at, asked_by| BankDetails {
         id: BankDetailsId::from_uuid(Uuid::from_u128(n)),
         currency: currency.into(),
@@ -439,12 +442,12 @@ fn accounts(reader: UserId) -> Vec<Account> {
     let old = "Northwind Paper GmbH\nIBAN DE02 1203 0000 0000 2020 51\nBIC BYLADEM1001";
     let new = "Northwind Paper GmbH\nIBAN DE02 5001 0517 5407 3249 31\nBIC INGDDEFF";
     vec![
-        Account {
+        CurrencyDetails {
             currency: "EUR".into(),
             in_force: Some(details(1, "EUR", old, ago(90_000), grace)),
             waiting: waiting(details(2, "EUR", new, soon, grace)),
         },
-        Account {
+        CurrencyDetails {
             currency: "USD".into(),
             in_force: None,
             waiting: waiting(details(

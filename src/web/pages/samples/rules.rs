@@ -5,13 +5,13 @@ use uuid::Uuid;
 use super::{HOSTILE, Sample, chrome, form, hostile_chrome, push};
 use crate::domain::content::Content;
 use crate::domain::event::EventType;
-use crate::domain::ids::RuleId;
+use crate::domain::ids::{GroupId, RuleId};
 use crate::domain::rule::RuleChannel;
 use crate::domain::user::Role;
 use crate::web::chrome::{Chrome, Section};
 use crate::web::form::FormState;
 use crate::web::pages::rules::{
-    EmailPreview, ReadyRule, RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage,
+    EmailPreview, Lack, ReadyRule, RuleDeletePage, RuleEditPage, RuleEditView, RuleLine, RulesPage,
     TemplateName,
 };
 use crate::web::ui::field::Choice;
@@ -44,6 +44,12 @@ fn rule(
         subject: (number == 4).then(|| "Bill {{ bill_number }} of {{ vendor_name }}".into()),
         warning: None,
         enabled,
+        lacks: if number == 4 {
+            let finance = GroupId::from_uuid(Uuid::from_u128(1));
+            vec![Lack::EmailSender, Lack::People(finance, "Finance".into())]
+        } else {
+            Vec::new()
+        },
     }
 }
 
@@ -149,6 +155,7 @@ pub(super) fn add(to: &mut Vec<Sample>) {
         ]),
     );
     wanting.view.missing_group = Some(("Finance".into(), "bill-created"));
+    wanting.view.chosen = Some("bill-created");
     let Content::Email(shown) = super::event::email("Bill BILL-00012 of Molly Johnson") else {
         return;
     };
@@ -235,7 +242,7 @@ fn editor(chrome: Chrome, rule: Option<()>, form: FormState) -> RuleEditPage {
                     },
                     ReadyRule {
                         key: "bill-created",
-                        name: "Bill entered, to Finance",
+                        name: "Bill created, to Finance",
                         words: "Sends your group Finance every new bill with its items.",
                         channel: RuleChannel::Email,
                     },
@@ -274,6 +281,7 @@ fn editor(chrome: Chrome, rule: Option<()>, form: FormState) -> RuleEditPage {
                 ("MG0123", "Messaging Service “Billing”"),
             ]),
             has_email_sender: rule.is_some(),
+            chosen: None,
             email: EmailPreview {
                 shown: None,
                 answers_to: None,
