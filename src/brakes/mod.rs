@@ -236,6 +236,12 @@ impl Permit {
         self.report(Report::Throttled(retry_after)).await
     }
 
+    /// The provider took the call and is near to taking no more; how long no call goes now. To the brakes that
+    /// is a 429 before it comes.
+    pub async fn crowded(self) -> Duration {
+        self.throttled(None).await
+    }
+
     /// The provider failed, or nobody knows (5xx, time-out, reset).
     pub async fn failed(self) {
         self.report(Report::Failed).await;

@@ -9,6 +9,7 @@ use super::{
     SignedRequest, Transport, Trial, Trust, Typed,
 };
 use crate::brakes::Brakes;
+use crate::domain::account_figures::AccountFigures;
 use crate::domain::connection::{Provider, Settings};
 use crate::domain::delivery::{Channel, Channels};
 use crate::domain::provider::{ProviderWords, Providers};
@@ -33,6 +34,9 @@ pub trait ProviderKind: Send + Sync {
 
     /// How the account stands, for whoever runs this service.
     async fn examine(&self, login: &Login<'_>) -> Examined;
+
+    /// What the account has left and has cost, as far as the provider says so within a moment.
+    async fn figures(&self, login: &Login<'_>) -> AccountFigures;
 
     /// What a request to one of its addresses can be believed; `origin` is ours, as the provider was told.
     fn trust(&self, request: &SignedRequest, origin: &str, secrets: &Secrets) -> Trust;

@@ -182,6 +182,7 @@ impl Transport for Messages {
             word: told.status.map_or("unknown", |s| s.as_str()).to_owned(),
             error_code: code.into(),
             is_opt_out: codes::explain(code).is_opt_out(),
+            limit: codes::hit_limit(code),
             detail: json!({ "error_message": told.error_message }).to_string(),
             said: told.error_message,
         })
@@ -300,6 +301,7 @@ fn taken(accepted: &messages::Accepted, message: &Outgoing<'_>) -> Accepted {
         error_code: code.into(),
         sentence,
         is_opt_out: is_failure && codes::explain(code).is_opt_out(),
+        is_crowded: accepted.response.is_crowded(),
         response: serde_json::to_value(&accepted.response).unwrap_or_default(),
     }
 }
@@ -353,6 +355,7 @@ fn failed(error: &SendError, message: &Outgoing<'_>) -> SendFailure {
         kind,
         error_code: code.into(),
         sentence,
+        is_crowded: error.response.as_ref().is_some_and(|r| r.is_crowded()),
         response: serde_json::to_value(&error.response).unwrap_or_default(),
     }
 }
@@ -362,6 +365,7 @@ fn unbuildable() -> SendFailure {
         kind: FailureKind::Unbuildable,
         error_code: 0,
         sentence: "The request to Twilio could not be built; nothing was sent".to_owned(),
+        is_crowded: false,
         response: serde_json::Value::Null,
     }
 }

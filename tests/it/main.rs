@@ -31,6 +31,7 @@ mod hooks;
 mod hostile;
 mod hours;
 mod intake;
+mod limits;
 mod locked;
 mod mail;
 mod many;

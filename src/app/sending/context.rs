@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use crate::app::connections::login;
 use crate::app::recent::AsOf;
 use crate::app::{App, AppError};
@@ -10,7 +12,9 @@ use crate::domain::connection::Connection;
 use crate::domain::delivery::{Channel, Delivery};
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::provider::{ProviderWords, Providers};
+use crate::domain::report::Report;
 use crate::domain::sender::{SenderProfile, SenderWish, choose};
+use crate::domain::sender_rest::{LimitHit, SenderRest};
 use crate::domain::tenant::Tenant;
 use crate::domain::transport::TransportName;
 use crate::store::{TenantStore, lock_scope};
@@ -24,6 +28,8 @@ pub(in crate::app) struct SendingContext {
     pub(in crate::app) words: &'static ProviderWords,
     /// What messages go out from that bear no sender of their own, as messages bear it.
     default_sender: String,
+    /// Limits of carriers for which senders rest.
+    rests: Vec<SenderRest>,
 }
 
 impl SendingContext {
@@ -34,6 +40,12 @@ impl SendingContext {
         } else {
             &d.sender
         }
+    }
+
+    /// The limit of a carrier for which a message's sender rests.
+    pub(in crate::app) fn rest_of(&self, d: &Delivery, now: DateTime<Utc>) -> Option<&SenderRest> {
+        let mut rests = self.rests.iter();
+        rests.find(|rest| rest.holds(self.sender_of(d), now))
     }
 }
 
@@ -68,9 +80,12 @@ impl App {
         as_of: AsOf,
     ) -> Result<Arc<SendingContext>, AppError> {
         let read = async {
+            let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+            let link = self.link_for(store, channel).await?;
             Ok(SendingContext {
-                tenant: store.tenant().await?.ok_or(AppError::NotFound("tenant"))?,
-                link: self.link_for(store, channel).await?,
+                rests: self.rests_over(store, link.as_ref()).await?,
+                tenant,
+                link,
                 words: self.provider_words(channel),
                 default_sender: self.default_sender(store, channel).await?,
             })
@@ -78,6 +93,40 @@ impl App {
         let contexts = &self.caches.recent.sending_contexts;
         let key = (store.tenant_id(), channel);
         contexts.get(self, key, as_of, read).await
+    }
+
+    /// Read only while there are any.
+    async fn rests_over(
+        &self,
+        store: &TenantStore,
+        link: Option<&Link>,
+    ) -> Result<Vec<SenderRest>, AppError> {
+        let now = self.now();
+        match link.map(|link| &link.connection) {
+            Some(of) if of.pauses.senders.is_some_and(|until| now < until) => {
+                Ok(store.sender_rests(of.id, now).await?)
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// What a report says of a limit, with the sender that ran into it.
+    pub(in crate::app) async fn limit_hit(
+        &self,
+        store: &TenantStore,
+        (d, connection): (&Delivery, ConnectionId),
+        report: &Report,
+    ) -> Result<Option<LimitHit>, AppError> {
+        let Some(limit) = report.limit else {
+            return Ok(None);
+        };
+        let context = self.sending_context(store, d.channel, AsOf::Lately).await?;
+        Ok(Some(LimitHit {
+            connection,
+            sender: context.sender_of(d).to_owned(),
+            code: report.error_code,
+            limit,
+        }))
     }
 
     async fn default_sender(

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod connections;
 pub mod groups;
 pub mod history;
+pub mod limits;
 pub mod permissions;
 pub mod replay;
 pub mod rules;
