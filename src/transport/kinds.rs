@@ -69,6 +69,11 @@ pub trait TransportKind: Send + Sync {
     /// What is wrong with a rule's own sender, where the provider knows it within a moment.
     async fn refuses_sender(&self, login: &Login<'_>, sender: &Sender) -> Option<String>;
 
+    /// How many segments in a second a sender of its kind usually sends.
+    fn usual_pace(&self, _sender: &Sender) -> Option<u16> {
+        None
+    }
+
     /// What it wants to find in the DNS of a domain that it sends for; none where it sends no e-mail.
     fn dns(&self) -> Option<&'static DnsNeeds> {
         None

@@ -23,6 +23,7 @@ pub mod list;
 mod login;
 pub mod lookup;
 pub mod messages;
+mod pace;
 mod provider;
 mod search;
 pub mod senders;

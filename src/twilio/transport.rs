@@ -16,6 +16,7 @@ use super::kept::KeptRequest;
 use super::list::ListQuery;
 use super::login::accounts;
 use super::messages::{self, NewMessage};
+use super::pace;
 use super::settings::TwilioSettings;
 use crate::domain::connection::Settings;
 use crate::domain::delivery::Channel;
@@ -104,6 +105,10 @@ impl TransportKind for MessagesKind {
 
     fn senders(&self, settings: &Settings) -> Vec<Sender> {
         TwilioSettings::of(settings).senders().collect()
+    }
+
+    fn usual_pace(&self, sender: &Sender) -> Option<u16> {
+        pace::usual(sender)
     }
 
     async fn refuses_sender(&self, login: &Login<'_>, sender: &Sender) -> Option<String> {

@@ -1,8 +1,9 @@
 //! The limits of a provider's account and of carriers: followed, told and obeyed.
 
 use chrono::TimeDelta;
-use ml_connector::sandbox::samples::Standing;
+use ml_connector::sandbox::samples::{Standing, Trader};
 use ml_connector::sandbox::twilio::{AccountFigures, CallbackPlan, CallbackRule, Settings};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::harness::TestApp;
@@ -239,4 +240,66 @@ async fn a_carriers_limit_for_the_day_is_counted_and_the_accounts_stops_all() {
     let page = owner.get("/t/acme/connections").await.text();
     assert!(page.contains("Messages to T-Mobile within a day"), "{page}");
     assert_eq!(limits(&other).await["carriers"], json!([]));
+}
+
+/// A company whose number sends so many segments a second.
+async fn paced(app: &TestApp, pace: u16) -> Company<'_> {
+    let acme = app.company("Acme").await;
+    let senders = acme.get("/senders").await;
+    let path = format!("/senders/{}", senders["data"][0]["id"].as_str().unwrap());
+    let changed = json!({ "address": NUMBER, "is_default": true, "segments_per_second": pace });
+    let changed = acme.api(Method::PUT, &path, Some(changed)).await;
+    assert_eq!(changed.status(), StatusCode::OK);
+    let changed: Value = changed.json().await.unwrap();
+    assert_eq!(changed["segments_per_second"], pace);
+    acme
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thirty_messages_of_a_slow_number_leave_in_thirty_seconds_and_in_their_order() {
+    let app = TestApp::spawn().await;
+    let acme = paced(&app, 1).await;
+    acme.rule("invoice.sent", "{{ invoice_id }}").await;
+    let mut told = Vec::new();
+    for seed in 1..=30 {
+        told.push(tell(&acme, seed).await);
+    }
+    assert_eq!(acme.messages().len(), 1, "the others wait here");
+    let reason = told[29]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("Waits until 05:00:29 in "), "{reason}");
+    for second in 2..=30 {
+        app.advance(TimeDelta::seconds(1));
+        app.run_due_jobs().await;
+        assert_eq!(acme.messages().len(), second, "one a second");
+    }
+    let sent: Vec<String> = acme.messages().into_iter().map(|m| m.body).collect();
+    let told: Vec<_> = told.iter().map(|d| d["body"].as_str().unwrap()).collect();
+    assert_eq!(sent, told);
+    acme.no_doubles();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_its_turn_can_be_called_off_and_long_texts_take_several() {
+    let app = TestApp::spawn().await;
+    let acme = paced(&app, 1).await;
+    let long = "x".repeat(310);
+    acme.rule("invoice.sent", &format!("{{{{ invoice_id }}}} {long}"))
+        .await;
+    tell(&acme, 1).await;
+    tell(&acme, 2).await;
+    for (seconds, sent) in [(2, 1), (1, 2)] {
+        app.advance(TimeDelta::seconds(seconds));
+        app.run_due_jobs().await;
+        assert_eq!(acme.messages().len(), sent, "each takes three seconds");
+    }
+    tell(&acme, 3).await;
+    let stop =
+        json!({ "channel": "sms", "address": Trader::customer(4).mobile, "reason": "asked" });
+    let stopped = acme.api(Method::POST, "/suppressions", Some(stop)).await;
+    assert!(stopped.status().is_success());
+    app.advance(TimeDelta::seconds(10));
+    app.run_due_jobs().await;
+    assert_eq!(acme.messages().len(), 2);
+    let states = acme.get("/deliveries?state=suppressed").await;
+    assert_eq!(states["data"].as_array().unwrap().len(), 1, "{states:#}");
 }

@@ -12,7 +12,7 @@ use super::outcome::{Sent, Verdict, rests_until};
 use super::{Link, Next, duplicate_waiters, queued};
 use crate::app::recent::{AsOf, SeenDocument};
 use crate::app::{App, AppError};
-use crate::brakes::{Admission, Limits, Permit};
+use crate::brakes::{Admission, Limits, Permit, Turn};
 use crate::domain::address::key_of;
 use crate::domain::clock::Deadline;
 use crate::domain::content::Content;
@@ -53,6 +53,7 @@ impl App {
         } else {
             AsOf::Lately
         };
+        let mut has_turn = false;
         let (mut content, mut document) = kept.map_or((None, None), |(c, d)| (Some(c), d));
         for _ in 0..CLAIMS {
             let sight = self.sight(store, &delivery, as_of, document.take()).await?;
@@ -68,6 +69,12 @@ impl App {
                     Some(content) => content,
                     None => self.content(store, delivery.id).await?,
                 };
+                if !has_turn && let Some(wish) = sight.context.turn_of(&delivery, &content) {
+                    match link.turn(wish).await {
+                        Turn::Now => has_turn = true,
+                        turn => return self.wait_for_turn(store, &sight, &delivery, turn).await,
+                    }
+                }
                 let message = Message {
                     delivery: delivery.clone(),
                     content,

@@ -1,22 +1,25 @@
 //! What messages are sent with: a connection and the way to send over it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use crate::app::connections::login;
 use crate::app::recent::AsOf;
 use crate::app::{App, AppError};
-use crate::brakes::{Admission, Brakes};
+use crate::brakes::{Admission, Brakes, Turn, TurnWish};
 use crate::domain::connection::Connection;
-use crate::domain::delivery::{Channel, Delivery};
-use crate::domain::ids::{ConnectionId, TenantId};
+use crate::domain::content::Content;
+use crate::domain::delivery::{Channel, Delivery, Hold};
+use crate::domain::ids::{ConnectionId, SenderId, TenantId};
 use crate::domain::provider::{ProviderWords, Providers};
 use crate::domain::report::Report;
 use crate::domain::sender::{SenderProfile, SenderWish, choose};
 use crate::domain::sender_rest::{LimitHit, SenderRest};
 use crate::domain::tenant::Tenant;
 use crate::domain::transport::TransportName;
+use crate::render::segments::Segments;
 use crate::store::{TenantStore, lock_scope};
 use crate::transport::{Transport, TransportKind};
 
@@ -30,6 +33,8 @@ pub(in crate::app) struct SendingContext {
     default_sender: String,
     /// Limits of carriers for which senders rest.
     rests: Vec<SenderRest>,
+    /// Senders with a pace, as messages bear them.
+    paces: Vec<(String, SenderId, u16)>,
 }
 
 impl SendingContext {
@@ -40,6 +45,29 @@ impl SendingContext {
         } else {
             &d.sender
         }
+    }
+
+    /// Whether a message must take its sender's turn.
+    pub(in crate::app) fn takes_turns(&self, d: &Delivery) -> bool {
+        self.pace_of(d).is_some()
+    }
+
+    /// The turn that a message must take.
+    pub(in crate::app) fn turn_of(&self, d: &Delivery, content: &Content) -> Option<TurnWish> {
+        let (_, sender, pace) = self.pace_of(d)?;
+        let segments = Segments::of(content.text()).count.max(1);
+        let segments = u32::try_from(segments).unwrap_or(u32::MAX);
+        Some(TurnWish {
+            sender: sender.uuid(),
+            takes: Duration::from_secs(1).saturating_mul(segments) / u32::from(*pace),
+            has_place: d.hold == Some(Hold::Turn),
+            latest: d.expires_at,
+        })
+    }
+
+    fn pace_of(&self, d: &Delivery) -> Option<&(String, SenderId, u16)> {
+        let mut paces = self.paces.iter();
+        paces.find(|(sender, ..)| sender == self.sender_of(d))
     }
 
     /// The limit of a carrier for which a message's sender rests.
@@ -63,6 +91,11 @@ impl Link {
         self.brakes.admit(self.connection.id.uuid())
     }
 
+    /// Asks for a sender's turn.
+    pub(in crate::app) fn turn(&self, wish: TurnWish) -> impl Future<Output = Turn> {
+        self.brakes.turn(wish)
+    }
+
     /// Among whose messages an equal one is waited for: those of the account, once the provider has
     /// accepted the credentials. Before that only the tenant's own, since anybody may type any account.
     pub(in crate::app) fn scope(&self, tenant: TenantId) -> String {
@@ -82,12 +115,14 @@ impl App {
         let read = async {
             let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
             let link = self.link_for(store, channel).await?;
+            let kept = store.senders().await?;
             Ok(SendingContext {
                 rests: self.rests_over(store, link.as_ref()).await?,
                 tenant,
                 link,
                 words: self.provider_words(channel),
-                default_sender: self.default_sender(store, channel).await?,
+                default_sender: self.default_sender(&kept, channel),
+                paces: paces(&kept),
             })
         };
         let contexts = &self.caches.recent.sending_contexts;
@@ -129,19 +164,14 @@ impl App {
         }))
     }
 
-    async fn default_sender(
-        &self,
-        store: &TenantStore,
-        channel: Channel,
-    ) -> Result<String, AppError> {
-        let kept = store.senders().await?;
+    fn default_sender(&self, kept: &[SenderProfile], channel: Channel) -> String {
         let wish = SenderWish {
             transports: &self.transport_names(channel),
             is_sandboxed: self.is_sandboxed(),
             ..SenderWish::default()
         };
-        let chosen = choose(&kept, &wish);
-        Ok(chosen.map(SenderProfile::frozen).unwrap_or_default())
+        let chosen = choose(kept, &wish);
+        chosen.map(SenderProfile::frozen).unwrap_or_default()
     }
 
     /// The transports of a channel.
@@ -233,4 +263,9 @@ impl App {
         }
         Ok(())
     }
+}
+
+fn paces(kept: &[SenderProfile]) -> Vec<(String, SenderId, u16)> {
+    let of = |s: &SenderProfile| Some((s.frozen(), s.id, s.segments_per_second?));
+    kept.iter().filter_map(of).collect()
 }

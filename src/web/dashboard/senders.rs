@@ -52,6 +52,7 @@ fn typed(form: &Form) -> SenderInput {
         is_default: form.get("is_default") == "1",
         countries: list("countries"),
         customers: list("customers"),
+        segments_per_second: form.get("segments_per_second").to_owned(),
     }
 }
 
@@ -167,6 +168,7 @@ async fn page(
         own_address: seat.who.session.user.email.clone(),
         dns,
         has_looked,
+        usual_pace: seat.who.app.usual_pace(&sender),
         look: FormState::new().with("digits", digits),
         form: form.unwrap_or_else(|| stored(&sender)),
         sender,
@@ -177,10 +179,12 @@ async fn page(
 
 fn stored(sender: &SenderProfile) -> FormState {
     let countries: Vec<_> = sender.countries.iter().map(ToString::to_string).collect();
+    let pace = sender.segments_per_second.map(|pace| pace.to_string());
     FormState::new()
         .with("address", sender.address.as_str())
         .with("name", sender.name.as_str())
         .with("is_default", if sender.is_default { "1" } else { "" })
         .with("countries", countries.join(", "))
         .with("customers", sender.customers.join(", "))
+        .with("segments_per_second", pace.unwrap_or_default())
 }

@@ -206,6 +206,7 @@ fn senders(to: &mut Vec<Sample>) {
         own_address: "ada@northwind.example".into(),
         dns,
         has_looked: false,
+        usual_pace: Some(10),
         look: FormState::new(),
         refused: FormState::new(),
     };
@@ -261,6 +262,7 @@ fn some_senders() -> Vec<SenderProfile> {
         is_default: false,
         countries: Vec::new(),
         customers: Vec::new(),
+        segments_per_second: None,
         tested_at: None,
         created_at: ago(9000),
     };
@@ -270,6 +272,7 @@ fn some_senders() -> Vec<SenderProfile> {
     };
     let tested = SenderProfile {
         is_default: true,
+        segments_per_second: None,
         tested_at: Some(ago(3000)),
         ..sender(2, "billing@northwind.example", "Northwind Billing")
     };
