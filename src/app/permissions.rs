@@ -72,7 +72,7 @@ impl App {
         Ok((kept, added > 0))
     }
 
-    /// Takes a CSV in, as [`Permission::csv_row`] writes it: all of it, or nothing where a line is wrong.
+    /// Takes a CSV in, as [`csv_rows`] writes it: all of it, or nothing where a line is wrong.
     pub async fn import_permissions(
         &self,
         tenant: TenantId,
