@@ -440,6 +440,10 @@ fn start_workers(config: &Config, app: &App, runner: &Arc<Runner>, life: &Lifecy
     ));
     drop(life.spawn("sweep", worker::sweep_for_ever(app.clone(), here.clone())));
     drop(life.spawn(
+        "accounts",
+        worker::ask_accounts_for_ever(app.clone(), here.clone()),
+    ));
+    drop(life.spawn(
         "deletions",
         worker::sweep_deleted_for_ever(app.clone(), here.clone()),
     ));

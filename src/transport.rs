@@ -260,6 +260,8 @@ pub struct Accepted {
     pub sentence: String,
     /// It was refused at once, since the recipient does not want to be written to.
     pub is_opt_out: bool,
+    /// The account has nearly as many calls under way as its provider bears.
+    pub is_crowded: bool,
     /// The answer as kept.
     pub response: Value,
 }
@@ -273,6 +275,8 @@ pub struct SendFailure {
     pub error_code: i64,
     /// What happened, for a clerk: with what to do where nothing more will be tried, else without its end.
     pub sentence: String,
+    /// As [`Accepted::is_crowded`].
+    pub is_crowded: bool,
     /// The answer as kept; null if none came.
     pub response: Value,
 }

@@ -5,6 +5,7 @@ use chrono::{DateTime, Days, TimeDelta, Utc};
 use super::figures::{Figures, figures, midnight};
 use super::first_hour::{Begun, FirstHour, TransportStep};
 use super::{App, AppError};
+use crate::domain::account_figures::Sum;
 use crate::domain::actor::Actor;
 use crate::domain::connection::Connection;
 use crate::domain::content::Content;
@@ -65,6 +66,8 @@ pub struct Overview {
     pub rejected: u64,
     /// What messages go through.
     pub sender: Option<Connection>,
+    /// What is left on its account, where that is little.
+    pub low: Option<Sum>,
     /// Whether the provider ever took a message.
     pub has_sent: bool,
     pub has_rules: bool,
@@ -151,12 +154,24 @@ impl App {
             unrecognised: store.unrecognised(50).await?,
             replies: store.unseen_replies(super::replies::SHOWN).await?,
             rejected: store.count_rejected(now - TimeDelta::days(1)).await?,
+            low: self.low_balance(&store, sender.as_ref()).await?,
             sender,
             has_sent: store.count_deliveries(&TAKEN, 1).await? > 0,
             has_rules,
             queue_trouble: self.queue_answers().await.err().map(|d| d.what),
             clock_off: self.clock_off().await?,
         })
+    }
+
+    async fn low_balance(
+        &self,
+        store: &TenantStore,
+        of: Option<&Connection>,
+    ) -> Result<Option<Sum>, AppError> {
+        let Some(of) = of else { return Ok(None) };
+        let found = store.account_figures(of).await?;
+        let found = found.filter(|f| f.low_at.is_some());
+        Ok(found.and_then(|f| f.figures.balance))
     }
 
     /// Whether e-mails can go out; none where no rule that is on sends any.

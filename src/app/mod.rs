@@ -2,6 +2,7 @@
 //!
 //! A use case decides, in order, and owns its transaction; no provider is called inside one.
 
+pub mod account_figures;
 pub mod accounts;
 pub mod bank_details;
 pub mod books;
@@ -16,6 +17,7 @@ pub mod health_report;
 pub mod history;
 pub mod job;
 pub mod keys;
+pub mod limits;
 pub mod mail;
 pub mod morning;
 #[cfg(test)]

@@ -72,6 +72,7 @@ impl App {
             let kind = match trouble.kind {
                 TroubleKind::Refused(_) => "refused",
                 TroubleKind::Burst => "burst",
+                TroubleKind::LowBalance(_) => "low_balance",
             };
             let notice = Notice {
                 kind,
@@ -156,6 +157,17 @@ impl App {
                     ),
                 }
             }
+            TroubleKind::LowBalance(balance) => Letter {
+                subject: format!("Little is left on the {provider} account of {name}"),
+                text: format!(
+                    "{balance} are left on the {provider} account of {name}. That is less than 10, or \
+                     less than three days like those of this month cost.\n\n\
+                     {provider} sends nothing once it is used up. Add to it in its Console, where it can \
+                     also be set to recharge by itself.\n\n\
+                     See the balance and the other limits:\n{connections}#limits\n\n\
+                     You are told again only when it has been more in between.\n"
+                ),
+            },
             TroubleKind::Burst => Letter {
                 subject: format!("Requests from {provider} are refused for {name}"),
                 text: format!(

@@ -10,7 +10,7 @@ use crate::domain::ids::{SenderId, TenantId};
 use crate::domain::name;
 use crate::domain::party::Party;
 use crate::domain::phone::CountryCode;
-use crate::domain::sender::{MOST_CHOSEN_BY, MOST_SENDERS, SenderAddress, SenderProfile};
+use crate::domain::sender::{FASTEST, MOST_CHOSEN_BY, MOST_SENDERS, SenderAddress, SenderProfile};
 use crate::domain::transport::TransportName;
 use crate::store::MessageEdit;
 
@@ -27,6 +27,8 @@ pub struct SenderInput {
     pub is_default: bool,
     pub countries: Vec<String>,
     pub customers: Vec<String>,
+    /// A whole number; empty for none.
+    pub segments_per_second: String,
 }
 
 /// A way of sending that a sender may be for.
@@ -56,6 +58,17 @@ impl App {
     /// The customers and vendors that documents have named lately.
     pub async fn parties(&self, tenant: TenantId) -> Result<Vec<Party>, AppError> {
         Ok(self.tenant(tenant).parties().await?)
+    }
+
+    /// How many segments in a second a sender of its kind usually sends, where its provider says so.
+    pub fn usual_pace(&self, of: &SenderProfile) -> Option<u16> {
+        let SenderAddress::Text(sender) = &of.address else {
+            return None;
+        };
+        self.parts
+            .transports
+            .named(of.transport)?
+            .usual_pace(sender)
     }
 
     /// One sender.
@@ -248,6 +261,21 @@ impl App {
                 refuse(field, format!("at most {MOST_CHOSEN_BY}"));
             }
         }
+        let pace = input.segments_per_second.trim();
+        let segments_per_second = match pace.parse() {
+            _ if pace.is_empty() => None,
+            _ if channel == Channel::Email => {
+                let message = "leave it empty: only SMS are counted in segments";
+                refuse("segments_per_second", message.to_owned());
+                None
+            }
+            Ok(pace @ 1..=FASTEST) => Some(pace),
+            _ => {
+                let message = format!("type a whole number from 1 to {FASTEST}, or nothing");
+                refuse("segments_per_second", message);
+                None
+            }
+        };
         let (Some(address), true) = (address, problems.is_empty()) else {
             return Err(AppError::Invalid(problems));
         };
@@ -265,6 +293,7 @@ impl App {
             is_default: input.is_default,
             countries,
             customers,
+            segments_per_second,
             tested_at: None,
             created_at: self.now(),
         })

@@ -24,6 +24,9 @@
 //!        └────────► wait, reason                └─ process killed: lost after `permit_life`
 //! ```
 //!
+//! A sender may have a pace beside that (`pace.rs`, `lua/pace.lua`): a line of its own under
+//! `mlc:<namespace>:{<sender>}:<transport>:pace`, asked only for senders that have one.
+//!
 //! Asking and ending are one round trip each, over one connection that all callers share. Every key
 //! expires: the sets when their last permit is lost, the hash [`Limits::forget_after`] after nothing in
 //! it matters any more. Nothing is asked while nothing is sent.
@@ -46,6 +49,7 @@ mod limits;
 mod link;
 mod local;
 mod lot;
+mod pace;
 mod shared;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,6 +66,8 @@ pub use self::limits::{BreakerLimits, Growth, Limits, Rate};
 use self::link::Link;
 use self::local::Local;
 use self::lot::{Lot, whole_instant};
+use self::pace::Paces;
+pub use self::pace::{Turn, TurnWish};
 use self::shared::{Loan, Moment, Shared};
 use crate::domain::clock::SharedClock;
 use crate::domain::transport::TransportName;
@@ -81,6 +87,7 @@ struct House {
     rng: Mutex<StdRng>,
     /// The brakes themselves, or what stands in for Redis.
     local: Local,
+    paces: Paces,
     shared: Option<Arc<Shared>>,
 }
 
@@ -137,6 +144,7 @@ impl Brakes {
     pub fn new(limits: Limits, clock: SharedClock, rng: StdRng) -> Self {
         Self(Arc::new(House {
             local: Local::new(limits, clock.now()),
+            paces: Paces::default(),
             rng: Mutex::new(rng),
             clock,
             shared: None,
@@ -160,6 +168,7 @@ impl Brakes {
         let link = Link::new(redis, transport, clock.clone(), Handle::current());
         Self(Arc::new(House {
             local: Local::new(limits.share(SHARE), clock.now()),
+            paces: Paces::default(),
             rng: Mutex::new(rng),
             clock,
             shared: Some(Arc::new(Shared::new(link, transport, limits))),
@@ -184,6 +193,19 @@ impl Brakes {
             ticket: Some(ticket),
             loan,
         })
+    }
+
+    /// Asks for a sender's turn, which is taken where it is now. Ask once a call may go.
+    pub async fn turn(&self, wish: TurnWish) -> Turn {
+        let now = self.0.now();
+        let share = match &self.0.shared {
+            None => 1,
+            Some(shared) => match shared.turn(&wish, now).await {
+                Some(turn) => return turn,
+                None => SHARE,
+            },
+        };
+        self.0.paces.ask(&wish, now, share)
     }
 
     /// Lets no call go before `until`; an earlier instant does not shorten a pause.
@@ -234,6 +256,12 @@ impl Permit {
     /// The provider said that these are too many (429); how long no call goes now.
     pub async fn throttled(self, retry_after: Option<Duration>) -> Duration {
         self.report(Report::Throttled(retry_after)).await
+    }
+
+    /// The provider took the call and is near to taking no more; how long no call goes now. To the brakes that
+    /// is a 429 before it comes.
+    pub async fn crowded(self) -> Duration {
+        self.throttled(None).await
     }
 
     /// The provider failed, or nobody knows (5xx, time-out, reset).

@@ -12,7 +12,7 @@ use super::brake::Report;
 use super::breaker::BreakerState;
 use super::link::{Link, Silence};
 use super::lot::{Lot, micros, whole_instant};
-use super::{BreakerLimits, Limits, Reason, Status};
+use super::{BreakerLimits, Limits, Reason, Status, Turn, TurnWish};
 use crate::domain::transport::TransportName;
 use crate::redis::Script;
 
@@ -36,6 +36,7 @@ struct Scripts {
     pause: Script,
     release: Script,
     status: Script,
+    pace: Script,
 }
 
 /// When a step is taken, and the lot drawn for it.
@@ -136,6 +137,26 @@ impl Shared {
                 None
             }
         }
+    }
+
+    /// Asks for a sender's turn; `None` when Redis does not say.
+    pub(super) async fn turn(
+        self: &Arc<Self>,
+        wish: &TurnWish,
+        now: DateTime<Utc>,
+    ) -> Option<Turn> {
+        let shard = wish.sender.as_simple().to_string();
+        let name = format!("{}:pace", self.transport);
+        let mut call = self.scripts.pace.key(self.link.redis().key(&shard, &name));
+        call.arg(now.timestamp_micros())
+            .arg(micros(wish.takes))
+            .arg(u8::from(wish.has_place))
+            .arg(wish.latest.timestamp_micros());
+        Some(match self.ask::<(i64, i64)>(&call).await.ok()? {
+            (1, _) => Turn::Now,
+            (0, at) => instant(at).map_or(Turn::TooLate, Turn::At),
+            _ => Turn::TooLate,
+        })
     }
 
     /// Lets no call go before `until`, at the latest when Redis is back.
@@ -310,6 +331,7 @@ impl Default for Scripts {
             pause: script!("pause"),
             release: script!("release"),
             status: script!("status"),
+            pace: Script::new(include_str!("lua/pace.lua")),
         }
     }
 }

@@ -77,6 +77,8 @@ impl ConnectionState {
 pub struct Pauses {
     pub sms: Option<DateTime<Utc>>,
     pub email: Option<DateTime<Utc>>,
+    /// Until then some of its senders rest.
+    pub senders: Option<DateTime<Utc>>,
 }
 
 impl Pauses {
@@ -88,7 +90,7 @@ impl Pauses {
         }
     }
 
-    /// The one that ends last.
+    /// The one of a whole channel that ends last.
     pub fn latest(&self) -> Option<DateTime<Utc>> {
         self.sms.max(self.email)
     }

@@ -220,12 +220,14 @@ pub enum Hold {
     OptOut,
     /// It waits by itself, *queued*, until contacts may be written to again.
     Hours,
+    /// It waits by itself, *queued*, for its place in its sender's line.
+    Turn,
     /// Nobody but a person can tell whether the message exists.
     Person,
 }
 
 impl Hold {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Stopped,
         Self::NoConnection,
         Self::Broken,
@@ -234,6 +236,7 @@ impl Hold {
         Self::OwnNumber,
         Self::OptOut,
         Self::Hours,
+        Self::Turn,
         Self::Person,
     ];
 
@@ -248,6 +251,7 @@ impl Hold {
             Self::OwnNumber => "own_number",
             Self::OptOut => "opt_out",
             Self::Hours => "hours",
+            Self::Turn => "turn",
             Self::Person => "person",
         }
     }

@@ -9,6 +9,7 @@ use super::delivery::{Delivery, Hold};
 use super::document::Document;
 use super::hours;
 use super::provider::ProviderWords;
+use super::sender_rest::SenderRest;
 use super::states::{self, Calendar};
 use super::suppression::Suppressed;
 use super::tenant::Tenant;
@@ -28,6 +29,8 @@ pub struct Gate<'a> {
     pub connection: Option<&'a Connection>,
     /// Whether that connection has a sender for it.
     pub has_sender: bool,
+    /// The limit of a carrier for which its sender rests.
+    pub resting: Option<&'a SenderRest>,
     /// How the provider of that connection is called, or of the one that is to be made.
     pub provider: &'static ProviderWords,
     /// The owner's own address over its channel: where rehearsals go.
@@ -56,6 +59,8 @@ pub enum Judgement {
     Outdated,
     /// Contacts may be written to from then on.
     Closed(DateTime<Utc>, String),
+    /// Its sender rests until then.
+    Resting(DateTime<Utc>, String),
     /// The provider wants no calls until then.
     Paused(DateTime<Utc>),
 }
@@ -94,8 +99,27 @@ impl Gate<'_> {
             .and_then(|c| c.pauses.of(self.delivery.channel));
         match pause.filter(|until| *until > self.now) {
             Some(until) => Judgement::Paused(until),
-            None => Judgement::Go,
+            None => self.resting(),
         }
+    }
+
+    /// The claim does not repeat this, as it does not ask the brakes: what is on its way when a rest begins is
+    /// not called back either.
+    fn resting(&self) -> Judgement {
+        let Some(rest) = self.resting else {
+            return Judgement::Go;
+        };
+        let until = rest.until.with_timezone(&self.tenant.zone);
+        let mut why = format!(
+            "Waits until {} in {}: carriers took too many messages from its sender at once ({})",
+            until.format("%H:%M"),
+            self.tenant.zone.name(),
+            rest.code
+        );
+        if self.delivery.expires_at <= rest.until {
+            why.push_str("; its time runs out before");
+        }
+        Judgement::Resting(rest.until, why)
     }
 
     /// Why the message is no longer true of its document.

@@ -1,5 +1,6 @@
 //! Values and rules: pure code, no I/O, no framework.
 
+pub mod account_figures;
 pub mod actor;
 pub mod address;
 pub mod address_hash;
@@ -36,6 +37,7 @@ pub mod report;
 pub mod rule;
 pub mod sender;
 pub mod sender_dns;
+pub mod sender_rest;
 pub mod states;
 pub mod suppression;
 pub mod tenant;

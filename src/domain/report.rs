@@ -1,6 +1,8 @@
 //! What became of a message, as its provider tells: neutral of provider and channel. Each provider's own
 //! words are read by its adapter.
 
+use chrono_tz::Tz;
+
 use super::delivery::DeliveryState;
 
 /// How far a message has come, ranked so that a state never goes backwards: reports come in any order.
@@ -98,6 +100,17 @@ impl Status {
     }
 }
 
+/// A limit that stopped a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HitLimit {
+    /// What carriers take from its sender in a short time.
+    SenderRate,
+    /// What one carrier takes within a day of this zone; other carriers' numbers are not concerned.
+    CarrierDay(Tz),
+    /// What the account may send within a day.
+    AccountDay,
+}
+
 /// What a provider says of a message: in an answer, when it is asked, or by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -111,6 +124,8 @@ pub struct Report {
     pub said: Option<String>,
     /// The recipient does not want to be written to.
     pub is_opt_out: bool,
+    /// The limit that stopped it.
+    pub limit: Option<HitLimit>,
     /// What else it said, as JSON, for the details of the message.
     pub detail: String,
 }

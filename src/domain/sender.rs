@@ -20,6 +20,9 @@ pub const MOST_SENDERS: i64 = 100;
 /// How many countries, and how many customers, one of them may be for.
 pub const MOST_CHOSEN_BY: usize = 300;
 
+/// As many segments of texts as a sender may be said to send in a second.
+pub const FASTEST: u16 = 1000;
+
 /// Something that messages come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SenderProfile {
@@ -34,6 +37,8 @@ pub struct SenderProfile {
     pub countries: Vec<CountryCode>,
     /// These customers do, by their ids in the books.
     pub customers: Vec<String>,
+    /// How many segments of texts it sends in a second; more wait here. None where nothing is known.
+    pub segments_per_second: Option<u16>,
     /// When a test from it was last taken by the provider.
     pub tested_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
@@ -234,6 +239,7 @@ mod tests {
             is_default: false,
             countries: Vec::new(),
             customers: Vec::new(),
+            segments_per_second: None,
             tested_at: Some(DateTime::UNIX_EPOCH),
             created_at: DateTime::UNIX_EPOCH,
         }

@@ -34,6 +34,7 @@ pub(super) fn mount(app: &mut web::ServiceConfig) {
             .route("/twilio/callbacks", web::get().to(twilio_callbacks))
             .route("/twilio/optouts", web::post().to(twilio_opt_out))
             .route("/twilio/settings", web::post().to(twilio_settings))
+            .route("/twilio/figures", web::post().to(twilio_figures))
             .route("/twilio/inbound", web::post().to(twilio_inbound))
             .route("/twilio/messages", web::get().to(twilio_messages))
             .route("/twilio/taken", web::get().to(twilio_taken))
@@ -124,6 +125,11 @@ async fn twilio_opt_out(body: web::Bytes, twilio: web::Data<Twilio>) -> Answer {
 
 async fn twilio_settings(body: web::Bytes, twilio: web::Data<Twilio>) -> Answer {
     twilio.set(parse(&body)?);
+    done(Ok(()))
+}
+
+async fn twilio_figures(body: web::Bytes, twilio: web::Data<Twilio>) -> Answer {
+    twilio.set_figures(parse(&body)?);
     done(Ok(()))
 }
 

@@ -452,6 +452,7 @@ pub(super) fn pauses(row: &Row) -> Result<Pauses, StoreError> {
     Ok(Pauses {
         sms: row.time_opt("sms_paused_until")?,
         email: row.time_opt("email_paused_until")?,
+        senders: row.time_opt("senders_rest_until")?,
     })
 }
 

@@ -62,7 +62,7 @@ const OF_EVENTS: [&str; 8] = [
 
 /// Every other table with a tenant's rows: its key, and what finds the rows by an index where
 /// `tenant_id` alone does not.
-const OF_TENANT: [(&str, &str, &str); 26] = [
+const OF_TENANT: [(&str, &str, &str); 28] = [
     ("delivery_counts", "hour, part", ""),
     ("replays", "id", ""),
     (
@@ -76,6 +76,8 @@ const OF_TENANT: [(&str, &str, &str); 26] = [
         BY_CONNECTION,
     ),
     ("provider_messages", "account, sid", BY_ACCOUNT),
+    ("account_figures", "connection_id", BY_CONNECTION),
+    ("sender_rests", "connection_id, sender, code", BY_CONNECTION),
     ("secrets", "id", BY_CONNECTION),
     ("hooks", "token", BY_CONNECTION),
     ("rule_versions", "rule_id, version", BY_RULE),

@@ -4,6 +4,7 @@
 //! not filtered by that tenant is refused (see `db`); [`Store::platform`] holds the few look-ups that
 //! must come before a tenant is known. Reads use a pool; every write goes through one writer (see `writer`).
 
+mod account_figures;
 mod address_search;
 mod audit;
 mod bank_details;
@@ -57,6 +58,7 @@ mod rules;
 mod schema;
 mod sealed;
 mod second_factors;
+mod sender_rests;
 mod senders;
 mod server;
 mod sessions;
@@ -84,6 +86,7 @@ use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
 
+pub use account_figures::StoredFigures;
 pub use audit::AuditFilter;
 pub use bank_details::BankDetailsEdit;
 pub use brand::NewLogo;

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::Value;
 use uuid::Uuid;
 
+use super::account_figures::sum;
 use super::audit::{AuditLine, audit};
 use super::db::TenantDb;
 use super::platform::tenant;
@@ -11,6 +12,7 @@ use super::sql::{Row, micros, values};
 use super::users::user;
 use super::writer::Lane;
 use super::{Platform, StoreError, TenantStore, User};
+use crate::domain::account_figures::Sum;
 use crate::domain::actor::Actor;
 use crate::domain::connection::Provider;
 use crate::domain::delivery::DeliveryState;
@@ -35,6 +37,8 @@ pub enum TroubleKind {
     Refused(String),
     /// Requests at the hook bear wrong signatures.
     Burst,
+    /// So little is left on the account.
+    LowBalance(Sum),
 }
 
 /// How many forged requests are a burst, and within which time.
@@ -43,6 +47,30 @@ const BURST_WITHIN: TimeDelta = TimeDelta::minutes(10);
 
 /// A burst is over when nothing forged has come for so long.
 const BURST_QUIET: TimeDelta = TimeDelta::hours(1);
+
+/// A condition up to an instant, the instant it began, and what it is.
+type Kind = (
+    &'static str,
+    &'static str,
+    fn(&Row) -> Result<TroubleKind, StoreError>,
+);
+
+const KINDS: [Kind; 3] = [
+    ("k.state = 'broken' AND k.broken_at", "k.broken_at", |row| {
+        Ok(TroubleKind::Refused(row.get("why")?))
+    }),
+    ("k.burst_at", "k.burst_at", |_| Ok(TroubleKind::Burst)),
+    ("f.login = k.login AND f.low_at", "f.low_at", |row| {
+        let balance = sum(row, "balance", "balance_currency")?;
+        Ok(TroubleKind::LowBalance(balance.ok_or(
+            StoreError::BadRow {
+                table: "account_figures",
+                column: "balance",
+                row: row.get("connection_id")?,
+            },
+        )?))
+    }),
+];
 
 impl Platform {
     /// Troubles of tenants that are not suspended, begun after `since` and not over; those of one
@@ -53,10 +81,7 @@ impl Platform {
         since: DateTime<Utc>,
     ) -> Result<Vec<Trouble>, StoreError> {
         let mut troubles = Vec::new();
-        for (condition, begun, refused) in [
-            ("k.state = 'broken' AND k.broken_at", "k.broken_at", true),
-            ("k.burst_at", "k.burst_at", false),
-        ] {
+        for (condition, begun, read) in KINDS {
             let mut bound: Vec<Value> = values![micros(since)];
             let mut one = "";
             if let Some(of) = of {
@@ -65,7 +90,9 @@ impl Platform {
             }
             let query = format!(
                 "SELECT t.*, k.id AS connection_id, k.provider AS provider, k.reason AS why, \
-                 {begun} AS begun FROM connections k JOIN tenants t ON t.id = k.tenant_id \
+                 {begun} AS begun, f.balance, f.balance_currency FROM connections k \
+                 JOIN tenants t ON t.id = k.tenant_id \
+                 LEFT JOIN account_figures f ON f.connection_id = k.id \
                  WHERE t.status = 'active' AND {condition} > $1 {one} LIMIT 1000"
             );
             for row in self.db().all(&query, bound).await? {
@@ -75,11 +102,7 @@ impl Platform {
                     connection: ConnectionId::from_uuid(id),
                     provider: row.word("connections", "provider", id, Provider::parse)?,
                     begun: row.time("begun")?,
-                    kind: if refused {
-                        TroubleKind::Refused(row.get("why")?)
-                    } else {
-                        TroubleKind::Burst
-                    },
+                    kind: read(&row)?,
                 });
             }
         }

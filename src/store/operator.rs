@@ -131,7 +131,7 @@ impl Platform {
         &self,
         limit: u64,
     ) -> Result<Vec<BrakedConnection>, StoreError> {
-        let query = "SELECT k.id, k.provider, k.state, k.sms_paused_until, k.email_paused_until, t.name AS tenant, t.id AS tenant_id \
+        let query = "SELECT k.id, k.provider, k.state, k.sms_paused_until, k.email_paused_until, k.senders_rest_until, t.name AS tenant, t.id AS tenant_id \
                      FROM connections k JOIN tenants t ON t.id = k.tenant_id \
                      WHERE k.channels <> '' AND t.status = 'active' \
                      ORDER BY k.updated_at DESC, k.id LIMIT $1";

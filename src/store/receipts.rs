@@ -12,13 +12,14 @@ use super::outcomes::{Change, KnownMessage, NewStep, insert_step, know_message, 
 use super::partial::PLAIN_STATE;
 use super::sql::{self, micros, micros_opt, values};
 use super::suppressions::{Addressee, suppress};
-use super::undelivered;
 use super::writer::{Many, Turn};
 use super::{StoreError, TenantStore};
+use super::{sender_rests, undelivered};
 use crate::domain::address_hash::AddressHasher;
 use crate::domain::delivery::{Channel, DeliveryState, StepKind};
 use crate::domain::ids::{DeliveryId, ReceiptId, TenantId};
 use crate::domain::report::Status;
+use crate::domain::sender_rest::LimitHit;
 use crate::domain::suppression::Source;
 
 /// A report that came to an address of ours.
@@ -52,6 +53,8 @@ pub struct NewReceipt {
     pub error_code: i64,
     /// The recipient does not want to be written to again.
     pub is_opt_out: bool,
+    /// The limit that stopped the message.
+    pub hit: Option<LimitHit>,
     /// The state in words, for the delivery's row.
     pub reason: String,
     /// [`CALLBACK`] or `poll`.
@@ -103,7 +106,10 @@ impl Many for Receiving {
     type Answer = ReceiptResult;
 
     fn turn(&self) -> Turn {
-        if self.receipt.is_opt_out || undelivered::is_unexplained(&self.receipt) {
+        if self.receipt.is_opt_out
+            || self.receipt.hit.is_some()
+            || undelivered::is_unexplained(&self.receipt)
+        {
             Turn::Alone(self.tenant)
         } else {
             Turn::Free
@@ -435,6 +441,9 @@ async fn fold(
         let whom = Addressee::new(hasher, target.channel, &target.to);
         suppress(tx, whom, why, r.now).await?;
     }
+    if moved && let Some(hit) = &r.hit {
+        sender_rests::note(tx, hit, r.now).await?;
+    }
     if moved && target.channel == Channel::Email && undelivered::is_unexplained(r) {
         let whom = Addressee::new(hasher, target.channel, &target.to);
         undelivered::give_up(tx, (id, message.accepted_at), whom, r).await?;
@@ -572,6 +581,7 @@ async fn fold_unmatched(
             word: row.get("word")?,
             error_code: row.get("error_code")?,
             is_opt_out: row.get("opted_out")?,
+            hit: None,
             source: CALLBACK,
             is_verified: row.get("verified")?,
             detail: row.get("detail")?,

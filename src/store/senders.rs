@@ -100,7 +100,8 @@ impl TenantStore {
                     }
                     tx.exec(
                         "UPDATE senders SET address = $3, address_key = $4, name = $5, \
-                         countries = $6, customers = $7, tested_at = $8 \
+                         countries = $6, customers = $7, tested_at = $8, \
+                         segments_per_second = $9 \
                          WHERE tenant_id = $1 AND id = $2",
                         values![
                             changed.id.uuid(),
@@ -109,7 +110,8 @@ impl TenantStore {
                             changed.name.clone(),
                             list(changed.countries.iter().map(CountryCode::as_str)),
                             list(changed.customers.iter().map(String::as_str)),
-                            micros_opt(changed.tested_at)
+                            micros_opt(changed.tested_at),
+                            changed.segments_per_second.map(i64::from)
                         ],
                     )
                     .await?;
@@ -223,6 +225,7 @@ pub(super) async fn keep_entered(
                 is_default: false,
                 countries: Vec::new(),
                 customers: Vec::new(),
+                segments_per_second: None,
                 tested_at: None,
                 created_at: now,
             };
@@ -276,6 +279,7 @@ async fn insert(tx: TenantDb<'_>, new: &SenderProfile) -> Result<(), StoreError>
         is_default: false,
         countries: list(new.countries.iter().map(CountryCode::as_str)),
         customers: list(new.customers.iter().map(String::as_str)),
+        segments_per_second: new.segments_per_second.map(i64::from),
         tested_at: micros_opt(new.tested_at),
         created_at: micros(new.created_at),
     ];
@@ -307,6 +311,7 @@ fn of_log(sender: &SenderProfile) -> serde_json::Value {
         "is_default": sender.is_default,
         "countries": sender.countries,
         "customers": sender.customers,
+        "segments_per_second": sender.segments_per_second,
     })
 }
 
@@ -322,6 +327,7 @@ fn sender(row: &Row) -> Result<SenderProfile, StoreError> {
     let countries: String = row.get("countries")?;
     let customers: String = row.get("customers")?;
     let countries = word("countries", &countries)?;
+    let pace: Option<i64> = row.get("segments_per_second")?;
     Ok(SenderProfile {
         id: SenderId::from_uuid(id),
         transport: row.word("senders", "transport", id, TransportName::parse)?,
@@ -334,6 +340,7 @@ fn sender(row: &Row) -> Result<SenderProfile, StoreError> {
             .filter_map(|code| CountryCode::parse(code).ok())
             .collect(),
         customers: word("customers", &customers)?,
+        segments_per_second: pace.and_then(|pace| u16::try_from(pace).ok()),
         tested_at: row.time_opt("tested_at")?,
         created_at: row.time("created_at")?,
     })

@@ -366,6 +366,7 @@ fn receipt(id: Option<DeliveryId>, sid: &str, word: &str) -> NewReceipt {
     NewReceipt {
         provider: "Twilio".to_owned(),
         is_opt_out: false,
+        hit: None,
         delivery: id,
         attempt_no: None,
         account: ACCOUNT.to_owned(),

@@ -9,6 +9,7 @@ use super::{
     SignedRequest, Transport, Trial, Trust, Typed,
 };
 use crate::brakes::Brakes;
+use crate::domain::account_figures::AccountFigures;
 use crate::domain::connection::{Provider, Settings};
 use crate::domain::delivery::{Channel, Channels};
 use crate::domain::provider::{ProviderWords, Providers};
@@ -33,6 +34,9 @@ pub trait ProviderKind: Send + Sync {
 
     /// How the account stands, for whoever runs this service.
     async fn examine(&self, login: &Login<'_>) -> Examined;
+
+    /// What the account has left and has cost, as far as the provider says so within a moment.
+    async fn figures(&self, login: &Login<'_>) -> AccountFigures;
 
     /// What a request to one of its addresses can be believed; `origin` is ours, as the provider was told.
     fn trust(&self, request: &SignedRequest, origin: &str, secrets: &Secrets) -> Trust;
@@ -64,6 +68,11 @@ pub trait TransportKind: Send + Sync {
 
     /// What is wrong with a rule's own sender, where the provider knows it within a moment.
     async fn refuses_sender(&self, login: &Login<'_>, sender: &Sender) -> Option<String>;
+
+    /// How many segments in a second a sender of its kind usually sends.
+    fn usual_pace(&self, _sender: &Sender) -> Option<u16> {
+        None
+    }
 
     /// What it wants to find in the DNS of a domain that it sends for; none where it sends no e-mail.
     fn dns(&self) -> Option<&'static DnsNeeds> {

@@ -6,6 +6,10 @@
 
 mod table;
 
+use chrono_tz::Tz;
+
+use crate::domain::report::HitLimit;
+
 /// As many characters of Twilio's own words are shown.
 const LONGEST_WORDS: usize = 200;
 
@@ -120,6 +124,17 @@ pub fn find(code: i32) -> Option<&'static Entry> {
         let place = rows.binary_search_by_key(&code, |entry| entry.code).ok()?;
         rows.get(place)
     })
+}
+
+/// The limit that a code tells of. Carriers' caps for the day are T-Mobile's alone, which lifts them at midnight
+/// Pacific (Twilio's pages on 30023 and 30027; "T-Mobile daily message limits ... with A2P 10DLC").
+pub fn hit_limit(code: i32) -> Option<HitLimit> {
+    match code {
+        30022 => Some(HitLimit::SenderRate),
+        30023 | 30027 => Some(HitLimit::CarrierDay(Tz::America__Los_Angeles)),
+        63038 => Some(HitLimit::AccountDay),
+        _ => None,
+    }
 }
 
 /// Twilio's page about a code.

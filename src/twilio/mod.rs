@@ -10,19 +10,20 @@
 //! e-mail, on a host of its own; `provider` and `transport` are what the use cases see of all this.
 
 pub mod account;
-mod balance;
 mod call;
 pub mod callback;
 pub mod codes;
 pub mod credentials;
 pub mod email;
 pub mod error;
+mod figures;
 pub mod inbound;
 pub mod kept;
 pub mod list;
 mod login;
 pub mod lookup;
 pub mod messages;
+mod pace;
 mod provider;
 mod search;
 pub mod senders;

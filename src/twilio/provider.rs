@@ -13,6 +13,7 @@ use super::settings::TwilioSettings;
 use super::signature::{self, Signed};
 use super::transport::{self, MessagesKind};
 use super::{Twilio, callback, codes, inbound, set_up};
+use crate::domain::account_figures::AccountFigures;
 use crate::domain::ids::DeliveryId;
 use crate::domain::provider::ProviderWords;
 use crate::domain::report::Report;
@@ -57,6 +58,11 @@ impl ProviderKind for Twilio {
         }
     }
 
+    async fn figures(&self, login: &Login<'_>) -> AccountFigures {
+        let logins: Vec<Account> = accounts(login).collect();
+        self.figures(&logins).await
+    }
+
     fn trust(&self, request: &SignedRequest, origin: &str, secrets: &Secrets) -> Trust {
         let tokens = secrets.iter().filter(|(name, _)| name == AUTH_TOKEN);
         let tokens: Vec<SecretString> = tokens.map(|(_, token)| token.clone()).collect();
@@ -91,6 +97,7 @@ impl ProviderKind for Twilio {
                 error_code: error_code.into(),
                 said: told.error_message,
                 is_opt_out: codes::explain(error_code).is_opt_out(),
+                limit: codes::hit_limit(error_code),
                 detail: detail.to_string(),
             },
         }])

@@ -16,6 +16,7 @@ use super::kept::KeptRequest;
 use super::list::ListQuery;
 use super::login::accounts;
 use super::messages::{self, NewMessage};
+use super::pace;
 use super::settings::TwilioSettings;
 use crate::domain::connection::Settings;
 use crate::domain::delivery::Channel;
@@ -106,6 +107,10 @@ impl TransportKind for MessagesKind {
         TwilioSettings::of(settings).senders().collect()
     }
 
+    fn usual_pace(&self, sender: &Sender) -> Option<u16> {
+        pace::usual(sender)
+    }
+
     async fn refuses_sender(&self, login: &Login<'_>, sender: &Sender) -> Option<String> {
         let account = accounts(login).next()?;
         let problem = self.0.refused_sender(&account, sender).await?;
@@ -182,6 +187,7 @@ impl Transport for Messages {
             word: told.status.map_or("unknown", |s| s.as_str()).to_owned(),
             error_code: code.into(),
             is_opt_out: codes::explain(code).is_opt_out(),
+            limit: codes::hit_limit(code),
             detail: json!({ "error_message": told.error_message }).to_string(),
             said: told.error_message,
         })
@@ -300,6 +306,7 @@ fn taken(accepted: &messages::Accepted, message: &Outgoing<'_>) -> Accepted {
         error_code: code.into(),
         sentence,
         is_opt_out: is_failure && codes::explain(code).is_opt_out(),
+        is_crowded: accepted.response.is_crowded(),
         response: serde_json::to_value(&accepted.response).unwrap_or_default(),
     }
 }
@@ -353,6 +360,7 @@ fn failed(error: &SendError, message: &Outgoing<'_>) -> SendFailure {
         kind,
         error_code: code.into(),
         sentence,
+        is_crowded: error.response.as_ref().is_some_and(|r| r.is_crowded()),
         response: serde_json::to_value(&error.response).unwrap_or_default(),
     }
 }
@@ -362,6 +370,7 @@ fn unbuildable() -> SendFailure {
         kind: FailureKind::Unbuildable,
         error_code: 0,
         sentence: "The request to Twilio could not be built; nothing was sent".to_owned(),
+        is_crowded: false,
         response: serde_json::Value::Null,
     }
 }

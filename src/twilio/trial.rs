@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use super::balance::Balance;
 use super::credentials::{Account, MessagingServiceSid, User};
 use super::error::{CallError, CallFailure};
+use super::figures::balance_words;
 use super::login::{API_KEY_SECRET, AUTH_TOKEN};
 use super::messages;
 use super::senders::SenderStanding;
 use super::{AccountReport, Twilio};
+use crate::domain::account_figures::Sum;
 use crate::domain::rule::Sender;
 use crate::transport::{CallTime, Examined, Problem, Trial};
 
@@ -209,7 +210,7 @@ fn sender_remark(sender: &Sender, standing: SenderStanding) -> Option<String> {
     }
 }
 
-fn good(report: AccountReport, remark: Option<String>, balance: Option<&Balance>) -> String {
+fn good(report: AccountReport, remark: Option<String>, balance: Option<&Sum>) -> String {
     let mut words = vec!["Twilio accepts these credentials".to_owned()];
     words.extend(
         report
@@ -219,6 +220,6 @@ fn good(report: AccountReport, remark: Option<String>, balance: Option<&Balance>
     let warnings = report.warnings.iter().map(|w| w.sentence());
     words.extend(warnings.map(|w| w.trim_end_matches('.').to_owned()));
     words.extend(remark);
-    words.extend(balance.map(Balance::words));
+    words.extend(balance.map(balance_words));
     format!("{}.", words.join("; "))
 }

@@ -75,6 +75,25 @@ pub(super) struct BalanceJson {
     pub(super) currency: Option<String>,
 }
 
+/// A page of `usage.usage_record_this_month`.
+#[derive(Debug, Deserialize)]
+pub(super) struct UsageJson {
+    pub(super) usage_records: Vec<UsageRecordJson>,
+}
+
+/// One category of usage: its price is a number in Twilio's specification and a text in its answers.
+#[derive(Debug, Deserialize)]
+pub(super) struct UsageRecordJson {
+    #[serde(default, deserialize_with = "text")]
+    pub(super) category: Option<String>,
+    #[serde(default, deserialize_with = "number")]
+    pub(super) count: Option<i64>,
+    #[serde(default, deserialize_with = "decimal")]
+    pub(super) price: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(super) price_unit: Option<String>,
+}
+
 /// A page of `IncomingPhoneNumber`.
 #[derive(Debug, Deserialize)]
 pub(super) struct NumbersJson {
@@ -113,6 +132,15 @@ pub(super) struct ShortCodeJson {
 fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::String(text) => Some(text),
+        _ => None,
+    })
+}
+
+/// A decimal as text, also when written as a number.
+fn decimal<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
         _ => None,
     })
 }

@@ -137,6 +137,20 @@ pub async fn sweep_for_ever(app: App, life: Lifecycle) {
     }
 }
 
+/// Asks providers what their accounts have left, until the process stops. It has a task of its own, since they
+/// may be slow.
+pub async fn ask_accounts_for_ever(app: App, life: Lifecycle) {
+    loop {
+        if let Err(error) = app.ask_accounts().await {
+            tracing::warn!(%error, "What is left on accounts could not be asked; trying again");
+        }
+        tokio::select! {
+            () = life.soft().cancelled() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+    }
+}
+
 /// Removes what deleted tenants had, until the process stops. It has a task of its own, since that may
 /// be much.
 pub async fn sweep_deleted_for_ever(app: App, life: Lifecycle) {

@@ -159,6 +159,16 @@ async fn fill(company: &Company<'_>) {
         ),
         format!("groups (id, tenant_id, name, created_at) VALUES ({own}, {id}, 'Finance', 1)"),
         format!(
+            "account_figures (connection_id, tenant_id, login, asked_at, balance_currency, \
+             month_currency) SELECT id, tenant_id, id, 1, '', '' FROM connections \
+             WHERE tenant_id = {id} AND provider = 'twilio'"
+        ),
+        format!(
+            "sender_rests (connection_id, tenant_id, sender, code, concerns, since, until, hits, rests) \
+             SELECT id, tenant_id, '+1', 30022, 'sender', 1, 1, 1, 1 FROM connections \
+             WHERE tenant_id = {id} AND provider = 'twilio'"
+        ),
+        format!(
             "group_members (id, tenant_id, group_id, name, phone, email, is_on) \
              VALUES ({own}, {id}, {own}, 'Ann', '', 'ann@{slug}.example', TRUE)"
         ),

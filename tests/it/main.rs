@@ -34,6 +34,7 @@ mod hostile_data;
 mod hours;
 mod intake;
 mod isolation;
+mod limits;
 mod locked;
 mod mail;
 mod many;

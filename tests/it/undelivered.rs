@@ -23,6 +23,7 @@ async fn telling(app: &TestApp) -> Company<'_> {
         is_default: true,
         countries: Vec::new(),
         customers: Vec::new(),
+        segments_per_second: None,
         tested_at: None,
         created_at: app.now(),
     };

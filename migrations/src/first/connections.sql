@@ -17,6 +17,8 @@ CREATE TABLE connections (
     -- No call before then: each API of an account counts its own.
     sms_paused_until bigint,
     email_paused_until bigint,
+    -- Until then some of its senders rest.
+    senders_rest_until bigint,
     checked_at bigint,
     -- What the last check said.
     checked text NOT NULL,
@@ -51,6 +53,43 @@ CREATE TABLE hooks (
     revoked_at bigint
 );
 CREATE INDEX hooks_connection ON hooks (connection_id);
+
+-- What a connection's provider last said of the account behind it.
+CREATE TABLE account_figures (
+    connection_id {id} PRIMARY KEY,
+    tenant_id {id} NOT NULL,
+    -- With which credentials it was asked.
+    login {id} NOT NULL,
+    asked_at bigint NOT NULL,
+    -- When it last said any of this.
+    told_at bigint,
+    -- Ten-thousandths, and three letters.
+    balance bigint,
+    balance_currency text NOT NULL,
+    month_cost bigint,
+    month_currency text NOT NULL,
+    month_messages bigint,
+    calls_at_once bigint,
+    -- Since when so little is left that its owners are told.
+    low_at bigint
+);
+
+-- Limits of carriers that messages of a sender ran into, which is named as deliveries name it.
+CREATE TABLE sender_rests (
+    tenant_id {id} NOT NULL,
+    connection_id {id} NOT NULL,
+    sender text NOT NULL,
+    -- The provider's error code.
+    code bigint NOT NULL,
+    -- Whose messages it stops: the sender's, a carrier's, the account's.
+    concerns text NOT NULL,
+    since bigint NOT NULL,
+    until bigint NOT NULL,
+    hits bigint NOT NULL,
+    -- How many rests in a row there were: each is twice the one before.
+    rests bigint NOT NULL,
+    PRIMARY KEY (connection_id, sender, code)
+);
 
 -- Consents at Zoho that were begun and have not ended, so that the browser may come back to another process
 -- than the one that sent it there. `state` and `session` are hashes of what the browser shows.

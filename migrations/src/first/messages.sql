@@ -12,6 +12,8 @@ CREATE TABLE senders (
     -- For whom it is chosen, as JSON lists: countries of recipients, and customers by their ids in the books.
     countries text NOT NULL,
     customers text NOT NULL,
+    -- How many segments of texts it sends in a second, if that is known.
+    segments_per_second bigint,
     tested_at bigint,
     created_at bigint NOT NULL,
     UNIQUE (tenant_id, transport, address_key)

@@ -1,5 +1,7 @@
 //! Connections to providers of messages: made, changed and checked, whichever provider it is.
 
+use chrono::TimeDelta;
+
 use crate::app::{App, AppError, FieldProblem};
 use crate::crypto::token;
 use crate::domain::actor::Actor;
@@ -153,6 +155,8 @@ impl App {
             self.accept(&store, &connection).await?;
             let sentence = format!("Released: {name} accepts the credentials again");
             self.release_over(&connection.channels, tenant, vec![Hold::Broken], &sentence)
+                .await?;
+            self.ask_account(&store, &connection, TimeDelta::zero())
                 .await?;
         } else {
             self.tell_trouble(tenant).await;

@@ -48,7 +48,7 @@ impl App {
             let Some(link) = &sight.context.link else {
                 continue;
             };
-            if sight.judge(d, self.now()) != Judgement::Go {
+            if sight.context.takes_turns(d) || sight.judge(d, self.now()) != Judgement::Go {
                 continue;
             }
             match link.admit().await {

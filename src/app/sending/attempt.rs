@@ -12,11 +12,13 @@ use super::outcome::{Sent, Verdict, rests_until};
 use super::{Link, Next, duplicate_waiters, queued};
 use crate::app::recent::{AsOf, SeenDocument};
 use crate::app::{App, AppError};
-use crate::brakes::{Admission, Limits, Permit};
+use crate::brakes::{Admission, Limits, Permit, Turn};
 use crate::domain::address::key_of;
 use crate::domain::clock::Deadline;
 use crate::domain::content::Content;
-use crate::domain::delivery::{Attempt, Channels, Delivery, DeliveryState, Message, StepKind};
+use crate::domain::delivery::{
+    Attempt, Channel, Channels, Delivery, DeliveryState, Message, StepKind,
+};
 use crate::domain::gate::Judgement;
 use crate::domain::ids::{AttemptId, DeliveryId};
 use crate::store::{Change, Claim, ClaimResult, Guard, TenantStore};
@@ -51,6 +53,7 @@ impl App {
         } else {
             AsOf::Lately
         };
+        let mut has_turn = false;
         let (mut content, mut document) = kept.map_or((None, None), |(c, d)| (Some(c), d));
         for _ in 0..CLAIMS {
             let sight = self.sight(store, &delivery, as_of, document.take()).await?;
@@ -66,6 +69,12 @@ impl App {
                     Some(content) => content,
                     None => self.content(store, delivery.id).await?,
                 };
+                if !has_turn && let Some(wish) = sight.context.turn_of(&delivery, &content) {
+                    match link.turn(wish).await {
+                        Turn::Now => has_turn = true,
+                        turn => return self.wait_for_turn(store, &sight, &delivery, turn).await,
+                    }
+                }
                 let message = Message {
                     delivery: delivery.clone(),
                     content,
@@ -193,7 +202,14 @@ impl App {
         let recorded = recorded?;
         let wait = wait.map(|w| self.now() + TimeDelta::from_std(w).unwrap_or_default());
         let whole = (link.connection.channels.clone(), rests_until);
-        let own = (Channels::from_iter([d.channel]), wait);
+        if verdict == Verdict::Crowds {
+            // In the brakes alone: it is over before a row could tell others.
+            self.slow_others(link, d.channel, wait).await;
+        }
+        let own = (
+            Channels::from_iter([d.channel]),
+            wait.filter(|_| verdict != Verdict::Crowds),
+        );
         for (channels, until_then) in [whole, own] {
             if let Some(until_then) = until_then {
                 store
@@ -203,6 +219,17 @@ impl App {
         }
         self.wake_equal(link.scope(store.tenant_id()), d).await;
         Ok(recorded.map_or(Called::Done, |changed| Called::Due(changed.due_at)))
+    }
+
+    /// The calls of an account are counted together, whichever of its APIs they ask.
+    async fn slow_others(&self, link: &Link, told: Channel, until_then: Option<DateTime<Utc>>) {
+        let Some(until_then) = until_then else { return };
+        for (kind, brakes) in self.parts.transports.brakes(link.connection.provider) {
+            if kind.channel() != told {
+                let connection = link.connection.id.uuid();
+                brakes.pause_until(connection, until_then).await;
+            }
+        }
     }
 
     /// What a message says; it is kept as long as the message waits.

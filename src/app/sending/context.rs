@@ -1,18 +1,25 @@
 //! What messages are sent with: a connection and the way to send over it.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use crate::app::connections::login;
 use crate::app::recent::AsOf;
 use crate::app::{App, AppError};
-use crate::brakes::{Admission, Brakes};
+use crate::brakes::{Admission, Brakes, Turn, TurnWish};
 use crate::domain::connection::Connection;
-use crate::domain::delivery::{Channel, Delivery};
-use crate::domain::ids::{ConnectionId, TenantId};
+use crate::domain::content::Content;
+use crate::domain::delivery::{Channel, Delivery, Hold};
+use crate::domain::ids::{ConnectionId, SenderId, TenantId};
 use crate::domain::provider::{ProviderWords, Providers};
+use crate::domain::report::Report;
 use crate::domain::sender::{SenderProfile, SenderWish, choose};
+use crate::domain::sender_rest::{LimitHit, SenderRest};
 use crate::domain::tenant::Tenant;
 use crate::domain::transport::TransportName;
+use crate::render::segments::Segments;
 use crate::store::{TenantStore, lock_scope};
 use crate::transport::{Transport, TransportKind};
 
@@ -24,6 +31,10 @@ pub(in crate::app) struct SendingContext {
     pub(in crate::app) words: &'static ProviderWords,
     /// What messages go out from that bear no sender of their own, as messages bear it.
     default_sender: String,
+    /// Limits of carriers for which senders rest.
+    rests: Vec<SenderRest>,
+    /// Senders with a pace, as messages bear them.
+    paces: Vec<(String, SenderId, u16)>,
 }
 
 impl SendingContext {
@@ -34,6 +45,35 @@ impl SendingContext {
         } else {
             &d.sender
         }
+    }
+
+    /// Whether a message must take its sender's turn.
+    pub(in crate::app) fn takes_turns(&self, d: &Delivery) -> bool {
+        self.pace_of(d).is_some()
+    }
+
+    /// The turn that a message must take.
+    pub(in crate::app) fn turn_of(&self, d: &Delivery, content: &Content) -> Option<TurnWish> {
+        let (_, sender, pace) = self.pace_of(d)?;
+        let segments = Segments::of(content.text()).count.max(1);
+        let segments = u32::try_from(segments).unwrap_or(u32::MAX);
+        Some(TurnWish {
+            sender: sender.uuid(),
+            takes: Duration::from_secs(1).saturating_mul(segments) / u32::from(*pace),
+            has_place: d.hold == Some(Hold::Turn),
+            latest: d.expires_at,
+        })
+    }
+
+    fn pace_of(&self, d: &Delivery) -> Option<&(String, SenderId, u16)> {
+        let mut paces = self.paces.iter();
+        paces.find(|(sender, ..)| sender == self.sender_of(d))
+    }
+
+    /// The limit of a carrier for which a message's sender rests.
+    pub(in crate::app) fn rest_of(&self, d: &Delivery, now: DateTime<Utc>) -> Option<&SenderRest> {
+        let mut rests = self.rests.iter();
+        rests.find(|rest| rest.holds(self.sender_of(d), now))
     }
 }
 
@@ -49,6 +89,11 @@ impl Link {
     /// Asks for one call.
     pub(in crate::app) fn admit(&self) -> impl Future<Output = Admission> {
         self.brakes.admit(self.connection.id.uuid())
+    }
+
+    /// Asks for a sender's turn.
+    pub(in crate::app) fn turn(&self, wish: TurnWish) -> impl Future<Output = Turn> {
+        self.brakes.turn(wish)
     }
 
     /// Among whose messages an equal one is waited for: those of the account, once the provider has
@@ -68,11 +113,16 @@ impl App {
         as_of: AsOf,
     ) -> Result<Arc<SendingContext>, AppError> {
         let read = async {
+            let tenant = store.tenant().await?.ok_or(AppError::NotFound("tenant"))?;
+            let link = self.link_for(store, channel).await?;
+            let kept = store.senders().await?;
             Ok(SendingContext {
-                tenant: store.tenant().await?.ok_or(AppError::NotFound("tenant"))?,
-                link: self.link_for(store, channel).await?,
+                rests: self.rests_over(store, link.as_ref()).await?,
+                tenant,
+                link,
                 words: self.provider_words(channel),
-                default_sender: self.default_sender(store, channel).await?,
+                default_sender: self.default_sender(&kept, channel),
+                paces: paces(&kept),
             })
         };
         let contexts = &self.caches.recent.sending_contexts;
@@ -80,19 +130,48 @@ impl App {
         contexts.get(self, key, as_of, read).await
     }
 
-    async fn default_sender(
+    /// Read only while there are any.
+    async fn rests_over(
         &self,
         store: &TenantStore,
-        channel: Channel,
-    ) -> Result<String, AppError> {
-        let kept = store.senders().await?;
+        link: Option<&Link>,
+    ) -> Result<Vec<SenderRest>, AppError> {
+        let now = self.now();
+        match link.map(|link| &link.connection) {
+            Some(of) if of.pauses.senders.is_some_and(|until| now < until) => {
+                Ok(store.sender_rests(of.id, now).await?)
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// What a report says of a limit, with the sender that ran into it.
+    pub(in crate::app) async fn limit_hit(
+        &self,
+        store: &TenantStore,
+        (d, connection): (&Delivery, ConnectionId),
+        report: &Report,
+    ) -> Result<Option<LimitHit>, AppError> {
+        let Some(limit) = report.limit else {
+            return Ok(None);
+        };
+        let context = self.sending_context(store, d.channel, AsOf::Lately).await?;
+        Ok(Some(LimitHit {
+            connection,
+            sender: context.sender_of(d).to_owned(),
+            code: report.error_code,
+            limit,
+        }))
+    }
+
+    fn default_sender(&self, kept: &[SenderProfile], channel: Channel) -> String {
         let wish = SenderWish {
             transports: &self.transport_names(channel),
             is_sandboxed: self.is_sandboxed(),
             ..SenderWish::default()
         };
-        let chosen = choose(&kept, &wish);
-        Ok(chosen.map(SenderProfile::frozen).unwrap_or_default())
+        let chosen = choose(kept, &wish);
+        chosen.map(SenderProfile::frozen).unwrap_or_default()
     }
 
     /// The transports of a channel.
@@ -184,4 +263,9 @@ impl App {
         }
         Ok(())
     }
+}
+
+fn paces(kept: &[SenderProfile]) -> Vec<(String, SenderId, u16)> {
+    let of = |s: &SenderProfile| Some((s.frozen(), s.id, s.segments_per_second?));
+    kept.iter().filter_map(of).collect()
 }

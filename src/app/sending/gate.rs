@@ -36,6 +36,7 @@ impl Sight {
             connection: link.map(|link| &link.connection),
             has_sender: link
                 .is_some_and(|link| link.transport.has_sender(self.context.sender_of(d))),
+            resting: self.context.rest_of(d, now),
             provider: self.context.words,
             own_address: self.own_address.as_ref(),
             now,
@@ -152,6 +153,10 @@ impl App {
                 self.wait_for_hours(store, &sight.context, d, (opening, why))
                     .await
             }
+            Judgement::Resting(until_then, why) => self
+                .wait_for_sender(store, d, (until_then, why))
+                .await
+                .map(Some),
             Judgement::Paused(until_then) => Ok(Some(Next::In(until(until_then, now)))),
         }
     }
@@ -236,6 +241,23 @@ impl App {
             return Ok(Some(Next::In(Duration::from_millis(1))));
         }
         Ok(Some(Next::Done))
+    }
+
+    /// Its sender is not to send before then.
+    pub(super) async fn wait_for_sender(
+        &self,
+        store: &TenantStore,
+        d: &Delivery,
+        (until_then, sentence): (DateTime<Utc>, String),
+    ) -> Result<Next, AppError> {
+        let due = until_then.min(d.expires_at);
+        let change = Change::to(DeliveryState::Queued, d.id, queued(d), self.now());
+        let change = Change {
+            due_at: Some(due),
+            ..change.because(StepKind::Waits, sentence, "{}".to_owned())
+        };
+        store.change(change).await?;
+        Ok(self.next_at(Some(due)))
     }
 
     pub(in crate::app) async fn hold(

@@ -22,6 +22,7 @@ mod outcome;
 mod poll;
 pub mod receipts;
 mod reconcile;
+mod turn;
 
 use std::time::Duration;
 

@@ -272,6 +272,8 @@ pub(super) fn rests_until(
 pub(in crate::app) enum Verdict {
     /// It answers.
     Answers,
+    /// It answers, and the whole account has nearly as many calls under way as it bears.
+    Crowds,
     /// It wants fewer calls; perhaps after this long.
     Throttles(Option<Duration>),
     /// It fails, or nobody knows.
@@ -282,10 +284,15 @@ pub(in crate::app) enum Verdict {
 
 impl Verdict {
     pub(in crate::app) fn of(outcome: &Result<Accepted, SendFailure>) -> Self {
+        let is_crowded = match outcome {
+            Ok(accepted) => accepted.is_crowded,
+            Err(failure) => failure.is_crowded,
+        };
         match outcome.as_ref().map_err(|failure| &failure.kind) {
             Err(FailureKind::Throttled { retry_after }) => Self::Throttles(*retry_after),
             Err(FailureKind::Ambiguous | FailureKind::Unreachable) => Self::Fails,
             Err(FailureKind::Unbuildable | FailureKind::TooLate) => Self::Nothing,
+            _ if is_crowded => Self::Crowds,
             Ok(_)
             | Err(
                 FailureKind::Refused { .. }
@@ -296,10 +303,11 @@ impl Verdict {
         }
     }
 
-    /// Tells the brakes; how long the connection must rest, if it must.
+    /// Tells the brakes; how long no call goes now, if it must be so.
     pub(in crate::app) async fn tell(self, permit: Permit) -> Option<Duration> {
         match self {
             Self::Throttles(retry_after) => return Some(permit.throttled(retry_after).await),
+            Self::Crowds => return Some(permit.crowded().await),
             Self::Fails => permit.failed().await,
             Self::Answers => permit.succeeded().await,
             Self::Nothing => drop(permit),

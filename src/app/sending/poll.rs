@@ -44,6 +44,8 @@ impl App {
         match link.transport.status(&d.sid).await {
             Ok(report) => {
                 self.accept(store, &link.connection).await?;
+                let of = (d, link.connection.id);
+                let hit = Box::pin(self.limit_hit(store, of, &report)).await?;
                 let words = link.transport.words();
                 let receipt = NewReceipt {
                     delivery: Some(d.id),
@@ -56,6 +58,7 @@ impl App {
                     status: report.status,
                     error_code: report.error_code,
                     is_opt_out: report.is_opt_out,
+                    hit,
                     source: "poll",
                     is_verified: true,
                     detail: report.detail,

@@ -184,6 +184,14 @@ impl App {
             _ => None,
         };
         let (to, reader) = failed.as_ref().map_or(("", ""), |d| (d.to(), d.reader()));
+        let hit = match &failed {
+            Some(d) => {
+                let of = (d, reporter.target.connection);
+                // In a box: few reports need its room.
+                Box::pin(self.limit_hit(store, of, &report)).await?
+            }
+            None => None,
+        };
         let kind = self.parts.transports.named(told.transport);
         let kind = kind.ok_or(AppError::NotFound("transport"))?;
         let polls = kind.limits().polls_beside_reports;
@@ -200,6 +208,7 @@ impl App {
             status: report.status.filter(|_| is_verified),
             error_code: report.error_code,
             is_opt_out: report.is_opt_out,
+            hit,
             source: CALLBACK,
             is_verified,
             detail: report.detail,

@@ -4,5 +4,6 @@ mod alike;
 mod bench;
 mod contract;
 mod outage;
+mod pace;
 mod server;
 mod together;

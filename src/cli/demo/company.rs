@@ -60,6 +60,7 @@ pub(super) async fn found(
         is_default: true,
         countries: Vec::new(),
         customers: Vec::new(),
+        segments_per_second: String::new(),
     };
     app.add_sender(tenant.id, &billing, &owner).await?;
     let finance = app.add_group(tenant.id, &finance(), &owner).await?;

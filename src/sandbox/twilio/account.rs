@@ -113,6 +113,7 @@ pub enum Permission {
     Balance,
     MessagesCreate,
     MessagesRead,
+    UsageRead,
     NumbersRead,
     ServicesRead,
     EmailsCreate,

@@ -70,7 +70,8 @@ impl Twilio {
             },
         };
         account.admit(&user, &password, wanted)?;
-        let in_flight = account.enter();
+        let mut in_flight = account.enter();
+        in_flight.count += state.settings.other_requests;
         let limit = account
             .concurrency_limit
             .unwrap_or(state.settings.concurrency_limit);

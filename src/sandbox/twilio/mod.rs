@@ -17,6 +17,7 @@ mod report;
 pub(super) mod routes;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,6 +38,7 @@ pub use self::email::{
 pub use self::fault::{Fault, FaultKind, FaultOrder, FaultPlan, FaultShare, On};
 pub use self::message::Message;
 pub use self::report::{MessageFilter, TextCount, email_counts, text_counts};
+pub use self::usage::AccountFigures;
 
 use self::account::{Account, random_sid};
 use self::callback::{Plans, Poster};
@@ -83,6 +85,8 @@ struct State {
     faults: Faults,
     plans: Plans,
     opted_out: HashSet<(String, String)>,
+    /// By account.
+    figures: HashMap<String, AccountFigures>,
     settings: Settings,
 }
 
@@ -92,6 +96,8 @@ struct State {
 pub struct Settings {
     /// Requests at once per account before 429/20429.
     pub concurrency_limit: usize,
+    /// Requests of the account's other programs, always under way.
+    pub other_requests: usize,
     /// How long each answer takes, in milliseconds.
     pub latency_ms: u64,
     /// Refuse every `StatusCallback` with 21609.
@@ -108,6 +114,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             concurrency_limit: 100,
+            other_requests: 0,
             latency_ms: 0,
             refuse_callbacks: false,
             date_skew_s: 0,
@@ -239,6 +246,12 @@ impl Twilio {
         } else {
             state.opted_out.remove(&key);
         }
+    }
+
+    /// Sets what an account has left and has cost.
+    pub fn set_figures(&self, figures: AccountFigures) {
+        let mut state = lock(&self.0.state);
+        state.figures.insert(figures.account_sid.clone(), figures);
     }
 
     /// The messages kept, oldest first.
@@ -459,6 +472,7 @@ impl State {
             faults: Faults::default(),
             plans: Plans::new(plan.clone()),
             opted_out: HashSet::new(),
+            figures: HashMap::new(),
             settings: settings.clone(),
         }
     }

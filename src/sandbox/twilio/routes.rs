@@ -31,6 +31,10 @@ pub(in crate::sandbox) fn mount(app: &mut web::ServiceConfig) {
         web::get().to(balance),
     ))
     .service(read_only(
+        "/2010-04-01/Accounts/{account}/Usage/Records/ThisMonth.json",
+        web::get().to(super::usage::this_month),
+    ))
+    .service(read_only(
         "/2010-04-01/Accounts/{account}/IncomingPhoneNumbers.json",
         web::get().to(numbers),
     ))
@@ -157,9 +161,18 @@ async fn balance(
     path: web::Path<String>,
     twilio: web::Data<Twilio>,
 ) -> HttpResponse {
-    other(&request, &twilio, Some(&path), Permission::Balance, |account| {
-        json!({ "account_sid": account.sid, "balance": account.balance, "currency": "USD" })
-    })
+    let figures = lock(&twilio.0.state).figures.get(path.as_str()).cloned();
+    let ordered = figures.and_then(|ordered| ordered.balance);
+    other(
+        &request,
+        &twilio,
+        Some(&path),
+        Permission::Balance,
+        |account| {
+            let balance = ordered.unwrap_or_else(|| account.balance.clone());
+            json!({ "account_sid": account.sid, "balance": balance, "currency": "USD" })
+        },
+    )
     .await
 }
 
@@ -405,7 +418,7 @@ pub(super) fn query(request: &HttpRequest) -> Vec<(String, String)> {
         .collect()
 }
 
-fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+pub(super) fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs
         .iter()
         .find(|(key, _)| key == name)
@@ -413,7 +426,7 @@ fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 /// `PageSize`: 50 unless told, at most 1000.
-fn page_size(query: &[(String, String)]) -> usize {
+pub(super) fn page_size(query: &[(String, String)]) -> usize {
     find(query, "PageSize")
         .and_then(|size| size.parse().ok())
         .unwrap_or(50)

@@ -12,7 +12,8 @@ use super::statement::{Operand, Statement, Table};
 use crate::store::error::StoreError;
 
 /// The tables with tenants' rows, which have a column `tenant_id`; and the tenants' own.
-pub(super) const TABLES: [&str; 37] = [
+pub(super) const TABLES: [&str; 39] = [
+    "account_figures",
     "api_tokens",
     "attempts",
     "audit_entries",
@@ -46,6 +47,7 @@ pub(super) const TABLES: [&str; 37] = [
     "rule_versions",
     "rules",
     "secrets",
+    "sender_rests",
     "senders",
     "suppressions",
     "tenants",

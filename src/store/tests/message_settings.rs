@@ -24,6 +24,7 @@ fn sender(address: &str) -> SenderProfile {
         is_default: false,
         countries: vec![CountryCode::parse("GB").unwrap()],
         customers: vec!["460000000026049".to_owned()],
+        segments_per_second: None,
         tested_at: None,
         created_at: now(),
     }

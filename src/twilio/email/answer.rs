@@ -76,7 +76,9 @@ pub(super) fn outcome(
     domain: &str,
 ) -> Result<Accepted, Box<SendFailure>> {
     let answer = answer.map_err(|no| Box::new(no_answer(&no)))?;
-    let response = serde_json::to_value(answer.kept()).unwrap_or_default();
+    let kept = answer.kept();
+    let is_crowded = kept.is_crowded();
+    let response = serde_json::to_value(kept).unwrap_or_default();
     let said = Said::of(&answer);
     match judged(&answer, &said, domain) {
         Ok(id) => Ok(Accepted {
@@ -85,12 +87,14 @@ pub(super) fn outcome(
             status: Status::Accepted,
             error_code: 0,
             is_opt_out: false,
+            is_crowded,
             response,
         }),
         Err((kind, sentence)) => Err(Box::new(SendFailure {
             kind,
             error_code: said.code.unwrap_or_default().into(),
             sentence,
+            is_crowded,
             response,
         })),
     }
@@ -196,6 +200,7 @@ fn no_answer(no: &NoAnswer) -> SendFailure {
         kind,
         error_code: 0,
         sentence,
+        is_crowded: false,
         response: Value::Null,
     }
 }

@@ -280,6 +280,7 @@ fn unbuildable(why: &str) -> SendFailure {
         kind: FailureKind::Unbuildable,
         error_code: 0,
         sentence: why.to_owned(),
+        is_crowded: false,
         response: Value::Null,
     }
 }

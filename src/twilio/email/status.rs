@@ -53,6 +53,7 @@ impl OperationJson {
             error_code: 0,
             said: None,
             is_opt_out: false,
+            limit: None,
             detail: json!({ "operation": self.status, "stats": self.stats }).to_string(),
         }
     }
@@ -75,6 +76,7 @@ pub(super) fn report_of(word: &str) -> Report {
         error_code: 0,
         said: None,
         is_opt_out: false,
+        limit: None,
         detail: json!({ "email": word }).to_string(),
         word,
     }

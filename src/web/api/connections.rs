@@ -14,14 +14,15 @@ use crate::zoho;
 #[utoipa::path(get, path = "/api/v1/connections/twilio", tag = "connections",
     responses((status = 200, body = TwilioConnection)))]
 pub(super) async fn twilio(call: Call<Look>) -> Result<HttpResponse, Refusal> {
-    let connection = call
+    let told = call
         .run(|app, tenant| async move {
-            app.connection(tenant, twilio::PROVIDER)
-                .await?
-                .ok_or(AppError::NotFound("connection"))
+            let connection = app.connection(tenant, twilio::PROVIDER).await?;
+            let connection = connection.ok_or(AppError::NotFound("connection"))?;
+            let limits = app.account_limits(tenant, &connection).await?;
+            Ok(TwilioConnection::of(connection, limits))
         })
         .await?;
-    Ok(HttpResponse::Ok().json(TwilioConnection::from(connection)))
+    Ok(HttpResponse::Ok().json(told))
 }
 
 /// Connects Twilio, or changes the connection; what waited for it is released.
@@ -32,13 +33,16 @@ pub(super) async fn connect_twilio(mut call: Call<Connect>) -> Result<HttpRespon
     let actor = call.actor();
     let save_anyway = typed.save_anyway;
     let typed = Typed::from(typed);
-    let connection = call
+    let told = call
         .run(move |app, tenant| async move {
             let typed = (&typed, save_anyway);
-            app.connect(tenant, twilio::PROVIDER, typed, &actor).await
+            let connection = app.connect(tenant, twilio::PROVIDER, typed, &actor);
+            let connection = connection.await?;
+            let limits = app.account_limits(tenant, &connection).await?;
+            Ok(TwilioConnection::of(connection, limits))
         })
         .await?;
-    Ok(HttpResponse::Ok().json(TwilioConnection::from(connection)))
+    Ok(HttpResponse::Ok().json(told))
 }
 
 /// Where Zoho's webhooks go.

@@ -11,7 +11,9 @@ use super::flash::Told;
 use super::rule_form::sentence;
 use super::webhook_guide;
 use crate::app::connections::HookDetails;
+use crate::app::limits::AccountLimits;
 use crate::app::{App, AppError, FieldProblem};
+use crate::domain::account_figures::Sum;
 use crate::domain::connection::{Connection, ConnectionState, Provider};
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::user::Ability;
@@ -174,7 +176,7 @@ fn refuse(problems: &[FieldProblem], state: &mut FormState) {
 pub(super) fn transport_health(
     of: &Connection,
     name: &str,
-    has_sent: bool,
+    (has_sent, low): (bool, Option<&Sum>),
     moment: Moment,
 ) -> Health {
     match (of.state, of.pauses.latest()) {
@@ -183,9 +185,26 @@ pub(super) fn transport_health(
             "{name} asked to slow down. Sending goes on by itself {}.",
             moment.long(until)
         )),
-        _ if has_sent || of.checked_at.is_some() => Health::Working,
-        _ => Health::Untried,
+        _ => low.map_or_else(
+            || untroubled(of, has_sent),
+            |balance| low_health(balance, name),
+        ),
     }
+}
+
+fn untroubled(of: &Connection, has_sent: bool) -> Health {
+    if has_sent || of.checked_at.is_some() {
+        Health::Working
+    } else {
+        Health::Untried
+    }
+}
+
+fn low_health(balance: &Sum, name: &str) -> Health {
+    Health::Low(format!(
+        "Only {balance} are left on the account. {name} sends nothing once that is used up: add to it in its \
+         Console."
+    ))
 }
 
 /// What the page says beyond what is stored: the answer to a click.
@@ -208,16 +227,22 @@ pub(super) async fn page(
 ) -> Result<HttpResponse, PageError> {
     let tenant = seat.tenant();
     let books = books::card(seat, said.books).await?;
-    let (hook, twilio, heard, has_sent, inbound) = seat
+    let (hook, twilio, limits, heard, has_sent, inbound) = seat
         .ask(|app| async move {
             let hook = match app.hook_details(tenant).await {
                 Ok(hook) => Some(hook),
                 Err(AppError::NotFound(_)) => None,
                 Err(error) => return Err(error),
             };
+            let twilio = app.connection(tenant, twilio::PROVIDER).await?;
+            let limits = match &twilio {
+                Some(twilio) => Some(app.look_at_limits(tenant, twilio).await?),
+                None => None,
+            };
             Ok((
                 hook,
-                app.connection(tenant, twilio::PROVIDER).await?,
+                twilio,
+                limits,
                 app.heard(tenant).await?,
                 app.has_sent(tenant).await?,
                 app.inbound_url(tenant, twilio::PROVIDER).await?,
@@ -238,7 +263,7 @@ pub(super) async fn page(
     let twilio = TwilioCard {
         inbound,
         is_untried: said.is_untried,
-        ..twilio_card(&chrome, app, twilio, has_sent, said.twilio)
+        ..twilio_card(&chrome, app, (twilio, limits), has_sent, said.twilio)
     };
     let page = ConnectionsPage {
         chrome,
@@ -252,7 +277,7 @@ pub(super) async fn page(
 fn twilio_card(
     chrome: &Chrome,
     app: &App,
-    of: Option<Connection>,
+    (of, limits): (Option<Connection>, Option<AccountLimits>),
     has_sent: bool,
     form: Option<FormState>,
 ) -> TwilioCard {
@@ -265,6 +290,7 @@ fn twilio_card(
             checked: None,
             callbacks,
             inbound: None,
+            limits,
             is_untried: false,
         };
     };
@@ -284,9 +310,12 @@ fn twilio_card(
         Tone::Ok
     };
     let said = sentence(&connection.checked);
+    let figures = limits.as_ref().and_then(|of| of.figures.as_ref());
+    let low = figures.filter(|f| f.low_at.is_some());
+    let low = low.and_then(|f| f.figures.balance.as_ref());
     TwilioCard {
         connection: Some(connection.id),
-        health: transport_health(&connection, WORDS.name, has_sent, chrome.moment()),
+        health: transport_health(&connection, WORDS.name, (has_sent, low), chrome.moment()),
         checked: connection.checked_at.map(|at| CheckResult {
             at,
             findings: vec![(tone, said)],
@@ -294,6 +323,7 @@ fn twilio_card(
         form: form.unwrap_or(stored),
         callbacks,
         inbound: None,
+        limits,
         is_untried: false,
     }
 }

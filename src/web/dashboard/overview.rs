@@ -127,7 +127,12 @@ fn connections(found: &Overview, chrome: &Chrome) -> Vec<ConnectionLine> {
     if let Some(connection) = &found.sender {
         let provider = chrome.providers.named(connection.provider.as_str());
         let name = provider.unwrap_or(&ProviderWords::NOBODY).name;
-        let health = transport_health(connection, name, found.has_sent, moment);
+        let health = transport_health(
+            connection,
+            name,
+            (found.has_sent, found.low.as_ref()),
+            moment,
+        );
         let (tone, word, sentence) = match health {
             Health::Missing | Health::Unfinished | Health::Untried => (
                 Tone::Queued,
@@ -136,6 +141,7 @@ fn connections(found: &Overview, chrome: &Chrome) -> Vec<ConnectionLine> {
             ),
             Health::Working => (Tone::Ok, "Working", "It takes messages.".to_owned()),
             Health::Paused(why) => (Tone::Held, "Paused", why),
+            Health::Low(why) => (Tone::Needs, "Balance low", why),
             Health::Broken(why) => (Tone::Failed, "Broken", why),
         };
         lines.push(ConnectionLine {

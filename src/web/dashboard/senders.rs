@@ -106,6 +106,7 @@ fn typed(form: &Form) -> SenderInput {
         is_default: form.get("is_default") == "1",
         countries: list("countries"),
         customers: Vec::new(),
+        segments_per_second: form.get("segments_per_second").to_owned(),
     }
 }
 
@@ -234,6 +235,7 @@ async fn page(
         own_address: seat.who.session.user.email.clone(),
         dns,
         has_looked,
+        usual_pace: seat.who.app.usual_pace(&sender),
         look: FormState::new().with("digits", digits),
         parties: listed(&known),
         ready: rule_templates::find(get("ready")).map(|ready| ready.key),
@@ -246,10 +248,12 @@ async fn page(
 
 fn stored(sender: &SenderProfile, known: &[Party]) -> FormState {
     let countries: Vec<_> = sender.countries.iter().map(ToString::to_string).collect();
+    let pace = sender.segments_per_second.map(|pace| pace.to_string());
     FormState::new()
         .with("address", sender.address.as_str())
         .with("name", sender.name.as_str())
         .with("is_default", if sender.is_default { "1" } else { "" })
         .with("countries", countries.join(", "))
         .with("customers", party::names_of(&sender.customers, known))
+        .with("segments_per_second", pace.unwrap_or_default())
 }

@@ -6,17 +6,19 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
+use crate::app::limits::AccountLimits;
 use crate::domain::event::EventType;
 use crate::domain::ids::ConnectionId;
 use crate::domain::user::Ability;
 use crate::web::chrome::Chrome;
 use crate::web::form::FormState;
 use crate::web::pages::books::BooksCard;
-use crate::web::pages::words;
+use crate::web::pages::{limits, words};
 use crate::web::ui::confirm::act;
 use crate::web::ui::copy::{copy_box, labelled};
 use crate::web::ui::field::field;
 use crate::web::ui::figure::counted;
+use crate::web::ui::time::Moment;
 use crate::web::ui::tone::Tone;
 use crate::web::ui::{badge, filters, icon, notice, time};
 
@@ -59,6 +61,8 @@ pub enum Health {
     Working,
     /// Asked to slow down, or to wait; goes on by itself.
     Paused(String),
+    /// So little is left on its account that somebody should add to it.
+    Low(String),
     /// A person must do something.
     Broken(String),
 }
@@ -72,6 +76,7 @@ impl Health {
             Self::Untried => (Tone::Queued, "Not tried yet"),
             Self::Working => (Tone::Ok, "Working"),
             Self::Paused(_) => (Tone::Held, "Paused"),
+            Self::Low(_) => (Tone::Needs, "Balance low"),
             Self::Broken(_) => (Tone::Failed, "Broken"),
         };
         badge::state(tone, word)
@@ -81,6 +86,7 @@ impl Health {
     pub fn trouble(&self) -> Option<(Tone, &str)> {
         match self {
             Self::Paused(why) => Some((Tone::Held, why)),
+            Self::Low(why) => Some((Tone::Needs, why)),
             Self::Broken(why) => Some((Tone::Failed, why)),
             _ => None,
         }
@@ -106,6 +112,8 @@ pub struct TwilioCard {
     pub callbacks: bool,
     /// Where Twilio posts what recipients write.
     pub inbound: Option<String>,
+    /// How the account stands to its limits.
+    pub limits: Option<AccountLimits>,
     /// What was typed could not be tried, and may be saved all the same.
     pub is_untried: bool,
 }
@@ -129,6 +137,10 @@ impl ConnectionsPage {
                 address: format!("{}/{t}", hook.address),
             })
             .into()
+    }
+
+    fn limits(of: &AccountLimits, moment: Moment) -> Markup {
+        limits::table(of, "Twilio", moment)
     }
 
     fn found(&self, checked: Option<&CheckResult>) -> Markup {

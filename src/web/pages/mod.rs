@@ -13,6 +13,7 @@ pub mod event;
 pub mod event_story;
 pub mod groups;
 pub mod history;
+pub mod limits;
 pub mod operator;
 pub mod overview;
 pub mod permissions;

@@ -110,6 +110,8 @@ pub struct SenderPage {
     /// Where a test goes.
     pub own_address: String,
     pub dns: Vec<DnsRecord>,
+    /// How fast senders of its kind usually are, in segments a second.
+    pub usual_pace: Option<u16>,
     /// Whether somebody has just looked.
     pub has_looked: bool,
     /// The ready rule that wants it, to go on with.
@@ -127,6 +129,21 @@ impl SenderPage {
     fn at(&self, below: &str) -> String {
         self.chrome
             .path(&format!("/senders/{}{below}", self.sender.id))
+    }
+
+    fn pace(&self) -> Markup {
+        let usual = self
+            .usual_pace
+            .map_or_else(String::new, |pace| format!(" Usual for its kind: {pace}."));
+        let help = format!(
+            "How many messages it sends in a second; a long text costs several. More wait here, where a STOP or \
+             a payment still calls them off. Empty for no limit of ours.{usual}"
+        );
+        field("segments_per_second", "Messages a second")
+            .code()
+            .optional()
+            .help(&help)
+            .render(&self.form)
     }
 
     fn may(&self) -> bool {

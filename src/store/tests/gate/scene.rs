@@ -373,6 +373,7 @@ impl<'a> Scene<'a> {
             .of(d.channel);
         let (document, version) = self.known().await;
         let gate = Gate {
+            resting: None,
             provider: &ProviderWords::NOBODY,
             delivery: &d,
             unwanted: unwanted.as_deref(),

@@ -221,6 +221,7 @@ async fn send_and_be_refused(house: &House, tenant: &Tenant, id: DeliveryId) {
     let receipt = NewReceipt {
         provider: "Twilio".to_owned(),
         is_opt_out: true,
+        hit: None,
         delivery: Some(id),
         attempt_no: Some(1),
         account,

@@ -5,8 +5,10 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::limits::Limits;
 use super::some;
 use crate::app::connections::HookDetails;
+use crate::app::limits::AccountLimits;
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::ids::ConnectionId;
 use crate::transport::Typed;
@@ -35,10 +37,12 @@ pub struct TwilioConnection {
     pub checked: Option<String>,
     /// When Twilio first accepted these credentials; `null` while it has not.
     pub accepted_at: Option<DateTime<Utc>>,
+    pub limits: Limits,
 }
 
-impl From<Connection> for TwilioConnection {
-    fn from(c: Connection) -> Self {
+impl TwilioConnection {
+    /// The connection, and how its account stands to its limits.
+    pub fn of(c: Connection, limits: AccountLimits) -> Self {
         let settings = TwilioSettings::of(&c.settings);
         Self {
             id: c.id,
@@ -52,6 +56,7 @@ impl From<Connection> for TwilioConnection {
             checked_at: c.checked_at,
             checked: some(c.checked),
             accepted_at: c.accepted_at,
+            limits: limits.into(),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod brand;
 pub mod connections;
 pub mod groups;
 pub mod history;
+pub mod limits;
 pub mod permissions;
 pub mod replay;
 pub mod rules;

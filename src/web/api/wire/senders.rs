@@ -24,6 +24,8 @@ pub struct Sender {
     pub countries: Vec<String>,
     /// These customers do, by their ids in the books.
     pub customers: Vec<String>,
+    /// How many segments of SMS it sends in a second; more wait here. `null` where no limit is known.
+    pub segments_per_second: Option<u16>,
     /// When the provider took a test from it. An e-mail address is used only once it did.
     pub tested_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
@@ -39,6 +41,7 @@ impl From<SenderProfile> for Sender {
             is_default: sender.is_default,
             countries: sender.countries.iter().map(ToString::to_string).collect(),
             customers: sender.customers,
+            segments_per_second: sender.segments_per_second,
             tested_at: sender.tested_at,
             created_at: sender.created_at,
         }
@@ -61,6 +64,8 @@ pub struct NewSender {
     pub countries: Vec<String>,
     /// Their ids in the books.
     pub customers: Vec<String>,
+    /// Of SMS, 1 to 1000: what is over it waits here, where it can still be called off. `null` for no limit.
+    pub segments_per_second: Option<i64>,
 }
 
 impl From<NewSender> for SenderInput {
@@ -72,6 +77,9 @@ impl From<NewSender> for SenderInput {
             is_default: new.is_default,
             countries: new.countries,
             customers: new.customers,
+            segments_per_second: new
+                .segments_per_second
+                .map_or_else(String::new, |pace| pace.to_string()),
         }
     }
 }

@@ -4,7 +4,12 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::{HOSTILE, Sample, ago, chrome, form, hostile_chrome, now, push};
+use crate::app::limits::{AccountLimits, CallsUnderWay};
+use crate::domain::account_figures::{AccountFigures, Sum};
+use crate::domain::delivery::Channel;
 use crate::domain::ids::{ConnectionId, EventId};
+use crate::domain::sender_rest::{Concerns, SenderRest};
+use crate::store::StoredFigures;
 use crate::web::chrome::Section;
 use crate::web::form::FormState;
 use crate::web::pages::books::{BooksCard, ConsentPage, DisconnectPage};
@@ -89,6 +94,7 @@ fn connections_empty() -> ConnectionsPage {
             checked: None,
             callbacks: false,
             inbound: None,
+            limits: None,
             is_untried: false,
         },
         books: BooksCard {
@@ -112,6 +118,44 @@ fn connections_empty() -> ConnectionsPage {
     }
 }
 
+/// Little is left, and carriers took too much.
+fn limits() -> AccountLimits {
+    let rest = |sender: &str, code, concerns, hits| SenderRest {
+        sender: format!(r#"{{"from":"{sender}"}}"#),
+        code,
+        concerns,
+        since: ago(9),
+        until: ago(-3),
+        hits,
+        rests: 1,
+    };
+    AccountLimits {
+        figures: Some(StoredFigures {
+            asked_at: ago(20),
+            told_at: Some(ago(20)),
+            figures: AccountFigures {
+                balance: Sum::parse("8.4172", "USD"),
+                month_cost: Sum::parse("1204.5", "USD"),
+                month_messages: Some(14_511),
+                calls_at_once: Some(3),
+            },
+            low_at: Some(ago(20)),
+        }),
+        calls: [(Channel::Sms, Some(ago(-1))), (Channel::Email, None)]
+            .map(|(channel, paused_until)| CallsUnderWay {
+                channel,
+                now: 2,
+                most: 20,
+                paused_until,
+            })
+            .into(),
+        carriers: vec![
+            rest("+14155550100", 30022, Concerns::Sender, 1),
+            rest("+14155550100", 30027, Concerns::Carrier, 12),
+        ],
+    }
+}
+
 fn connections_many() -> ConnectionsPage {
     let mut page = connections_empty();
     page.hook = Some(HookCard {
@@ -130,6 +174,7 @@ fn connections_many() -> ConnectionsPage {
             ("sender", "+447700900123"),
         ]),
         is_untried: false,
+        limits: Some(limits()),
         inbound: Some(
             "https://ml.northwind.example/hooks/twilio/8c1f6e0d2b4a49d7a3c5/inbound".into(),
         ),

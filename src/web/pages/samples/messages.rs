@@ -209,6 +209,7 @@ fn senders(to: &mut Vec<Sample>) {
         has_looked: false,
         parties: Vec::new(),
         ready: None,
+        usual_pace: Some(10),
         look: FormState::new(),
         refused: FormState::new(),
     };
@@ -264,6 +265,7 @@ fn some_senders() -> Vec<SenderProfile> {
         is_default: false,
         countries: Vec::new(),
         customers: Vec::new(),
+        segments_per_second: None,
         tested_at: None,
         created_at: ago(9000),
     };
@@ -273,6 +275,7 @@ fn some_senders() -> Vec<SenderProfile> {
     };
     let tested = SenderProfile {
         is_default: true,
+        segments_per_second: None,
         tested_at: Some(ago(3000)),
         ..sender(2, "billing@northwind.example", "Northwind Billing")
     };
