@@ -14,7 +14,10 @@ const FILES: [&str; 3] = [
 ];
 
 /// Real, and cut from those files.
-const UNDESCRIBED: (&str, &str) = ("/SMS/ShortCodes.json", "ListShortCode");
+const UNDESCRIBED: [(&str, &str); 2] = [
+    ("/SMS/ShortCodes.json", "ListShortCode"),
+    ("/Usage/Records/ThisMonth.json", "ListUsageRecordThisMonth"),
+];
 
 /// What was asked, as it went over the wire.
 #[derive(Debug, Clone, Copy)]
@@ -51,8 +54,11 @@ impl Spec {
     /// The operation that was asked for, or what is wrong with how.
     pub(crate) fn check(&self, asked: &Asked<'_>) -> Result<String, String> {
         let Asked { method, path, .. } = *asked;
-        if method == "GET" && path.ends_with(UNDESCRIBED.0) {
-            return Ok(UNDESCRIBED.1.to_owned());
+        let undescribed = UNDESCRIBED.into_iter().find(|(end, _)| path.ends_with(end));
+        if let Some((_, operation)) = undescribed
+            && method == "GET"
+        {
+            return Ok(operation.to_owned());
         }
         self.operation(asked)
             .map_err(|problem| format!("{method} {path}: {problem}"))

@@ -15,7 +15,7 @@ use crate::harness::company::{Company, NUMBER, PASSWORD, invoice};
 use crate::harness::visitor::Visitor;
 
 /// What a whole run asks for at least.
-const OPERATIONS: [&str; 11] = [
+const OPERATIONS: [&str; 12] = [
     "CreateMessage",
     "FetchAccount",
     "FetchBalance",
@@ -26,6 +26,7 @@ const OPERATIONS: [&str; 11] = [
     "ListIncomingPhoneNumber",
     "ListMessage",
     "ListShortCode",
+    "ListUsageRecordThisMonth",
     "SendEmails",
 ];
 
