@@ -7,8 +7,9 @@ use super::{App, AppError};
 use crate::domain::connection::Connection;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::TenantId;
+use crate::domain::sender::SenderProfile;
 use crate::domain::sender_rest::SenderRest;
-use crate::store::StoredFigures;
+use crate::store::{StoredFigures, TenantStore};
 
 /// How an account stands to its limits.
 #[derive(Debug, Clone)]
@@ -16,6 +17,7 @@ pub struct AccountLimits {
     /// What its provider last said; none where it was never asked.
     pub figures: Option<StoredFigures>,
     pub calls: Vec<CallsUnderWay>,
+    pub paces: Vec<Pace>,
     /// The limits of carriers that messages ran into and that are not lifted yet.
     pub carriers: Vec<SenderRest>,
 }
@@ -28,6 +30,16 @@ pub struct CallsUnderWay {
     /// As many as we make at once.
     pub most: usize,
     pub paused_until: Option<DateTime<Utc>>,
+}
+
+/// A sender that sends so much in a second.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pace {
+    /// What messages come from, for people.
+    pub sender: String,
+    pub segments_per_second: u16,
+    /// How many messages wait for their turn.
+    pub waiting: i64,
 }
 
 impl App {
@@ -52,8 +64,38 @@ impl App {
         Ok(AccountLimits {
             figures: store.account_figures(of).await?,
             calls,
+            paces: self.paces_over(&store, of).await?,
             carriers: store.sender_rests(of.id, now).await?,
         })
+    }
+
+    /// The senders with a pace whose messages go over a connection.
+    async fn paces_over(
+        &self,
+        store: &TenantStore,
+        of: &Connection,
+    ) -> Result<Vec<Pace>, AppError> {
+        let transports = self.parts.transports.brakes(of.provider);
+        let names: Vec<_> = transports
+            .into_iter()
+            .map(|(kind, _)| kind.name())
+            .collect();
+        let mut senders = store.senders().await?;
+        senders.retain(|s| s.segments_per_second.is_some() && names.contains(&s.transport));
+        if senders.is_empty() {
+            return Ok(Vec::new());
+        }
+        let waiting = store.waiting_for_turns().await?;
+        let waits = |sender: &str| waiting.get(sender).copied().unwrap_or_default();
+        let pace = |s: SenderProfile| {
+            let own = waits(&s.frozen());
+            Some(Pace {
+                segments_per_second: s.segments_per_second?,
+                waiting: own + if s.is_default { waits("") } else { 0 },
+                sender: s.address.as_str().to_owned(),
+            })
+        };
+        Ok(senders.into_iter().filter_map(pace).collect())
     }
 
     /// The same for somebody who looks: what the provider said is renewed where it is old.

@@ -1,11 +1,15 @@
 //! Limits of carriers that messages of a sender ran into; written with the receipts that tell of them.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::bulk::record;
 use super::db::TenantDb;
+use super::partial::MOVING;
 use super::sql::{Row, for_update, micros, values};
 use super::{StoreError, TenantStore};
+use crate::domain::delivery::Hold;
 use crate::domain::ids::ConnectionId;
 use crate::domain::report::HitLimit;
 use crate::domain::sender_rest::{Concerns, LimitHit, SenderRest};
@@ -28,6 +32,22 @@ impl TenantStore {
         let bound = values![connection.uuid(), micros(now), SHOWN];
         let rows = self.db().all(query, bound).await?;
         rows.iter().map(rest).collect()
+    }
+}
+
+impl TenantStore {
+    /// How many messages wait for the turn of their sender, by what they bear as it; counting stops at ten
+    /// thousand.
+    pub async fn waiting_for_turns(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        let query = format!(
+            "SELECT sender, COUNT(*) AS n FROM (SELECT sender FROM deliveries WHERE tenant_id = $1 \
+             AND state = 'queued' AND {MOVING} AND hold = $2 LIMIT 10000) AS waiting GROUP BY sender"
+        );
+        let rows = self.db().all(&query, values![Hold::Turn.as_str()]).await?;
+        let counted = rows
+            .iter()
+            .map(|row| Ok((row.get("sender")?, row.get("n")?)));
+        counted.collect()
     }
 }
 

@@ -265,6 +265,8 @@ async fn thirty_messages_of_a_slow_number_leave_in_thirty_seconds_and_in_their_o
         told.push(tell(&acme, seed).await);
     }
     assert_eq!(acme.messages().len(), 1, "the others wait here");
+    let pace = json!({ "sender": NUMBER, "segments_per_second": 1, "waiting": 29 });
+    assert_eq!(limits(&acme).await["paces"], json!([pace]));
     let reason = told[29]["reason"].as_str().unwrap();
     assert!(reason.starts_with("Waits until 05:00:29 in "), "{reason}");
     for second in 2..=30 {

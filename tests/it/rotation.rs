@@ -196,7 +196,7 @@ fn is_open(table: &str, column: &str) -> bool {
         || matches!(column, "id" | "digest" | "fingerprint" | "replay_of")
         || matches!(
             (table, column),
-            ("connections", "login")
+            ("connections" | "account_figures", "login")
                 | ("bank_details", "asked_by")
                 | ("logos", "png")
                 | ("consents", "state" | "session")

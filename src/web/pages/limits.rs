@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::app::limits::AccountLimits;
+use crate::app::limits::{AccountLimits, Pace};
 use crate::domain::account_figures::Sum;
 use crate::domain::delivery::Channel;
 use crate::domain::sender_rest::{Concerns, SenderRest};
@@ -33,6 +33,7 @@ pub fn table(of: &AccountLimits, provider: &str, moment: Moment) -> Markup {
                         } },
                     ]))
                 }
+                @for pace in &of.paces { (pace_row(pace)) }
                 @for rest in &of.carriers { (carrier_row(rest, moment)) }
             }
         } }
@@ -92,6 +93,23 @@ fn counted_there(of: &AccountLimits, provider: &str, channel: Channel) -> Markup
             }
         }
     }
+}
+
+fn pace_row(pace: &Pace) -> Markup {
+    let allowed = html! {
+        (counted(u64::from(pace.segments_per_second), "part of a text", "parts of texts")) " a second"
+    };
+    let waiting = html! {
+        @if pace.waiting == 0 { "None waits" } @else {
+            (counted(pace.waiting.unsigned_abs(), "message waits", "messages wait")) " for their turn"
+        }
+    };
+    row([
+        html! { "Pace of a sender" div class="muted small" { bdi { (pace.sender) } } },
+        waiting,
+        allowed,
+        html! { div class="muted small" { "Set by you under Senders" } },
+    ])
 }
 
 fn carrier_row(rest: &SenderRest, moment: Moment) -> Markup {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::limits::{AccountLimits, CallsUnderWay};
+use crate::app::limits::{self, AccountLimits, CallsUnderWay};
 use crate::domain::account_figures::Sum;
 use crate::domain::sender_rest::SenderRest;
 
@@ -25,6 +25,8 @@ pub struct Limits {
     pub told_at: Option<DateTime<Utc>>,
     /// Our calls, for each channel.
     pub calls: Vec<Calls>,
+    /// Senders that send so much in a second.
+    pub paces: Vec<Pace>,
     /// Limits of carriers that messages ran into and that are not lifted yet.
     pub carriers: Vec<CarrierLimit>,
 }
@@ -47,6 +49,15 @@ pub struct Calls {
     pub most: usize,
     /// None is made before then.
     pub paused_until: Option<DateTime<Utc>>,
+}
+
+/// What a sender sends in a second; more waits here.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Pace {
+    pub sender: String,
+    pub segments_per_second: u16,
+    /// How many messages wait for their turn.
+    pub waiting: i64,
 }
 
 /// A limit of carriers.
@@ -78,6 +89,7 @@ impl From<AccountLimits> for Limits {
             calls_at_once: figures.calls_at_once,
             told_at,
             calls: of.calls.into_iter().map(Calls::from).collect(),
+            paces: of.paces.into_iter().map(Pace::from).collect(),
             carriers: of.carriers.into_iter().map(CarrierLimit::from).collect(),
         }
     }
@@ -99,6 +111,16 @@ impl From<CallsUnderWay> for Calls {
             now: of.now,
             most: of.most,
             paused_until: of.paused_until,
+        }
+    }
+}
+
+impl From<limits::Pace> for Pace {
+    fn from(of: limits::Pace) -> Self {
+        Self {
+            sender: of.sender,
+            segments_per_second: of.segments_per_second,
+            waiting: of.waiting,
         }
     }
 }

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::{HOSTILE, Sample, ago, chrome, form, hostile_chrome, now, push};
-use crate::app::limits::{AccountLimits, CallsUnderWay};
+use crate::app::limits::{AccountLimits, CallsUnderWay, Pace};
 use crate::domain::account_figures::{AccountFigures, Sum};
 use crate::domain::delivery::Channel;
 use crate::domain::ids::{ConnectionId, EventId};
@@ -149,6 +149,11 @@ fn limits() -> AccountLimits {
                 paused_until,
             })
             .into(),
+        paces: vec![Pace {
+            sender: "+14155550100".to_owned(),
+            segments_per_second: 3,
+            waiting: 1_204,
+        }],
         carriers: vec![
             rest("+14155550100", 30022, Concerns::Sender, 1),
             rest("+14155550100", 30027, Concerns::Carrier, 12),
