@@ -27,7 +27,7 @@ pub fn table(of: &AccountLimits, provider: &str, moment: Moment) -> Markup {
                     (row([
                         html! { "Calls at once, " (channel(calls.channel)) },
                         html! { (calls.now) " of ours" },
-                        html! { (calls.most) " of ours" (counted_there(of, provider, calls.channel)) },
+                        html! { "At most " (calls.most) " of ours" (counted_there(of, provider, calls.channel)) },
                         html! { @if let Some(until) = calls.paused_until {
                             (badge::state(Tone::Held, "Paused")) " " (time::long(moment, until))
                         } },
@@ -97,7 +97,7 @@ fn counted_there(of: &AccountLimits, provider: &str, channel: Channel) -> Markup
 
 fn pace_row(pace: &Pace) -> Markup {
     let allowed = html! {
-        (counted(u64::from(pace.segments_per_second), "part of a text", "parts of texts")) " a second"
+        "At most " (counted(u64::from(pace.segments_per_second), "part of a text", "parts of texts")) " a second"
     };
     let waiting = html! {
         @if pace.waiting == 0 { "None waits" } @else {
