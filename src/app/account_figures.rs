@@ -26,7 +26,10 @@ impl App {
         for (tenant, connection) in due.await? {
             let store = self.tenant(tenant);
             if let Some(connection) = store.connection_by_id(connection).await? {
-                self.ask_account(&store, &connection, FRESH).await?;
+                // Trouble with one, such as a lost key, is not that of the others.
+                if let Err(error) = self.ask_account(&store, &connection, FRESH).await {
+                    tracing::warn!(%error, tenant.id = %tenant, "What is left on an account could not be asked");
+                }
             }
         }
         Ok(())

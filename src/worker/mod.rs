@@ -138,16 +138,19 @@ pub async fn sweep_for_ever(app: App, life: Lifecycle) {
 }
 
 /// Asks providers what their accounts have left, until the process stops. It has a task of its own, since they
-/// may be slow.
+/// may be slow; and nothing is lost where it is broken off, so the process does not wait for their answers.
 pub async fn ask_accounts_for_ever(app: App, life: Lifecycle) {
-    loop {
-        if let Err(error) = app.ask_accounts().await {
-            tracing::warn!(%error, "What is left on accounts could not be asked; trying again");
+    let asking = async {
+        loop {
+            if let Err(error) = app.ask_accounts().await {
+                tracing::warn!(%error, "What is left on accounts could not be asked; trying again");
+            }
+            tokio::time::sleep(SWEEP_EVERY).await;
         }
-        tokio::select! {
-            () = life.soft().cancelled() => return,
-            () = tokio::time::sleep(SWEEP_EVERY) => {}
-        }
+    };
+    tokio::select! {
+        () = life.soft().cancelled() => {}
+        () = asking => {}
     }
 }
 
