@@ -36,7 +36,7 @@ use crate::queue::{
     FailoverQueue, JobQueue, MemoryQueue, Nowhere, RedisQueue, Runner, RunnerConfig, unforeseen,
 };
 use crate::redis::Redis;
-use crate::store::lock::{DatabaseLock, LockError};
+use crate::store::engine::lock::{DatabaseLock, LockError};
 use crate::store::{NewerSchema, POOLER_ADVICE, Store, StoreError, StoredDataKey};
 use crate::telemetry::Metrics;
 use crate::transport::Transports;

@@ -3,9 +3,9 @@
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use super::server::ServerTrouble;
-use super::unreachable::Unreachable;
-use super::write_fault::WriteFault;
+use crate::store::engine::server::ServerTrouble;
+use crate::store::engine::unreachable::Unreachable;
+use crate::store::engine::write_fault::WriteFault;
 
 /// A failed read or write.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ pub enum StoreError {
     BadBody(Uuid),
     /// A body could not be compressed.
     #[error("the body could not be compressed")]
-    Codec(#[from] super::codec::CodecError),
+    Codec(#[from] crate::store::engine::codec::CodecError),
     /// The writer has stopped: the process is shutting down.
     #[error("the database is closed: the process is shutting down")]
     Closed,

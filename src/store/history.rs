@@ -1,17 +1,16 @@
 //! What people read: pages of events and deliveries, the whole story of one event, figures.
 
+pub(in crate::store) mod address_search;
+pub(in crate::store) mod audit;
+pub(in crate::store) mod dealt;
+pub(in crate::store) mod rejected;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::decisions::ruling;
-use super::deliveries::delivery;
-use super::events::event;
-use super::packed;
-use super::partial::{self, MOVING, RESTING};
-use super::sql::{self, Row, from_micros, micros, placeholders, values};
 use super::{StoreError, TenantStore};
 use crate::domain::content::{Content, EmailContent};
 use crate::domain::decision::Ruling;
@@ -22,6 +21,13 @@ use crate::domain::ids::{
 };
 use crate::domain::page::{Cursor, Page};
 use crate::domain::replay::Replay;
+use crate::store::engine::index_predicates;
+use crate::store::engine::index_predicates::{MOVING, RESTING};
+use crate::store::engine::packed;
+use crate::store::engine::sql::{self, Row, from_micros, micros, placeholders, values};
+use crate::store::pipeline::decisions::ruling;
+use crate::store::pipeline::deliveries::delivery;
+use crate::store::pipeline::events::event;
 
 /// Which events to list; each filter has an index that ends in the id.
 #[derive(Debug, Clone, Default)]
@@ -126,7 +132,7 @@ impl TenantStore {
     ) -> Result<Page<Event>, StoreError> {
         let mut list = self.listed(&search.filter, cursor);
         let such = if search.needs_person {
-            let parts = partial::NEEDS_PERSON.map(|(_, such)| format!("({such})"));
+            let parts = index_predicates::NEEDS_PERSON.map(|(_, such)| format!("({such})"));
             Some(parts.join(" OR "))
         } else if search.states.is_empty() {
             None
@@ -143,7 +149,7 @@ impl TenantStore {
             // By the messages of that time, whenever the event was: a replay may be long after it.
             (Some(such), Some((from, to))) => {
                 let or = if search.needs_person {
-                    let (unrecognised, n) = (partial::UNDEALT_EVENT, list.next());
+                    let (unrecognised, n) = (index_predicates::UNDEALT_EVENT, list.next());
                     format!(" OR ({unrecognised} AND id >= ${n} AND id < ${})", n + 1)
                 } else {
                     String::new()
@@ -159,7 +165,7 @@ impl TenantStore {
             }
             (Some(such), None) => {
                 let or = if search.needs_person {
-                    format!(" OR {}", partial::UNDEALT_EVENT)
+                    format!(" OR {}", index_predicates::UNDEALT_EVENT)
                 } else {
                     String::new()
                 };
@@ -188,7 +194,7 @@ impl TenantStore {
     fn listed(&self, filter: &EventFilter, cursor: Cursor) -> Keyset<'_> {
         let mut list = Keyset::new(self, "events", cursor);
         if let Some(state) = filter.state {
-            list.equals("state", state.as_str(), partial::of_event(state));
+            list.equals("state", state.as_str(), index_predicates::of_event(state));
         }
         if let Some(event_type) = filter.event_type {
             list.equals("event_type", event_type.as_str(), "event_type <> ''");
@@ -211,7 +217,9 @@ impl TenantStore {
         // Each part by its own index.
         let mut n = 0;
         for part in [MOVING, RESTING] {
-            let states = states.iter().filter(|s| partial::of_delivery(**s) == part);
+            let states = states
+                .iter()
+                .filter(|s| index_predicates::of_delivery(**s) == part);
             let bound: Vec<Value> = states.map(|s| s.as_str().into()).collect();
             if !bound.is_empty() && n < most {
                 let query = format!(
@@ -263,7 +271,11 @@ impl TenantStore {
     ) -> Result<Page<Delivery>, StoreError> {
         let mut list = Keyset::new(self, "deliveries", cursor);
         if let Some(state) = filter.state {
-            list.equals("state", state.as_str(), partial::of_delivery(state));
+            list.equals(
+                "state",
+                state.as_str(),
+                index_predicates::of_delivery(state),
+            );
         }
         list.page(limit, delivery, |d| d.id.own).await
     }

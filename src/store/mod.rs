@@ -4,80 +4,18 @@
 //! not filtered by that tenant is refused (see `db`); [`Store::platform`] holds the few look-ups that
 //! must come before a tenant is known. Reads use a pool; every write goes through one writer (see `writer`).
 
-mod account_figures;
-mod address_search;
-mod audit;
-mod bank_details;
-mod brand;
-mod claims;
-pub mod codec;
-mod connections;
-mod consents;
-mod contents;
-mod database_clock;
-mod db;
-mod dealt;
-mod decisions;
-mod deletion;
-mod deliveries;
-mod dictionary;
-mod documents;
-mod due;
+mod accounts;
+pub mod engine;
 mod error;
-mod events;
-mod faults;
-mod files;
-mod groups;
 mod history;
-mod ingest;
-mod invitations;
-pub mod lock;
-mod look_ups;
-mod mails;
-mod members;
-mod message_settings;
-mod new_deliveries;
-mod notices;
-mod operator;
-mod outcomes;
-mod own_numbers;
-mod packed;
-mod partial;
-mod partitions;
-mod permissions;
-mod platform;
-mod processes;
-mod receipts;
-mod rejected;
-mod reminder_stops;
-mod renewals;
-mod replays;
-mod replies;
-mod route;
-mod rules;
-mod schema;
-mod sealed;
-mod second_factors;
-mod sender_rests;
-mod senders;
-mod server;
-mod sessions;
-mod settings;
-mod sql;
-mod suppressions;
+mod operations;
+mod pipeline;
+mod tenant;
 #[cfg(test)]
 #[expect(dead_code, reason = "tests/it uses all of it")]
 pub(crate) mod test_database;
 #[cfg(test)]
 mod tests;
-mod throttles;
-mod tokens;
-mod undelivered;
-mod unreachable;
-mod user_tokens;
-mod users;
-mod write_fault;
-mod writer;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -86,64 +24,66 @@ use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
 
-pub use account_figures::StoredFigures;
-pub use audit::AuditFilter;
-pub use bank_details::BankDetailsEdit;
-pub use brand::NewLogo;
-pub use claims::{Claim, ClaimResult, lock_scope};
-pub use connections::{EnteredSenders, HookTarget, SaveConnection, StoredSecret};
-pub use consents::StoredConsent;
-pub use deletion::{COUNTED_TO, Deleting, DigestCursor, Holdings};
-pub use deliveries::{Due, RELEASE_AT_ONCE};
-pub use documents::KnownDocument;
-pub use due::DueCursor;
+pub use accounts::invitations::{Invitation, Invited, Joined, Joining};
+pub use accounts::members::{MOST_MEMBERS, MemberEdit, TeamChange, Teammate};
+pub use accounts::second_factors::{Proof, SecondFactor};
+pub use accounts::sessions::{MOST_SESSIONS, NewSession, Session, SessionLine};
+pub use accounts::tokens::{ApiToken, MOST_TOKENS, TokenFound, TokenGrant};
+pub use accounts::user_tokens::{Purpose, UserToken};
+pub use accounts::users::{NewHash, User};
+pub use engine::schema::{NewerSchema, Schema};
+pub use engine::server::ServerTrouble;
+pub use engine::unreachable::Unreachable;
+pub use engine::write_fault::WriteFault;
 pub use error::StoreError;
+pub use history::audit::AuditFilter;
+pub use history::rejected::RejectedRequest;
 pub use history::{DeliveryFilter, EventFilter, EventSearch, HourTally, Story};
-pub use invitations::{Invitation, Invited, Joined, Joining};
-pub use mails::{ClaimedMail, MailOutcome, StoredMail};
-pub use members::{MOST_MEMBERS, MemberEdit, TeamChange, Teammate};
-pub use message_settings::{MessageEdit, MessageSettings};
-pub use notices::{Trouble, TroubleKind};
-pub use operator::{Backlog, BrakedConnection, TenantSummary};
-pub use outcomes::{Change, Guard, KnownMessage, NewStep};
-pub use own_numbers::PhoneCode;
-pub use permissions::{Attestation, MOST_PERMISSIONS, NewPermission};
-pub use platform::{Member, NewTenant, Platform, Standbys, StoredDataKey};
-pub use processes::Process;
-pub use receipts::{
+pub use operations::mails::{ClaimedMail, MailOutcome, StoredMail};
+pub use operations::operator::{Backlog, BrakedConnection, TenantSummary};
+pub use operations::platform::{Member, NewTenant, Platform, Standbys, StoredDataKey};
+pub use operations::processes::Process;
+pub use operations::sealed::{Resealed, SEALED, SealedColumn, SealedOwner, SealedRow};
+pub use pipeline::claims::{Claim, ClaimResult, lock_scope};
+pub use pipeline::deliveries::{Due, RELEASE_AT_ONCE};
+pub use pipeline::documents::KnownDocument;
+pub use pipeline::due::DueCursor;
+pub use pipeline::outcomes::{Change, Guard, KnownMessage, NewStep};
+pub use pipeline::receipts::{
     CALLBACK, HINTS_KEPT, NewReceipt, RECEIPTS_KEPT, ReceiptResult, UNMATCHED_KEPT,
 };
-pub use rejected::RejectedRequest;
-pub use renewals::Renewal;
-pub use replays::{NewReplay, ReplayResult};
-pub use replies::{NewReply, Said, UNPROVEN_KEPT};
-pub use route::{AppliedCommit, ClassifiedEvent, DocumentCommit, RouteCommit, RouteResult, Routed};
-pub use rules::{MOST_RULE_EDITS, MOST_RULES, RuleEdit};
-pub use schema::{NewerSchema, Schema};
-pub use sealed::{Resealed, SEALED, SealedColumn, SealedOwner, SealedRow};
-pub use second_factors::{Proof, SecondFactor};
-pub use server::ServerTrouble;
-pub use sessions::{MOST_SESSIONS, NewSession, Session, SessionLine};
-pub use suppressions::{Added, MOST_SUPPRESSIONS, SuppressionFilter};
-pub use tokens::{ApiToken, MOST_TOKENS, TokenFound, TokenGrant};
-pub use unreachable::Unreachable;
-pub use user_tokens::{Purpose, UserToken};
-pub use users::{NewHash, User};
-pub use write_fault::WriteFault;
+pub use pipeline::renewals::Renewal;
+pub use pipeline::replays::{NewReplay, ReplayResult};
+pub use pipeline::route::{
+    AppliedCommit, ClassifiedEvent, DocumentCommit, RouteCommit, RouteResult, Routed,
+};
+pub use tenant::account_figures::StoredFigures;
+pub use tenant::bank_details::BankDetailsEdit;
+pub use tenant::brand::NewLogo;
+pub use tenant::connections::{EnteredSenders, HookTarget, SaveConnection, StoredSecret};
+pub use tenant::consents::StoredConsent;
+pub use tenant::deletion::{COUNTED_TO, Deleting, DigestCursor, Holdings};
+pub use tenant::message_settings::{MessageEdit, MessageSettings};
+pub use tenant::notices::{Trouble, TroubleKind};
+pub use tenant::own_numbers::PhoneCode;
+pub use tenant::permissions::{Attestation, MOST_PERMISSIONS, NewPermission};
+pub use tenant::replies::{NewReply, Said, UNPROVEN_KEPT};
+pub use tenant::rules::{MOST_RULE_EDITS, MOST_RULES, RuleEdit};
+pub use tenant::suppressions::{Added, MOST_SUPPRESSIONS, SuppressionFilter};
 
 use crate::domain::address_hash::AddressHasher;
 use crate::domain::ids::TenantId;
-use connections::{Belongings, Connections};
-use db::{TenantDb, UnscopedDb, bulk};
-use deliveries::Deliveries;
-use documents::Documents;
-use events::Events;
-use message_settings::AllMessageSettings;
-use platform::Hooks;
-use rules::Rules;
-use server::Server;
-use settings::Tenants;
-use writer::{TenantWriter, Writer};
+use engine::db::{TenantDb, UnscopedDb};
+use engine::server::Server;
+use engine::writer::{TenantWriter, Writer};
+use operations::platform::Hooks;
+use pipeline::deliveries::Deliveries;
+use pipeline::documents::Documents;
+use pipeline::events::Events;
+use tenant::connections::{Belongings, Connections};
+use tenant::message_settings::AllMessageSettings;
+use tenant::rules::Rules;
+use tenant::settings::Tenants;
 
 /// What works where a pooler such as `PgBouncer` stands before the server.
 pub const POOLER_ADVICE: &str = "let PgBouncer lend sessions, not transactions: pool_mode = session, with a \
@@ -175,15 +115,15 @@ struct Gathered {
 
 impl Gathered {
     fn start(db: &DatabaseConnection) -> Self {
-        let (connections, belongings) = connections::look_ups(db);
+        let (connections, belongings) = tenant::connections::look_ups(db);
         Self {
-            events: events::look_ups(db),
-            documents: documents::look_ups(db),
-            deliveries: deliveries::look_ups(db),
-            hooks: platform::look_ups(db),
-            tenants: settings::look_ups(db),
-            rules: rules::look_ups(db),
-            message_settings: message_settings::look_ups(db),
+            events: pipeline::events::look_ups(db),
+            documents: pipeline::documents::look_ups(db),
+            deliveries: pipeline::deliveries::look_ups(db),
+            hooks: operations::platform::look_ups(db),
+            tenants: tenant::settings::look_ups(db),
+            rules: tenant::rules::look_ups(db),
+            message_settings: tenant::message_settings::look_ups(db),
             connections,
             belongings,
         }
@@ -214,7 +154,7 @@ const fn cache_size(r#use: Use) -> &'static str {
 const fn lock_patience(r#use: Use) -> Duration {
     match r#use {
         Use::Checkpoint => Duration::from_millis(100),
-        // Whoever waits for the writer is told within seconds, see [`writer::WITHIN`].
+        // Whoever waits for the writer is told within seconds, see [`engine::writer::WITHIN`].
         Use::Write => Duration::from_secs(3),
         Use::Read | Use::LookUp => Duration::from_secs(30),
     }
@@ -224,7 +164,7 @@ impl Store {
     /// Opens the database; on `SQLite` the file and its folder are made when missing.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         if let Some(file) = sqlite_path(url) {
-            files::prepare(&file)
+            engine::files::prepare(&file)
                 .map_err(|e| sea_orm::DbErr::Custom(format!("cannot make the folder: {e}")))?;
         }
         let backend = if sqlite_path(url).is_some() {
@@ -235,14 +175,14 @@ impl Store {
         let server = Server::default();
         let connect = |connections, r#use| connect(url, connections, r#use, &server);
         // Who writes is opened first, so that readers find a file in WAL mode.
-        let write = match connect(writer::connections(backend), Use::Write).await {
+        let write = match connect(engine::writer::connections(backend), Use::Write).await {
             Err(error) if backend == DbBackend::Postgres => {
-                return Err(unreachable::explain(url, error).await);
+                return Err(engine::unreachable::explain(url, error).await);
             }
             opened => opened?,
         };
         if backend == DbBackend::Postgres {
-            server::refuse_shared_sessions(&write).await?;
+            engine::server::refuse_shared_sessions(&write).await?;
         }
         let read = connect(READERS, Use::Read).await?;
         if backend == DbBackend::Postgres {
@@ -253,7 +193,7 @@ impl Store {
             _ => Some(connect(1, Use::Checkpoint).await?),
         };
         let look_ups = match backend {
-            DbBackend::Postgres => connect(look_ups::CONNECTIONS, Use::LookUp).await?,
+            DbBackend::Postgres => connect(engine::look_ups::CONNECTIONS, Use::LookUp).await?,
             _ => read.clone(),
         };
         Ok(Self {
@@ -296,9 +236,9 @@ impl Store {
     /// Keeps a consistent copy of a `SQLite` database; the file must not exist yet.
     pub async fn copy_to(&self, file: &std::path::Path) -> Result<(), StoreError> {
         // SQLite writes into an empty file, and would make one that everybody can read.
-        files::make(file)
+        engine::files::make(file)
             .map_err(|e| sea_orm::DbErr::Custom(format!("cannot make the copy: {e}")))?;
-        let copy = sql::values![file.display().to_string()];
+        let copy = engine::sql::values![file.display().to_string()];
         let copied = UnscopedDb::itself(&self.read)
             .exec("VACUUM INTO $1", copy)
             .await;
@@ -382,10 +322,16 @@ enum Use {
 fn settings(r#use: Use) -> String {
     match r#use {
         Use::Write => {
-            let all = writer::PATIENCE.into_iter().chain(sql::BY_KEYS);
-            format!("{}, {}", server::settings(all), server::SYNCHRONOUS)
+            let all = engine::writer::PATIENCE
+                .into_iter()
+                .chain(engine::sql::BY_KEYS);
+            format!(
+                "{}, {}",
+                engine::server::settings(all),
+                engine::server::SYNCHRONOUS
+            )
         }
-        Use::LookUp => server::settings(sql::BY_KEYS),
+        Use::LookUp => engine::server::settings(engine::sql::BY_KEYS),
         Use::Read | Use::Checkpoint => String::new(),
     }
 }
@@ -433,7 +379,7 @@ async fn connect(
                 .pragma("temp_store", "MEMORY")
                 // Else a list of rows gets an index of its own, and the table is read from end to end.
                 .pragma("automatic_index", "OFF")
-                .pragma("wal_autocheckpoint", writer::BY_THE_WRITER)
+                .pragma("wal_autocheckpoint", engine::writer::BY_THE_WRITER)
         });
     if sqlite_path(url).is_some() {
         options

@@ -17,8 +17,10 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use super::engine::{sql, writer};
+use super::pipeline::new_deliveries;
+use super::tenant::suppressions;
 use super::test_database::TestDatabase;
-use super::writer::{Lane, PlatformWriter};
 use super::*;
 use crate::domain::actor::Actor;
 use crate::domain::address_hash::AddressHasher;
@@ -36,6 +38,7 @@ use crate::domain::replay::{Replay, ReplayKind};
 use crate::domain::report::Status;
 use crate::domain::tenant::Tenant;
 use crate::domain::transition::{Claim as Transition, Told};
+use crate::store::engine::writer::{Lane, PlatformWriter};
 use crate::twilio;
 use chrono::{DateTime, Utc};
 

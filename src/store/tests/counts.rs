@@ -1,7 +1,7 @@
 //! The hourly figures that triggers keep are what counting anew would yield.
 
 use super::*;
-use crate::store::sql::values;
+use crate::store::engine::sql::values;
 
 /// One change of a delivery.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::ids::SuppressionId;
 use crate::domain::page::{Cursor, Page};
 use crate::domain::suppression::Suppression;
-use crate::store::sql::values;
+use crate::store::engine::sql::values;
 
 /// More than one page looks at.
 const MANY: i64 = 2100;

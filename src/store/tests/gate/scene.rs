@@ -12,8 +12,8 @@ use crate::domain::document::Applied;
 use crate::domain::gate::{Gate, Judgement};
 use crate::domain::money::Amount;
 use crate::domain::provider::ProviderWords;
-use crate::store::claims::{self, Claiming};
-use crate::store::documents::pack_claims;
+use crate::store::pipeline::claims::{self, Claiming};
+use crate::store::pipeline::documents::pack_claims;
 
 const FIRST: &str = "+16175550123";
 const SECOND: &str = "+16175550199";

@@ -1,0 +1,89 @@
+//! Rejected requests: a bounded list of what could not be verified, and why.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::ids::{ConnectionId, RejectedId, TenantId};
+use crate::store::engine::db::bulk::record;
+use crate::store::engine::sql::{micros, values};
+use crate::store::engine::writer::Lane;
+use crate::store::tenant::notices::note_forged;
+use crate::store::{StoreError, TenantStore};
+
+/// A request that could not be verified.
+#[derive(Debug, Clone)]
+pub struct RejectedRequest {
+    pub id: RejectedId,
+    pub tenant: TenantId,
+    pub connection: ConnectionId,
+    pub path: String,
+    /// The client's address.
+    pub address: String,
+    pub reason: String,
+    /// JSON: lengths, content type, whether a query was present, first digits of the digests.
+    pub compared: String,
+    /// Whether its signature was missing or wrong; other requests are refused for what they hold.
+    pub is_forged: bool,
+    /// How many requests like it were counted and not kept.
+    pub like_it: i64,
+    pub at: DateTime<Utc>,
+}
+
+/// How many rejected requests of a tenant are kept.
+const REJECTED_KEPT: i64 = 200;
+
+impl TenantStore {
+    /// Keeps a rejected request, and only the newest few hundred of them; whether a burst of forged
+    /// ones begins with it.
+    pub async fn reject(&self, rejected: RejectedRequest) -> Result<bool, StoreError> {
+        self.writer()
+            .write(Lane::Receipt, move |tx| {
+                let r = rejected.clone();
+                Box::pin(async move {
+                    let row = record![
+                        id: r.id.uuid(),
+                        connection_id: r.connection.uuid(),
+                        path: r.path,
+                        address: r.address,
+                        reason: r.reason,
+                        compared: r.compared,
+                        like_it: r.like_it,
+                        at: micros(r.at),
+                        is_forged: r.is_forged,
+                    ];
+                    tx.insert("rejected_requests", row, "").await?;
+                    let trim = "DELETE FROM rejected_requests WHERE tenant_id = $1 AND id < \
+                                (SELECT id FROM rejected_requests WHERE tenant_id = $1 \
+                                 ORDER BY id DESC LIMIT 1 OFFSET $2)";
+                    tx.exec(trim, values![REJECTED_KEPT]).await?;
+                    if !r.is_forged {
+                        return Ok(false);
+                    }
+                    note_forged(tx, r.connection.uuid(), r.at).await
+                })
+            })
+            .await
+    }
+
+    /// The rejected requests that are kept, newest first.
+    pub async fn rejected(&self, limit: u64) -> Result<Vec<RejectedRequest>, StoreError> {
+        let query =
+            "SELECT * FROM rejected_requests WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2";
+        let rows = self.db().all(query, values![limit]).await?;
+        rows.iter()
+            .map(|r| {
+                Ok(RejectedRequest {
+                    id: RejectedId::from_uuid(r.get("id")?),
+                    tenant: self.id,
+                    connection: ConnectionId::from_uuid(r.get("connection_id")?),
+                    path: r.get("path")?,
+                    address: r.get("address")?,
+                    reason: r.get("reason")?,
+                    compared: r.get("compared")?,
+                    is_forged: r.get("is_forged")?,
+                    like_it: r.get("like_it")?,
+                    at: r.time("at")?,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,7 @@
+//! What the operator runs the service by.
+
+pub(in crate::store) mod mails;
+pub(in crate::store) mod operator;
+pub(in crate::store) mod platform;
+pub(in crate::store) mod processes;
+pub(in crate::store) mod sealed;

@@ -1,0 +1,295 @@
+//! A tenant's own row, its stop switch, suspension and rehearsal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use futures::FutureExt as _;
+use sea_orm::DatabaseConnection;
+use uuid::Uuid;
+
+use super::permissions;
+use crate::domain::actor::Actor;
+use crate::domain::address::{Email, OwnAddresses};
+use crate::domain::ids::EventId;
+use crate::domain::phone::Phone;
+use crate::domain::tenant::Tenant;
+use crate::store::engine::db::BatchDb;
+use crate::store::engine::db::bulk::{Bulk, record};
+use crate::store::engine::look_ups::LookUps;
+use crate::store::engine::sql::{micros, values};
+use crate::store::engine::writer::Lane;
+use crate::store::history::audit::{AuditLine, audit};
+use crate::store::{StoreError, TenantStore};
+
+/// Tenants by id.
+pub(in crate::store) type Tenants = LookUps<Uuid, Tenant>;
+
+pub(in crate::store) fn look_ups(db: &DatabaseConnection) -> Tenants {
+    LookUps::start(db, |db, ids| tenants(db, ids).boxed())
+}
+
+async fn tenants(
+    db: BatchDb<'_>,
+    ids: &BTreeSet<&Uuid>,
+) -> Result<BTreeMap<Uuid, Tenant>, StoreError> {
+    let select = Bulk::Joined(
+        "SELECT t.* FROM v JOIN tenants t ON t.id = v.tenant_id AND t.deleted_at IS NULL",
+    );
+    let ids = ids.iter().map(|id| record![tenant_id: **id]).collect();
+    let rows = select.all(db, ids).await?;
+    let tenants = rows.iter().map(crate::store::operations::platform::tenant);
+    tenants.map(|t| t.map(|t| (t.id.uuid(), t))).collect()
+}
+
+impl TenantStore {
+    /// The tenant's own row; none for one that is being deleted.
+    pub async fn tenant(&self) -> Result<Option<Tenant>, StoreError> {
+        self.store.look_ups.tenants.ask(self.id.uuid()).await
+    }
+
+    /// Changes name, country, zone, currency and hours. What waits for the hour is looked at again
+    /// at once.
+    pub async fn update_settings(
+        &self,
+        tenant: Tenant,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let (t, actor) = (tenant.clone(), actor.clone());
+                Box::pin(async move {
+                    let query = "SELECT * FROM tenants WHERE id = $1 AND deleted_at IS NULL";
+                    let Some(old) = tx.one(query, vec![]).await? else {
+                        return Ok(());
+                    };
+                    let old = crate::store::operations::platform::tenant(&old)?;
+                    let detail = serde_json::json!({ "old": shown(&old), "new": shown(&t) });
+                    let hours = hours_text(&t);
+                    tx.exec(
+                        "UPDATE tenants SET name = $2, country = $3, zone = $4, currency = $5, \
+                         hours = $6, date_format = $7, rule_set = rule_set + 1 WHERE id = $1",
+                        values![
+                            t.name,
+                            t.country,
+                            t.zone.name(),
+                            t.currency,
+                            hours,
+                            t.date_format.as_str()
+                        ],
+                    )
+                    .await?;
+                    if (old.hours, old.zone) != (t.hours, t.zone) {
+                        let wake = "UPDATE deliveries SET due_at = $2 WHERE tenant_id = $1 \
+                                    AND state = 'queued' AND hold = 'hours'";
+                        tx.exec(wake, values![micros(now)]).await?;
+                    }
+                    let line = AuditLine {
+                        actor,
+                        action: "settings.changed",
+                        subject: String::new(),
+                        detail: detail.to_string(),
+                    };
+                    audit(tx, line, now).await
+                })
+            })
+            .await
+    }
+
+    /// Notes who sent a test event.
+    pub async fn note_test_event(
+        &self,
+        event: EventId,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let line = AuditLine {
+                    actor: actor.clone(),
+                    action: "test_event.sent",
+                    subject: event.to_string(),
+                    detail: "{}".to_owned(),
+                };
+                Box::pin(async move { audit(tx, line, now).await })
+            })
+            .await
+    }
+
+    /// Stops all sending; `false` when it was stopped already.
+    pub async fn stop(&self, actor: Actor, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let actor = actor.clone();
+                Box::pin(async move {
+                    let stop = "UPDATE tenants SET stopped_at = $2, stopped_by = $3 \
+                                WHERE id = $1 AND stopped_at IS NULL";
+                    let changed = tx
+                        .exec(stop, values![micros(now), actor.name.clone()])
+                        .await?
+                        == 1;
+                    if changed {
+                        let line = AuditLine {
+                            actor,
+                            action: "sending.stopped",
+                            subject: String::new(),
+                            detail: "{}".to_owned(),
+                        };
+                        audit(tx, line, now).await?;
+                    }
+                    Ok(changed)
+                })
+            })
+            .await
+    }
+
+    /// Lets sending go on; `false` when it was not stopped. Held deliveries are released apart.
+    pub async fn lift_stop(&self, actor: Actor, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let actor = actor.clone();
+                Box::pin(async move {
+                    let lift = "UPDATE tenants SET stopped_at = NULL, stopped_by = '' \
+                                WHERE id = $1 AND stopped_at IS NOT NULL";
+                    let changed = tx.exec(lift, vec![]).await? == 1;
+                    if changed {
+                        let line = AuditLine {
+                            actor,
+                            action: "sending.resumed",
+                            subject: String::new(),
+                            detail: "{}".to_owned(),
+                        };
+                        audit(tx, line, now).await?;
+                    }
+                    Ok(changed)
+                })
+            })
+            .await
+    }
+
+    /// Suspends the tenant; `false` when it was suspended already, or is not there.
+    pub async fn suspend(
+        &self,
+        reason: String,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let (reason, actor) = (reason.clone(), actor.clone());
+                Box::pin(async move {
+                    let suspend = "UPDATE tenants SET status = 'suspended', suspended_for = $2 \
+                                   WHERE id = $1 AND status = 'active'";
+                    let changed = tx.exec(suspend, values![reason.clone()]).await? == 1;
+                    if changed {
+                        let line = AuditLine {
+                            actor,
+                            action: "tenant.suspended",
+                            subject: String::new(),
+                            detail: serde_json::json!({ "reason": reason }).to_string(),
+                        };
+                        audit(tx, line, now).await?;
+                    }
+                    Ok(changed)
+                })
+            })
+            .await
+    }
+
+    /// Lets the tenant go on; `false` when it was not suspended. Held deliveries are released apart.
+    pub async fn reinstate(&self, actor: Actor, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let actor = actor.clone();
+                Box::pin(async move {
+                    let reinstate = "UPDATE tenants SET status = 'active', suspended_for = '' \
+                                     WHERE id = $1 AND status = 'suspended'";
+                    let changed = tx.exec(reinstate, vec![]).await? == 1;
+                    if changed {
+                        let line = AuditLine {
+                            actor,
+                            action: "tenant.reinstated",
+                            subject: String::new(),
+                            detail: "{}".to_owned(),
+                        };
+                        audit(tx, line, now).await?;
+                    }
+                    Ok(changed)
+                })
+            })
+            .await
+    }
+
+    /// Where rehearsals go: the own number of the first owner who has confirmed one, and the address with
+    /// which the first owner signs in.
+    pub async fn rehearsal_addresses(&self) -> Result<OwnAddresses, StoreError> {
+        let query = "SELECT u.id, u.email FROM members m JOIN users u ON u.id = m.user_id \
+                     WHERE m.tenant_id = $1 AND m.role = 'owner' ORDER BY m.created_at, u.id LIMIT 1";
+        let (phone, row) = tokio::try_join!(self.rehearsal_number(), self.db().one(query, vec![]))?;
+        let email: Option<String> = row.map(|row| row.get("email")).transpose()?;
+        let email = email.and_then(|email| Email::parse(&email).ok());
+        Ok(OwnAddresses { phone, email })
+    }
+
+    /// The own number of the first owner who has confirmed one.
+    pub async fn rehearsal_number(&self) -> Result<Option<Phone>, StoreError> {
+        let query = "SELECT u.id, u.phone FROM members m JOIN users u ON u.id = m.user_id \
+                     WHERE m.tenant_id = $1 AND m.role = 'owner' \
+                     AND u.phone_confirmed_at IS NOT NULL ORDER BY m.created_at, u.id LIMIT 1";
+        let Some(row) = self.db().one(query, vec![]).await? else {
+            return Ok(None);
+        };
+        row.word("users", "phone", row.get("id")?, Phone::from_stored)
+            .map(Some)
+    }
+
+    /// Begins the rehearsal or ends it; `false` when it is so already. The number of the rule set is
+    /// raised, so that whatever is being decided meanwhile is decided anew.
+    pub async fn set_rehearsal(
+        &self,
+        is_rehearsal: bool,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.writer()
+            .write(Lane::Edit, move |tx| {
+                let actor = actor.clone();
+                Box::pin(async move {
+                    let set = "UPDATE tenants SET is_rehearsal = $2, rule_set = rule_set + 1 \
+                               WHERE id = $1 AND is_rehearsal <> $2";
+                    let changed = tx.exec(set, values![is_rehearsal]).await? == 1;
+                    if changed {
+                        if !is_rehearsal {
+                            permissions::attest(tx, &actor, now).await?;
+                        }
+                        let line = AuditLine {
+                            actor,
+                            action: if is_rehearsal {
+                                "rehearsal.begun"
+                            } else {
+                                "rehearsal.ended"
+                            },
+                            subject: String::new(),
+                            detail: "{}".to_owned(),
+                        };
+                        audit(tx, line, now).await?;
+                    }
+                    Ok(changed)
+                })
+            })
+            .await
+    }
+}
+
+/// What the security log says of a tenant's settings.
+fn shown(t: &Tenant) -> serde_json::Value {
+    serde_json::json!({
+        "name": &t.name, "country": &t.country, "zone": t.zone.name(), "currency": &t.currency,
+        "hours": hours_text(t), "date_format": t.date_format.as_str(),
+    })
+}
+
+/// Hours as stored; empty for *at any time*.
+fn hours_text(t: &Tenant) -> String {
+    t.hours.map_or_else(String::new, |h| h.to_string())
+}
