@@ -23,7 +23,7 @@ use base64::engine::general_purpose::STANDARD;
 use ml_connector::config::web::PublicUrl;
 use ml_connector::web::assets;
 use ml_connector::web::middleware::security_headers::{self, SecurityHeaders};
-use ml_connector::web::pages::samples;
+use ml_connector::web::samples;
 use serde_json::json;
 
 use browser::{Browser, Screen};

@@ -360,7 +360,7 @@ pub async fn serve(
     if let Some(metrics) = options.metrics.clone() {
         drop(life.spawn("metrics", keep_metrics(metrics, life.clone())));
     }
-    let new_instance = web::dashboard::NewInstance::for_empty(&app).await?;
+    let new_instance = web::areas::NewInstance::for_empty(&app).await?;
     let setup_code = new_instance.code.as_ref().map(SetupCode::to_text);
     server::start(config, &app, door, options.metrics, new_instance, &life)?;
     Ok(Running {

@@ -249,7 +249,7 @@ pub(super) fn start(
     app: &App,
     door: Door,
     metrics: Option<Metrics>,
-    new_instance: web::dashboard::NewInstance,
+    new_instance: web::areas::NewInstance,
     life: &Lifecycle,
 ) -> anyhow::Result<()> {
     let connections = OpenConnections::default();
@@ -306,7 +306,7 @@ async fn stop(server: &ServerHandle, door: &Door, connections: &OpenConnections,
 /// What a server is made of, beside the app.
 struct Parts {
     metrics: Option<Metrics>,
-    new_instance: web::dashboard::NewInstance,
+    new_instance: web::areas::NewInstance,
     draining: draining::Draining,
     connections: OpenConnections,
 }

@@ -4,10 +4,10 @@
 //! under `pages`, components are maud functions under `ui`, and one typed filter joins them.
 
 pub mod api;
+pub mod areas;
 pub mod assets;
 pub mod chrome;
 pub mod connections;
-pub mod dashboard;
 pub mod extract;
 pub mod form;
 pub mod health;
@@ -15,9 +15,8 @@ pub mod hooks;
 pub mod intake;
 pub mod logos;
 pub mod middleware;
-pub mod pages;
 pub mod problem;
-mod reminder_stops;
+pub mod samples;
 pub mod ui;
 
 use actix_web::web::ServiceConfig;
@@ -32,8 +31,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(assets::routes)
         .configure(logos::routes)
         .configure(api::routes)
-        .configure(reminder_stops::routes)
-        .configure(dashboard::routes);
+        .configure(areas::reminder_stops::handlers::routes)
+        .configure(areas::routes);
 }
 
 /// Runs a use case on the runtime of the database and provider clients: actix's workers are

@@ -6,9 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use ml_connector::sandbox::samples::Standing;
+use ml_connector::web::areas::doors::Entry;
 use ml_connector::web::assets;
-use ml_connector::web::dashboard::doors::Entry;
-use ml_connector::web::pages::samples;
+use ml_connector::web::samples;
 use reqwest::Method;
 use secrecy::SecretString;
 use serde::Deserialize;

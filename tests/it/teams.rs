@@ -841,7 +841,7 @@ fn actions(below: &std::path::Path, found: &mut Vec<String>) {
 
 #[test]
 fn every_action_has_a_sentence_and_a_filter() {
-    use ml_connector::web::pages::security_words::{KINDS, is_known};
+    use ml_connector::web::areas::security::words::{KINDS, is_known};
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     actions(&root.join("store"), &mut found);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use ml_connector::domain::user::Role;
-use ml_connector::web::dashboard::doors::Entry;
+use ml_connector::web::areas::doors::Entry;
 use reqwest::{Method, StatusCode, header};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};

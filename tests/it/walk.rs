@@ -12,7 +12,7 @@ use ml_connector::domain::page::Cursor;
 use ml_connector::domain::user::{Ability, Role};
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::store::{BankDetailsEdit, MessageEdit, SuppressionFilter};
-use ml_connector::web::dashboard::doors::{Door, Entry, OUTSIDE, TENANT};
+use ml_connector::web::areas::doors::{Door, Entry, OUTSIDE, TENANT};
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! What protects people from other people's pages: every address of the service, walked for its form
 //! token, its headers, what it loads, and where it leads.
 
-use ml_connector::web::dashboard::doors::Entry;
+use ml_connector::web::areas::doors::Entry;
 use reqwest::{Method, Response, StatusCode, header};
 use scraper::{Html, Selector};
 use secrecy::SecretString;

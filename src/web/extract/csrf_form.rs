@@ -18,8 +18,8 @@ use secrecy::SecretString;
 
 use super::signed_in::SignedIn;
 use crate::crypto::token;
-use crate::web::dashboard::cookies;
-use crate::web::dashboard::error::PageError;
+use crate::web::areas::cookies;
+use crate::web::areas::error::PageError;
 use crate::web::form::FormState;
 
 /// The largest form, in bytes: a template of 16 KB triples when it is encoded.

@@ -13,10 +13,10 @@ use super::csrf_form::Extracting;
 use crate::app::{App, AppError};
 use crate::domain::actor::Actor;
 use crate::store::Session;
+use crate::web::areas::cookies;
+use crate::web::areas::error::PageError;
+use crate::web::areas::flash::Told;
 use crate::web::chrome::{AccountChrome, Place};
-use crate::web::dashboard::cookies;
-use crate::web::dashboard::error::PageError;
-use crate::web::dashboard::flash::Told;
 use crate::web::extract::client_addr::ClientAddr;
 use crate::web::on_main;
 

@@ -19,10 +19,10 @@ use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
 use crate::domain::user::Ability;
 use crate::store::Member;
+use crate::web::areas::cookies;
+use crate::web::areas::error::PageError;
+use crate::web::areas::flash::Told;
 use crate::web::chrome::{Banner, Chrome, CompanyLink, Section};
-use crate::web::dashboard::cookies;
-use crate::web::dashboard::error::PageError;
-use crate::web::dashboard::flash::Told;
 use crate::web::on_main;
 
 /// Somebody who may look at the tenant of the address.

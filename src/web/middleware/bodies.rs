@@ -22,10 +22,10 @@ use askama::Template as _;
 use futures::{Stream, StreamExt as _};
 
 use super::request_id::RequestId;
+use crate::web::areas::error_page::ErrorPage;
 use crate::web::extract::client_addr::ClientAddr;
 use crate::web::hooks;
 use crate::web::intake::{IntakeBudget, Room};
-use crate::web::pages::error::ErrorPage;
 use crate::web::problem::Problem;
 
 /// When there may be room again.

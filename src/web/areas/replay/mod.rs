@@ -1,0 +1,4 @@
+//! Deciding events again.
+
+pub(in crate::web) mod handlers;
+pub mod page;

@@ -1,0 +1,5 @@
+//! Who did what.
+
+pub(in crate::web) mod handlers;
+pub mod page;
+pub mod words;

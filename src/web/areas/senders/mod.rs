@@ -1,0 +1,4 @@
+//! What messages come from.
+
+pub(in crate::web) mod handlers;
+pub mod page;

@@ -1,0 +1,208 @@
+//! Suppressions, and what recipients wrote back.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+
+use crate::app::AppError;
+use crate::app::suppressions::{Lifting, SuppressionInput};
+use crate::domain::ids::{ReplyId, SuppressionId};
+use crate::domain::reply::Reply;
+use crate::domain::suppression::Suppression;
+use crate::domain::user::Ability;
+use crate::store::{Added, SuppressionFilter};
+use crate::web::areas::error::PageError;
+use crate::web::areas::flash::Told;
+use crate::web::areas::groups::handlers::refused;
+use crate::web::areas::history::handlers::given;
+use crate::web::areas::list_query::ListQuery;
+use crate::web::areas::rules::form::sentence;
+use crate::web::areas::suppressions::page::{
+    LiftPage, RepliesPage, ReplyRow, SuppressionRow, SuppressionsPage,
+};
+use crate::web::areas::words;
+use crate::web::chrome::Section;
+use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::form::FormState;
+use crate::web::ui::address;
+
+const ROWS: u64 = 50;
+
+/// `GET /t/{tenant}/suppressions`.
+pub(in crate::web) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
+    page(&seat, StatusCode::OK, FormState::new()).await
+}
+
+/// `POST /t/{tenant}/suppressions`.
+pub(in crate::web) async fn add(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let SeatForm { seat, form } = posted;
+    seat.require(Ability::Suppress)?;
+    let input = SuppressionInput {
+        channel: String::new(),
+        address: form.get("address").to_owned(),
+        reason: form.get("reason").to_owned(),
+    };
+    let (tenant, actor) = (seat.tenant(), seat.actor());
+    let added = seat
+        .ask(|app| async move { app.suppress(tenant, &input, &actor).await })
+        .await;
+    match refused(added, &form, str::to_owned)? {
+        Ok(Added::New(_)) => Ok(seat.lead("/suppressions", Some(Told::Suppressed))),
+        Ok(Added::Already(_)) => Ok(seat.lead("/suppressions", Some(Told::SuppressedAlready))),
+        Err(state) => page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await,
+    }
+}
+
+async fn page(seat: &Seat, status: StatusCode, form: FormState) -> Result<HttpResponse, PageError> {
+    let ListQuery {
+        text,
+        source,
+        cursor,
+    } = ListQuery::of(seat);
+    let filter = SuppressionFilter { text, source };
+    let (tenant, asked) = (seat.tenant(), filter.clone());
+    let found = seat
+        .ask(|app| async move { app.suppressions(tenant, &asked, cursor, ROWS).await })
+        .await?;
+    let page = SuppressionsPage {
+        chrome: seat.chrome(Section::Suppressions).await?,
+        rows: found.map(row),
+        text: filter.text,
+        source: filter.source,
+        form,
+    };
+    seat.page(status, &page)
+}
+
+fn row(of: Suppression) -> SuppressionRow {
+    SuppressionRow {
+        id: of.id,
+        at: of.created_at,
+        channel: of.channel,
+        address: of.address,
+        name: given(of.name),
+        source: of.source,
+        is_of_reminders: of.is_of_reminders,
+        reason: of.reason,
+        by: given(of.created_by),
+    }
+}
+
+/// `GET /t/{tenant}/suppressions/{suppression}/lifting/new`.
+pub(in crate::web) async fn ask_lifting(seat: Seat) -> Result<HttpResponse, PageError> {
+    seat.require(Ability::Suppress)?;
+    lift_page(&seat, StatusCode::OK, FormState::new()).await
+}
+
+/// `POST /t/{tenant}/suppressions/{suppression}/lifting`.
+pub(in crate::web) async fn lift(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let SeatForm { seat, form } = posted;
+    seat.require(Ability::Suppress)?;
+    let id: SuppressionId = seat.id("suppression")?;
+    let (tenant, actor) = (seat.tenant(), seat.actor());
+    let may = seat.require(Ability::LiftWish).is_ok();
+    let get = |name: &str| form.get(name).to_owned();
+    let lifting = Lifting {
+        reason: get("reason"),
+        who: get("who"),
+        when: get("when"),
+        how: get("how"),
+    };
+    let lifted = seat
+        .ask(|app| async move {
+            app.lift_suppression(tenant, id, &lifting, (&actor, may))
+                .await
+        })
+        .await;
+    match lifted {
+        Ok(()) => Ok(seat.lead("/suppressions", Some(Told::Lifted))),
+        Err(PageError::App(AppError::Invalid(problems))) => {
+            let mut state = form.state(&[]);
+            for problem in problems {
+                state.refuse(problem.field, sentence(&problem.message));
+            }
+            lift_page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn lift_page(
+    seat: &Seat,
+    status: StatusCode,
+    form: FormState,
+) -> Result<HttpResponse, PageError> {
+    let id: SuppressionId = seat.id("suppression")?;
+    let tenant = seat.tenant();
+    let found = seat
+        .ask(|app| async move { app.suppression(tenant, id).await })
+        .await?;
+    let page = LiftPage {
+        chrome: seat.chrome(Section::Suppressions).await?,
+        row: row(found),
+        form,
+    };
+    seat.page(status, &page)
+}
+
+/// `GET /t/{tenant}/replies`.
+pub(in crate::web) async fn replies(seat: Seat) -> Result<HttpResponse, PageError> {
+    let cursor = ListQuery::of(&seat).cursor;
+    let tenant = seat.tenant();
+    let found = seat
+        .ask(|app| async move { app.replies(tenant, cursor, ROWS).await })
+        .await?;
+    let page = RepliesPage {
+        chrome: seat.chrome(Section::Suppressions).await?,
+        rows: found.map(reply_row),
+    };
+    seat.page(StatusCode::OK, &page)
+}
+
+/// A reply as a line, here and on Overview.
+pub(in crate::web) fn reply_row(of: Reply) -> ReplyRow {
+    let number = address::short(&of.address);
+    ReplyRow {
+        id: of.id,
+        at: of.received_at,
+        who: if of.name.is_empty() {
+            number
+        } else {
+            format!("{} ({number})", words::straight(&of.name))
+        },
+        body: of.body,
+        wish: of.wish,
+        is_proven: of.is_proven,
+        is_seen: of.seen_at.is_some(),
+    }
+}
+
+/// `POST /t/{tenant}/replies/{reply}/seen`.
+pub(in crate::web) async fn see(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    let seat = posted.seat;
+    seat.require(Ability::Suppress)?;
+    let id: ReplyId = seat.id("reply")?;
+    let tenant = seat.tenant();
+    seat.ask(|app| async move { app.see_reply(tenant, id).await })
+        .await?;
+    Ok(seat.lead("/", None))
+}
+
+/// `POST /t/{tenant}/replies/{reply}/stop`.
+pub(in crate::web) async fn stop_writing(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    answer(posted, true).await
+}
+
+/// `POST /t/{tenant}/replies/{reply}/go-on`.
+pub(in crate::web) async fn go_on(posted: SeatForm) -> Result<HttpResponse, PageError> {
+    answer(posted, false).await
+}
+
+async fn answer(posted: SeatForm, stops: bool) -> Result<HttpResponse, PageError> {
+    let seat = posted.seat;
+    seat.require(Ability::Suppress)?;
+    let id: ReplyId = seat.id("reply")?;
+    let (tenant, actor) = (seat.tenant(), seat.actor());
+    seat.ask(|app| async move { app.answer_reply(tenant, id, stops, &actor).await })
+        .await?;
+    Ok(seat.lead("/", None))
+}

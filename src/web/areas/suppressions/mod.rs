@@ -1,0 +1,4 @@
+//! Addresses that are not written to.
+
+pub(in crate::web) mod handlers;
+pub mod page;

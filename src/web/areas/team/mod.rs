@@ -1,0 +1,4 @@
+//! Who works here.
+
+pub(in crate::web) mod handlers;
+pub mod page;
