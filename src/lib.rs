@@ -20,13 +20,13 @@
 extern crate self as ml_connector;
 
 pub mod app;
+mod batcher;
 pub mod brakes;
 pub mod cli;
 pub mod config;
 pub mod crypto;
 pub mod dns;
 pub mod domain;
-mod gather;
 pub mod http;
 pub mod lifecycle;
 pub mod mail;

@@ -94,14 +94,14 @@ pub const POOLER_ADVICE: &str = "let PgBouncer lend sessions, not transactions: 
 pub struct Store {
     read: DatabaseConnection,
     writer: Writer,
-    look_ups: Gathered,
+    look_ups: LookUps,
     server: Server,
     hasher: Option<AddressHasher>,
 }
 
 /// Look-ups that are made together.
 #[derive(Clone)]
-struct Gathered {
+struct LookUps {
     events: Events,
     documents: Documents,
     deliveries: Deliveries,
@@ -113,7 +113,7 @@ struct Gathered {
     belongings: Belongings,
 }
 
-impl Gathered {
+impl LookUps {
     fn start(db: &DatabaseConnection) -> Self {
         let (connections, belongings) = tenant::connections::look_ups(db);
         Self {
@@ -197,7 +197,7 @@ impl Store {
             _ => read.clone(),
         };
         Ok(Self {
-            look_ups: Gathered::start(&look_ups),
+            look_ups: LookUps::start(&look_ups),
             read,
             writer: Writer::start(write, log, &server),
             server,

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::failure::{Failed, Why};
 use super::server::{CHUNK, PUSH_ANSWER, Server};
 use super::text;
-use crate::gather::{Call, Gather};
+use crate::batcher::{Batcher, Call};
 use crate::queue::Push;
 
 /// Pushes of more jobs go alone, since nobody with one should wait for them.
@@ -21,13 +21,13 @@ type Answer = Result<(), Arc<Failed>>;
 
 pub(super) struct Pushes {
     server: Arc<Server>,
-    few: Gather<Vec<Push>, Answer>,
+    few: Batcher<Vec<Push>, Answer>,
 }
 
 impl Pushes {
     pub(super) fn new(server: Arc<Server>) -> Self {
         let to = server.clone();
-        let few = Gather::start(SIDE_BY_SIDE, move |calls| {
+        let few = Batcher::start(SIDE_BY_SIDE, move |calls| {
             let server = to.clone();
             async move { push_together(&server, calls).await }
         });

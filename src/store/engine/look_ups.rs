@@ -10,7 +10,7 @@ use sea_orm::{DatabaseConnection, DbErr};
 use super::db::BatchDb;
 use super::faults::{self, Fault};
 use super::sql;
-use crate::gather::{Call, Gather};
+use crate::batcher::{Batcher, Call};
 use crate::store::error::StoreError;
 
 /// How many batches are read at the same time.
@@ -31,7 +31,7 @@ type Found<K, V> = Result<BTreeMap<K, V>, StoreError>;
 type Read<K, V> = for<'a> fn(BatchDb<'a>, &'a BTreeSet<&'a K>) -> BoxFuture<'a, Found<K, V>>;
 
 /// Look-ups of one kind.
-pub(in crate::store) struct LookUps<K, V>(Gather<K, Answer<V>>);
+pub(in crate::store) struct LookUps<K, V>(Batcher<K, Answer<V>>);
 
 impl<K, V> LookUps<K, V>
 where
@@ -40,7 +40,7 @@ where
 {
     pub(in crate::store) fn start(db: &DatabaseConnection, read: Read<K, V>) -> Self {
         let db = Arc::new(db.clone());
-        Self(Gather::start(SIDE_BY_SIDE, move |calls| {
+        Self(Batcher::start(SIDE_BY_SIDE, move |calls| {
             let db = db.clone();
             async move { answer(&db, read, calls).await }
         }))

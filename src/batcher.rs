@@ -16,7 +16,7 @@ const TOGETHER: usize = 64;
 /// Calls that are made at the same time, answered together; clones share them. Nobody waits for others
 /// to come: what has come while others were answered is the next batch.
 #[derive(Debug)]
-pub(crate) struct Gather<Q, A>(mpsc::Sender<Call<Q, A>>);
+pub(crate) struct Batcher<Q, A>(mpsc::Sender<Call<Q, A>>);
 
 /// One call of many.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl<Q, A> Call<Q, A> {
     }
 }
 
-impl<Q: Send + 'static, A: Send + 'static> Gather<Q, A> {
+impl<Q: Send + 'static, A: Send + 'static> Batcher<Q, A> {
     /// `answer` is given one batch after the other, `side_by_side` of them at the same time. A call that
     /// it drops is not answered.
     ///
@@ -64,7 +64,7 @@ impl<Q: Send + 'static, A: Send + 'static> Gather<Q, A> {
     }
 }
 
-impl<Q, A> Clone for Gather<Q, A> {
+impl<Q, A> Clone for Batcher<Q, A> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
@@ -104,7 +104,7 @@ mod tests {
     async fn who_asks_at_the_same_time_is_answered_together() {
         let batches = Arc::new(AtomicUsize::new(0));
         let counted = batches.clone();
-        let doubled = Gather::start(1, move |calls: Vec<Call<u32, u32>>| {
+        let doubled = Batcher::start(1, move |calls: Vec<Call<u32, u32>>| {
             counted.fetch_add(1, Ordering::SeqCst);
             async move {
                 for call in calls {
@@ -121,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_leaves_no_answer_and_the_next_call_has_one() {
-        let halves = Gather::start(1, |calls: Vec<Call<u32, u32>>| async move {
+        let halves = Batcher::start(1, |calls: Vec<Call<u32, u32>>| async move {
             for call in calls {
                 assert!(call.question % 2 == 0, "odd");
                 let answer = call.question / 2;
