@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod bank_details;
 pub mod books;
 pub mod brand;
+mod cache;
 pub mod connections;
 pub mod deletion;
 mod error;
@@ -27,7 +28,6 @@ pub mod operator;
 pub mod own_number;
 pub mod permissions;
 pub mod pipeline;
-mod recent;
 pub mod rehearsal;
 pub mod reminder_stops;
 pub mod replies;
@@ -123,7 +123,7 @@ struct Caches {
     started_at: DateTime<Utc>,
     deletions: deletion::Walks,
     used_tokens: tokens::Used,
-    recent: recent::Recent,
+    recent: cache::Recent,
     write_health: write_health::WriteHealth,
     /// Whether it was said that visitors are not told apart.
     is_proxy_told: AtomicBool,
@@ -143,7 +143,7 @@ impl App {
             started_at: parts.clock.now(),
             deletions: deletion::Walks::default(),
             used_tokens: tokens::Used::default(),
-            recent: recent::Recent::new(),
+            recent: cache::Recent::new(),
             write_health: write_health::WriteHealth::default(),
             is_proxy_told: AtomicBool::new(false),
         };

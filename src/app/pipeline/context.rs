@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::app::recent::AsOf;
+use crate::app::cache::AsOf;
 use crate::app::{App, AppError};
 use crate::domain::address::OwnAddresses;
 use crate::domain::delivery::Channel;

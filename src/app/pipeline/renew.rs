@@ -8,7 +8,7 @@ use super::evaluation_input::EvaluationInput;
 use super::people::other_people;
 use super::recipients::{Finder, Reached};
 use super::said::Frame;
-use crate::app::recent::{AsOf, SeenDocument};
+use crate::app::cache::{AsOf, SeenDocument};
 use crate::app::reminder_stops::Reminded;
 use crate::app::{App, AppError};
 use crate::domain::assertion::{Says, Seen};

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 
 use super::context::{RoutingInput, StoredEvent};
 use super::plan::Plan;
-use crate::app::recent::{AsOf, KeptDelivery};
+use crate::app::cache::{AsOf, KeptDelivery};
 use crate::app::sending::Departures;
 use crate::app::{App, AppError, job};
 use crate::domain::delivery::{DeliveryState, Message};

@@ -11,7 +11,7 @@ use futures::future::join_all;
 
 use super::Next;
 use super::attempt::{Called, PreparedCall};
-use crate::app::recent::{AsOf, SeenDocument};
+use crate::app::cache::{AsOf, SeenDocument};
 use crate::app::{App, AppError, job};
 use crate::brakes::Admission;
 use crate::domain::delivery::Message;

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::gate::Sight;
 use super::outcome::{Sent, Verdict, rests_until};
 use super::{Link, Next, duplicate_waiters, queued};
-use crate::app::recent::{AsOf, SeenDocument};
+use crate::app::cache::{AsOf, SeenDocument};
 use crate::app::{App, AppError};
 use crate::brakes::{Admission, Limits, Permit, Turn};
 use crate::domain::address::key_of;

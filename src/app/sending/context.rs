@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::app::cache::AsOf;
 use crate::app::connections::login;
-use crate::app::recent::AsOf;
 use crate::app::{App, AppError};
 use crate::brakes::{Admission, Brakes, Turn, TurnWish};
 use crate::domain::connection::Connection;

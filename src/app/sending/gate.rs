@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{Next, SendingContext, queued, until};
-use crate::app::recent::{AsOf, SeenDocument};
+use crate::app::cache::{AsOf, SeenDocument};
 use crate::app::{App, AppError};
 use crate::domain::address::Address;
 use crate::domain::assertion::Assertion;

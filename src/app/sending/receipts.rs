@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use secrecy::SecretString;
 
+use crate::app::cache::AsOf;
 use crate::app::pipeline::Refused;
-use crate::app::recent::AsOf;
 use crate::app::{App, AppError};
 use crate::domain::connection::Provider;
 use crate::domain::delivery::DeliveryState;

@@ -3,9 +3,9 @@
 use chrono::TimeDelta;
 
 use super::facts::{Drafted, ReplayFacts};
+use crate::app::cache::{AsOf, SeenDocument};
 use crate::app::pipeline::context::{RoutingContext, RoutingInput, StoredEvent};
 use crate::app::pipeline::plan::Plan;
-use crate::app::recent::{AsOf, SeenDocument};
 use crate::app::{App, AppError};
 use crate::domain::assertion::{Assertion, Says, Seen};
 use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};

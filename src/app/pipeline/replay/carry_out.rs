@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 
+use crate::app::cache::AsOf;
 use crate::app::pipeline::context::{RoutingInput, StoredEvent};
 use crate::app::pipeline::route::{Committer, STARTS};
-use crate::app::recent::AsOf;
 use crate::app::{App, AppError, job};
 use crate::domain::ids::{DeliveryId, EventId, ReplayId, TenantId};
 use crate::domain::replay::Replay;

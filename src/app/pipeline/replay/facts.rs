@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::confirm::{fingerprint, key};
+use crate::app::cache::SeenDocument;
 use crate::app::pipeline::context::RoutingContext;
-use crate::app::recent::SeenDocument;
 use crate::app::{App, AppError};
 use crate::domain::assertion::{Assertion, Says, Seen};
 use crate::domain::decision::Decision;

@@ -52,9 +52,9 @@ pub(super) struct KeptDelivery {
 
 /// All that this process remembers of its work.
 pub(super) struct Recent {
-    pub(super) routing: Believed<TenantId, RoutingContext>,
-    pub(super) sending_contexts: Believed<(TenantId, Channel), SendingContext>,
-    pub(super) reporters: Believed<String, Option<Reporter>>,
+    pub(super) routing: TtlCache<TenantId, RoutingContext>,
+    pub(super) sending_contexts: TtlCache<(TenantId, Channel), SendingContext>,
+    pub(super) reporters: TtlCache<String, Option<Reporter>>,
     events: Cache<EventId, Arc<StoredEvent>>,
     deliveries: Cache<DeliveryId, Arc<KeptDelivery>>,
 }
@@ -62,9 +62,9 @@ pub(super) struct Recent {
 impl Recent {
     pub(super) fn new() -> Self {
         Self {
-            routing: Believed::new(),
-            sending_contexts: Believed::new(),
-            reporters: Believed::new(),
+            routing: TtlCache::new(),
+            sending_contexts: TtlCache::new(),
+            reporters: TtlCache::new(),
             events: Cache::builder()
                 .max_capacity(BODIES)
                 .weigher(|_, kept: &Arc<StoredEvent>| {
@@ -111,9 +111,9 @@ pub(super) enum AsOf {
 }
 
 /// Something of each tenant or address, with how many edits this process had seen, and when it was read.
-pub(super) struct Believed<K, T>(Cache<K, (u64, DateTime<Utc>, Arc<T>)>);
+pub(super) struct TtlCache<K, T>(Cache<K, (u64, DateTime<Utc>, Arc<T>)>);
 
-impl<K, T> Believed<K, T>
+impl<K, T> TtlCache<K, T>
 where
     K: Hash + Eq + Send + Sync + 'static,
     T: Send + Sync + 'static,
