@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::breaker::{Breaker, BreakerState, Gate};
-use super::lot::{Lot, whole};
+use super::jitter::{Jitter, whole};
 use super::{Limits, Reason, Status, later, left, span};
 
 /// What a call is thought to take before one was seen.
@@ -19,7 +19,7 @@ const FIRST_GUESS: Duration = Duration::from_millis(250);
 const SHORTEST_CALL: Duration = Duration::from_millis(10);
 const LONGEST_CALL: Duration = Duration::from_secs(10);
 
-/// The line has places for so long; who finds it full gets one of them by lot.
+/// The line has places for so long; who finds it full gets one of them by jitter.
 const LINE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -78,11 +78,11 @@ impl Brake {
         &mut self,
         now: DateTime<Utc>,
         limits: &Limits,
-        lot: Lot,
+        jitter: Jitter,
     ) -> Result<Ticket, (Duration, Reason)> {
         self.touched = now;
         if let Some((from, reason)) = self.refusal(now, limits) {
-            return Err((self.place(from, now, limits, lot), reason));
+            return Err((self.place(from, now, limits, jitter), reason));
         }
         let probe = self.breaker.gate(now, &limits.breaker) == Gate::Probe;
         if let Some(rate) = limits.rate {
@@ -138,13 +138,13 @@ impl Brake {
         from: DateTime<Utc>,
         now: DateTime<Utc>,
         limits: &Limits,
-        lot: Lot,
+        jitter: Jitter,
     ) -> Duration {
         let mut at = self.line_end.max(from);
         if at <= later(from, LINE) {
             self.line_end = later(at, self.step(limits));
         } else {
-            at = later(from, lot.of(LINE));
+            at = later(from, jitter.of(LINE));
         }
         left(now, at).max(Duration::from_millis(1))
     }
@@ -165,7 +165,7 @@ impl Brake {
         report: Report,
         now: DateTime<Utc>,
         limits: &Limits,
-        lot: Lot,
+        jitter: Jitter,
     ) {
         self.touched = now;
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -178,7 +178,9 @@ impl Brake {
         }
         match report {
             Report::Nothing => {}
-            Report::Failed => self.breaker.failed(ticket.probe, now, &limits.breaker, lot),
+            Report::Failed => self
+                .breaker
+                .failed(ticket.probe, now, &limits.breaker, jitter),
             Report::Succeeded => {
                 self.breaker.answered(ticket.probe);
                 if ticket.pauses == self.pauses {
@@ -188,7 +190,7 @@ impl Brake {
             Report::Throttled(retry_after) => {
                 // It refuses, but it answers.
                 self.breaker.answered(ticket.probe);
-                self.throttled(ticket, retry_after, now, limits, lot);
+                self.throttled(ticket, retry_after, now, limits, jitter);
             }
         }
     }
@@ -199,12 +201,12 @@ impl Brake {
         retry_after: Option<Duration>,
         now: DateTime<Utc>,
         limits: &Limits,
-        lot: Lot,
+        jitter: Jitter,
     ) {
         if ticket.pauses == self.pauses {
             self.pauses += 1;
             self.throttles = self.throttles.saturating_add(1);
-            self.pause_until(later(now, limits.pause.time(self.throttles, lot)));
+            self.pause_until(later(now, limits.pause.time(self.throttles, jitter)));
         }
         if let Some(asked) = retry_after {
             self.pause_until(later(now, whole(asked.min(limits.longest_retry_after))));

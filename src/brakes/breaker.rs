@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::lot::Lot;
+use super::jitter::Jitter;
 use super::{BreakerLimits, later};
 
 /// How the breaker stands.
@@ -98,7 +98,7 @@ impl Breaker {
         probe: bool,
         now: DateTime<Utc>,
         limits: &BreakerLimits,
-        lot: Lot,
+        jitter: Jitter,
     ) {
         let opens = match self.state(now) {
             BreakerState::Closed => {
@@ -111,7 +111,7 @@ impl Breaker {
         if opens {
             self.failures = 0;
             self.openings = self.openings.saturating_add(1);
-            self.open_until = Some(later(now, limits.open.time(self.openings, lot)));
+            self.open_until = Some(later(now, limits.open.time(self.openings, jitter)));
         }
     }
 

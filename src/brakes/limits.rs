@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::lot::{Lot, whole};
+use super::jitter::{Jitter, whole};
 
 /// The limits of one connection.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -131,9 +131,9 @@ impl Rate {
 
 impl Growth {
     /// The time number `times`, counted from 1.
-    pub(super) fn time(&self, times: u32, lot: Lot) -> Duration {
+    pub(super) fn time(&self, times: u32, jitter: Jitter) -> Duration {
         let doublings = times.saturating_sub(1).min(31);
         let half = whole(self.first.saturating_mul(1 << doublings).min(self.cap) / 2);
-        half + lot.of(half)
+        half + jitter.of(half)
     }
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::brake::{Brake, Report, Ticket};
-use super::lot::Lot;
+use super::jitter::Jitter;
 use super::{Limits, Reason, Status, span};
 
 /// How often idle connections are looked for.
@@ -42,11 +42,11 @@ impl Local {
         &self,
         connection: Uuid,
         now: DateTime<Utc>,
-        lot: Lot,
+        jitter: Jitter,
     ) -> Result<Ticket, (Duration, Reason)> {
         self.lock()
             .brake(connection, now, &self.limits)
-            .admit(now, &self.limits, lot)
+            .admit(now, &self.limits, jitter)
     }
 
     /// Counts a call that was let go elsewhere.
@@ -63,13 +63,13 @@ impl Local {
         ticket: Ticket,
         report: Report,
         now: DateTime<Utc>,
-        lot: Lot,
+        jitter: Jitter,
     ) -> Duration {
         let mut inner = self.lock();
         let Some(brake) = inner.brakes.get_mut(&connection) else {
             return Duration::ZERO;
         };
-        brake.end(ticket, report, now, &self.limits, lot);
+        brake.end(ticket, report, now, &self.limits, jitter);
         brake.pause_left(now)
     }
 

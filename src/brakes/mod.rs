@@ -45,10 +45,10 @@
 
 mod brake;
 mod breaker;
+mod jitter;
 mod limits;
 mod link;
 mod local;
-mod lot;
 mod pace;
 mod shared;
 
@@ -62,13 +62,13 @@ use uuid::Uuid;
 
 use self::brake::{Report, Ticket};
 pub use self::breaker::BreakerState;
+use self::jitter::{Jitter, whole_instant};
 pub use self::limits::{BreakerLimits, Growth, Limits, Rate};
 use self::link::Link;
 use self::local::Local;
-use self::lot::{Lot, whole_instant};
 use self::pace::Paces;
 pub use self::pace::{Turn, TurnWish};
-use self::shared::{Loan, Moment, Shared};
+use self::shared::{Moment, Shared, SharedPermit};
 use crate::domain::clock::SharedClock;
 use crate::domain::transport::TransportName;
 use crate::redis::Redis;
@@ -123,7 +123,7 @@ pub struct Permit {
     /// Gone when the call was reported on.
     ticket: Option<Ticket>,
     /// What Redis gave out; it hears of the end.
-    loan: Option<Loan>,
+    shared_permit: Option<SharedPermit>,
 }
 
 /// How a connection stands, for a page.
@@ -179,10 +179,10 @@ impl Brakes {
     pub async fn admit(&self, connection: Uuid) -> Admission {
         let moment = self.0.moment();
         let local = &self.0.local;
-        let (ticket, loan) = match self.0.ask(connection, moment).await {
-            Some(Ok(loan)) => (local.note(connection, moment.now), Some(loan)),
+        let (ticket, shared_permit) = match self.0.ask(connection, moment).await {
+            Some(Ok(shared_permit)) => (local.note(connection, moment.now), Some(shared_permit)),
             Some(Err((wait, reason))) => return Admission::Wait(wait, reason),
-            None => match local.admit(connection, moment.now, moment.lot) {
+            None => match local.admit(connection, moment.now, moment.jitter) {
                 Ok(ticket) => (ticket, None),
                 Err((wait, reason)) => return Admission::Wait(wait, reason),
             },
@@ -191,7 +191,7 @@ impl Brakes {
             house: Arc::clone(&self.0),
             connection,
             ticket: Some(ticket),
-            loan,
+            shared_permit,
         })
     }
 
@@ -273,10 +273,10 @@ impl Permit {
     async fn report(mut self, report: Report) -> Duration {
         let moment = self.house.moment();
         let here = self.end_here(report, moment);
-        let Some(loan) = self.loan.take() else {
+        let Some(shared_permit) = self.shared_permit.take() else {
             return here;
         };
-        let Some(left) = loan.end(report, moment).await else {
+        let Some(left) = shared_permit.end(report, moment).await else {
             if !here.is_zero() {
                 self.house
                     .owe_pause(self.connection, later(moment.now, here));
@@ -293,10 +293,10 @@ impl Permit {
         let Some(ticket) = self.ticket.take() else {
             return Duration::ZERO;
         };
-        let Moment { now, lot } = moment;
+        let Moment { now, jitter } = moment;
         self.house
             .local
-            .end(self.connection, ticket, report, now, lot)
+            .end(self.connection, ticket, report, now, jitter)
     }
 }
 
@@ -315,7 +315,7 @@ impl House {
         &self,
         connection: Uuid,
         moment: Moment,
-    ) -> Option<Result<Loan, (Duration, Reason)>> {
+    ) -> Option<Result<SharedPermit, (Duration, Reason)>> {
         let answer = self.shared.as_ref()?.admit(connection, moment).await?;
         Some(answer.map_err(|refusal| {
             if let Some(until) = refusal.paused_until {
@@ -342,7 +342,7 @@ impl House {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
         Moment {
             now: self.now(),
-            lot: Lot::draw(&mut rng),
+            jitter: Jitter::draw(&mut rng),
         }
     }
 

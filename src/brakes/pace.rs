@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::lot::micros;
+use super::jitter::micros;
 
 /// Who comes a little early or late at its place goes, or the whole line would shift with each of them.
 const SLACK: i64 = 1_000_000;

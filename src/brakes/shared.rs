@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::brake::Report;
 use super::breaker::BreakerState;
+use super::jitter::{Jitter, micros, whole_instant};
 use super::link::{Link, Silence};
-use super::lot::{Lot, micros, whole_instant};
 use super::{BreakerLimits, Limits, Reason, Status, Turn, TurnWish};
 use crate::domain::transport::TransportName;
 use crate::redis::Script;
@@ -26,7 +26,7 @@ pub(super) struct Shared {
     /// The limits as the scripts read them.
     numbers: [i64; 11],
     scripts: Scripts,
-    debts: Mutex<Vec<Debt>>,
+    pending_reports: Mutex<Vec<PendingReport>>,
 }
 
 /// One script for each step.
@@ -39,11 +39,11 @@ struct Scripts {
     pace: Script,
 }
 
-/// When a step is taken, and the lot drawn for it.
+/// When a step is taken, and the jitter drawn for it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment {
     pub(super) now: DateTime<Utc>,
-    pub(super) lot: Lot,
+    pub(super) jitter: Jitter,
 }
 
 /// A call that may not go.
@@ -56,15 +56,15 @@ pub(super) struct Refusal {
 }
 
 /// A permit of all processes. Dropped before its end was heard, it is given back by a task.
-pub(super) struct Loan {
+pub(super) struct SharedPermit {
     shared: Arc<Shared>,
     /// Gone when Redis heard of the end, or will hear of it.
-    slip: Option<Slip>,
+    record: Option<PermitRecord>,
 }
 
 /// What a call in flight is known by.
 #[derive(Debug, Clone, Copy)]
-struct Slip {
+struct PermitRecord {
     connection: Uuid,
     id: Uuid,
     began: DateTime<Utc>,
@@ -74,8 +74,8 @@ struct Slip {
 
 /// What Redis did not hear, or may not have heard.
 #[derive(Debug, Clone, Copy)]
-enum Debt {
-    End(Slip),
+enum PendingReport {
+    End(PermitRecord),
     Pause(Uuid, DateTime<Utc>),
     Release(Uuid),
 }
@@ -88,7 +88,7 @@ impl Shared {
             numbers: numbers(&limits),
             limits,
             scripts: Scripts::default(),
-            debts: Mutex::default(),
+            pending_reports: Mutex::default(),
         }
     }
 
@@ -97,8 +97,8 @@ impl Shared {
         self: &Arc<Self>,
         connection: Uuid,
         moment: Moment,
-    ) -> Option<Result<Loan, Refusal>> {
-        let slip = Slip {
+    ) -> Option<Result<SharedPermit, Refusal>> {
+        let record = PermitRecord {
             connection,
             id: Uuid::new_v4(),
             began: moment.now,
@@ -106,23 +106,23 @@ impl Shared {
             probe: false,
         };
         // Made before Redis is asked: a caller who goes away meanwhile leaves no permit behind.
-        let mut loan = Loan {
+        let mut shared_permit = SharedPermit {
             shared: Arc::clone(self),
-            slip: Some(slip),
+            record: Some(record),
         };
         let mut call = self.call(&self.scripts.admit, connection, moment);
-        call.arg(slip.id.as_simple().to_string());
+        call.arg(record.id.as_simple().to_string());
         match self.ask::<(i64, i64, i64, i64)>(&call).await {
             Ok((1, pauses, probe, _)) => {
-                loan.slip = Some(Slip {
+                shared_permit.record = Some(PermitRecord {
                     pauses,
                     probe: probe == 1,
-                    ..slip
+                    ..record
                 });
-                Some(Ok(loan))
+                Some(Ok(shared_permit))
             }
             Ok((_, wait, reason, paused)) => {
-                loan.slip = None;
+                shared_permit.record = None;
                 Some(Err(Refusal {
                     wait: duration(wait),
                     reason: reason_of(reason),
@@ -130,9 +130,9 @@ impl Shared {
                 }))
             }
             Err(silence) => {
-                loan.slip = None;
+                shared_permit.record = None;
                 if silence == Silence::Unheard {
-                    self.owe(Debt::End(slip));
+                    self.owe(PendingReport::End(record));
                 }
                 None
             }
@@ -161,17 +161,17 @@ impl Shared {
 
     /// Lets no call go before `until`, at the latest when Redis is back.
     pub(super) async fn pause_until(self: &Arc<Self>, connection: Uuid, until: DateTime<Utc>) {
-        self.tell(Debt::Pause(connection, until)).await;
+        self.tell(PendingReport::Pause(connection, until)).await;
     }
 
     /// A pause that Redis hears of when it is back.
     pub(super) fn owe_pause(&self, connection: Uuid, until: DateTime<Utc>) {
-        self.owe(Debt::Pause(connection, until));
+        self.owe(PendingReport::Pause(connection, until));
     }
 
     /// Forgets pause and breaker, at the latest when Redis is back.
     pub(super) async fn release(self: &Arc<Self>, connection: Uuid) {
-        self.tell(Debt::Release(connection)).await;
+        self.tell(PendingReport::Release(connection)).await;
     }
 
     /// How a connection stands; `None` when Redis does not say.
@@ -190,18 +190,18 @@ impl Shared {
         })
     }
 
-    /// Runs a script; one that is answered shows that the time to pay debts has come.
+    /// Runs a script; one that is answered shows that the time to pay pending_reports has come.
     async fn ask<T: FromRedisValue>(
         self: &Arc<Self>,
         call: &ScriptInvocation<'_>,
     ) -> Result<T, Silence> {
         let answer = self.link.run(call).await;
         if answer.is_ok() {
-            let debts = std::mem::take(&mut *self.debts());
-            if !debts.is_empty() {
+            let pending_reports = std::mem::take(&mut *self.pending_reports());
+            if !pending_reports.is_empty() {
                 let shared = Arc::clone(self);
                 self.link.runtime().spawn(async move {
-                    for debt in debts {
+                    for debt in pending_reports {
                         shared.tell(debt).await;
                     }
                 });
@@ -211,34 +211,43 @@ impl Shared {
     }
 
     /// Tells Redis what nobody waits for the answer of, now or when it is back.
-    async fn tell(&self, debt: Debt) {
+    async fn tell(&self, debt: PendingReport) {
         let moment = Moment::without_lot(whole_instant(self.link.now()));
         let call = match debt {
-            Debt::End(slip) => self.end_call(&slip, Report::Nothing, moment),
-            Debt::Pause(connection, until) => {
+            PendingReport::End(record) => self.end_call(&record, Report::Nothing, moment),
+            PendingReport::Pause(connection, until) => {
                 let mut call = self.call(&self.scripts.pause, connection, moment);
                 call.arg(until.timestamp_micros());
                 call
             }
-            Debt::Release(connection) => self.call(&self.scripts.release, connection, moment),
+            PendingReport::Release(connection) => {
+                self.call(&self.scripts.release, connection, moment)
+            }
         };
         if self.link.run::<i64>(&call).await.is_err() {
             self.owe(debt);
         }
     }
 
-    fn owe(&self, debt: Debt) {
-        let mut debts = self.debts();
-        if debts.len() < MOST_DEBTS {
-            debts.push(debt);
+    fn owe(&self, debt: PendingReport) {
+        let mut pending_reports = self.pending_reports();
+        if pending_reports.len() < MOST_DEBTS {
+            pending_reports.push(debt);
         }
     }
 
-    fn debts(&self) -> MutexGuard<'_, Vec<Debt>> {
-        self.debts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pending_reports(&self) -> MutexGuard<'_, Vec<PendingReport>> {
+        self.pending_reports
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn end_call(&self, slip: &Slip, report: Report, moment: Moment) -> ScriptInvocation<'_> {
+    fn end_call(
+        &self,
+        record: &PermitRecord,
+        report: Report,
+        moment: Moment,
+    ) -> ScriptInvocation<'_> {
         let (number, asked) = match report {
             Report::Nothing => (0, -1),
             Report::Succeeded => (1, -1),
@@ -248,12 +257,12 @@ impl Shared {
             }
             Report::Failed => (3, -1),
         };
-        let mut call = self.call(&self.scripts.end, slip.connection, moment);
-        call.arg(slip.id.as_simple().to_string())
+        let mut call = self.call(&self.scripts.end, record.connection, moment);
+        call.arg(record.id.as_simple().to_string())
             .arg(number)
-            .arg(slip.began.timestamp_micros())
-            .arg(slip.pauses)
-            .arg(u8::from(slip.probe))
+            .arg(record.began.timestamp_micros())
+            .arg(record.pauses)
+            .arg(u8::from(record.probe))
             .arg(asked);
         call
     }
@@ -274,34 +283,34 @@ impl Shared {
         call.key(key("permits"))
             .key(key("probes"))
             .arg(moment.now.timestamp_micros())
-            .arg(moment.lot.millionths())
+            .arg(moment.jitter.millionths())
             .arg(&self.numbers[..]);
         call
     }
 }
 
-impl Loan {
+impl SharedPermit {
     /// Ends the call; the pause that is left then, or `None` when Redis does not say.
     pub(super) async fn end(mut self, report: Report, moment: Moment) -> Option<Duration> {
-        let slip = self.slip?;
+        let record = self.record?;
         let shared = Arc::clone(&self.shared);
-        let call = shared.end_call(&slip, report, moment);
-        // The slip stays until then: if this is cut short, dropping still gives the permit back.
+        let call = shared.end_call(&record, report, moment);
+        // The record stays until then: if this is cut short, dropping still gives the permit back.
         let answer = shared.ask(&call).await;
-        self.slip = None;
+        self.record = None;
         if answer.is_err() {
-            shared.owe(Debt::End(slip));
+            shared.owe(PendingReport::End(record));
         }
         answer.ok().map(duration)
     }
 }
 
-impl Drop for Loan {
+impl Drop for SharedPermit {
     fn drop(&mut self) {
-        if let Some(slip) = self.slip.take() {
+        if let Some(record) = self.record.take() {
             let shared = Arc::clone(&self.shared);
             let runtime = self.shared.link.runtime();
-            runtime.spawn(async move { shared.tell(Debt::End(slip)).await });
+            runtime.spawn(async move { shared.tell(PendingReport::End(record)).await });
         }
     }
 }
@@ -309,8 +318,8 @@ impl Drop for Loan {
 impl Moment {
     /// For steps in which nothing is left to chance.
     const fn without_lot(now: DateTime<Utc>) -> Self {
-        let lot = Lot::NONE;
-        Self { now, lot }
+        let jitter = Jitter::NONE;
+        Self { now, jitter }
     }
 }
 
@@ -345,9 +354,9 @@ impl fmt::Debug for Shared {
     }
 }
 
-impl fmt::Debug for Loan {
+impl fmt::Debug for SharedPermit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Loan").field(&self.slip).finish()
+        f.debug_tuple("SharedPermit").field(&self.record).finish()
     }
 }
 

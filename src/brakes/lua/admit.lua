@@ -26,7 +26,7 @@ elseif limits.interval > 0 and now < brake.even - limits.ahead then
 end
 
 if reason then
-  -- A place in the line of the refused; who finds it full gets one of them by lot.
+  -- A place in the line of the refused; who finds it full gets one of them by jitter.
   local at = math.max(brake.line, from)
   if at <= from + LINE then
     brake.line = at + step(brake)

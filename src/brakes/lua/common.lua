@@ -4,10 +4,10 @@
 -- arguments always give the same answer. Whole numbers up to 2^53 are exact here.
 --
 -- KEYS: 1 the brake (hash), 2 its calls in flight, 3 its probes (both sorted by when they are
--- thought lost). ARGV: 1 now, 2 the lot in millionths, 3 to 13 the limits, from 14 on the script's.
+-- thought lost). ARGV: 1 now, 2 the jitter in millionths, 3 to 13 the limits, from 14 on the script's.
 
 local now = tonumber(ARGV[1])
-local lot = tonumber(ARGV[2])
+local jitter = tonumber(ARGV[2])
 local limits = {}
 for at, name in ipairs({
   'concurrency', 'interval', 'ahead', 'pause_first', 'pause_cap', 'failures', 'open_first',
@@ -81,7 +81,7 @@ end
 
 -- The part of `span` that was drawn.
 local function drawn(span)
-  return math.floor(span * lot / 1000000)
+  return math.floor(span * jitter / 1000000)
 end
 
 -- A time that doubles from `first` up to `cap`, spread over its upper half.

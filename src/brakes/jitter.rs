@@ -7,14 +7,14 @@ use chrono::{DateTime, Utc};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-/// What a lot counts in.
+/// What a jitter counts in.
 const MILLIONTHS: u32 = 1_000_000;
 
-/// A lot drawn for one step, in millionths.
+/// A jitter drawn for one step, in millionths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lot(u32);
+pub(super) struct Jitter(u32);
 
-impl Lot {
+impl Jitter {
     pub(super) const NONE: Self = Self(0);
 
     pub(super) fn draw(rng: &mut StdRng) -> Self {
