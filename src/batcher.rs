@@ -27,7 +27,7 @@ pub(crate) struct Call<Q, A> {
 
 impl<Q, A> Call<Q, A> {
     /// Whether nobody waits for the answer any more.
-    pub(crate) fn is_vain(&self) -> bool {
+    pub(crate) fn is_abandoned(&self) -> bool {
         self.reply.is_closed()
     }
 
@@ -80,7 +80,7 @@ where
         if inbox.lock().await.recv_many(&mut batch, TOGETHER).await == 0 {
             return;
         }
-        batch.retain(|call| !call.is_vain());
+        batch.retain(|call| !call.is_abandoned());
         // A panic must not leave all later callers without an answer.
         if AssertUnwindSafe(answer(batch))
             .catch_unwind()

@@ -74,7 +74,7 @@ async fn answer<K: Ord, V: Clone>(
         // One bad row must not keep the others from their answers.
         Err(error) if calls.len() > 1 && faults::of(&error) == Fault::Own => {
             for call in calls {
-                if !call.is_vain() {
+                if !call.is_abandoned() {
                     let alone = within(db, read(all, &BTreeSet::from([&call.question]))).await;
                     let one = alone.map(|mut found| found.remove(&call.question));
                     call.answer(one);

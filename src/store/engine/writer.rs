@@ -11,10 +11,10 @@
 //! ```
 //!
 //! All but edits come by the thousand, so a batch of them is carried out in as few statements as one
-//! alone would take ([`Many`]).
+//! alone would take ([`BatchCommand`]).
 //!
 //! On `SQLite` commands run one after the other, so none sees another half done. On `PostgreSQL` they
-//! run side by side, in other processes as well; what must not is kept apart by [`Turn`].
+//! run side by side, in other processes as well; what must not is kept apart by [`TenantLock`].
 
 mod checkpoint;
 mod postgres;
@@ -65,30 +65,30 @@ pub(in crate::store) enum Lane {
 /// secret must be sure that nothing goes by the old word once the page says that it is done: so
 /// whatever decides or claims runs *beside* others, and whatever changes what they go by runs *alone*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum Turn {
+pub(in crate::store) enum TenantLock {
     /// It touches nothing that others go by.
-    Free,
+    None,
     /// Together with others of the tenant, but with none that runs alone.
-    Beside(TenantId),
+    Shared(TenantId),
     /// With no other of the tenant that is not free.
-    Alone(TenantId),
+    Exclusive(TenantId),
 }
 
 /// The transaction that a command works in.
 pub(in crate::store) type Tx = DatabaseTransaction;
 
 /// A kind of command that comes by the thousand: a batch of them is carried out together.
-pub(in crate::store) trait Many: Send + Sync + Sized + 'static {
+pub(in crate::store) trait BatchCommand: Send + Sync + Sized + 'static {
     type Answer: Send + 'static;
 
     /// Nothing comes of it when nobody waits for the answer any more.
-    const IS_VAIN_UNHEARD: bool = false;
+    const SKIP_IF_ABANDONED: bool = false;
 
     /// Carried out once more when nobody knows whether its commit was lost or only the answer to it.
-    const IS_TOLD_AGAIN: bool = false;
+    const IS_RETRIED: bool = false;
 
     /// What it must not run beside.
-    fn turn(&self) -> Turn;
+    fn tenant_lock(&self) -> TenantLock;
 
     /// Carries all of them out, as if one after the other; how each ended, in their order. One that must
     /// not be carried out changes nothing; an error takes back all of them.
@@ -99,16 +99,16 @@ pub(in crate::store) trait Many: Send + Sync + Sized + 'static {
 }
 
 /// One of many.
-struct Command<C: Many> {
+struct Command<C: BatchCommand> {
     what: Arc<C>,
     /// Since when somebody waits for it.
     asked: Instant,
     reply: oneshot::Sender<Result<C::Answer, StoreError>>,
 }
 
-impl<C: Many> Command<C> {
-    fn is_vain(&self) -> bool {
-        C::IS_VAIN_UNHEARD && self.reply.is_closed()
+impl<C: BatchCommand> Command<C> {
+    fn is_abandoned(&self) -> bool {
+        C::SKIP_IF_ABANDONED && self.reply.is_closed()
     }
 }
 
@@ -117,7 +117,7 @@ type Work = Arc<dyn for<'t> Fn(&'t Tx) -> BoxFuture<'t, Answer> + Send + Sync>;
 
 struct Edit {
     lane: Lane,
-    turn: Turn,
+    turn: TenantLock,
     work: Work,
     reply: oneshot::Sender<Answer>,
     edits: Arc<AtomicU64>,
@@ -126,7 +126,7 @@ struct Edit {
 impl Edit {
     /// Whether it would claim something for a worker that has given up waiting, and would not call; or
     /// change something for a person who has been told that it may not have come to that.
-    fn is_vain(&self) -> bool {
+    fn is_abandoned(&self) -> bool {
         matches!(self.lane, Lane::Attempt | Lane::Edit) && self.reply.is_closed()
     }
 
@@ -258,7 +258,7 @@ impl Writer {
     }
 
     /// Runs `work` and answers once it is committed.
-    async fn write<T, F>(&self, lane: Lane, turn: Turn, work: F) -> Result<T, StoreError>
+    async fn write<T, F>(&self, lane: Lane, turn: TenantLock, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
@@ -275,8 +275,8 @@ impl Writer {
     }
 
     /// Hands an edit over, again as long as another program holds the lock.
-    async fn edit(&self, lane: Lane, turn: Turn, work: Work) -> Answer {
-        let way = if turn == Turn::Free {
+    async fn edit(&self, lane: Lane, turn: TenantLock, work: Work) -> Answer {
+        let way = if turn == TenantLock::None {
             &self.free
         } else {
             &self.in_turn
@@ -326,8 +326,8 @@ impl Writer {
         let changing = Arc::new(changing);
         let until = Instant::now() + OUTCOME_WITHIN;
         loop {
-            let changed = match changing.turn() {
-                Turn::Free => tell(&self.changes, changing.clone()).await,
+            let changed = match changing.tenant_lock() {
+                TenantLock::None => tell(&self.changes, changing.clone()).await,
                 turn => {
                     self.one_of_many(Lane::Outcome, turn, changing.clone())
                         .await
@@ -349,8 +349,8 @@ impl Writer {
     ) -> Result<ReceiptResult, StoreError> {
         let receiving = Arc::new(receiving);
         let received = async {
-            match receiving.turn() {
-                Turn::Free => tell(&self.receipts, receiving).await,
+            match receiving.tenant_lock() {
+                TenantLock::None => tell(&self.receipts, receiving).await,
                 turn => self.one_of_many(Lane::Receipt, turn, receiving).await,
             }
         };
@@ -358,10 +358,10 @@ impl Writer {
     }
 
     /// One that has to wait for its turn, which others must not wait for.
-    async fn one_of_many<C: Many>(
+    async fn one_of_many<C: BatchCommand>(
         &self,
         lane: Lane,
-        turn: Turn,
+        turn: TenantLock,
         what: Arc<C>,
     ) -> Result<C::Answer, StoreError> {
         self.write(lane, turn, move |tx| {
@@ -380,7 +380,7 @@ async fn within<T>(
     timeout(span, done).await.unwrap_or(Err(StoreError::Late))
 }
 
-async fn tell<C: Many>(
+async fn tell<C: BatchCommand>(
     way: &mpsc::Sender<Command<C>>,
     what: Arc<C>,
 ) -> Result<C::Answer, StoreError> {
@@ -400,7 +400,7 @@ fn only<A>(answers: Vec<A>) -> Result<A, StoreError> {
 }
 
 /// Carries out a batch. A panic in one command must not take the writer down with it.
-async fn carry_out<C: Many>(
+async fn carry_out<C: BatchCommand>(
     tx: &Tx,
     commands: &[Command<C>],
 ) -> Result<Vec<C::Answer>, StoreError> {
@@ -419,7 +419,7 @@ async fn carry_out<C: Many>(
     }
 }
 
-fn answer_all<C: Many>(commands: Vec<Command<C>>, answers: Vec<C::Answer>) {
+fn answer_all<C: BatchCommand>(commands: Vec<Command<C>>, answers: Vec<C::Answer>) {
     for (command, answer) in commands.into_iter().zip(answers) {
         drop(command.reply.send(Ok(answer)));
     }

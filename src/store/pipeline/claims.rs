@@ -19,7 +19,7 @@ use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::index_predicates::PLAIN_STATE;
 use crate::store::engine::packed::Packed;
 use crate::store::engine::sql::{self, Row, micros, values};
-use crate::store::engine::writer::{Many, Turn};
+use crate::store::engine::writer::{BatchCommand, TenantLock};
 use crate::store::{StoreError, TenantStore};
 
 /// A worker's wish to send.
@@ -188,15 +188,15 @@ impl Claiming {
 /// Scope, channel, address and fingerprint: what makes two messages equal.
 type Equal = (String, Channel, AddressHash, Vec<u8>);
 
-impl Many for Claiming {
+impl BatchCommand for Claiming {
     type Answer = ClaimResult;
 
-    fn turn(&self) -> Turn {
-        Turn::Beside(self.tenant)
+    fn tenant_lock(&self) -> TenantLock {
+        TenantLock::Shared(self.tenant)
     }
 
     /// A worker that has given up waiting would not call.
-    const IS_VAIN_UNHEARD: bool = true;
+    const SKIP_IF_ABANDONED: bool = true;
 
     async fn carry_out(tx: BatchDb<'_>, all: &[&Self]) -> Result<Vec<ClaimResult>, StoreError> {
         // Of two claims of one delivery the first may have it.

@@ -11,7 +11,7 @@ use crate::domain::ids::EventId;
 use crate::store::engine::db::BatchDb;
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::sql::{self, micros};
-use crate::store::engine::writer::{Many, Turn};
+use crate::store::engine::writer::{BatchCommand, TenantLock};
 use crate::store::error::StoreError;
 
 /// Within this time the same body is a repeat, whatever the day.
@@ -24,11 +24,11 @@ pub(in crate::store) struct PreparedEvent {
     pub(in crate::store) compressed: Vec<u8>,
 }
 
-impl Many for PreparedEvent {
+impl BatchCommand for PreparedEvent {
     type Answer = Ingested;
 
-    fn turn(&self) -> Turn {
-        Turn::Free
+    fn tenant_lock(&self) -> TenantLock {
+        TenantLock::None
     }
 
     async fn carry_out(tx: BatchDb<'_>, all: &[&Self]) -> Result<Vec<Ingested>, StoreError> {

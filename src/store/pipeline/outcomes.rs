@@ -19,7 +19,7 @@ use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::index_predicates::PLAIN_STATE;
 use crate::store::engine::packed::Packed;
 use crate::store::engine::sql::{self, micros, micros_opt, placeholders, values};
-use crate::store::engine::writer::{Many, Turn};
+use crate::store::engine::writer::{BatchCommand, TenantLock};
 use crate::store::history::audit::{AuditLine, audit};
 use crate::store::tenant::suppressions::{Addressee, suppress};
 use crate::store::{StoreError, TenantStore};
@@ -231,21 +231,21 @@ pub(in crate::store) struct Changing {
     detail: Packed,
 }
 
-impl Many for Changing {
+impl BatchCommand for Changing {
     type Answer = bool;
 
     /// An address that opts out is not written to by a claim that began before; and no claim goes by
     /// credentials as unproven beside one that goes by them as accepted.
-    fn turn(&self) -> Turn {
+    fn tenant_lock(&self) -> TenantLock {
         if self.change.suppress.is_some() || self.change.accepts.is_some() {
-            Turn::Alone(self.tenant)
+            TenantLock::Exclusive(self.tenant)
         } else {
-            Turn::Free
+            TenantLock::None
         }
     }
 
     /// An outcome is dear, and telling it twice changes nothing.
-    const IS_TOLD_AGAIN: bool = true;
+    const IS_RETRIED: bool = true;
 
     async fn carry_out(tx: BatchDb<'_>, all: &[&Self]) -> Result<Vec<bool>, StoreError> {
         let mut results = vec![false; all.len()];

@@ -18,7 +18,7 @@ use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::index_predicates::PLAIN_STATE;
 use crate::store::engine::sql::{self, micros, micros_opt, values};
-use crate::store::engine::writer::{Many, Turn};
+use crate::store::engine::writer::{BatchCommand, TenantLock};
 use crate::store::tenant::suppressions::{Addressee, suppress};
 use crate::store::{StoreError, TenantStore};
 
@@ -102,17 +102,17 @@ pub(in crate::store) struct Receiving {
     receipt: NewReceipt,
 }
 
-impl Many for Receiving {
+impl BatchCommand for Receiving {
     type Answer = ReceiptResult;
 
-    fn turn(&self) -> Turn {
+    fn tenant_lock(&self) -> TenantLock {
         if self.receipt.is_opt_out
             || self.receipt.hit.is_some()
             || undelivered::is_unexplained(&self.receipt)
         {
-            Turn::Alone(self.tenant)
+            TenantLock::Exclusive(self.tenant)
         } else {
-            Turn::Free
+            TenantLock::None
         }
     }
 

@@ -1,4 +1,4 @@
-//! The route transaction: claim the event, check that nothing moved, write everything, once. Many events
+//! The route transaction: claim the event, check that nothing moved, write everything, once. BatchCommand events
 //! are routed in one, in as many statements as one would take.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -22,7 +22,7 @@ use crate::store::engine::db::BatchDb;
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::packed::Packed;
 use crate::store::engine::sql::{self, Row, micros};
-use crate::store::engine::writer::{Many, Turn};
+use crate::store::engine::writer::{BatchCommand, TenantLock};
 use crate::store::tenant::permissions::{self, Contact};
 use crate::store::{StoreError, TenantStore};
 
@@ -148,11 +148,11 @@ impl TenantStore {
     }
 }
 
-impl Many for Routing {
+impl BatchCommand for Routing {
     type Answer = Routed;
 
-    fn turn(&self) -> Turn {
-        Turn::Beside(self.tenant)
+    fn tenant_lock(&self) -> TenantLock {
+        TenantLock::Shared(self.tenant)
     }
 
     /// Every check comes before the first change, so that a refusal needs no roll-back.

@@ -24,8 +24,8 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
 use super::{
-    Answer, Command, Edit, Inboxes, Lane, Many, Turn, Tx, answer_all, begin, carry_out, only,
-    run_one,
+    Answer, BatchCommand, Command, Edit, Inboxes, Lane, TenantLock, Tx, answer_all, begin,
+    carry_out, only, run_one,
 };
 use crate::domain::ids::TenantId;
 use crate::store::engine::db::UnscopedDb;
@@ -119,7 +119,7 @@ pub(super) fn start(db: &DatabaseConnection, server: &Server, inboxes: Inboxes) 
     }
 }
 
-fn take_line<C: Many>(to: &Way, inbox: mpsc::Receiver<Command<C>>, limits: Limits) {
+fn take_line<C: BatchCommand>(to: &Way, inbox: mpsc::Receiver<Command<C>>, limits: Limits) {
     let inbox = Arc::new(Mutex::new(inbox));
     for _ in 0..BATCHES {
         let line = Line {
@@ -180,19 +180,19 @@ impl Way {
 }
 
 /// Commands of one kind, carried out in batches.
-struct Line<C: Many> {
+struct Line<C: BatchCommand> {
     to: Way,
     inbox: Inbox<Command<C>>,
     limits: Limits,
 }
 
-impl<C: Many> Line<C> {
+impl<C: BatchCommand> Line<C> {
     async fn run(self) {
         let mut batch = Vec::with_capacity(QUOTA);
         while self.inbox.lock().await.recv_many(&mut batch, QUOTA).await > 0 {
             let (commands, late): (Vec<_>, Vec<_>) = batch
                 .drain(..)
-                .filter(|c| !c.is_vain())
+                .filter(|c| !c.is_abandoned())
                 .partition(|command| self.left(command.asked) > TOO_LATE);
             refuse(
                 late,
@@ -237,7 +237,7 @@ impl<C: Many> Line<C> {
         loop {
             let done = async {
                 let tx = self.to.begin().await?;
-                keep_turns(&tx, commands.iter().map(|c| c.what.turn())).await?;
+                keep_turns(&tx, commands.iter().map(|c| c.what.tenant_lock())).await?;
                 let answers = carry_out(&tx, commands).await?;
                 Ok((tx, answers))
             };
@@ -246,12 +246,12 @@ impl<C: Many> Line<C> {
             match self.to.within(each_try(), done).await {
                 Ok((tx, answers)) => match self.to.commit(each_try(), tx).await {
                     Ok(()) => return Ok(answers),
-                    Err(error) if C::IS_TOLD_AGAIN => patience.after(&self.to, error).await?,
+                    Err(error) if C::IS_RETRIED => patience.after(&self.to, error).await?,
                     Err(error) => patience.after_commit(&self.to, error).await?,
                 },
                 Err(error) => patience.after(&self.to, error).await?,
             }
-            if commands.iter().all(Command::is_vain) {
+            if commands.iter().all(Command::is_abandoned) {
                 return Err(StoreError::Closed);
             }
             if self.left(asked) <= TOO_LATE {
@@ -274,7 +274,7 @@ async fn take_edits(to: Way, inbox: Inbox<Edit>) {
 async fn carry_out_edit(to: &Way, edit: &Edit) -> Answer {
     let mut patience = Patience::of(EDIT_PATIENCE);
     loop {
-        if edit.is_vain() {
+        if edit.is_abandoned() {
             return Err(StoreError::Closed);
         }
         let done = async {
@@ -297,13 +297,13 @@ async fn carry_out_edit(to: &Way, edit: &Edit) -> Answer {
 
 /// The locks end with the transaction. Waiters stand in line, so that somebody who wants to be alone
 /// is not passed by for ever. All take them in one order, so that no two batches wait for each other.
-async fn keep_turns(tx: &Tx, turns: impl Iterator<Item = Turn>) -> Result<(), StoreError> {
+async fn keep_turns(tx: &Tx, turns: impl Iterator<Item = TenantLock>) -> Result<(), StoreError> {
     let (mut beside, mut alone) = (BTreeSet::new(), BTreeSet::new());
     for turn in turns {
         match turn {
-            Turn::Free => {}
-            Turn::Beside(tenant) => drop(beside.insert(fold(tenant))),
-            Turn::Alone(tenant) => drop(alone.insert(fold(tenant))),
+            TenantLock::None => {}
+            TenantLock::Shared(tenant) => drop(beside.insert(fold(tenant))),
+            TenantLock::Exclusive(tenant) => drop(alone.insert(fold(tenant))),
         }
     }
     for (lock, tenants) in [
@@ -372,7 +372,7 @@ impl Patience {
 }
 
 /// Callers hear that it was not kept; who watches the writer tells it at length, and once.
-fn refuse<C: Many>(commands: Vec<Command<C>>, error: &StoreError) {
+fn refuse<C: BatchCommand>(commands: Vec<Command<C>>, error: &StoreError) {
     if commands.is_empty() {
         return;
     }

@@ -3,7 +3,7 @@
 
 use futures::future::BoxFuture;
 
-use super::{Lane, Turn, Writer};
+use super::{Lane, TenantLock, Writer};
 use crate::domain::ids::TenantId;
 use crate::store::engine::db::{TenantDb, UnscopedDb};
 use crate::store::error::StoreError;
@@ -23,9 +23,9 @@ impl TenantWriter<'_> {
         F: for<'t> Fn(TenantDb<'t>) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
     {
         let turn = match lane {
-            Lane::Attempt => Turn::Beside(self.tenant),
-            Lane::Edit => Turn::Alone(self.tenant),
-            Lane::Outcome | Lane::Receipt => Turn::Free,
+            Lane::Attempt => TenantLock::Shared(self.tenant),
+            Lane::Edit => TenantLock::Exclusive(self.tenant),
+            Lane::Outcome | Lane::Receipt => TenantLock::None,
         };
         self.in_turn(lane, turn, work).await
     }
@@ -40,10 +40,10 @@ impl TenantWriter<'_> {
         T: Send + 'static,
         F: for<'t> Fn(TenantDb<'t>) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
     {
-        self.in_turn(lane, Turn::Free, work).await
+        self.in_turn(lane, TenantLock::None, work).await
     }
 
-    async fn in_turn<T, F>(self, lane: Lane, turn: Turn, work: F) -> Result<T, StoreError>
+    async fn in_turn<T, F>(self, lane: Lane, turn: TenantLock, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'t> Fn(TenantDb<'t>) -> BoxFuture<'t, Result<T, StoreError>> + Send + Sync + 'static,
@@ -71,7 +71,9 @@ impl PlatformWriter<'_> {
             + 'static,
     {
         self.writer
-            .write(lane, Turn::Free, move |tx| work(UnscopedDb::new(tx, WHOLE)))
+            .write(lane, TenantLock::None, move |tx| {
+                work(UnscopedDb::new(tx, WHOLE))
+            })
             .await
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::checkpoint::Checkpoints;
 use super::{
-    Answer, Command, Edit, Inboxes, Many, Tx, answer_all, begin, carry_out, only, run_one,
+    Answer, BatchCommand, Command, Edit, Inboxes, Tx, answer_all, begin, carry_out, only, run_one,
 };
 use crate::store::engine::write_fault::WriteFault;
 use crate::store::error::StoreError;
@@ -66,8 +66,8 @@ impl Batch {
 
     /// Forgets what nobody waits for any more and would only surprise.
     fn drop_vain(&mut self) {
-        self.claims.retain(|claim| !claim.is_vain());
-        self.edits.retain(|edit| !edit.is_vain());
+        self.claims.retain(|claim| !claim.is_abandoned());
+        self.edits.retain(|edit| !edit.is_abandoned());
     }
 
     fn len(&self) -> usize {
@@ -156,20 +156,20 @@ struct Answers<E, R, C, H, P, D> {
 }
 
 type Together = Answers<
-    <PreparedEvent as Many>::Answer,
-    <Routing as Many>::Answer,
-    <Claiming as Many>::Answer,
-    <Changing as Many>::Answer,
-    <Receiving as Many>::Answer,
+    <PreparedEvent as BatchCommand>::Answer,
+    <Routing as BatchCommand>::Answer,
+    <Claiming as BatchCommand>::Answer,
+    <Changing as BatchCommand>::Answer,
+    <Receiving as BatchCommand>::Answer,
     Box<dyn std::any::Any + Send>,
 >;
 
 type Apart = Answers<
-    Result<<PreparedEvent as Many>::Answer, StoreError>,
-    Result<<Routing as Many>::Answer, StoreError>,
-    Result<<Claiming as Many>::Answer, StoreError>,
-    Result<<Changing as Many>::Answer, StoreError>,
-    Result<<Receiving as Many>::Answer, StoreError>,
+    Result<<PreparedEvent as BatchCommand>::Answer, StoreError>,
+    Result<<Routing as BatchCommand>::Answer, StoreError>,
+    Result<<Claiming as BatchCommand>::Answer, StoreError>,
+    Result<<Changing as BatchCommand>::Answer, StoreError>,
+    Result<<Receiving as BatchCommand>::Answer, StoreError>,
     Answer,
 >;
 
@@ -247,7 +247,7 @@ fn answer_apart(batch: Batch, answers: Apart) {
     }
 }
 
-async fn each_apart<C: Many>(
+async fn each_apart<C: BatchCommand>(
     tx: &Tx,
     commands: &[Command<C>],
 ) -> Result<Vec<Result<C::Answer, StoreError>>, StoreError> {
@@ -259,7 +259,10 @@ async fn each_apart<C: Many>(
     Ok(answers)
 }
 
-fn answer_each<C: Many>(commands: Vec<Command<C>>, answers: Vec<Result<C::Answer, StoreError>>) {
+fn answer_each<C: BatchCommand>(
+    commands: Vec<Command<C>>,
+    answers: Vec<Result<C::Answer, StoreError>>,
+) {
     for (command, answer) in commands.into_iter().zip(answers) {
         drop(command.reply.send(answer));
     }
@@ -312,7 +315,7 @@ fn refuse_all(batch: Batch, error: &StoreError) {
     }
 }
 
-fn refuse<C: Many>(commands: Vec<Command<C>>, refused: impl Fn() -> StoreError) {
+fn refuse<C: BatchCommand>(commands: Vec<Command<C>>, refused: impl Fn() -> StoreError) {
     for command in commands {
         drop(command.reply.send(Err(refused())));
     }
