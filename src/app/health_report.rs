@@ -370,7 +370,7 @@ mod tests {
 
     use super::*;
     use crate::app::books::{BooksInput, tests::account};
-    use crate::app::test_house::House;
+    use crate::app::testing::House;
     use crate::domain::actor::Actor;
     use crate::domain::connection::ConnectionState;
     use crate::sandbox::twilio::Settings;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, TimeDelta, Utc};
 
 use super::figures::{Figures, figures, midnight};
-use super::first_hour::{Begun, FirstHour, TransportStep};
+use super::onboarding::{Begun, FirstHour, TransportStep};
 use super::{App, AppError};
 use crate::domain::account_figures::Sum;
 use crate::domain::actor::Actor;

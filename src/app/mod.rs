@@ -9,10 +9,10 @@ pub mod books;
 pub mod brand;
 mod cache;
 pub mod connections;
+pub mod daily_summary;
 pub mod deletion;
 mod error;
 pub mod figures;
-pub mod first_hour;
 pub mod groups;
 pub mod health_report;
 pub mod history;
@@ -20,10 +20,10 @@ pub mod job;
 pub mod keys;
 pub mod limits;
 pub mod mail;
-pub mod morning;
 #[cfg(test)]
-mod neighbour_tests;
+mod multi_process_tests;
 pub mod notices;
+pub mod onboarding;
 pub mod operator;
 pub mod own_number;
 pub mod permissions;
@@ -43,7 +43,7 @@ pub mod suppressions;
 pub mod suspend;
 pub mod team;
 #[cfg(test)]
-mod test_house;
+mod testing;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -302,7 +302,7 @@ fn account_key(account: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::test_house::House;
+    use crate::app::testing::House;
 
     fn ip(last: u8) -> IpAddr {
         IpAddr::from([10, 0, 0, last])

@@ -3,7 +3,7 @@
 use super::*;
 use crate::app::books::tests::{account, conflict, organisation, settings};
 use crate::app::keys::REFRESH_TOKEN;
-use crate::app::test_house::House;
+use crate::app::testing::House;
 use crate::domain::actor::Actor;
 use crate::domain::connection::ConnectionState;
 use crate::sandbox::zoho::ZohoCredentials;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::*;
 use crate::app::keys::HOOK_SECRET;
-use crate::app::test_house::House;
+use crate::app::testing::House;
 use crate::domain::actor::Actor;
 use crate::sandbox::zoho::{
     NewZohoAccount, ZohoCredentials, ZohoFaultKind, ZohoFaultOrder, ZohoOn,

@@ -87,7 +87,7 @@ mod tests {
 
     use super::super::tests::found;
     use super::*;
-    use crate::app::test_house::House;
+    use crate::app::testing::House;
 
     #[tokio::test]
     async fn a_month_that_cannot_be_made_is_told_before_it_begins() {

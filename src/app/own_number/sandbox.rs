@@ -50,7 +50,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::app::test_house::House;
+    use crate::app::testing::House;
     use crate::domain::actor::Actor;
     use crate::sandbox::DEMO_NUMBER;
     use crate::sandbox::twilio::NewAccount;

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use crate::app::AppError;
-use crate::app::first_hour::Knock;
+use crate::app::onboarding::HookAttempt;
 use crate::domain::address::{Email, OwnAddresses, Phone};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, EventSource, EventState, EventType};
@@ -33,13 +33,13 @@ pub(in crate::web) async fn show(seat: Seat) -> Result<HttpResponse, PageError> 
 /// `GET /t/{tenant}/connections/set-up/requests`: the list alone, for the script that follows it.
 pub(in crate::web) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
     let tenant = seat.tenant();
-    let knocks = seat
-        .ask(|app| async move { app.knocks(tenant).await })
+    let hook_attempts = seat
+        .ask(|app| async move { app.hook_attempts(tenant).await })
         .await?;
     let chrome = seat.chrome(Section::Connections).await?;
-    let lines: Vec<RequestLine> = knocks
+    let lines: Vec<RequestLine> = hook_attempts
         .iter()
-        .map(|knock| line(knock, &chrome.providers))
+        .map(|attempt| line(attempt, &chrome.providers))
         .collect();
     let from = chrome.path("/connections/set-up/requests");
     let list = requests(&lines, chrome.moment(), &chrome.path(""), &from);
@@ -76,11 +76,11 @@ pub(in crate::web) async fn page(
     new_secret: Option<String>,
 ) -> Result<HttpResponse, PageError> {
     let tenant = seat.tenant();
-    let (hook, knocks, heard, about) = seat
+    let (hook, hook_attempts, heard, about) = seat
         .ask(|app| async move {
             Ok::<_, AppError>((
                 app.hook_details(tenant).await?,
-                app.knocks(tenant).await?,
+                app.hook_attempts(tenant).await?,
                 app.heard(tenant).await?.0,
                 app.test_event_type(tenant).await?,
             ))
@@ -104,9 +104,9 @@ pub(in crate::web) async fn page(
             Reach::Never
         },
         is_heard: heard.is_some(),
-        requests: knocks
+        requests: hook_attempts
             .iter()
-            .map(|knock| line(knock, &chrome.providers))
+            .map(|attempt| line(attempt, &chrome.providers))
             .collect(),
         test: TestEvent {
             form: FormState::new().with("event_type", about.as_str()),
@@ -118,10 +118,10 @@ pub(in crate::web) async fn page(
     seat.page(StatusCode::OK, &WebhookGuidePage { chrome, view })
 }
 
-fn line(of: &Knock, providers: &Providers) -> RequestLine {
+fn line(of: &HookAttempt, providers: &Providers) -> RequestLine {
     match of {
-        Knock::Kept(event, deliveries) => kept(event, deliveries, providers),
-        Knock::Refused(request) => refused(request),
+        HookAttempt::Kept(event, deliveries) => kept(event, deliveries, providers),
+        HookAttempt::Refused(request) => refused(request),
     }
 }
 

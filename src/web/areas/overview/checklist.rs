@@ -4,7 +4,7 @@ use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::app::first_hour::{FirstHour, TransportStep};
+use crate::app::onboarding::{FirstHour, TransportStep};
 use crate::config::web::PublicUrl;
 use crate::domain::provider::ProviderWords;
 use crate::domain::user::{Ability, Role};

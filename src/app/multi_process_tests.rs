@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::pipeline::{HookRequest, Received};
 use super::rules::RuleSwitches;
-use super::test_house::House;
+use super::testing::House;
 use super::{App, AppError};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::vault::{Place, Vault, VaultError, data_key_of};

@@ -74,13 +74,13 @@ pub(super) struct Begun {
 
 /// A request to the hook, and what became of it.
 #[derive(Debug, Clone)]
-pub enum Knock {
+pub enum HookAttempt {
     /// Believed and kept, with its messages so far.
     Kept(Box<Event>, Vec<Delivery>),
     Refused(Box<RejectedRequest>),
 }
 
-impl Knock {
+impl HookAttempt {
     /// When it came.
     pub const fn at(&self) -> DateTime<Utc> {
         match self {
@@ -126,7 +126,7 @@ impl App {
     }
 
     /// The last requests to the hook, refused ones too, newest first.
-    pub async fn knocks(&self, tenant: TenantId) -> Result<Vec<Knock>, AppError> {
+    pub async fn hook_attempts(&self, tenant: TenantId) -> Result<Vec<HookAttempt>, AppError> {
         let store = self.tenant(tenant);
         let events = store
             .events(&EventFilter::default(), Cursor::Newest, FOLLOWED)
@@ -136,13 +136,13 @@ impl App {
         let kept = events.rows.into_iter().map(|event| {
             let own = deliveries.iter().filter(|d| d.id.event == event.id);
             let own = own.cloned().collect();
-            Knock::Kept(Box::new(event), own)
+            HookAttempt::Kept(Box::new(event), own)
         });
         let refused = store.rejected(FOLLOWED).await?.into_iter();
-        let mut all: Vec<Knock> = kept
-            .chain(refused.map(|r| Knock::Refused(Box::new(r))))
+        let mut all: Vec<HookAttempt> = kept
+            .chain(refused.map(|r| HookAttempt::Refused(Box::new(r))))
             .collect();
-        all.sort_by_key(|knock| std::cmp::Reverse(knock.at()));
+        all.sort_by_key(|attempt| std::cmp::Reverse(attempt.at()));
         all.truncate(usize::try_from(FOLLOWED).unwrap_or(usize::MAX));
         Ok(all)
     }
