@@ -16,7 +16,7 @@ use crate::domain::page::{Cursor, Page};
 use crate::domain::reply::Reply;
 use crate::domain::rule::Rule;
 use crate::domain::sender::SenderAddress;
-use crate::store::{EventSearch, HourTally, Member, RejectedRequest, Story, TenantStore, User};
+use crate::store::{EventSearch, HourTally, Member, RejectedRequest, TenantStore, Timeline, User};
 
 /// Where a count that nobody reads to the end stops.
 pub(super) const COUNTED: u64 = 1000;
@@ -224,7 +224,7 @@ impl App {
         &self,
         tenant: TenantId,
         event: EventId,
-    ) -> Result<(Story, Option<Body>), AppError> {
+    ) -> Result<(Timeline, Option<Body>), AppError> {
         let rows = self.tenant(tenant);
         let story = rows.story(event).await?;
         let story = story.ok_or(AppError::NotFound("event"))?;

@@ -66,7 +66,7 @@ pub struct DeliveryFilter {
 
 /// All that is known of one event.
 #[derive(Debug, Clone)]
-pub struct Story {
+pub struct Timeline {
     pub event: Event,
     /// What was decided, first by routing it, then by each replay.
     pub rulings: Vec<Ruling>,
@@ -79,7 +79,7 @@ pub struct Story {
     pub contents: BTreeMap<Uuid, Content>,
 }
 
-impl Story {
+impl Timeline {
     /// The words of a message; empty where they could not be made, or are no longer kept.
     pub fn text_of(&self, delivery: &Delivery) -> &str {
         let content = self.contents.get(&delivery.id.own);
@@ -316,11 +316,11 @@ impl TenantStore {
     }
 
     /// All that is known of one event.
-    pub async fn story(&self, id: EventId) -> Result<Option<Story>, StoreError> {
+    pub async fn story(&self, id: EventId) -> Result<Option<Timeline>, StoreError> {
         let Some(event) = self.event(id).await? else {
             return Ok(None);
         };
-        Ok(Some(Story {
+        Ok(Some(Timeline {
             event,
             rulings: self.rulings_of(id).await?,
             deliveries: self.deliveries_of(id).await?,

@@ -38,7 +38,7 @@ pub use engine::write_fault::WriteFault;
 pub use error::StoreError;
 pub use history::audit::AuditFilter;
 pub use history::rejected::RejectedRequest;
-pub use history::{DeliveryFilter, EventFilter, EventSearch, HourTally, Story};
+pub use history::{DeliveryFilter, EventFilter, EventSearch, HourTally, Timeline};
 pub use operations::mails::{ClaimedMail, MailOutcome, StoredMail};
 pub use operations::operator::{Backlog, BrakedConnection, TenantSummary};
 pub use operations::platform::{Member, NewTenant, Platform, Standbys, StoredDataKey};

@@ -22,6 +22,6 @@ pub mod phone;
 pub mod qr;
 pub mod requests;
 pub mod rule_sentence;
-pub mod story;
 pub mod time;
+pub mod timeline;
 pub mod tone;

@@ -16,7 +16,7 @@ use crate::domain::ids::{
 use crate::domain::money::Amount;
 use crate::domain::replay;
 use crate::domain::rule::MetValue;
-use crate::store::Story;
+use crate::store::Timeline;
 
 /// Which events to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -113,8 +113,8 @@ pub struct EventStory {
     pub replays: Vec<Replay>,
 }
 
-impl From<Story> for EventStory {
-    fn from(story: Story) -> Self {
+impl From<Timeline> for EventStory {
+    fn from(story: Timeline) -> Self {
         let deliveries = story.deliveries.iter();
         Self {
             deliveries: deliveries
@@ -263,7 +263,7 @@ pub struct DeliveryStory {
 
 impl DeliveryStory {
     /// One delivery out of the story of its event.
-    pub fn of(delivery: delivery::Delivery, story: &Story) -> Self {
+    pub fn of(delivery: delivery::Delivery, story: &Timeline) -> Self {
         let id = delivery.id;
         let steps: Vec<_> = story.steps.iter().filter(|s| s.delivery == id).collect();
         let attempts = story.attempts.iter().filter(|a| a.delivery == id);

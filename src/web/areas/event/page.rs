@@ -17,7 +17,7 @@ use crate::web::ui::confirm::act;
 use crate::web::ui::content::{self, Shown};
 use crate::web::ui::figure::counted;
 use crate::web::ui::tone::Tone;
-use crate::web::ui::{address, badge, filters, icon, money, notice, story, time};
+use crate::web::ui::{address, badge, filters, icon, money, notice, time, timeline};
 
 /// `GET /t/{tenant}/events/{event}?pictures=1`.
 #[derive(Debug, Clone, Template)]
@@ -156,7 +156,7 @@ impl EventPage {
     }
 
     fn story(&self) -> Markup {
-        story::story(&steps::steps(&self.view), self.chrome.moment())
+        timeline::story(&steps::steps(&self.view), self.chrome.moment())
     }
 
     fn decide_again(&self) -> Markup {

@@ -10,7 +10,7 @@ use crate::web::areas::words;
 use crate::web::ui::address;
 use crate::web::ui::figure::counted;
 use crate::web::ui::rule_sentence::article;
-use crate::web::ui::story::{Step, raw};
+use crate::web::ui::timeline::{Step, raw};
 use crate::web::ui::tone::Tone;
 
 /// The steps, oldest first.

@@ -11,7 +11,7 @@ use crate::domain::provider::ProviderWords;
 use crate::domain::replay::ReplayKind;
 use crate::domain::report::Status;
 use crate::domain::rule::{MetValue, Op};
-use crate::store::Story;
+use crate::store::Timeline;
 use crate::web::areas::event::page::{
     Again, DecisionView, DeliveryActions, DeliveryView, EventView, Exchange, RuleRef, StepView,
 };
@@ -24,7 +24,7 @@ use crate::web::ui::time::Moment;
 use crate::web::ui::tone::Tone;
 
 /// The view of an event.
-pub(in crate::web) fn of(story: &Story, body: Option<&Body>, chrome: &Chrome) -> EventView {
+pub(in crate::web) fn of(story: &Timeline, body: Option<&Body>, chrome: &Chrome) -> EventView {
     let event = &story.event;
     let open = story.deliveries.iter().find(|d| d.state.blocks_replay());
     EventView {
@@ -71,7 +71,7 @@ fn pretty(bytes: &[u8]) -> String {
         .unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned())
 }
 
-fn decisions(story: &Story) -> Vec<DecisionView> {
+fn decisions(story: &Timeline) -> Vec<DecisionView> {
     let rulings = story.rulings.iter().flat_map(|ruling| {
         let replay = replayed_by(story, ruling.replay);
         ruling.decisions.iter().map(move |of| DecisionView {
@@ -110,7 +110,7 @@ fn met_words(of: &MetValue) -> (String, String) {
 }
 
 /// "Decided again by Ada".
-fn replayed_by(story: &Story, id: ReplayId) -> Option<String> {
+fn replayed_by(story: &Timeline, id: ReplayId) -> Option<String> {
     let replay = story.replays.iter().find(|o| o.id == id)?;
     let what = match replay.kind {
         ReplayKind::Event => "Decided again",
@@ -120,7 +120,7 @@ fn replayed_by(story: &Story, id: ReplayId) -> Option<String> {
 }
 
 /// The view of one message.
-fn delivery_view(story: &Story, of: &Delivery, chrome: &Chrome) -> DeliveryView {
+fn delivery_view(story: &Timeline, of: &Delivery, chrome: &Chrome) -> DeliveryView {
     let provider = chrome.providers.of(of.channel);
     let attempt = story.attempts.iter().rfind(|a| a.delivery == of.id);
     let sender = attempt
@@ -163,7 +163,7 @@ fn bound_sender(of: &Attempt, provider: &ProviderWords) -> Option<String> {
 
 /// A replay of the message names it; a replay of the event follows what the same rule told the same
 /// address before.
-fn again(story: &Story, of: &Delivery) -> Option<Again> {
+fn again(story: &Timeline, of: &Delivery) -> Option<Again> {
     let earlier = |d: &&Delivery| match of.replay_of {
         Some(first) => d.id == first,
         None => d.rule == of.rule && d.address == of.address && d.created_at < of.created_at,
@@ -194,7 +194,7 @@ pub(in crate::web) fn ended(text: &str) -> String {
     }
 }
 
-fn actions(story: &Story, of: &Delivery) -> DeliveryActions {
+fn actions(story: &Timeline, of: &Delivery) -> DeliveryActions {
     let is_whole = !of.address.is_empty() && !story.text_of(of).is_empty();
     let is_open = story
         .deliveries
@@ -214,7 +214,7 @@ fn actions(story: &Story, of: &Delivery) -> DeliveryActions {
     }
 }
 
-fn steps(story: &Story, of: &Delivery, provider: &ProviderWords) -> Vec<StepView> {
+fn steps(story: &Timeline, of: &Delivery, provider: &ProviderWords) -> Vec<StepView> {
     let attempts: Vec<&Attempt> = story
         .attempts
         .iter()
@@ -421,7 +421,7 @@ fn later(began: Option<chrono::DateTime<chrono::Utc>>, of: &Receipt) -> String {
 }
 
 /// What each look into the provider's list showed.
-fn proof(story: &Story, of: &Delivery, name: &str, moment: Moment) -> Vec<String> {
+fn proof(story: &Timeline, of: &Delivery, name: &str, moment: Moment) -> Vec<String> {
     let looks = story.steps.iter().filter(|s| s.delivery == of.id);
     looks.filter_map(|step| look(step, name, moment)).collect()
 }
