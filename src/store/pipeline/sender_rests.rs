@@ -45,7 +45,7 @@ impl TenantStore {
         );
         let rows = self
             .db()
-            .all(&query, values![Hold::TenantLock.as_str()])
+            .all(&query, values![Hold::Turn.as_str()])
             .await?;
         let counted = rows
             .iter()
