@@ -261,7 +261,7 @@ async fn create_tenant(app: &App, args: CreateTenantArgs) -> anyhow::Result<Stri
 fn begun(beginning: Beginning) -> String {
     let hours = beginning.hours().map_or_else(
         || "at any hour".to_owned(),
-        |hours| format!("from {}", hours.words()),
+        |hours| format!("from {}", hours.label()),
     );
     if beginning.is_rehearsal() {
         format!(

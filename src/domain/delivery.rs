@@ -37,7 +37,7 @@ impl Channel {
     }
 
     /// A clerk's word.
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Sms => "SMS",
             Self::Email => "e-mail",

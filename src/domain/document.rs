@@ -54,7 +54,7 @@ impl DocumentKind {
     }
 
     /// A clerk's words.
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Invoice => "invoice",
             Self::CustomerPayment => "payment",
@@ -73,7 +73,7 @@ impl DocumentKind {
 
 impl fmt::Display for DocumentKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.words())
+        f.write_str(self.label())
     }
 }
 

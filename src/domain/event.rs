@@ -68,7 +68,7 @@ impl EventType {
     }
 
     /// A clerk's words, as in "When an *invoice is overdue*".
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::InvoiceCreated => "invoice is created",
             Self::InvoiceSent => "invoice is sent",

@@ -41,7 +41,7 @@ impl Hours {
     }
 
     /// As read: `08:00 to 20:00`.
-    pub fn words(self) -> String {
+    pub fn label(self) -> String {
         format!(
             "{} to {}",
             self.from.format("%H:%M"),

@@ -294,7 +294,7 @@ fn classify_typed(
     }
     let current = state.with_applied(seen.applied);
     if let Some(why) = states::forbids(typed, &current, seen.calendar) {
-        let why = format!("the web address says {}, but {why}", typed.words());
+        let why = format!("the web address says {}, but {why}", typed.label());
         return (Some(typed), Outcome::Contradiction(why), claims);
     }
     let needs_news = matches!(
@@ -354,7 +354,7 @@ fn classify_untyped(
             (last, Outcome::NothingNew(why), claims)
         }
         _ => {
-            let what = last.map_or("document", EventType::words);
+            let what = last.map_or("document", EventType::label);
             let from = holder.map_or(String::new(), |by| format!(" from {}", by.event));
             let why = format!("nothing new: that this {what} was already known{from}");
             (last, Outcome::NothingNew(why), claims)

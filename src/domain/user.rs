@@ -33,7 +33,7 @@ impl Role {
     }
 
     /// The role as a word on a page.
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Owner => "Owner",
             Self::Admin => "Admin",

@@ -290,7 +290,7 @@ impl Lowering {
 }
 
 fn article(kind: DocumentKind) -> String {
-    let word = kind.words();
+    let word = kind.label();
     let article = if word.starts_with(['a', 'e', 'i', 'o', 'u']) {
         "an"
     } else {

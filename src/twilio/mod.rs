@@ -82,7 +82,7 @@ impl Region {
     }
 
     /// A clerk's word.
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Us1 => "United States",
             Self::Ie1 => "Ireland",

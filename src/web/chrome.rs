@@ -76,7 +76,7 @@ impl Section {
     ];
 
     /// The word in the rail.
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::History => "History",
@@ -188,7 +188,7 @@ impl Chrome {
 
     /// The role, as a word on the page.
     pub const fn role_words(&self) -> &'static str {
-        self.role.words()
+        self.role.label()
     }
 }
 
@@ -224,7 +224,7 @@ pub enum Place {
 
 impl Place {
     /// The word in the bar.
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Companies => "Companies",
             Self::Account => "Account",

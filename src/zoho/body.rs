@@ -182,7 +182,7 @@ fn offset_of(text: &str, error: &serde_json::Error) -> usize {
 }
 
 fn article(kind: DocumentKind) -> String {
-    let article = if kind.words().starts_with(['e', 'i']) {
+    let article = if kind.label().starts_with(['e', 'i']) {
         "an"
     } else {
         "a"

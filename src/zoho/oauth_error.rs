@@ -79,13 +79,13 @@ impl OAuthError {
             Self::WrongRegion(region) => format!(
                 "Zoho does not know this client in the data centre {} ({}). Choose the data centre of \
                 your organisation, check the client ID, and enable the client for that data centre.",
-                region.words(),
+                region.label(),
                 region.accounts_host(),
             ),
             Self::WrongSecret(region) => format!(
                 "The client secret is wrong for the data centre {} ({}). A data centre may have a \
                 secret of its own; copy it from Zoho's API console.",
-                region.words(),
+                region.label(),
                 region.accounts_host(),
             ),
             Self::WrongRedirect => "The redirect address is not the one registered in Zoho's API \

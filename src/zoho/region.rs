@@ -83,7 +83,7 @@ impl Region {
     }
 
     /// A clerk's words: "Europe".
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         self.row().words
     }
 
@@ -232,7 +232,7 @@ impl Region {
 
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.words())
+        f.write_str(self.label())
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) enum Back {
 }
 
 impl Back {
-    fn words(self) -> String {
+    fn label(self) -> String {
         match self {
             Self::After(span) => in_words(span),
             Self::Never => "never".to_owned(),
@@ -123,7 +123,7 @@ impl Report {
         } in &self.recoveries
         {
             let [answer, message] =
-                [*first_200, *first_message].map(|span| Back::from(span).words());
+                [*first_200, *first_message].map(|span| Back::from(span).label());
             let said = match told {
                 Some(told) => format!(
                     "503 after {} of it and until {} after its end",
@@ -230,7 +230,7 @@ impl Line {
             )
             .chain(
                 self.back
-                    .map(|back| back.map_or("-".to_owned(), Back::words)),
+                    .map(|back| back.map_or("-".to_owned(), Back::label)),
             )
             .collect()
     }

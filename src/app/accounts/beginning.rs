@@ -38,7 +38,7 @@ mod tests {
     fn nobody_is_written_to_by_night_unless_told_so() {
         assert!(Beginning::default().is_rehearsal());
         let day = Some("08:00 to 20:00".to_owned());
-        let hours = |of: Beginning| of.hours().map(Hours::words);
+        let hours = |of: Beginning| of.hours().map(Hours::label);
         assert_eq!(hours(Beginning::Rehearsal), day);
         assert_eq!(hours(Beginning::Live), day);
         assert_eq!(hours(Beginning::LiveAtAnyHour), None);

@@ -39,8 +39,8 @@ impl App {
         if asked != input.event_type {
             let reason = format!(
                 "no active rule is about “{}”; as it was passed over, those about “{}” are asked",
-                input.event_type.words(),
-                asked.words()
+                input.event_type.label(),
+                asked.label()
             );
             let decision = Decision::whole(DecisionKind::NoRule, reason);
             decided.decisions.push(decision);
@@ -60,7 +60,7 @@ impl App {
             }
         }
         if decided.decisions.is_empty() {
-            let reason = format!("no active rule is about “{}”", input.event_type.words());
+            let reason = format!("no active rule is about “{}”", input.event_type.label());
             let decision = Decision::whole(DecisionKind::NoRule, reason);
             decided.decisions.push(decision);
         }

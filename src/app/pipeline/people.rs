@@ -166,7 +166,7 @@ pub(super) fn nobody(
 ) -> String {
     let parsed = input.parsed;
     let name = parsed.number.as_deref().unwrap_or("the document");
-    let kind = parsed.kind.words();
+    let kind = parsed.kind.label();
     let (what, instead) = match channel {
         Channel::Sms => ("mobile number", "number"),
         Channel::Email => ("e-mail address", "address"),

@@ -229,7 +229,7 @@ impl<'i, 'a> Finder<'i, 'a> {
                     let mut one = self.person_reached(person, channel, found);
                     one.notes.extend(
                         note.map(|why| {
-                            format!("{} {why}, so by {}", called(person), channel.words())
+                            format!("{} {why}, so by {}", called(person), channel.label())
                         }),
                     );
                     reached.push(one);
@@ -324,7 +324,7 @@ impl<'i, 'a> Finder<'i, 'a> {
                     match either(first, second, |channel| member_address(member, channel)) {
                         Ok((channel, found, note)) => {
                             let note = note.map(|why| {
-                                format!("{} {why}, so by {}", member.name, channel.words())
+                                format!("{} {why}, so by {}", member.name, channel.label())
                             });
                             reached.push(self.member(member, channel, found, note));
                         }
@@ -450,7 +450,7 @@ fn instead<'a>(first: Vec<Reached<'a>>, second: Vec<Reached<'a>>) -> Vec<Reached
     let why = why.split(['.', ':']).next().unwrap_or_default().to_owned();
     let mut second = second;
     if let Some(one) = second.first_mut() {
-        let note = format!("{}, so by {}", lower_first(&why), one.channel.words());
+        let note = format!("{}, so by {}", lower_first(&why), one.channel.label());
         one.notes.insert(0, note);
     }
     second
@@ -521,7 +521,7 @@ fn bounded(mut all: Vec<Reached<'_>>) -> Vec<Reached<'_>> {
     if all.len() > MOST_MESSAGES {
         let left_out = all.split_off(MOST_MESSAGES);
         let whom = left_out.into_iter().map(|reached| {
-            let channel = reached.channel.words();
+            let channel = reached.channel.label();
             format!("{} by {channel}", reached.name)
         });
         let note = format!(

@@ -47,7 +47,7 @@ impl RuleChannel {
     }
 
     /// A clerk's words, to follow "send".
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Sms => "an SMS",
             Self::Email => "an e-mail",

@@ -68,7 +68,7 @@ impl Op {
     }
 
     /// A clerk's words: "total *is at least* 1000.00".
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Eq => "is",
             Self::Ne => "is not",
@@ -88,7 +88,7 @@ impl Op {
     }
 
     /// The words for the opposite: "total *is not at least* 1000.00".
-    pub const fn words_for_no(self) -> &'static str {
+    pub const fn label_for_no(self) -> &'static str {
         match self {
             Self::Eq => "is not",
             Self::Ne => "is",
@@ -176,14 +176,14 @@ pub struct Condition {
 impl Condition {
     /// A clerk's words: "total is at least EUR 1,000.00", the currency being the one that `beside`
     /// asks for, else that of whatever document comes.
-    pub fn words(&self, beside: &Conditions) -> String {
+    pub fn label(&self, beside: &Conditions) -> String {
         let field = self.field.replace('_', " ");
         let amount = match &self.value {
             Operand::One(text) if is_money(&self.field) => Decimal::parse(text),
             _ => None,
         };
         let words = match amount {
-            None => format!("{field} {} {}", self.op.words(), self.value),
+            None => format!("{field} {} {}", self.op.label(), self.value),
             Some(amount) => {
                 let currency = beside.currency().filter(|_| !is_base(&self.field));
                 let places = currency
@@ -192,12 +192,12 @@ impl Condition {
                 let sum = amount.to_fixed(places, Some(','));
                 match currency {
                     Some(currency) => {
-                        format!("{field} {} {} {sum}", self.op.words(), currency.code())
+                        format!("{field} {} {} {sum}", self.op.label(), currency.code())
                     }
-                    None if is_base(&self.field) => format!("{field} {} {sum}", self.op.words()),
+                    None if is_base(&self.field) => format!("{field} {} {sum}", self.op.label()),
                     None => format!(
                         "{field} {} {sum} in the document’s currency",
-                        self.op.words()
+                        self.op.label()
                     ),
                 }
             }
@@ -324,22 +324,22 @@ mod amount_tests {
     fn an_amount_in_a_sentence_has_a_currency() {
         let total = condition("total", Op::Gte, "1000");
         assert_eq!(
-            total.words(&Conditions::All(vec![total.clone()])),
+            total.label(&Conditions::All(vec![total.clone()])),
             "total is at least 1,000.00 in the document’s currency"
         );
         let yen = condition("currency_code", Op::Eq, "JPY");
         assert_eq!(
-            total.words(&Conditions::All(vec![total.clone(), yen.clone()])),
+            total.label(&Conditions::All(vec![total.clone(), yen.clone()])),
             "total is at least JPY 1,000"
         );
         // Where one of several is enough, the other may hold.
         assert!(
             total
-                .words(&Conditions::Any(vec![total.clone(), yen]))
+                .label(&Conditions::Any(vec![total.clone(), yen]))
                 .ends_with("currency")
         );
         let status = condition("status", Op::Eq, "sent");
-        assert_eq!(status.words(&Conditions::default()), "status is sent");
+        assert_eq!(status.label(&Conditions::default()), "status is sent");
     }
 }
 

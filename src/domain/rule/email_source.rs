@@ -36,7 +36,7 @@ impl EmailPart {
     }
 
     /// A clerk's words.
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Subject => "subject",
             Self::Preview => "preview line",

@@ -61,7 +61,7 @@ pub fn evaluate(conditions: &Conditions, facts: &Facts<'_>) -> Verdict {
             field: condition.field.clone(),
             op: condition.op.as_str().to_owned(),
             expected: joined(condition.value.texts(), |text| Cow::Borrowed(text)),
-            met: fact.map(|fact| cut(&fact.words(), MAX_VALUE_CHARS)),
+            met: fact.map(|fact| cut(&fact.label(), MAX_VALUE_CHARS)),
         });
     }
     let matched = match conditions {
@@ -82,7 +82,7 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
         let holds = matches!(op, Op::Absent | Op::Ne | Op::NotIn);
         return (holds, format!("{field} is not given"));
     };
-    let words_met = fact.words();
+    let words_met = fact.label();
     let expected = &condition.value;
     let holds = match op {
         Op::Present => return (true, format!("{field} is given")),
@@ -102,7 +102,7 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
                 );
             };
             let holds = holds_for(op, number.cmp(&wanted));
-            let words = if holds { op.words() } else { op.words_for_no() };
+            let words = if holds { op.label() } else { op.label_for_no() };
             let places = places(&words_met).max(places(text));
             let [met, wanted] = [&number, &wanted]
                 .map(|n| sum(field, n, facts).unwrap_or_else(|| n.to_fixed(places, None)));
@@ -127,7 +127,7 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
             } else {
                 day > wanted
             };
-            let words = if holds { op.words() } else { op.words_for_no() };
+            let words = if holds { op.label() } else { op.label_for_no() };
             let aside = if text.starts_with("today") {
                 format!(" ({text})")
             } else {
@@ -138,7 +138,7 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
         Op::Eq | Op::In => any_item(fact, |item| is_any_of(item, expected.texts())),
         Op::Ne | Op::NotIn => !any_item(fact, |item| is_any_of(item, expected.texts())),
         Op::Contains | Op::StartsWith => any_item(fact, |item| {
-            let text = folded(&item.words());
+            let text = folded(&item.label());
             expected
                 .texts()
                 .iter()
@@ -157,8 +157,8 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
     let words = match (op, holds) {
         // "status is paid", not "status paid is paid".
         (Op::Eq, true) | (Op::Ne, false) => return (holds, format!("{field} is {met}")),
-        (_, true) => op.words(),
-        (_, false) => op.words_for_no(),
+        (_, true) => op.label(),
+        (_, false) => op.label_for_no(),
     };
     let wanted = joined(expected.texts(), |text| {
         Cow::Owned(sum_of(Decimal::parse(text)).unwrap_or_else(|| quoted(text)))
@@ -226,7 +226,7 @@ fn any_item(fact: &Fact<'_>, test: impl Fn(&Fact<'_>) -> bool) -> bool {
 
 fn is_any_of(fact: &Fact<'_>, wanted: &[String]) -> bool {
     let (number, day) = (fact.decimal(), fact.date());
-    let text = folded(&fact.words());
+    let text = folded(&fact.label());
     wanted.iter().any(|wanted| {
         if let (Some(number), Some(wanted)) = (&number, Decimal::parse(wanted)) {
             return *number == wanted;

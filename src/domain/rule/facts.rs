@@ -129,14 +129,14 @@ impl<'a> Fact<'a> {
     }
 
     /// The words of a value: a list's items joined by commas, a group's name.
-    pub fn words(&self) -> Cow<'_, str> {
+    pub fn label(&self) -> Cow<'_, str> {
         match self {
             Self::Text(text) => Cow::Borrowed(text),
             Self::Number(text) => Cow::Borrowed(text),
             Self::Bool(yes) => Cow::Borrowed(if *yes { "true" } else { "false" }),
             Self::Nested(_) => {
                 let items = self.items().unwrap_or_default();
-                let words: Vec<_> = items.iter().map(|item| item.words()).collect();
+                let words: Vec<_> = items.iter().map(|item| item.label()).collect();
                 Cow::Owned(words.join(", "))
             }
         }

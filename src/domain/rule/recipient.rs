@@ -56,7 +56,7 @@ impl Who {
     }
 
     /// A clerk's words, to follow "to".
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::First => "the contact",
             Self::Primary => "the primary contact",

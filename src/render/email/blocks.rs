@@ -44,7 +44,7 @@ impl EmailBlock {
     }
 
     /// What it shows, for the editor's list.
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Details => "number, dates, total and balance of the document",
             Self::Items => "table of its items",

@@ -51,7 +51,7 @@ impl EmailProblem {
 
 impl fmt::Display for EmailProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let part = self.part.words();
+        let part = self.part.label();
         match (self.part, self.column) {
             // They have one line.
             (EmailPart::Subject | EmailPart::Preview, _) => write!(f, "{part}: {}", self.words),

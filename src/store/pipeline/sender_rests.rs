@@ -43,10 +43,7 @@ impl TenantStore {
             "SELECT sender, COUNT(*) AS n FROM (SELECT sender FROM deliveries WHERE tenant_id = $1 \
              AND state = 'queued' AND {MOVING} AND hold = $2 LIMIT 10000) AS waiting GROUP BY sender"
         );
-        let rows = self
-            .db()
-            .all(&query, values![Hold::Turn.as_str()])
-            .await?;
+        let rows = self.db().all(&query, values![Hold::Turn.as_str()]).await?;
         let counted = rows
             .iter()
             .map(|row| Ok((row.get("sender")?, row.get("n")?)));

@@ -136,7 +136,7 @@ pub(in crate::store) struct Contact {
 pub(in crate::store) fn contacts_of(hasher: &AddressHasher, commit: &RouteCommit) -> Vec<Contact> {
     let known = commit.classified.as_ref().filter(|c| !c.number.is_empty());
     let source = || match known.and_then(|c| c.kind.zip(Some(&c.number))) {
-        Some((kind, number)) => format!("{} {number}", kind.words()),
+        Some((kind, number)) => format!("{} {number}", kind.label()),
         None => commit.event.to_string(),
     };
     let contacts = commit.deliveries.iter();

@@ -692,7 +692,7 @@ async fn an_empty_instance_is_set_up_once_with_the_code() {
     assert_eq!(made.len(), 1);
     assert!(made[0].is_rehearsal);
     assert_eq!(
-        made[0].hours.map(Hours::words).as_deref(),
+        made[0].hours.map(Hours::label).as_deref(),
         Some("08:00 to 20:00")
     );
     let mut late = world.visitor();

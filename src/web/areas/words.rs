@@ -17,7 +17,7 @@ pub fn capital(text: &str) -> String {
 pub fn event_title(event_type: impl Borrow<Option<EventType>>) -> String {
     event_type
         .borrow()
-        .map_or_else(|| "Not understood".to_owned(), |t| capital(t.words()))
+        .map_or_else(|| "Not understood".to_owned(), |t| capital(t.label()))
 }
 
 /// Who told us, at the start of a sentence.
@@ -33,7 +33,7 @@ pub const fn teller(source: EventSource) -> &'static str {
 /// "SMS to Benjamin George (+1617 … 0123)"; without a name "SMS to +1617 … 0123"; without an address
 /// "E-mail to Bowman & Co".
 pub fn message_to(channel: Channel, name: Option<&str>, short_address: &str) -> String {
-    let (short_address, channel) = (straight(short_address), capital(channel.words()));
+    let (short_address, channel) = (straight(short_address), capital(channel.label()));
     match name.map(straight) {
         Some(name) if short_address.is_empty() => format!("{channel} to {name}"),
         // An address that a rule names is called by itself.

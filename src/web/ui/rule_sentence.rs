@@ -25,21 +25,21 @@ pub struct RuleSentence {
 pub fn sentence(of: &RuleSentence) -> Markup {
     let joint = if of.all { " and " } else { " or " };
     html! {
-        "When " (article(of.event_type)) " " b { (of.event_type.words()) }
+        "When " (article(of.event_type)) " " b { (of.event_type.label()) }
         @for (at, condition) in of.conditions.iter().enumerate() {
             @if at > 0 { (joint) }
             @else if !of.all && of.conditions.len() > 1 { " and either " }
             @else { " and " }
             b { (condition) }
         }
-        ", send " b { (of.channel.words()) } " to " b { (of.recipient) }
+        ", send " b { (of.channel.label()) } " to " b { (of.recipient) }
         " from " b { (of.sender) } "."
     }
 }
 
 /// "an" before invoice and expense, "a" before the rest.
 pub fn article(of: EventType) -> &'static str {
-    if of.words().starts_with(['a', 'e', 'i', 'o', 'u']) {
+    if of.label().starts_with(['a', 'e', 'i', 'o', 'u']) {
         "an"
     } else {
         "a"

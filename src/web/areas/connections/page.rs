@@ -134,7 +134,7 @@ impl ConnectionsPage {
         EventType::ALL
             .map(|t| TypedAddress {
                 id: format!("address-{}", t.as_str().replace(['.', '_'], "-")),
-                words: words::capital(t.words()),
+                words: words::capital(t.label()),
                 address: format!("{}/{t}", hook.address),
             })
             .into()

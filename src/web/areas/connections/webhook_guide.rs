@@ -88,7 +88,7 @@ pub(in crate::web) async fn page(
         .await?;
     let chrome = seat.chrome(Section::Connections).await?;
     let app = &seat.who.app;
-    let types = EventType::ALL.map(|t| Choice::new(t.as_str(), words::capital(t.words())));
+    let types = EventType::ALL.map(|t| Choice::new(t.as_str(), words::capital(t.label())));
     let view = WebhookGuideView {
         connection: hook.connection,
         address: hook.url,

@@ -291,7 +291,7 @@ pub(in crate::web) async fn card(seat: &Seat, said: Said) -> Result<BooksCard, P
         refusal,
         checked: None,
         regions: Region::ALL
-            .map(|r| Choice::new(r.location(), r.words()))
+            .map(|r| Choice::new(r.location(), r.label()))
             .into(),
         organizations,
         choice: said.choice.unwrap_or_default(),
@@ -317,7 +317,7 @@ fn fill(card: &mut BooksCard, of: Connection, is_unfinished: bool) {
     if !card.is_connected {
         return;
     }
-    card.data_centre = region.map_or_else(String::new, |r| r.words().to_owned());
+    card.data_centre = region.map_or_else(String::new, |r| r.label().to_owned());
     card.organisation = settings.organisation;
     card.connection = (!of.account.is_empty()).then_some(of.id);
     if card.choice.is_valid() {

@@ -41,7 +41,7 @@ pub fn steps(of: &EventView) -> Vec<Step> {
             .deliveries
             .iter()
             .any(is_told_twice)
-            .then(|| over.0.words());
+            .then(|| over.0.label());
         steps.push(wanted(delivery));
         steps.extend(delivery.steps.iter().map(|step| Step {
             at: step.at,
@@ -87,7 +87,7 @@ fn received(of: &EventView) -> Step {
 
 /// "invoice is sent" -> "invoice INV-00003 is sent (14d)".
 fn happened(event_type: EventType, of: &EventView) -> Markup {
-    let (kind, words) = (event_type.document().words(), event_type.words());
+    let (kind, words) = (event_type.document().label(), event_type.label());
     html! {
         @if let Some(number) = &of.document {
             (kind) " " b { (number) } (words.strip_prefix(kind).unwrap_or(words))

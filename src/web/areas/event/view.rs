@@ -34,7 +34,7 @@ pub(in crate::web) fn of(story: &Timeline, body: Option<&Body>, chrome: &Chrome)
         state: event.state,
         source: event.source,
         label: given(event.label.clone()),
-        document_kind: event.document_kind.map(|k| k.words().to_owned()),
+        document_kind: event.document_kind.map(|k| k.label().to_owned()),
         document: given(event.document_number.clone()),
         customer: given(event.party_name.clone()),
         amount: event.amount,
@@ -101,7 +101,7 @@ pub(in crate::web) fn dry_decision(of: &Decision, at: DateTime<Utc>) -> Decision
 /// "total" and "950.00 (asked: is at least 1000)".
 fn met_words(of: &MetValue) -> (String, String) {
     let asked = match Op::parse(&of.op) {
-        Some(op) => op.words(),
+        Some(op) => op.label(),
         None => of.op.as_str(),
     };
     let met = of.met.as_deref().unwrap_or("not given");

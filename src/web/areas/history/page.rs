@@ -82,7 +82,7 @@ impl ResultFilter {
     }
 
     /// The words on the chip.
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::NeedsYou => "Needs you",
             Self::Failed => "Failed",
@@ -153,13 +153,13 @@ impl HistoryPage {
     fn chips(&self) -> Markup {
         let query = self.query();
         let results: Vec<_> = ResultFilter::ALL
-            .map(|r| (r.as_str().to_owned(), r.words().to_owned()))
+            .map(|r| (r.as_str().to_owned(), r.label().to_owned()))
             .into();
         let states: Vec<_> = EventState::ALL
             .map(|s| (s.as_str().to_owned(), badge::event_words(s).to_owned()))
             .into();
         let types: Vec<_> = EventType::ALL
-            .map(|t| (t.as_str().to_owned(), words::capital(t.words())))
+            .map(|t| (t.as_str().to_owned(), words::capital(t.label())))
             .into();
         html! {
             div {

@@ -304,7 +304,7 @@ fn brake(of: BrakedConnection, channel: Channel, status: &Status, moment: Moment
         tenant: of.tenant,
         tenant_name: of.tenant_name,
         tone,
-        words: format!("{words} ({})", channel.words()),
+        words: format!("{words} ({})", channel.label()),
         in_flight: status.in_flight as u64,
     }
 }

@@ -48,7 +48,7 @@ async fn live_page(
         messages: found.messages.iter().map(line).collect(),
         is_cut: found.is_cut,
         waiting: found.waiting.len(),
-        hours: seat.member.tenant.hours.map(Hours::words),
+        hours: seat.member.tenant.hours.map(Hours::label),
         may: seat.member.role.may(Ability::GoLive),
         form,
     };

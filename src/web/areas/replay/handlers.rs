@@ -309,7 +309,7 @@ fn view(facts: &ReplayFacts, now: DateTime<Utc>) -> FactsView {
 
 fn document(of: &DocumentToday) -> DocumentView {
     DocumentView {
-        kind: of.document.kind.words(),
+        kind: of.document.kind.label(),
         number: of.document.number.clone(),
         status: of.document.status.clone(),
         balance: of.document.balance,

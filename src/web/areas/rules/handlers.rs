@@ -255,7 +255,7 @@ async fn editor(
         condition_rows: form::rows(&form) + 2,
         fields: sample::fields(sample.kind(), &form),
         operators: Op::ALL
-            .map(|op| Choice::new(op.as_str(), op.words()))
+            .map(|op| Choice::new(op.as_str(), op.label()))
             .into(),
         recipients: choices::recipients(&kept.settings.groups, form.value("recipient")),
         email_senders: choices::email_senders(senders, is_sandboxed, form.value("email_sender")),
@@ -286,7 +286,7 @@ pub(in crate::web) async fn preview(posted: SeatForm) -> Result<HttpResponse, Pa
 fn line(of: &Rule, kept: &MessageSettings) -> RuleLine {
     let definition = &of.definition;
     let conditions = definition.conditions.list().iter();
-    let conditions = conditions.map(|c| c.words(&definition.conditions));
+    let conditions = conditions.map(|c| c.label(&definition.conditions));
     let uses = |channel| definition.channel.uses(channel);
     let email = definition.template.email.as_ref();
     RuleLine {

@@ -239,13 +239,13 @@ impl RuleEditPage {
 
     fn event_types() -> Vec<Choice> {
         EventType::ALL
-            .map(|t| Choice::new(t.as_str(), words::capital(t.words())))
+            .map(|t| Choice::new(t.as_str(), words::capital(t.label())))
             .into()
     }
 
     /// "SMS", "E-mail".
     fn sends(of: &ReadyRule) -> String {
-        let words = of.channel.words();
+        let words = of.channel.label();
         let noun = words.trim_start_matches("an ");
         words::capital(noun)
     }
@@ -267,7 +267,7 @@ impl RuleEditPage {
 
     fn channels() -> Vec<Choice> {
         RuleChannel::ALL
-            .map(|c| Choice::new(c.as_str(), words::capital(c.words())))
+            .map(|c| Choice::new(c.as_str(), words::capital(c.label())))
             .into()
     }
 
@@ -350,7 +350,7 @@ impl RuleEditPage {
         html! {
             dl class="facts small" {
                 @for block in EmailBlock::ALL {
-                    dt { code { "[[" (block.name()) "]]" } } dd { (block.words()) }
+                    dt { code { "[[" (block.name()) "]]" } } dd { (block.label()) }
                 }
             }
         }

@@ -17,7 +17,7 @@ pub(in crate::web) fn recipient(of: &Recipient, groups: &[Group]) -> String {
             } else {
                 ""
             };
-            format!("{}{other}", who.words())
+            format!("{}{other}", who.label())
         }
         Recipient::Fixed(addresses) => {
             let all: Vec<String> = addresses.iter().map(address).collect();
@@ -57,7 +57,7 @@ pub(in crate::web) fn senders(of: &RuleDefinition, kept: &MessageSettings) -> St
         all => {
             let all = all.iter().zip(&used).map(|(words, channel)| {
                 let words = words.as_deref().unwrap_or(DEFAULT);
-                format!("{words} ({})", channel.words())
+                format!("{words} ({})", channel.label())
             });
             all.collect::<Vec<_>>().join(" and ")
         }

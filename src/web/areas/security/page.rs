@@ -61,11 +61,11 @@ impl TokensPage {
     /// What a token may do now, and why that is less than its role.
     fn reach(of: &TokenLine) -> Markup {
         html! {
-            (of.role.words())
+            (of.role.label())
             @match of.reach {
                 Some(reach) if reach < of.role => {
                     " " span class="muted wrap" {
-                        "now " (reach.words()) ", as " (of.created_by) " is"
+                        "now " (reach.label()) ", as " (of.created_by) " is"
                     }
                 },
                 None => {

@@ -168,7 +168,7 @@ fn with_subject(
 ) -> Option<String> {
     let text = |name: &str| detail[name].as_str().unwrap_or_default().to_owned();
     let role =
-        |name: &str| Role::parse(&text(name)).map_or_else(|| text(name), |r| r.words().to_owned());
+        |name: &str| Role::parse(&text(name)).map_or_else(|| text(name), |r| r.label().to_owned());
     Some(match action {
         "account.signed_in" => match text("browser").as_str() {
             "" => "Signed in".to_owned(),
@@ -442,7 +442,7 @@ fn value(name: &str, of: &Value, providers: &Providers) -> Option<String> {
         (_, Value::Bool(true)) => "yes".to_owned(),
         (_, Value::Bool(false)) => "no".to_owned(),
         (_, Value::String(text)) => match (Role::parse(text), DeliveryState::parse(text)) {
-            (Some(role), _) => role.words().to_owned(),
+            (Some(role), _) => role.label().to_owned(),
             (None, Some(state)) => state.label(providers.any()).to_owned(),
             (None, None) => text.clone(),
         },
@@ -470,7 +470,7 @@ fn conditions(of: &Value, providers: &Providers) -> String {
         .map(|c| {
             let text = |name: &str| c[name].as_str().unwrap_or_default().to_owned();
             let op = Op::ALL.into_iter().find(|op| op.as_str() == text("op"));
-            let op = op.map_or_else(|| text("op"), |op| op.words().to_owned());
+            let op = op.map_or_else(|| text("op"), |op| op.label().to_owned());
             let operand = value("", &c["value"], providers).unwrap_or_default();
             let words = format!("{} {op} {operand}", text("field").replace('_', " "));
             words.trim_end().to_owned()

@@ -62,7 +62,7 @@ fn shown(of: &SenderProfile) -> String {
 /// What is sent from it.
 fn channel(of: &SenderProfile) -> &'static str {
     match of.address.channel() {
-        Channel::Sms => Channel::Sms.words(),
+        Channel::Sms => Channel::Sms.label(),
         Channel::Email => "E-mail",
     }
 }

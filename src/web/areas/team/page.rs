@@ -56,7 +56,7 @@ pub fn roles(most: Role) -> Vec<Choice> {
         .into_iter()
         .rev()
         .filter(|role| *role <= most)
-        .map(|role| Choice::new(role.as_str(), role.words()))
+        .map(|role| Choice::new(role.as_str(), role.label()))
         .collect()
 }
 
@@ -74,7 +74,7 @@ impl TeamPage {
                     button class="button tight" aria-label={ "Save the role of " (of.name) } { "Save" }
                 }
             } @else {
-                (of.role.words())
+                (of.role.label())
             }
         }
     }
