@@ -10,9 +10,9 @@ use futures::{StreamExt as _, stream};
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
-use super::books::Probe;
 use super::connections::login;
 use super::{App, AppError};
+use crate::app::connections::zoho_connection::Probe;
 use crate::crypto::token;
 use crate::crypto::vault::Place;
 use crate::domain::clock::TOLERANCE;
@@ -369,7 +369,8 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::app::books::{BooksInput, tests::account};
+    use crate::app::connections::zoho_connection::BooksInput;
+    use crate::app::connections::zoho_connection::tests::account;
     use crate::app::testing::House;
     use crate::domain::actor::Actor;
     use crate::domain::connection::ConnectionState;

@@ -5,7 +5,6 @@
 pub mod account_figures;
 pub mod accounts;
 pub mod bank_details;
-pub mod books;
 pub mod brand;
 mod cache;
 pub mod connections;

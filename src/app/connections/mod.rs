@@ -1,6 +1,7 @@
 //! Connections: entering credentials, checking them, rotating the hook's secret.
 
 mod transports;
+pub mod zoho_connection;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;

@@ -251,9 +251,9 @@ impl<'a> Document<'a> {
 
     fn item(self, item: &Value) -> Item {
         let words =
-            |name: &str| part(item, name).map(|fact| one_line(&fact.words(), LONGEST_VALUE));
+            |name: &str| part(item, name).map(|fact| one_line(&fact.label(), LONGEST_VALUE));
         let mut note = part(item, "description").map(|fact| {
-            let text = cut(tidy(&fact.words()).into_owned(), LONGEST_DESCRIPTION);
+            let text = cut(tidy(&fact.label()).into_owned(), LONGEST_DESCRIPTION);
             text.trim().to_owned()
         });
         let name = words("name").or_else(|| words("account_name"));
@@ -290,7 +290,7 @@ impl<'a> Document<'a> {
             let sums = [total, decimal_of(paid, "amount_applied")];
             let sums = sums.map(|sum| sum.map_or_else(String::new, |sum| self.bare(&sum, 0)));
             let [total, applied] = sums;
-            let number = of(number).map(|fact| one_line(&fact.words(), LONGEST_VALUE));
+            let number = of(number).map(|fact| one_line(&fact.label(), LONGEST_VALUE));
             Row {
                 cells: vec![
                     number.unwrap_or_default(),
@@ -324,7 +324,7 @@ impl<'a> Document<'a> {
 
     fn words(self, name: &str) -> Option<String> {
         let fact = self.facts.get(name)?;
-        let line = one_line(&fact.words(), LONGEST_VALUE);
+        let line = one_line(&fact.label(), LONGEST_VALUE);
         (!line.is_empty()).then_some(line)
     }
 
@@ -412,7 +412,7 @@ impl Sums<'_> {
         let before = self.lines.len();
         for tax in taxes.into_iter().flatten().take(20) {
             let amount = decimal_of(tax, "tax_amount").filter(|amount| *amount != zero());
-            let name = part(tax, "tax_name").map(|fact| one_line(&fact.words(), 60));
+            let name = part(tax, "tax_name").map(|fact| one_line(&fact.label(), 60));
             if let Some(amount) = amount {
                 let name = label(name.as_deref().unwrap_or("Tax"));
                 self.lines

@@ -6,7 +6,7 @@ use actix_web::web::{get, post};
 
 use super::account::{self, email, password, second_factor, sessions};
 use super::session;
-use crate::app::books::consent::CALLBACK_PATH;
+use crate::app::connections::zoho_connection::consent::CALLBACK_PATH;
 use crate::domain::user::Ability;
 use crate::web::areas::connections::{webhook_guide, zoho_connection};
 use crate::web::areas::entrance::{invitation, new_instance, reset, second_step, sign_up};

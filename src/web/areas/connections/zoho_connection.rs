@@ -8,8 +8,8 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::app::books::consent::{ConsentCallback, ConsentInput};
-use crate::app::books::{BooksConnected, BooksInput};
+use crate::app::connections::zoho_connection::consent::{ConsentCallback, ConsentInput};
+use crate::app::connections::zoho_connection::{BooksConnected, BooksInput};
 use crate::app::{App, AppError};
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::user::Ability;

@@ -11,12 +11,14 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-pub(super) use self::access::Probe;
+pub(in crate::app) use crate::app::connections::zoho_connection::access::Probe;
 
-use self::access::{find, is_lasting, not_exchanged, not_listed, read_organisations, zoho};
-use super::connections::CheckResult;
-use super::keys::{CLIENT_SECRET, REFRESH_TOKEN};
-use super::{App, AppError, FieldProblem};
+use crate::app::connections::CheckResult;
+use crate::app::connections::zoho_connection::access::{
+    find, is_lasting, not_exchanged, not_listed, read_organisations, zoho,
+};
+use crate::app::keys::{CLIENT_SECRET, REFRESH_TOKEN};
+use crate::app::{App, AppError, FieldProblem};
 use crate::crypto::token;
 use crate::domain::actor::Actor;
 use crate::domain::connection::{Connection, ConnectionState, Settings};
@@ -62,9 +64,9 @@ pub enum BooksConnected {
 
 /// A registered client at a data centre.
 #[derive(Debug, Clone)]
-pub(super) struct BooksClient {
-    pub(super) region: Region,
-    pub(super) credentials: ClientCredentials,
+pub(in crate::app) struct BooksClient {
+    pub(in crate::app) region: Region,
+    pub(in crate::app) credentials: ClientCredentials,
 }
 
 impl App {
@@ -236,20 +238,20 @@ impl App {
     }
 
     /// The access that is to be given back when its tenant goes, if there is one that opens.
-    pub(super) async fn books_to_give_back(&self, tenant: TenantId) -> Option<Login> {
+    pub(in crate::app) async fn books_to_give_back(&self, tenant: TenantId) -> Option<Login> {
         let store = self.tenant(tenant);
         let connection = zoho(&store).await.ok()?;
         self.books_login(&store, &connection).await.ok().flatten()
     }
 
     /// Takes an access back at Zoho whose tenant is gone; whether Zoho confirmed it.
-    pub(super) async fn give_back_books(&self, login: &Login) -> bool {
+    pub(in crate::app) async fn give_back_books(&self, login: &Login) -> bool {
         self.parts.zoho_tokens.forget(login.connection);
         self.revoke(login).await
     }
 
     /// Reads data centre and client, adding a problem for each field that must be changed.
-    pub(super) async fn read_client(
+    pub(in crate::app) async fn read_client(
         &self,
         tenant: TenantId,
         region: &str,
@@ -297,7 +299,7 @@ impl App {
 
     /// Keeps a new grant and settles which organisation it is for. What was connected before stays
     /// unless the new grant is of use.
-    pub(super) async fn adopt_grant(
+    pub(in crate::app) async fn adopt_grant(
         &self,
         tenant: TenantId,
         client: BooksClient,
@@ -471,4 +473,4 @@ fn plain(text: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::app) mod tests;

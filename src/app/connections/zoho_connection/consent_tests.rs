@@ -1,7 +1,7 @@
 //! Visits to Zoho's consent page in the sandbox, there and back.
 
 use super::*;
-use crate::app::books::tests::{account, conflict, organisation, settings};
+use crate::app::connections::zoho_connection::tests::{account, conflict, organisation, settings};
 use crate::app::keys::REFRESH_TOKEN;
 use crate::app::testing::House;
 use crate::domain::actor::Actor;
