@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow};
 use chrono::NaiveDate;
 use ml_connector::domain::brand::Brand;
+use ml_connector::domain::currency::Currency;
 use ml_connector::domain::document::{DocumentKind, Person};
-use ml_connector::domain::money::Currency;
 use ml_connector::domain::rule::{Facts, ReadyEmail};
 use ml_connector::render::email::{EmailTemplate, Reader, Surroundings};
 

@@ -20,13 +20,9 @@ pub struct Sum {
 }
 
 impl Sum {
-    /// Reads a decimal and three letters; what is finer than a ten-thousandth is cut off.
+    /// Reads a decimal and three letters; what is finer than a ten-thousandth is rounded.
     pub fn parse(amount: &str, currency: &str) -> Option<Self> {
-        let end = amount.find('.').map_or(amount.len(), |point| {
-            amount.floor_char_boundary(amount.len().min(point + 5))
-        });
-        let amount = Amount::parse(&amount[..end]).ok()?;
-        Self::of(amount, currency)
+        Self::of(Amount::parse(amount)?, currency)
     }
 
     /// An amount of a currency, which is known by three letters.
@@ -94,7 +90,7 @@ mod tests {
 
     #[test]
     fn amounts_are_read_however_fine_and_nothing_else() {
-        assert_eq!(sum("2192.84855").to_string(), "2192.8485 USD");
+        assert_eq!(sum("2192.84855").to_string(), "2192.8486 USD");
         assert_eq!(sum("-0.035").to_string(), "-0.035 USD");
         for (amount, currency) in [
             ("much", "USD"),

@@ -6,12 +6,14 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::filters::Filter;
 use super::marked::{MAX_MARKED_BYTES, Marked, is_mark, mark_of};
 use super::template::{Expr, MAX_TEXT_BYTES, Node, Relation, RenderProblem};
-use crate::domain::money::{Currency, Decimal};
+use crate::domain::currency::Currency;
+use crate::domain::decimal;
 use crate::domain::rule::{Fact, Facts, MAX_LIST_ITEMS, has_lines, is_price, money_places};
 
 const MAX_STEPS: usize = 50_000;
@@ -93,7 +95,7 @@ impl<'a> Val<'a> {
             None => Self::Missing,
             Some(Fact::Bool(yes)) => Self::Bool(yes),
             // A body may hold a number of a million digits; beyond any decimal it is a text.
-            Some(Fact::Number(text)) if Decimal::parse_wire(&text).is_none() => {
+            Some(Fact::Number(text)) if decimal::parse_json(&text).is_none() => {
                 Self::Text(Cow::Owned(head(&text).to_owned()))
             }
             Some(Fact::Number(text)) => Self::Number(Cow::Owned(text)),
@@ -113,9 +115,9 @@ impl<'a> Val<'a> {
         }
         match (Self::of(fact), money_places(name, currency)) {
             (Self::Number(text) | Self::Text(text), Some(places)) => {
-                match Decimal::parse_wire(&text) {
+                match decimal::parse_json(&text) {
                     Some(amount) if is_price(name) => {
-                        let places = places.max(amount.places().min(MAX_PRICE_PLACES));
+                        let places = places.max(decimal::places(amount).min(MAX_PRICE_PLACES));
                         Self::Money(text, places)
                     }
                     Some(_) => Self::Money(text, places),
@@ -133,8 +135,8 @@ impl<'a> Val<'a> {
             Self::Missing | Self::Contact | Self::Loop { .. } => Cow::Borrowed(""),
             Self::Bool(yes) => Cow::Borrowed(if *yes { "true" } else { "false" }),
             Self::Number(text) | Self::Text(text) => Cow::Borrowed(text),
-            Self::Money(text, places) => match Decimal::parse_wire(text) {
-                Some(amount) => Cow::Owned(amount.to_fixed(*places, None)),
+            Self::Money(text, places) => match decimal::parse_json(text) {
+                Some(amount) => Cow::Owned(decimal::fixed(amount, *places, None)),
                 None => Cow::Borrowed(text),
             },
             Self::Nested(value) => {
@@ -147,8 +149,8 @@ impl<'a> Val<'a> {
 
     pub(super) fn decimal(&self) -> Option<Decimal> {
         match self {
-            Self::Number(text) | Self::Money(text, _) => Decimal::parse_wire(text),
-            Self::Text(text) => Decimal::parse(text),
+            Self::Number(text) | Self::Money(text, _) => decimal::parse_json(text),
+            Self::Text(text) => decimal::parse(text),
             _ => None,
         }
     }
@@ -181,7 +183,7 @@ impl<'a> Val<'a> {
             Self::Missing => false,
             Self::Bool(yes) => *yes,
             Self::Number(text) | Self::Money(text, _) => {
-                Decimal::parse_wire(text) != Decimal::parse("0")
+                !decimal::parse_json(text).is_some_and(|number| number.is_zero())
             }
             Self::Text(text) => !text.is_empty(),
             Self::List(items) => !items.is_empty(),

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::domain::money::{self, Currency, MoneyStyle};
+use crate::domain::currency::Currency;
+use crate::domain::decimal;
+use crate::domain::money::{self, MoneyStyle};
 use crate::domain::rule::Fact;
 
 use super::eval::{Val, clean};
@@ -122,13 +124,15 @@ impl Filter {
         }
         let text = match self {
             Self::Money(style) => match value.decimal() {
-                Some(amount) => money::format(&amount, currency, *style),
+                Some(amount) => money::format(amount, currency, *style),
                 // Already formatted, such as `total_formatted`.
                 None => return Ok(value),
             },
             Self::Round(places) => match value.decimal() {
                 Some(number) => {
-                    return Ok(Val::Number(Cow::Owned(number.to_fixed(*places, None))));
+                    return Ok(Val::Number(Cow::Owned(decimal::fixed(
+                        number, *places, None,
+                    ))));
                 }
                 None => return Ok(value),
             },

@@ -7,8 +7,8 @@ use minijinja::value::ValueKind;
 use super::filters::{self, Filter};
 use super::scan::AloneTag;
 use super::template::{Expr, Node, Relation, TemplateProblem};
+use crate::domain::decimal;
 use crate::domain::document::DocumentKind;
-use crate::domain::money::Decimal;
 use crate::domain::rule::{is_known, suggest};
 
 const CONTACT_PARTS: [&str; 6] = [
@@ -306,7 +306,7 @@ fn constant_of(value: &minijinja::Value) -> Option<Expr> {
         ValueKind::String => value.as_str().map(|text| Expr::Text(text.to_owned())),
         ValueKind::Number => {
             let text = value.to_string();
-            Decimal::parse_wire(&text).map(|_| Expr::Number(text))
+            decimal::parse_json(&text).map(|_| Expr::Number(text))
         }
         _ => None,
     }

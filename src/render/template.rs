@@ -181,8 +181,8 @@ mod tests {
     use serde_json::{Map, Value, json};
 
     use super::*;
+    use crate::domain::currency::Currency;
     use crate::domain::document::Person;
-    use crate::domain::money::Currency;
 
     fn fields() -> Map<String, Value> {
         let body = r#"{

@@ -7,7 +7,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::fields::{is_base, is_money};
-use crate::domain::money::{Currency, Decimal};
+use crate::domain::currency::Currency;
+use crate::domain::decimal;
 
 /// How a field is compared. The text forms are part of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -179,7 +180,7 @@ impl Condition {
     pub fn label(&self, beside: &Conditions) -> String {
         let field = self.field.replace('_', " ");
         let amount = match &self.value {
-            Operand::One(text) if is_money(&self.field) => Decimal::parse(text),
+            Operand::One(text) if is_money(&self.field) => decimal::parse(text),
             _ => None,
         };
         let words = match amount {
@@ -188,8 +189,8 @@ impl Condition {
                 let currency = beside.currency().filter(|_| !is_base(&self.field));
                 let places = currency
                     .map_or(2, Currency::places)
-                    .max(amount.places().min(6));
-                let sum = amount.to_fixed(places, Some(','));
+                    .max(decimal::places(amount).min(6));
+                let sum = decimal::fixed(amount, places, Some(','));
                 match currency {
                     Some(currency) => {
                         format!("{field} {} {} {sum}", self.op.label(), currency.code())

@@ -6,13 +6,14 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::condition::{Condition, Conditions, DateOperand, Op};
 use super::facts::{Fact, Facts};
 use super::fields::{is_base, is_money};
-use crate::domain::money;
-use crate::domain::money::{Decimal, MoneyStyle};
+use crate::domain::decimal;
+use crate::domain::money::{self, MoneyStyle};
 
 /// The longest value that a reason repeats, in characters.
 const MAX_VALUE_CHARS: usize = 200;
@@ -95,7 +96,7 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
                 );
             };
             let text = expected.texts().first().map_or("", String::as_str);
-            let Some(wanted) = Decimal::parse(text) else {
+            let Some(wanted) = decimal::parse(text) else {
                 return (
                     false,
                     format!("{field} is compared with {}, no number", quoted(text)),
@@ -104,8 +105,8 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
             let holds = holds_for(op, number.cmp(&wanted));
             let words = if holds { op.label() } else { op.label_for_no() };
             let places = places(&words_met).max(places(text));
-            let [met, wanted] = [&number, &wanted]
-                .map(|n| sum(field, n, facts).unwrap_or_else(|| n.to_fixed(places, None)));
+            let [met, wanted] = [number, wanted]
+                .map(|n| sum(field, n, facts).unwrap_or_else(|| decimal::fixed(n, places, None)));
             return (holds, format!("{field} {met} {words} {wanted}"));
         }
         Op::Before | Op::After => {
@@ -152,7 +153,7 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
                 })
         }),
     };
-    let sum_of = |number: Option<Decimal>| number.and_then(|n| sum(field, &n, facts));
+    let sum_of = |number: Option<Decimal>| number.and_then(|n| sum(field, n, facts));
     let met = sum_of(number_of(field, fact)).unwrap_or_else(|| quoted(&words_met));
     let words = match (op, holds) {
         // "status is paid", not "status paid is paid".
@@ -161,7 +162,7 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
         (_, false) => op.label_for_no(),
     };
     let wanted = joined(expected.texts(), |text| {
-        Cow::Owned(sum_of(Decimal::parse(text)).unwrap_or_else(|| quoted(text)))
+        Cow::Owned(sum_of(decimal::parse(text)).unwrap_or_else(|| quoted(text)))
     });
     (holds, format!("{field} {met} {words} {wanted}"))
 }
@@ -169,7 +170,7 @@ fn ask(condition: &Condition, fact: Option<&Fact<'_>>, facts: &Facts<'_>) -> (bo
 /// A value as a number; an amount may come as a text that is written for people ("1,350.00").
 fn number_of(field: &str, fact: &Fact<'_>) -> Option<Decimal> {
     fact.decimal().or_else(|| match fact {
-        Fact::Text(text) if is_money(field) => Decimal::parse(&Decimal::plain_text_of(text)?),
+        Fact::Text(text) if is_money(field) => decimal::parse(&decimal::plain_text_of(text)?),
         _ => None,
     })
 }
@@ -177,14 +178,14 @@ fn number_of(field: &str, fact: &Fact<'_>) -> Option<Decimal> {
 /// An amount with the currency of its document: "USD 950.00". None for what is no money, or where
 /// the currency is not known. A sum finer than its currency keeps its decimals, so that a reason
 /// never says that 10.00 is not at least 10.00.
-fn sum(field: &str, number: &Decimal, facts: &Facts<'_>) -> Option<String> {
+fn sum(field: &str, number: Decimal, facts: &Facts<'_>) -> Option<String> {
     let currency = facts
         .currency
         .filter(|_| is_money(field) && !is_base(field))?;
-    let text = if number.places() <= currency.places() {
+    let text = if decimal::places(number) <= currency.places() {
         money::format(number, Some(currency), MoneyStyle::Bare)
     } else {
-        number.to_fixed(number.places().min(6), Some(','))
+        decimal::fixed(number, decimal::places(number).min(6), Some(','))
     };
     Some(format!("{} {text}", currency.code()))
 }
@@ -228,8 +229,8 @@ fn is_any_of(fact: &Fact<'_>, wanted: &[String]) -> bool {
     let (number, day) = (fact.decimal(), fact.date());
     let text = folded(&fact.label());
     wanted.iter().any(|wanted| {
-        if let (Some(number), Some(wanted)) = (&number, Decimal::parse(wanted)) {
-            return *number == wanted;
+        if let (Some(number), Some(wanted)) = (number, decimal::parse(wanted)) {
+            return number == wanted;
         }
         let wanted = folded(wanted);
         // Zoho's two forms of one day are equal.
@@ -368,7 +369,7 @@ mod tests {
             payment_link: None,
             contact: None,
             label: None,
-            currency: crate::domain::money::Currency::parse(code).ok(),
+            currency: crate::domain::currency::Currency::parse(code).ok(),
             today: NaiveDate::from_ymd_opt(2026, 5, 12).unwrap(),
         };
         let said = |code: &str, field: &str, op: &str, value: Value| {

@@ -5,11 +5,13 @@
 use std::borrow::Cow;
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
+use crate::domain::currency::Currency;
 use crate::domain::day;
+use crate::domain::decimal;
 use crate::domain::document::{ParsedDocument, Person};
-use crate::domain::money::{Currency, Decimal};
 
 /// The most items of a list that are looked at.
 pub const MAX_LIST_ITEMS: usize = 200;
@@ -160,8 +162,8 @@ impl<'a> Fact<'a> {
     /// The value as a decimal. JSON numbers may have an exponent, texts may not.
     pub fn decimal(&self) -> Option<Decimal> {
         match self {
-            Self::Number(text) => Decimal::parse_wire(text),
-            Self::Text(text) => Decimal::parse(text),
+            Self::Number(text) => decimal::parse_json(text),
+            Self::Text(text) => decimal::parse(text),
             Self::Bool(_) | Self::Nested(_) => None,
         }
     }

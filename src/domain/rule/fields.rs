@@ -3,8 +3,8 @@
 //! Zoho's bodies grow and bear an organisation's custom fields (`cf_…`), so these lists refuse
 //! mistyped names in templates and feed the editor; conditions may ask for any name.
 
+use crate::domain::currency::Currency;
 use crate::domain::document::DocumentKind;
-use crate::domain::money::Currency;
 
 /// Our own names beside Zoho's.
 pub const OWN_FIELDS: &[&str] = &[

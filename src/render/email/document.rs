@@ -2,11 +2,14 @@
 //!
 //! Only data: how it looks in HTML and in plain text is decided elsewhere. What is not given is left out.
 
+use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::escape::{cut, one_line, tidy};
+use crate::domain::currency::Currency;
+use crate::domain::decimal;
 use crate::domain::document::DocumentKind;
-use crate::domain::money::{self, Currency, Decimal, MoneyStyle};
+use crate::domain::money::{self, MoneyStyle};
 use crate::domain::rule::{Fact, Facts};
 
 /// How many items are shown; of the rest, their number.
@@ -192,7 +195,7 @@ impl<'a> Document<'a> {
             return false;
         }
         let owed = self.amount("balance").or_else(|| self.amount("total"));
-        owed.is_none_or(|owed| owed > zero())
+        owed.is_none_or(|owed| owed > Decimal::ZERO)
     }
 
     fn payment_totals(self) -> Vec<Line> {
@@ -258,8 +261,9 @@ impl<'a> Document<'a> {
         });
         let name = words("name").or_else(|| words("account_name"));
         let name = name.or_else(|| note.take().map(|note| one_line(&note, LONGEST_VALUE)));
-        if let Some(less) = decimal_of(item, "discount_amount").filter(|less| *less > zero()) {
-            let less = format!("Discount {}", self.bare(&less, 0));
+        if let Some(less) = decimal_of(item, "discount_amount").filter(|less| *less > Decimal::ZERO)
+        {
+            let less = format!("Discount {}", self.bare(less, 0));
             note = Some(note.map_or(less.clone(), |note| format!("{note}\n{less}")));
         }
         let quantity = words("quantity").map(|quantity| {
@@ -269,14 +273,14 @@ impl<'a> Document<'a> {
                 None => quantity,
             }
         });
-        let rate = decimal_of(item, "rate").map(|rate| self.bare(&rate, MOST_PRICE_PLACES));
+        let rate = decimal_of(item, "rate").map(|rate| self.bare(rate, MOST_PRICE_PLACES));
         let amount = decimal_of(item, "item_total").or_else(|| decimal_of(item, "amount"));
         Item {
             name: name.unwrap_or_default(),
             note: note.filter(|note| !note.is_empty()),
             quantity,
             rate,
-            amount: amount.map(|amount| self.bare(&amount, 0)),
+            amount: amount.map(|amount| self.bare(amount, 0)),
         }
     }
 
@@ -288,7 +292,7 @@ impl<'a> Document<'a> {
             let day = of("date").and_then(|fact| fact.date());
             let total = decimal_of(paid, "invoice_amount").or_else(|| decimal_of(paid, "total"));
             let sums = [total, decimal_of(paid, "amount_applied")];
-            let sums = sums.map(|sum| sum.map_or_else(String::new, |sum| self.bare(&sum, 0)));
+            let sums = sums.map(|sum| sum.map_or_else(String::new, |sum| self.bare(sum, 0)));
             let [total, applied] = sums;
             let number = of(number).map(|fact| one_line(&fact.label(), LONGEST_VALUE));
             Row {
@@ -343,21 +347,21 @@ impl<'a> Document<'a> {
 
     fn money(self, name: &str) -> Option<String> {
         match self.amount(name) {
-            Some(amount) => Some(self.written(&amount)),
+            Some(amount) => Some(self.written(amount)),
             // Written for people already, such as "1,350.00".
             None => self.words(name),
         }
     }
 
-    fn written(self, amount: &Decimal) -> String {
+    fn written(self, amount: Decimal) -> String {
         money::format(amount, self.facts.currency, MoneyStyle::Short)
     }
 
     /// An amount below a head that names its currency.
-    fn bare(self, amount: &Decimal, finest: u32) -> String {
+    fn bare(self, amount: Decimal, finest: u32) -> String {
         let places = self.facts.currency.map_or(2, Currency::places);
-        let places = places.max(amount.places().min(finest));
-        amount.to_fixed(places, Some(','))
+        let places = places.max(decimal::places(amount).min(finest));
+        decimal::fixed(amount, places, Some(','))
     }
 }
 
@@ -378,10 +382,10 @@ struct Sums<'a> {
 impl Sums<'_> {
     /// A sum that is worth a line: a given one that is not zero.
     fn add(&mut self, label: &str, name: &str, is_taken_off: bool) {
-        let Some(amount) = self.of.amount(name).filter(|amount| *amount != zero()) else {
+        let Some(amount) = self.of.amount(name).filter(|amount| !amount.is_zero()) else {
             return;
         };
-        let written = self.of.written(&amount);
+        let written = self.of.written(amount);
         let written = match (is_taken_off, written.strip_prefix('-')) {
             (false, _) => written,
             (true, Some(positive)) => positive.to_owned(),
@@ -411,12 +415,11 @@ impl Sums<'_> {
         let taxes = self.of.facts.fields.get("taxes").and_then(Value::as_array);
         let before = self.lines.len();
         for tax in taxes.into_iter().flatten().take(20) {
-            let amount = decimal_of(tax, "tax_amount").filter(|amount| *amount != zero());
+            let amount = decimal_of(tax, "tax_amount").filter(|amount| !amount.is_zero());
             let name = part(tax, "tax_name").map(|fact| one_line(&fact.label(), 60));
             if let Some(amount) = amount {
                 let name = label(name.as_deref().unwrap_or("Tax"));
-                self.lines
-                    .push(line(&name, self.of.written(&amount), false));
+                self.lines.push(line(&name, self.of.written(amount), false));
             }
         }
         if self.lines.len() == before {
@@ -448,16 +451,12 @@ fn decimal_of(of: &Value, name: &str) -> Option<Decimal> {
 
 /// `20` for the `20.0` that Zoho sends.
 fn trimmed_number(text: &str) -> String {
-    match Decimal::parse_wire(text) {
-        Some(number) => number.to_fixed(number.places().min(6), Some(',')),
+    match decimal::parse_json(text) {
+        Some(number) => decimal::fixed(number, decimal::places(number).min(6), Some(',')),
         None => cut(text.to_owned(), 20),
     }
 }
 
 fn written_day(day: chrono::NaiveDate) -> String {
     day.format("%-d %b %Y").to_string()
-}
-
-fn zero() -> Decimal {
-    Decimal::from(money::Amount(0))
 }

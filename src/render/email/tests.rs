@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::domain::brand::{Accent, Logo};
 use crate::domain::content::Content;
+use crate::domain::currency::Currency;
 use crate::domain::document::Person;
-use crate::domain::money::Currency;
 use crate::domain::rule::READY_EMAILS;
 
 const LINK: &str = "https://zohosecurepay.com/books/northwind/secure?CInvoiceID=2-00aa";

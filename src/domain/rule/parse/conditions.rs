@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Problems;
-use crate::domain::money::Decimal;
+use crate::domain::decimal;
 use crate::domain::rule::{
     Condition, Conditions, DateOperand, MAX_CONDITIONS, Op, Operand, is_money,
 };
@@ -129,10 +129,10 @@ fn operand(field: &str, op: Op, json: Option<&Value>) -> Result<Operand, &'stati
 /// The plain text of an amount as it was typed.
 fn amount_of(json: &Value, text: &str) -> Result<String, &'static str> {
     // A number of JSON has one meaning, whoever wrote it.
-    if json.is_number() && Decimal::parse(text).is_some() {
+    if json.is_number() && decimal::parse(text).is_some() {
         return Ok(text.to_owned());
     }
-    Decimal::plain_text_of(text).ok_or(if Decimal::parse(text).is_some() {
+    decimal::plain_text_of(text).ok_or(if decimal::parse(text).is_some() {
         "this can be read in two ways; type a thousand as 1000 and one as 1"
     } else {
         "type a number such as 1000, 1,000.50 or 1000.50, without a currency sign"

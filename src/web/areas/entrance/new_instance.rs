@@ -11,7 +11,7 @@ use crate::app::accounts::throttle::Gate;
 use crate::app::accounts::{Beginning, TenantInput};
 use crate::app::{App, AppError};
 use crate::crypto::token::SetupCode;
-use crate::domain::money::Currency;
+use crate::domain::currency::Currency;
 use crate::domain::name;
 use crate::domain::phone::CountryCode;
 use crate::web::areas::NewInstance;

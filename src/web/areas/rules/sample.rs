@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 
+use crate::domain::currency::Currency;
 use crate::domain::document::{DocumentKind, Person};
-use crate::domain::money::Currency;
 use crate::domain::rule::{Facts, OWN_FIELDS, is_known, known_fields};
 use crate::render::Template;
 use crate::web::areas::rules::page::TemplateName;
