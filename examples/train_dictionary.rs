@@ -33,7 +33,7 @@ fn main() -> anyhow::Result<()> {
         // A different day each time, so that no single date becomes part of the dictionary.
         let first: DateTime<Utc> = DateTime::from_timestamp(FIRST_DAY, 0).context("a day")?;
         let now = first + TimeDelta::hours(i64::try_from(seed)? * 173);
-        for kind in DocumentKind::ALL {
+        for &kind in DocumentKind::ALL {
             for indented in [false, true] {
                 let document = generator.document(kind, &Wish::default(), now);
                 samples.push(to_body(&document, indented));

@@ -338,7 +338,7 @@ mod tests {
             phone: Phone::from_stored("+447700900123"),
             email: Email::parse("ann@acme.example").ok(),
         };
-        for event_type in EventType::ALL {
+        for &event_type in EventType::ALL {
             let sample = sample(&tenant(), event_type, &own, now).to_string();
             let read = wire::read(sample.as_bytes(), Some(JSON), Some(event_type)).unwrap();
             assert_eq!(read.kind, event_type.document(), "{event_type}");

@@ -45,7 +45,10 @@ impl fmt::Debug for Provider {
 }
 
 /// Whether a connection can be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ConnectionState {
     /// Made, nothing entered yet.
     New,
@@ -57,18 +60,12 @@ pub enum ConnectionState {
 impl ConnectionState {
     /// The stable text, as stored.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Ready => "ready",
-            Self::Broken => "broken",
-        }
+        self.into_str()
     }
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::New, Self::Ready, Self::Broken]
-            .into_iter()
-            .find(|s| s.as_str() == text)
+        text.parse().ok()
     }
 }
 

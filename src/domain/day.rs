@@ -6,10 +6,22 @@
 use chrono::NaiveDate;
 
 /// How a company's books write dates that can be read in two ways.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum DateFormat {
     /// Nobody has said so: such a date is not read.
     #[default]
+    #[strum(serialize = "")]
     Unknown,
     /// 05/11/2026 is 5 November.
     DayFirst,
@@ -20,18 +32,12 @@ pub enum DateFormat {
 impl DateFormat {
     /// The stable text, as stored.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "",
-            Self::DayFirst => "day_first",
-            Self::MonthFirst => "month_first",
-        }
+        self.into_str()
     }
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Unknown, Self::DayFirst, Self::MonthFirst]
-            .into_iter()
-            .find(|format| format.as_str() == text)
+        text.parse().ok()
     }
 
     /// The day of a text that could mean two.

@@ -6,7 +6,10 @@ use super::ids::{EventId, ReplayId, RuleId};
 use super::rule::MetValue;
 
 /// What a decision is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum DecisionKind {
     /// A rule was asked.
     Rule,
@@ -27,34 +30,14 @@ pub enum DecisionKind {
 }
 
 impl DecisionKind {
-    const ALL: [Self; 8] = [
-        Self::Rule,
-        Self::AlreadyTold,
-        Self::AlreadyHandled,
-        Self::Baseline,
-        Self::Contradiction,
-        Self::NothingNew,
-        Self::Unrecognised,
-        Self::NoRule,
-    ];
-
     /// The stable text, as stored and shown by the API.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rule => "rule",
-            Self::AlreadyTold => "already_told",
-            Self::AlreadyHandled => "already_handled",
-            Self::Baseline => "baseline",
-            Self::Contradiction => "contradiction",
-            Self::NothingNew => "nothing_new",
-            Self::Unrecognised => "unrecognised",
-            Self::NoRule => "no_rule",
-        }
+        self.into_str()
     }
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|k| k.as_str() == text)
+        text.parse().ok()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Deliveries: one message to one address, its states and what may follow what.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use chrono::{DateTime, Utc};
+use strum::VariantArray as _;
 
 use super::address::key_of;
 use super::assertion::Assertion;
@@ -16,9 +16,22 @@ use super::provider::ProviderWords;
 
 /// Where a message goes.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
 )]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Channel {
     Sms,
     Email,
@@ -26,14 +39,11 @@ pub enum Channel {
 
 impl Channel {
     /// Every channel.
-    pub const ALL: [Self; 2] = [Self::Sms, Self::Email];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The stable text, as stored and shown by the API.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sms => "sms",
-            Self::Email => "email",
-        }
+        self.into_str()
     }
 
     /// A clerk's word.
@@ -46,7 +56,7 @@ impl Channel {
 
     /// Reads the stable text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|c| c.as_str() == text)
+        text.parse().ok()
     }
 }
 
@@ -87,7 +97,19 @@ impl FromIterator<Channel> for Channels {
 }
 
 /// How far a delivery has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum DeliveryState {
     /// Waits for its turn or its due time.
     Queued,
@@ -119,39 +141,11 @@ pub enum DeliveryState {
 
 impl DeliveryState {
     /// Every state.
-    pub const ALL: [Self; 13] = [
-        Self::Queued,
-        Self::Held,
-        Self::Sending,
-        Self::Unknown,
-        Self::Accepted,
-        Self::Sent,
-        Self::Delivered,
-        Self::Read,
-        Self::Failed,
-        Self::Undelivered,
-        Self::Suppressed,
-        Self::Canceled,
-        Self::Expired,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The stable text, as stored and shown by the API.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Held => "held",
-            Self::Sending => "sending",
-            Self::Unknown => "unknown",
-            Self::Accepted => "accepted",
-            Self::Sent => "sent",
-            Self::Delivered => "delivered",
-            Self::Read => "read",
-            Self::Failed => "failed",
-            Self::Undelivered => "undelivered",
-            Self::Suppressed => "suppressed",
-            Self::Canceled => "canceled",
-            Self::Expired => "expired",
-        }
+        self.into_str()
     }
 
     /// What a clerk calls it, where the message goes through this provider.
@@ -175,7 +169,7 @@ impl DeliveryState {
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.as_str() == text)
+        text.parse().ok()
     }
 
     /// Nothing will change this any more, save a receipt that ranks higher.
@@ -195,14 +189,11 @@ impl DeliveryState {
     }
 }
 
-impl fmt::Display for DeliveryState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// Why a delivery waits: for a person, or for the hour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Hold {
     /// All sending is stopped.
     Stopped,
@@ -227,38 +218,14 @@ pub enum Hold {
 }
 
 impl Hold {
-    const ALL: [Self; 10] = [
-        Self::Stopped,
-        Self::NoConnection,
-        Self::Broken,
-        Self::Suspended,
-        Self::Rehearsal,
-        Self::OwnNumber,
-        Self::OptOut,
-        Self::Hours,
-        Self::Turn,
-        Self::Person,
-    ];
-
     /// The stable text, as stored.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Stopped => "stopped",
-            Self::NoConnection => "no_connection",
-            Self::Broken => "broken",
-            Self::Suspended => "suspended",
-            Self::Rehearsal => "rehearsal",
-            Self::OwnNumber => "own_number",
-            Self::OptOut => "opt_out",
-            Self::Hours => "hours",
-            Self::Turn => "turn",
-            Self::Person => "person",
-        }
+        self.into_str()
     }
 
     /// Reads the stored text; empty text is no hold.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|h| h.as_str() == text)
+        text.parse().ok()
     }
 }
 
@@ -386,7 +353,10 @@ pub struct Step {
 }
 
 /// The kinds of steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum StepKind {
     Accepted,
     Refused,
@@ -418,64 +388,14 @@ pub enum StepKind {
 }
 
 impl StepKind {
-    const ALL: [Self; 23] = [
-        Self::Accepted,
-        Self::Refused,
-        Self::Retry,
-        Self::Unknown,
-        Self::LeaseExpired,
-        Self::Held,
-        Self::Released,
-        Self::Expired,
-        Self::Suppressed,
-        Self::Canceled,
-        Self::Untrue,
-        Self::Renewed,
-        Self::Look,
-        Self::Found,
-        Self::Absent,
-        Self::NeedsPerson,
-        Self::Resolved,
-        Self::Waits,
-        Self::Double,
-        Self::Unconfirmed,
-        Self::GaveUp,
-        Self::ReaderStopped,
-        Self::ReaderResumed,
-    ];
-
     /// The stable text, as stored and shown by the API.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Refused => "refused",
-            Self::Retry => "retry",
-            Self::Unknown => "unknown",
-            Self::LeaseExpired => "lease_expired",
-            Self::Held => "held",
-            Self::Released => "released",
-            Self::Expired => "expired",
-            Self::Suppressed => "suppressed",
-            Self::Canceled => "canceled",
-            Self::Untrue => "untrue",
-            Self::Renewed => "renewed",
-            Self::Look => "look",
-            Self::Found => "found",
-            Self::Absent => "absent",
-            Self::NeedsPerson => "needs_person",
-            Self::Resolved => "resolved",
-            Self::Waits => "waits",
-            Self::Double => "double",
-            Self::Unconfirmed => "unconfirmed",
-            Self::GaveUp => "gave_up",
-            Self::ReaderStopped => "reader_stopped",
-            Self::ReaderResumed => "reader_resumed",
-        }
+        self.into_str()
     }
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|k| k.as_str() == text)
+        text.parse().ok()
     }
 }
 

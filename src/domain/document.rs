@@ -6,13 +6,29 @@ use std::fmt;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use strum::VariantArray as _;
 
 use super::day::DateFormat;
 use super::money::Amount;
 
 /// The six kinds of Zoho Books records that we read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum DocumentKind {
     Invoice,
     CustomerPayment,
@@ -24,25 +40,11 @@ pub enum DocumentKind {
 
 impl DocumentKind {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
-        Self::Invoice,
-        Self::CustomerPayment,
-        Self::Bill,
-        Self::PurchaseOrder,
-        Self::VendorPayment,
-        Self::Expense,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The stable text, as stored.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Invoice => "invoice",
-            Self::CustomerPayment => "customer_payment",
-            Self::Bill => "bill",
-            Self::PurchaseOrder => "purchase_order",
-            Self::VendorPayment => "vendor_payment",
-            Self::Expense => "expense",
-        }
+        self.into_str()
     }
 
     /// Whether Zoho's bodies of this kind name no people.
@@ -67,7 +69,7 @@ impl DocumentKind {
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|k| k.as_str() == text)
+        text.parse().ok()
     }
 }
 

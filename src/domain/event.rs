@@ -1,70 +1,69 @@
 //! Events: one thing that happened in Zoho Books.
 
-use std::fmt;
-use std::str::FromStr;
-
 use bytes::Bytes;
 use chrono::{DateTime, SubsecRound as _, Utc};
 use serde::{Deserialize, Serialize};
+use strum::VariantArray as _;
 
 use super::document::DocumentKind;
 use super::ids::{ConnectionId, EventId, TenantId};
 use super::money::Amount;
 
 /// What happened. The text forms are part of webhook URLs, the API and stored rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 #[serde(into = "&'static str", try_from = "String")]
+#[strum(const_into_str, parse_err_ty = UnknownEventType, parse_err_fn = unknown)]
 pub enum EventType {
+    #[strum(serialize = "invoice.created")]
     InvoiceCreated,
+    #[strum(serialize = "invoice.sent")]
     InvoiceSent,
+    #[strum(serialize = "invoice.due_soon")]
     InvoiceDueSoon,
+    #[strum(serialize = "invoice.overdue")]
     InvoiceOverdue,
+    #[strum(serialize = "invoice.paid")]
     InvoicePaid,
+    #[strum(serialize = "payment.received")]
     PaymentReceived,
+    #[strum(serialize = "bill.created")]
     BillCreated,
+    #[strum(serialize = "bill.due_soon")]
     BillDueSoon,
+    #[strum(serialize = "bill.overdue")]
     BillOverdue,
+    #[strum(serialize = "purchase_order.created")]
     PurchaseOrderCreated,
+    #[strum(serialize = "purchase_order.issued")]
     PurchaseOrderIssued,
+    #[strum(serialize = "vendor_payment.sent")]
     VendorPaymentSent,
+    #[strum(serialize = "expense.recorded")]
     ExpenseRecorded,
 }
 
 impl EventType {
     /// Every event type, in the order in which pages list them.
-    pub const ALL: [Self; 13] = [
-        Self::InvoiceCreated,
-        Self::InvoiceSent,
-        Self::InvoiceDueSoon,
-        Self::InvoiceOverdue,
-        Self::InvoicePaid,
-        Self::PaymentReceived,
-        Self::BillCreated,
-        Self::BillDueSoon,
-        Self::BillOverdue,
-        Self::PurchaseOrderCreated,
-        Self::PurchaseOrderIssued,
-        Self::VendorPaymentSent,
-        Self::ExpenseRecorded,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The stable text, as in `/hooks/zoho/{hook}/invoice.overdue`.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::InvoiceCreated => "invoice.created",
-            Self::InvoiceSent => "invoice.sent",
-            Self::InvoiceDueSoon => "invoice.due_soon",
-            Self::InvoiceOverdue => "invoice.overdue",
-            Self::InvoicePaid => "invoice.paid",
-            Self::PaymentReceived => "payment.received",
-            Self::BillCreated => "bill.created",
-            Self::BillDueSoon => "bill.due_soon",
-            Self::BillOverdue => "bill.overdue",
-            Self::PurchaseOrderCreated => "purchase_order.created",
-            Self::PurchaseOrderIssued => "purchase_order.issued",
-            Self::VendorPaymentSent => "vendor_payment.sent",
-            Self::ExpenseRecorded => "expense.recorded",
-        }
+        self.into_str()
     }
 
     /// A clerk's words, as in "When an *invoice is overdue*".
@@ -111,18 +110,6 @@ impl EventType {
     }
 }
 
-impl fmt::Display for EventType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl From<EventType> for &'static str {
-    fn from(event_type: EventType) -> Self {
-        event_type.as_str()
-    }
-}
-
 impl TryFrom<String> for EventType {
     type Error = UnknownEventType;
 
@@ -138,19 +125,23 @@ impl TryFrom<String> for EventType {
 )]
 pub struct UnknownEventType;
 
-impl FromStr for EventType {
-    type Err = UnknownEventType;
-
-    fn from_str(text: &str) -> Result<Self, UnknownEventType> {
-        Self::ALL
-            .into_iter()
-            .find(|t| t.as_str() == text)
-            .ok_or(UnknownEventType)
-    }
+const fn unknown(_: &str) -> UnknownEventType {
+    UnknownEventType
 }
 
 /// Who reported an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum EventSource {
     Webhook,
     Sweep,
@@ -161,24 +152,28 @@ pub enum EventSource {
 impl EventSource {
     /// The stable text, as stored and shown by the API.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Webhook => "webhook",
-            Self::Sweep => "sweep",
-            Self::Schedule => "schedule",
-            Self::Test => "test",
-        }
+        self.into_str()
     }
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Webhook, Self::Sweep, Self::Schedule, Self::Test]
-            .into_iter()
-            .find(|s| s.as_str() == text)
+        text.parse().ok()
     }
 }
 
 /// How far an event has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum EventState {
     /// Kept, not yet decided.
     Received,
@@ -195,27 +190,15 @@ pub enum EventState {
 impl EventState {
     /// The stable text, as stored and shown by the API.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Received => "received",
-            Self::Matched => "matched",
-            Self::Unmatched => "unmatched",
-            Self::Settled => "settled",
-            Self::Unrecognised => "unrecognised",
-        }
+        self.into_str()
     }
 
     /// Every state, in the order of the filter chips.
-    pub const ALL: [Self; 5] = [
-        Self::Received,
-        Self::Matched,
-        Self::Unmatched,
-        Self::Settled,
-        Self::Unrecognised,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.as_str() == text)
+        text.parse().ok()
     }
 }
 

@@ -41,6 +41,8 @@ pub mod sender;
 pub mod sender_dns;
 pub mod sender_rest;
 pub mod states;
+#[cfg(test)]
+mod stored_names;
 pub mod suppression;
 pub mod tenant;
 pub mod transition;

@@ -2,12 +2,26 @@
 //! answer who says so, since when and from where.
 
 use chrono::{DateTime, Utc};
+use strum::VariantArray as _;
 
 use super::delivery::Channel;
 use super::ids::PermissionId;
 
 /// On what it rests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Basis {
     /// They gave the address for this purpose.
     Given,
@@ -19,15 +33,11 @@ pub enum Basis {
 
 impl Basis {
     /// Every basis.
-    pub const ALL: [Self; 3] = [Self::Given, Self::Contract, Self::Asked];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The stable text, as stored and shown by the API.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Given => "given",
-            Self::Contract => "contract",
-            Self::Asked => "asked",
-        }
+        self.into_str()
     }
 
     /// What a clerk calls it.
@@ -41,7 +51,7 @@ impl Basis {
 
     /// Reads the stable text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|b| b.as_str() == text)
+        text.parse().ok()
     }
 }
 

@@ -6,28 +6,28 @@ use serde::{Deserialize, Serialize};
 use super::ids::{DeliveryId, EventId, ReplayId, TenantId};
 
 /// What is wished for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[strum(const_into_str)]
 pub enum ReplayKind {
     /// Decide the event again with today's rules.
+    #[strum(serialize = "replay_event")]
     Event,
     /// Send the stored text to the stored address again.
+    #[strum(serialize = "replay_delivery")]
     Delivery,
 }
 
 impl ReplayKind {
     /// The stable text, as stored.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Event => "replay_event",
-            Self::Delivery => "replay_delivery",
-        }
+        self.into_str()
     }
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Event, Self::Delivery]
-            .into_iter()
-            .find(|k| k.as_str() == text)
+        text.parse().ok()
     }
 }
 

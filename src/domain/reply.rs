@@ -1,11 +1,23 @@
 //! What recipients write back.
 
 use chrono::{DateTime, Utc};
+use strum::VariantArray as _;
 
 use super::ids::ReplyId;
 
 /// What a message from a recipient asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Wish {
     /// No more messages from this sender, or from any sender of its Messaging Service.
     Stop,
@@ -21,28 +33,16 @@ pub enum Wish {
 
 impl Wish {
     /// Every wish.
-    pub const ALL: [Self; 5] = [
-        Self::Stop,
-        Self::Start,
-        Self::Help,
-        Self::Unclear,
-        Self::Read,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The stable text, as stored.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Stop => "stop",
-            Self::Start => "start",
-            Self::Help => "help",
-            Self::Unclear => "unclear",
-            Self::Read => "read",
-        }
+        self.into_str()
     }
 
     /// Reads the stable text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|w| w.as_str() == text)
+        text.parse().ok()
     }
 }
 

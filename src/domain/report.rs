@@ -2,11 +2,23 @@
 //! words are read by its adapter.
 
 use chrono_tz::Tz;
+use strum::VariantArray as _;
 
 use super::delivery::DeliveryState;
 
 /// How far a message has come, ranked so that a state never goes backwards: reports come in any order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Status {
     /// The provider has it.
     Accepted,
@@ -27,38 +39,16 @@ pub enum Status {
 
 impl Status {
     /// Every status that can change a delivery.
-    pub const ALL: [Self; 10] = [
-        Self::Accepted,
-        Self::Scheduled,
-        Self::Queued,
-        Self::Sending,
-        Self::Sent,
-        Self::Delivered,
-        Self::Read,
-        Self::Failed,
-        Self::Undelivered,
-        Self::Canceled,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The stable text.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Scheduled => "scheduled",
-            Self::Queued => "queued",
-            Self::Sending => "sending",
-            Self::Sent => "sent",
-            Self::Delivered => "delivered",
-            Self::Read => "read",
-            Self::Failed => "failed",
-            Self::Undelivered => "undelivered",
-            Self::Canceled => "canceled",
-        }
+        self.into_str()
     }
 
     /// Reads the stable text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.as_str() == text)
+        text.parse().ok()
     }
 
     /// accepted, scheduled 0 < queued 1 < sending 2 < sent 3 < canceled 4 < failed 5 <

@@ -16,19 +16,19 @@ pub struct DnsNeeds {
 }
 
 /// A kind of record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(const_into_str)]
 pub enum RecordKind {
+    #[strum(serialize = "CNAME")]
     Cname,
+    #[strum(serialize = "TXT")]
     Txt,
 }
 
 impl RecordKind {
     /// As DNS calls it.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Cname => "CNAME",
-            Self::Txt => "TXT",
-        }
+        self.into_str()
     }
 }
 

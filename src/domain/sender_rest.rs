@@ -29,7 +29,10 @@ pub struct LimitHit {
 }
 
 /// Whose messages a limit stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Concerns {
     /// All of the sender: they wait meanwhile.
     Sender,
@@ -42,18 +45,12 @@ pub enum Concerns {
 impl Concerns {
     /// The stable text, as stored.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sender => "sender",
-            Self::Carrier => "carrier",
-            Self::Account => "account",
-        }
+        self.into_str()
     }
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Sender, Self::Carrier, Self::Account]
-            .into_iter()
-            .find(|c| c.as_str() == text)
+        text.parse().ok()
     }
 
     const fn of(limit: HitLimit) -> Self {

@@ -4,13 +4,25 @@
 //! person's START takes back their STOP, never what somebody here decided.
 
 use chrono::{DateTime, Utc};
+use strum::VariantArray as _;
 
 use super::delivery::Channel;
 use super::ids::SuppressionId;
 use super::provider::ProviderWords;
 
 /// Who or what wanted it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Source {
     /// The recipient wrote STOP.
     Stop,
@@ -29,25 +41,11 @@ pub enum Source {
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 6] = [
-        Self::Stop,
-        Self::Reader,
-        Self::Provider,
-        Self::Bounce,
-        Self::Hand,
-        Self::Asked,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The stable text, as stored and shown by the API.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Stop => "stop",
-            Self::Reader => "reader",
-            Self::Provider => "provider",
-            Self::Bounce => "bounce",
-            Self::Hand => "hand",
-            Self::Asked => "asked",
-        }
+        self.into_str()
     }
 
     /// What a clerk calls it, where messages to the address go through this provider.
@@ -64,7 +62,7 @@ impl Source {
 
     /// Reads the stable text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.as_str() == text)
+        text.parse().ok()
     }
 
     /// The recipient's own wish: only they can take it back, by writing START or on the page where they

@@ -28,9 +28,13 @@ pub struct Claim {
 }
 
 /// How a transition was claimed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Told {
     /// As itself.
+    #[strum(serialize = "told")]
     AsItself,
     /// Passed over: a further transition was told instead.
     PassedOver,
@@ -41,18 +45,12 @@ pub enum Told {
 impl Told {
     /// The stable text, as stored.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AsItself => "told",
-            Self::PassedOver => "passed_over",
-            Self::Baseline => "baseline",
-        }
+        self.into_str()
     }
 
     /// Reads the stored text.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::AsItself, Self::PassedOver, Self::Baseline]
-            .into_iter()
-            .find(|t| t.as_str() == text)
+        text.parse().ok()
     }
 }
 

@@ -1,12 +1,25 @@
 //! Users and what their role lets them do.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use super::provider::Providers;
 
 /// What a member may do in a tenant. Each role may do all that the ones after it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Role {
     /// Reads everything but secrets.
     Viewer,
@@ -24,12 +37,7 @@ impl Role {
 
     /// The stable text, as stored and typed on the command line.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Admin => "admin",
-            Self::Editor => "editor",
-            Self::Viewer => "viewer",
-        }
+        self.into_str()
     }
 
     /// The role as a word on a page.
@@ -44,7 +52,7 @@ impl Role {
 
     /// Reads the stable text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|r| r.as_str() == text)
+        text.parse().ok()
     }
 }
 
@@ -160,11 +168,5 @@ impl Role {
     /// Whether this role has an ability.
     pub fn may(self, ability: Ability) -> bool {
         self >= ability.needs()
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }

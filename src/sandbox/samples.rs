@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn every_kind_keeps_the_key_set_of_its_sample() {
         let mut generator = Generator::seeded(1);
-        for kind in DocumentKind::ALL {
+        for &kind in DocumentKind::ALL {
             let (envelope, sample) = template(kind);
             let document = generator.document(kind, &Wish::default(), now());
             let made = &document[envelope];
@@ -451,7 +451,7 @@ mod tests {
     #[test]
     fn no_value_of_the_templates_people_is_left() {
         let mut generator = Generator::seeded(3);
-        for kind in DocumentKind::ALL {
+        for &kind in DocumentKind::ALL {
             let text = generator
                 .document(kind, &Wish::default(), now())
                 .to_string();

@@ -288,7 +288,7 @@ fn a_filter_that_a_list_does_not_know_is_refused_before_the_call() {
         modified_since: Some("2026-11-17T02:20:51Z".parse().unwrap()),
         ..ListFilter::default()
     };
-    for kind in DocumentKind::ALL {
+    for &kind in DocumentKind::ALL {
         let is_fine = changes.parameters(kind).is_ok();
         assert_eq!(is_fine, ListFilter::can_ask_for_changes(kind), "{kind}");
     }

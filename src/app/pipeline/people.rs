@@ -234,7 +234,7 @@ fn wants_customer(context: &RoutingContext, parsed: &ParsedDocument) -> bool {
             is_asked && of.channel.uses(channel) && of.recipient.falls_back()
         })
     };
-    let mut channels = Channel::ALL.into_iter();
+    let mut channels = Channel::ALL.iter().copied();
     channels.any(|channel| wants(channel) && !names_somebody(parsed, channel, &context.tenant))
 }
 
@@ -287,7 +287,10 @@ async fn remembered(
         return Ok(Vec::new());
     };
     let asks_nothing = !by_nature && parsed.person_ids.is_empty();
-    let mut channels = Channel::ALL.into_iter().filter(|c| context.sends_over(*c));
+    let mut channels = Channel::ALL
+        .iter()
+        .copied()
+        .filter(|c| context.sends_over(*c));
     if asks_nothing || channels.all(|c| names_somebody(parsed, c, &context.tenant)) {
         return Ok(Vec::new());
     }

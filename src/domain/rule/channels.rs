@@ -3,12 +3,24 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+use strum::VariantArray as _;
 
 use crate::domain::delivery::Channel;
 
 /// Over what a rule tells. Which one it is for somebody is chosen when the rule decides, never after a
 /// failed send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum RuleChannel {
     Sms,
     Email,
@@ -22,28 +34,16 @@ pub enum RuleChannel {
 
 impl RuleChannel {
     /// Every one.
-    pub const ALL: [Self; 5] = [
-        Self::Sms,
-        Self::Email,
-        Self::Both,
-        Self::SmsElseEmail,
-        Self::EmailElseSms,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The stable text, as stored and shown by the API.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sms => "sms",
-            Self::Email => "email",
-            Self::Both => "both",
-            Self::SmsElseEmail => "sms_else_email",
-            Self::EmailElseSms => "email_else_sms",
-        }
+        self.into_str()
     }
 
     /// Reads the stable text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|c| c.as_str() == text)
+        text.parse().ok()
     }
 
     /// A clerk's words, to follow "send".

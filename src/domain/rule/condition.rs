@@ -5,13 +5,25 @@ use std::fmt;
 use chrono::{Days, NaiveDate};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use strum::VariantArray as _;
 
 use super::fields::{is_base, is_money};
 use crate::domain::currency::Currency;
 use crate::domain::decimal;
 
 /// How a field is compared. The text forms are part of the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Op {
     Eq,
     Ne,
@@ -31,41 +43,11 @@ pub enum Op {
 
 impl Op {
     /// Every op, in the order of the editor's list.
-    pub const ALL: [Self; 14] = [
-        Self::Eq,
-        Self::Ne,
-        Self::Gt,
-        Self::Gte,
-        Self::Lt,
-        Self::Lte,
-        Self::Contains,
-        Self::StartsWith,
-        Self::In,
-        Self::NotIn,
-        Self::Before,
-        Self::After,
-        Self::Present,
-        Self::Absent,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The stable text.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Eq => "eq",
-            Self::Ne => "ne",
-            Self::Gt => "gt",
-            Self::Gte => "gte",
-            Self::Lt => "lt",
-            Self::Lte => "lte",
-            Self::Contains => "contains",
-            Self::StartsWith => "starts_with",
-            Self::In => "in",
-            Self::NotIn => "not_in",
-            Self::Before => "before",
-            Self::After => "after",
-            Self::Present => "present",
-            Self::Absent => "absent",
-        }
+        self.into_str()
     }
 
     /// A clerk's words: "total *is at least* 1000.00".
@@ -110,7 +92,7 @@ impl Op {
 
     /// Reads the stable text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|op| op.as_str() == text)
+        text.parse().ok()
     }
 
     /// `gt`, `gte`, `lt` and `lte` compare numbers only.
@@ -371,7 +353,7 @@ mod tests {
 
     #[test]
     fn every_op_survives_its_text() {
-        for op in Op::ALL {
+        for &op in Op::ALL {
             assert_eq!(Op::parse(op.as_str()), Some(op));
         }
     }

@@ -18,7 +18,8 @@ pub struct EmailSource {
 }
 
 /// A part of an e-mail's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum EmailPart {
     Subject,
     Preview,
@@ -28,11 +29,7 @@ pub enum EmailPart {
 impl EmailPart {
     /// The name of its field in a rule's JSON.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Subject => "subject",
-            Self::Preview => "preview",
-            Self::Body => "body",
-        }
+        self.into_str()
     }
 
     /// A clerk's words.

@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn lists_are_sorted_so_that_they_can_be_searched() {
-        for kind in DocumentKind::ALL {
+        for &kind in DocumentKind::ALL {
             assert!(known_fields(kind).is_sorted(), "{kind}");
             assert!(known_fields(kind).len() > 20);
         }

@@ -2,6 +2,7 @@
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use strum::VariantArray as _;
 
 use crate::domain::address::Address;
 use crate::domain::ids::GroupId;
@@ -27,7 +28,18 @@ pub enum Recipient {
 }
 
 /// Which of the people whom a document names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Who {
     /// The first who can be reached.
     First,
@@ -39,20 +51,16 @@ pub enum Who {
 
 impl Who {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::First, Self::Primary, Self::All];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The stable text, as stored and shown by the API.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            Self::Primary => "primary",
-            Self::All => "all",
-        }
+        self.into_str()
     }
 
     /// Reads the stable text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|w| w.as_str() == text)
+        text.parse().ok()
     }
 
     /// A clerk's words, to follow "to".

@@ -109,7 +109,7 @@ mod tests {
     fn documents_not_used_for_training_shrink_many_times() {
         let mut generator = unseen();
         let now = "2031-07-08T09:10:11Z".parse().unwrap();
-        for kind in DocumentKind::ALL {
+        for &kind in DocumentKind::ALL {
             let (mut raw, mut stored, mut plain) = (0, 0, 0);
             for round in 0..40 {
                 let document = generator.document(kind, &Wish::default(), now);

@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn each_state_is_in_its_part() {
-        for state in DeliveryState::ALL {
+        for &state in DeliveryState::ALL {
             let is_named = MOVING.contains(&format!("'{state}'"));
             assert_eq!(of_delivery(state) == MOVING, is_named, "{state}");
         }

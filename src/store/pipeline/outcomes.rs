@@ -43,7 +43,7 @@ pub struct Guard {
 }
 
 /// Every state, to borrow a single one from.
-static STATES: [DeliveryState; 13] = DeliveryState::ALL;
+static STATES: &[DeliveryState] = DeliveryState::ALL;
 
 impl Guard {
     /// The delivery is still in the very state in which it was read: for changes that keep the

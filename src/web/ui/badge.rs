@@ -70,12 +70,12 @@ mod tests {
 
     #[test]
     fn every_state_bears_a_shape_and_its_word() {
-        for of in DeliveryState::ALL {
+        for &of in DeliveryState::ALL {
             let provider = &ProviderWords::NOBODY;
             let (html, word) = (delivery(of, provider).into_string(), of.label(provider));
             assert!(html.contains("<svg") && html.contains(word), "{html}");
         }
-        for of in EventState::ALL {
+        for &of in EventState::ALL {
             assert!(event(of).into_string().contains(event_words(of)));
         }
     }

@@ -329,7 +329,7 @@ fn no_kind_changes(bad: &str) -> Result<(), TestCaseError> {
         preview: "{{ reference_number }}".to_owned(),
         body: EACH.to_owned(),
     };
-    for kind in DocumentKind::ALL {
+    for &kind in DocumentKind::ALL {
         let template = parsed(&source, kind);
         let render = |fields: &Map<String, Value>, person: &Person| {
             let mut facts = facts(fields, person);

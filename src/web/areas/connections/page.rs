@@ -132,12 +132,14 @@ impl ConnectionsPage {
             return Vec::new();
         };
         EventType::ALL
+            .iter()
+            .copied()
             .map(|t| TypedAddress {
                 id: format!("address-{}", t.as_str().replace(['.', '_'], "-")),
                 words: words::capital(t.label()),
                 address: format!("{}/{t}", hook.address),
             })
-            .into()
+            .collect()
     }
 
     fn limits(of: &AccountLimits, moment: Moment) -> Markup {

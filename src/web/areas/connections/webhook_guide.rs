@@ -88,7 +88,10 @@ pub(in crate::web) async fn page(
         .await?;
     let chrome = seat.chrome(Section::Connections).await?;
     let app = &seat.who.app;
-    let types = EventType::ALL.map(|t| Choice::new(t.as_str(), words::capital(t.label())));
+    let types = EventType::ALL
+        .iter()
+        .copied()
+        .map(|t| Choice::new(t.as_str(), words::capital(t.label())));
     let view = WebhookGuideView {
         connection: hook.connection,
         address: hook.url,
@@ -110,7 +113,7 @@ pub(in crate::web) async fn page(
             .collect(),
         test: TestEvent {
             form: FormState::new().with("event_type", about.as_str()),
-            types: types.into(),
+            types: types.collect(),
             own_number: seat.who.session.user.phone.clone(),
             is_rehearsal: seat.member.tenant.is_rehearsal,
         },

@@ -156,11 +156,15 @@ impl HistoryPage {
             .map(|r| (r.as_str().to_owned(), r.label().to_owned()))
             .into();
         let states: Vec<_> = EventState::ALL
+            .iter()
+            .copied()
             .map(|s| (s.as_str().to_owned(), badge::event_words(s).to_owned()))
-            .into();
+            .collect();
         let types: Vec<_> = EventType::ALL
+            .iter()
+            .copied()
             .map(|t| (t.as_str().to_owned(), words::capital(t.label())))
-            .into();
+            .collect();
         html! {
             div {
                 (chips::row(&query, "result", "Result", &results))

@@ -75,7 +75,7 @@ impl PermissionsPage {
     }
 
     fn bases() -> Vec<Choice> {
-        let each = Basis::ALL.into_iter();
+        let each = Basis::ALL.iter().copied();
         each.map(|b| Choice::new(b.as_str(), b.label())).collect()
     }
 

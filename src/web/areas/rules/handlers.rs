@@ -255,8 +255,10 @@ async fn editor(
         condition_rows: form::rows(&form) + 2,
         fields: sample::fields(sample.kind(), &form),
         operators: Op::ALL
+            .iter()
+            .copied()
             .map(|op| Choice::new(op.as_str(), op.label()))
-            .into(),
+            .collect(),
         recipients: choices::recipients(&kept.settings.groups, form.value("recipient")),
         email_senders: choices::email_senders(senders, is_sandboxed, form.value("email_sender")),
         senders: choices::sms_senders(senders, kept.offered, form.value("sender")),

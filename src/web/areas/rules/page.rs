@@ -239,8 +239,10 @@ impl RuleEditPage {
 
     fn event_types() -> Vec<Choice> {
         EventType::ALL
+            .iter()
+            .copied()
             .map(|t| Choice::new(t.as_str(), words::capital(t.label())))
-            .into()
+            .collect()
     }
 
     /// "SMS", "E-mail".
@@ -267,8 +269,10 @@ impl RuleEditPage {
 
     fn channels() -> Vec<Choice> {
         RuleChannel::ALL
+            .iter()
+            .copied()
             .map(|c| Choice::new(c.as_str(), words::capital(c.label())))
-            .into()
+            .collect()
     }
 
     /// The usual spans, and the rule's own where it is none of these.

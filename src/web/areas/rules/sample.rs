@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_number_or_an_amount_to_show() {
-        for kind in DocumentKind::ALL {
+        for &kind in DocumentKind::ALL {
             let names = sample(kind).names();
             let given = |n: &str| names.iter().any(|t| t.name == n && !t.sample.is_empty());
             assert!(given("total") || given("amount"), "{kind}: {names:?}");

@@ -469,7 +469,7 @@ fn conditions(of: &Value, providers: &Providers) -> String {
         .iter()
         .map(|c| {
             let text = |name: &str| c[name].as_str().unwrap_or_default().to_owned();
-            let op = Op::ALL.into_iter().find(|op| op.as_str() == text("op"));
+            let op = Op::ALL.iter().copied().find(|op| op.as_str() == text("op"));
             let op = op.map_or_else(|| text("op"), |op| op.label().to_owned());
             let operand = value("", &c["value"], providers).unwrap_or_default();
             let words = format!("{} {op} {operand}", text("field").replace('_', " "));

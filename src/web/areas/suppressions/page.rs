@@ -66,7 +66,8 @@ impl SuppressionsPage {
 
     fn chips(&self) -> Markup {
         let values: Vec<(String, String)> = Source::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .map(|s| {
                 (
                     s.as_str().to_owned(),
