@@ -6,7 +6,7 @@ use std::fmt;
 
 use email_address::{EmailAddress, Options};
 
-use super::delivery::Channel;
+use super::channel::Channel;
 use super::phone;
 pub use super::phone::Phone;
 

@@ -1,4 +1,4 @@
-//! Addresses as keyed hashes: whether two are the same person's can be told where neither is kept any more.
+//! Addresses as keyed hashes: whether two are the same person's can be known where neither is kept any more.
 //!
 //! The key is the installation's and never changes: of an address that was erased no other hash can be made.
 
@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::address::key_of;
-use super::delivery::Channel;
+use super::channel::Channel;
 
 /// What an address is compared by. Without the key it can be neither read nor guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// A machine's clock that is off by more than this is told of. One that is kept by NTP is right to a
+/// A machine's clock that is off by more than this is reported. One that is kept by NTP is right to a
 /// few milliseconds, and log lines that are five seconds off mislead whoever compares them.
 pub const OFF: TimeDelta = TimeDelta::seconds(5);
 

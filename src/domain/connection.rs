@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::delivery::{Channel, Channels};
+use super::channel::{Channel, Channels};
 use super::ids::{ConnectionId, TenantId};
 use super::word::Word;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::delivery::Channel;
+use super::channel::Channel;
 use super::document::DocumentKind;
 use super::ids::ConnectionId;
 

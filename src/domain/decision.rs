@@ -21,7 +21,7 @@ pub enum DecisionKind {
     Baseline,
     /// The path says one thing, the state another.
     Contradiction,
-    /// Nothing that was not told before.
+    /// Nothing that was not reported before.
     NothingNew,
     /// The body was not understood.
     Unrecognised,

@@ -257,7 +257,7 @@ pub struct NewEvent {
     pub path_type: Option<EventType>,
     pub label: String,
     pub body: Body,
-    /// Refuses repeats of hook, path, query and body for ever; for reminders, within 12 hours.
+    /// Refuses repeats of hook, path, query and body permanently; for reminders, within 12 hours.
     pub digest: [u8; 32],
     /// For reminders: the same with the calendar day in the tenant's zone.
     pub day_digest: Option<[u8; 32]>,
@@ -295,7 +295,7 @@ impl NewEvent {
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ingested {
-    /// The new event, or the first one with the same digest.
+    /// The new event, or the first one with the same fingerprint.
     pub event: EventId,
     pub is_duplicate: bool,
 }

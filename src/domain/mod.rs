@@ -10,6 +10,7 @@ pub mod audit;
 pub mod bank_details;
 pub mod brand;
 pub mod brand_settings;
+pub mod channel;
 pub mod clock;
 pub mod connection;
 pub mod content;

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use strum::VariantArray as _;
 
-use super::delivery::Channel;
+use super::channel::Channel;
 use super::ids::PermissionId;
 
 /// On what it rests.

@@ -4,8 +4,8 @@ use std::borrow::Borrow;
 
 use serde_json::Value;
 
+use super::channel::Channel;
 use super::connection::Provider;
-use super::delivery::Channel;
 use super::report::Report;
 
 /// The words for one provider.

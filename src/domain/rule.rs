@@ -29,7 +29,7 @@ pub use self::parse::RuleProblem;
 pub(super) use self::parse::sender_address;
 pub use self::ready_email::{READY_EMAILS, ReadyEmail};
 pub use self::recipient::{MAX_ADDRESSES, Recipient, Who};
-use super::delivery::Channel;
+use super::channel::Channel;
 use super::event::EventType;
 use super::ids::{RuleId, SenderId};
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::address::Email;
-use super::delivery::Channel;
+use super::channel::Channel;
 use super::ids::SenderId;
 use super::phone::CountryCode;
 use super::rule::{self, sender_address};

@@ -1,6 +1,6 @@
-//! Limits of carriers that messages of one sender ran into, told with the failure of each message.
+//! Limits of carriers that messages of one sender ran into, reported with the failure of each message.
 //!
-//! The surprise: a limit for the day gives nobody a rest. It is one carrier's, whose numbers cannot be told from
+//! The surprise: a limit for the day gives nobody a rest. It is one carrier's, whose numbers cannot be distinguished from
 //! others, so it is only counted and shown; a rate is the sender's own, so the sender rests.
 
 use chrono::{DateTime, TimeDelta, Utc};

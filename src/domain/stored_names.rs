@@ -3,10 +3,11 @@
 
 use strum::VariantArray;
 
+use super::channel::Channel;
 use super::connection::ConnectionState;
 use super::day::DateFormat;
 use super::decision::DecisionKind;
-use super::delivery::{Channel, DeliveryState, Hold, StepKind};
+use super::delivery::{DeliveryState, Hold, StepKind};
 use super::document::DocumentKind;
 use super::event::{EventSource, EventState, EventType};
 use super::permission::Basis;
@@ -17,7 +18,7 @@ use super::rule::{EmailPart, Op, RuleChannel, Who};
 use super::sender_dns::RecordKind;
 use super::sender_rest::Concerns;
 use super::suppression::Source;
-use super::transition::Told;
+use super::transition::ClaimKind;
 use super::user::Role;
 
 fn names<T: VariantArray + Copy + Into<&'static str>>() -> String {
@@ -82,6 +83,6 @@ fn stored_names_never_change() {
     assert_eq!(names::<RecordKind>(), "CNAME TXT");
     assert_eq!(names::<Concerns>(), "sender carrier account");
     assert_eq!(names::<Source>(), "stop reader provider bounce hand asked");
-    assert_eq!(names::<Told>(), "told passed_over baseline");
+    assert_eq!(names::<ClaimKind>(), "told passed_over baseline");
     assert_eq!(names::<Role>(), "viewer editor admin owner");
 }

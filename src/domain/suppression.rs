@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use strum::VariantArray as _;
 
-use super::delivery::Channel;
+use super::channel::Channel;
 use super::ids::SuppressionId;
 use super::provider::ProviderWords;
 

@@ -7,8 +7,8 @@ use crate::domain::decimal;
 use crate::domain::money::{self, MoneyStyle};
 use crate::domain::rule::Fact;
 
-use super::eval::{Val, clean};
 use super::template::{Expr, MAX_TEXT_BYTES, RenderProblem};
+use super::value::{Val, clean};
 
 /// Said of `default(x="…")` and of splats.
 pub(super) const PLAIN_ARGUMENTS: &str = "a filter takes plain arguments, as in default(\"…\")";

@@ -15,11 +15,20 @@
 //! literals, `{# comments #}` and `{% raw %}`. There is no arithmetic, no `~`, no `set`, no
 //! call, no macro, no include, no range: nothing that makes a text longer than what it is made of,
 //! other than `replace`, whose output is bounded. Every text, at any moment, is at most
-//! [`MAX_TEXT_BYTES`] long, and a budget of steps bounds the time. A second reason for the
-//! evaluator: amounts stay exact decimals, where minijinja would make them floats.
+//! [`MAX_TEXT_BYTES`] long, and a budget of steps bounds the time.
+//!
+//! minijinja's own engine (an empty environment, fuel, a bounded writer, amounts as objects) was tried in
+//! place of the evaluator, and left. It compares an object with a number by their kinds, not their size:
+//! `{% if total > 1000000 %}` holds for every amount, and amounts as plain numbers would be floats. Its fuel
+//! counts instructions, not the bytes they touch. The unstable parser would stay, since only its tree says
+//! on which line an unknown field or a tag outside the language stands. It is quicker (134,000 instructions
+//! against 244,000 for a typical SMS, 706,000 against 880,000 for a text with eight lines, without
+//! optimisation and without the cleaning of values), but by microseconds a message, and would spare an
+//! estimated 250 lines.
 
 mod advertising;
 mod braces;
+mod compare;
 pub mod email;
 mod eval;
 mod filters;
@@ -29,6 +38,7 @@ mod marked;
 mod scan;
 pub mod segments;
 mod template;
+mod value;
 
 pub use self::segments::{Encoding, Segments};
 pub use self::template::{MAX_TEXT_BYTES, RenderProblem, Template, TemplateProblem};

@@ -1,4 +1,4 @@
-//! The first look at a template: its tokens, counted before anything recursive reads them.
+//! The first pass over a template: its tokens, counted before anything recursive reads them.
 //!
 //! minijinja's parser bounds nested parentheses and blocks at 150, but not `not not not …`,
 //! `- - - …`, `{% elif %}` chains or `a.b.c.d…`, each of which would overflow the stack of a
@@ -25,15 +25,15 @@ pub(super) struct AloneTag {
 
 /// Refuses what is too deep or outside the language; tells the tags that stand alone.
 pub(super) fn scan(source: &str) -> Result<Vec<AloneTag>, TemplateProblem> {
-    let mut look = Scan {
+    let mut pass = Scan {
         source,
         ..Scan::default()
     };
     for token in tokenize(source, false, SyntaxConfig::default()) {
         let (token, span) = token.map_err(|error| TemplateProblem::from_parser(&error))?;
-        look.take(&token, span)?;
+        pass.take(&token, span)?;
     }
-    Ok(look.alone)
+    Ok(pass.alone)
 }
 
 #[derive(Default)]

@@ -37,7 +37,7 @@ use crate::domain::ids::{
 use crate::domain::replay::{Replay, ReplayKind};
 use crate::domain::report::Status;
 use crate::domain::tenant::Tenant;
-use crate::domain::transition::{Claim as Transition, Told};
+use crate::domain::transition::{Claim as Transition, ClaimKind};
 use crate::store::engine::writer::{Lane, PlatformWriter};
 use crate::twilio;
 use chrono::{DateTime, Utc};
@@ -528,7 +528,7 @@ fn document(version: i64, state: bool, event: EventId) -> DocumentCommit {
         event_type: EventType::InvoicePaid,
         discriminator: String::new(),
         event,
-        told: Told::AsItself,
+        kind: ClaimKind::AsItself,
     };
     DocumentCommit {
         kind: DocumentKind::Invoice,

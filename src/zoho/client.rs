@@ -24,7 +24,7 @@ const PER_PAGE: u32 = 200;
 /// A list longer than this (200,000 records) is taken for a server that never ends.
 const MAX_PAGES: u32 = 1000;
 
-/// What was asked for, with the quota if Zoho told it.
+/// What was asked for, with the quota if Zoho gave it.
 #[derive(Debug, Clone)]
 pub struct Answered<T> {
     pub value: T,
@@ -336,7 +336,7 @@ impl<'a> Pages<'a> {
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
         let answered = self.books.in_organization(&path, &parameters).await?;
         let (value, has_more) = records(answered.value, self.keys)?;
-        // An empty page that promises more would go on for ever.
+        // An empty page that promises more would never end.
         self.next = (has_more && !value.is_empty()).then_some(page + 1);
         Ok(Some(Answered {
             value,

@@ -1,7 +1,7 @@
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::super::error::Retry;
+use super::super::retry::Retry;
 use super::super::test_server::{Say, TestServer, http, say};
 use super::*;
 

@@ -2,63 +2,29 @@
 //!
 //! Zoho answers some failures with HTTP 200 and a non-zero `code`; a reply is judged by both.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use super::message::Message;
 use super::oauth_error::OAuthError;
+use super::retry::Retry;
 use super::transport::{Answer, TransportError};
 
 /// How long an organisation rests after code 44 (100 requests a minute): two minutes clear the window
 /// whatever its shape.
 const MINUTE_LIMIT_PAUSE: Duration = Duration::from_mins(2);
 
-/// The most of a foreign message that we repeat, in characters.
-const MESSAGE_CHARS: usize = 200;
-
-/// When to try again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    /// After this pause.
-    After(Duration),
-    /// With the caller's own back-off and jitter.
-    Backoff,
-    /// Tomorrow (UTC): the daily quota is used up and Zoho did not say when it begins anew.
-    Tomorrow,
-    /// At once with a fresh access token, once; refused again, a person must look.
-    FreshToken,
-    /// Never by itself: a person must mend something.
-    Never,
-}
-
-impl Retry {
-    /// The earliest instant to try again, where it is told by the advice alone.
-    pub fn at(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        match self {
-            Self::After(pause) => now.checked_add_signed(TimeDelta::from_std(pause).ok()?),
-            // Five minutes past midnight: our clock and theirs may differ.
-            Self::Tomorrow => now
-                .date_naive()
-                .checked_add_days(Days::new(1))
-                .map(|day| day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::minutes(5)),
-            Self::FreshToken => Some(now),
-            Self::Backoff | Self::Never => None,
-        }
-    }
-}
-
-/// The organisation's quota as told by `X-Rate-Limit-*`; undocumented, seen with daily figures.
+/// The organisation's quota as given by `X-Rate-Limit-*`; undocumented, seen with daily figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     /// Requests allowed.
     pub limit: u64,
     /// Requests left.
     pub remaining: u64,
-    /// Time until the quota begins anew, when told.
+    /// Time until the quota begins anew, when given.
     pub reset: Option<Duration>,
 }
 
@@ -82,7 +48,7 @@ pub enum ZohoError {
     /// Code 45: the plan's daily quota is used up.
     #[error("the daily quota is used up (code 45)")]
     DailyLimit {
-        /// Time until the quota begins anew, when Zoho told it; at most a day.
+        /// Time until the quota begins anew, when Zoho gave it; at most a day.
         reset: Option<Duration>,
     },
     /// Code 1070: too many requests at once.
@@ -123,7 +89,7 @@ pub enum ZohoError {
 }
 
 impl ZohoError {
-    /// What a clerk is told.
+    /// What a clerk reads.
     pub fn sentence(&self) -> String {
         match self {
             Self::MinuteLimit => {
@@ -249,43 +215,6 @@ impl From<TransportError> for ZohoError {
     }
 }
 
-/// A provider's words: one line, no control characters, at most 200 characters. Still data: a page
-/// escapes it like any other text.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Message(String);
-
-impl Message {
-    /// Cleans `text`.
-    pub fn new(text: &str) -> Self {
-        // Bidirectional and zero-width marks could make a log line or a page read differently.
-        let odd = |c: char| {
-            c.is_control()
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        };
-        Self(
-            text.chars()
-                .map(|c| if odd(c) { ' ' } else { c })
-                .take(MESSAGE_CHARS)
-                .collect(),
-        )
-    }
-
-    /// The cleaned text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Message {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() {
-            "no reason given"
-        } else {
-            &self.0
-        })
-    }
-}
-
 fn integer(value: &Value) -> Option<i64> {
     value
         .as_i64()
@@ -306,6 +235,7 @@ fn reset(headers: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use chrono::{DateTime, Utc};
     use reqwest::StatusCode;
     use reqwest::header::{HeaderName, HeaderValue};
 
@@ -435,13 +365,6 @@ mod tests {
             Quota::from_headers(&headers(&[("x-rate-limit-limit", "7500")])),
             None
         );
-    }
-
-    #[test]
-    fn a_foreign_message_cannot_forge_a_log_line() {
-        let message = Message::new(&format!("a\r\nINFO b\u{202e}{}", "x".repeat(500)));
-        assert!(message.as_str().starts_with("a  INFO b "));
-        assert_eq!(message.as_str().chars().count(), MESSAGE_CHARS);
     }
 
     #[test]

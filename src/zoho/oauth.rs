@@ -23,7 +23,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::client::ZohoBooks;
-use super::error::Message;
+use super::message::Message;
 use super::oauth_error::OAuthError;
 use super::region::{Endpoints, Region};
 use super::transport::{self, TransportError};

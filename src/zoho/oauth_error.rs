@@ -5,8 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::{Message, Retry};
+use super::message::Message;
 use super::region::{Region, UnknownRegion};
+use super::retry::Retry;
 use super::transport::TransportError;
 
 /// A token that could not be had. (Zoho Books API v3, *OAuth*; HTTP 200 as seen in public issues.)
@@ -65,7 +66,7 @@ impl OAuthError {
         }
     }
 
-    /// What a clerk is told.
+    /// What a clerk reads.
     pub fn sentence(&self) -> String {
         match self {
             Self::Reconnect => {

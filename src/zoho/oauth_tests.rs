@@ -1,4 +1,4 @@
-use super::super::error::Retry;
+use super::super::retry::Retry;
 use super::super::test_server::{Say, TestServer, http, say};
 use super::*;
 

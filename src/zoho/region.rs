@@ -7,7 +7,7 @@ use std::fmt;
 
 use url::Url;
 
-use super::error::Message;
+use super::message::Message;
 
 /// A Zoho data centre. An organisation lives in exactly one. (Zoho Books API v3, *Introduction*;
 /// Zoho Accounts, *Multi DC support*.)

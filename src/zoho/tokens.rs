@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::error::{Retry, ZohoError};
+use super::error::ZohoError;
 use super::oauth::{Access, ClientCredentials, ZohoOAuth};
 use super::oauth_error::OAuthError;
 use super::region::Endpoints;
+use super::retry::Retry;
 use crate::domain::clock::SharedClock;
 use crate::domain::ids::ConnectionId;
 

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::super::error::Message;
+use super::super::message::Message;
 use super::super::region::Region;
 use super::super::test_server::{Say, Seen, TestServer, http, say};
 use super::*;

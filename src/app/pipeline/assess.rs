@@ -12,7 +12,7 @@ use crate::domain::ids::EventId;
 use crate::domain::states::Calendar;
 use crate::domain::tenant::Tenant;
 use crate::domain::transition::{
-    Classification, Known, Observation, Outcome, Told, classify, state_shown,
+    ClaimKind, Classification, Known, Observation, Outcome, classify, state_shown,
 };
 use crate::store::KnownDocument;
 
@@ -133,7 +133,7 @@ fn passed_over(known: Option<&Known>, event: EventId) -> Vec<EventType> {
     let claims = known.map_or(&[][..], |k| &k.claims);
     let own = claims
         .iter()
-        .filter(|c| c.event == event && c.told == Told::PassedOver);
+        .filter(|c| c.event == event && c.kind == ClaimKind::PassedOver);
     let mut types: Vec<EventType> = own.map(|c| c.event_type).collect();
     types.sort_unstable_by(|a, b| b.cmp(a));
     types
@@ -153,11 +153,11 @@ fn dated_at(tenant: &Tenant, parsed: &ParsedDocument) -> Option<DateTime<Utc>> {
 fn unasked(outcome: &Outcome, parsed: &ParsedDocument) -> Unasked {
     let name = parsed.number.as_deref().unwrap_or(&parsed.id);
     let (kind, reason) = match outcome {
-        Outcome::AlreadyHandled { by, told } => {
-            let how = match told {
-                Told::AsItself => "",
-                Told::PassedOver => " (passed over: told as a later step)",
-                Told::Baseline => " (known from the first time we saw it)",
+        Outcome::AlreadyHandled { by, kind } => {
+            let how = match kind {
+                ClaimKind::AsItself => "",
+                ClaimKind::PassedOver => " (passed over: told as a later step)",
+                ClaimKind::Baseline => " (known from the first time we saw it)",
             };
             let reason = format!("already handled by {by}{how}");
             (DecisionKind::AlreadyHandled, reason)

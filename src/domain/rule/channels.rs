@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use strum::VariantArray as _;
 
-use crate::domain::delivery::Channel;
+use crate::domain::channel::Channel;
 
 /// Over what a rule tells. Which one it is for somebody is chosen when the rule decides, never after a
 /// failed send.

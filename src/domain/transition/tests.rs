@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use serde_json::Map;
 
+use super::claim::MOST_CLAIMS;
 use super::*;
+use crate::domain::document::DocumentKind;
 
 /// What one request to the hook bears.
 #[derive(Debug, Clone)]
@@ -154,7 +156,7 @@ fn told(classification: &Classification) -> Option<(EventType, String)> {
         let claim = classification
             .claims
             .iter()
-            .find(|c| c.event_type == own && c.told == Told::AsItself)
+            .find(|c| c.event_type == own && c.kind == ClaimKind::AsItself)
             .expect("what is told is claimed");
         (own, claim.discriminator.clone())
     })
@@ -232,7 +234,7 @@ proptest! {
         let shown: Vec<_> = classification
             .claims
             .iter()
-            .filter(|c| c.told == Told::Baseline)
+            .filter(|c| c.kind == ClaimKind::Baseline)
             .map(|c| (c.event_type, c.discriminator.clone()))
             .collect();
         if first.typed.is_none() {
@@ -303,7 +305,7 @@ fn of_too_many_claims_the_oldest_reminders_go_first() {
         event_type,
         discriminator: discriminator.to_string(),
         event: EventId::from_uuid(uuid::Uuid::nil()),
-        told: Told::AsItself,
+        kind: ClaimKind::AsItself,
     };
     let created = claim(EventType::InvoiceCreated, 0);
     let mut claims = vec![created.clone()];

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::render::eval::clean;
+use crate::render::value::clean;
 
 /// Begins and ends a piece whose direction is its own.
 const ISOLATE: char = '\u{2068}';

@@ -12,7 +12,7 @@ use crate::domain::document::{Applied, Document, DocumentKind, Person};
 use crate::domain::event::EventType;
 use crate::domain::ids::{ConnectionId, EventId};
 use crate::domain::party::Party;
-use crate::domain::transition::{Claim, Known, Told};
+use crate::domain::transition::{Claim, ClaimKind, Known};
 use crate::store::engine::db::BatchDb;
 use crate::store::engine::db::bulk::{Bulk, record};
 use crate::store::engine::look_ups::LookUps;
@@ -107,7 +107,7 @@ struct PackedClaim<'a>(Cow<'a, str>, Cow<'a, str>, Uuid, Cow<'a, str>);
 
 pub(in crate::store) fn pack_claims(claims: &[Claim]) -> Packed {
     let lines = claims.iter().map(|c| {
-        let (event_type, told) = (c.event_type.as_str(), c.told.as_str());
+        let (event_type, told) = (c.event_type.as_str(), c.kind.as_str());
         let discriminator = Cow::from(&*c.discriminator);
         PackedClaim(
             event_type.into(),
@@ -128,7 +128,7 @@ fn unpack_claims(text: &str) -> Option<Vec<Claim>> {
                 event_type: event_type.parse::<EventType>().ok()?,
                 discriminator: discriminator.into_owned(),
                 event: EventId::from_uuid(event),
-                told: Told::parse(&told)?,
+                kind: ClaimKind::parse(&told)?,
             })
         });
     claims.collect()

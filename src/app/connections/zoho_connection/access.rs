@@ -12,10 +12,12 @@ use crate::app::{App, AppError};
 use crate::domain::connection::Connection;
 use crate::store::TenantStore;
 use crate::zoho;
-use crate::zoho::error::{Message, Retry, ZohoError};
+use crate::zoho::error::ZohoError;
+use crate::zoho::message::Message;
 use crate::zoho::oauth::ClientCredentials;
 use crate::zoho::oauth_error::OAuthError;
 use crate::zoho::region::{Endpoints, Region};
+use crate::zoho::retry::Retry;
 use crate::zoho::settings::BooksSettings;
 use crate::zoho::tokens::Login;
 

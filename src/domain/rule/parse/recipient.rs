@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Problems;
 use crate::domain::address::{Address, Email};
-use crate::domain::delivery::Channel;
+use crate::domain::channel::Channel;
 use crate::domain::phone::{CountryCode, to_e164};
 use crate::domain::rule::{MAX_ADDRESSES, Recipient, RuleChannel, Who};
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Problems;
-use crate::domain::delivery::Channel;
+use crate::domain::channel::Channel;
 use crate::domain::rule::{EmailSource, MAX_TEMPLATE_BYTES, RuleChannel, TemplateSource};
 
 pub(super) fn parse(
