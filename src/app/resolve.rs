@@ -7,7 +7,8 @@ use crate::domain::ids::{DeliveryId, TenantId};
 use crate::store::{Change, Guard};
 
 /// A person's word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
 pub enum Resolution {
     /// The provider has it: nothing is sent again.
     Arrived,
@@ -20,12 +21,7 @@ pub enum Resolution {
 impl Resolution {
     /// Reads the word of a form or the API.
     pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "arrived" => Some(Self::Arrived),
-            "send_again" => Some(Self::SendAgain),
-            "cancel" => Some(Self::Cancel),
-            _ => None,
-        }
+        text.parse().ok()
     }
 }
 

@@ -4,8 +4,6 @@
 use chrono_tz::Tz;
 use strum::VariantArray as _;
 
-use super::delivery::DeliveryState;
-
 /// How far a message has come, ranked so that a state never goes backwards: reports come in any order.
 #[derive(
     Debug,
@@ -66,21 +64,6 @@ impl Status {
             Self::Undelivered => 6,
             Self::Delivered => 7,
             Self::Read => 8,
-        }
-    }
-
-    /// The delivery state that this status stands for.
-    pub const fn state(self) -> DeliveryState {
-        match self {
-            Self::Accepted | Self::Scheduled | Self::Queued | Self::Sending => {
-                DeliveryState::Accepted
-            }
-            Self::Sent => DeliveryState::Sent,
-            Self::Delivered => DeliveryState::Delivered,
-            Self::Read => DeliveryState::Read,
-            Self::Failed => DeliveryState::Failed,
-            Self::Undelivered => DeliveryState::Undelivered,
-            Self::Canceled => DeliveryState::Canceled,
         }
     }
 

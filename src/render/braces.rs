@@ -4,7 +4,7 @@
 //! minijinja takes all of these for plain text or says "unexpected token", and then customers
 //! read `${INVOICE.TOTAL}` in an SMS.
 
-use super::template::TemplateProblem;
+use super::problem::TemplateProblem;
 use crate::domain::document::DocumentKind;
 use crate::domain::rule::{OWN_FIELDS, is_known, known_fields, suggest};
 

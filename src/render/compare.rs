@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::template::Relation;
+use super::syntax::Relation;
 use super::value::{Rendered, Val};
 
 pub(super) fn compare(relation: Relation, left: &Val<'_>, right: &Val<'_>) -> Rendered<bool> {

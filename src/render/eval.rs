@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::compare::compare;
 use super::filters::Filter;
 use super::marked::{MAX_MARKED_BYTES, Marked, is_mark, mark_of};
-use super::template::{Expr, MAX_TEXT_BYTES, Node, RenderProblem};
+use super::problem::{MAX_TEXT_BYTES, RenderProblem};
+use super::syntax::{Expr, Node};
 use super::value::{BYTES_PER_STEP, Rendered, Val, clean};
 use crate::domain::rule::{Fact, Facts};
 

@@ -7,7 +7,8 @@ use crate::domain::decimal;
 use crate::domain::money::{self, MoneyStyle};
 use crate::domain::rule::Fact;
 
-use super::template::{Expr, MAX_TEXT_BYTES, RenderProblem};
+use super::problem::{MAX_TEXT_BYTES, RenderProblem};
+use super::syntax::Expr;
 use super::value::{Val, clean};
 
 /// Said of `default(x="…")` and of splats.

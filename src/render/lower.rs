@@ -5,8 +5,9 @@ use minijinja::machinery::ast::{self, BinOpKind, CallArg, CompareOpKind, UnaryOp
 use minijinja::value::ValueKind;
 
 use super::filters::{self, Filter};
+use super::problem::TemplateProblem;
 use super::scan::AloneTag;
-use super::template::{Expr, Node, Relation, TemplateProblem};
+use super::syntax::{Expr, Node, Relation};
 use crate::domain::decimal;
 use crate::domain::document::DocumentKind;
 use crate::domain::rule::{is_known, suggest};

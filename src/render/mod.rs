@@ -35,13 +35,16 @@ mod filters;
 pub mod logo;
 mod lower;
 mod marked;
+mod problem;
 mod scan;
 pub mod segments;
+mod syntax;
 mod template;
 mod value;
 
+pub use self::problem::{MAX_TEXT_BYTES, RenderProblem, TemplateProblem};
 pub use self::segments::{Encoding, Segments};
-pub use self::template::{MAX_TEXT_BYTES, RenderProblem, Template, TemplateProblem};
+pub use self::template::Template;
 
 #[cfg(test)]
 mod hostile_tests {

@@ -7,7 +7,7 @@
 use minijinja::machinery::{Span, Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 
-use super::template::TemplateProblem;
+use super::problem::TemplateProblem;
 
 const MAX_TAGS: usize = 500;
 const MAX_TOKENS_PER_TAG: usize = 80;

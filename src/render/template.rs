@@ -1,21 +1,16 @@
 //! A template: parsed once, rendered often.
 
-use std::fmt;
-
-use minijinja::machinery::{Span, parse};
+use minijinja::machinery::parse;
 use minijinja::syntax::SyntaxConfig;
 
-use super::filters::Filter;
 use super::lower::Lowering;
 use super::marked::Marked;
+use super::problem::{RenderProblem, TemplateProblem};
 use super::scan::scan;
+use super::syntax::Node;
 use super::{advertising, braces, eval};
 use crate::domain::document::DocumentKind;
 use crate::domain::rule::{Facts, MAX_TEMPLATE_BYTES};
-
-/// The longest text at any moment of rendering, the result included, in bytes. What a
-/// provider takes of it is the sender's to check.
-pub const MAX_TEXT_BYTES: usize = 16 * 1024;
 
 /// A user's template, checked and lowered; immutable, so it can be cached behind an `Arc`.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,122 +52,6 @@ impl Template {
     pub(super) fn render_marked(&self, facts: &Facts<'_>) -> Result<Marked, RenderProblem> {
         eval::render_marked(&self.nodes, facts)
     }
-}
-
-/// What is wrong with a template, in words that say what to type.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct TemplateProblem {
-    /// From 1.
-    pub line: u32,
-    /// From 1, where it is known.
-    pub column: Option<u32>,
-    pub message: String,
-}
-
-impl TemplateProblem {
-    pub(super) fn at(span: Span, message: impl Into<String>) -> Self {
-        Self {
-            line: u32::from(span.start_line).max(1),
-            column: None,
-            message: message.into(),
-        }
-    }
-
-    pub(super) fn from_parser(error: &minijinja::Error) -> Self {
-        let line = error
-            .line()
-            .and_then(|line| u32::try_from(line).ok())
-            .unwrap_or(1);
-        let detail: String = error
-            .detail()
-            .unwrap_or("cannot be read")
-            .chars()
-            .take(200)
-            .collect();
-        Self {
-            line,
-            column: None,
-            message: detail,
-        }
-    }
-}
-
-impl fmt::Display for TemplateProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.column {
-            Some(column) => write!(f, "line {}, column {column}: {}", self.line, self.message),
-            None => write!(f, "line {}: {}", self.line, self.message),
-        }
-    }
-}
-
-/// Why a template could not be filled in for an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RenderProblem {
-    /// Longer than [`MAX_TEXT_BYTES`]; for an e-mail, than four times that.
-    #[error("the text becomes too long; 16 KB at the most, 64 KB for an e-mail")]
-    TooLong,
-    /// More steps than the budget.
-    #[error("the template needs too much work; use fewer or smaller loops")]
-    TooMuchWork,
-}
-
-/// A statement of the lowered language.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Node {
-    Text(String),
-    Emit(Expr),
-    If {
-        test: Expr,
-        yes: Vec<Node>,
-        no: Vec<Node>,
-    },
-    For {
-        target: String,
-        list: Expr,
-        test: Option<Expr>,
-        body: Vec<Node>,
-        otherwise: Vec<Node>,
-    },
-}
-
-/// An expression of the lowered language.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Expr {
-    /// A field, a loop's target, `loop` or `contact`.
-    Name(String),
-    Part(Box<Expr>, String),
-    Item(Box<Expr>, usize),
-    Text(String),
-    /// Decimal text.
-    Number(String),
-    Bool(bool),
-    Nothing,
-    List(Vec<Expr>),
-    Not(Box<Expr>),
-    And(Box<Expr>, Box<Expr>),
-    Or(Box<Expr>, Box<Expr>),
-    Compare(Box<Expr>, Vec<(Relation, Expr)>),
-    Choose {
-        test: Box<Expr>,
-        yes: Box<Expr>,
-        no: Box<Expr>,
-    },
-    IsGiven(Box<Expr>),
-    Filter(Filter, Box<Expr>),
-}
-
-/// How two values are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Relation {
-    Eq,
-    Ne,
-    Lt,
-    Lte,
-    Gt,
-    Gte,
-    In,
-    NotIn,
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::template::{MAX_TEXT_BYTES, RenderProblem};
+use super::problem::{MAX_TEXT_BYTES, RenderProblem};
 use crate::domain::currency::Currency;
 use crate::domain::decimal;
 use crate::domain::rule::{Fact, MAX_LIST_ITEMS, has_lines, is_price, money_places};

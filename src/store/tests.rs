@@ -1063,7 +1063,7 @@ proptest! {
             }
             let highest = words.iter().map(|s| s.rank()).max().unwrap();
             let end = house.read(d.id).await;
-            let expected = Status::ALL.iter().find(|s| s.rank() == highest).unwrap().state();
+            let expected: DeliveryState = (*Status::ALL.iter().find(|s| s.rank() == highest).unwrap()).into();
             assert_eq!(end.state, expected, "{words:?}");
             assert!(end.provider_rank >= highest);
             assert_eq!(house.in_flight().await, 0);

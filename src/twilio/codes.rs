@@ -14,7 +14,8 @@ use crate::domain::report::HitLimit;
 const LONGEST_WORDS: usize = 200;
 
 /// What kind of trouble a code stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Class {
     /// The number itself: wrong, a landline, unreachable.
     Recipient,
@@ -49,22 +50,7 @@ pub enum Class {
 impl Class {
     /// The stable text, for metrics and the API.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Recipient => "recipient",
-            Self::OptedOut => "opted_out",
-            Self::SetUp => "set_up",
-            Self::Account => "account",
-            Self::Content => "content",
-            Self::Throttle => "throttle",
-            Self::QueueFull => "queue_full",
-            Self::ServerTrouble => "server_trouble",
-            Self::Carrier => "carrier",
-            Self::Filtered => "filtered",
-            Self::Limit => "limit",
-            Self::Channel => "channel",
-            Self::OurBug => "our_bug",
-            Self::Unknown => "unknown",
-        }
+        self.into_str()
     }
 }
 

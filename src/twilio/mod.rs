@@ -39,6 +39,7 @@ mod trial;
 mod wire;
 
 use reqwest::Client;
+use strum::VariantArray as _;
 use url::Url;
 
 use crate::domain::connection::Provider;
@@ -57,7 +58,19 @@ pub const PROVIDER: Provider = Provider::named("twilio");
 
 /// Where an account's data live. Each region has its own Auth Token and keys (Twilio's pages on
 /// regions); the host is chosen from this table only, since a free address would get the secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Default,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Region {
     /// United States, the default.
     #[default]
@@ -70,15 +83,11 @@ pub enum Region {
 
 impl Region {
     /// Every region.
-    pub const ALL: [Self; 3] = [Self::Us1, Self::Ie1, Self::Au1];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The stable text, as stored.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Us1 => "us1",
-            Self::Ie1 => "ie1",
-            Self::Au1 => "au1",
-        }
+        self.into_str()
     }
 
     /// A clerk's word.
@@ -92,7 +101,7 @@ impl Region {
 
     /// Reads the stable text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|region| region.as_str() == text)
+        text.parse().ok()
     }
 
     /// Scheme and host of the 2010 API, without a closing slash.
@@ -158,7 +167,7 @@ mod tests {
     fn a_sandbox_replaces_every_host() {
         let sandbox = Url::parse("http://127.0.0.1:9999/twilio/").unwrap();
         let twilio = Twilio::new(crate::http::client().unwrap(), Some(&sandbox));
-        for region in Region::ALL {
+        for &region in Region::ALL {
             assert_eq!(twilio.base(region), "http://127.0.0.1:9999/twilio");
             assert_eq!(Region::parse(region.as_str()), Some(region));
         }
@@ -168,7 +177,7 @@ mod tests {
     #[test]
     fn the_hosts_are_twilios_own() {
         let twilio = Twilio::new(crate::http::client().unwrap(), None);
-        for region in Region::ALL {
+        for &region in Region::ALL {
             let host = Url::parse(twilio.base(region)).unwrap();
             assert_eq!(host.scheme(), "https");
             assert!(host.host_str().unwrap().ends_with(".twilio.com"));

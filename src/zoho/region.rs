@@ -5,13 +5,14 @@
 
 use std::fmt;
 
+use strum::VariantArray as _;
 use url::Url;
 
 use super::message::Message;
 
 /// A Zoho data centre. An organisation lives in exactly one. (Zoho Books API v3, *Introduction*;
 /// Zoho Accounts, *Multi DC support*.)
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, strum::VariantArray)]
 pub enum Region {
     UnitedStates,
     Europe,
@@ -44,18 +45,7 @@ pub struct UnknownRegion;
 
 impl Region {
     /// Every data centre, in the order in which pages list them.
-    pub const ALL: [Self; 10] = [
-        Self::UnitedStates,
-        Self::Europe,
-        Self::India,
-        Self::Australia,
-        Self::Japan,
-        Self::Canada,
-        Self::China,
-        Self::SaudiArabia,
-        Self::UnitedKingdom,
-        Self::Emirates,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The stable text, as stored and as in the callback's `location`: `us`, `eu`, …
     pub const fn location(self) -> &'static str {
@@ -94,18 +84,18 @@ impl Region {
 
     /// Reads a `location` of the table, exactly.
     pub fn from_location(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|r| r.location() == text)
+        Self::ALL.iter().copied().find(|r| r.location() == text)
     }
 
     /// Reads the callback's `accounts-server`: only the exact address of the table, so no other
     /// scheme, port, path, user information or spelling.
     pub fn from_accounts_server(url: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|r| r.accounts_base() == url)
+        Self::ALL.iter().copied().find(|r| r.accounts_base() == url)
     }
 
     /// Reads a token reply's `api_domain`: only the exact address of the table.
     pub fn from_api_domain(url: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|r| r.api_base() == url)
+        Self::ALL.iter().copied().find(|r| r.api_base() == url)
     }
 
     /// The data centre that a consent callback names: `accounts_server` must be in the table (or be
@@ -304,7 +294,7 @@ mod tests {
 
     #[test]
     fn every_row_reads_back_and_no_two_rows_share_an_address() {
-        for region in Region::ALL {
+        for &region in Region::ALL {
             assert_eq!(Region::from_location(region.location()), Some(region));
             assert_eq!(
                 Region::from_accounts_server(region.accounts_base()),
@@ -366,7 +356,8 @@ mod tests {
     #[test]
     fn the_two_data_centres_that_books_does_not_list_are_marked() {
         let unlisted: Vec<_> = Region::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .filter(|r| !r.is_confirmed())
             .map(Region::location)
             .collect();

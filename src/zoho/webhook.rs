@@ -77,7 +77,8 @@ impl fmt::Debug for SignedRequest<'_> {
 }
 
 /// Why a request is not believed, in words for *rejected requests*.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum SignatureProblem {
     #[error(
         "The request has no signature. In Zoho Books, edit the webhook, tick “I want to secure this webhook” and paste the secret token."
@@ -98,12 +99,7 @@ pub enum SignatureProblem {
 impl SignatureProblem {
     /// The stable text, as stored and used as a metric label.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::ZohoPayments => "zoho_payments",
-            Self::NotHex => "not_hex",
-            Self::Mismatch => "mismatch",
-        }
+        self.into_str()
     }
 }
 

@@ -34,20 +34,21 @@ const MAC_LENGTH: usize = 64;
 const LETTERS_TOGETHER: i64 = 300;
 
 /// What is tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Gate {
     SignIn,
     /// The code of the set-up page.
     SetUp,
-    /// Each sends a letter to an address that anybody may type.
+    /// Each sends an e-mail to an address that anybody may type.
     SignUp,
-    /// Each sends a letter to an address that anybody may type.
+    /// Each sends an e-mail to an address that anybody may type.
     Reset,
     /// Another company of somebody who is signed in.
     NewCompany,
     /// A code at sign-in; each sign-in allows but five.
     SecondStep,
-    /// Of one company to one address; each sends a letter.
+    /// Of one company to one address; each sends an e-mail.
     Invite,
     /// Of all companies to one address.
     Invited,
@@ -60,22 +61,6 @@ pub enum Gate {
 }
 
 impl Gate {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::SignIn => "sign-in",
-            Self::SetUp => "set-up",
-            Self::SignUp => "sign-up",
-            Self::Reset => "reset",
-            Self::NewCompany => "new-company",
-            Self::SecondStep => "second-step",
-            Self::Invite => "invite",
-            Self::Invited => "invited",
-            Self::Own => "own",
-            Self::StopReminders => "stop-reminders",
-            Self::Preview => "preview",
-        }
-    }
-
     /// From anywhere.
     const fn per_account(self) -> i64 {
         match self {
@@ -275,7 +260,7 @@ impl App {
     /// No address lies in the table in clear, nor in a form that could be guessed back.
     fn name(&self, gate: Gate, kind: &str, whose: &str) -> Result<String, AppError> {
         let key = self.parts.vault.derive("throttles")?;
-        Ok(token::keyed_digest(&key, &[gate.as_str(), kind, whose]))
+        Ok(token::keyed_digest(&key, &[gate.into_str(), kind, whose]))
     }
 }
 

@@ -100,7 +100,7 @@ impl App {
         let state = if accepted.is_opt_out {
             DeliveryState::Suppressed
         } else {
-            accepted.status.state()
+            accepted.status.into()
         };
         let kind = match (accepted.is_opt_out, accepted.status.is_failure()) {
             (true, _) => StepKind::Suppressed,

@@ -3,6 +3,7 @@
 use strum::VariantArray as _;
 
 use crate::domain::provider::ProviderWords;
+use crate::domain::report::Status;
 
 /// How far a delivery has come.
 #[derive(
@@ -94,5 +95,22 @@ impl DeliveryState {
             self,
             Self::Queued | Self::Sending | Self::Held | Self::Unknown
         )
+    }
+}
+
+/// The state of a delivery whose provider reports this status.
+impl From<Status> for DeliveryState {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Accepted | Status::Scheduled | Status::Queued | Status::Sending => {
+                Self::Accepted
+            }
+            Status::Sent => Self::Sent,
+            Status::Delivered => Self::Delivered,
+            Status::Read => Self::Read,
+            Status::Failed => Self::Failed,
+            Status::Undelivered => Self::Undelivered,
+            Status::Canceled => Self::Canceled,
+        }
     }
 }

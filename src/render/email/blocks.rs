@@ -3,9 +3,13 @@
 use super::problem::EmailProblem;
 use crate::domain::rule::{EmailPart, distance};
 use crate::render::marked::placed_mark;
+use strum::VariantArray as _;
 
 /// What a text may place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum EmailBlock {
     /// Number, dates, total and balance.
     Details,
@@ -14,33 +18,21 @@ pub enum EmailBlock {
     /// From the subtotal to the balance.
     Totals,
     /// Zoho's own page for seeing and paying an invoice.
+    #[strum(serialize = "pay button")]
     PayButton,
     /// The company's text for the document's currency.
+    #[strum(serialize = "bank details")]
     BankDetails,
     Signature,
 }
 
 impl EmailBlock {
     /// All of them, in the order in which an e-mail usually has them.
-    pub const ALL: [Self; 6] = [
-        Self::Details,
-        Self::Items,
-        Self::Totals,
-        Self::PayButton,
-        Self::BankDetails,
-        Self::Signature,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// What is typed between `[[` and `]]`.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Details => "details",
-            Self::Items => "items",
-            Self::Totals => "totals",
-            Self::PayButton => "pay button",
-            Self::BankDetails => "bank details",
-            Self::Signature => "signature",
-        }
+        self.into_str()
     }
 
     /// What it shows, for the editor's list.
@@ -61,8 +53,7 @@ impl EmailBlock {
     }
 
     fn parse(name: &str) -> Option<Self> {
-        let name = plain(name);
-        Self::ALL.into_iter().find(|block| block.name() == name)
+        plain(name).parse().ok()
     }
 
     fn nearest(name: &str) -> Option<Self> {
@@ -71,12 +62,12 @@ impl EmailBlock {
             return None;
         }
         // "table of items", "pay".
-        let by_word = Self::ALL.into_iter().find(|block| {
+        let by_word = Self::ALL.iter().copied().find(|block| {
             let words = block.name().split(' ');
             words.clone().any(|word| name.split(' ').any(|w| w == word))
         });
         let near = |block: &Self| distance(&name, block.name());
-        let by_letters = Self::ALL.into_iter().min_by_key(near);
+        let by_letters = Self::ALL.iter().copied().min_by_key(near);
         by_letters
             .filter(|block| near(block) <= (name.chars().count() / 2).clamp(1, 4))
             .or(by_word)
@@ -162,7 +153,8 @@ pub(super) fn check(source: &str) -> Result<(), EmailProblem> {
 
 fn unknown(name: &str) -> String {
     let shown: String = name.trim().chars().take(40).collect();
-    let names = EmailBlock::ALL.map(|block| format!("[[{}]]", block.name()));
+    let names = EmailBlock::ALL.iter();
+    let names: Vec<_> = names.map(|block| format!("[[{}]]", block.name())).collect();
     match EmailBlock::nearest(name) {
         Some(block) => format!("no block [[{shown}]]; did you mean [[{}]]?", block.name()),
         None => format!("no block [[{shown}]]; there are {}", names.join(", ")),

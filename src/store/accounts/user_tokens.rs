@@ -11,7 +11,8 @@ use crate::store::engine::writer::Lane;
 use crate::store::{NewTenant, Platform, StoreError};
 
 /// What a token is good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Purpose {
     SignUp,
     Reset,
@@ -22,12 +23,7 @@ pub enum Purpose {
 impl Purpose {
     /// The stable text, as stored.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SignUp => "sign_up",
-            Self::Reset => "reset",
-            Self::Email => "email",
-            Self::SecondStep => "second_step",
-        }
+        self.into_str()
     }
 }
 

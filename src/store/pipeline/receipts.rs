@@ -502,7 +502,7 @@ const MOVES: Bulk<'static> = Bulk::Joined(
 );
 
 fn move_record(tenant: Uuid, delivery: DeliveryId, r: &NewReceipt, status: Status) -> Record {
-    let state = match status.state() {
+    let state = match DeliveryState::from(status) {
         DeliveryState::Failed | DeliveryState::Undelivered if r.is_opt_out => {
             DeliveryState::Suppressed
         }

@@ -291,8 +291,10 @@ pub(in crate::web) async fn card(seat: &Seat, said: Said) -> Result<BooksCard, P
         refusal,
         checked: None,
         regions: Region::ALL
+            .iter()
+            .copied()
             .map(|r| Choice::new(r.location(), r.label()))
-            .into(),
+            .collect(),
         organizations,
         choice: said.choice.unwrap_or_default(),
         scopes: SCOPES.join(","),

@@ -3,6 +3,7 @@
 use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};
 use maud::{Markup, html};
+use strum::VariantArray as _;
 
 use crate::domain::delivery::{Channel, DeliveryState};
 use crate::domain::event::{EventState, EventType};
@@ -55,7 +56,10 @@ pub struct HistoryFilters {
 }
 
 /// Events by how their deliveries stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ResultFilter {
     /// Unknown, held, not understood, or failed, while nobody has dealt with it.
     NeedsYou,
@@ -69,16 +73,11 @@ pub enum ResultFilter {
 
 impl ResultFilter {
     /// Every filter, in the order of the chips.
-    pub const ALL: [Self; 4] = [Self::NeedsYou, Self::Failed, Self::Waiting, Self::Delivered];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The text in the URL.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NeedsYou => "needs_you",
-            Self::Failed => "failed",
-            Self::Waiting => "waiting",
-            Self::Delivered => "delivered",
-        }
+        self.into_str()
     }
 
     /// The words on the chip.
@@ -93,7 +92,7 @@ impl ResultFilter {
 
     /// Reads the text in the URL.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|f| f.as_str() == text)
+        text.parse().ok()
     }
 }
 
@@ -153,8 +152,10 @@ impl HistoryPage {
     fn chips(&self) -> Markup {
         let query = self.query();
         let results: Vec<_> = ResultFilter::ALL
+            .iter()
+            .copied()
             .map(|r| (r.as_str().to_owned(), r.label().to_owned()))
-            .into();
+            .collect();
         let states: Vec<_> = EventState::ALL
             .iter()
             .copied()
