@@ -27,6 +27,7 @@ pub struct CheckArgs {
 /// Looks at everything and says what is wrong, in the order in which to mend it.
 pub async fn run(args: CheckArgs, clock: SharedClock) -> anyhow::Result<()> {
     let config = Config::from_env()?;
+    refuse_before_first_start(&config)?;
     let public_url = config
         .web
         .public_url
@@ -54,6 +55,18 @@ pub async fn run(args: CheckArgs, clock: SharedClock) -> anyhow::Result<()> {
         "follow the lines above",
     )
     .into())
+}
+
+/// Opening a database that is not there would make it, and a check makes nothing.
+fn refuse_before_first_start(config: &Config) -> anyhow::Result<()> {
+    match config.database.url.file() {
+        Some(file) if !file.exists() => Err(Advised::new(
+            format!("there is no database yet: {} does not exist", file.display()),
+            "start `ml-connector serve`, which makes it; or name the one that you mean in DATABASE_URL",
+        )
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 fn key_finding(origin: &KeyOrigin) -> Finding {

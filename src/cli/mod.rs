@@ -156,6 +156,7 @@ mod tests {
         };
         assert!(token("editor").is_ok());
         assert!(token("root").is_err());
-        assert!(parse("ml-connector admin create-token --tenant acme --role owner").is_err());
+        assert!(parse("ml-connector admin create-token --tenant acme --role owner").is_ok());
+        assert!(parse("ml-connector admin create-token --tenant ten_12 --role owner").is_err());
     }
 }

@@ -15,6 +15,7 @@ mod browser;
 mod chaos_promises;
 mod chaos_verdict;
 mod clocks;
+mod command_line;
 mod consent;
 mod crash;
 mod deletion;

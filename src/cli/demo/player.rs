@@ -27,8 +27,8 @@ use crate::twilio;
 /// How long a message whose answer was lost is looked for: longer than three looks take.
 const LOOKED_FOR: [i64; 5] = [20, 20, 20, 20, 20];
 
-/// Whoever plays the past.
-pub(super) struct Teller<'a> {
+/// Plays the past.
+pub(super) struct Player<'a> {
     pub(super) running: &'a Running,
     pub(super) sandbox: &'a SandboxHandle,
     pub(super) clock: &'a DemoClock,
@@ -41,7 +41,7 @@ pub(super) struct Teller<'a> {
     pub(super) reported: HashSet<String>,
 }
 
-impl Teller<'_> {
+impl Player<'_> {
     /// Plays one act, at the clock's present time.
     pub(super) async fn play(&mut self, act: &Act) -> anyhow::Result<()> {
         let now = self.running.app.now();
