@@ -19,6 +19,7 @@
 #[cfg(test)]
 extern crate self as ml_connector;
 
+pub mod advised;
 pub mod app;
 mod batcher;
 pub mod brakes;

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use self::master_key::RotateKeyArgs;
 use self::people::{CreateOperatorArgs, ResetPasswordArgs};
 use self::tenants::{CreateTenantArgs, CreateTokenArgs, ReinstateTenantArgs, SuspendTenantArgs};
-use super::report::Advised;
+use crate::advised::Advised;
 use crate::app::AppError;
 use crate::config::web::PublicUrl;
 use crate::config::{Config, environment};

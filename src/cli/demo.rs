@@ -24,7 +24,7 @@ use self::clock::DemoClock;
 use self::hook::Hook;
 use self::player::Player;
 use self::stream::Stream;
-use super::report::Advised;
+use crate::advised::Advised;
 use crate::app::App;
 use crate::app::accounts::CreatedTenant;
 use crate::config::{self, Config};

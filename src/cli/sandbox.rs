@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context as _;
 
-use super::report::Advised;
+use crate::advised::Advised;
 use crate::domain::clock::SharedClock;
 use crate::sandbox::twilio::CallbackPlan;
 use crate::sandbox::{DEMO_NUMBER, DEMO_ORGANIZATION, Sandbox, SandboxConfig, SandboxHandle};

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::line;
+use crate::advised::Advised;
 use crate::app::App;
 use crate::app::rotation::{Progress, RotationError};
-use crate::cli::report::Advised;
 use crate::crypto::master_key::MasterKeyError;
 
 /// Change the master key while the service runs, and seal every secret anew.

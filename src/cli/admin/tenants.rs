@@ -6,9 +6,9 @@ use clap::Args;
 use secrecy::ExposeSecret as _;
 
 use super::{advised, line, password};
+use crate::advised::Advised;
 use crate::app::App;
 use crate::app::accounts::{Beginning, TenantInput};
-use crate::cli::report::Advised;
 use crate::domain::actor::Actor;
 use crate::domain::ids::{IdError, TenantId};
 use crate::domain::user::Role;
