@@ -9,15 +9,16 @@ dev:
     cargo run -- serve
 
 # look around on throw-away data
-demo:
-    cargo run --release -- demo
+demo *args:
+    cargo run --release -- demo {{args}}
 
-# run the tests; arguments name some of them
+# run the tests on both databases; arguments name some of them
 test *args:
     ./tests/run {{args}}
 
 # what clippy and rustfmt say
 lint:
+    cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
 
 # everything that must pass before a change lands
@@ -27,6 +28,10 @@ ci:
 # look through changed snapshots
 snap:
     cargo insta review
+
+# take pictures of the sample pages; a word after the folder takes only those with it in their name
+pictures *args:
+    cargo run --example pictures -- {{args}}
 
 # break the real service under load; arguments name scenarios, `--list` shows them
 chaos *args:

@@ -21,6 +21,7 @@ mod crash;
 mod deletion;
 mod demo;
 mod deploy;
+mod documents;
 mod email_clocks;
 mod email_pages;
 mod emails;
