@@ -39,6 +39,8 @@ pub mod sandbox;
 pub mod startup;
 pub mod store;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;
 pub mod transport;
 pub mod twilio;
 pub mod web;

@@ -43,8 +43,6 @@ pub mod suppressions;
 pub mod suspend;
 pub mod team;
 #[cfg(test)]
-mod testing;
-#[cfg(test)]
 mod tests;
 mod text;
 pub mod tokens;
