@@ -60,7 +60,7 @@ const ZONE: Tz = Tz::America__New_York;
 /// The wait before each report of a message, while somebody looks.
 const REPORTS_AFTER_MS: u64 = 900;
 
-/// Runs the demo until told to stop; its folder is removed afterwards.
+/// Runs the demo until a signal; its folder is removed afterwards.
 pub async fn run(args: DemoArgs, machine: SharedClock) -> anyhow::Result<()> {
     let socket = listen(args.port)?;
     let folder = ThrowAway::new()?;

@@ -115,8 +115,8 @@ mod tests {
         assert!(args.json && args.country == "US" && args.currency == "USD");
         let begins = &args.beginning;
         assert!(!begins.live && !begins.any_hour, "nobody is written to yet");
-        for told in ["--live", "--live --any-hour"] {
-            assert!(parse(&format!("{line} {told}")).is_ok(), "{told}");
+        for more in ["--live", "--live --any-hour"] {
+            assert!(parse(&format!("{line} {more}")).is_ok(), "{more}");
         }
         // By day only is decided when going live, on a page that says so.
         assert!(parse(&format!("{line} --any-hour")).is_err());

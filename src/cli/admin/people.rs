@@ -20,7 +20,7 @@ pub struct CreateOperatorArgs {
     pub json: bool,
 }
 
-/// Give a user a new password. Their sessions end; a second factor stays on unless told otherwise.
+/// Give a user a new password. Their sessions end; a second factor stays on unless you say otherwise.
 #[derive(Debug, Args)]
 pub struct ResetPasswordArgs {
     /// The e-mail address with which they sign in

@@ -62,7 +62,7 @@ pub struct CreateTokenArgs {
     /// What it may do: owner, admin, editor or viewer
     #[arg(long, value_name = "ROLE", value_parser = parse_role)]
     pub role: Role,
-    /// What it is for, to tell it from others later
+    /// What it is for, to recognise it later
     #[arg(long, default_value = "command line", value_name = "TEXT")]
     pub name: String,
     /// Print the result as JSON
@@ -136,7 +136,7 @@ fn parse_role(text: &str) -> Result<Role, String> {
 }
 
 impl BeginningArgs {
-    /// As told, or as pages begin: nobody is written to before somebody says so.
+    /// By default as on the pages: nobody is written to before somebody says so.
     const fn read(&self) -> Beginning {
         match (self.live, self.any_hour) {
             (false, _) => Beginning::Rehearsal,
@@ -189,13 +189,13 @@ pub(super) async fn create_tenant(
              Secret token, shown this once: {secret}\n{}\n",
             made.slug,
             made.id,
-            begun(beginning)
+            beginning_sentence(beginning)
         )
     })
 }
 
 /// Whom a new tenant writes to, and when.
-fn begun(beginning: Beginning) -> String {
+fn beginning_sentence(beginning: Beginning) -> String {
     let hours = beginning.hours().map_or_else(
         || "at any hour".to_owned(),
         |hours| format!("from {}", hours.label()),

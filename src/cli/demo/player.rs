@@ -129,21 +129,24 @@ impl Player<'_> {
                 continue;
             }
             self.clock.advance(TimeDelta::seconds(1));
-            self.tell(&message, "sent", None).await;
+            self.report_status(&message, "sent", None).await;
             // From two to seven seconds.
             let seconds = 2 + i64::from(message.sid.bytes().last().unwrap_or_default() % 6);
             self.clock.advance(TimeDelta::seconds(seconds));
             let reason = UNREACHABLE.iter().find(|(c, _)| mobile(*c) == message.to);
             match reason {
-                Some((_, code)) => self.tell(&message, "undelivered", Some(*code)).await,
-                None => self.tell(&message, "delivered", None).await,
+                Some((_, code)) => {
+                    self.report_status(&message, "undelivered", Some(*code))
+                        .await
+                }
+                None => self.report_status(&message, "delivered", None).await,
             }
         }
         self.work().await
     }
 
-    async fn tell(&self, message: &Message, status: &str, code: Option<u32>) {
-        // Only messages that the stand-in has are told of, so there is no other answer.
+    async fn report_status(&self, message: &Message, status: &str, code: Option<u32>) {
+        // Only for messages that the stand-in has, so there is no other answer.
         let _ = self.sandbox.twilio().tell(&message.sid, status, code).await;
     }
 
