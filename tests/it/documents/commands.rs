@@ -187,11 +187,15 @@ fn assert_can_be_run(folder: &Folder, line: &str) {
             root().join(format!("examples/{example}.rs")).exists(),
             "{line}"
         );
-    } else if let Some((_, arguments)) = line
-        .split_once(" -- ")
-        .or_else(|| line.split_once(" exec web ml-connector "))
-    {
-        folder.run(&format!("ml-connector {arguments} --help"));
+    }
+    for before in [
+        "cargo run -- ",
+        "cargo run --release -- ",
+        "docker compose exec web ml-connector ",
+    ] {
+        if let Some(arguments) = line.strip_prefix(before) {
+            folder.run(&format!("ml-connector {arguments} --help"));
+        }
     }
     if let Some((_, config)) = line.split_once("--config ") {
         assert!(root().join(config).exists(), "{line}");
