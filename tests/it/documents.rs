@@ -153,7 +153,7 @@ fn every_file_that_is_named_exists() {
             .collect();
         for code in codes(&text).into_iter().chain(in_blocks) {
             let is_path = FOLDERS.iter().any(|folder| code.starts_with(folder));
-            let is_source = code.ends_with(".rs") && !code.contains(' ');
+            let is_source = Path::new(&code).extension().is_some_and(|e| e == "rs");
             // The queue's own words, such as `src/…`, name nothing.
             if code.contains(['…', ' ', '*', '{']) || !(is_path || is_source) {
                 continue;

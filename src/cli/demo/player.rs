@@ -134,13 +134,11 @@ impl Player<'_> {
             let seconds = 2 + i64::from(message.sid.bytes().last().unwrap_or_default() % 6);
             self.clock.advance(TimeDelta::seconds(seconds));
             let reason = UNREACHABLE.iter().find(|(c, _)| mobile(*c) == message.to);
-            match reason {
-                Some((_, code)) => {
-                    self.report_status(&message, "undelivered", Some(*code))
-                        .await
-                }
-                None => self.report_status(&message, "delivered", None).await,
-            }
+            let (status, code) = match reason {
+                Some((_, code)) => ("undelivered", Some(*code)),
+                None => ("delivered", None),
+            };
+            self.report_status(&message, status, code).await;
         }
         self.work().await
     }
