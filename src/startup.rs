@@ -153,7 +153,7 @@ async fn build_on(
     let (vault, key_origin) = open_vault(config, &store, clock.now()).await?;
     let store = store.with_hasher(vault.address_hasher()?);
     let redis = open_redis(config, &store).await?;
-    let mailer = Mailer::new(&config.mail, shows_letters(config, &public_url))
+    let mailer = Mailer::new(&config.mail, shows_mails(config, &public_url))
         .context("mail cannot be set up")?;
     let client = http::client().context("the HTTP client cannot be built")?;
     let queue: Arc<dyn JobQueue> = match (&redis, jobs) {
@@ -212,9 +212,9 @@ fn queue_on(redis: &Redis, store: &Store, clock: &SharedClock, jobs: Jobs) -> Fa
     )
 }
 
-/// Letters may be shown in the log only where nobody but this machine reaches the service. `work`
+/// E-mails may be shown in the log only where nobody but this machine reaches the service. `work`
 /// serves no address, so it must be told that the others' is on this machine.
-fn shows_letters(config: &Config, public_url: &PublicUrl) -> bool {
+fn shows_mails(config: &Config, public_url: &PublicUrl) -> bool {
     let told = config.web.public_url.is_some();
     let served_here = config.database.url.file().is_some();
     public_url.is_loopback() && (told || (served_here && config.web.bind.ip().is_loopback()))
@@ -333,7 +333,7 @@ pub async fn serve(
     }
     let door = Door::open(config, options.inherited)?;
     let address = door.address;
-    // What is judged by the address, such as whether letters may be shown, goes by the real one.
+    // What is judged by the address, such as whether e-mails may be shown, goes by the real one.
     let mut config = config.clone();
     config.web.bind = address;
     let config = &config;
@@ -546,10 +546,10 @@ async fn open_vault(
 ) -> anyhow::Result<(Vault, KeyOrigin)> {
     let platform = store.platform();
     let source = KeySource::choose(&config.secrets.master_key, config.database.url.key_file());
-    let (rows, (masters, origin)) = match settle_keys(store, &source).await {
+    let (rows, (masters, origin)) = match select_keys(store, &source).await {
         // A change of the master key may have ended between the two looks.
-        Err(_) => settle_keys(store, &source).await?,
-        Ok(settled) => settled,
+        Err(_) => select_keys(store, &source).await?,
+        Ok(selected) => selected,
     };
     let vault = Vault::new(masters, &rows)?.from_source(source);
     if rows.is_empty() {
@@ -571,7 +571,7 @@ async fn open_vault(
 }
 
 /// The data keys, and the master keys that fit them.
-async fn settle_keys(
+async fn select_keys(
     store: &Store,
     source: &KeySource,
 ) -> anyhow::Result<(Vec<WrappedKey>, (KeyRing, KeyOrigin))> {
@@ -579,7 +579,7 @@ async fn settle_keys(
     let rows = rows.context("the data keys cannot be read")?;
     let rows: Vec<_> = rows.into_iter().map(wrapped).collect();
     let wrapped_by: Vec<_> = rows.iter().map(|r| r.master_key_id.clone()).collect();
-    Ok((rows, source.settle(&wrapped_by)?))
+    Ok((rows, source.select_keys(&wrapped_by)?))
 }
 
 fn wrapped(row: StoredDataKey) -> WrappedKey {

@@ -1,8 +1,8 @@
 //! Bank details, which a thief would change: an owner asks with a code of their second factor, every owner is
 //! told by e-mail, and the new text counts after a day or when a second owner agrees.
 
-use super::accounts::letters::instant;
-use super::mail::{Letter, Mail};
+use super::accounts::mails::instant;
+use super::mail::{Mail, MailContent};
 use super::{App, AppError, job};
 use crate::domain::actor::Actor;
 use crate::domain::bank_details::{BankDetails, LONGEST, WAITS, in_force, pending};
@@ -148,28 +148,28 @@ impl App {
                     once: format!("bank_details:{}:{}:{}", told.word(), new.id, owner.id),
                     to: owner.email,
                     kind: "bank_details",
-                    letter: self.letter(&row, told, (new, old), actor),
+                    content: self.bank_details_mail(&row, told, (new, old), actor),
                 })?);
             }
         }
-        let letters = mails.iter().map(|m| job::send_mail(m.tenant, m.id, now));
-        let letters = letters.collect();
+        let wishes = mails.iter().map(|m| job::send_mail(m.tenant, m.id, now));
+        let wishes = wishes.collect();
         let done = store
             .change_bank_details(edit, mails, actor.clone(), now)
             .await?;
         if done == MessageEdit::Done {
-            self.wake(letters).await;
+            self.wake(wishes).await;
         }
         Ok(done)
     }
 
-    fn letter(
+    fn bank_details_mail(
         &self,
         tenant: &Tenant,
         told: Told,
         (new, old): (&BankDetails, &str),
         actor: &Actor,
-    ) -> Letter {
+    ) -> MailContent {
         let company = untrusted::quoted(&tenant.name, NAME_LENGTH);
         let by = untrusted::quoted(&actor.name, ADDRESS_LENGTH);
         let currency = &new.currency;
@@ -211,7 +211,7 @@ impl App {
             format!("Look at it:\n{page}"),
         ];
         let text: Vec<String> = text.into_iter().filter(|p| !p.is_empty()).collect();
-        Letter {
+        MailContent {
             subject,
             text: format!("{}\n", text.join("\n\n")),
         }

@@ -1,10 +1,10 @@
-//! The morning letter: what became of yesterday's messages, and what waits for somebody.
+//! The morning e-mail: what became of yesterday's messages, and what waits for somebody.
 
 use chrono::{Days, NaiveDate, Timelike as _};
 use uuid::Uuid;
 
 use super::figures::{Figures, figures, span};
-use super::mail::Letter;
+use super::mail::MailContent;
 use super::notices::{AT_ONCE, Notice};
 use super::{App, AppError};
 use crate::domain::actor::Actor;
@@ -15,7 +15,7 @@ use crate::mail::untrusted::{self, NAME_LENGTH};
 /// The hours of a morning, in the tenant's zone: whoever was down at eight catches up until noon.
 const MORNING: std::ops::Range<u32> = 8..12;
 
-/// What a morning letter counts.
+/// What a morning e-mail counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Counted {
     /// Yesterday.
@@ -25,7 +25,7 @@ struct Counted {
 }
 
 impl App {
-    /// Whether a person gets the morning letter of a tenant; `None` for who is no member.
+    /// Whether a person gets the morning e-mail of a tenant; `None` for who is no member.
     pub async fn wants_morning(
         &self,
         tenant: TenantId,
@@ -34,7 +34,7 @@ impl App {
         Ok(self.tenant(tenant).wants_morning(user).await?)
     }
 
-    /// Switches a person's own morning letter.
+    /// Switches a person's own morning e-mail.
     pub async fn switch_morning(
         &self,
         tenant: TenantId,
@@ -54,7 +54,7 @@ impl App {
         }
     }
 
-    /// Writes the morning letters that are due.
+    /// Writes the morning e-mails that are due.
     pub(super) async fn tell_mornings(&self) -> Result<(), AppError> {
         let (platform, now) = (self.store().platform(), self.now());
         let mut after = Uuid::nil();
@@ -83,11 +83,11 @@ impl App {
                 kind: "morning",
                 occasion: format!("morning/{}/{today}", tenant.id.uuid().simple()),
                 tenant,
-                letter: self.morning_letter(tenant, counted),
+                mail: self.morning_mail(tenant, counted),
             };
             self.notify(notice, store.morning_readers().await?).await?;
         }
-        // Last: whoever dies before it is followed by somebody who writes the same letters.
+        // Last: whoever dies before it is followed by somebody who writes the same e-mails.
         Ok(store.mark_morning(today).await?)
     }
 
@@ -106,7 +106,7 @@ impl App {
         today - Days::new(1)
     }
 
-    fn morning_letter(&self, tenant: &Tenant, counted: Counted) -> Letter {
+    fn morning_mail(&self, tenant: &Tenant, counted: Counted) -> MailContent {
         let Counted {
             made: Figures { sent, failed },
             waiting,
@@ -128,7 +128,7 @@ impl App {
         }
         link("See everything", "/history");
         link("Switch this e-mail off", "/settings#morning");
-        Letter {
+        MailContent {
             subject: format!(
                 "Yesterday: {words} ({})",
                 untrusted::quoted(&tenant.name, NAME_LENGTH)

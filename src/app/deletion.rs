@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::time::timeout;
 
-use super::mail::{Letter, Mail};
+use super::mail::{Mail, MailContent};
 use super::{App, AppError, FieldProblem, job};
 use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
@@ -85,22 +85,22 @@ impl App {
                     to: owner.email,
                     kind: "tenant_deleted",
                     once: format!("tenant_deleted:{tenant}:{}", owner.user),
-                    letter: farewell(&row.name, actor),
+                    content: farewell(&row.name, actor),
                 })?);
             }
         }
         let books = self.books_to_give_back(tenant).await;
         let now = self.now();
-        let letters = farewells
+        let mails = farewells
             .iter()
             .map(|mail| job::send_mail(mail.tenant, mail.id, now));
-        let letters = letters.collect();
+        let mails = mails.collect();
         let begun = store.begin_deletion(farewells, actor.clone(), now).await?;
         if !begun {
             return Err(AppError::NotFound("tenant"));
         }
         self.forget_hooks();
-        self.wake(letters).await;
+        self.wake(mails).await;
         tracing::info!(tenant.id = %tenant, "{tenant} was deleted; its rows are removed now");
         if let Some(books) = books
             && timeout(ZOHO_PATIENCE, self.give_back_books(&books))
@@ -164,10 +164,10 @@ impl App {
     }
 }
 
-fn farewell(company: &str, actor: &Actor) -> Letter {
+fn farewell(company: &str, actor: &Actor) -> MailContent {
     let company = untrusted::quoted(company, NAME_LENGTH);
     let actor = untrusted::quoted(&actor.name, NAME_LENGTH);
-    Letter {
+    MailContent {
         subject: format!("A company of yours was deleted: {company}"),
         text: format!(
             "The company {company} in ml-connector was deleted by {actor}.\n\n\

@@ -201,21 +201,21 @@ impl App {
         let mailer = &self.parts.mailer;
         let Some(host) = mailer.host() else {
             let says = if mailer.is_log() {
-                "SMTP_URL is not set: letters are written to the log, since only this machine \
+                "SMTP_URL is not set: mails are written to the log, since only this machine \
                  reaches the service."
             } else {
-                "SMTP_URL is not set: no letters leave, so nobody can sign up, reset a password or \
+                "SMTP_URL is not set: no mails leave, so nobody can sign up, reset a password or \
                  be invited, and owners are not told of trouble."
             };
             return Finding::good(subject, says).with_advice(
-                "Set SMTP_URL and MAIL_FROM to a mail server that takes letters from here.",
+                "Set SMTP_URL and MAIL_FROM to a mail server that takes e-mails from here.",
             );
         };
         match mailer.probe().await {
-            Ok(()) => Finding::good(subject, format!("{host} takes letters from here.")),
+            Ok(()) => Finding::good(subject, format!("{host} takes mails from here.")),
             Err(wrong) => Finding::bad(
                 subject,
-                format!("{host} does not take letters: {wrong}."),
+                format!("{host} does not take mails: {wrong}."),
                 "See that SMTP_URL has the right server, port, user and password (with @ written \
                  as %40), that this machine reaches it (many hosts block port 25: take 465 or \
                  587), and that it offers TLS.",

@@ -14,7 +14,7 @@ pub const RUN_REPLAY: Kind = Kind::new("run_replay");
 /// Move one delivery on: send, look, poll, expire.
 pub const DELIVER: Kind = Kind::new("deliver");
 
-/// Hand over a letter of the service's own.
+/// Hand over an e-mail of the service's own.
 pub const SEND_MAIL: Kind = Kind::new("send_mail");
 
 /// A wish to route an event now.
@@ -37,7 +37,7 @@ pub fn deliver(tenant: TenantId, delivery: DeliveryId, due: DateTime<Utc>) -> Pu
     )
 }
 
-/// A wish to hand over a letter; it takes the turn of the tenant on whose behalf it is.
+/// A wish to hand over an e-mail; it takes the turn of the tenant on whose behalf it is.
 pub fn send_mail(tenant: Option<TenantId>, mail: Uuid, due: DateTime<Utc>) -> Push {
     let turn = tenant.map_or_else(Uuid::nil, TenantId::uuid);
     Push {

@@ -12,16 +12,16 @@ use crate::domain::ids::{TenantId, new_v7};
 use crate::mail::{NotSent, Outgoing};
 use crate::store::{ClaimedMail, MailOutcome, StoredMail};
 
-/// How long a worker has a letter to itself; longer than handing it over may take.
+/// How long a worker has an e-mail to itself; longer than handing it over may take.
 const LEASE: TimeDelta = TimeDelta::minutes(3);
 
-/// How long a letter is tried.
+/// How long an e-mail is tried.
 const PATIENCE: TimeDelta = TimeDelta::hours(24);
 
-/// How long what became of a letter can be read, and the same letter is not written again.
+/// How long what became of an e-mail can be read, and the same e-mail is not written again.
 const KEPT: TimeDelta = TimeDelta::days(30);
 
-/// A letter to one person, before it is kept.
+/// An e-mail to one person, before it is kept.
 #[derive(Debug, Clone)]
 pub struct Mail {
     /// On whose behalf; `None` for a person's own account.
@@ -29,39 +29,39 @@ pub struct Mail {
     pub to: String,
     /// What it is about, as a stable word such as `reset`.
     pub kind: &'static str,
-    /// What makes a second one the same letter; the first is kept.
+    /// What makes a second one the same e-mail; the first is kept.
     pub once: String,
-    pub letter: Letter,
+    pub content: MailContent,
 }
 
 /// What stands in it. Links in it are credentials, so it is sealed and never logged.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Letter {
+pub struct MailContent {
     pub subject: String,
     /// Plain text, lines ended by `\n`. A line that is only an address of ours becomes a button of
     /// the HTML part; a short line right before it is what the button says.
     pub text: String,
 }
 
-impl std::fmt::Debug for Letter {
+impl std::fmt::Debug for MailContent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Letter").finish_non_exhaustive()
+        f.debug_struct("MailContent").finish_non_exhaustive()
     }
 }
 
 impl App {
-    /// Whether letters reach anybody: over SMTP, or in the log where only this machine reaches us.
+    /// Whether e-mails reach anybody: over SMTP, or in the log where only this machine reaches us.
     /// Pages that need mail ask first and say so.
     pub fn can_mail(&self) -> bool {
         self.parts.mailer.can_send()
     }
 
-    /// Keeps a letter and wakes whoever sends it. Where no mail can leave, nothing is kept.
+    /// Keeps an e-mail and wakes whoever sends it. Where no mail can leave, nothing is kept.
     pub async fn mail(&self, mail: Mail) -> Result<(), AppError> {
         if !self.can_mail() {
             tracing::warn!(
                 mail.kind,
-                "A letter was not written, since SMTP_URL is not set"
+                "An e-mail was not written, since SMTP_URL is not set"
             );
             return Ok(());
         }
@@ -77,11 +77,11 @@ impl App {
         Ok(())
     }
 
-    /// A letter as it is kept, for those who keep it with the change that it tells of.
+    /// An e-mail as it is kept, for those who keep it with the change that it tells of.
     pub(super) fn sealed(&self, mail: Mail) -> Result<StoredMail, AppError> {
         let id = new_v7(self.now());
-        let letter = serde_json::to_vec(&mail.letter).unwrap_or_default();
-        let sealed = self.parts.vault.seal_bytes(&place(id), &letter)?;
+        let content = serde_json::to_vec(&mail.content).unwrap_or_default();
+        let sealed = self.parts.vault.seal_bytes(&place(id), &content)?;
         Ok(StoredMail {
             id,
             tenant: mail.tenant,
@@ -92,7 +92,7 @@ impl App {
         })
     }
 
-    /// Hands one letter over, unless it is not due or another worker has it.
+    /// Hands one e-mail over, unless it is not due or another worker has it.
     pub async fn send_mail(&self, id: Uuid) -> Result<(), AppError> {
         let now = self.now();
         let platform = self.store().platform();
@@ -109,19 +109,19 @@ impl App {
 
     async fn try_mail(&self, claimed: &ClaimedMail) -> MailOutcome {
         let opened = self.open_bytes(&place(claimed.id), &claimed.sealed).await;
-        let letter = match opened {
-            Ok(bytes) => serde_json::from_slice::<Letter>(&bytes),
+        let mail = match opened {
+            Ok(bytes) => serde_json::from_slice::<MailContent>(&bytes),
             Err(error) => return self.later(claimed, format!("it does not open: {error}")),
         };
-        let Ok(letter) = letter else {
+        let Ok(mail) = mail else {
             return MailOutcome::Failed("it cannot be read".to_owned());
         };
         let origin = self.public_url().origin();
         let outgoing = Outgoing {
             id: claimed.id,
             to: &claimed.recipient,
-            subject: &letter.subject,
-            text: &letter.text,
+            subject: &mail.subject,
+            text: &mail.text,
             at: claimed.created_at,
             origin: &origin,
         };
@@ -140,7 +140,7 @@ impl App {
         MailOutcome::Later(next, why)
     }
 
-    /// Forgets letters that ended a month ago.
+    /// Forgets e-mails that ended a month ago.
     pub async fn prune_mails(&self) -> Result<u64, AppError> {
         let before = self.now() - KEPT;
         Ok(self.store().platform().prune_mails(before).await?)
@@ -162,16 +162,16 @@ fn wait(tries: i64) -> Duration {
     })
 }
 
-/// A server's answer may repeat the address, so the log names the letter and not the reason.
+/// A server's answer may repeat the address, so the log names the e-mail and not the reason.
 fn tell(claimed: &ClaimedMail, outcome: &MailOutcome) {
     let (id, kind) = (claimed.id, claimed.kind.as_str());
     match outcome {
-        MailOutcome::Sent => tracing::info!(mail.id = %id, mail.kind = kind, "Mailed a letter"),
+        MailOutcome::Sent => tracing::info!(mail.id = %id, mail.kind = kind, "Sent an e-mail"),
         MailOutcome::Later(at, _) => tracing::warn!(
-            mail.id = %id, mail.kind = kind, "A letter did not leave; it is tried again at {at}"
+            mail.id = %id, mail.kind = kind, "A mail did not leave; it is tried again at {at}"
         ),
         MailOutcome::Failed(_) => tracing::warn!(
-            mail.id = %id, mail.kind = kind, "A letter will not leave; its row in mails says why"
+            mail.id = %id, mail.kind = kind, "An e-mail will not leave; its row in mails says why"
         ),
     }
 }

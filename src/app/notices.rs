@@ -7,7 +7,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::mail::{Letter, Mail};
+use super::mail::{Mail, MailContent};
 use super::{App, AppError};
 use crate::domain::ids::TenantId;
 use crate::domain::tenant::Tenant;
@@ -30,13 +30,13 @@ const REASON_LENGTH: usize = 500;
 /// Rows of one look.
 pub(super) const AT_ONCE: u64 = 500;
 
-/// What a letter to several people is about.
+/// What an e-mail to several people is about.
 pub(super) struct Notice<'a> {
     pub(super) kind: &'static str,
     /// What makes a second one the same.
     pub(super) occasion: String,
     pub(super) tenant: &'a Tenant,
-    pub(super) letter: Letter,
+    pub(super) mail: MailContent,
 }
 
 impl App {
@@ -78,7 +78,7 @@ impl App {
                 kind,
                 occasion: occasion(kind, trouble.connection.uuid(), trouble.begun),
                 tenant: &trouble.tenant,
-                letter: self.trouble_letter(&trouble),
+                mail: self.trouble_mail(&trouble),
             };
             let owners = self.owners(trouble.tenant.id).await?;
             self.notify(notice, owners).await?;
@@ -103,7 +103,7 @@ impl App {
                     kind: "silent",
                     occasion: occasion("silent", connection, at),
                     tenant: &tenant,
-                    letter: self.silence_letter(&tenant, at),
+                    mail: self.silence_mail(&tenant, at),
                 };
                 let owners = self.owners(tenant.id).await?;
                 self.notify(notice, owners).await?;
@@ -114,7 +114,7 @@ impl App {
         }
     }
 
-    /// The same letter to several people, each once.
+    /// The same e-mail to several people, each once.
     pub(super) async fn notify(&self, notice: Notice<'_>, to: Vec<User>) -> Result<(), AppError> {
         for user in to {
             self.mail(Mail {
@@ -122,7 +122,7 @@ impl App {
                 once: format!("{}/{}", notice.occasion, user.id.uuid().simple()),
                 to: user.email,
                 kind: notice.kind,
-                letter: notice.letter.clone(),
+                content: notice.mail.clone(),
             })
             .await?;
         }
@@ -134,7 +134,7 @@ impl App {
         self.public_url().join(&format!("/t/{}{path}", tenant.slug))
     }
 
-    fn trouble_letter(&self, trouble: &Trouble) -> Letter {
+    fn trouble_mail(&self, trouble: &Trouble) -> MailContent {
         let name = untrusted::quoted(&trouble.tenant.name, NAME_LENGTH);
         let kind = self.parts.transports.provider(trouble.provider);
         let provider = kind.map_or("Zoho Books", |kind| kind.words().name);
@@ -148,7 +148,7 @@ impl App {
                     "Webhooks are still taken; what asks Zoho Books itself waits until it is \
                      connected again."
                 };
-                Letter {
+                MailContent {
                     subject: format!("{provider} refuses our access for {name}"),
                     text: format!(
                         "{provider} refuses the credentials of {name}:\n\n{}.\n\n{waits}\n\n\
@@ -157,7 +157,7 @@ impl App {
                     ),
                 }
             }
-            TroubleKind::LowBalance(balance) => Letter {
+            TroubleKind::LowBalance(balance) => MailContent {
                 subject: format!("Little is left on the {provider} account of {name}"),
                 text: format!(
                     "{balance} are left on the {provider} account of {name}. That is less than 10, or \
@@ -168,7 +168,7 @@ impl App {
                      You are told again only when it has been more in between.\n"
                 ),
             },
-            TroubleKind::Burst => Letter {
+            TroubleKind::Burst => MailContent {
                 subject: format!("Requests from {provider} are refused for {name}"),
                 text: format!(
                     "At least five requests within ten minutes to the web address that {name} gave \
@@ -184,10 +184,10 @@ impl App {
         }
     }
 
-    fn silence_letter(&self, tenant: &Tenant, heard: DateTime<Utc>) -> Letter {
+    fn silence_mail(&self, tenant: &Tenant, heard: DateTime<Utc>) -> MailContent {
         let name = untrusted::quoted(&tenant.name, NAME_LENGTH);
         let heard = heard.with_timezone(&tenant.zone);
-        Letter {
+        MailContent {
             subject: format!("Nothing from Zoho Books for two working days at {name}"),
             text: format!(
                 "Zoho Books last told {name} something on {} ({}).\n\n\

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use url::Url;
 use uuid::Uuid;
 
-use super::mail::Letter;
+use super::mail::MailContent;
 use super::notices::Notice;
 use super::{App, AppError};
 use crate::crypto::token;
@@ -214,7 +214,7 @@ impl App {
                 self.now().timestamp_micros()
             ),
             tenant,
-            letter: Letter {
+            mail: MailContent {
                 subject: format!("{who} stopped the reminders of {company}"),
                 text: format!(
                     "{who} pressed “Stop reminders here” in an e-mail of {company}.\n\n\

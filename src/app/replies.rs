@@ -8,7 +8,7 @@
 
 use chrono::TimeDelta;
 
-use super::mail::Letter;
+use super::mail::MailContent;
 use super::notices::Notice;
 use super::sending::receipts::ReportAnswer;
 use super::{App, AppError};
@@ -205,7 +205,7 @@ impl App {
             kind: "reply",
             occasion: format!("reply:{}:{sid}", tenant.id),
             tenant: &tenant,
-            letter: Letter {
+            mail: MailContent {
                 subject: format!("A reply from {who} to {company}"),
                 text,
             },

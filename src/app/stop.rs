@@ -70,7 +70,7 @@ impl App {
                 .release_held(holds.clone(), channel, sentence.to_owned(), self.now())
                 .await?;
             self.wake_deliveries(tenant, &released).await;
-            // A last page; asking on would release for ever what a worker holds again at once.
+            // A last page; asking on would release endlessly what a worker holds again at once.
             if released.len() < RELEASE_AT_ONCE {
                 return Ok(());
             }

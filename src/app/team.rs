@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::accounts::parse_email;
-use super::mail::{Letter, Mail};
+use super::mail::{Mail, MailContent};
 use super::{App, AppError, FieldProblem, job};
 use crate::crypto::token::{self, NewToken, TokenDigest};
 use crate::domain::actor::Actor;
@@ -87,15 +87,15 @@ impl App {
             to: email,
             kind: "invitation",
             once: format!("invitation:{}", invitation.id),
-            letter: invitation_letter(&row.name, &invitation, &self.public_url().join(&link)),
+            content: invitation_mail(&row.name, &invitation, &self.public_url().join(&link)),
         })?;
-        let letter = job::send_mail(mail.tenant, mail.id, now);
+        let wish = job::send_mail(mail.tenant, mail.id, now);
         let invited = store
             .invite(invitation, *digest.as_bytes(), mail, actor.clone())
             .await?;
         match invited {
             Invited::Sent => {
-                self.wake(vec![letter]).await;
+                self.wake(vec![wish]).await;
                 Ok(())
             }
             Invited::IsMember => Err(AppError::field("email", "they are in the team already")),
@@ -275,7 +275,7 @@ impl App {
     }
 }
 
-fn invitation_letter(company: &str, of: &Invitation, link: &str) -> Letter {
+fn invitation_mail(company: &str, of: &Invitation, link: &str) -> MailContent {
     let (by, role) = (untrusted::quoted(&of.invited_by, NAME_LENGTH), of.role);
     let company = untrusted::quoted(company, NAME_LENGTH);
     let article = if matches!(role, Role::Viewer) {
@@ -283,7 +283,7 @@ fn invitation_letter(company: &str, of: &Invitation, link: &str) -> Letter {
     } else {
         "an"
     };
-    Letter {
+    MailContent {
         subject: format!("You are invited to the team of {company}"),
         text: format!(
             "You are invited to the team of {company} as {article} {role}, by {by}.\n\n\

@@ -362,7 +362,7 @@ impl std::fmt::Display for Reason {
     }
 }
 
-/// A span on the calendar; what does not fit is as good as for ever.
+/// A span on the calendar; what does not fit is as good as endless.
 fn span(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }

@@ -13,11 +13,11 @@ pub struct MailConfig {
     /// `SMTP_URL`: `smtps://user:password@host`, or `smtp://…`, which begins in the open and must
     /// then be able to STARTTLS, except on this machine. Default: none; pages that need mail say so.
     pub smtp: Option<SmtpConfig>,
-    /// `MAIL_FROM`: who letters are from. Default: the user of `SMTP_URL`, where that is an address.
+    /// `MAIL_FROM`: who e-mails are from. Default: the user of `SMTP_URL`, where that is an address.
     pub from: Option<Mailbox>,
 }
 
-/// The server that takes our letters.
+/// The server that takes our e-mails.
 #[derive(Debug, Clone)]
 pub struct SmtpConfig {
     pub host: String,
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_are_from_somebody() {
+    fn mails_are_from_somebody() {
         let from = |set: &[(&str, &str)]| parse(set).unwrap().mail.from.unwrap().to_string();
         assert_eq!(
             from(&[("SMTP_URL", "smtps://me%40example.com:hush@mail")]),

@@ -178,7 +178,7 @@ impl KeySource {
 
     /// Finds the key and holds it against those under which the database's data keys are wrapped:
     /// generates one only when there are none, and refuses keys of which none fits.
-    pub fn settle(
+    pub fn select_keys(
         &self,
         wrapped_by: &[MasterKeyId],
     ) -> Result<(KeyRing, KeyOrigin), MasterKeyError> {
@@ -314,10 +314,10 @@ mod tests {
     fn a_key_is_generated_once_and_found_again() {
         let folder = tempfile::tempdir().unwrap();
         let source = KeySource::Beside(folder.path().join("db.key"));
-        let (first, origin) = source.settle(&[]).unwrap();
+        let (first, origin) = source.select_keys(&[]).unwrap();
         assert!(matches!(origin, KeyOrigin::Generated(_)));
         let (again, origin) = source
-            .settle(std::slice::from_ref(first.first().id()))
+            .select_keys(std::slice::from_ref(first.first().id()))
             .unwrap();
         assert!(matches!(origin, KeyOrigin::FoundBeside(_)));
         assert_eq!(again.first().id(), first.first().id());
@@ -344,7 +344,7 @@ mod tests {
         let path = folder.path().join("db.key");
         let lost = MasterKey::generate();
         let error = KeySource::Beside(path.clone())
-            .settle(&[lost.id().clone()])
+            .select_keys(&[lost.id().clone()])
             .unwrap_err();
         assert!(matches!(error, MasterKeyError::Missing { .. }));
         assert!(error.to_string().contains(lost.id().as_str()));
@@ -355,7 +355,7 @@ mod tests {
     fn a_key_that_does_not_fit_is_refused() {
         let sealed = MasterKey::generate();
         let source = KeySource::Inline(MasterKey::generate().to_base64());
-        let error = source.settle(&[sealed.id().clone()]).unwrap_err();
+        let error = source.select_keys(&[sealed.id().clone()]).unwrap_err();
         assert!(matches!(error, MasterKeyError::Wrong { .. }));
         assert!(error.to_string().contains(sealed.id().as_str()));
     }
@@ -379,11 +379,11 @@ mod tests {
     fn a_named_file_must_exist_and_no_place_generates_nothing() {
         let gone = KeySource::File(PathBuf::from("/nowhere/at/all.key"));
         assert!(matches!(
-            gone.settle(&[]),
+            gone.select_keys(&[]),
             Err(MasterKeyError::Unreadable { .. })
         ));
         assert!(matches!(
-            KeySource::Nowhere.settle(&[]),
+            KeySource::Nowhere.select_keys(&[]),
             Err(MasterKeyError::NotGiven { .. })
         ));
     }

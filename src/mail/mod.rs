@@ -1,9 +1,9 @@
-//! The service's own letters, over SMTP. Nothing here knows what they are about.
+//! The service's own e-mails, over SMTP. Nothing here knows what they are about.
 //!
-//! A letter may arrive twice when a server takes it and the line breaks before it says so; both then
+//! An e-mail may arrive twice when a server takes it and the line breaks before it says so; both then
 //! bear the same `Message-ID`, by which readers fold them.
 
-mod letter;
+mod layout;
 mod sender_test;
 pub mod untrusted;
 
@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use crate::config::mail::{MailConfig, SmtpConfig, SmtpTls};
 use crate::redact::Secrets;
 
-pub use letter::Outgoing;
+pub use layout::Outgoing;
 pub use sender_test::sender_test;
 
 /// How long a server may take for one answer.
@@ -30,11 +30,11 @@ const ANSWER: Duration = Duration::from_secs(15);
 /// How long handing over one letter may take in all; shorter than its lease.
 pub const HANDING_OVER: Duration = Duration::from_mins(1);
 
-/// Codes by which a server refuses *us*, not the letter: the operator has to mend the set-up, and the
-/// letter can wait for that.
+/// Codes by which a server refuses *us*, not the e-mail: the operator has to mend the set-up, and the
+/// e-mail can wait for that.
 const REFUSES_US: [u16; 4] = [530, 534, 535, 538];
 
-/// Hands letters over.
+/// Hands e-mails over.
 #[derive(Debug, Clone)]
 pub struct Mailer {
     way: Way,
@@ -54,12 +54,12 @@ enum Way {
     Nowhere,
 }
 
-/// Why a letter has not left.
+/// Why an e-mail has not left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotSent {
     /// It may go better later.
     Temporary(String),
-    /// This letter never will.
+    /// This e-mail never will.
     Permanent(String),
 }
 
@@ -68,12 +68,12 @@ pub enum NotSent {
 pub enum MailError {
     #[error("TLS to the mail server cannot be set up")]
     Tls(#[source] SmtpError),
-    #[error("letters have no sender; set MAIL_FROM")]
+    #[error("e-mails have no sender; set MAIL_FROM")]
     NoSender,
 }
 
 impl Mailer {
-    /// Prepares the way over SMTP, if there is one; the server need not answer yet. Otherwise letters
+    /// Prepares the way over SMTP, if there is one; the server need not answer yet. Otherwise e-mails
     /// are shown in the log where `may_log` says that only this machine reaches us.
     pub fn new(config: &MailConfig, may_log: bool) -> Result<Self, MailError> {
         let way = match &config.smtp {
@@ -94,17 +94,17 @@ impl Mailer {
         Ok(Self { way })
     }
 
-    /// Shows letters in the log.
+    /// Shows e-mails in the log.
     pub const fn to_log() -> Self {
         Self { way: Way::Log }
     }
 
-    /// Whether letters reach anybody.
+    /// Whether e-mails reach anybody.
     pub const fn can_send(&self) -> bool {
         !matches!(self.way, Way::Nowhere)
     }
 
-    /// Whether letters only reach the log.
+    /// Whether e-mails only reach the log.
     pub const fn is_log(&self) -> bool {
         matches!(self.way, Way::Log)
     }
@@ -117,8 +117,8 @@ impl Mailer {
         }
     }
 
-    /// Hands a letter over; `Ok` means that the server has taken responsibility for it.
-    pub async fn send(&self, letter: &Outgoing<'_>) -> Result<(), NotSent> {
+    /// Hands an e-mail over; `Ok` means that the server has taken responsibility for it.
+    pub async fn send(&self, mail: &Outgoing<'_>) -> Result<(), NotSent> {
         match &self.way {
             Way::Smtp {
                 transport,
@@ -126,7 +126,7 @@ impl Mailer {
                 secrets,
                 ..
             } => {
-                let message = letter.message(from)?;
+                let message = mail.message(from)?;
                 match timeout(HANDING_OVER, transport.send(message)).await {
                     Ok(Ok(_)) => Ok(()),
                     Ok(Err(error)) => Err(not_sent(&error, secrets)),
@@ -134,7 +134,7 @@ impl Mailer {
                 }
             }
             Way::Log => {
-                show(letter);
+                show(mail);
                 Ok(())
             }
             Way::Nowhere => Err(NotSent::Temporary("SMTP_URL is not set".to_owned())),
@@ -177,7 +177,7 @@ fn transport(smtp: &SmtpConfig) -> Result<AsyncSmtpTransport<Tokio1Executor>, Ma
     Ok(builder.build())
 }
 
-/// A refusal of this letter is final; everything else, a lost line above all, may go better later.
+/// A refusal of this e-mail is final; everything else, a lost line above all, may go better later.
 fn not_sent(error: &SmtpError, secrets: &Secrets) -> NotSent {
     let refuses_us = error
         .status()
@@ -205,13 +205,13 @@ fn words(error: &SmtpError, secrets: &Secrets) -> String {
     text.chars().filter(|c| !c.is_control()).take(400).collect()
 }
 
-/// The one case in which a letter, and so a link that is a credential, may stand in a log.
-fn show(letter: &Outgoing<'_>) {
+/// The one case in which an e-mail, and so a link that is a credential, may stand in a log.
+fn show(mail: &Outgoing<'_>) {
     tracing::warn!(
         "THIS LETTER WAS NOT MAILED BUT IS SHOWN HERE, WITH ITS LINKS, since SMTP_URL is not set and \
          only this machine reaches the service.\nTo: {}\nSubject: {}\n\n{}\n",
-        letter.to,
-        letter.subject,
-        letter.text.trim_end(),
+        mail.to,
+        mail.subject,
+        mail.text.trim_end(),
     );
 }

@@ -45,7 +45,7 @@ pub(super) fn one_line(text: &str, longest: usize) -> String {
     unlinked(&short)
 }
 
-/// The last door, for every line of every letter: whatever wrote it, only addresses of ours stay
+/// The last door, for every line of every e-mail: whatever wrote it, only addresses of ours stay
 /// addresses.
 pub(super) fn only_ours(line: &str, origin: &str) -> String {
     let line = visible(line);
@@ -87,7 +87,7 @@ fn visible(text: &str) -> String {
         .collect()
 }
 
-/// Format characters, and letters that have no shape.
+/// Format characters, and e-mails that have no shape.
 const fn is_hidden(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Degraded, JobQueue, Lease, Push, QueueError, Settlement, TenantDepth};
+use super::{Ack, Degraded, JobQueue, Lease, Push, QueueError, TenantDepth};
 
 /// How a back end can be away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl JobQueue for Absent {
         self.answer().await
     }
 
-    async fn settle(&self, _: Vec<Settlement>) -> Result<usize, QueueError> {
+    async fn ack(&self, _: Vec<Ack>) -> Result<usize, QueueError> {
         self.answer().await
     }
 

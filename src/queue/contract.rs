@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta};
 use uuid::Uuid;
 
-use super::{Job, JobQueue, Kind, Lease, Outcome, Push, Settlement, TenantDepth, later};
+use super::{Ack, Job, JobQueue, Kind, Lease, Outcome, Push, TenantDepth, later};
 use crate::domain::clock::{Clock, FixedClock};
 
 const KIND: Kind = Kind::new("test");
@@ -64,9 +64,9 @@ impl Subject {
         self.reserve(1).await.pop().expect("a job is ready")
     }
 
-    async fn settle(&self, lease: &Lease, outcome: Outcome) -> usize {
+    async fn ack(&self, lease: &Lease, outcome: Outcome) -> usize {
         self.queue
-            .settle(vec![Settlement {
+            .ack(vec![Ack {
                 token: lease.token,
                 outcome,
             }])

@@ -16,7 +16,7 @@
 //!              Redis                          Database
 //!   push       to Redis; here if that fails   here
 //!   reserve    what stands here, then Redis   here
-//!   settle     where it was lent              here; Redis hears of its own when it is back
+//!   ack     where it was lent              here; Redis hears of its own when it is back
 //!   waiting    for either                     here
 //! ```
 //!
@@ -43,8 +43,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::judge::{Judge, STEPS, Trial, Verdict};
 use super::{
-    Degraded, JobQueue, Lease, LeaseToken, MemoryQueue, Outcome, Push, QueueError, Settlement,
-    TenantDepth,
+    Ack, Degraded, JobQueue, Lease, LeaseToken, MemoryQueue, Outcome, Push, QueueError, TenantDepth,
 };
 use crate::domain::clock::SharedClock;
 
@@ -86,7 +85,7 @@ struct Inner {
     /// Leases of Redis that have not ended.
     lent: Mutex<HashSet<LeaseToken>>,
     /// Ends of those that it has not heard of.
-    owed: Mutex<Vec<Settlement>>,
+    owed: Mutex<Vec<Ack>>,
 }
 
 /// How one kind of step fared.
@@ -101,7 +100,7 @@ struct Fared {
 enum Step {
     Push,
     Reserve,
-    Settle,
+    Ack,
     Wait,
 }
 
@@ -228,12 +227,12 @@ impl Inner {
         if owed.is_empty() {
             return;
         }
-        if let Err(error) = self.redis.settle(owed).await {
+        if let Err(error) = self.redis.ack(owed).await {
             tracing::debug!(error = &*error.0, "Leases of Redis are left to run out");
         }
     }
 
-    fn owe(&self, ends: Vec<Settlement>) {
+    fn owe(&self, ends: Vec<Ack>) {
         let mut owed = lock(&self.owed);
         let left = MOST_OWED.saturating_sub(owed.len());
         owed.extend(ends.into_iter().take(left));
@@ -341,7 +340,7 @@ impl JobQueue for FailoverQueue {
                 drop(tokio::spawn(async move {
                     if let Ok(Ok(late)) = asked.await {
                         let outcome = Outcome::Snooze(inner.clock.now());
-                        let ends = late.iter().map(|lease| Settlement { token: lease.token, outcome });
+                        let ends = late.iter().map(|lease| Ack { token: lease.token, outcome });
                         inner.owe(ends.collect());
                     }
                 }));
@@ -350,31 +349,31 @@ impl JobQueue for FailoverQueue {
         }
     }
 
-    async fn settle(&self, batch: Vec<Settlement>) -> Result<usize, QueueError> {
+    async fn ack(&self, batch: Vec<Ack>) -> Result<usize, QueueError> {
         let inner = &self.0;
         let (theirs, ours): (Vec<_>, Vec<_>) = {
             let lent = lock(&inner.lent);
             batch.into_iter().partition(|end| lent.contains(&end.token))
         };
-        let mut settled = match &inner.here {
-            Some(here) if !ours.is_empty() => here.settle(ours).await?,
+        let mut acked = match &inner.here {
+            Some(here) if !ours.is_empty() => here.ack(ours).await?,
             _ => 0,
         };
         if theirs.is_empty() {
-            return Ok(settled);
+            return Ok(acked);
         }
         let tokens: Vec<_> = theirs.iter().map(|end| end.token).collect();
         if inner.is_alone() {
-            settled += theirs.len();
+            acked += theirs.len();
             inner.owe(theirs);
         } else {
-            settled += inner.note(Step::Settle, inner.redis.settle(theirs).await)?;
+            acked += inner.note(Step::Ack, inner.redis.ack(theirs).await)?;
         }
         let mut lent = lock(&inner.lent);
         for token in &tokens {
             lent.remove(token);
         }
-        Ok(settled)
+        Ok(acked)
     }
 
     async fn wait_ready(&self) -> Result<(), QueueError> {

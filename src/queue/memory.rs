@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::ring::Ring;
 use super::{
-    Degraded, Depth, Job, JobQueue, Lane, Lease, LeaseToken, Outcome, Push, QueueError, Settlement,
+    Ack, Degraded, Depth, Job, JobQueue, Lane, Lease, LeaseToken, Outcome, Push, QueueError,
     TenantDepth, later,
 };
 use crate::domain::clock::SharedClock;
@@ -113,17 +113,14 @@ impl JobQueue for MemoryQueue {
         Ok(std::iter::from_fn(|| state.lend(until)).take(max).collect())
     }
 
-    async fn settle(&self, batch: Vec<Settlement>) -> Result<usize, QueueError> {
+    async fn ack(&self, batch: Vec<Ack>) -> Result<usize, QueueError> {
         let now = self.clock.now();
-        let settled = {
+        let acked = {
             let mut state = self.state_at(now);
-            batch
-                .into_iter()
-                .filter(|end| state.settle(*end, now))
-                .count()
+            batch.into_iter().filter(|end| state.ack(*end, now)).count()
         };
         self.wake.notify_waiters();
-        Ok(settled)
+        Ok(acked)
     }
 
     async fn wait_ready(&self) -> Result<(), QueueError> {
@@ -270,7 +267,7 @@ impl State {
         Some(lease)
     }
 
-    fn settle(&mut self, end: Settlement, now: DateTime<Utc>) -> bool {
+    fn ack(&mut self, end: Ack, now: DateTime<Utc>) -> bool {
         let Some(job) = self.leases.remove(&end.token) else {
             return false;
         };

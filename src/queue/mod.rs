@@ -46,10 +46,10 @@ pub struct Push {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LeaseToken(pub Uuid);
 
-/// A job lent to a worker until `until`; not settled by then, it is lent to another.
+/// A job lent to a worker until `until`; not acked by then, it is lent to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// What [`JobQueue::settle`] asks for.
+    /// What [`JobQueue::ack`] asks for.
     pub token: LeaseToken,
     /// What is to be done.
     pub job: Job,
@@ -76,7 +76,7 @@ pub enum Outcome {
 
 /// The end of one lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settlement {
+pub struct Ack {
     /// Whose end it is.
     pub token: LeaseToken,
     /// How it ended.
@@ -121,7 +121,7 @@ pub trait JobQueue: Send + Sync + std::fmt::Debug {
     async fn reserve(&self, max: usize, lease: Duration) -> Result<Vec<Lease>, QueueError>;
 
     /// Ends leases; the number that were still ours. A lease that is over changes nothing.
-    async fn settle(&self, batch: Vec<Settlement>) -> Result<usize, QueueError>;
+    async fn ack(&self, batch: Vec<Ack>) -> Result<usize, QueueError>;
 
     /// Returns when a job may be ready, early rather than late; holds nothing, so may be dropped.
     async fn wait_ready(&self) -> Result<(), QueueError>;

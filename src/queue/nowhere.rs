@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Degraded, JobQueue, Lease, Push, QueueError, Settlement, TenantDepth};
+use super::{Ack, Degraded, JobQueue, Lease, Push, QueueError, TenantDepth};
 
 /// Takes jobs and forgets them.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ impl JobQueue for Nowhere {
         Ok(Vec::new())
     }
 
-    async fn settle(&self, _: Vec<Settlement>) -> Result<usize, QueueError> {
+    async fn ack(&self, _: Vec<Ack>) -> Result<usize, QueueError> {
         Ok(0)
     }
 

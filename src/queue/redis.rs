@@ -24,7 +24,7 @@ use self::push::Pushes;
 use self::server::{ANSWER, CHUNK, Server};
 use self::wait::Beds;
 use super::{
-    Degraded, Depth, JobQueue, Lane, Lease, LeaseToken, Outcome, Push, QueueError, Settlement,
+    Ack, Degraded, Depth, JobQueue, Lane, Lease, LeaseToken, Outcome, Push, QueueError,
     TenantDepth, later,
 };
 use crate::domain::clock::SharedClock;
@@ -43,7 +43,7 @@ const SCAN: usize = 1000;
 pub struct RedisQueue {
     server: Arc<Server>,
     pushes: Pushes,
-    /// Which shard is reserved from first, so that none comes last for ever.
+    /// Which shard is reserved from first, so that none is always the last.
     turn: AtomicUsize,
     beds: Beds,
     unheard: Mutex<Vec<Unheard>>,
@@ -140,13 +140,13 @@ impl RedisQueue {
         Ok(())
     }
 
-    /// Something else has written this job; it would come back for ever.
+    /// Something else has written this job; it would come back endlessly.
     async fn throw_away(&self, (token, job, ..): &Lent) -> Result<(), Failed> {
         tracing::error!("Threw a job away that cannot be read: {job:?}");
         let Some(token) = text::to_token(token) else {
             return Ok(());
         };
-        let end = Settlement {
+        let end = Ack {
             token,
             outcome: Outcome::Cancel,
         };
@@ -161,7 +161,7 @@ impl RedisQueue {
     }
 
     /// Gives back what may have been lent without our hearing of it; else it would wait for the end
-    /// of its lease. Tokens that were never made settle nothing.
+    /// of its lease. Tokens that were never made ack nothing.
     async fn give_back(&self) -> Result<(), Failed> {
         loop {
             let last = {
@@ -173,7 +173,7 @@ impl RedisQueue {
             };
             let outcome = Outcome::Snooze(self.server.clock.now());
             let ends: Vec<_> = text::tokens(&unheard.salt, unheard.count)
-                .map(|token| Settlement { token, outcome })
+                .map(|token| Ack { token, outcome })
                 .collect();
             if let Err(failed) = self.end(&ends).await {
                 self.remember(unheard);
@@ -183,22 +183,22 @@ impl RedisQueue {
     }
 
     /// Ends leases, wherever they are.
-    async fn end(&self, batch: &[Settlement]) -> Result<usize, Failed> {
-        let step = &self.server.steps.settle;
+    async fn end(&self, batch: &[Ack]) -> Result<usize, Failed> {
+        let step = &self.server.steps.ack;
         let mut args = vec![Vec::new(); self.server.shards.len()];
         for end in batch {
             // A token of no shard of ours proves nothing.
             if let Some(args) = args.get_mut(text::shard_of(end.token)) {
-                args.extend(settlement_args(end.token, end.outcome));
+                args.extend(ack_args(end.token, end.outcome));
             }
         }
-        let mut settled = 0;
+        let mut acked = 0;
         for (shard, args) in self.server.shards.iter().zip(args) {
             for chunk in args.chunks(3 * CHUNK) {
-                settled += self.server.ask::<usize>(step, shard, chunk).await?;
+                acked += self.server.ask::<usize>(step, shard, chunk).await?;
             }
         }
-        Ok(settled)
+        Ok(acked)
     }
 
     /// Reads the depths of one shard into `tenants`.
@@ -254,7 +254,7 @@ impl JobQueue for RedisQueue {
         Ok(leases)
     }
 
-    async fn settle(&self, batch: Vec<Settlement>) -> Result<usize, QueueError> {
+    async fn ack(&self, batch: Vec<Ack>) -> Result<usize, QueueError> {
         Ok(self.end(&batch).await?)
     }
 
@@ -315,7 +315,7 @@ fn to_lease((token, job, attempt, lane): &Lent, over: i64) -> Option<Lease> {
     })
 }
 
-fn settlement_args(token: LeaseToken, outcome: Outcome) -> [String; 3] {
+fn ack_args(token: LeaseToken, outcome: Outcome) -> [String; 3] {
     let (how, due) = match outcome {
         Outcome::Done | Outcome::Cancel => ("done", 0),
         Outcome::Retry(due) => ("retry", text::of_instant(due)),

@@ -1,6 +1,6 @@
 //! When to try again: exponential back-off with jitter.
 //!
-//! A `Retry-After` is a floor, not an appointment: jobs that were all told "30" still come back
+//! A `Retry-After` is the least, not an appointment: jobs that were all told "30" still come back
 //! spread out, or they would knock together once more.
 
 use std::time::Duration;

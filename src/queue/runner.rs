@@ -1,4 +1,4 @@
-//! Reserve, run, settle: the loop that turns jobs into work.
+//! Reserve, run, ack: the loop that turns jobs into work.
 //!
 //! It reserves only what it can begin at once, so a lease never waits in a line of ours; and it
 //! never gives a job up by itself, since only the handler knows when trying is pointless.
@@ -16,8 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    Handlers, JobContext, JobError, JobQueue, Lease, Outcome, QueueError, RetryPolicy, Settlement,
-    later,
+    Ack, Handlers, JobContext, JobError, JobQueue, Lease, Outcome, QueueError, RetryPolicy, later,
 };
 use crate::domain::clock::SharedClock;
 use crate::lifecycle::Lifecycle;
@@ -25,10 +24,10 @@ use crate::lifecycle::Lifecycle;
 /// No job comes back sooner, or one that asks for no delay would spin.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
-/// How many leases are taken or settled in one call to the back end.
+/// How many leases are taken or acked in one call to the back end.
 const BATCH: usize = 64;
 
-/// How often a settlement is tried before its lease is left to run out.
+/// How often an ack is tried before its lease is left to run out.
 const SETTLE_TRIES: u32 = 5;
 
 /// How a runner works.
@@ -36,7 +35,7 @@ const SETTLE_TRIES: u32 = 5;
 pub struct RunnerConfig {
     /// How many jobs run at the same time.
     pub concurrency: usize,
-    /// How much longer than the longest run a lease lasts, to settle in.
+    /// How much longer than the longest run a lease lasts, to ack in.
     pub lease_margin: Duration,
     /// When a failed job is tried again.
     pub retry: RetryPolicy,
@@ -95,10 +94,7 @@ impl Runner {
         let concurrency = self.config.concurrency.max(1);
         // The bound makes runs wait when the back end cannot keep up with their ends.
         let (ends, inbox) = mpsc::channel(concurrency);
-        life.spawn(
-            "settle",
-            Arc::clone(&self).settle_all(inbox, life.hard().clone()),
-        );
+        life.spawn("ack", Arc::clone(&self).ack_all(inbox, life.hard().clone()));
         let slots = Arc::new(Semaphore::new(concurrency));
         let mut failures = 0;
         loop {
@@ -164,7 +160,7 @@ impl Runner {
                 return Ok(runs);
             };
             let end = self.run_one(lease, &life).await;
-            self.queue.settle(vec![end]).await?;
+            self.queue.ack(vec![end]).await?;
             runs += 1;
         }
     }
@@ -175,7 +171,7 @@ impl Runner {
             .saturating_add(self.config.lease_margin)
     }
 
-    async fn run_one(&self, lease: &Lease, life: &Lifecycle) -> Settlement {
+    async fn run_one(&self, lease: &Lease, life: &Lifecycle) -> Ack {
         let job = &lease.job;
         let span = tracing::info_span!(
             "job",
@@ -192,7 +188,7 @@ impl Runner {
         .await;
         metrics::histogram!("job_run_seconds", "kind" => job.kind.to_string())
             .record(began.elapsed());
-        Settlement {
+        Ack {
             token: lease.token,
             outcome,
         }
@@ -274,19 +270,15 @@ impl Runner {
     }
 
     /// Tells the queue how runs ended, many at once; ends when the last run has told its own.
-    async fn settle_all(
-        self: Arc<Self>,
-        mut inbox: mpsc::Receiver<Settlement>,
-        hard: CancellationToken,
-    ) {
+    async fn ack_all(self: Arc<Self>, mut inbox: mpsc::Receiver<Ack>, hard: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH);
         while inbox.recv_many(&mut batch, BATCH).await > 0 {
             for failures in 0..SETTLE_TRIES {
-                match self.queue.settle(batch.clone()).await {
-                    Ok(settled) => {
+                match self.queue.ack(batch.clone()).await {
+                    Ok(acked) => {
                         // After a failure, an earlier try may have been taken without our hearing of it.
-                        if settled < batch.len() && failures == 0 {
-                            let late = batch.len() - settled;
+                        if acked < batch.len() && failures == 0 {
+                            let late = batch.len() - acked;
                             tracing::warn!("{late} jobs outlived their lease and run once more");
                         }
                         break;

@@ -1,7 +1,7 @@
 //! Messages that recipients send back: STOP, START and the rest.
 //!
 //! The surprise: Twilio has already acted on a STOP, and answered it, before we hear of it. We
-//! only take note, so that no later message is tried in vain (21610); we never answer ourselves.
+//! only take note, so that no later message is refused (21610); we never answer ourselves.
 
 use super::Message;
 use super::callback::{CallbackError, Fields};

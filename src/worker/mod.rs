@@ -122,7 +122,7 @@ pub async fn sweep_for_ever(app: App, life: Lifecycle) {
             tracing::warn!(%error, "Owners could not be told of everything; trying again");
         }
         if let Err(error) = app.prune_mails().await {
-            tracing::warn!(%error, "Old letters could not be forgotten; trying again");
+            tracing::warn!(%error, "Old e-mails could not be forgotten; trying again");
         }
         if let Err(error) = app.release_forgotten().await {
             tracing::warn!(%error, "What waits for nothing could not be released; trying again");

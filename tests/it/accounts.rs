@@ -17,7 +17,7 @@ use crate::harness::company::{PASSWORD, invoice};
 use crate::harness::log::Log;
 use crate::harness::page::Page;
 use crate::harness::process::Service;
-use crate::harness::smtp::{self, Letter};
+use crate::harness::smtp::{self, ReceivedMail};
 use crate::harness::visitor::Visitor;
 
 /// Another that is hard to guess.
@@ -48,18 +48,18 @@ async fn sign_in(stranger: &Visitor<'_>, email: &str, password: &str) -> Page {
     stranger.submit(&door, "/sign-in", &typed).await
 }
 
-/// The letters to an address.
-async fn letters_to(app: &TestApp, email: &str) -> Vec<Letter> {
-    let mut letters = app.mails().await;
-    letters.retain(|letter| letter.to == email);
-    letters
+/// The e-mails to an address.
+async fn mails_to(app: &TestApp, email: &str) -> Vec<ReceivedMail> {
+    let mut mails = app.mails().await;
+    mails.retain(|mail| mail.to == email);
+    mails
 }
 
-/// The path of the link in the newest letter to an address.
+/// The path of the link in the newest e-mail to an address.
 async fn link(app: &TestApp, email: &str) -> String {
-    let letters = letters_to(app, email).await;
-    let letter = letters.last().expect("a letter");
-    let path = letter.link().strip_prefix(&app.url(""));
+    let mails = mails_to(app, email).await;
+    let mail = mails.last().expect("an e-mail");
+    let path = mail.link().strip_prefix(&app.url(""));
     path.expect("a link to us").to_owned()
 }
 
@@ -72,7 +72,7 @@ async fn a_stranger_signs_up_and_comes_in_by_the_link() {
     assert_eq!(said.texts("h1"), ["Check your e-mail"]);
     let link = link(&app, "ann@harbour.example").await;
 
-    // A program that looks into letters follows the link; nobody is made by that.
+    // A program that looks into e-mails follows the link; nobody is made by that.
     let scanner = Visitor::stranger(&app);
     let page = scanner.get(&link).await;
     assert!(
@@ -82,7 +82,7 @@ async fn a_stranger_signs_up_and_comes_in_by_the_link() {
     );
     assert_eq!(app.rows("users").await, 1);
 
-    // Whoever has the letter alone, and did not choose the password, makes nothing either.
+    // Whoever has the e-mail alone, and did not choose the password, makes nothing either.
     let guess = scanner
         .submit(&page, &link, &[("password", PASSWORD)])
         .await;
@@ -138,15 +138,15 @@ async fn nobody_learns_who_has_an_account() {
         without_address(&unknown, "nobody@example.com")
     );
 
-    // The letters tell, to whom they belong.
-    let said = letters_to(&app, &acme.email).await;
+    // The e-mails tell, to whom they belong.
+    let said = mails_to(&app, &acme.email).await;
     assert!(
         said[0].text.contains("There is one already"),
         "{}",
         said[0].text
     );
     assert!(said[1].link().contains("/reset/"), "{}", said[1].text);
-    assert!(letters_to(&app, "nobody@example.com").await.is_empty());
+    assert!(mails_to(&app, "nobody@example.com").await.is_empty());
     // And as much is kept in either case.
     assert_eq!(app.rows("user_tokens WHERE purpose = 'sign_up'").await, 2);
 }
@@ -185,7 +185,7 @@ async fn where_sign_up_is_closed_only_invitations_lead_in() {
 }
 
 #[tokio::test]
-async fn where_no_letter_leaves_the_pages_say_what_to_do() {
+async fn where_no_mail_leaves_the_pages_say_what_to_do() {
     let bare = [("SMTP_URL", ""), ("PUBLIC_URL", "https://sms.example.com")];
     let app = TestApp::spawn_with(&bare).await;
     app.company("Acme").await;
@@ -233,7 +233,7 @@ async fn a_forgotten_password_is_replaced_once() {
     let refused = sign_in(&ann, &acme.email, PASSWORD).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     Visitor::signed_in(&app, &acme.email, OTHER).await;
-    let note = letters_to(&app, &acme.email).await.pop().unwrap();
+    let note = mails_to(&app, &acme.email).await.pop().unwrap();
     assert!(note.subject.contains("was changed"), "{}", note.subject);
     assert_eq!(
         app.rows("audit_entries WHERE action = 'account.password_reset'")
@@ -282,9 +282,9 @@ async fn a_new_address_counts_once_it_is_confirmed() {
         "{}",
         free.text()
     );
-    let told = letters_to(&app, &other.email).await.pop().unwrap();
+    let told = mails_to(&app, &other.email).await.pop().unwrap();
     assert!(told.text.contains("nothing was changed"), "{}", told.text);
-    let note = letters_to(&app, &acme.email).await.pop().unwrap();
+    let note = mails_to(&app, &acme.email).await.pop().unwrap();
     assert!(note.text.contains("ann[@]new[.]example"), "{}", note.text);
 
     // Not before the link is followed and the button pressed, from any browser.
@@ -336,7 +336,7 @@ async fn name_and_password_are_changed_by_their_owner() {
     );
     assert_eq!(elsewhere.get("/account").await.path, "/sign-in");
     Visitor::signed_in(&app, &acme.email, OTHER).await;
-    let note = letters_to(&app, &acme.email).await.pop().unwrap();
+    let note = mails_to(&app, &acme.email).await.pop().unwrap();
     assert!(note.subject.contains("was changed"));
 }
 
@@ -499,7 +499,7 @@ async fn a_second_factor_takes_a_fresh_code() {
     app.advance(TimeDelta::minutes(6));
     let late = step(&tablet, &asked, &code()).await;
     assert_eq!(late.path, "/sign-in");
-    let note = letters_to(&app, &acme.email).await.pop().unwrap();
+    let note = mails_to(&app, &acme.email).await.pop().unwrap();
     assert!(note.subject.contains("is on"), "{}", note.subject);
 }
 
@@ -598,8 +598,8 @@ async fn wrong_codes_lead_back_to_the_password_and_then_nowhere() {
     // With another password nobody else comes this far, and its owner need not wait.
     let ann = Visitor::stranger(&app);
     reset(&ann, &acme.email).await;
-    let letters = letters_to(&app, &acme.email).await;
-    let link = letters.last().unwrap().link();
+    let mails = mails_to(&app, &acme.email).await;
+    let link = mails.last().unwrap().link();
     let path = format!("/reset/{}", link.split_once("/reset/").unwrap().1);
     let page = ann.get(&path).await;
     ann.submit(&page, &path, &[("password", OTHER)]).await;
@@ -704,7 +704,7 @@ async fn nothing_that_opens_an_account_can_be_read_in_the_database_or_the_log() 
     let holds = |text: &str| stored.windows(text.len()).any(|w| w == text.as_bytes());
     assert!(holds("new@harbour.example"), "what is no secret is there");
     let said = log.text();
-    assert!(said.contains("Mailed a letter"), "{said}");
+    assert!(said.contains("Sent an e-mail"), "{said}");
     for secret in secrets {
         assert!(!holds(&secret), "{secret} is stored");
         assert!(!said.contains(&secret), "{secret} is logged");
@@ -772,7 +772,7 @@ async fn a_weak_hash_is_made_anew_at_the_next_sign_in() {
 const PROXY: (&str, &str) = ("TRUSTED_PROXIES", "127.0.0.1");
 
 #[tokio::test]
-async fn letters_are_not_sent_without_end_and_the_limit_is_silent() {
+async fn mails_are_not_sent_without_end_and_the_limit_is_silent() {
     let app = TestApp::spawn_with(&[PROXY]).await;
     let acme = app.company("Acme").await;
     let eve = Visitor::stranger(&app).at_address("198.51.100.7");
@@ -784,11 +784,11 @@ async fn letters_are_not_sent_without_end_and_the_limit_is_silent() {
     let ann = Visitor::stranger(&app).at_address("203.0.113.4");
     let hers = reset(&ann, &acme.email).await;
     assert_eq!((hers.status, hers.text()), (StatusCode::OK, first.text()));
-    let letters = letters_to(&app, &acme.email).await;
-    assert_eq!(letters.len(), 5);
+    let mails = mails_to(&app, &acme.email).await;
+    assert_eq!(mails.len(), 5);
     // Any of them lets its reader in, whoever asked for it.
-    for letter in [&letters[4], &letters[0]] {
-        let path = letter.link().split_once("/reset/").unwrap().1;
+    for mail in [&mails[4], &mails[0]] {
+        let path = mail.link().split_once("/reset/").unwrap().1;
         let page = ann.get(&format!("/reset/{path}")).await;
         assert!(page.text().contains("password"), "{}", page.text());
         assert_eq!(page.path, format!("/reset/{path}"));
@@ -798,7 +798,7 @@ async fn letters_are_not_sent_without_end_and_the_limit_is_silent() {
         let again = sign_up(&ann, "new@harbour.example", OTHER).await;
         assert_eq!((again.status, again.text()), (StatusCode::OK, first.text()));
     }
-    assert_eq!(letters_to(&app, "new@harbour.example").await.len(), 5);
+    assert_eq!(mails_to(&app, "new@harbour.example").await.len(), 5);
 }
 
 #[tokio::test]
@@ -819,7 +819,7 @@ async fn a_stranger_behind_a_proxy_that_nobody_named_shuts_nobody_out() {
 }
 
 #[tokio::test]
-async fn however_many_guess_an_owner_comes_in_by_a_known_browser_or_a_letter() {
+async fn however_many_guess_an_owner_comes_in_by_a_known_browser_or_a_mail() {
     let app = TestApp::spawn().await;
     let acme = app.company("Acme").await;
     let known = Visitor::signed_in(&app, &acme.email, PASSWORD).await;

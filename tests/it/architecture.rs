@@ -1,5 +1,7 @@
 //! The floors of the house: imports point down only, and each library stays in its room.
 
+mod circles;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -195,4 +197,44 @@ fn statements_go_through_the_handles_of_the_store() {
 #[test]
 fn only_the_configuration_reads_the_environment() {
     never("src", &["std::env::var", "env::var("], &["/config/"]);
+}
+
+/// The commands are the highest floor: what joins the parts is asked by them.
+#[test]
+fn startup_knows_no_command() {
+    never("src/startup", &["crate::cli"], &[]);
+    let joinery = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/startup.rs"));
+    assert!(!joinery.unwrap().contains("crate::cli"));
+}
+
+/// Pages and the API show what the app answers.
+#[test]
+fn the_web_knows_no_adapter_below_the_app() {
+    never(
+        "src/web",
+        &[
+            "crate::store",
+            "crate::queue",
+            "crate::zoho",
+            "crate::twilio",
+            "crate::sandbox",
+            "crate::brakes",
+            "crate::worker",
+            "crate::startup",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn folders_import_each_other_in_no_circle() {
+    let found = circles::Imports::of_sources().circles_of_folders();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn at_most_three_files_import_each_other_in_a_circle() {
+    let mut found = circles::Imports::of_sources().circles_of_files();
+    found.retain(|circle| circle.len() > 3);
+    assert!(found.is_empty(), "{found:#?}");
 }

@@ -56,8 +56,8 @@ async fn who_signs_up_begins_in_rehearsal_and_by_day_and_so_does_their_second_co
     )
     .await;
     let mails = app.mails().await;
-    let letter = mails.iter().find(|m| m.to == EMAIL).expect("a letter");
-    let link = letter.link().strip_prefix(&app.url("")).unwrap();
+    let mail = mails.iter().find(|m| m.to == EMAIL).expect("an e-mail");
+    let link = mail.link().strip_prefix(&app.url("")).unwrap();
     let page = ann.get(link).await;
     let overview = ann.submit(&page, link, &[("password", PASSWORD)]).await;
     assert_eq!(overview.path, "/t/acme/", "{}", overview.text());

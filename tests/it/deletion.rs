@@ -282,8 +282,8 @@ async fn a_deleted_company_is_gone_at_once_for_everybody_and_then_row_by_row() {
     assert_eq!(acme.messages().len(), 4, "nothing more was sent");
     app.advance(TimeDelta::minutes(1));
     sweep(&app).await;
-    let letters = app.mails().await;
-    let farewell = letters.iter().rev().find(|l| l.to == acme.email).unwrap();
+    let mails = app.mails().await;
+    let farewell = mails.iter().rev().find(|l| l.to == acme.email).unwrap();
     assert_eq!(farewell.subject, "A company of yours was deleted: “Acme”");
     // An operator sees it no more either, and whoever holds its invitation comes too late.
     let secret = secrecy::SecretString::from(PASSWORD);
@@ -293,7 +293,7 @@ async fn a_deleted_company_is_gone_at_once_for_everybody_and_then_row_by_row() {
         .unwrap();
     let operator = Visitor::signed_in(&app, "op@service.example", PASSWORD).await;
     assert_eq!(operator.get("/t/acme/").await.status, StatusCode::NOT_FOUND);
-    let invited = letters
+    let invited = mails
         .iter()
         .find(|l| l.subject.contains("invited to the team of “Acme”"))
         .unwrap();

@@ -125,16 +125,16 @@ async fn what_failed_today_is_what_is_listed_whatever_the_zone_and_however_old_t
     app.advance(TimeDelta::hours(8 + 24));
     app.app().tell_owners().await.unwrap();
     app.run_due_jobs().await;
-    let letter = app.mails().await.pop().unwrap();
+    let mail = app.mails().await.pop().unwrap();
     assert!(
-        letter.subject.contains("1 sent, 2 failed"),
+        mail.subject.contains("1 sent, 2 failed"),
         "{}",
-        letter.subject
+        mail.subject
     );
     assert!(
-        letter.text.contains("result=failed&day=2026-11-24"),
+        mail.text.contains("result=failed&day=2026-11-24"),
         "{}",
-        letter.text
+        mail.text
     );
 }
 

@@ -1,4 +1,4 @@
-//! Whatever stands in a document: it is read as letters, on one line where it stands in one, and nobody but
+//! Whatever stands in a document: it is read as e-mails, on one line where it stands in one, and nobody but
 //! those whom a rule means gets it.
 
 use std::collections::BTreeSet;
@@ -205,7 +205,7 @@ async fn looked_at(app: &TestApp, acme: &Company<'_>, events: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_stands_in_a_document_is_only_letters() {
+async fn whatever_stands_in_a_document_is_only_mails() {
     sends(EVIL, false).await;
 }
 
@@ -219,9 +219,9 @@ async fn nor_does_it_break_out_of_a_rehearsal() {
 async fn what_is_very_long_is_cut() {
     let app = TestApp::spawn().await;
     let acme = mailer(&app, "Long").await;
-    for (seed, letter) in (1..).zip(["x", "{", "<", "\u{5d0}"]) {
+    for (seed, mail) in (1..).zip(["x", "{", "<", "\u{5d0}"]) {
         let mut document = Generator::seeded(seed).invoice(&Wish::default(), app.now());
-        let long = letter.repeat(200_000 / letter.len());
+        let long = mail.repeat(200_000 / mail.len());
         for name in ["customer_name", "notes", "reference_number"] {
             document["invoice"][name] = json!(long);
         }

@@ -108,9 +108,9 @@ async fn owners_are_told_once_that_little_is_left_until_it_has_been_more() {
             app.app().ask_accounts().await.unwrap();
             app.app().tell_owners().await.unwrap();
         }
-        let letters = app.mails().await.split_off(seen);
-        seen += letters.len();
-        letters.into_iter().map(|l| l.subject).collect::<Vec<_>>()
+        let mails = app.mails().await.split_off(seen);
+        seen += mails.len();
+        mails.into_iter().map(|l| l.subject).collect::<Vec<_>>()
     };
     let told = "Little is left on the Twilio account of \u{201c}Acme\u{201d}";
     assert!(hour("42.5", "0").await.is_empty());

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use linkify::LinkFinder;
-use ml_connector::app::mail::{Letter, Mail};
+use ml_connector::app::mail::{Mail, MailContent};
 use ml_connector::config::mail::{MailConfig, SmtpConfig, SmtpTls};
 use ml_connector::mail::{Mailer, NotSent, Outgoing};
 use ml_connector::sandbox::samples::Standing;
@@ -13,16 +13,16 @@ use ml_connector::zoho::webhook::SIGNATURE_HEADER;
 use crate::harness::TestApp;
 use crate::harness::company::{PASSWORD, invoice};
 use crate::harness::process::Service;
-use crate::harness::smtp::{Fault, Letter as Received, SmtpServer};
+use crate::harness::smtp::{Fault, ReceivedMail as Received, SmtpServer};
 use crate::harness::visitor::Visitor;
 
-fn letter(once: &str) -> Mail {
+fn mail(once: &str) -> Mail {
     Mail {
         tenant: None,
         to: "ann@example.com".to_owned(),
         kind: "reset",
         once: once.to_owned(),
-        letter: Letter {
+        content: MailContent {
             subject: "Set a new password – größer".to_owned(),
             text: "Hello,\n.\n..dots and <b>tags</b>\n".to_owned(),
         },
@@ -34,34 +34,31 @@ async fn state(app: &TestApp, state: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_goes_out_once_and_is_forgotten() {
+async fn a_mail_goes_out_once_and_is_forgotten() {
     let app = TestApp::spawn().await;
-    let mut mail = letter("one");
+    let mut mail = mail("one");
     let link = app.running.app.public_url().join("/reset/abc");
-    mail.letter.text += &["\nSet it here:\n", &link, "\n"].concat();
+    mail.content.text += &["\nSet it here:\n", &link, "\n"].concat();
     app.app().mail(mail.clone()).await.unwrap();
     app.app().mail(mail).await.unwrap();
-    let [letter] = app.mails().await.try_into().unwrap();
-    assert_eq!(letter.to, "ann@example.com");
-    assert_eq!(letter.from, "sms@example.com");
-    assert_eq!(letter.subject, "Set a new password – größer");
+    let [mail] = app.mails().await.try_into().unwrap();
+    assert_eq!(mail.to, "ann@example.com");
+    assert_eq!(mail.from, "sms@example.com");
+    assert_eq!(mail.subject, "Set a new password – größer");
     assert!(
-        letter.text.contains("\n.\n..dots and <b>tags</b>\n"),
+        mail.text.contains("\n.\n..dots and <b>tags</b>\n"),
         "{}",
-        letter.text
+        mail.text
     );
-    assert_eq!(letter.link(), link);
+    assert_eq!(mail.link(), link);
     assert!(
-        letter.html.contains(&format!("<a href=\"{link}\"")),
+        mail.html.contains(&format!("<a href=\"{link}\"")),
         "{}",
-        letter.html
+        mail.html
     );
-    assert!(!letter.html.contains("<b>"), "{}", letter.html);
-    assert_eq!(letter.header("Auto-Submitted"), Some("auto-generated"));
-    assert_eq!(
-        letter.header("Date"),
-        Some("Mon, 23 Nov 2026 10:00:00 +0000")
-    );
+    assert!(!mail.html.contains("<b>"), "{}", mail.html);
+    assert_eq!(mail.header("Auto-Submitted"), Some("auto-generated"));
+    assert_eq!(mail.header("Date"), Some("Mon, 23 Nov 2026 10:00:00 +0000"));
     assert_eq!(state(&app, "sent").await, 1);
     assert_eq!(app.rows("mails WHERE length(sealed) > 0").await, 0);
 
@@ -73,10 +70,10 @@ async fn a_letter_goes_out_once_and_is_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_is_tried_again_until_the_server_takes_it() {
+async fn a_mail_is_tried_again_until_the_server_takes_it() {
     let app = TestApp::spawn().await;
     app.smtp.fail(&[Fault::Busy, Fault::HangUpInLetter]);
-    app.app().mail(letter("one")).await.unwrap();
+    app.app().mail(mail("one")).await.unwrap();
     assert!(app.mails().await.is_empty());
     assert_eq!(state(&app, "waiting").await, 1);
     app.advance(TimeDelta::seconds(50));
@@ -95,10 +92,10 @@ async fn a_letter_is_tried_again_until_the_server_takes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_taken_before_the_line_broke_comes_again_under_the_same_id() {
+async fn a_mail_taken_before_the_line_broke_comes_again_under_the_same_id() {
     let app = TestApp::spawn().await;
     app.smtp.fail(&[Fault::HangUpAfterLetter]);
-    app.app().mail(letter("one")).await.unwrap();
+    app.app().mail(mail("one")).await.unwrap();
     assert_eq!(app.mails().await.len(), 1);
     app.advance(TimeDelta::minutes(2));
     let [first, second] = app.mails().await.try_into().unwrap();
@@ -109,10 +106,10 @@ async fn a_letter_taken_before_the_line_broke_comes_again_under_the_same_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_letter_fails_with_the_reason_and_is_not_tried_again() {
+async fn a_refused_mail_fails_with_the_reason_and_is_not_tried_again() {
     let app = TestApp::spawn().await;
     app.smtp.fail(&[Fault::NoSuchUser]);
-    app.app().mail(letter("one")).await.unwrap();
+    app.app().mail(mail("one")).await.unwrap();
     assert!(app.mails().await.is_empty());
     let failed = "mails WHERE state = 'failed' AND reason LIKE '%5.1.1 no such user here%' \
                   AND length(sealed) = 0";
@@ -122,10 +119,10 @@ async fn a_refused_letter_fails_with_the_reason_and_is_not_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_that_nobody_takes_for_a_day_fails() {
+async fn a_mail_that_nobody_takes_for_a_day_fails() {
     let app = TestApp::spawn().await;
     app.smtp.fail(&[Fault::Busy; 100]);
-    app.app().mail(letter("one")).await.unwrap();
+    app.app().mail(mail("one")).await.unwrap();
     for _ in 0..23 {
         app.mails().await;
         app.advance(TimeDelta::hours(1));
@@ -140,21 +137,21 @@ async fn a_letter_that_nobody_takes_for_a_day_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_processes_hand_a_letter_over_once() {
+async fn two_processes_hand_a_mail_over_once() {
     let Some([one, other]) = TestApp::pair().await else {
         return;
     };
     for number in 0..20 {
-        one.app().mail(letter(&number.to_string())).await.unwrap();
+        one.app().mail(mail(&number.to_string())).await.unwrap();
     }
     tokio::join!(one.run_due_jobs(), other.run_due_jobs());
     assert_eq!(one.mails().await.len(), 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_whose_worker_died_comes_back() {
+async fn a_mail_whose_worker_died_comes_back() {
     let app = TestApp::spawn().await;
-    app.app().mail(letter("one")).await.unwrap();
+    app.app().mail(mail("one")).await.unwrap();
     let now = app.now();
     let platform = app.app().store().platform();
     let due = platform.due(now, &mut DueCursor::default(), 10).await;
@@ -175,7 +172,7 @@ async fn a_letter_whose_worker_died_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_shows_a_letter_only_where_only_this_machine_reaches_us() {
+async fn the_log_shows_a_mail_only_where_only_this_machine_reaches_us() {
     let app = TestApp::spawn_in_real_time().await;
     let service = Service::new(app.sandbox.base_url()).await;
     let checked = |variables: &[(&str, &str)]| {
@@ -192,14 +189,14 @@ async fn the_log_shows_a_letter_only_where_only_this_machine_reaches_us() {
     let here = checked(&[("PUBLIC_URL", "http://127.0.0.1:8080")]);
     assert!(here.contains("written to the log"), "{here}");
     let public = checked(&[("PUBLIC_URL", "https://sms.example.com")]);
-    assert!(public.contains("no letters leave"), "{public}");
+    assert!(public.contains("no e-mails leave"), "{public}");
     let bound = checked(&[("BIND", "0.0.0.0:8080")]);
-    assert!(bound.contains("no letters leave"), "{bound}");
+    assert!(bound.contains("no e-mails leave"), "{bound}");
 
     let smtp = SmtpServer::start().await;
     let from = ("MAIL_FROM", "sms@example.com");
     let good = checked(&[("SMTP_URL", &smtp.url()), from]);
-    assert!(good.contains("127.0.0.1 takes letters"), "{good}");
+    assert!(good.contains("127.0.0.1 takes e-mails"), "{good}");
     let wrong = checked(&[("SMTP_URL", "smtp://127.0.0.1:1"), from]);
     assert!(
         wrong.starts_with("WRONG") && wrong.contains("refused"),
@@ -223,7 +220,7 @@ async fn a_server_that_cannot_keep_a_line_private_is_told_nothing() {
     let mailer = Mailer::new(&config, true).unwrap();
     assert!(mailer.can_send() && !mailer.is_log());
     assert!(mailer.probe().await.unwrap_err().contains("STARTTLS"));
-    let letter = Outgoing {
+    let mail = Outgoing {
         id: uuid::Uuid::nil(),
         to: "ann@example.com",
         subject: "Hello",
@@ -231,7 +228,7 @@ async fn a_server_that_cannot_keep_a_line_private_is_told_nothing() {
         at: "2026-11-23T10:00:00Z".parse().unwrap(),
         origin: "https://sms.example.com",
     };
-    let sent = mailer.send(&letter).await;
+    let sent = mailer.send(&mail).await;
     assert!(matches!(sent, Err(NotSent::Temporary(_))), "{sent:?}");
     let commands = smtp.commands();
     assert!(
@@ -263,7 +260,7 @@ const SUBJECTS: [&str; 10] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_strangers_type_is_no_link_in_any_of_our_letters() {
+async fn what_strangers_type_is_no_link_in_any_of_our_mails() {
     const NAME: &str = "Co” … https://evil.example/login www.evil.example ann@evil.example \
                         =?utf-8?q?=68ttps:?= evil.example/x mailto:x \u{202e}“";
     let app = TestApp::spawn().await;
@@ -327,19 +324,19 @@ async fn what_strangers_type_is_no_link_in_any_of_our_letters() {
     let gone = ann.submit(&page, "/t/acme/deletion", &sure).await;
     assert!(gone.text().contains("is deleted"), "{}", gone.text());
 
-    let letters: Vec<Received> = app.mails().await;
+    let mails: Vec<Received> = app.mails().await;
     let ours = app.running.app.public_url().origin();
     for begins in SUBJECTS {
-        let found = letters.iter().filter(|l| l.subject.starts_with(begins));
-        assert!(found.count() > 0, "no letter about “{begins}”");
+        let found = mails.iter().filter(|l| l.subject.starts_with(begins));
+        assert!(found.count() > 0, "no mail about “{begins}”");
     }
-    for letter in letters {
-        let subject = &letter.subject;
+    for mail in mails {
+        let subject = &mail.subject;
         let is_ours = SUBJECTS.iter().any(|begins| subject.starts_with(begins));
         assert!(is_ours, "{subject}");
-        let html = scraper::Html::parse_document(&letter.html);
+        let html = scraper::Html::parse_document(&mail.html);
         let read = html.root_element().text().collect::<Vec<_>>().join(" ");
-        for part in [subject, &letter.text, &read] {
+        for part in [subject, &mail.text, &read] {
             assert_eq!(foreign_links(part, &ours), Vec::<String>::new(), "{part}");
             assert!(!part.contains("=?") && !part.contains('\u{202e}'), "{part}");
         }
@@ -355,7 +352,7 @@ async fn what_strangers_type_is_no_link_in_any_of_our_letters() {
 async fn a_mail_server_that_echoes_our_password_is_not_quoted() {
     let app = TestApp::spawn().await;
     app.smtp.fail(&[Fault::Echo]);
-    app.app().mail(letter("one")).await.unwrap();
+    app.app().mail(mail("one")).await.unwrap();
     assert!(app.mails().await.is_empty());
     let failed = "mails WHERE state = 'failed' AND reason LIKE '%(hidden)%(hidden)%'";
     assert_eq!(app.rows(failed).await, 1);

@@ -436,8 +436,8 @@ async fn bank_details_take_a_code_and_a_day_or_a_second_owner() {
         "{}",
         asked.text()
     );
-    let letters = app.mails().await;
-    let told: Vec<_> = letters
+    let mails = app.mails().await;
+    let told: Vec<_> = mails
         .iter()
         .filter(|m| m.subject.contains("bank details"))
         .collect();

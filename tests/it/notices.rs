@@ -9,20 +9,20 @@ use reqwest::StatusCode;
 
 use crate::harness::TestApp;
 use crate::harness::company::{Company, PASSWORD, invoice};
-use crate::harness::smtp::Letter;
+use crate::harness::smtp::ReceivedMail;
 use crate::harness::visitor::Visitor;
 
 /// Looks as a worker does each minute; what has come since the last call.
-async fn new_letters(app: &TestApp, seen: &mut usize) -> Vec<Letter> {
+async fn new_mails(app: &TestApp, seen: &mut usize) -> Vec<ReceivedMail> {
     app.app().tell_owners().await.unwrap();
     app.app().tell_owners().await.unwrap();
-    let letters = app.mails().await.split_off(*seen);
-    *seen += letters.len();
-    letters
+    let mails = app.mails().await.split_off(*seen);
+    *seen += mails.len();
+    mails
 }
 
-fn subjects(letters: &[Letter]) -> Vec<&str> {
-    letters.iter().map(|l| l.subject.as_str()).collect()
+fn subjects(mails: &[ReceivedMail]) -> Vec<&str> {
+    mails.iter().map(|l| l.subject.as_str()).collect()
 }
 
 async fn forge(acme: &Company<'_>) {
@@ -46,14 +46,14 @@ async fn owners_are_told_at_once_when_twilio_refuses_the_credentials() {
             .await;
     }
     // Nobody looks: whoever met the refusal tells it.
-    let [letter] = app.mails().await.try_into().unwrap();
-    assert_eq!(letter.to, acme.email);
-    assert_eq!(letter.subject, "Twilio refuses our access for “Acme”");
-    assert!(letter.text.contains("20003"), "{}", letter.text);
+    let [mail] = app.mails().await.try_into().unwrap();
+    assert_eq!(mail.to, acme.email);
+    assert_eq!(mail.subject, "Twilio refuses our access for “Acme”");
+    assert!(mail.text.contains("20003"), "{}", mail.text);
     assert!(
-        letter.link().ends_with("/t/acme/connections"),
+        mail.link().ends_with("/t/acme/connections"),
         "{}",
-        letter.link()
+        mail.link()
     );
     let mut seen = 1;
     app.advance(TimeDelta::hours(2));
@@ -64,7 +64,7 @@ async fn owners_are_told_at_once_when_twilio_refuses_the_credentials() {
             .unwrap()
             .is_good
     );
-    assert_eq!(subjects(&new_letters(&app, &mut seen).await), [""; 0]);
+    assert_eq!(subjects(&new_mails(&app, &mut seen).await), [""; 0]);
 
     // Mended, and refused anew: that is another occasion.
     acme.connect_twilio().await;
@@ -84,7 +84,7 @@ async fn owners_are_told_at_once_when_twilio_refuses_the_credentials() {
             .unwrap()
             .is_good
     );
-    let again = new_letters(&app, &mut seen).await;
+    let again = new_mails(&app, &mut seen).await;
     assert_eq!(subjects(&again), ["Twilio refuses our access for “Acme”"]);
 }
 
@@ -100,9 +100,9 @@ async fn a_trouble_whose_finder_died_is_told_by_the_next_look() {
         .await;
     assert_eq!(broken, 1, "{}", acme.slug);
     let mut seen = 0;
-    assert_eq!(new_letters(&app, &mut seen).await.len(), 1);
+    assert_eq!(new_mails(&app, &mut seen).await.len(), 1);
     app.advance(TimeDelta::days(3));
-    assert_eq!(subjects(&new_letters(&app, &mut seen).await), [""; 0]);
+    assert_eq!(subjects(&new_mails(&app, &mut seen).await), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,31 +114,31 @@ async fn a_burst_of_forged_requests_is_told_once_until_an_hour_of_quiet() {
         forge(&acme).await;
         app.advance(TimeDelta::minutes(2));
     }
-    assert_eq!(subjects(&new_letters(&app, &mut seen).await), [""; 0]);
+    assert_eq!(subjects(&new_mails(&app, &mut seen).await), [""; 0]);
     forge(&acme).await;
     let burst = "Requests from Zoho Books are refused for “Acme”";
-    let letters = new_letters(&app, &mut seen).await;
-    assert_eq!(subjects(&letters), [burst]);
+    let mails = new_mails(&app, &mut seen).await;
+    assert_eq!(subjects(&mails), [burst]);
     assert!(
-        letters[0].text.contains("/t/acme/rejected\n"),
+        mails[0].text.contains("/t/acme/rejected\n"),
         "{}",
-        letters[0].text
+        mails[0].text
     );
     // It goes on for hours, with pauses that are no quiet.
     for _ in 0..20 {
         app.advance(TimeDelta::minutes(20));
         forge(&acme).await;
     }
-    assert_eq!(subjects(&new_letters(&app, &mut seen).await), [""; 0]);
+    assert_eq!(subjects(&new_mails(&app, &mut seen).await), [""; 0]);
     // Quiet, then a few, then many within one second.
     app.advance(TimeDelta::minutes(61));
     forge(&acme).await;
-    assert_eq!(subjects(&new_letters(&app, &mut seen).await), [""; 0]);
+    assert_eq!(subjects(&new_mails(&app, &mut seen).await), [""; 0]);
     app.advance(TimeDelta::minutes(61));
     for _ in 0..5 {
         forge(&acme).await;
     }
-    assert_eq!(subjects(&new_letters(&app, &mut seen).await), [burst]);
+    assert_eq!(subjects(&new_mails(&app, &mut seen).await), [burst]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,29 +177,29 @@ async fn a_silent_hook_is_told_after_two_working_days_and_once_per_silence() {
         .unwrap();
     app.advance(TimeDelta::hours(4 * 24 - 1));
     assert_eq!(
-        subjects(&new_letters(&app, &mut seen).await),
+        subjects(&new_mails(&app, &mut seen).await),
         [""; 0],
         "Tuesday at 11"
     );
     app.advance(TimeDelta::hours(1));
-    let letters = new_letters(&app, &mut seen).await;
+    let mails = new_mails(&app, &mut seen).await;
     assert_eq!(
-        subjects(&letters),
+        subjects(&mails),
         ["Nothing from Zoho Books for two working days at “Acme”"]
     );
     assert!(
-        letters[0]
+        mails[0]
             .text
             .contains("Friday, 27 November at 12:00 (America/New York)"),
         "{}",
-        letters[0].text
+        mails[0].text
     );
     app.advance(TimeDelta::days(9));
-    assert_eq!(subjects(&new_letters(&app, &mut seen).await), [""; 0]);
+    assert_eq!(subjects(&new_mails(&app, &mut seen).await), [""; 0]);
     acme.told("", &invoice(2, Standing::Sent, app.now())).await;
     app.run_due_jobs().await;
     app.advance(TimeDelta::days(5));
-    let again = new_letters(&app, &mut seen).await;
+    let again = new_mails(&app, &mut seen).await;
     assert!(
         subjects(&again).contains(&"Nothing from Zoho Books for two working days at “Acme”"),
         "{again:?}"
@@ -221,32 +221,32 @@ async fn each_morning_tells_yesterday_to_those_who_want_it() {
     app.run_due_jobs().await;
     app.advance(TimeDelta::hours(4));
     assert_eq!(
-        subjects(&new_letters(&app, &mut seen).await),
+        subjects(&new_mails(&app, &mut seen).await),
         [""; 0],
         "nothing yesterday"
     );
     app.advance(TimeDelta::hours(22) + TimeDelta::minutes(59));
     assert_eq!(
-        subjects(&new_letters(&app, &mut seen).await),
+        subjects(&new_mails(&app, &mut seen).await),
         [""; 0],
         "Tuesday at 07:59"
     );
     app.advance(TimeDelta::minutes(1));
-    let letters = new_letters(&app, &mut seen).await;
+    let mails = new_mails(&app, &mut seen).await;
     assert_eq!(
-        subjects(&letters),
+        subjects(&mails),
         ["Yesterday: 2 sent, 0 failed, 0 waiting for you (“Acme”)"]
     );
-    assert_eq!(letters[0].to, acme.email);
+    assert_eq!(mails[0].to, acme.email);
     assert!(
-        letters[0]
+        mails[0]
             .text
             .starts_with("Yesterday: 2 sent, 0 failed, 0 waiting for you.\n"),
         "{}",
-        letters[0].text
+        mails[0].text
     );
     app.advance(TimeDelta::hours(1));
-    assert_eq!(subjects(&new_letters(&app, &mut seen).await), [""; 0]);
+    assert_eq!(subjects(&new_mails(&app, &mut seen).await), [""; 0]);
     acme.told("", &invoice(5, Standing::Sent, app.now())).await;
     app.run_due_jobs().await;
 
@@ -271,7 +271,7 @@ async fn each_morning_tells_yesterday_to_those_who_want_it() {
     );
     app.advance(TimeDelta::hours(23));
     assert_eq!(
-        subjects(&new_letters(&app, &mut seen).await),
+        subjects(&new_mails(&app, &mut seen).await),
         [""; 0],
         "switched off"
     );
@@ -281,7 +281,7 @@ async fn each_morning_tells_yesterday_to_those_who_want_it() {
     owner.submit(&off, form, &[("wanted", "yes")]).await;
     app.advance(TimeDelta::hours(28));
     assert_eq!(
-        subjects(&new_letters(&app, &mut seen).await),
+        subjects(&new_mails(&app, &mut seen).await),
         [""; 0],
         "after noon it is too late"
     );
@@ -295,15 +295,15 @@ async fn what_waits_for_somebody_is_told_each_morning() {
     acme.told("", &invoice(1, Standing::Sent, app.now())).await;
     app.run_due_jobs().await;
     app.advance(TimeDelta::hours(27));
-    let letters = new_letters(&app, &mut 0).await;
+    let mails = new_mails(&app, &mut 0).await;
     assert_eq!(
-        subjects(&letters),
+        subjects(&mails),
         ["Yesterday: 0 sent, 0 failed, 1 waiting for you (“Acme”)"]
     );
     assert!(
-        letters[0].html.contains(">See what waits for you</a>"),
+        mails[0].html.contains(">See what waits for you</a>"),
         "{}",
-        letters[0].html
+        mails[0].html
     );
     let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
     let waiting = owner.get("/t/acme/history?result=needs_you").await;

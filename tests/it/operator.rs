@@ -1,7 +1,7 @@
 //! The operator's pages: there for the operator only, exact, and careful with others' secrets.
 
 use chrono::TimeDelta;
-use ml_connector::app::mail::{Letter, Mail};
+use ml_connector::app::mail::{Mail, MailContent};
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::twilio;
 use reqwest::StatusCode;
@@ -143,7 +143,7 @@ async fn the_queue_page_tells_what_waits() {
         acme.told("", &invoice(seed, Standing::Sent, app.now()))
             .await;
     }
-    let letter = Letter {
+    let mail = MailContent {
         subject: "Hello".to_owned(),
         text: "Hello".to_owned(),
     };
@@ -152,7 +152,7 @@ async fn the_queue_page_tells_what_waits() {
         to: "ann@example.com".to_owned(),
         kind: "reset",
         once: "one".to_owned(),
-        letter,
+        content: mail,
     };
     app.app().mail(mail).await.unwrap();
     app.advance(TimeDelta::minutes(3));

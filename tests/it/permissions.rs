@@ -56,7 +56,7 @@ async fn a_program_notes_a_permission_once_for_each_basis() {
     let (status, made) = note("asked", "On the phone").await;
     assert_eq!(status, StatusCode::CREATED, "{made:#}");
     assert_eq!(made["channel"], "email");
-    let (status, again) = note("asked", "By letter").await;
+    let (status, again) = note("asked", "By e-mail").await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(again["source"], "On the phone", "the first one counts");
     let (status, other) = note("given", "Order form").await;

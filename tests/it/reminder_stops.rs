@@ -118,8 +118,8 @@ async fn a_reader_stops_reminders_of_one_customer_and_takes_it_back() {
         steps.iter().any(|s| s["kind"] == "reader_stopped"),
         "{story:#}"
     );
-    let letters = app.mails().await;
-    let told_of: Vec<_> = letters
+    let mails = app.mails().await;
+    let told_of: Vec<_> = mails
         .iter()
         .filter(|m| m.text.contains("Stop reminders here"))
         .collect();

@@ -44,7 +44,7 @@ async fn every_secret_typed_in_is_unreadable_in_the_database_and_absent_from_the
     let body = invoice(3, Standing::Sent, app.now());
     acme.post("", body).await.unwrap();
     acme.settled(Duration::from_secs(20)).await;
-    // A letter tells of it.
+    // An e-mail tells of it.
     let reset = ["admin", "reset-password", "--email", "owner@acme.example"];
     let done = service.run(
         &[&reset[..], &["--password-stdin"]].concat(),
@@ -52,8 +52,8 @@ async fn every_secret_typed_in_is_unreadable_in_the_database_and_absent_from_the
     );
     assert!(done.status.success(), "{done:?}");
     let end = Instant::now() + Duration::from_secs(20);
-    while app.smtp.letters().is_empty() {
-        assert!(Instant::now() < end, "no letter: {}", service.log());
+    while app.smtp.received().is_empty() {
+        assert!(Instant::now() < end, "no mail: {}", service.log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let mut shown = acme

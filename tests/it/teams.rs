@@ -20,13 +20,13 @@ use crate::harness::visitor::Visitor;
 
 const NEW_PASSWORD: &str = "the quick brown fox of march";
 
-/// The link of the newest letter to somebody, as a path.
+/// The link of the newest e-mail to somebody, as a path.
 async fn link(app: &TestApp, to: &str) -> String {
-    let letters = app.mails().await;
-    let letter = letters.iter().rev().find(|l| l.to == to);
-    let letter = letter.unwrap_or_else(|| panic!("no letter to {to}: {letters:?}"));
-    let at = letter.link().find("/invitations/").expect("an invitation");
-    letter.link()[at..].to_owned()
+    let mails = app.mails().await;
+    let mail = mails.iter().rev().find(|l| l.to == to);
+    let mail = mail.unwrap_or_else(|| panic!("no mail to {to}: {mails:?}"));
+    let at = mail.link().find("/invitations/").expect("an invitation");
+    mail.link()[at..].to_owned()
 }
 
 async fn invite(by: &Visitor<'_>, company: &Company<'_>, email: &str, role: Role) -> Page {

@@ -82,8 +82,8 @@ impl<'a> Walk<'a> {
         let invited = app.app().invite(self.company.id, &email, role, &actor);
         invited.await.unwrap();
         let mails = app.mails().await;
-        let letter = mails.iter().rfind(|m| m.to == email).expect("a letter");
-        let (_, token) = letter.link().rsplit_once('/').unwrap();
+        let mail = mails.iter().rfind(|m| m.to == email).expect("an e-mail");
+        let (_, token) = mail.link().rsplit_once('/').unwrap();
         let (password, here) = (SecretString::from(PASSWORD), String::new());
         let joined = app
             .app()

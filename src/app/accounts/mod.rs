@@ -1,7 +1,7 @@
 //! People, and what they may enter: tenants, and their own accounts.
 
 mod beginning;
-pub(super) mod letters;
+pub(super) mod mails;
 mod operators;
 pub mod profile;
 pub mod reset;

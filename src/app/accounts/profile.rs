@@ -5,8 +5,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::sign_in::hash;
-use super::{letters, parse_email};
-use crate::app::mail::{Letter, Mail};
+use super::{mails, parse_email};
+use crate::app::mail::{Mail, MailContent};
 use crate::app::{App, AppError};
 use crate::crypto::token::{self, NewToken};
 use crate::domain::actor::Actor;
@@ -61,8 +61,8 @@ impl App {
         let platform = self.store().platform();
         let NewToken { text, digest } = token::random();
         let now = self.now();
-        let letter = if platform.user_by_email(&email).await?.is_some() {
-            letters::email_known(self.public_url())
+        let mail = if platform.user_by_email(&email).await?.is_some() {
+            mails::email_known(self.public_url())
         } else {
             let pending = PendingEmail {
                 email: email.clone(),
@@ -75,12 +75,11 @@ impl App {
                 expires_at: now + LINK,
             };
             platform.keep_user_token(token, now).await?;
-            letters::email_change(self.public_url(), &text)
+            mails::email_change(self.public_url(), &text)
         };
         let once = format!("email/{}", digest.to_hex());
-        self.mail_person(email.clone(), "email", once, letter)
-            .await?;
-        let note = letters::email_change_asked(self.public_url(), &email);
+        self.mail_person(email.clone(), "email", once, mail).await?;
+        let note = mails::email_change_asked(self.public_url(), &email);
         self.note(user.email.clone(), "email_asked", note).await
     }
 
@@ -107,7 +106,7 @@ impl App {
             platform.change_email(user.id, email.clone(), token.token_hash, actor, self.now());
         match changed.await {
             Ok(true) => {
-                let note = letters::email_changed(self.public_url(), &email);
+                let note = mails::email_changed(self.public_url(), &email);
                 self.note(user.email, "email_changed", note).await?;
                 Ok(EmailChange::Done)
             }
@@ -169,33 +168,33 @@ impl App {
         }
     }
 
-    /// A letter about somebody's own account.
+    /// An e-mail about somebody's own account.
     pub(super) async fn mail_person(
         &self,
         to: String,
         kind: &'static str,
         once: String,
-        letter: Letter,
+        mail: MailContent,
     ) -> Result<(), AppError> {
         self.mail(Mail {
             tenant: None,
             to,
             kind,
             once,
-            letter,
+            content: mail,
         })
         .await
     }
 
-    /// A letter that only tells of something.
+    /// An e-mail that only tells of something.
     pub(super) async fn note(
         &self,
         to: String,
         kind: &'static str,
-        letter: Letter,
+        mail: MailContent,
     ) -> Result<(), AppError> {
         let once = format!("{kind}/{}", token::random().digest.to_hex());
-        self.mail_person(to, kind, once, letter).await
+        self.mail_person(to, kind, once, mail).await
     }
 
     async fn email_link(

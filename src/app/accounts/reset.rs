@@ -1,4 +1,4 @@
-//! A forgotten password: by a letter, or by the operator's hand.
+//! A forgotten password: by an e-mail, or by the operator's hand.
 //!
 //! Whoever asks learns nothing about who exists; the second factor stays on.
 
@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 
 use super::sign_in::hash;
-use super::{letters, parse_email};
+use super::{mails, parse_email};
 use crate::app::{App, AppError};
 use crate::crypto::token::{self, NewToken};
 use crate::domain::actor::Actor;
@@ -37,12 +37,12 @@ impl App {
         };
         platform.keep_user_token(token, now).await?;
         if user.is_none() {
-            // As many writes as a letter takes, so that time does not tell.
+            // As many writes as an e-mail takes, so that time does not tell.
             return Ok(platform.end_user_token(*digest.as_bytes()).await?);
         }
-        let letter = letters::reset(self.public_url(), &text);
+        let mail = mails::reset(self.public_url(), &text);
         let once = format!("reset/{}", digest.to_hex());
-        self.mail_person(email, "reset", once, letter).await
+        self.mail_person(email, "reset", once, mail).await
     }
 
     /// Whose password a link changes; `None` when it is over.
@@ -83,7 +83,7 @@ impl App {
         Ok(done.then_some(user.email))
     }
 
-    /// Gives somebody a password from a shell, for whom no letter reaches.
+    /// Gives somebody a password from a shell, for whom no e-mail reaches.
     pub async fn reset_by_operator(
         &self,
         email: &str,
@@ -112,7 +112,7 @@ impl App {
 
     /// Tells somebody that their password is another one now.
     pub(super) async fn tell_of_password(&self, email: String) -> Result<(), AppError> {
-        let letter = letters::password_changed(self.public_url(), self.now());
-        self.note(email, "password_changed", letter).await
+        let mail = mails::password_changed(self.public_url(), self.now());
+        self.note(email, "password_changed", mail).await
     }
 }

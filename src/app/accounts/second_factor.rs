@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::letters;
+use super::mails;
 use crate::app::{App, AppError};
 use crate::crypto::token;
 use crate::crypto::totp;
@@ -103,8 +103,8 @@ impl App {
         if !confirmed.await? {
             return Err(gone());
         }
-        let letter = letters::second_factor_on(self.public_url(), now);
-        self.note(user.email.clone(), "second_factor_on", letter)
+        let mail = mails::second_factor_on(self.public_url(), now);
+        self.note(user.email.clone(), "second_factor_on", mail)
             .await?;
         Ok(codes)
     }
@@ -122,8 +122,8 @@ impl App {
         platform
             .renew_recovery_codes(user.id, hashes, actor, now)
             .await?;
-        let letter = letters::recovery_codes_renewed(self.public_url(), now);
-        self.note(user.email.clone(), "recovery_codes", letter)
+        let mail = mails::recovery_codes_renewed(self.public_url(), now);
+        self.note(user.email.clone(), "recovery_codes", mail)
             .await?;
         Ok(codes)
     }
@@ -140,8 +140,8 @@ impl App {
         self.check_code(user.id, code).await?;
         let (platform, now) = (self.store().platform(), self.now());
         platform.remove_second_factor(user.id, actor, now).await?;
-        let letter = letters::second_factor_off(self.public_url(), now);
-        self.note(user.email.clone(), "second_factor_off", letter)
+        let mail = mails::second_factor_off(self.public_url(), now);
+        self.note(user.email.clone(), "second_factor_off", mail)
             .await
     }
 

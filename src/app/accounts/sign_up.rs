@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sign_in::{Visit, hash};
 use super::tenants::read_settings;
-use super::{Beginning, SettingsInput, letters, parse_email, user_of};
+use super::{Beginning, SettingsInput, mails, parse_email, user_of};
 use crate::app::{App, AppError};
 use crate::crypto::token::{self, NewToken};
 use crate::domain::ids::UserId;
@@ -58,7 +58,7 @@ pub enum SignedUp {
 }
 
 impl App {
-    /// Begins a sign-up: a letter goes to the address, whoever it belongs to, if it `may_send` one.
+    /// Begins a sign-up: an e-mail goes to the address, whoever it belongs to, if it `may_send` one.
     pub async fn sign_up(&self, input: SignUpInput, may_send: bool) -> Result<(), AppError> {
         let typed = read_settings(&input.company);
         let email = parse_email(&input.email);
@@ -99,12 +99,12 @@ impl App {
         };
         platform.keep_user_token(token, now).await?;
         let once = format!("sign-up/{}", digest.to_hex());
-        let letter = if is_known {
-            letters::sign_up_known(self.public_url())
+        let mail = if is_known {
+            mails::sign_up_known(self.public_url())
         } else {
-            letters::sign_up(self.public_url(), &typed.name, &text)
+            mails::sign_up(self.public_url(), &typed.name, &text)
         };
-        self.mail_person(email, "sign_up", once, letter).await
+        self.mail_person(email, "sign_up", once, mail).await
     }
 
     /// What the link of a sign-up leads to; `None` when it is over.

@@ -5,10 +5,10 @@
 //! whoever guesses must not shut the account's owner out, who comes from elsewhere.
 //!
 //! Where a network says nothing, since everybody seems to come from one proxy, only the account is
-//! counted, and letters all together: a stranger's tries must not become everybody's. Where tries send
-//! letters to somebody, the account's count is silent: it spares the reader and refuses nobody.
+//! counted, and e-mails all together: a stranger's tries must not become everybody's. Where tries send
+//! e-mails to somebody, the account's count is silent: it spares the reader and refuses nobody.
 //!
-//! A browser in which somebody has signed in before, or has chosen their password by a letter, bears a
+//! A browser in which somebody has signed in before, or has chosen their password by an e-mail, bears a
 //! mark, and its tries count for themselves: however many strangers guess, it is not shut out.
 
 use std::net::IpAddr;
@@ -39,15 +39,15 @@ pub enum Gate {
     SignIn,
     /// The code of the set-up page.
     SetUp,
-    /// Each sends a letter to an address that anybody may type.
+    /// Each sends an e-mail to an address that anybody may type.
     SignUp,
-    /// Each sends a letter to an address that anybody may type.
+    /// Each sends an e-mail to an address that anybody may type.
     Reset,
     /// Another company of somebody who is signed in.
     NewCompany,
     /// A code at sign-in; each sign-in allows but five.
     SecondStep,
-    /// Of one company to one address; each sends a letter.
+    /// Of one company to one address; each sends an e-mail.
     Invite,
     /// Of all companies to one address.
     Invited,
@@ -101,7 +101,7 @@ impl Gate {
     }
 
     /// From one network; none where nobody can try who does not have the account already, or where
-    /// each try costs its owner a letter.
+    /// each try costs its owner an e-mail.
     const fn per_account_and_network(self) -> Option<i64> {
         match self {
             Self::SignIn | Self::SetUp => Some(10),
@@ -109,8 +109,8 @@ impl Gate {
         }
     }
 
-    /// Whether anybody may have letters sent to somebody else by it.
-    const fn sends_letters(self) -> bool {
+    /// Whether anybody may have e-mails sent to somebody else by it.
+    const fn sends_mails(self) -> bool {
         matches!(self, Self::SignUp | Self::Reset)
     }
 }
@@ -122,7 +122,7 @@ pub enum Tried {
     /// Too many: whoever asks is told to wait.
     Refused,
     /// Nothing more is sent to this address for a while. Whoever asks is answered as ever: somebody
-    /// else may have asked before, and the letters sent then are still good.
+    /// else may have asked before, and the e-mails sent then are still good.
     Silenced,
 }
 
@@ -139,7 +139,7 @@ impl App {
             (Some(network(client).to_string()), gate.per_network())
         } else {
             self.warn_of_proxy();
-            let all = gate.sends_letters().then(|| "everybody".to_owned());
+            let all = gate.sends_mails().then(|| "everybody".to_owned());
             (all, LETTERS_TOGETHER)
         };
         if let Some(whose) = whose {
@@ -159,7 +159,7 @@ impl App {
         let is_admitted = self.count_try(by_account, gate.per_account()).await?;
         Ok(if is_admitted {
             Tried::Admitted
-        } else if gate.sends_letters() {
+        } else if gate.sends_mails() {
             Tried::Silenced
         } else {
             Tried::Refused
@@ -331,7 +331,7 @@ mod tests {
             );
         }
         let more = company.app.admit(Gate::Reset, None, "more@x.com").await;
-        assert_eq!(more.unwrap(), Tried::Refused, "letters have an end");
+        assert_eq!(more.unwrap(), Tried::Refused, "e-mails have an end");
     }
 
     #[tokio::test]
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_limit_on_letters_to_one_address_is_silent() {
+    async fn the_limit_on_mails_to_one_address_is_silent() {
         let company = TestCompany::begin().await;
         for gate in [Gate::Reset, Gate::SignUp] {
             for n in 0..5 {

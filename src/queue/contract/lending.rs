@@ -1,10 +1,10 @@
-//! The part of the contract that shows without a runner: pushing, lending, settling, turns.
+//! The part of the contract that shows without a runner: pushing, lending, acking, turns.
 
 use std::sync::Arc;
 
 use super::{LEASE, Subject, job, number, numbered};
 use crate::domain::clock::Clock;
-use crate::queue::{Lane, Lease, Outcome, Push, Settlement, TenantDepth};
+use crate::queue::{Ack, Lane, Lease, Outcome, Push, TenantDepth};
 
 pub(crate) async fn an_acknowledged_job_is_gone(s: Subject) {
     s.push(job(1, 1)).await;
@@ -13,8 +13,8 @@ pub(crate) async fn an_acknowledged_job_is_gone(s: Subject) {
         (lease.job.clone(), lease.attempt, lease.lane),
         (job(1, 1), 1, Lane::Fresh)
     );
-    assert_eq!(s.settle(&lease, Outcome::Done).await, 1);
-    assert_eq!(s.settle(&lease, Outcome::Done).await, 0);
+    assert_eq!(s.ack(&lease, Outcome::Done).await, 1);
+    assert_eq!(s.ack(&lease, Outcome::Done).await, 0);
     s.pass(3600);
     assert!(s.reserve(9).await.is_empty());
     assert_eq!(s.total().await, 0);
@@ -36,13 +36,13 @@ pub(crate) async fn batches_are_lent_and_settled_together(s: Subject) {
     let leases = s.reserve(7).await;
     assert_eq!(leases.len(), 7);
     assert_eq!(s.reserve(7).await.len(), 3);
-    let done = |lease: &Lease| Settlement {
+    let done = |lease: &Lease| Ack {
         token: lease.token,
         outcome: Outcome::Done,
     };
     assert_eq!(
         s.queue
-            .settle(leases.iter().map(done).collect())
+            .ack(leases.iter().map(done).collect())
             .await
             .unwrap(),
         7
@@ -91,24 +91,24 @@ pub(crate) async fn a_push_during_the_run_is_a_run_afterwards(s: Subject) {
     s.push_in(job(1, 1), 60).await;
     s.push(job(1, 1)).await;
     assert!(s.reserve(9).await.is_empty(), "never twice at once");
-    s.settle(&lease, Outcome::Done).await;
+    s.ack(&lease, Outcome::Done).await;
     let again = s.reserve_one().await;
     assert_eq!((again.attempt, again.lane), (1, Lane::Fresh));
     // A pointless run, and one to be retried late, do not swallow a wake-up either.
     s.push(job(1, 1)).await;
-    s.settle(&again, Outcome::Cancel).await;
+    s.ack(&again, Outcome::Cancel).await;
     let again = s.reserve_one().await;
     s.push(job(1, 1)).await;
-    s.settle(&again, Outcome::Retry(s.in_seconds(600))).await;
+    s.ack(&again, Outcome::Retry(s.in_seconds(600))).await;
     let again = s.reserve_one().await;
-    s.settle(&again, Outcome::Done).await;
+    s.ack(&again, Outcome::Done).await;
     assert_eq!(s.total().await, 0);
 }
 
 pub(crate) async fn a_retry_comes_back_in_its_own_lane(s: Subject) {
     s.push(job(1, 1)).await;
     let lease = s.reserve_one().await;
-    s.settle(&lease, Outcome::Retry(s.in_seconds(10))).await;
+    s.ack(&lease, Outcome::Retry(s.in_seconds(10))).await;
     assert!(s.reserve(1).await.is_empty());
     s.pass(10);
     for n in 10..20 {
@@ -125,7 +125,7 @@ pub(crate) async fn a_snooze_counts_no_attempt(s: Subject) {
     for _ in 0..3 {
         let lease = s.reserve_one().await;
         assert_eq!((lease.attempt, lease.lane), (1, Lane::Fresh));
-        s.settle(&lease, Outcome::Snooze(s.in_seconds(5))).await;
+        s.ack(&lease, Outcome::Snooze(s.in_seconds(5))).await;
         assert!(s.reserve(1).await.is_empty());
         s.pass(5);
     }
@@ -134,7 +134,7 @@ pub(crate) async fn a_snooze_counts_no_attempt(s: Subject) {
 pub(crate) async fn a_canceled_job_is_gone(s: Subject) {
     s.push(job(1, 1)).await;
     let lease = s.reserve_one().await;
-    assert_eq!(s.settle(&lease, Outcome::Cancel).await, 1);
+    assert_eq!(s.ack(&lease, Outcome::Cancel).await, 1);
     assert_eq!(s.total().await, 0);
 }
 
@@ -147,8 +147,8 @@ pub(crate) async fn a_crashed_workers_job_comes_back(s: Subject) {
     let again = s.reserve_one().await;
     assert_eq!((again.attempt, again.lane), (2, Lane::Retry));
     // The first worker was only slow; its word no longer counts.
-    assert_eq!(s.settle(&lost, Outcome::Done).await, 0);
-    assert_eq!(s.settle(&again, Outcome::Done).await, 1);
+    assert_eq!(s.ack(&lost, Outcome::Done).await, 0);
+    assert_eq!(s.ack(&again, Outcome::Done).await, 1);
     assert_eq!(s.total().await, 0);
 }
 
@@ -211,9 +211,9 @@ pub(crate) async fn depths_say_what_stands_where(s: Subject) {
         s.push(job(1, n)).await;
     }
     let lease = s.reserve_one().await;
-    s.settle(&lease, Outcome::Retry(s.in_seconds(60))).await;
+    s.ack(&lease, Outcome::Retry(s.in_seconds(60))).await;
     let lease = s.reserve_one().await;
-    s.settle(&lease, Outcome::Retry(s.clock.now())).await;
+    s.ack(&lease, Outcome::Retry(s.clock.now())).await;
     s.reserve_one().await;
     let depths = s.queue.depths().await.unwrap();
     assert_eq!(depths.len(), 1);

@@ -32,7 +32,7 @@ struct Scripted {
     takes: AtomicUsize,
     /// What a reservation waits for before it lends one job.
     lends: Notify,
-    settled: Mutex<Vec<Settlement>>,
+    acked: Mutex<Vec<Ack>>,
 }
 
 const LATE: LeaseToken = LeaseToken(uuid::Uuid::max());
@@ -71,8 +71,8 @@ impl JobQueue for Scripted {
         }])
     }
 
-    async fn settle(&self, batch: Vec<Settlement>) -> Result<usize, QueueError> {
-        lock(&self.settled).extend(&batch);
+    async fn ack(&self, batch: Vec<Ack>) -> Result<usize, QueueError> {
+        lock(&self.acked).extend(&batch);
         Ok(batch.len())
     }
 
@@ -125,10 +125,10 @@ async fn a_reservation_that_hangs_is_not_waited_for_and_what_it_lent_is_given_ba
     redis.lends.notify_one();
     redis.is_ill(false);
     turns(&queue, false).await;
-    let settled = lock(&redis.settled).clone();
-    assert_eq!(settled.len(), 1);
-    assert_eq!(settled[0].token, LATE);
-    assert!(matches!(settled[0].outcome, Outcome::Snooze(_)));
+    let acked = lock(&redis.acked).clone();
+    assert_eq!(acked.len(), 1);
+    assert_eq!(acked[0].token, LATE);
+    assert!(matches!(acked[0].outcome, Outcome::Snooze(_)));
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ async fn an_idle_worker_wakes_when_a_lease_made_after_it_slept_is_over() {
 enum Move {
     Push { tenant: u8, id: u8, after: u8 },
     Reserve { max: u8 },
-    Settle { which: usize, how: u8, after: u8 },
+    Ack { which: usize, how: u8, after: u8 },
     Pass { seconds: u8 },
 }
 
@@ -98,7 +98,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
             .prop_map(|(tenant, id, after)| Move::Push { tenant, id, after: after.saturating_sub(10) }),
         3 => (1_u8..5).prop_map(|max| Move::Reserve { max }),
         3 => (any::<usize>(), 0_u8..4, 0_u8..20)
-            .prop_map(|(which, how, after)| Move::Settle { which, how, after }),
+            .prop_map(|(which, how, after)| Move::Ack { which, how, after }),
         2 => (0_u8..15).prop_map(|seconds| Move::Pass { seconds }),
     ];
     prop::collection::vec(one, 0..200)
@@ -136,7 +136,7 @@ proptest! {
                         held.push(lent);
                     }
                 }
-                Move::Settle { which, how, after } if !held.is_empty() => {
+                Move::Ack { which, how, after } if !held.is_empty() => {
                     let lent = held.swap_remove(which % held.len());
                     let ours = lent.until > clock.now();
                     let due = later(clock.now(), Duration::from_secs(after.into()));
@@ -149,10 +149,10 @@ proptest! {
                     if ours && how > 1 {
                         owed.insert(lent.job.to_string());
                     }
-                    let end = Settlement { token: lent.token, outcome };
-                    prop_assert_eq!(now_or_panic(queue.settle(vec![end])), usize::from(ours));
+                    let end = Ack { token: lent.token, outcome };
+                    prop_assert_eq!(now_or_panic(queue.ack(vec![end])), usize::from(ours));
                 }
-                Move::Settle { .. } => {}
+                Move::Ack { .. } => {}
                 Move::Pass { seconds } => {
                     clock.advance(chrono::TimeDelta::seconds(seconds.into()));
                     for lost in held.iter().filter(|lease| lease.until <= clock.now()) {
@@ -171,8 +171,8 @@ proptest! {
         clock.advance(chrono::TimeDelta::hours(1));
         for lent in now_or_panic(queue.reserve(usize::MAX, lease)) {
             owed.remove(&lent.job.to_string());
-            let end = Settlement { token: lent.token, outcome: Outcome::Done };
-            now_or_panic(queue.settle(vec![end]));
+            let end = Ack { token: lent.token, outcome: Outcome::Done };
+            now_or_panic(queue.ack(vec![end]));
         }
         prop_assert!(owed.is_empty(), "lost: {:?}", owed);
         let state = queue.state.lock().unwrap();
@@ -191,11 +191,11 @@ fn an_empty_queue_keeps_no_memory_of_its_tenants() {
         due: DateTime::UNIX_EPOCH,
     }]));
     let lent = now_or_panic(queue.reserve(1, Duration::from_secs(1)));
-    let end = Settlement {
+    let end = Ack {
         token: lent[0].token,
         outcome: Outcome::Done,
     };
-    now_or_panic(queue.settle(vec![end]));
+    now_or_panic(queue.ack(vec![end]));
     assert_eq!(now_or_panic(queue.depths()), []);
 }
 

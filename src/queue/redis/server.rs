@@ -32,7 +32,7 @@ pub(super) struct Step {
 pub(super) struct Steps {
     pub(super) push: Step,
     pub(super) reserve: Step,
-    pub(super) settle: Step,
+    pub(super) ack: Step,
     pub(super) catch_up: Step,
     pub(super) trial: Step,
 }
@@ -53,7 +53,7 @@ impl Steps {
         Self {
             push: step!("push jobs", "push.lua", PUSH_ANSWER),
             reserve: step!("reserve jobs", "reserve.lua", ANSWER),
-            settle: step!("settle jobs", "settle.lua", ANSWER),
+            ack: step!("ack jobs", "ack.lua", ANSWER),
             catch_up: step!("catch up with due jobs", "catch_up.lua", ANSWER),
             trial: step!("try a step out", "trial.lua", ANSWER),
         }

@@ -18,7 +18,7 @@ use crate::redis::Trouble;
 /// However quiet it is, a sleeper looks again after this long: a lost call delays a job by no more.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// The server takes zero for "for ever".
+/// The server takes zero for "without end".
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
 /// A connection that breaks sooner than this was never good.

@@ -27,7 +27,7 @@ impl JobQueue for Restless {
         Ok(Vec::new())
     }
 
-    async fn settle(&self, _: Vec<Settlement>) -> Result<usize, QueueError> {
+    async fn ack(&self, _: Vec<Ack>) -> Result<usize, QueueError> {
         Ok(0)
     }
 

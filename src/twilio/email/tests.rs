@@ -90,7 +90,7 @@ impl Desk {
 
     async fn fails(&self, fault: Fault) -> SendFailure {
         self.order(fault, On::Email);
-        self.send(&letter("INV-7", "<p>Due.</p>"), TO)
+        self.send(&mail("INV-7", "<p>Due.</p>"), TO)
             .await
             .unwrap_err()
     }
@@ -119,7 +119,7 @@ impl Desk {
         marker: Option<&Marker>,
     ) -> Result<Search, FindFailure> {
         let clock: SharedClock = self.clock.clone();
-        let content = letter("INV-7", "<p>Due.</p>");
+        let content = mail("INV-7", "<p>Due.</p>");
         let started_at: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
         let lost = Lost {
             delivery: delivery(),
@@ -141,7 +141,7 @@ fn delivery() -> DeliveryId {
     format!("dlv_{}", "0a".repeat(32)).parse().unwrap()
 }
 
-fn letter(subject: &str, html: &str) -> Content {
+fn mail(subject: &str, html: &str) -> Content {
     Content::Email(EmailContent {
         subject: subject.to_owned(),
         text: "Due.".to_owned(),
@@ -166,7 +166,7 @@ fn outgoing<'a>(content: &'a Content, to: &'a str) -> Outgoing<'a> {
 async fn an_email_is_taken_as_it_was_written() {
     let desk = Desk::open().await;
     let html = "<style>@media x{.a{color:red}}</style><p>{{ total }} {% raw %}</p>";
-    let content = letter("INV-7 {{x}}\r\nBcc: all@example.org", html);
+    let content = mail("INV-7 {{x}}\r\nBcc: all@example.org", html);
     let accepted = desk.send(&content, TO).await.unwrap();
     assert!(accepted.id.starts_with("comms_operation_"));
     assert_eq!(accepted.status, Status::Accepted);
@@ -237,7 +237,7 @@ async fn each_way_to_fail_says_whether_it_may_exist() {
     }
     let slow = Fault::new(FaultKind::TimeoutAfter).with_delay_ms(2_000);
     desk.order(slow, On::Email);
-    let content = letter("INV-7", "<p>Due.</p>");
+    let content = mail("INV-7", "<p>Due.</p>");
     let time = CallTime::of(Duration::from_millis(300));
     let failure = desk
         .emails
@@ -250,7 +250,7 @@ async fn each_way_to_fail_says_whether_it_may_exist() {
 #[tokio::test]
 async fn an_unverified_sender_does_not_stop_the_account() {
     let desk = Desk::open().await;
-    let content = letter("INV-7", "<p>Due.</p>");
+    let content = mail("INV-7", "<p>Due.</p>");
     let message = Outgoing {
         sender: r#"{"address":"a@unverified.example","name":"A"}"#,
         ..outgoing(&content, TO)
@@ -288,14 +288,14 @@ async fn what_is_unfit_is_not_asked() {
     let desk = Desk::open().await;
     let large = "x".repeat(5_000_000);
     for content in [
-        letter("INV-7", &large),
-        letter("", "<p>"),
+        mail("INV-7", &large),
+        mail("", "<p>"),
         Content::Text("Hi".to_owned()),
     ] {
         let failure = desk.send(&content, TO).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::Unbuildable);
     }
-    let content = letter("INV-7", "<p>Due.</p>");
+    let content = mail("INV-7", "<p>Due.</p>");
     let nameless = Outgoing {
         sender: "",
         ..outgoing(&content, TO)
@@ -310,7 +310,7 @@ async fn what_is_unfit_is_not_asked() {
 #[tokio::test]
 async fn it_is_asked_how_an_email_fares() {
     let desk = Desk::open().await;
-    let content = letter("INV-7", "<p>Due.</p>");
+    let content = mail("INV-7", "<p>Due.</p>");
     let mut ids = Vec::new();
     for local in ["ann", "undelivered", "failed", "opened", "late", "silent"] {
         let to = format!("{local}@example.net");
@@ -415,7 +415,7 @@ async fn what_was_never_taken_is_absent_once_the_list_is_recent_enough() {
         Finding::Absent { doubt: None }
     );
 
-    let content = letter("Other", "<p>Other.</p>");
+    let content = mail("Other", "<p>Other.</p>");
     let message = Outgoing {
         mark: None,
         ..outgoing(&content, "bo@example.net")

@@ -34,7 +34,7 @@ async fn a_stranger_is_led_from_signing_up_to_the_first_delivered_message() {
     ann.write("password", PASSWORD).await;
     ann.press("Send me the link").await;
     ann.is_at("Check your e-mail").await;
-    ann.open_letter_to(EMAIL).await;
+    ann.open_mail_to(EMAIL).await;
     ann.write("password", PASSWORD).await;
     ann.browser
         .click("main button", &ann.read("main button").await)

@@ -1,11 +1,11 @@
-//! An owner invites, somebody new comes by the letter, and is in the team.
+//! An owner invites, somebody new comes by the e-mail, and is in the team.
 
 use crate::harness::TestApp;
 use crate::harness::company::PASSWORD;
 use crate::harness::person::Person;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_invited_comes_in_by_the_letter_with_the_role_they_were_given() {
+async fn whoever_is_invited_comes_in_by_the_mail_with_the_role_they_were_given() {
     let app = TestApp::spawn().await;
     let acme = app.company("Acme").await;
     let person = Person::arrive(&app).await;
@@ -17,7 +17,7 @@ async fn whoever_is_invited_comes_in_by_the_letter_with_the_role_they_were_given
     person.reads("The invitation is on its way.").await;
     person.sign_out().await;
 
-    person.open_letter_to("bob@acme.example").await;
+    person.open_mail_to("bob@acme.example").await;
     person.is_at("Join Acme").await;
     person.write("name", "Bob").await;
     person.write("password", "a rather long sentence").await;
@@ -35,7 +35,7 @@ async fn whoever_is_invited_comes_in_by_the_letter_with_the_role_they_were_given
 
     // The link was for once.
     person.sign_out().await;
-    person.open_letter_to("bob@acme.example").await;
+    person.open_mail_to("bob@acme.example").await;
     let heading = person.read("h1").await;
     assert_ne!(heading, "Join Acme");
     person.leave().await;

@@ -1,11 +1,11 @@
-//! A forgotten password: a letter, a new one, and the old one is of no use.
+//! A forgotten password: an e-mail, a new one, and the old one is of no use.
 
 use crate::harness::TestApp;
 use crate::harness::company::PASSWORD;
 use crate::harness::person::Person;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_forgot_the_password_chooses_a_new_one_by_the_letter() {
+async fn whoever_forgot_the_password_chooses_a_new_one_by_the_mail() {
     let app = TestApp::spawn().await;
     let acme = app.company("Acme").await;
     let ann = Person::arrive(&app).await;
@@ -14,7 +14,7 @@ async fn whoever_forgot_the_password_chooses_a_new_one_by_the_letter() {
     ann.write("email", &acme.email).await;
     ann.press("Send me the link").await;
     ann.is_at("Check your e-mail").await;
-    ann.open_letter_to(&acme.email).await;
+    ann.open_mail_to(&acme.email).await;
     ann.is_at("Choose a new password").await;
     ann.write("password", "short").await;
     ann.press("Change the password").await;

@@ -25,7 +25,7 @@ async fn a_viewer_reads_everything_and_is_offered_nothing_that_changes_it() {
     ] {
         viewer.browser.click(".rail a", place).await;
         viewer.is_at(place).await;
-        // What is their own they may change: how they see the page, and their morning letter.
+        // What is their own they may change: how they see the page, and their morning e-mail.
         let forms = "main form[method=post]:not([action$='/checklist'], [action$='/morning-mail'])";
         let own = viewer.browser.texts(&format!("{forms} button")).await;
         assert!(own.is_empty(), "{place} offers {own:?}");

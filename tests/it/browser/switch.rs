@@ -22,7 +22,7 @@ async fn who_is_in_two_companies_switches_between_them() {
     let ann = Person::arrive(&app).await;
     ann.sign_in(&acme.email, PASSWORD).await;
     ann.is_at("Overview").await;
-    ann.open_letter_to(&acme.email).await;
+    ann.open_mail_to(&acme.email).await;
     ann.press("Join the team").await;
     ann.reads("Welcome to the team.").await;
     assert!(ann.browser.url().await.contains("/t/globex/"));

@@ -35,7 +35,7 @@ use ml_connector::startup::{self, Jobs, Options, Running};
 pub(crate) use company::Company;
 use database::TestDatabase;
 use journal::Journal;
-use smtp::{Letter, SmtpServer};
+use smtp::{ReceivedMail, SmtpServer};
 
 /// A running service that does its jobs only when told.
 pub(crate) struct TestApp {
@@ -193,10 +193,10 @@ impl TestApp {
         panic!("the jobs never end");
     }
 
-    /// Does what is due; every letter that was handed over so far, in order.
-    pub(crate) async fn mails(&self) -> Vec<Letter> {
+    /// Does what is due; every e-mail that was handed over so far, in order.
+    pub(crate) async fn mails(&self) -> Vec<ReceivedMail> {
         self.run_due_jobs().await;
-        self.smtp.letters()
+        self.smtp.received()
     }
 
     /// A company connected to the sandbox.

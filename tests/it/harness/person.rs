@@ -78,11 +78,11 @@ impl<'a> Person<'a> {
         self.reads("You are signed out.").await;
     }
 
-    /// Opens the link of the newest letter to an address.
-    pub(crate) async fn open_letter_to(&self, email: &str) {
+    /// Opens the link of the newest e-mail to an address.
+    pub(crate) async fn open_mail_to(&self, email: &str) {
         let mails = self.app.mails().await;
-        let letter = mails.iter().rfind(|m| m.to == email).expect("a letter");
-        self.browser.visit(letter.link()).await;
+        let mail = mails.iter().rfind(|m| m.to == email).expect("an e-mail");
+        self.browser.visit(mail.link()).await;
     }
 
     pub(crate) async fn leave(self) {

@@ -20,7 +20,7 @@ pub(crate) fn credentials() -> String {
     STANDARD.encode(format!("\0{USER}\0{PASSWORD}"))
 }
 
-/// What the server does with the next letter instead of taking it.
+/// What the server does with the next e-mail instead of taking it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// 421 to the sender: come back later.
@@ -29,15 +29,15 @@ pub(crate) enum Fault {
     NoSuchUser,
     /// 554 to the recipient, with all that was said to sign in.
     Echo,
-    /// Hangs up after the letter, before it says whether it took it. It did.
+    /// Hangs up after the e-mail, before it says whether it took it. It did.
     HangUpAfterLetter,
-    /// Hangs up in the midst of the letter.
+    /// Hangs up in the midst of the e-mail.
     HangUpInLetter,
 }
 
-/// A letter that was taken.
+/// An e-mail that was taken.
 #[derive(Debug, Clone)]
-pub(crate) struct Letter {
+pub(crate) struct ReceivedMail {
     pub(crate) from: String,
     /// Of the envelope.
     pub(crate) to: String,
@@ -48,7 +48,7 @@ pub(crate) struct Letter {
     pub(crate) raw: String,
 }
 
-impl Letter {
+impl ReceivedMail {
     /// The one link in it; its address is a line of the text.
     pub(crate) fn link(&self) -> &str {
         let mut links = self.text.lines().filter(|l| l.starts_with("http"));
@@ -74,7 +74,7 @@ pub(crate) struct SmtpServer {
 
 #[derive(Default)]
 struct Shared {
-    letters: Mutex<Vec<Letter>>,
+    mails: Mutex<Vec<ReceivedMail>>,
     faults: Mutex<VecDeque<Fault>>,
     commands: Mutex<Vec<String>>,
 }
@@ -107,11 +107,11 @@ impl SmtpServer {
     }
 
     /// What was taken so far, in order.
-    pub(crate) fn letters(&self) -> Vec<Letter> {
-        self.shared.letters.lock().unwrap().clone()
+    pub(crate) fn received(&self) -> Vec<ReceivedMail> {
+        self.shared.mails.lock().unwrap().clone()
     }
 
-    /// What the next letters meet, one fault each.
+    /// What the next e-mails meet, one fault each.
     pub(crate) fn fail(&self, faults: &[Fault]) {
         self.shared.faults.lock().unwrap().extend(faults);
     }
@@ -173,8 +173,8 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) -> Option<()> {
                     return None;
                 }
                 let raw = data(&mut stream).await?;
-                let letter = letter(&from, &to, raw);
-                shared.letters.lock().unwrap().push(letter);
+                let mail = mail(&from, &to, raw);
+                shared.mails.lock().unwrap().push(mail);
                 if fault == Some(Fault::HangUpAfterLetter) {
                     return None;
                 }
@@ -218,8 +218,8 @@ fn address(line: &str) -> Option<String> {
     Some(line.split_once('<')?.1.split_once('>')?.0.to_owned())
 }
 
-fn letter(from: &str, to: &str, raw: String) -> Letter {
-    let parsed = MessageParser::default().parse(&raw).expect("a letter");
+fn mail(from: &str, to: &str, raw: String) -> ReceivedMail {
+    let parsed = MessageParser::default().parse(&raw).expect("an e-mail");
     let kinds: Vec<_> = parsed
         .parts
         .iter()
@@ -227,7 +227,7 @@ fn letter(from: &str, to: &str, raw: String) -> Letter {
         .collect();
     assert_eq!(kinds.len(), 3, "plain and HTML in one: {kinds:?}");
     let text = |text: Option<std::borrow::Cow<'_, str>>| text.unwrap().replace("\r\n", "\n");
-    Letter {
+    ReceivedMail {
         from: from.to_owned(),
         to: to.to_owned(),
         subject: parsed.subject().unwrap().to_owned(),

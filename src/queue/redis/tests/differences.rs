@@ -9,8 +9,7 @@ use super::server;
 use crate::domain::clock::Clock;
 use crate::queue::contract;
 use crate::queue::{
-    Job, JobQueue, Lane, Lease, MemoryQueue, Outcome, Push, RedisQueue, Settlement, TenantDepth,
-    later,
+    Ack, Job, JobQueue, Lane, Lease, MemoryQueue, Outcome, Push, RedisQueue, TenantDepth, later,
 };
 
 const LEASE: Duration = Duration::from_secs(10);
@@ -19,7 +18,7 @@ const LEASE: Duration = Duration::from_secs(10);
 enum Move {
     Push(Vec<(u8, u8, u8)>),
     Reserve(u8),
-    Settle(Vec<(usize, u8, u8)>),
+    Ack(Vec<(usize, u8, u8)>),
     Pass(u8),
 }
 
@@ -27,11 +26,11 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     // Half of all waits are none at all, and few differ, so that many fall together.
     let wait = || prop_oneof![Just(0_u8), 0_u8..6];
     let push = (0_u8..4, 0_u8..5, wait());
-    let settle = (any::<usize>(), 0_u8..4, wait());
+    let ack = (any::<usize>(), 0_u8..4, wait());
     let one = prop_oneof![
         4 => prop::collection::vec(push, 1..6).prop_map(Move::Push),
         3 => (1_u8..7).prop_map(Move::Reserve),
-        3 => prop::collection::vec(settle, 1..4).prop_map(Move::Settle),
+        3 => prop::collection::vec(ack, 1..4).prop_map(Move::Ack),
         2 => (0_u8..12).prop_map(Move::Pass),
     ];
     prop::collection::vec(one, 1..60)
@@ -91,7 +90,7 @@ fn both_back_ends_lend_the_same_jobs_in_the_same_order() {
                         prop_assert_eq!(seen(&ours), seen(&theirs));
                         held.extend(ours.iter().zip(theirs).map(|(a, b)| (a.token, b.token)));
                     }
-                    Move::Settle(ends) => {
+                    Move::Ack(ends) => {
                         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
                         for (which, how, after) in ends {
                             if held.is_empty() {
@@ -106,12 +105,12 @@ fn both_back_ends_lend_the_same_jobs_in_the_same_order() {
                                 _ => Outcome::Snooze(due),
                             };
                             let (token, other) = tokens;
-                            ours.push(Settlement { token, outcome });
+                            ours.push(Ack { token, outcome });
                             let token = other;
-                            theirs.push(Settlement { token, outcome });
+                            theirs.push(Ack { token, outcome });
                         }
-                        let settled = memory.settle(ours).await.unwrap();
-                        prop_assert_eq!(remote.settle(theirs).await.unwrap(), settled);
+                        let acked = memory.ack(ours).await.unwrap();
+                        prop_assert_eq!(remote.ack(theirs).await.unwrap(), acked);
                     }
                     Move::Pass(seconds) => {
                         clock.advance(chrono::TimeDelta::seconds(seconds.into()));
@@ -128,7 +127,7 @@ fn both_back_ends_lend_the_same_jobs_in_the_same_order() {
             let theirs = remote.reserve(1000, LEASE).await.unwrap();
             prop_assert_eq!(seen(&ours), seen(&theirs));
             let ends = theirs.iter().map(|lease| server::done(lease.token));
-            remote.settle(ends.collect()).await.unwrap();
+            remote.ack(ends.collect()).await.unwrap();
             let pattern = redis.key("q0", "*");
             let left: Vec<String> = server::ask(&redis, &["KEYS", &pattern]).await;
             prop_assert_eq!(left, Vec::<String>::new());
@@ -140,7 +139,7 @@ fn both_back_ends_lend_the_same_jobs_in_the_same_order() {
 
 /// Depths on Redis are as of the last step; memory's are as of now.
 async fn caught_up(remote: &RedisQueue) -> Vec<TenantDepth> {
-    remote.settle(vec![server::done(no_token())]).await.unwrap();
+    remote.ack(vec![server::done(no_token())]).await.unwrap();
     sorted(remote.depths().await.unwrap())
 }
 

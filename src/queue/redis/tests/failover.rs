@@ -74,7 +74,7 @@ async fn works(queue: &FailoverQueue, jobs: u8) -> Duration {
         push(queue, id).await;
         let lease = reserve(queue).await;
         assert_eq!(lease.job, job(1, id));
-        assert_eq!(queue.settle(vec![done(lease.token)]).await.unwrap(), 1);
+        assert_eq!(queue.ack(vec![done(lease.token)]).await.unwrap(), 1);
     }
     began.elapsed()
 }
@@ -101,7 +101,7 @@ async fn a_killed_server_is_done_without_and_gone_back_to() {
     assert_eq!(degraded.what, "Redis does not answer");
     assert!(works(&queue, 20).await < Duration::from_secs(1));
     // What runs goes on, and its end is no trouble.
-    assert_eq!(queue.settle(vec![done(lease.token)]).await.unwrap(), 1);
+    assert_eq!(queue.ack(vec![done(lease.token)]).await.unwrap(), 1);
     push(&queue, 2).await;
     assert_eq!(queue.depths().await.unwrap()[0].fresh.ready, 1);
 
@@ -114,7 +114,7 @@ async fn a_killed_server_is_done_without_and_gone_back_to() {
     push(&queue, 3).await;
     assert!(holds_jobs(&server).await);
     let lease = reserve(&queue).await;
-    assert_eq!(queue.settle(vec![done(lease.token)]).await.unwrap(), 1);
+    assert_eq!(queue.ack(vec![done(lease.token)]).await.unwrap(), 1);
     assert!(!holds_jobs(&server).await);
 }
 
@@ -150,7 +150,7 @@ async fn a_server_that_became_a_copy_is_done_without_and_hears_what_ended_meanwh
     assert_eq!(degraded.what, "Redis refuses writes");
     assert!(degraded.detail.contains("READONLY"), "{degraded}");
     assert!(works(&queue, 20).await < Duration::from_secs(1));
-    assert_eq!(queue.settle(vec![done(lease.token)]).await.unwrap(), 1);
+    assert_eq!(queue.ack(vec![done(lease.token)]).await.unwrap(), 1);
     assert!(holds_jobs(&server).await, "the lease is there still");
     server.ask::<()>(&["REPLICAOF", "NO", "ONE"]).await;
     back(&queue).await;

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use super::server::{PATIENCE, Server, done, push_of, send, until};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::queue::contract::{self, job};
-use crate::queue::{Job, JobQueue, Lease, Outcome, Push, RedisQueue, Settlement};
+use crate::queue::{Ack, Job, JobQueue, Lease, Outcome, Push, RedisQueue};
 use crate::redis::Redis;
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -127,7 +127,7 @@ impl Rows {
             }
         }
         let token = lease.token;
-        let _ = queue.settle(vec![Settlement { token, outcome }]).await;
+        let _ = queue.ack(vec![Ack { token, outcome }]).await;
     }
 }
 
@@ -192,7 +192,7 @@ async fn a_server_that_comes_back_empty_goes_on() {
     for failed in [
         queue.push(push_of(&queue, job(1, 1), AT_ONCE)).await.err(),
         queue.reserve(1, LEASE).await.err(),
-        queue.settle(vec![done(lent[0].token)]).await.err(),
+        queue.ack(vec![done(lent[0].token)]).await.err(),
     ] {
         let said = failed.expect("there is no server").to_string();
         assert!(said.contains("127.0.0.1:"), "{said}");
@@ -204,7 +204,7 @@ async fn a_server_that_comes_back_empty_goes_on() {
     // Either way it does not sleep on as if nothing had happened.
     drop(timeout(PATIENCE, sleeper).await.unwrap().unwrap());
     server.begin().await;
-    assert_eq!(queue.settle(vec![done(lent[0].token)]).await.unwrap(), 0);
+    assert_eq!(queue.ack(vec![done(lent[0].token)]).await.unwrap(), 0);
     assert!(queue.reserve(1, LEASE).await.unwrap().is_empty());
     queue
         .push(push_of(&queue, job(1, 1), AT_ONCE))

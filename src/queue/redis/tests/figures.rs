@@ -47,15 +47,15 @@ async fn a_hundred_thousand_waiting_jobs_make_no_step_slow() {
     let reserved = one.elapsed();
     println!("one reserved of them in {reserved:?}");
     assert!(reserved < Duration::from_millis(250));
-    assert_eq!(queue.settle(vec![done(lent[0].token)]).await.unwrap(), 1);
+    assert_eq!(queue.ack(vec![done(lent[0].token)]).await.unwrap(), 1);
     let (worked, mut count) = (Instant::now(), 0);
     while count < 19_200 {
         let lent = queue.reserve(64, LEASE).await.unwrap();
         let ends: Vec<_> = lent.iter().map(|lease| done(lease.token)).collect();
-        count += queue.settle(ends).await.unwrap();
+        count += queue.ack(ends).await.unwrap();
     }
     println!(
-        "reserved and settled in batches of 64: {:.0} jobs/s",
+        "reserved and acked in batches of 64: {:.0} jobs/s",
         f64::from(u32::try_from(count).unwrap()) / worked.elapsed().as_secs_f64()
     );
     // The longest that the server stood still for one step.

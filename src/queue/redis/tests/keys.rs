@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::server::{self, done, push_of};
 use crate::queue::contract::{self, job};
-use crate::queue::{JobQueue, Lease, LeaseToken, Outcome, RedisQueue, Settlement};
+use crate::queue::{Ack, JobQueue, Lease, LeaseToken, Outcome, RedisQueue};
 
 const LEASE: Duration = Duration::from_secs(30);
 const AT_ONCE: Duration = Duration::ZERO;
@@ -17,15 +17,12 @@ async fn keys(redis: &crate::redis::Redis) -> Vec<String> {
     server::ask(redis, &["KEYS", &pattern]).await
 }
 
-async fn settle(queue: &RedisQueue, leases: &[Lease], outcome: Outcome) -> usize {
-    let end = |lease: &Lease| Settlement {
+async fn ack(queue: &RedisQueue, leases: &[Lease], outcome: Outcome) -> usize {
+    let end = |lease: &Lease| Ack {
         token: lease.token,
         outcome,
     };
-    queue
-        .settle(leases.iter().map(end).collect())
-        .await
-        .unwrap()
+    queue.ack(leases.iter().map(end).collect()).await.unwrap()
 }
 
 #[tokio::test]
@@ -46,7 +43,7 @@ async fn tenants_without_jobs_leave_no_keys_behind() {
     assert!(keys(&redis).await.len() > 20);
     // Some fail, some are lost, some are pushed while they run.
     let leases = queue.reserve(60, LEASE).await.unwrap();
-    settle(
+    ack(
         &queue,
         &leases[..20],
         Outcome::Retry(queue.server.clock.now()),
@@ -56,22 +53,22 @@ async fn tenants_without_jobs_leave_no_keys_behind() {
         .push(push_of(&queue, leases[30].job.clone(), AT_ONCE))
         .await
         .unwrap();
-    settle(&queue, &leases[30..], Outcome::Done).await;
+    ack(&queue, &leases[30..], Outcome::Done).await;
     // Of the busiest tenant only one is left, and of the others none that is theirs for good.
     clock.advance(chrono::TimeDelta::minutes(1));
     let leases = queue.reserve(1000, LEASE).await.unwrap();
     assert_eq!(leases.len(), 100 - 30 + 1);
     let (last, others) = leases.split_last().unwrap();
-    assert_eq!(settle(&queue, others, Outcome::Done).await, others.len());
+    assert_eq!(ack(&queue, others, Outcome::Done).await, others.len());
     let left = keys(&redis).await;
     let tenants: BTreeSet<_> = left.iter().filter(|key| key.contains("fresh:")).collect();
     assert!(tenants.is_empty(), "{left:?}");
     assert_eq!(queue.depths().await.unwrap().len(), 1);
-    settle(&queue, std::slice::from_ref(last), Outcome::Cancel).await;
+    ack(&queue, std::slice::from_ref(last), Outcome::Cancel).await;
     assert_eq!(keys(&redis).await, Vec::<String>::new());
     // Looking for work leaves nothing either.
     assert!(queue.reserve(9, LEASE).await.unwrap().is_empty());
-    assert_eq!(queue.settle(vec![done(last.token)]).await.unwrap(), 0);
+    assert_eq!(queue.ack(vec![done(last.token)]).await.unwrap(), 0);
     assert_eq!(keys(&redis).await, Vec::<String>::new());
 }
 
@@ -94,10 +91,10 @@ async fn jobs_of_all_shards_are_found_lent_and_settled() {
         .map(|lease| super::text::shard_of(lease.token))
         .collect();
     assert_eq!(shards, BTreeSet::from([0, 1, 2]));
-    assert_eq!(settle(&queue, &few, Outcome::Done).await, 7);
-    assert_eq!(settle(&queue, &rest, Outcome::Done).await, 23);
+    assert_eq!(ack(&queue, &few, Outcome::Done).await, 7);
+    assert_eq!(ack(&queue, &rest, Outcome::Done).await, 23);
     let foreign = LeaseToken(uuid::Uuid::max());
-    assert_eq!(queue.settle(vec![done(foreign)]).await.unwrap(), 0);
+    assert_eq!(queue.ack(vec![done(foreign)]).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -126,7 +123,7 @@ async fn whichever_key_is_lost_pushing_again_mends_it() {
         push().await;
         // One failed and is ready again, one is lent, one is delayed, two are fresh.
         let failed = queue.reserve(1, LEASE).await.unwrap();
-        settle(&queue, &failed, Outcome::Retry(queue.server.clock.now())).await;
+        ack(&queue, &failed, Outcome::Retry(queue.server.clock.now())).await;
         queue.reserve(1, LEASE).await.unwrap();
         let key = redis.key("q0", lost);
         server::ask::<()>(&redis, &["DEL", &key]).await;
@@ -139,7 +136,7 @@ async fn whichever_key_is_lost_pushing_again_mends_it() {
                 break;
             }
             ran.extend(leases.iter().map(|lease| lease.job.ids[0].as_u128()));
-            settle(&queue, &leases, Outcome::Done).await;
+            ack(&queue, &leases, Outcome::Done).await;
         }
         assert_eq!(ran, BTreeSet::from([1, 2, 3, 4, 5]), "without {lost}");
         assert_eq!(keys(&redis).await, Vec::<String>::new(), "without {lost}");
@@ -162,7 +159,7 @@ async fn what_something_else_has_written_is_thrown_away() {
     server::ask::<()>(&redis, &["ZADD", &lane, "0", &odd]).await;
     let leases = queue.reserve(9, LEASE).await.unwrap();
     assert_eq!(leases.len(), 1);
-    assert_eq!(settle(&queue, &leases, Outcome::Done).await, 1);
+    assert_eq!(ack(&queue, &leases, Outcome::Done).await, 1);
     assert_eq!(keys(&redis).await, Vec::<String>::new());
 }
 

@@ -14,7 +14,7 @@ use crate::config::environment;
 use crate::domain::clock::{SharedClock, SystemClock};
 use crate::queue::contract::{self, Subject};
 use crate::queue::{
-    Degraded, Job, JobQueue, Lease, LeaseToken, Outcome, Push, QueueError, RedisQueue, Settlement,
+    Ack, Degraded, Job, JobQueue, Lease, LeaseToken, Outcome, Push, QueueError, RedisQueue,
     TenantDepth,
 };
 use crate::redis::Redis;
@@ -175,8 +175,8 @@ impl JobQueue for Hosted {
         self.queue.reserve(max, lease).await
     }
 
-    async fn settle(&self, batch: Vec<Settlement>) -> Result<usize, QueueError> {
-        self.queue.settle(batch).await
+    async fn ack(&self, batch: Vec<Ack>) -> Result<usize, QueueError> {
+        self.queue.ack(batch).await
     }
 
     async fn wait_ready(&self) -> Result<(), QueueError> {
@@ -210,8 +210,8 @@ pub(super) fn push_of(queue: &RedisQueue, job: Job, after: Duration) -> Vec<Push
     vec![Push { job, due }]
 }
 
-pub(super) fn done(token: LeaseToken) -> Settlement {
-    Settlement {
+pub(super) fn done(token: LeaseToken) -> Ack {
+    Ack {
         token,
         outcome: Outcome::Done,
     }

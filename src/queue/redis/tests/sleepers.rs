@@ -56,7 +56,7 @@ async fn one_push_wakes_one_and_a_batch_wakes_several() {
     until(async || sleepers.iter().any(JoinHandle::is_finished)).await;
     assert!(Instant::now() < soon);
     let lent = queue.reserve(9, LEASE).await.unwrap();
-    queue.settle(vec![done(lent[0].token)]).await.unwrap();
+    queue.ack(vec![done(lent[0].token)]).await.unwrap();
     sleepers.retain(|sleeper| !sleeper.is_finished());
     assert_eq!(sleepers.len(), 2);
     let batch = (0..9).flat_map(|n| push_of(&queue, job(1, n), AT_ONCE));
@@ -166,7 +166,7 @@ async fn a_cut_connection_is_replaced_and_loses_nothing() {
     push_one(&queue, AT_ONCE).await;
     queue.wait_ready().await.unwrap();
     let lent = queue.reserve(1, LEASE).await.unwrap();
-    queue.settle(vec![done(lent[0].token)]).await.unwrap();
+    queue.ack(vec![done(lent[0].token)]).await.unwrap();
     let sleepers = asleep(&server, 1).await;
     server
         .ask::<()>(&["CLIENT", "KILL", "TYPE", "normal"])

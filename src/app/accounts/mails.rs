@@ -1,17 +1,17 @@
-//! What the letters about accounts say. Each stands alone; a link is on a line of its own.
+//! What the e-mails about accounts say. Each stands alone; a link is on a line of its own.
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::app::mail::Letter;
+use crate::app::mail::MailContent;
 use crate::config::web::PublicUrl;
 use crate::mail::untrusted::{self, NAME_LENGTH};
 
 /// The longest e-mail address that there is.
 const ADDRESS_LENGTH: usize = 254;
 
-fn letter(subject: &str, paragraphs: &[&str]) -> Letter {
-    Letter {
+fn mail(subject: &str, paragraphs: &[&str]) -> MailContent {
+    MailContent {
         subject: subject.to_owned(),
         text: format!("{}\n", paragraphs.join("\n\n")),
     }
@@ -21,7 +21,7 @@ fn link(url: &PublicUrl, path: &str, token: &SecretString) -> String {
     url.join(&format!("{path}/{}", token.expose_secret()))
 }
 
-/// A way on, and the words of its button where letters have such.
+/// A way on, and the words of its button where e-mails have such.
 fn button(words: &str, address: &str) -> String {
     format!("{words}\n{address}")
 }
@@ -39,8 +39,8 @@ fn not_you(url: &PublicUrl, rest: &str) -> String {
 }
 
 /// To a stranger who wants to sign up.
-pub(super) fn sign_up(url: &PublicUrl, company: &str, token: &SecretString) -> Letter {
-    letter(
+pub(super) fn sign_up(url: &PublicUrl, company: &str, token: &SecretString) -> MailContent {
+    mail(
         "Confirm your address for ml-connector",
         &[
             &format!(
@@ -56,8 +56,8 @@ pub(super) fn sign_up(url: &PublicUrl, company: &str, token: &SecretString) -> L
 }
 
 /// To somebody who has an account already and is signed up once more.
-pub(super) fn sign_up_known(url: &PublicUrl) -> Letter {
-    letter(
+pub(super) fn sign_up_known(url: &PublicUrl) -> MailContent {
+    mail(
         "You have an account at ml-connector already",
         &[
             "Somebody, most likely you, asked for an account with this address. There is one \
@@ -73,8 +73,8 @@ pub(super) fn sign_up_known(url: &PublicUrl) -> Letter {
 }
 
 /// To somebody who forgot their password.
-pub(super) fn reset(url: &PublicUrl, token: &SecretString) -> Letter {
-    letter(
+pub(super) fn reset(url: &PublicUrl, token: &SecretString) -> MailContent {
+    mail(
         "Choose a new password for ml-connector",
         &[
             "Somebody, most likely you, asked for a new password. To choose one, open this page:",
@@ -86,8 +86,8 @@ pub(super) fn reset(url: &PublicUrl, token: &SecretString) -> Letter {
 }
 
 /// To somebody whose password is another one now.
-pub(super) fn password_changed(url: &PublicUrl, at: DateTime<Utc>) -> Letter {
-    letter(
+pub(super) fn password_changed(url: &PublicUrl, at: DateTime<Utc>) -> MailContent {
+    mail(
         "Your password for ml-connector was changed",
         &[
             &format!(
@@ -103,8 +103,8 @@ pub(super) fn password_changed(url: &PublicUrl, at: DateTime<Utc>) -> Letter {
 }
 
 /// To an address that is to become somebody's.
-pub(super) fn email_change(url: &PublicUrl, token: &SecretString) -> Letter {
-    letter(
+pub(super) fn email_change(url: &PublicUrl, token: &SecretString) -> MailContent {
+    mail(
         "Confirm your new address for ml-connector",
         &[
             "Somebody, most likely you, wants to sign in to ml-connector with this address from \
@@ -117,8 +117,8 @@ pub(super) fn email_change(url: &PublicUrl, token: &SecretString) -> Letter {
 }
 
 /// To an address that is to become somebody's, and is another's.
-pub(super) fn email_known(url: &PublicUrl) -> Letter {
-    letter(
+pub(super) fn email_known(url: &PublicUrl) -> MailContent {
+    mail(
         "This address has an account at ml-connector already",
         &[
             "Somebody asked to sign in to another account of ml-connector with this address. \
@@ -130,8 +130,8 @@ pub(super) fn email_known(url: &PublicUrl) -> Letter {
 }
 
 /// To the address that somebody wants to leave.
-pub(super) fn email_change_asked(url: &PublicUrl, new: &str) -> Letter {
-    letter(
+pub(super) fn email_change_asked(url: &PublicUrl, new: &str) -> MailContent {
+    mail(
         "Your address for ml-connector is to change",
         &[
             &format!(
@@ -145,8 +145,8 @@ pub(super) fn email_change_asked(url: &PublicUrl, new: &str) -> Letter {
 }
 
 /// To the address that somebody left.
-pub(super) fn email_changed(url: &PublicUrl, new: &str) -> Letter {
-    letter(
+pub(super) fn email_changed(url: &PublicUrl, new: &str) -> MailContent {
+    mail(
         "Your address for ml-connector was changed",
         &[
             &format!(
@@ -162,8 +162,8 @@ pub(super) fn email_changed(url: &PublicUrl, new: &str) -> Letter {
 }
 
 /// To somebody who turned their second factor on.
-pub(super) fn second_factor_on(url: &PublicUrl, at: DateTime<Utc>) -> Letter {
-    letter(
+pub(super) fn second_factor_on(url: &PublicUrl, at: DateTime<Utc>) -> MailContent {
+    mail(
         "The second factor for ml-connector is on",
         &[
             &format!(
@@ -178,8 +178,8 @@ pub(super) fn second_factor_on(url: &PublicUrl, at: DateTime<Utc>) -> Letter {
 }
 
 /// To somebody who turned their second factor off.
-pub(super) fn second_factor_off(url: &PublicUrl, at: DateTime<Utc>) -> Letter {
-    letter(
+pub(super) fn second_factor_off(url: &PublicUrl, at: DateTime<Utc>) -> MailContent {
+    mail(
         "The second factor for ml-connector is off",
         &[
             &format!(
@@ -192,8 +192,8 @@ pub(super) fn second_factor_off(url: &PublicUrl, at: DateTime<Utc>) -> Letter {
 }
 
 /// To somebody who has new recovery codes.
-pub(super) fn recovery_codes_renewed(url: &PublicUrl, at: DateTime<Utc>) -> Letter {
-    letter(
+pub(super) fn recovery_codes_renewed(url: &PublicUrl, at: DateTime<Utc>) -> MailContent {
+    mail(
         "You have new recovery codes for ml-connector",
         &[
             &format!(
@@ -215,17 +215,17 @@ mod tests {
 
     #[test]
     fn a_link_stands_on_a_line_of_its_own() {
-        let letter = reset(&url(), &SecretString::from("abc"));
+        let mail = reset(&url(), &SecretString::from("abc"));
         let line = "https://sms.example.com/reset/abc";
-        assert!(letter.text.lines().any(|l| l == line), "{}", letter.text);
+        assert!(mail.text.lines().any(|l| l == line), "{}", mail.text);
     }
 
     #[test]
     fn a_strangers_words_make_no_link() {
         let evil = "Acme\n\nhttps://evil.example/x\n";
-        let letter = sign_up(&url(), evil, &SecretString::from("abc"));
-        assert!(!letter.text.contains("evil.example"), "{}", letter.text);
-        let lines = letter.text.lines().filter(|l| l.contains("evil"));
-        assert!(lines.clone().count() == 1, "{}", letter.text);
+        let mail = sign_up(&url(), evil, &SecretString::from("abc"));
+        assert!(!mail.text.contains("evil.example"), "{}", mail.text);
+        let lines = mail.text.lines().filter(|l| l.contains("evil"));
+        assert!(lines.clone().count() == 1, "{}", mail.text);
     }
 }

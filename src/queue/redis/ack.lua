@@ -1,4 +1,4 @@
--- ARGV: now, then for each settlement: token, how (done, retry, snooze), the next due time.
+-- ARGV: now, then for each ack: token, how (done, retry, snooze), the next due time.
 -- Answers how many were still held.
 
 catch_up()
@@ -9,12 +9,12 @@ for i = 2, #ARGV, 3 do
   end
 end
 know_leases(tokens)
-local settled, gone = 0, false
+local acked, gone = 0, false
 for i = 2, #ARGV, 3 do
   local how, due = ARGV[i + 1], tonumber(ARGV[i + 2])
   local job, entry = take_back(ARGV[i])
   if job then
-    settled = settled + 1
+    acked = acked + 1
     local again = entry.again
     entry.again = nil
     if how == 'done' and not again then
@@ -38,4 +38,4 @@ if gone and call('EXISTS', JOBS) == 0 then
 else
   wake(readied)
 end
-return settled
+return acked

@@ -1,4 +1,4 @@
-//! A letter as it leaves: plain text, and the same as HTML.
+//! An e-mail as it leaves: plain text, and the same as HTML.
 
 use std::time::SystemTime;
 
@@ -28,14 +28,14 @@ pub struct Outgoing<'a> {
 
 #[derive(Template)]
 #[template(path = "emails/letter.txt")]
-struct LetterText<'a> {
+struct TextMail<'a> {
     text: &'a str,
     service: &'a str,
 }
 
 #[derive(Template)]
 #[template(path = "emails/letter.html")]
-struct LetterPage<'a> {
+struct HtmlMail<'a> {
     subject: &'a str,
     pieces: Vec<Piece<'a>>,
     service: &'a str,
@@ -64,11 +64,11 @@ impl Outgoing<'_> {
             .map(|l| untrusted::only_ours(l, self.origin))
             .collect();
         let lines = lines.join("\n");
-        let text = LetterText {
+        let text = TextMail {
             text: &lines,
             service: self.origin,
         };
-        let page = LetterPage {
+        let page = HtmlMail {
             subject: &subject,
             pieces: pieces(&lines, self.origin),
             service: self.origin,
@@ -93,7 +93,7 @@ impl Outgoing<'_> {
     }
 }
 
-/// Paragraphs and buttons. Only addresses of ours become buttons: a letter may quote a stranger.
+/// Paragraphs and buttons. Only addresses of ours become buttons: an e-mail may quote a stranger.
 fn pieces<'a>(text: &'a str, origin: &str) -> Vec<Piece<'a>> {
     let mut pieces = Vec::new();
     let mut lines: Vec<&str> = Vec::new();
@@ -139,7 +139,7 @@ mod tests {
 
     const OURS: &str = "https://sms.example.com";
 
-    fn letter<'a>(subject: &'a str, text: &'a str) -> Outgoing<'a> {
+    fn mail<'a>(subject: &'a str, text: &'a str) -> Outgoing<'a> {
         Outgoing {
             id: Uuid::nil(),
             to: "ann@example.com",
@@ -150,9 +150,9 @@ mod tests {
         }
     }
 
-    fn formatted(letter: &Outgoing<'_>) -> String {
+    fn formatted(mail: &Outgoing<'_>) -> String {
         let from = "Connector <sms@example.com>".parse().unwrap();
-        String::from_utf8(letter.message(&from).unwrap().formatted()).unwrap()
+        String::from_utf8(mail.message(&from).unwrap().formatted()).unwrap()
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn what_people_wrote_is_text_in_the_page() {
-        let page = LetterPage {
+        let page = HtmlMail {
             subject: "<b>",
             pieces: pieces("<script>alert(1)</script>", OURS),
             service: OURS,
@@ -190,8 +190,8 @@ mod tests {
 
     #[test]
     fn a_subject_cannot_begin_another_header() {
-        let letter = letter("Hello\r\nBcc: all@example.com", "x");
-        let shown = formatted(&letter);
+        let mail = mail("Hello\r\nBcc: all@example.com", "x");
+        let shown = formatted(&mail);
         assert!(
             shown.contains("Subject: Hello Bcc: all[@]example[.]com\r\n"),
             "{shown}"
@@ -212,12 +212,12 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_refused_for_good() {
-        let mut letter = letter("Hello", "x");
+        let mut mail = mail("Hello", "x");
         let from = "sms@example.com".parse().unwrap();
         for to in ["", "ann", "ann@example.com\r\nRCPT TO:<x@y>", "Ann <a@b.c>"] {
-            letter.to = to;
+            mail.to = to;
             assert!(
-                matches!(letter.message(&from), Err(NotSent::Permanent(_))),
+                matches!(mail.message(&from), Err(NotSent::Permanent(_))),
                 "{to}"
             );
         }
@@ -249,7 +249,7 @@ mod tests {
                 untrusted::cited(&said, 20, 300),
             );
             let from = "Connector <sms@example.com>".parse().unwrap();
-            let message = letter(&subject, &text).message(&from).unwrap().formatted();
+            let message = mail(&subject, &text).message(&from).unwrap().formatted();
             let parsed = MessageParser::default().parse(&message).unwrap();
             let subject = parsed.subject().unwrap();
             prop_assert!(subject.starts_with("You are invited to the team of “"), "{subject}");
