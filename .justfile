@@ -9,24 +9,29 @@ dev:
     cargo run -- serve
 
 # look around on throw-away data
-demo:
-    cargo run --release -- demo
+demo *args:
+    cargo run --release -- demo {{args}}
 
-# run the tests; arguments name some of them
+# run the tests on both databases; arguments name some of them
 test *args:
     ./tests/run {{args}}
 
 # what clippy and rustfmt say
 lint:
+    cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
 
 # everything that must pass before a change lands
 ci:
     ./.ci/run
 
-# look through changed snapshots
-snap:
-    cargo insta review
+# take today's snapshots for the right ones; `git diff` shows what changed
+snap *args:
+    INSTA_UPDATE=always cargo test {{args}}
+
+# take pictures of the sample pages; a word after the folder takes only those with it in their name
+pictures *args:
+    cargo run --example pictures -- {{args}}
 
 # break the real service under load; arguments name scenarios, `--list` shows them
 chaos *args:

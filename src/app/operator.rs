@@ -8,6 +8,7 @@ use crate::domain::clock::OFF;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::TenantId;
 use crate::domain::page::{Cursor, Page};
+use crate::domain::tenant::Tenant;
 use crate::queue::{Degraded, TenantDepth};
 use crate::store::{Backlog, BrakedConnection, Process, StoreError, TenantSummary, WriteFault};
 
@@ -102,6 +103,11 @@ impl App {
         Ok(platform
             .tenant_summaries(search, since, cursor, limit)
             .await?)
+    }
+
+    /// The tenant with this short name.
+    pub async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>, AppError> {
+        Ok(self.store().platform().tenant_by_slug(slug).await?)
     }
 
     /// One tenant with its figures.

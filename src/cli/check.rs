@@ -1,4 +1,4 @@
-//! `check`: what is wrong with the set-up, and how to mend it.
+//! `check`: what is wrong with the set-up, and how to fix it.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use crate::domain::clock::SharedClock;
 use crate::queue::Degraded;
 use crate::startup::{self, Jobs};
 
-/// Say what is wrong with the set-up and how to mend it.
+/// Say what is wrong with the set-up and how to fix it.
 ///
 /// Changes nothing, and a role that may only read is enough; may run beside `serve`. Exits with 1 when
 /// something is wrong.
@@ -24,9 +24,10 @@ pub struct CheckArgs {
     pub json: bool,
 }
 
-/// Looks at everything and says what is wrong, in the order in which to mend it.
+/// Looks at everything and says what is wrong, in the order in which to fix it.
 pub async fn run(args: CheckArgs, clock: SharedClock) -> anyhow::Result<()> {
     let config = Config::from_env()?;
+    refuse_before_first_start(&config)?;
     let public_url = config
         .web
         .public_url
@@ -56,6 +57,18 @@ pub async fn run(args: CheckArgs, clock: SharedClock) -> anyhow::Result<()> {
     .into())
 }
 
+/// Opening a database that is not there would make it, and a check makes nothing.
+fn refuse_before_first_start(config: &Config) -> anyhow::Result<()> {
+    match config.database.url.file() {
+        Some(file) if !file.exists() => Err(Advised::new(
+            format!("there is no database yet: {} does not exist", file.display()),
+            "start `ml-connector serve`, which makes it; or name the one that you mean in DATABASE_URL",
+        )
+        .into()),
+        _ => Ok(()),
+    }
+}
+
 fn key_finding(origin: &KeyOrigin) -> Finding {
     let (says, advice) = match origin {
         KeyOrigin::Given => ("Given by the environment.".to_owned(), String::new()),
@@ -80,7 +93,7 @@ fn proxies_finding(public_url: &PublicUrl, proxies: &TrustedProxies) -> Option<F
     is_hidden.then(|| Finding {
         subject: "Proxy".to_owned(),
         is_good: true,
-        says: "TRUSTED_PROXIES is not set, so visitors are not told apart: tries to sign in are \
+        says: "TRUSTED_PROXIES is not set, so visitors look alike: tries to sign in are \
                limited by account only, and the security log shows the proxy's address."
             .to_owned(),
         advice: "Set TRUSTED_PROXIES to the address of the proxy, or to fly on Fly.io".to_owned(),
@@ -134,13 +147,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proxy_that_nobody_named_is_told() {
+    fn a_proxy_that_nobody_named_is_reported() {
         let finding = |url: &str, proxies: &str| {
             let proxies = TrustedProxies::parse(proxies).unwrap();
             proxies_finding(&PublicUrl::parse(url).unwrap(), &proxies)
         };
-        let told = finding("https://sms.example.com", "").unwrap();
-        assert!(told.is_good && told.advice.contains("TRUSTED_PROXIES"));
+        let found = finding("https://sms.example.com", "").unwrap();
+        assert!(found.is_good && found.advice.contains("TRUSTED_PROXIES"));
         assert_eq!(finding("https://sms.example.com", "127.0.0.1"), None);
         assert_eq!(finding("https://sms.example.com", "fly"), None);
         assert_eq!(finding("http://127.0.0.1:8080", ""), None);

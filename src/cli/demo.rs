@@ -5,10 +5,11 @@ mod clock;
 mod company;
 mod hook;
 mod past;
+mod player;
 mod stream;
-mod telling;
 
 use std::collections::HashSet;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,8 +22,9 @@ use secrecy::SecretString;
 use self::books::Books;
 use self::clock::DemoClock;
 use self::hook::Hook;
+use self::player::Player;
 use self::stream::Stream;
-use self::telling::Teller;
+use crate::advised::Advised;
 use crate::app::App;
 use crate::app::accounts::CreatedTenant;
 use crate::config::{self, Config};
@@ -44,7 +46,7 @@ pub struct DemoArgs {
     /// Where to listen on this machine; 0 takes any free port
     #[arg(long, default_value_t = 8080, value_name = "NUMBER")]
     pub port: u16,
-    /// How many days of history are told before the pages open; 0 starts at once, with a few events
+    /// How many days of history are played before the pages open; 0 starts at once, with a few events
     #[arg(long, default_value_t = 10, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(0..=14))]
     pub days: u8,
 }
@@ -58,8 +60,9 @@ const ZONE: Tz = Tz::America__New_York;
 /// The wait before each report of a message, while somebody looks.
 const REPORTS_AFTER_MS: u64 = 900;
 
-/// Runs the demo until told to stop; its folder is removed afterwards.
+/// Runs the demo until a signal; its folder is removed afterwards.
 pub async fn run(args: DemoArgs, machine: SharedClock) -> anyhow::Result<()> {
+    let socket = listen(args.port)?;
     let folder = ThrowAway::new()?;
     let client = http::client().context("the HTTP client cannot be built")?;
     let clock = Arc::new(DemoClock::new(machine.clone()));
@@ -74,13 +77,14 @@ pub async fn run(args: DemoArgs, machine: SharedClock) -> anyhow::Result<()> {
         ..SandboxConfig::new(clock.clone(), client.clone())
     })
     .await?;
-    let config = config(&folder.0, args.port, sandbox.base_url())?;
+    let config = config(&folder.0, sandbox.base_url())?;
     telemetry::init_logs(&config.log)?;
     let metrics = Some(Metrics::install()?);
     let mut signals = lifecycle::signals()?;
     let options = Options {
         jobs: Jobs::ByHand,
         metrics,
+        inherited: Some(socket),
         ..Options::default()
     };
     let opening = Opening {
@@ -117,7 +121,7 @@ struct Opening {
 }
 
 impl Opening {
-    /// Founds the company and tells its past; what goes on afterwards, and what to print.
+    /// Founds the company and plays its past; what goes on afterwards, and what to print.
     async fn open(
         &self,
         running: &Running,
@@ -132,8 +136,8 @@ impl Opening {
         let mut books = Books::new(self.now.timestamp().unsigned_abs() / 86_400, offset);
         let past = past::plan(&mut books, self.now, ZONE, self.days);
         if self.days > 0 {
-            super::say(&format!("Telling {} of history …\n", days(self.days)))?;
-            let mut teller = Teller {
+            super::say(&format!("Playing {} of history …\n", days(self.days)))?;
+            let mut player = Player {
                 running,
                 sandbox,
                 clock: &self.clock,
@@ -146,7 +150,7 @@ impl Opening {
             };
             for (at, act) in &past.acts {
                 self.clock.set(*at);
-                teller.play(act).await?;
+                player.play(act).await?;
             }
         }
         self.clock.return_to_present();
@@ -194,6 +198,15 @@ fn plan_reports(sandbox: &SandboxHandle, has_past: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Before anything is made, and with the advice that fits: the demo ignores `BIND`.
+fn listen(port: u16) -> anyhow::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| {
+        let what = format!("cannot listen on 127.0.0.1:{port}");
+        let advice = "choose another port with --port, or any free one with --port 0";
+        Advised::new(what, advice).because(source).into()
+    })
+}
+
 /// A folder that is gone when the demo ends.
 struct ThrowAway(PathBuf);
 
@@ -215,11 +228,10 @@ impl Drop for ThrowAway {
 }
 
 /// Nothing of the environment but the wish for logs: the demo must not touch real data.
-fn config(folder: &Path, port: u16, sandbox: &str) -> anyhow::Result<Config> {
+fn config(folder: &Path, sandbox: &str) -> anyhow::Result<Config> {
     let database = format!("sqlite://{}", folder.join("demo.db").display());
     let lookup = |name: &str| match name {
         "DATABASE_URL" => Some(database.clone()),
-        "BIND" => Some(format!("127.0.0.1:{port}")),
         "ZOHO_SANDBOX_URL" | "TWILIO_SANDBOX_URL" => Some(sandbox.to_owned()),
         "RUST_LOG" => config::environment(name).or_else(|| Some("warn".to_owned())),
         "LOG_FORMAT" => config::environment(name),

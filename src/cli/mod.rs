@@ -115,8 +115,8 @@ mod tests {
         assert!(args.json && args.country == "US" && args.currency == "USD");
         let begins = &args.beginning;
         assert!(!begins.live && !begins.any_hour, "nobody is written to yet");
-        for told in ["--live", "--live --any-hour"] {
-            assert!(parse(&format!("{line} {told}")).is_ok(), "{told}");
+        for more in ["--live", "--live --any-hour"] {
+            assert!(parse(&format!("{line} {more}")).is_ok(), "{more}");
         }
         // By day only is decided when going live, on a page that says so.
         assert!(parse(&format!("{line} --any-hour")).is_err());
@@ -155,6 +155,7 @@ mod tests {
         };
         assert!(token("editor").is_ok());
         assert!(token("root").is_err());
-        assert!(parse("ml-connector admin create-token --tenant acme --role owner").is_err());
+        assert!(parse("ml-connector admin create-token --tenant acme --role owner").is_ok());
+        assert!(parse("ml-connector admin create-token --tenant ten_12 --role owner").is_err());
     }
 }

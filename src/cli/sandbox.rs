@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context as _;
 
+use crate::advised::Advised;
 use crate::domain::clock::SharedClock;
 use crate::sandbox::twilio::CallbackPlan;
 use crate::sandbox::{DEMO_NUMBER, DEMO_ORGANIZATION, Sandbox, SandboxConfig, SandboxHandle};
@@ -50,7 +51,10 @@ pub async fn run(
         delay_ms: args.callback_delay_ms,
         ..config.callbacks
     };
-    let sandbox = Sandbox::start(config).await?;
+    let sandbox = Sandbox::start(config).await.map_err(|error| {
+        let advice = "name a free port of this machine with --bind, like 127.0.0.1:8091";
+        Advised::new(error.to_string(), advice).because(error)
+    })?;
     let text = announcement(&sandbox)?;
     let mut out = std::io::stdout();
     out.write_all(text.as_bytes())

@@ -22,7 +22,7 @@ pub struct ServeArgs {
     pub no_worker: bool,
 }
 
-/// Serves until told to stop.
+/// Serves until a signal.
 pub async fn run(args: ServeArgs, clock: SharedClock) -> anyhow::Result<()> {
     // First of all: it also takes the socket's variables out of the environment.
     let inherited = startup::inherited_socket()?;

@@ -16,7 +16,7 @@ use crate::telemetry;
 #[derive(Debug, Args)]
 pub struct WorkArgs {}
 
-/// Works until told to stop.
+/// Works until a signal.
 pub async fn run(_args: WorkArgs, clock: SharedClock) -> anyhow::Result<()> {
     let config = Config::from_env()?;
     telemetry::init_logs(&config.log)?;

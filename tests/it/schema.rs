@@ -12,29 +12,49 @@ use crate::harness::company::invoice;
 use crate::harness::database::TestDatabase;
 use crate::harness::process::Service;
 
-async fn tables(db: &sea_orm::DatabaseConnection) -> Vec<String> {
+/// Everything that a migration can leave behind, by kind and name, each with its definition.
+const SQLITE_SCHEMA: &str = "SELECT type || ' ' || name || ' ' || COALESCE(sql, '') AS line FROM sqlite_master \
+                             WHERE name <> 'seaql_migrations' AND tbl_name <> 'seaql_migrations' ORDER BY 1";
+const POSTGRES_SCHEMA: &str = "SELECT line FROM ( \
+     SELECT concat_ws(' ', 'column', table_name, column_name, data_type, is_nullable, column_default) AS line, \
+            table_name FROM information_schema.columns WHERE table_schema = 'public' \
+     UNION ALL SELECT 'index ' || indexdef, tablename FROM pg_indexes WHERE schemaname = 'public' \
+     UNION ALL SELECT concat_ws(' ', 'constraint', conrelid::regclass, conname, pg_get_constraintdef(oid)), \
+            conrelid::regclass::TEXT FROM pg_constraint WHERE connamespace = 'public'::regnamespace \
+     UNION ALL SELECT 'partitioned ' || partrelid::regclass || ' ' || pg_get_partkeydef(partrelid), \
+            partrelid::regclass::TEXT FROM pg_partitioned_table \
+     UNION ALL SELECT 'trigger ' || pg_get_triggerdef(oid), tgrelid::regclass::TEXT FROM pg_trigger \
+            WHERE NOT tgisinternal \
+     UNION ALL SELECT 'function ' || pg_get_functiondef(oid), '' FROM pg_proc \
+            WHERE pronamespace = 'public'::regnamespace) AS all_of_it \
+     WHERE table_name <> 'seaql_migrations' ORDER BY 1";
+
+async fn schema(db: &sea_orm::DatabaseConnection) -> Vec<String> {
     let query = match db.get_database_backend() {
-        DbBackend::Postgres => {
-            "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
-        }
-        _ => "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 1",
+        DbBackend::Postgres => POSTGRES_SCHEMA,
+        _ => SQLITE_SCHEMA,
     };
     let statement = Statement::from_string(db.get_database_backend(), query);
     let rows = db.query_all_raw(statement).await.unwrap();
     rows.iter()
-        .map(|r| r.try_get("", "name").unwrap())
+        .map(|r| r.try_get("", "line").unwrap())
         .collect()
 }
 
 async fn up_down_up(url: &str) {
     let db = Database::connect(url).await.unwrap();
     Migrator::up(&db, None).await.unwrap();
-    let first = tables(&db).await;
-    assert!(first.iter().any(|t| t == "delivery_steps"), "{first:?}");
+    let first = schema(&db).await;
+    for part in ["delivery_steps", "INDEX", "TRIGGER"] {
+        assert!(
+            first.iter().any(|line| line.contains(part)),
+            "{part}: {first:#?}"
+        );
+    }
     Migrator::down(&db, None).await.unwrap();
-    assert_eq!(tables(&db).await, ["seaql_migrations"]);
+    assert_eq!(schema(&db).await, [""; 0], "down leaves nothing behind");
     Migrator::up(&db, None).await.unwrap();
-    assert_eq!(tables(&db).await, first);
+    assert_eq!(schema(&db).await, first);
 }
 
 #[tokio::test]

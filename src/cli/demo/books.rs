@@ -111,7 +111,7 @@ impl Books {
     }
 
     pub(super) fn invoice_sent(&mut self, of: &Entry, now: DateTime<Utc>) -> Webhook {
-        let mut document = self.tell(DocumentKind::Invoice, of, Standing::Sent, now);
+        let mut document = self.document(DocumentKind::Invoice, of, Standing::Sent, now);
         if of.trader == WITHOUT_NUMBER {
             forget_numbers(&mut document);
         }
@@ -122,7 +122,7 @@ impl Books {
     pub(super) fn invoice_overdue(&mut self, of: &Entry, now: DateTime<Utc>) -> Webhook {
         Webhook {
             path: "/invoice.overdue/7d",
-            document: self.tell(DocumentKind::Invoice, of, Standing::Overdue, now),
+            document: self.document(DocumentKind::Invoice, of, Standing::Overdue, now),
         }
     }
 
@@ -138,11 +138,11 @@ impl Books {
     }
 
     pub(super) fn invoice_paid(&mut self, of: &Entry, now: DateTime<Utc>) -> Webhook {
-        untyped(self.tell(DocumentKind::Invoice, of, Standing::Paid, now))
+        untyped(self.document(DocumentKind::Invoice, of, Standing::Paid, now))
     }
 
     pub(super) fn bill_entered(&mut self, of: &Entry, now: DateTime<Utc>) -> Webhook {
-        untyped(self.tell(DocumentKind::Bill, of, Standing::Sent, now))
+        untyped(self.document(DocumentKind::Bill, of, Standing::Sent, now))
     }
 
     pub(super) fn bill_paid(&mut self, of: &Entry, now: DateTime<Utc>) -> Webhook {
@@ -155,7 +155,7 @@ impl Books {
         untyped(payment)
     }
 
-    /// What is told of once, and paid elsewhere.
+    /// What is posted once, and paid elsewhere.
     pub(super) fn other(
         &mut self,
         kind: DocumentKind,
@@ -192,7 +192,7 @@ impl Books {
         } }))
     }
 
-    fn tell(
+    fn document(
         &mut self,
         kind: DocumentKind,
         of: &Entry,
@@ -290,30 +290,30 @@ mod tests {
         let sent: DateTime<Utc> = "2026-11-20T15:00:00Z".parse().unwrap();
         let of = books.new_invoice(CUSTOMERS[0], sent, 14);
         let overdue = sent + TimeDelta::days(21);
-        let told = [
+        let posted = [
             books.invoice_sent(&of, sent),
             books.invoice_overdue(&of, overdue),
             books.invoice_paid(&of, overdue + TimeDelta::days(1)),
         ];
-        for webhook in &told {
+        for webhook in &posted {
             let invoice = &webhook.document["invoice"];
             assert_eq!(invoice["date"], "2026-11-20");
             assert_eq!(invoice["due_date"], "2026-12-04");
             assert_eq!(
                 invoice["invoice_number"],
-                told[0].document["invoice"]["invoice_number"]
+                posted[0].document["invoice"]["invoice_number"]
             );
-            assert_eq!(invoice["total"], told[0].document["invoice"]["total"]);
+            assert_eq!(invoice["total"], posted[0].document["invoice"]["total"]);
         }
         let payment = books.payment_received(&of, overdue).document;
         let applied = &payment["payment"]["invoices"][0];
         assert_eq!(
             applied["invoice_id"],
-            told[0].document["invoice"]["invoice_id"]
+            posted[0].document["invoice"]["invoice_id"]
         );
         assert_eq!(
             applied["amount_applied"],
-            told[0].document["invoice"]["total"]
+            posted[0].document["invoice"]["total"]
         );
     }
 }

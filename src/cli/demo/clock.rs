@@ -1,4 +1,4 @@
-//! The demo's clock: set to the past while that is told, and the machine's afterwards.
+//! The demo's clock: set to the past while that is played, and the machine's afterwards.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;

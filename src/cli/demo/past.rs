@@ -1,7 +1,7 @@
 //! What happened at the demo's company before somebody came to look: office hours, weekends, invoices
 //! that are paid days later or not at all, and one of each kind of trouble at the end.
 //!
-//! Only a plan, which the real pipeline plays: see `telling`.
+//! Only a plan, which the real pipeline plays: see `player`.
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;

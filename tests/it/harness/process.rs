@@ -312,7 +312,7 @@ pub(crate) fn refusal_of(mut command: Command) -> String {
     said
 }
 
-fn terminate(child: &Child) {
+pub(crate) fn terminate(child: &Child) {
     let id = child.id().to_string();
     let sent = Command::new("kill").args(["-TERM", &id]).status();
     assert!(sent.unwrap().success());

@@ -27,8 +27,8 @@ use crate::twilio;
 /// How long a message whose answer was lost is looked for: longer than three looks take.
 const LOOKED_FOR: [i64; 5] = [20, 20, 20, 20, 20];
 
-/// Whoever plays the past.
-pub(super) struct Teller<'a> {
+/// Plays the past.
+pub(super) struct Player<'a> {
     pub(super) running: &'a Running,
     pub(super) sandbox: &'a SandboxHandle,
     pub(super) clock: &'a DemoClock,
@@ -41,7 +41,7 @@ pub(super) struct Teller<'a> {
     pub(super) reported: HashSet<String>,
 }
 
-impl Teller<'_> {
+impl Player<'_> {
     /// Plays one act, at the clock's present time.
     pub(super) async fn play(&mut self, act: &Act) -> anyhow::Result<()> {
         let now = self.running.app.now();
@@ -129,21 +129,22 @@ impl Teller<'_> {
                 continue;
             }
             self.clock.advance(TimeDelta::seconds(1));
-            self.tell(&message, "sent", None).await;
+            self.report_status(&message, "sent", None).await;
             // From two to seven seconds.
             let seconds = 2 + i64::from(message.sid.bytes().last().unwrap_or_default() % 6);
             self.clock.advance(TimeDelta::seconds(seconds));
             let reason = UNREACHABLE.iter().find(|(c, _)| mobile(*c) == message.to);
-            match reason {
-                Some((_, code)) => self.tell(&message, "undelivered", Some(*code)).await,
-                None => self.tell(&message, "delivered", None).await,
-            }
+            let (status, code) = match reason {
+                Some((_, code)) => ("undelivered", Some(*code)),
+                None => ("delivered", None),
+            };
+            self.report_status(&message, status, code).await;
         }
         self.work().await
     }
 
-    async fn tell(&self, message: &Message, status: &str, code: Option<u32>) {
-        // Only messages that the stand-in has are told of, so there is no other answer.
+    async fn report_status(&self, message: &Message, status: &str, code: Option<u32>) {
+        // Only for messages that the stand-in has, so there is no other answer.
         let _ = self.sandbox.twilio().tell(&message.sid, status, code).await;
     }
 
