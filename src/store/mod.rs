@@ -75,8 +75,9 @@ use crate::domain::address_hash::AddressHasher;
 use crate::domain::ids::TenantId;
 use engine::db::{TenantDb, UnscopedDb};
 use engine::server::Server;
-use engine::writer::{TenantWriter, Writer};
+use engine::writer::{Lanes, TenantWriter, Writer};
 use operations::platform::Hooks;
+use pipeline::commands::Commands;
 use pipeline::deliveries::Deliveries;
 use pipeline::documents::Documents;
 use pipeline::events::Events;
@@ -94,6 +95,7 @@ pub const POOLER_ADVICE: &str = "let PgBouncer lend sessions, not transactions: 
 pub struct Store {
     read: DatabaseConnection,
     writer: Writer,
+    commands: Commands,
     look_ups: LookUps,
     server: Server,
     hasher: Option<AddressHasher>,
@@ -174,8 +176,10 @@ impl Store {
         };
         let server = Server::default();
         let connect = |connections, r#use| connect(url, connections, r#use, &server);
+        let mut lanes = Lanes::new();
+        let commands = Commands::add(&mut lanes);
         // Who writes is opened first, so that readers find a file in WAL mode.
-        let write = match connect(engine::writer::connections(backend), Use::Write).await {
+        let write = match connect(lanes.connections(backend), Use::Write).await {
             Err(error) if backend == DbBackend::Postgres => {
                 return Err(engine::unreachable::explain(url, error).await);
             }
@@ -199,7 +203,8 @@ impl Store {
         Ok(Self {
             look_ups: LookUps::start(&look_ups),
             read,
-            writer: Writer::start(write, log, &server),
+            writer: lanes.start(write, log, &server),
+            commands,
             server,
             hasher: None,
         })
@@ -210,8 +215,8 @@ impl Store {
     #[doc(hidden)]
     #[must_use]
     pub fn bare(self) -> Self {
-        let writer = self.writer.without_events();
-        Self { writer, ..self }
+        let commands = self.commands.without_events();
+        Self { commands, ..self }
     }
 
     /// The same, able to compare addresses. Its key comes from the vault, whose own keys come from here.

@@ -38,7 +38,7 @@ use crate::domain::replay::{Replay, ReplayKind};
 use crate::domain::report::Status;
 use crate::domain::tenant::Tenant;
 use crate::domain::transition::{Claim as Transition, Told};
-use crate::store::engine::writer::{Lane, PlatformWriter};
+use crate::store::engine::writer::{PlatformWriter, work};
 use crate::twilio;
 use chrono::{DateTime, Utc};
 
@@ -1224,12 +1224,10 @@ async fn a_writers_session_gives_up_what_it_holds_and_plans_by_keys() {
     for (name, value) in writer::PATIENCE.into_iter().chain(sql::BY_KEYS) {
         let shown = house
             .writer()
-            .write(Lane::Edit, move |tx| {
-                Box::pin(async move {
-                    let row = tx.one(&format!("SHOW {name}"), vec![]).await?;
-                    row.map_or(Ok(String::new()), |r| r.get::<String>(name))
-                })
-            })
+            .edit(work!(async |tx| {
+                let row = tx.one(&format!("SHOW {name}"), vec![]).await?;
+                row.map_or(Ok(String::new()), |r| r.get::<String>(name))
+            }))
             .await
             .unwrap();
         // Over a Unix socket there is nothing to keep alive.
@@ -1264,14 +1262,12 @@ async fn a_writers_session_waits_for_the_disk_whatever_the_server_is_told() {
         };
         let writer = opened.unwrap().writer;
         let shown = PlatformWriter { writer: &writer }
-            .write(Lane::Edit, |tx| {
-                Box::pin(async move {
-                    let query = "SELECT setting || ' by ' || source AS is_set FROM pg_settings \
-                                 WHERE name = 'synchronous_commit'";
-                    let row = tx.one(query, vec![]).await?;
-                    row.map_or(Ok(String::new()), |r| r.get::<String>("is_set"))
-                })
-            })
+            .edit(work!(async |tx| {
+                let query = "SELECT setting || ' by ' || source AS is_set FROM pg_settings \
+                             WHERE name = 'synchronous_commit'";
+                let row = tx.one(query, vec![]).await?;
+                row.map_or(Ok(String::new()), |r| r.get::<String>("is_set"))
+            }))
             .await
             .unwrap();
         assert_eq!(shown, format!("{is} by session"));

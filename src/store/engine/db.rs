@@ -172,6 +172,9 @@ impl<'a> BatchDb<'a> {
     }
 }
 
+/// Why look-ups over all tenants filter by none.
+pub(in crate::store) const WHOLE: &str = "no tenant is known yet, or all are meant";
+
 /// The rows of all tenants, and of none.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct UnscopedDb<'a>(Db<'a>);

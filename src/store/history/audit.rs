@@ -11,7 +11,7 @@ use crate::domain::page::{Cursor, Page};
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::db::bulk::record;
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::history::{Keyset, SCANNED};
 use crate::store::{StoreError, TenantStore};
 
@@ -96,17 +96,14 @@ impl TenantStore {
             return Ok(());
         }
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let key = values![floor_v7(midnight), actor.name.clone()];
-                    if tx.one(seen, key).await?.is_some() {
-                        return Ok(());
-                    }
-                    let line = AuditLine::new(actor, "operator.looked", "", &json!({}));
-                    audit(tx, line, now).await
-                })
-            })
+            .edit(work!([actor], async |tx| {
+                let key = values![floor_v7(midnight), actor.name.clone()];
+                if tx.one(seen, key).await?.is_some() {
+                    return Ok(());
+                }
+                let line = AuditLine::new(actor, "operator.looked", "", &json!({}));
+                audit(tx, line, now).await
+            }))
             .await
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::ids::EventId;
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::index_predicates::{NEEDS_PERSON, UNDEALT, UNDEALT_EVENT};
 use crate::store::engine::sql::{micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::pipeline::deliveries::delivery;
 use crate::store::pipeline::events::event;
 use crate::store::{StoreError, TenantStore};
@@ -69,25 +69,21 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (events, actor) = (events.clone(), actor.clone());
-                Box::pin(async move {
-                    let mut all = 0;
-                    for event in events {
-                        let n = deal_messages(tx, event, None, now).await?
-                            + deal_event(tx, event, now).await?;
-                        if n > 0 {
-                            let subject = event.to_string();
-                            let detail = serde_json::json!({ "count": n });
-                            let line =
-                                AuditLine::new(actor.clone(), "event.dealt", &subject, &detail);
-                            audit(tx, line, now).await?;
-                        }
-                        all += n;
+            .edit(work!([events, actor], async |tx| {
+                let mut all = 0;
+                for event in events {
+                    let n = deal_messages(tx, event, None, now).await?
+                        + deal_event(tx, event, now).await?;
+                    if n > 0 {
+                        let subject = event.to_string();
+                        let detail = serde_json::json!({ "count": n });
+                        let line = AuditLine::new(actor.clone(), "event.dealt", &subject, &detail);
+                        audit(tx, line, now).await?;
                     }
-                    Ok(all)
-                })
-            })
+                    all += n;
+                }
+                Ok(all)
+            }))
             .await
     }
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::ids::{ConnectionId, RejectedId, TenantId};
 use crate::store::engine::db::bulk::record;
 use crate::store::engine::sql::{micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::tenant::notices::note_forged;
 use crate::store::{StoreError, TenantStore};
 
@@ -36,31 +36,28 @@ impl TenantStore {
     /// ones begins with it.
     pub async fn reject(&self, rejected: RejectedRequest) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Receipt, move |tx| {
-                let r = rejected.clone();
-                Box::pin(async move {
-                    let row = record![
-                        id: r.id.uuid(),
-                        connection_id: r.connection.uuid(),
-                        path: r.path,
-                        address: r.address,
-                        reason: r.reason,
-                        compared: r.compared,
-                        like_it: r.like_it,
-                        at: micros(r.at),
-                        is_forged: r.is_forged,
-                    ];
-                    tx.insert("rejected_requests", row, "").await?;
-                    let trim = "DELETE FROM rejected_requests WHERE tenant_id = $1 AND id < \
-                                (SELECT id FROM rejected_requests WHERE tenant_id = $1 \
-                                 ORDER BY id DESC LIMIT 1 OFFSET $2)";
-                    tx.exec(trim, values![REJECTED_KEPT]).await?;
-                    if !r.is_forged {
-                        return Ok(false);
-                    }
-                    note_forged(tx, r.connection.uuid(), r.at).await
-                })
-            })
+            .record(work!([rejected], async |tx| {
+                let row = record![
+                    id: rejected.id.uuid(),
+                    connection_id: rejected.connection.uuid(),
+                    path: rejected.path,
+                    address: rejected.address,
+                    reason: rejected.reason,
+                    compared: rejected.compared,
+                    like_it: rejected.like_it,
+                    at: micros(rejected.at),
+                    is_forged: rejected.is_forged,
+                ];
+                tx.insert("rejected_requests", row, "").await?;
+                let trim = "DELETE FROM rejected_requests WHERE tenant_id = $1 AND id < \
+                            (SELECT id FROM rejected_requests WHERE tenant_id = $1 \
+                             ORDER BY id DESC LIMIT 1 OFFSET $2)";
+                tx.exec(trim, values![REJECTED_KEPT]).await?;
+                if !rejected.is_forged {
+                    return Ok(false);
+                }
+                note_forged(tx, rejected.connection.uuid(), rejected.at).await
+            }))
             .await
     }
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::domain::ids::TenantId;
 use crate::store::engine::db::UnscopedDb;
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::{Platform, StoreError};
 
 /// A letter as it is kept.
@@ -62,10 +62,9 @@ impl Platform {
         mail: StoredMail,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let work = self.writer().write(Lane::Edit, move |tx| {
-            let m = mail.clone();
-            Box::pin(async move { insert_mail(tx, m, now).await })
-        });
+        let work = self.writer().edit(work!([mail], async |tx| {
+            insert_mail(tx, mail, now).await
+        }));
         work.await
     }
 }
@@ -108,20 +107,18 @@ impl Platform {
         until: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Option<ClaimedMail>, StoreError> {
-        let work = self.writer().write(Lane::Attempt, move |tx| {
-            Box::pin(async move {
-                let claim = "UPDATE mails SET state = 'sending', tries = tries + 1, due_at = $3, \
-                             updated_at = $2 WHERE id = $1 AND due_at <= $2";
-                let bound = values![id, micros(now), micros(until)];
-                if tx.exec(claim, bound).await? == 0 {
-                    return Ok(None);
-                }
-                let row = tx
-                    .one("SELECT * FROM mails WHERE id = $1", values![id])
-                    .await?;
-                row.as_ref().map(claimed).transpose()
-            })
-        });
+        let work = self.writer().claim(work!(async |tx| {
+            let claim = "UPDATE mails SET state = 'sending', tries = tries + 1, due_at = $3, \
+                         updated_at = $2 WHERE id = $1 AND due_at <= $2";
+            let bound = values![id, micros(now), micros(until)];
+            if tx.exec(claim, bound).await? == 0 {
+                return Ok(None);
+            }
+            let row = tx
+                .one("SELECT * FROM mails WHERE id = $1", values![id])
+                .await?;
+            row.as_ref().map(claimed).transpose()
+        }));
         work.await
     }
 
@@ -134,43 +131,38 @@ impl Platform {
         outcome: MailOutcome,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let work = self.writer().write(Lane::Outcome, move |tx| {
-            let outcome = outcome.clone();
-            Box::pin(async move {
-                let over = "UPDATE mails SET state = $3, reason = $4, due_at = NULL, sealed = $6, \
-                            updated_at = $5 WHERE id = $1 AND tries = $2 AND state = 'sending'";
-                let later = "UPDATE mails SET state = 'waiting', reason = $3, due_at = $4, \
-                             updated_at = $5 WHERE id = $1 AND tries = $2 AND state = 'sending'";
-                let now = micros(now);
-                let changed = match outcome {
-                    MailOutcome::Sent => {
-                        let row = values![id, tries, "sent", "", now, Vec::<u8>::new()];
-                        tx.exec(over, row).await?
-                    }
-                    MailOutcome::Failed(why) => {
-                        let row = values![id, tries, "failed", why, now, Vec::<u8>::new()];
-                        tx.exec(over, row).await?
-                    }
-                    MailOutcome::Later(at, why) => {
-                        tx.exec(later, values![id, tries, why, micros(at), now])
-                            .await?
-                    }
-                };
-                Ok(changed == 1)
-            })
-        });
+        let work = self.writer().record_outcome(work!([outcome], async |tx| {
+            let over = "UPDATE mails SET state = $3, reason = $4, due_at = NULL, sealed = $6, \
+                        updated_at = $5 WHERE id = $1 AND tries = $2 AND state = 'sending'";
+            let later = "UPDATE mails SET state = 'waiting', reason = $3, due_at = $4, \
+                         updated_at = $5 WHERE id = $1 AND tries = $2 AND state = 'sending'";
+            let now = micros(now);
+            let changed = match outcome {
+                MailOutcome::Sent => {
+                    let row = values![id, tries, "sent", "", now, Vec::<u8>::new()];
+                    tx.exec(over, row).await?
+                }
+                MailOutcome::Failed(why) => {
+                    let row = values![id, tries, "failed", why, now, Vec::<u8>::new()];
+                    tx.exec(over, row).await?
+                }
+                MailOutcome::Later(at, why) => {
+                    tx.exec(later, values![id, tries, why, micros(at), now])
+                        .await?
+                }
+            };
+            Ok(changed == 1)
+        }));
         work.await
     }
 
     /// Forgets letters that ended before `before`, a bounded number; how many.
     pub async fn prune_mails(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
-        let work = self.writer().write(Lane::Edit, move |tx| {
-            Box::pin(async move {
-                let old = "DELETE FROM mails WHERE id IN (SELECT id FROM mails \
-                           WHERE due_at IS NULL AND updated_at < $1 ORDER BY updated_at LIMIT 500)";
-                tx.exec(old, values![micros(before)]).await
-            })
-        });
+        let work = self.writer().edit(work!(async |tx| {
+            let old = "DELETE FROM mails WHERE id IN (SELECT id FROM mails \
+                       WHERE due_at IS NULL AND updated_at < $1 ORDER BY updated_at LIMIT 500)";
+            tx.exec(old, values![micros(before)]).await
+        }));
         work.await
     }
 }

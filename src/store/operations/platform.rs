@@ -14,11 +14,12 @@ use crate::domain::ids::{ConnectionId, TenantId, UserId};
 use crate::domain::tenant::Tenant;
 use crate::domain::user::Role;
 use crate::store::accounts::users::{User, insert_user};
+use crate::store::engine::db::WHOLE;
 use crate::store::engine::db::bulk::{Bulk, record};
 use crate::store::engine::db::{BatchDb, TenantDb, UnscopedDb};
 use crate::store::engine::look_ups::LookUps;
 use crate::store::engine::sql::{self, Row, micros, values};
-use crate::store::engine::writer::{Lane, PlatformWriter};
+use crate::store::engine::writer::{PlatformWriter, work};
 use crate::store::history::audit::{AuditLine, audit};
 use crate::store::tenant::connections::HookTarget;
 use crate::store::{Store, StoreError};
@@ -60,9 +61,6 @@ async fn hooks(
     }
     Ok(found)
 }
-
-/// Why what is asked here filters by no tenant.
-pub(in crate::store) const WHOLE: &str = "no tenant is known yet, or all are meant";
 
 /// The few look-ups over all tenants.
 #[derive(Clone)]
@@ -212,13 +210,10 @@ impl Platform {
 
     /// Makes a tenant with its owner (who may exist already), Zoho connection and hook.
     pub async fn create_tenant(&self, new: NewTenant) -> Result<(), StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let new = new.clone();
-            Box::pin(async move {
-                insert_user(tx, &new.owner, new.tenant.created_at).await?;
-                insert_tenant(tx, &new).await
-            })
-        });
+        let done = self.writer().edit(work!([new], async |tx| {
+            insert_user(tx, &new.owner, new.tenant.created_at).await?;
+            insert_tenant(tx, &new).await
+        }));
         done.await
     }
 
@@ -260,20 +255,17 @@ impl Platform {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let key = key.clone();
-                Box::pin(async move {
-                    if sql::is_postgres(tx) {
-                        // Two processes on an empty database would both find no key.
-                        tx.exec("LOCK TABLE data_keys IN EXCLUSIVE MODE", vec![])
-                            .await?;
-                    }
-                    let insert = "INSERT INTO data_keys (id, master_key_id, wrapped, created_at) \
-                                  SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM data_keys)";
-                    let made = values![key.id, key.master_key_id, key.wrapped, micros(now)];
-                    Ok(tx.exec(insert, made).await? == 1)
-                })
-            })
+            .edit(work!([key], async |tx| {
+                if sql::is_postgres(tx) {
+                    // Two processes on an empty database would both find no key.
+                    tx.exec("LOCK TABLE data_keys IN EXCLUSIVE MODE", vec![])
+                        .await?;
+                }
+                let insert = "INSERT INTO data_keys (id, master_key_id, wrapped, created_at) \
+                              SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM data_keys)";
+                let made = values![key.id, key.master_key_id, key.wrapped, micros(now)];
+                Ok(tx.exec(insert, made).await? == 1)
+            }))
             .await
     }
 }

@@ -2,6 +2,7 @@
 //! the attempt are one commit.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -84,7 +85,8 @@ impl TenantStore {
     /// attempt are one commit. The statement reads suppression, stop switch, suspension, rehearsal,
     /// hours and pause.
     pub async fn claim(&self, claim: Claim) -> Result<ClaimResult, StoreError> {
-        self.store.writer.claim(Claiming::new(self, claim)?).await
+        let claiming = Claiming::new(self, claim)?;
+        self.store.commands.claims.submit(Arc::new(claiming)).await
     }
 }
 

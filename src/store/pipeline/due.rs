@@ -10,7 +10,7 @@ use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::{EventId, ReplayId, TenantId};
 use crate::store::engine::index_predicates::RESTING;
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::operations::platform::Platform;
 use crate::store::{StoreError, TenantStore};
 
@@ -155,14 +155,11 @@ impl Platform {
         owner: String,
         now: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
-        self.writer().write(Lane::Edit, move |tx| {
-                let owner = owner.clone();
-                Box::pin(async move {
+        self.writer().edit(work!([owner], async |tx| {
                     let end = "UPDATE deliveries SET lease_until = $1, due_at = $1 \
                                WHERE due_at IS NOT NULL AND state = 'sending' AND lease_owner <> $2";
                     tx.exec(end, values![micros(now), owner]).await
-                })
-            })
+                }))
             .await
     }
 }

@@ -27,6 +27,8 @@ pub(in crate::store) struct PreparedEvent {
 impl BatchCommand for PreparedEvent {
     type Answer = Ingested;
 
+    const IS_INTAKE: bool = true;
+
     fn tenant_lock(&self) -> TenantLock {
         TenantLock::None
     }

@@ -1,6 +1,7 @@
 //! How an event becomes decisions and deliveries, and deliveries messages: the hot path.
 
 pub(in crate::store) mod claims;
+pub(in crate::store) mod commands;
 pub(in crate::store) mod contents;
 pub(in crate::store) mod decisions;
 pub(in crate::store) mod deliveries;

@@ -4,6 +4,8 @@
 //! other step is appended only with the change that it tells of.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -19,10 +21,13 @@ use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::index_predicates::PLAIN_STATE;
 use crate::store::engine::packed::Packed;
 use crate::store::engine::sql::{self, micros, micros_opt, placeholders, values};
-use crate::store::engine::writer::{BatchCommand, TenantLock};
+use crate::store::engine::writer::{BatchCommand, PAUSE, TenantLock};
 use crate::store::history::audit::{AuditLine, audit};
 use crate::store::tenant::suppressions::{Addressee, suppress};
 use crate::store::{StoreError, TenantStore};
+
+/// How long a change is tried: without the outcome of a call the message has to be looked up.
+const OUTCOME_WITHIN: Duration = Duration::from_mins(1);
 
 /// A step to be appended.
 #[derive(Debug, Clone)]
@@ -154,16 +159,24 @@ impl Change {
 }
 
 impl TenantStore {
-    /// Applies a change; whether the state changed.
+    /// Applies a change; whether the state changed. Tried for a while when the database takes no writes.
     pub async fn change(&self, change: Change) -> Result<bool, StoreError> {
         let detail = change.step.as_ref().map(|s| Packed::of(&s.detail));
-        let changing = Changing {
+        let changing = Arc::new(Changing {
             tenant: self.id,
             hasher: self.hasher()?.clone(),
             detail: detail.unwrap_or_default(),
             change,
-        };
-        self.store.writer.change(changing).await
+        });
+        let until = Instant::now() + OUTCOME_WITHIN;
+        loop {
+            match self.store.commands.changes.submit(changing.clone()).await {
+                Err(StoreError::Refused(_)) if Instant::now() < until => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                changed => return changed,
+            }
+        }
     }
 
     /// A message of the account that is known to have been accepted since `since`: a listing that
@@ -244,7 +257,7 @@ impl BatchCommand for Changing {
         }
     }
 
-    /// An outcome is dear, and telling it twice changes nothing.
+    /// An outcome is expensive to find out again, and writing it twice changes nothing.
     const IS_RETRIED: bool = true;
 
     async fn carry_out(tx: BatchDb<'_>, all: &[&Self]) -> Result<Vec<bool>, StoreError> {

@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -18,7 +19,7 @@ use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::index_predicates::PLAIN_STATE;
 use crate::store::engine::sql::{self, micros, micros_opt, values};
-use crate::store::engine::writer::{BatchCommand, TenantLock};
+use crate::store::engine::writer::{BatchCommand, TenantLock, WITHIN, within};
 use crate::store::tenant::suppressions::{Addressee, suppress};
 use crate::store::{StoreError, TenantStore};
 
@@ -91,7 +92,8 @@ impl TenantStore {
             hasher: self.hasher()?.clone(),
             receipt,
         };
-        self.store.writer.receive(receiving).await
+        let received = self.store.commands.receipts.submit(Arc::new(receiving));
+        within(WITHIN, received).await
     }
 }
 

@@ -13,7 +13,7 @@ use crate::domain::replay::{Replay, ReplayKind};
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::db::bulk::record;
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::history::audit::{AuditLine, audit};
 use crate::store::history::dealt::deal_messages;
 use crate::store::{StoreError, TenantStore};
@@ -52,10 +52,7 @@ impl TenantStore {
             .map(|d| Ok::<_, StoreError>(self.hasher()?.hash(d.channel, &d.address)))
             .transpose()?;
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let new = new.clone();
-                Box::pin(async move { run(tx, &new, to).await })
-            })
+            .edit(work!([new], async |tx| { run(tx, &new, to).await }))
             .await
     }
 

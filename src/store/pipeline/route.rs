@@ -1,4 +1,4 @@
-//! The route transaction: claim the event, check that nothing moved, write everything, once. BatchCommand events
+//! The route transaction: claim the event, check that nothing moved, write everything, once. Many events
 //! are routed in one, in as many statements as one would take.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -144,7 +144,7 @@ impl TenantStore {
             contacts: permissions::contacts_of(self.hasher()?, &commit),
             commit,
         };
-        self.store.writer.route(routing).await
+        self.store.commands.routes.submit(Arc::new(routing)).await
     }
 }
 

@@ -26,7 +26,7 @@ use crate::domain::ids::TenantId;
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::index_predicates::MOVING;
 use crate::store::engine::sql::{micros, placeholders, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::history::audit::{AuditLine, audit};
 use crate::store::operations::mails::{MAIL, StoredMail, insert_mail};
 use crate::store::{Platform, StoreError, TenantStore};
@@ -177,28 +177,25 @@ impl TenantStore {
     ) -> Result<bool, StoreError> {
         let id = self.tenant_id();
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (farewells, actor) = (farewells.clone(), actor.clone());
-                Box::pin(async move {
-                    // The number of the rule set stops whatever is being decided just now.
-                    let end = "UPDATE tenants SET status = 'deleting', deleted_at = $2, \
-                               slug = $3, name = '', suspended_for = '', stopped_by = '', \
-                               rule_set = rule_set + 1 WHERE id = $1 AND deleted_at IS NULL";
-                    let gone = values![micros(now), id.to_string()];
-                    if tx.exec(end, gone).await? == 0 {
-                        return Ok(false);
-                    }
-                    let leave = "DELETE FROM members WHERE tenant_id = $1";
-                    tx.exec(leave, vec![]).await?;
-                    for mail in farewells {
-                        insert_mail(tx.unscoped(MAIL), mail, now).await?;
-                    }
-                    let line = AuditLine::new(actor, "tenant.deleted", id.to_string(), &json!({}));
-                    let log = tx.unscoped("the log of the service is nobody's").of(NOBODY);
-                    audit(log, line, now).await?;
-                    Ok(true)
-                })
-            })
+            .edit(work!([farewells, actor], async |tx| {
+                // The number of the rule set stops whatever is being decided just now.
+                let end = "UPDATE tenants SET status = 'deleting', deleted_at = $2, \
+                           slug = $3, name = '', suspended_for = '', stopped_by = '', \
+                           rule_set = rule_set + 1 WHERE id = $1 AND deleted_at IS NULL";
+                let gone = values![micros(now), id.to_string()];
+                if tx.exec(end, gone).await? == 0 {
+                    return Ok(false);
+                }
+                let leave = "DELETE FROM members WHERE tenant_id = $1";
+                tx.exec(leave, vec![]).await?;
+                for mail in farewells {
+                    insert_mail(tx.unscoped(MAIL), mail, now).await?;
+                }
+                let line = AuditLine::new(actor, "tenant.deleted", id.to_string(), &json!({}));
+                let log = tx.unscoped("the log of the service is nobody's").of(NOBODY);
+                audit(log, line, now).await?;
+                Ok(true)
+            }))
             .await
     }
 
@@ -234,16 +231,13 @@ impl TenantStore {
         let mut removed = 0;
         for some in ours.chunks(500) {
             let some = some.to_vec();
-            let work = self.writer().write_free(Lane::Edit, move |tx| {
-                let some = some.clone();
-                Box::pin(async move {
-                    let tx = tx.unscoped("a digest bears no tenant");
-                    let marks = placeholders(some.len(), 1);
-                    let forget = format!("DELETE FROM digests WHERE digest IN ({marks})");
-                    let some = some.into_iter().map(Value::from).collect();
-                    tx.exec(&forget, some).await
-                })
-            });
+            let work = self.writer().edit_unlocked(work!([some], async |tx| {
+                let tx = tx.unscoped("a digest bears no tenant");
+                let marks = placeholders(some.len(), 1);
+                let forget = format!("DELETE FROM digests WHERE digest IN ({marks})");
+                let some = some.into_iter().map(Value::from).collect();
+                tx.exec(&forget, some).await
+            }));
             removed += work.await?;
         }
         Ok((removed, rows.len() as u64 == DIGESTS_AT_ONCE))
@@ -258,10 +252,9 @@ impl TenantStore {
         if !events.is_empty() {
             return self
                 .writer()
-                .write_free(Lane::Edit, move |tx| {
-                    let events = events.clone();
-                    Box::pin(async move { delete_events(tx, &events).await })
-                })
+                .edit_unlocked(work!([events], async |tx| {
+                    delete_events(tx, &events).await
+                }))
                 .await;
         }
         for (table, key, by) in OF_TENANT {
@@ -299,12 +292,10 @@ impl TenantStore {
             return Ok(false);
         }
         self.writer()
-            .write_free(Lane::Edit, move |tx| {
-                Box::pin(async move {
-                    let end = "DELETE FROM tenants WHERE id = $1 AND deleted_at IS NOT NULL";
-                    tx.exec(end, vec![]).await
-                })
-            })
+            .edit_unlocked(work!(async |tx| {
+                let end = "DELETE FROM tenants WHERE id = $1 AND deleted_at IS NOT NULL";
+                tx.exec(end, vec![]).await
+            }))
             .await?;
         Ok(true)
     }
@@ -317,18 +308,16 @@ impl TenantStore {
         by: &'static str,
     ) -> Result<u64, StoreError> {
         self.writer()
-            .write_free(Lane::Edit, move |tx| {
-                Box::pin(async move {
-                    if table == "connections" {
-                        forget_unmatched(tx).await?;
-                    }
-                    let remove = format!(
-                        "DELETE FROM {table} WHERE tenant_id = $1 AND ({key}) IN \
-                         (SELECT {key} FROM {table} WHERE tenant_id = $1{by} LIMIT $2)"
-                    );
-                    tx.exec(&remove, values![ROWS_AT_ONCE]).await
-                })
-            })
+            .edit_unlocked(work!(async |tx| {
+                if table == "connections" {
+                    forget_unmatched(tx).await?;
+                }
+                let remove = format!(
+                    "DELETE FROM {table} WHERE tenant_id = $1 AND ({key}) IN \
+                     (SELECT {key} FROM {table} WHERE tenant_id = $1{by} LIMIT $2)"
+                );
+                tx.exec(&remove, values![ROWS_AT_ONCE]).await
+            }))
             .await
     }
 }

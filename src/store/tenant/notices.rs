@@ -14,7 +14,7 @@ use crate::domain::tenant::Tenant;
 use crate::store::accounts::users::user;
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::history::audit::{AuditLine, audit};
 use crate::store::operations::platform::tenant;
 use crate::store::{Platform, StoreError, TenantStore, User};
@@ -190,24 +190,21 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Receipt, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let switch = "UPDATE members SET morning_mail = $3 \
-                                  WHERE tenant_id = $1 AND user_id = $2";
-                    if tx.exec(switch, values![of.uuid(), wants]).await? == 0 {
-                        return Ok(false);
-                    }
-                    let line = AuditLine {
-                        subject: actor.name.clone(),
-                        actor,
-                        action: "morning_mail.switched",
-                        detail: serde_json::json!({ "old": !wants, "new": wants }).to_string(),
-                    };
-                    audit(tx, line, now).await?;
-                    Ok(true)
-                })
-            })
+            .record(work!([actor], async |tx| {
+                let switch = "UPDATE members SET morning_mail = $3 \
+                              WHERE tenant_id = $1 AND user_id = $2";
+                if tx.exec(switch, values![of.uuid(), wants]).await? == 0 {
+                    return Ok(false);
+                }
+                let line = AuditLine {
+                    subject: actor.name.clone(),
+                    actor,
+                    action: "morning_mail.switched",
+                    detail: serde_json::json!({ "old": !wants, "new": wants }).to_string(),
+                };
+                audit(tx, line, now).await?;
+                Ok(true)
+            }))
             .await
     }
 
@@ -233,13 +230,10 @@ impl TenantStore {
     /// Notes that the morning letters of a day are written.
     pub async fn mark_morning(&self, day: String) -> Result<(), StoreError> {
         self.writer()
-            .write(Lane::Receipt, move |tx| {
-                let day = day.clone();
-                Box::pin(async move {
-                    let mark = "UPDATE tenants SET morning_on = $2 WHERE id = $1";
-                    tx.exec(mark, values![day]).await.map(drop)
-                })
-            })
+            .record(work!([day], async |tx| {
+                let mark = "UPDATE tenants SET morning_on = $2 WHERE id = $1";
+                tx.exec(mark, values![day]).await.map(drop)
+            }))
             .await
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::permission::{Basis, Permission};
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::history::Keyset;
 use crate::store::history::audit::{AuditLine, audit};
 use crate::store::pipeline::route::RouteCommit;
@@ -63,27 +63,24 @@ impl TenantStore {
     ) -> Result<Option<u64>, StoreError> {
         let hasher = self.hasher()?.clone();
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (new, actor, hasher) = (new.clone(), actor.clone(), hasher.clone());
-                Box::pin(async move {
-                    if tx
-                        .is_full("permissions WHERE tenant_id = $1", MOST_PERMISSIONS)
-                        .await?
-                    {
-                        return Ok(None);
-                    }
-                    let mut rows = Rows::default();
-                    for p in &new {
-                        let hash = hasher.hash(p.channel, &p.address);
-                        rows.add(tx.tenant(), (p, hash), &actor.name, now);
-                    }
-                    let added = rows.insert(tx.batch()).await?;
-                    if added > 0 {
-                        audit(tx, added_line(actor, &new, added), now).await?;
-                    }
-                    Ok(Some(added))
-                })
-            })
+            .edit(work!([new, actor, hasher], async |tx| {
+                if tx
+                    .is_full("permissions WHERE tenant_id = $1", MOST_PERMISSIONS)
+                    .await?
+                {
+                    return Ok(None);
+                }
+                let mut rows = Rows::default();
+                for p in &new {
+                    let hash = hasher.hash(p.channel, &p.address);
+                    rows.add(tx.tenant(), (p, hash), &actor.name, now);
+                }
+                let added = rows.insert(tx.batch()).await?;
+                if added > 0 {
+                    audit(tx, added_line(actor, &new, added), now).await?;
+                }
+                Ok(Some(added))
+            }))
             .await
     }
 

@@ -7,7 +7,7 @@ use crate::domain::actor::Actor;
 use crate::domain::delivery::{Delivery, StepKind};
 use crate::domain::suppression::Source;
 use crate::store::engine::sql::values;
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::history::audit::{AuditLine, audit};
 use crate::store::pipeline::outcomes::{NewStep, insert_step};
 use crate::store::{StoreError, TenantStore};
@@ -32,30 +32,26 @@ impl TenantStore {
     ) -> Result<bool, StoreError> {
         let hash = self.hasher()?.hash(of.channel, &of.address);
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (of, reason) = (of.clone(), reason.clone());
-                Box::pin(async move {
-                    let scope = of.scope();
-                    let whom = Addressee {
-                        channel: of.channel,
-                        address: &of.address,
-                        hash,
-                        scope: &scope,
-                    };
-                    if !suppress(tx, whom, (Source::Reader, &reason), now).await? {
-                        return Ok(false);
-                    }
-                    let step = NewStep {
-                        kind: StepKind::ReaderStopped,
-                        sentence: "The reader stopped reminders by the link in this e-mail"
-                            .to_owned(),
-                        detail: "{}".to_owned(),
-                    };
-                    insert_step(tx, of.id, of.attempt_no, &step, now).await?;
-                    audit(tx, line(&of, "suppression.added", "stop"), now).await?;
-                    Ok(true)
-                })
-            })
+            .edit(work!([of, reason], async |tx| {
+                let scope = of.scope();
+                let whom = Addressee {
+                    channel: of.channel,
+                    address: &of.address,
+                    hash,
+                    scope: &scope,
+                };
+                if !suppress(tx, whom, (Source::Reader, &reason), now).await? {
+                    return Ok(false);
+                }
+                let step = NewStep {
+                    kind: StepKind::ReaderStopped,
+                    sentence: "The reader stopped reminders by the link in this e-mail".to_owned(),
+                    detail: "{}".to_owned(),
+                };
+                insert_step(tx, of.id, of.attempt_no, &step, now).await?;
+                audit(tx, line(&of, "suppression.added", "stop"), now).await?;
+                Ok(true)
+            }))
             .await
     }
 
@@ -67,25 +63,22 @@ impl TenantStore {
     ) -> Result<bool, StoreError> {
         let hash = self.hasher()?.hash(of.channel, &of.address);
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let of = of.clone();
-                Box::pin(async move {
-                    let lift = "DELETE FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
-                                AND address_hash = $3 AND source = 'reader' AND scope = $4";
-                    let bound = values![of.channel.as_str(), hash, of.scope()];
-                    if tx.exec(lift, bound).await? == 0 {
-                        return Ok(false);
-                    }
-                    let step = NewStep {
-                        kind: StepKind::ReaderResumed,
-                        sentence: "The reader wants reminders again".to_owned(),
-                        detail: "{}".to_owned(),
-                    };
-                    insert_step(tx, of.id, of.attempt_no, &step, now).await?;
-                    audit(tx, line(&of, "suppression.lifted", "take_back"), now).await?;
-                    Ok(true)
-                })
-            })
+            .edit(work!([of], async |tx| {
+                let lift = "DELETE FROM suppressions WHERE tenant_id = $1 AND channel = $2 \
+                            AND address_hash = $3 AND source = 'reader' AND scope = $4";
+                let bound = values![of.channel.as_str(), hash, of.scope()];
+                if tx.exec(lift, bound).await? == 0 {
+                    return Ok(false);
+                }
+                let step = NewStep {
+                    kind: StepKind::ReaderResumed,
+                    sentence: "The reader wants reminders again".to_owned(),
+                    detail: "{}".to_owned(),
+                };
+                insert_step(tx, of.id, of.attempt_no, &step, now).await?;
+                audit(tx, line(&of, "suppression.lifted", "take_back"), now).await?;
+                Ok(true)
+            }))
             .await
     }
 }

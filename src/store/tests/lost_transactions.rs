@@ -20,14 +20,12 @@ async fn stored(house: &House) -> i64 {
 /// A full disk, as `SQLite` sees it: the file must not grow any more. It holds for the writer's present
 /// connection.
 async fn fill(house: &House) {
-    let limited = house.writer().write(Lane::Receipt, |tx| {
-        Box::pin(async move {
-            let pages = tx.one("PRAGMA page_count", vec![]).await?;
-            let pages: i64 = pages.unwrap().get("page_count")?;
-            let limit = format!("PRAGMA max_page_count = {}", pages + 2);
-            tx.one(&limit, vec![]).await.map(drop)
-        })
-    });
+    let limited = house.writer().record(work!(async |tx| {
+        let pages = tx.one("PRAGMA page_count", vec![]).await?;
+        let pages: i64 = pages.unwrap().get("page_count")?;
+        let limit = format!("PRAGMA max_page_count = {}", pages + 2);
+        tx.one(&limit, vec![]).await.map(drop)
+    }));
     limited.await.unwrap();
 }
 
@@ -93,9 +91,9 @@ async fn a_transaction_that_ended_by_itself_acknowledges_nothing() {
     if !house.database.is_file() {
         return;
     }
-    let ended = house.writer().write(Lane::Receipt, |tx| {
-        Box::pin(async move { tx.exec("ROLLBACK", vec![]).await.map(drop) })
-    });
+    let ended = house.writer().record(work!(async |tx| {
+        tx.exec("ROLLBACK", vec![]).await.map(drop)
+    }));
     let (ended, answers) = tokio::join!(ended, ingest_many(&house, 0, 20));
     assert!(ended.is_err());
     let kept = answers.iter().filter(|answer| answer.is_ok()).count();
@@ -119,9 +117,9 @@ async fn a_writer_that_is_held_up_says_so_in_time() {
         .unwrap();
     other.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
     let began = Instant::now();
-    let edit = house.writer().write(Lane::Edit, |tx| {
-        Box::pin(async move { tx.exec("UPDATE tenants SET name = 'new'", vec![]).await })
-    });
+    let edit = house.writer().edit(work!(async |tx| {
+        tx.exec("UPDATE tenants SET name = 'new'", vec![]).await
+    }));
     let (edit, event) = tokio::join!(edit, house.store.ingest(house.event(1, None, now())));
     assert!(
         began.elapsed() < Duration::from_secs(10),

@@ -49,13 +49,11 @@ impl House {
 
     async fn suppress(&self, address: &'static str) {
         let tenant = self.tenant.tenant_id();
-        let work = self.writer().write(Lane::Edit, move |tx| {
-            Box::pin(async move {
-                let why = (crate::domain::suppression::Source::Stop, "STOP");
-                let whom = suppressions::Addressee::new(&hasher(), Channel::Sms, address);
-                suppressions::suppress(tx.of(tenant), whom, why, now()).await
-            })
-        });
+        let work = self.writer().edit(work!(async |tx| {
+            let why = (crate::domain::suppression::Source::Stop, "STOP");
+            let whom = suppressions::Addressee::new(&hasher(), Channel::Sms, address);
+            suppressions::suppress(tx.of(tenant), whom, why, now()).await
+        }));
         assert!(work.await.unwrap());
     }
 }
