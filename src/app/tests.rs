@@ -313,7 +313,7 @@ impl Scene {
         let story = self
             .app
             .tenant(self.tenant)
-            .story(id.event)
+            .timeline(id.event)
             .await
             .unwrap()
             .unwrap();

@@ -5,9 +5,10 @@
 //! must come before a tenant is known. Reads use a pool; every write goes through one writer (see `writer`).
 
 mod accounts;
+mod audit;
 pub mod engine;
-mod error;
 mod history;
+mod mails;
 mod operations;
 mod pipeline;
 mod tenant;
@@ -20,35 +21,40 @@ mod tests;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
 
 pub use accounts::invitations::{Invitation, Invited, Joined, Joining};
 pub use accounts::members::{MOST_MEMBERS, MemberEdit, TeamChange, Teammate};
+pub use accounts::new_tenant::NewTenant;
 pub use accounts::second_factors::{Proof, SecondFactor};
 pub use accounts::sessions::{MOST_SESSIONS, NewSession, Session, SessionLine};
 pub use accounts::tokens::{ApiToken, MOST_TOKENS, TokenFound, TokenGrant};
 pub use accounts::user_tokens::{Purpose, UserToken};
 pub use accounts::users::{NewHash, User};
+pub use audit::AuditFilter;
+pub use engine::error::{StoreError, Unreachable};
 pub use engine::schema::{NewerSchema, Schema};
-pub use engine::server::ServerTrouble;
-pub use engine::unreachable::Unreachable;
+pub use engine::server_trouble::ServerTrouble;
 pub use engine::write_fault::WriteFault;
-pub use error::StoreError;
-pub use history::audit::AuditFilter;
+pub use history::figures::HourTally;
 pub use history::rejected::RejectedRequest;
-pub use history::{DeliveryFilter, EventFilter, EventSearch, HourTally, Timeline};
-pub use operations::mails::{ClaimedMail, MailOutcome, StoredMail};
+pub use history::timeline::Timeline;
+pub use history::{DeliveryFilter, EventFilter, EventSearch};
+pub use mails::{ClaimedMail, MailOutcome, StoredMail};
+pub use operations::deletion::{COUNTED_TO, Deleting, DigestCursor, Holdings};
 pub use operations::operator::{Backlog, BrakedConnection, TenantSummary};
-pub use operations::platform::{Member, NewTenant, Platform, Standbys, StoredDataKey};
+pub use operations::platform::{Member, Standbys, StoredDataKey};
 pub use operations::processes::Process;
 pub use operations::sealed::{Resealed, SEALED, SealedColumn, SealedOwner, SealedRow};
 pub use pipeline::claims::{Claim, ClaimResult, lock_scope};
 pub use pipeline::deliveries::{Due, RELEASE_AT_ONCE};
 pub use pipeline::documents::KnownDocument;
 pub use pipeline::due::DueCursor;
-pub use pipeline::outcomes::{Change, Guard, KnownMessage, NewStep};
+pub use pipeline::outcomes::{Change, Guard};
+pub use pipeline::provider_messages::KnownMessage;
 pub use pipeline::receipts::{
     CALLBACK, HINTS_KEPT, NewReceipt, RECEIPTS_KEPT, ReceiptResult, UNMATCHED_KEPT,
 };
@@ -57,13 +63,14 @@ pub use pipeline::replays::{NewReplay, ReplayResult};
 pub use pipeline::route::{
     AppliedCommit, ClassifiedEvent, DocumentCommit, RouteCommit, RouteResult, Routed,
 };
+pub use pipeline::steps::NewStep;
 pub use tenant::account_figures::StoredFigures;
 pub use tenant::bank_details::BankDetailsEdit;
 pub use tenant::brand::NewLogo;
 pub use tenant::connections::{EnteredSenders, HookTarget, SaveConnection, StoredSecret};
 pub use tenant::consents::StoredConsent;
-pub use tenant::deletion::{COUNTED_TO, Deleting, DigestCursor, Holdings};
-pub use tenant::message_settings::{MessageEdit, MessageSettings};
+pub use tenant::message_edits::MessageEdit;
+pub use tenant::message_settings::MessageSettings;
 pub use tenant::notices::{Trouble, TroubleKind};
 pub use tenant::own_numbers::PhoneCode;
 pub use tenant::permissions::{Attestation, MOST_PERMISSIONS, NewPermission};
@@ -73,9 +80,9 @@ pub use tenant::suppressions::{Added, MOST_SUPPRESSIONS, SuppressionFilter};
 
 use crate::domain::address_hash::AddressHasher;
 use crate::domain::ids::TenantId;
-use engine::db::{TenantDb, UnscopedDb};
+use engine::db::{TenantDb, UnscopedDb, WHOLE};
 use engine::server::Server;
-use engine::writer::{Lanes, TenantWriter, Writer};
+use engine::writer::{Lanes, PlatformWriter, TenantWriter, Writer};
 use operations::platform::Hooks;
 use pipeline::commands::Commands;
 use pipeline::deliveries::Deliveries;
@@ -259,6 +266,19 @@ impl Store {
         self.server.troubles()
     }
 
+    /// Makes the months of the history ahead; how many were missing. None on `SQLite`.
+    pub async fn make_partitions(&self, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        engine::partitions::make(&self.read, &pipeline::PARTITIONED, now).await
+    }
+
+    /// Months that should have been made by now, with a table that lacks each.
+    pub async fn missing_months(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(String, &'static str)>, StoreError> {
+        engine::partitions::missing(&self.read, &pipeline::PARTITIONED, now).await
+    }
+
     /// The rows of one tenant.
     pub fn tenant(&self, id: TenantId) -> TenantStore {
         TenantStore {
@@ -300,6 +320,25 @@ impl TenantStore {
         TenantWriter {
             writer: &self.store.writer,
             tenant: self.id,
+        }
+    }
+}
+
+/// The few look-ups over all tenants.
+#[derive(Clone)]
+pub struct Platform {
+    store: Store,
+}
+
+impl Platform {
+    /// All rows, since no tenant is known yet, or all are meant.
+    fn db(&self) -> UnscopedDb<'_> {
+        UnscopedDb::new(&self.store.read, WHOLE)
+    }
+
+    fn writer(&self) -> PlatformWriter<'_> {
+        PlatformWriter {
+            writer: &self.store.writer,
         }
     }
 }

@@ -9,12 +9,12 @@ use super::users::{User, insert_user};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{InvitationId, TenantId, UserId};
 use crate::domain::user::Role;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::db::bulk::record;
 use crate::store::engine::sql::{Row, micros, values};
 use crate::store::engine::writer::work;
-use crate::store::history::audit::{AuditLine, audit};
-use crate::store::operations::mails::{MAIL, StoredMail, insert_mail};
+use crate::store::mails::{MAIL, StoredMail, insert_mail};
 use crate::store::{Platform, StoreError, TenantStore};
 
 /// How many people a tenant may have invited who have not come yet.

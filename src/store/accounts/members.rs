@@ -11,11 +11,11 @@ use super::tokens::{end_tokens_of, tokens_changed_by};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{ApiTokenId, UserId};
 use crate::domain::user::{Ability, Role};
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::db::bulk::record;
 use crate::store::engine::sql::{self, Row, micros, values};
 use crate::store::engine::writer::work;
-use crate::store::history::audit::{AuditLine, audit};
 use crate::store::tenant::groups::leave;
 use crate::store::{StoreError, TenantStore};
 

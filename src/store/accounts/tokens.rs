@@ -7,11 +7,11 @@ use uuid::Uuid;
 use crate::domain::actor::Actor;
 use crate::domain::ids::{ApiTokenId, TenantId, UserId};
 use crate::domain::user::Role;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::db::bulk::record;
 use crate::store::engine::sql::{Row, micros, micros_opt, values};
 use crate::store::engine::writer::work;
-use crate::store::history::audit::{AuditLine, audit};
 use crate::store::{Platform, StoreError, TenantStore};
 
 /// The last use is written no more often.

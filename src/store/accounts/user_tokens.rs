@@ -136,7 +136,7 @@ impl Platform {
             if !insert_user(tx, &new.owner, session.at).await? {
                 return Err(StoreError::Taken("the e-mail address"));
             }
-            crate::store::operations::platform::insert_tenant(tx, &new).await?;
+            super::new_tenant::insert_tenant(tx, &new).await?;
             super::sessions::insert(tx, session).await?;
             Ok(true)
         }));

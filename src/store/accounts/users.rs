@@ -5,10 +5,10 @@ use serde_json::json;
 
 use crate::domain::actor::Actor;
 use crate::domain::ids::{TenantId, UserId};
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::UnscopedDb;
 use crate::store::engine::sql::{self, Row, micros, values};
 use crate::store::engine::writer::work;
-use crate::store::history::audit::{AuditLine, audit};
 use crate::store::{Platform, StoreError};
 
 /// A person who signs in.

@@ -21,7 +21,7 @@ use sea_orm::{DatabaseConnection, TransactionTrait as _};
 use super::db::UnscopedDb;
 use super::sql::{self, from_micros};
 use crate::domain::clock::{Clock, Comparison, SharedClock, standing};
-use crate::store::{Platform, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// The server's time, in a column of microseconds; not that of the transaction's beginning.
 pub(in crate::store) const NOW: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
@@ -69,11 +69,9 @@ impl Store {
     }
 }
 
-impl Platform {
-    /// The server's time, asked for at this moment; only on `PostgreSQL`.
-    pub async fn server_time(&self) -> Result<DateTime<Utc>, StoreError> {
-        Ok(from_micros(ask(self.db()).await?))
-    }
+/// The server's time, asked for at this moment.
+pub(in crate::store) async fn server_time(db: UnscopedDb<'_>) -> Result<DateTime<Utc>, StoreError> {
+    Ok(from_micros(ask(db).await?))
 }
 
 #[derive(Debug)]

@@ -42,7 +42,7 @@ impl WriteFault {
                     of_postgres(&code)
                 }
             }
-            _ if faults::of_db(error) == Fault::Own => None,
+            _ if faults::of(error) == Fault::Own => None,
             None if matches!(error, DbErr::Conn(_)) => Some(Self::Silent),
             _ => Some(Self::Away),
         }

@@ -18,6 +18,7 @@
 //! run side by side, in other processes as well; what must not is kept apart by [`TenantLock`].
 
 mod checkpoint;
+mod command;
 mod edits;
 mod lanes;
 mod postgres;
@@ -40,7 +41,7 @@ use tokio::time::timeout;
 
 use super::db::BatchDb;
 use crate::domain::ids::TenantId;
-use crate::store::error::StoreError;
+use crate::store::engine::error::StoreError;
 use edits::{EditLane, Purpose};
 
 /// What a command must not run beside. A person who stops all sending, pauses a rule or replaces a
@@ -143,4 +144,17 @@ pub(in crate::store) async fn begin(db: &DatabaseConnection) -> Result<Tx, Store
         ..TransactionOptions::default()
     };
     Ok(db.begin_with_options(immediate).await?)
+}
+
+/// Closes the connection, so that the next batch begins on a new one. What `SQLite` thinks of the old one
+/// does not matter any more: closing rolls back whatever is open on it.
+async fn throw_away(db: &DatabaseConnection) {
+    match db.get_sqlite_connection_pool().acquire().await {
+        Ok(connection) => {
+            if let Err(error) = connection.close().await {
+                tracing::debug!(%error, "The connection could not be closed in order");
+            }
+        }
+        Err(error) => tracing::debug!(%error, "No connection could be opened to be closed"),
+    }
 }

@@ -19,9 +19,9 @@ use crate::domain::document::DocumentKind;
 use crate::domain::ids::{
     ConnectionId, DeliveryId, EventId, MemberId, ReplayId, RuleId, StepId, TenantId,
 };
-use crate::store::engine::index_predicates::RESTING;
 use crate::store::engine::sql::{Row, micros, values};
 use crate::store::engine::writer::work;
+use crate::store::pipeline::index_predicates::RESTING;
 use crate::store::{StoreError, TenantStore};
 
 /// Something that waits for a worker.
@@ -142,12 +142,12 @@ async fn release(
             rows.push((id, row.get("attempt_no")?, StepId::new(now)));
             released.push(id);
         }
-        let step = super::outcomes::NewStep {
+        let step = super::steps::NewStep {
             kind: StepKind::Released,
             sentence: sentence.to_owned(),
             detail: "{}".to_owned(),
         };
-        super::outcomes::insert_steps(tx, &rows, &step, now).await?;
+        super::steps::insert_steps(tx, &rows, &step, now).await?;
     }
     Ok(released)
 }

@@ -8,11 +8,10 @@ use uuid::Uuid;
 use super::deliveries::Due;
 use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::{EventId, ReplayId, TenantId};
-use crate::store::engine::index_predicates::RESTING;
 use crate::store::engine::sql::{Row, micros, values};
 use crate::store::engine::writer::work;
-use crate::store::operations::platform::Platform;
-use crate::store::{StoreError, TenantStore};
+use crate::store::pipeline::index_predicates::RESTING;
+use crate::store::{Platform, StoreError, TenantStore};
 
 /// How far a walk over everything that is due has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use crate::domain::event::{EventState, EventType, Ingested, NewEvent};
 use crate::domain::ids::EventId;
+use crate::store::StoreError;
 use crate::store::engine::db::BatchDb;
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::sql::{self, micros};
 use crate::store::engine::writer::{BatchCommand, TenantLock};
-use crate::store::error::StoreError;
 
 /// Within this time the same body is a repeat, whatever the day.
 const SAME_BODY_REPEATS_FOR: TimeDelta = TimeDelta::hours(12);

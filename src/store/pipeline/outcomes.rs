@@ -10,33 +10,28 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::provider_messages::{KNOW, KnownMessage, hold_messages, is_ours, message_record};
+use super::receipts::early::{AcceptedMessage, fold_early};
+use super::row_locks::lock_deliveries;
+use super::send_lock::release_send_locks;
+use super::steps::{NewStep, STEPS, insert_step, step_record};
 use crate::domain::actor::Actor;
 use crate::domain::address_hash::AddressHasher;
 use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::ids::{ConnectionId, DeliveryId, StepId, TenantId};
-use crate::domain::report::Status;
 use crate::domain::suppression::Source;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
-use crate::store::engine::index_predicates::PLAIN_STATE;
 use crate::store::engine::packed::Packed;
-use crate::store::engine::sql::{self, micros, micros_opt, placeholders, values};
+use crate::store::engine::sql::{micros, micros_opt, placeholders, values};
 use crate::store::engine::writer::{BatchCommand, PAUSE, TenantLock};
-use crate::store::history::audit::{AuditLine, audit};
+use crate::store::pipeline::index_predicates::PLAIN_STATE;
 use crate::store::tenant::suppressions::{Addressee, suppress};
 use crate::store::{StoreError, TenantStore};
 
 /// How long a change is tried: without the outcome of a call the message has to be looked up.
 const OUTCOME_WITHIN: Duration = Duration::from_mins(1);
-
-/// A step to be appended.
-#[derive(Debug, Clone)]
-pub struct NewStep {
-    pub kind: StepKind,
-    pub sentence: String,
-    /// JSON.
-    pub detail: String,
-}
 
 /// What must still hold for the state to change.
 #[derive(Debug, Clone)]
@@ -63,21 +58,6 @@ impl Guard {
     }
 }
 
-/// A message that the provider is known to have.
-#[derive(Debug, Clone)]
-pub struct KnownMessage {
-    /// As the provider calls itself.
-    pub provider: String,
-    pub account: String,
-    pub sid: String,
-    pub channel: Channel,
-    pub address: String,
-    pub status: Status,
-    /// No later than it was accepted: when the attempt began, not when we heard of it. A message
-    /// proves that a list is recent only if it was surely made after the one that is missing.
-    pub accepted_at: DateTime<Utc>,
-}
-
 /// One change of a delivery.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -101,7 +81,7 @@ pub struct Change {
     /// The step is kept even when the guard no longer holds: it is the outcome of a call.
     pub is_outcome: bool,
     /// The equal-text lock is given back.
-    pub leaves_flight: bool,
+    pub releases_send_lock: bool,
     pub message: Option<KnownMessage>,
     /// The provider has accepted these credentials of the connection, for the first time that we know.
     pub accepts: Option<(ConnectionId, Uuid)>,
@@ -135,7 +115,7 @@ impl Change {
             step: None,
             step_id: StepId::new(now),
             is_outcome: false,
-            leaves_flight: false,
+            releases_send_lock: false,
             message: None,
             accepts: None,
             suppress: None,
@@ -298,8 +278,8 @@ fn rounds(all: &[&Changing]) -> Vec<Vec<usize>> {
 
 async fn apply(tx: BatchDb<'_>, all: &[&Changing]) -> Result<Vec<bool>, StoreError> {
     let messages = all.iter().filter_map(|c| c.change.message.as_ref());
-    sql::hold_messages(tx, messages.map(|m| (&*m.account, &*m.sid))).await?;
-    super::claims::lock(tx, all.iter().map(|c| (c.tenant, c.change.delivery))).await?;
+    hold_messages(tx, messages.map(|m| (&*m.account, &*m.sid))).await?;
+    lock_deliveries(tx, all.iter().map(|c| (c.tenant, c.change.delivery))).await?;
     let refused = know_messages(tx, all).await?;
     let changed = update(
         tx,
@@ -309,14 +289,23 @@ async fn apply(tx: BatchDb<'_>, all: &[&Changing]) -> Result<Vec<bool>, StoreErr
     write_steps(tx, all, |c| !refused.contains(&c.delivery), &changed).await?;
     let left = all
         .iter()
-        .filter(|c| c.change.leaves_flight && changed.contains(&c.change.delivery))
+        .filter(|c| c.change.releases_send_lock && changed.contains(&c.change.delivery))
         .map(|c| (c.tenant.uuid(), c.change.delivery));
-    leave_flights(tx, left).await?;
+    release_send_locks(tx, left).await?;
     for c in all.iter().filter(|c| !refused.contains(&c.change.delivery)) {
         tell_the_rest(tx, c, changed.contains(&c.change.delivery)).await?;
     }
     let known = all.iter().filter(|c| !refused.contains(&c.change.delivery));
-    super::receipts::fold_early(tx, known.map(|c| (c.tenant, &c.hasher, &c.change))).await?;
+    let accepted = known.filter_map(|c| {
+        Some(AcceptedMessage {
+            tenant: c.tenant,
+            delivery: c.change.delivery,
+            hasher: &c.hasher,
+            message: c.change.message.as_ref()?,
+            now: c.change.now,
+        })
+    });
+    fold_early(tx, accepted).await?;
     Ok(all
         .iter()
         .map(|c| changed.contains(&c.change.delivery))
@@ -502,113 +491,4 @@ async fn tell_double(
         detail: serde_json::json!({ "sid": message.sid, "other": sid }).to_string(),
     };
     insert_step(tx, c.delivery, c.guard.attempt_no, &step, c.now).await
-}
-
-async fn is_ours(
-    tx: TenantDb<'_>,
-    delivery: DeliveryId,
-    m: &KnownMessage,
-) -> Result<bool, StoreError> {
-    let query = "SELECT delivery_id FROM provider_messages \
-                 WHERE tenant_id = $1 AND account = $2 AND sid = $3 AND delivery_id = $4";
-    let bound = values![m.account.clone(), m.sid.clone(), delivery.own];
-    Ok(tx.one(query, bound).await?.is_some())
-}
-
-/// Remembers whose message a sid is; the first to say so wins.
-pub(in crate::store) async fn know_message(
-    tx: TenantDb<'_>,
-    delivery: DeliveryId,
-    attempt_no: i64,
-    m: &KnownMessage,
-) -> Result<bool, StoreError> {
-    let record = message_record(tx.tenant(), delivery, attempt_no, m);
-    Ok(KNOW.all(tx.batch(), vec![record]).await?.len() == 1)
-}
-
-const KNOW: Bulk<'static> = Bulk::insert(
-    "provider_messages",
-    " ON CONFLICT DO NOTHING RETURNING account, sid",
-);
-
-fn message_record(tenant: Uuid, delivery: DeliveryId, attempt_no: i64, m: &KnownMessage) -> Record {
-    record![
-        account: m.account.clone(),
-        sid: m.sid.clone(),
-        tenant_id: tenant,
-        event_id: delivery.event.uuid(),
-        delivery_id: delivery.own,
-        attempt_no: attempt_no,
-        channel: m.channel.as_str(),
-        address: m.address.clone(),
-        accepted_at: micros(m.accepted_at),
-    ]
-}
-
-pub(in crate::store) async fn insert_step(
-    tx: TenantDb<'_>,
-    delivery: DeliveryId,
-    attempt_no: i64,
-    step: &NewStep,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let row = (delivery, attempt_no, StepId::new(now));
-    insert_steps(tx, &[row], step, now).await
-}
-
-/// The same step for many deliveries, each with the number of its attempt and an id; a step that is
-/// there already stays as it is.
-pub(in crate::store) async fn insert_steps(
-    tx: TenantDb<'_>,
-    deliveries: &[(DeliveryId, i64, StepId)],
-    step: &NewStep,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let detail = Packed::of(&step.detail);
-    let records = deliveries
-        .iter()
-        .map(|key| step_record(tx.tenant(), *key, (step, &detail), now));
-    STEPS.exec(tx.batch(), records.collect()).await.map(drop)
-}
-
-const STEPS: Bulk<'static> = Bulk::insert("delivery_steps", " ON CONFLICT DO NOTHING");
-
-fn step_record(
-    tenant: Uuid,
-    (delivery, attempt_no, id): (DeliveryId, i64, StepId),
-    (step, detail): (&NewStep, &Packed),
-    now: DateTime<Utc>,
-) -> Record {
-    record![
-        event_id: delivery.event.uuid(),
-        id: id.uuid(),
-        tenant_id: tenant,
-        delivery_id: delivery.own,
-        attempt_no: attempt_no,
-        kind: step.kind.as_str(),
-        sentence: step.sentence.clone(),
-        detail: detail.value(),
-        at: micros(now),
-    ]
-}
-
-/// Lets the next equal message go.
-pub(in crate::store) async fn leave_in_flight(
-    tx: TenantDb<'_>,
-    delivery: DeliveryId,
-) -> Result<(), StoreError> {
-    leave_flights(tx.batch(), std::iter::once((tx.tenant(), delivery))).await
-}
-
-/// The same for many deliveries, each with its tenant.
-pub(in crate::store) async fn leave_flights(
-    tx: BatchDb<'_>,
-    deliveries: impl Iterator<Item = (Uuid, DeliveryId)>,
-) -> Result<(), StoreError> {
-    let leave = Bulk::Joined(
-        "DELETE FROM in_flight WHERE (tenant_id, delivery_id) IN \
-         (SELECT tenant_id, delivery_id FROM v)",
-    );
-    let records = deliveries.map(|(tenant, d)| record![delivery_id: d.own, tenant_id: tenant]);
-    leave.exec(tx, records.collect()).await.map(drop)
 }

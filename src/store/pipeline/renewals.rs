@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::contents;
-use super::outcomes::{NewStep, insert_steps};
+use super::steps::{NewStep, insert_steps};
 use crate::domain::assertion::Says;
 use crate::domain::content::Content;
 use crate::domain::ids::{DeliveryId, StepId};

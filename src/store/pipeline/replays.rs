@@ -10,12 +10,12 @@ use crate::domain::delivery::{Channel, Delivery, DeliveryState, NewDelivery};
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{DeliveryId, EventId, ReplayId, TenantId};
 use crate::domain::replay::{Replay, ReplayKind};
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::db::bulk::record;
 use crate::store::engine::sql::{Row, micros, values};
 use crate::store::engine::writer::work;
-use crate::store::history::audit::{AuditLine, audit};
-use crate::store::history::dealt::deal_messages;
+use crate::store::pipeline::dealt::deal_messages;
 use crate::store::{StoreError, TenantStore};
 
 /// A wish to decide or send once more.

@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::message_settings::{MOST_EDITS, MessageEdit, made};
+use super::message_edits::{MOST_EDITS, MessageEdit, made};
 use crate::domain::actor::Actor;
 use crate::domain::brand_settings::{BrandSettings, LogoImage};
+use crate::store::audit::{AuditLine, is_full_day};
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::sql::{Row, micros, values};
 use crate::store::engine::writer::work;
-use crate::store::history::audit::{AuditLine, is_full_day};
 use crate::store::{Platform, StoreError, TenantStore};
 
 /// How many logos of a tenant are kept: those of e-mails sent before are still looked at.

@@ -16,12 +16,12 @@ use crate::domain::delivery::Channels;
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::rule::Sender;
 use crate::domain::transport::TransportName;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::bulk::{Bulk, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::look_ups::LookUps;
 use crate::store::engine::sql::{Row, micros, micros_opt, values};
 use crate::store::engine::writer::work;
-use crate::store::history::audit::{AuditLine, audit};
 use crate::store::{StoreError, TenantStore};
 
 /// Where a webhook or callback address leads.

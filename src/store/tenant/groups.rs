@@ -6,17 +6,17 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::message_settings::{MOST_EDITS, MessageEdit, made, refused};
+use super::message_edits::{MOST_EDITS, MessageEdit, made, refused};
 use super::rules::raise_rule_set;
 use crate::domain::actor::Actor;
 use crate::domain::address::{Email, Phone};
 use crate::domain::group::{Group, MOST_GROUPS, Member};
 use crate::domain::ids::{GroupId, MemberId, UserId};
+use crate::store::audit::{AuditLine, is_full_day};
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::sql::{Row, micros, values};
 use crate::store::engine::writer::work;
-use crate::store::history::audit::{AuditLine, is_full_day};
 use crate::store::{StoreError, TenantStore};
 
 /// What the log calls their edits.

@@ -1,17 +1,17 @@
 //! What a tenant sets up and edits.
 
 pub(in crate::store) mod account_figures;
+pub(in crate::store) mod address_search;
 pub(in crate::store) mod bank_details;
 pub(in crate::store) mod brand;
 pub(in crate::store) mod connections;
 pub(in crate::store) mod consents;
-pub(in crate::store) mod deletion;
 pub(in crate::store) mod groups;
+pub(in crate::store) mod message_edits;
 pub(in crate::store) mod message_settings;
 pub(in crate::store) mod notices;
 pub(in crate::store) mod own_numbers;
 pub(in crate::store) mod permissions;
-pub(in crate::store) mod reminder_stops;
 pub(in crate::store) mod replies;
 pub(in crate::store) mod rules;
 pub(in crate::store) mod senders;

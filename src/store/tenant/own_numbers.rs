@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use crate::domain::actor::Actor;
 use crate::domain::ids::UserId;
 use crate::domain::phone::Phone;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::sql::{Row, micros, values};
 use crate::store::engine::writer::work;
-use crate::store::history::audit::{AuditLine, audit};
 use crate::store::{Platform, StoreError, TenantStore};
 
 /// How often a code may be typed.

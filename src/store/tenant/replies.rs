@@ -14,11 +14,11 @@ use crate::domain::page::{Cursor, Page};
 use crate::domain::phone::spellings;
 use crate::domain::reply::{Reply, Wish};
 use crate::domain::suppression::Source;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::TenantDb;
+use crate::store::engine::keyset::Keyset;
 use crate::store::engine::sql::{Row, micros, micros_opt, values};
 use crate::store::engine::writer::work;
-use crate::store::history::Keyset;
-use crate::store::history::audit::{AuditLine, audit};
 use crate::store::{Platform, StoreError, TenantStore};
 
 /// How many replies of a tenant are kept that nobody proved: the newest.
@@ -107,7 +107,7 @@ impl TenantStore {
 
     /// All that recipients wrote, newest first.
     pub async fn replies(&self, cursor: Cursor, limit: u64) -> Result<Page<Reply>, StoreError> {
-        Keyset::new(self, "replies", cursor)
+        Keyset::new(self.db(), "replies", cursor)
             .page(limit, reply, |r| r.id.uuid())
             .await
     }

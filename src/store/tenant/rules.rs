@@ -11,12 +11,12 @@ use uuid::Uuid;
 use crate::domain::actor::Actor;
 use crate::domain::ids::RuleId;
 use crate::domain::rule::{Rule, RuleDefinition};
+use crate::store::audit::{AuditLine, audit, is_full_day};
 use crate::store::engine::db::bulk::{Bulk, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::look_ups::LookUps;
 use crate::store::engine::sql::{Row, micros, values};
 use crate::store::engine::writer::work;
-use crate::store::history::audit::{AuditLine, audit, is_full_day};
 use crate::store::{StoreError, TenantStore};
 
 /// How many rules a tenant may have.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::message_settings::{MessageEdit, made, refused};
+use super::message_edits::{MessageEdit, made, refused};
 use super::rules::raise_rule_set;
 use crate::domain::actor::Actor;
 use crate::domain::ids::SenderId;
@@ -14,11 +14,11 @@ use crate::domain::phone::CountryCode;
 use crate::domain::rule::Sender;
 use crate::domain::sender::{MOST_SENDERS, SenderAddress, SenderProfile};
 use crate::domain::transport::TransportName;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::sql::{Row, micros, micros_opt, values};
 use crate::store::engine::writer::work;
-use crate::store::history::audit::{AuditLine, audit};
 use crate::store::{EnteredSenders, StoreError, TenantStore};
 
 /// The senders of these tenants, the oldest first.

@@ -10,15 +10,16 @@ use uuid::Uuid;
 use super::permissions;
 use crate::domain::actor::Actor;
 use crate::domain::address::{Email, OwnAddresses};
-use crate::domain::ids::EventId;
+use crate::domain::day::DateFormat;
+use crate::domain::ids::{EventId, TenantId};
 use crate::domain::phone::Phone;
 use crate::domain::tenant::Tenant;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::BatchDb;
 use crate::store::engine::db::bulk::{Bulk, record};
 use crate::store::engine::look_ups::LookUps;
-use crate::store::engine::sql::{micros, values};
+use crate::store::engine::sql::{Row, micros, values};
 use crate::store::engine::writer::work;
-use crate::store::history::audit::{AuditLine, audit};
 use crate::store::{StoreError, TenantStore};
 
 /// Tenants by id.
@@ -37,7 +38,7 @@ async fn tenants(
     );
     let ids = ids.iter().map(|id| record![tenant_id: **id]).collect();
     let rows = select.all(db, ids).await?;
-    let tenants = rows.iter().map(crate::store::operations::platform::tenant);
+    let tenants = rows.iter().map(tenant);
     tenants.map(|t| t.map(|t| (t.id.uuid(), t))).collect()
 }
 
@@ -61,7 +62,7 @@ impl TenantStore {
                 let Some(old) = tx.one(query, vec![]).await? else {
                     return Ok(());
                 };
-                let old = crate::store::operations::platform::tenant(&old)?;
+                let old = self::tenant(&old)?;
                 let detail = serde_json::json!({ "old": shown(&old), "new": shown(&tenant) });
                 let hours = hours_text(&tenant);
                 tx.exec(
@@ -274,4 +275,29 @@ fn shown(t: &Tenant) -> serde_json::Value {
 /// Hours as stored; empty for *at any time*.
 fn hours_text(t: &Tenant) -> String {
     t.hours.map_or_else(String::new, |h| h.to_string())
+}
+
+pub(in crate::store) fn tenant(row: &Row) -> Result<Tenant, StoreError> {
+    let id: Uuid = row.get("id")?;
+    let stopped = row.time_opt("stopped_at")?;
+    let stopped_by: String = row.get("stopped_by")?;
+    Ok(Tenant {
+        id: TenantId::from_uuid(id),
+        slug: row.get("slug")?,
+        name: row.get("name")?,
+        is_suspended: row.get::<String>("status")? != "active",
+        suspended_for: row.get("suspended_for")?,
+        country: row.get("country")?,
+        zone: row.word("tenants", "zone", id, |z| z.parse().ok())?,
+        currency: row.get("currency")?,
+        date_format: row.word("tenants", "date_format", id, DateFormat::parse)?,
+        rule_set: row.get("rule_set")?,
+        stopped: stopped.map(|at| (at, stopped_by)),
+        is_rehearsal: row.get("is_rehearsal")?,
+        hours: match row.get::<String>("hours")?.as_str() {
+            "" => None,
+            _ => Some(row.word("tenants", "hours", id, |h| h.parse().ok())?),
+        },
+        created_at: row.time("created_at")?,
+    })
 }

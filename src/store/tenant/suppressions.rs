@@ -13,11 +13,11 @@ use crate::domain::delivery::{Channel, Delivery};
 use crate::domain::ids::SuppressionId;
 use crate::domain::page::{Cursor, Page};
 use crate::domain::suppression::{Source, Suppressed, Suppression};
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::TenantDb;
+use crate::store::engine::keyset::Keyset;
 use crate::store::engine::sql::{Row, micros, values};
 use crate::store::engine::writer::work;
-use crate::store::history::Keyset;
-use crate::store::history::audit::{AuditLine, audit};
 use crate::store::{StoreError, TenantStore};
 
 impl TenantStore {
@@ -103,7 +103,7 @@ impl TenantStore {
         cursor: Cursor,
         limit: u64,
     ) -> Result<Page<Suppression>, StoreError> {
-        let mut list = Keyset::new(self, "suppressions", cursor);
+        let mut list = Keyset::new(self.db(), "suppressions", cursor);
         if let Some(source) = filter.source {
             list.keep(values![source.as_str()], |n| format!("source = ${n}"));
         }

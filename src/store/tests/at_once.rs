@@ -39,7 +39,7 @@ async fn what_leaves_at_once_is_written_as_claimed() {
     };
     assert_eq!(lease(&two), lease(&one));
     let attempts = async |id: DeliveryId| {
-        let story = house.tenant.story(id.event).await.unwrap().unwrap();
+        let story = house.tenant.timeline(id.event).await.unwrap().unwrap();
         let all = story.attempts.iter();
         all.map(|a| (a.attempt_no, a.request.clone(), a.lease_until))
             .collect::<Vec<_>>()

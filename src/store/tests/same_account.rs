@@ -225,7 +225,7 @@ async fn what_unaccepted_credentials_signed_is_a_hint_until_the_provider_is_aske
     };
     let change = Change {
         is_outcome: true,
-        leaves_flight: true,
+        releases_send_lock: true,
         due_at: Some(later(900)),
         accepts: Some((house.twilio, Uuid::from_u128(8))),
         message: Some(KnownMessage {

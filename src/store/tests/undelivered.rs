@@ -33,7 +33,7 @@ impl House {
         };
         let change = Change {
             is_outcome: true,
-            leaves_flight: true,
+            releases_send_lock: true,
             message: Some(KnownMessage {
                 provider: "Twilio".to_owned(),
                 account: ACCOUNT.to_owned(),

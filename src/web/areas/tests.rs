@@ -540,7 +540,7 @@ async fn a_double_click_replays_once_and_an_open_message_refuses_another() {
         .app
         .store()
         .tenant(acme.id)
-        .story(event)
+        .timeline(event)
         .await
         .unwrap()
         .unwrap();
@@ -574,7 +574,7 @@ async fn a_double_click_replays_once_and_an_open_message_refuses_another() {
         .app
         .store()
         .tenant(acme.id)
-        .story(event)
+        .timeline(event)
         .await
         .unwrap()
         .unwrap();

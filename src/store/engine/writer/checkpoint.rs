@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use sea_orm::DatabaseConnection;
 use tokio::sync::watch;
 
-use super::sqlite;
+use super::throw_away;
 use crate::store::engine::db::UnscopedDb;
-use crate::store::error::StoreError;
+use crate::store::engine::error::StoreError;
 
 /// The log is looked at this often at most, while something is written.
 const EVERY: Duration = Duration::from_millis(100);
@@ -50,7 +50,7 @@ async fn run(db: DatabaseConnection, mut woken: watch::Receiver<()>) {
     while woken.changed().await.is_ok() {
         if let Err(error) = look(&db).await {
             tracing::warn!(%error, "The log of the database could not be moved into its file");
-            sqlite::throw_away(&db).await;
+            throw_away(&db).await;
         }
     }
 }

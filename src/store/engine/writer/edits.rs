@@ -10,8 +10,8 @@ use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{PAUSE, TenantLock, Tx};
+use crate::store::engine::error::StoreError;
 use crate::store::engine::write_fault::WriteFault;
-use crate::store::error::StoreError;
 
 /// What an edit is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! The lanes of what comes by the thousand, one for each kind of command, and where they are joined.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,30 +7,17 @@ use futures::FutureExt as _;
 use sea_orm::{DatabaseConnection, DbBackend};
 use tokio::sync::{mpsc, oneshot};
 
+use super::command::{Command, only};
 use super::edits::{EditInbox, EditLane, Purpose};
 use super::postgres::{self, ServerPool};
 use super::sqlite::{self, Pending};
-use super::{BatchCommand, TenantLock, Tx, WITHIN, Writer};
+use super::{BatchCommand, TenantLock, WITHIN, Writer};
 use crate::store::engine::db::BatchDb;
+use crate::store::engine::error::StoreError;
 use crate::store::engine::server::Server;
-use crate::store::error::StoreError;
 
 /// How many commands of a lane may wait before callers do.
 const WAITING: usize = 4096;
-
-/// One of many.
-pub(super) struct Command<C: BatchCommand> {
-    pub(super) what: Arc<C>,
-    /// Since when somebody waits for it.
-    pub(super) asked: Instant,
-    pub(super) reply: oneshot::Sender<Result<C::Answer, StoreError>>,
-}
-
-impl<C: BatchCommand> Command<C> {
-    pub(super) fn is_abandoned(&self) -> bool {
-        C::SKIP_IF_ABANDONED && self.reply.is_closed()
-    }
-}
 
 /// Where commands of one kind are handed over.
 pub(in crate::store) struct CommandLane<C: BatchCommand> {
@@ -167,30 +153,5 @@ impl Lanes {
             edits: self.edits,
             within: WITHIN,
         }
-    }
-}
-
-/// The answer to a command that was carried out alone.
-pub(super) fn only<A>(answers: Vec<A>) -> Result<A, StoreError> {
-    answers.into_iter().next().ok_or(StoreError::Closed)
-}
-
-/// Carries out a batch. A panic in one command must not take the writer down with it.
-pub(super) async fn carry_out<C: BatchCommand>(
-    tx: &Tx,
-    commands: &[Command<C>],
-) -> Result<Vec<C::Answer>, StoreError> {
-    if commands.is_empty() {
-        return Ok(Vec::new());
-    }
-    let all: Vec<&C> = commands.iter().map(|c| &*c.what).collect();
-    let done = AssertUnwindSafe(C::carry_out(BatchDb::new(tx), &all))
-        .catch_unwind()
-        .await;
-    let answers = done.unwrap_or(Err(StoreError::Panicked))?;
-    if answers.len() == commands.len() {
-        Ok(answers)
-    } else {
-        Err(StoreError::Panicked)
     }
 }

@@ -23,16 +23,16 @@ use sea_orm::DatabaseConnection;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
+use super::command::{Command, carry_out, only};
 use super::edits::{Answer, Edit, EditInbox};
-use super::lanes::{Command, carry_out, only};
 use super::{BatchCommand, TenantLock, Tx, begin};
 use crate::domain::ids::TenantId;
 use crate::store::engine::db::UnscopedDb;
-use crate::store::engine::faults::{self, Fault};
+use crate::store::engine::error::StoreError;
+use crate::store::engine::faults::Fault;
 use crate::store::engine::server::Server;
 use crate::store::engine::sql::{self, values};
 use crate::store::engine::write_fault::WriteFault;
-use crate::store::error::StoreError;
 
 /// How many batches of each lane are written at the same time.
 const BATCHES: u32 = 2;
@@ -171,7 +171,7 @@ impl ServerPool {
         }
         // Before its session goes back to the pool with `done`.
         self.server.was_silent();
-        Err(faults::silence(span))
+        Err(StoreError::silence(span))
     }
 
     /// Commits, within as long as a try may take.
@@ -197,7 +197,7 @@ impl<C: BatchCommand> Lane<C> {
                 .partition(|command| self.left(command.asked) > TOO_LATE);
             refuse(
                 late,
-                &faults::silence(self.limits.within.unwrap_or_default()),
+                &StoreError::silence(self.limits.within.unwrap_or_default()),
             );
             if !commands.is_empty() {
                 self.commit(commands).await;
@@ -221,7 +221,7 @@ impl<C: BatchCommand> Lane<C> {
                 }
             }
             // One bad row must not cost the others; alone, each hears its own fault.
-            Err(error) if commands.len() > 1 && faults::of(&error) == Fault::Own => {
+            Err(error) if commands.len() > 1 && error.whose() == Fault::Own => {
                 tracing::warn!(%error, "A batch of {} writes failed; trying each alone",
                     commands.len());
                 for command in commands {
@@ -260,7 +260,7 @@ impl<C: BatchCommand> Lane<C> {
                 return Err(StoreError::Closed);
             }
             if self.left(asked) <= TOO_LATE {
-                return Err(faults::silence(asked.elapsed()));
+                return Err(StoreError::silence(asked.elapsed()));
             }
         }
     }
@@ -351,8 +351,8 @@ impl Patience {
 
     /// After a failure before the commit: nothing was kept.
     async fn after(&mut self, pool: &ServerPool, error: StoreError) -> Result<(), StoreError> {
-        let fault = faults::of(&error);
-        if fault == Fault::Server && faults::was_shown_by_a_session(&error) {
+        let fault = error.whose();
+        if fault == Fault::Server && error.was_shown_by_a_session() {
             pool.server.distrust();
         }
         self.tries += 1;
@@ -371,7 +371,7 @@ impl Patience {
         pool: &ServerPool,
         error: StoreError,
     ) -> Result<(), StoreError> {
-        if faults::left_nothing(&error) {
+        if error.left_nothing() {
             return self.after(pool, error).await;
         }
         pool.server.distrust();

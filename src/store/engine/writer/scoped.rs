@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use super::{Purpose, TenantLock, Writer};
 use crate::domain::ids::TenantId;
 use crate::store::engine::db::{TenantDb, UnscopedDb, WHOLE};
-use crate::store::error::StoreError;
+use crate::store::engine::error::StoreError;
 
 /// Work for a writer: `work!([name, actor], async |tx| { … })`. It may be run again, after a transaction
 /// that was rolled back, so each run has a clone of the values that are listed; what is `Copy` need not be.

@@ -11,11 +11,11 @@ use sea_orm::{DatabaseConnection, TransactionTrait as _};
 use tokio::sync::mpsc;
 
 use super::checkpoint::Checkpoints;
+use super::command::{Command, carry_out, only};
 use super::edits::{Answer, Edit, EditInbox};
-use super::lanes::{Command, carry_out, only};
-use super::{BatchCommand, Tx, begin};
+use super::{BatchCommand, Tx, begin, throw_away};
+use crate::store::engine::error::StoreError;
 use crate::store::engine::write_fault::WriteFault;
-use crate::store::error::StoreError;
 
 /// How many commands of one lane go into one batch.
 const QUOTA: usize = 128;
@@ -332,18 +332,5 @@ async fn under_savepoint<T>(
             savepoint.rollback().await?;
             Ok(Err(error))
         }
-    }
-}
-
-/// Closes the connection, so that the next batch begins on a new one. What `SQLite` thinks of the old one
-/// does not matter any more: closing rolls back whatever is open on it.
-pub(super) async fn throw_away(db: &DatabaseConnection) {
-    match db.get_sqlite_connection_pool().acquire().await {
-        Ok(connection) => {
-            if let Err(error) = connection.close().await {
-                tracing::debug!(%error, "The connection could not be closed in order");
-            }
-        }
-        Err(error) => tracing::debug!(%error, "No connection could be opened to be closed"),
     }
 }

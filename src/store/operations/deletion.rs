@@ -23,12 +23,12 @@ use uuid::Uuid;
 
 use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::TenantDb;
-use crate::store::engine::index_predicates::MOVING;
 use crate::store::engine::sql::{micros, placeholders, values};
 use crate::store::engine::writer::work;
-use crate::store::history::audit::{AuditLine, audit};
-use crate::store::operations::mails::{MAIL, StoredMail, insert_mail};
+use crate::store::mails::{MAIL, StoredMail, insert_mail};
+use crate::store::pipeline::index_predicates::MOVING;
 use crate::store::{Platform, StoreError, TenantStore};
 
 /// How many events one transaction removes, with all that belongs to them.

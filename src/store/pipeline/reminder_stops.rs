@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 
-use super::suppressions::{Addressee, suppress};
+use super::steps::{NewStep, insert_step};
 use crate::domain::actor::Actor;
 use crate::domain::delivery::{Delivery, StepKind};
 use crate::domain::suppression::Source;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::sql::values;
 use crate::store::engine::writer::work;
-use crate::store::history::audit::{AuditLine, audit};
-use crate::store::pipeline::outcomes::{NewStep, insert_step};
+use crate::store::tenant::suppressions::{Addressee, suppress};
 use crate::store::{StoreError, TenantStore};
 
 impl TenantStore {

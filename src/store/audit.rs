@@ -10,9 +10,9 @@ use crate::domain::ids::{AuditId, floor_v7};
 use crate::domain::page::{Cursor, Page};
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::db::bulk::record;
+use crate::store::engine::keyset::{Keyset, SCANNED};
 use crate::store::engine::sql::{Row, micros, values};
 use crate::store::engine::writer::work;
-use crate::store::history::{Keyset, SCANNED};
 use crate::store::{StoreError, TenantStore};
 
 /// One line of a tenant's history, to be appended with the change that it tells of.
@@ -62,7 +62,7 @@ impl TenantStore {
         cursor: Cursor,
         limit: u64,
     ) -> Result<Page<AuditEntry>, StoreError> {
-        let mut list = Keyset::new(self, "audit_entries", cursor);
+        let mut list = Keyset::new(self.db(), "audit_entries", cursor);
         if let Some(actor) = &filter.actor {
             list.keep(values![actor.clone()], |n| format!("actor = ${n}"));
         }
