@@ -275,9 +275,9 @@ pub struct NewEvent {
     pub label: String,
     pub body: Body,
     /// Refuses repeats of hook, path, query and body for ever; for reminders, within 12 hours.
-    pub digest: [u8; 32],
+    pub fingerprint: [u8; 32],
     /// For reminders: the same with the calendar day in the tenant's zone.
-    pub day_digest: Option<[u8; 32]>,
+    pub day_fingerprint: Option<[u8; 32]>,
     pub received_at: DateTime<Utc>,
 }
 
@@ -312,7 +312,7 @@ impl NewEvent {
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ingested {
-    /// The new event, or the first one with the same digest.
+    /// The new event, or the first one with the same fingerprint.
     pub event: EventId,
     pub is_duplicate: bool,
 }

@@ -1,4 +1,4 @@
-//! What people read: pages of events and deliveries, the whole story of one event, figures.
+//! What people read: pages of events and deliveries, the timeline of one event, figures.
 
 pub(in crate::store) mod figures;
 pub(in crate::store) mod needs_person;

@@ -1,4 +1,4 @@
-//! Letters of the service itself: the outbox.
+//! E-mails of the service itself: the outbox.
 //!
 //! ```text
 //! waiting --claim--> sending --taken--> sent
@@ -6,8 +6,8 @@
 //!    '----- try again --'
 //! ```
 //!
-//! `due_at` says when somebody has to look: in `sending` it is the end of the lease, so a letter whose
-//! worker died comes back by itself. `tries` is the fence: who was overtaken settles nothing.
+//! `due_at` says when somebody has to check: in `sending` it is the end of the lease, so an e-mail whose
+//! worker died comes back by itself. `tries` is the fence: who was overtaken ends nothing.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -18,20 +18,20 @@ use crate::store::engine::sql::{Row, micros, values};
 use crate::store::engine::writer::work;
 use crate::store::{Platform, StoreError};
 
-/// A letter as it is kept.
+/// An e-mail as it is kept.
 #[derive(Debug, Clone)]
 pub struct StoredMail {
     pub id: Uuid,
     pub tenant: Option<TenantId>,
     pub recipient: String,
     pub kind: String,
-    /// Unique: a second letter of the same wish is not kept.
+    /// Unique: a second e-mail of the same wish is not kept.
     pub once: String,
     /// Subject and text.
     pub sealed: Vec<u8>,
 }
 
-/// A letter in the hands of a worker.
+/// An e-mail in the hands of a worker.
 #[derive(Debug, Clone)]
 pub struct ClaimedMail {
     pub id: Uuid,
@@ -52,11 +52,11 @@ pub enum MailOutcome {
     Failed(String),
 }
 
-/// Why who keeps a letter filters by no tenant.
-pub(in crate::store) const MAIL: &str = "a letter is the service's own, on whose behalf it may be";
+/// Why who keeps an e-mail filters by no tenant.
+pub(in crate::store) const MAIL: &str = "an e-mail is the service's own, on whose behalf it may be";
 
 impl Platform {
-    /// Keeps a letter, due now; `false` when the same one was kept before.
+    /// Keeps an e-mail, due now; `false` when the same one was kept before.
     pub async fn keep_mail(
         &self,
         mail: StoredMail,
@@ -69,7 +69,7 @@ impl Platform {
     }
 }
 
-/// Keeps a letter within the transaction of what it tells of; `false` when the same one was kept
+/// Keeps an e-mail within the transaction that it is about; `false` when the same one was kept
 /// before.
 pub(in crate::store) async fn insert_mail(
     tx: UnscopedDb<'_>,
@@ -94,13 +94,13 @@ pub(in crate::store) async fn insert_mail(
 }
 
 impl Platform {
-    /// Whether this letter, or one like it, is kept.
+    /// Whether this e-mail, or one like it, is kept.
     pub async fn has_mail(&self, once: &str) -> Result<bool, StoreError> {
         let query = "SELECT id FROM mails WHERE once = $1";
         Ok(self.db().one(query, values![once]).await?.is_some())
     }
 
-    /// Takes a letter that is due until `until`; `None` when it is not, or somebody has it.
+    /// Takes an e-mail that is due until `until`; `None` when it is not, or somebody has it.
     pub async fn claim_mail(
         &self,
         id: Uuid,
@@ -122,7 +122,7 @@ impl Platform {
         work.await
     }
 
-    /// Ends a try; `false` when another has begun meanwhile. What the letter said is forgotten with
+    /// Ends a try; `false` when another has begun meanwhile. What the e-mail said is forgotten with
     /// its end.
     pub async fn settle_mail(
         &self,
@@ -156,7 +156,7 @@ impl Platform {
         work.await
     }
 
-    /// Forgets letters that ended before `before`, a bounded number; how many.
+    /// Forgets e-mails that ended before `before`, a bounded number; how many.
     pub async fn prune_mails(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
         let work = self.writer().edit(work!(async |tx| {
             let old = "DELETE FROM mails WHERE id IN (SELECT id FROM mails \

@@ -13,9 +13,6 @@ mod operations;
 mod pipeline;
 mod tenant;
 #[cfg(test)]
-#[expect(dead_code, reason = "tests/it uses all of it")]
-pub(crate) mod test_database;
-#[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
@@ -44,7 +41,7 @@ pub use history::rejected::RejectedRequest;
 pub use history::timeline::Timeline;
 pub use history::{DeliveryFilter, EventFilter, EventSearch};
 pub use mails::{ClaimedMail, MailOutcome, StoredMail};
-pub use operations::deletion::{COUNTED_TO, Deleting, DigestCursor, Holdings};
+pub use operations::deletion::{COUNTED_TO, Deleting, FingerprintCursor, Holdings};
 pub use operations::operator::{Backlog, BrakedConnection, TenantSummary};
 pub use operations::platform::{Member, Standbys, StoredDataKey};
 pub use operations::processes::Process;
@@ -53,16 +50,14 @@ pub use pipeline::claims::{Claim, ClaimResult, lock_scope};
 pub use pipeline::deliveries::{Due, RELEASE_AT_ONCE};
 pub use pipeline::documents::KnownDocument;
 pub use pipeline::due::DueCursor;
+pub use pipeline::new_receipt::{CALLBACK, NewReceipt};
 pub use pipeline::outcomes::{Change, Guard};
 pub use pipeline::provider_messages::KnownMessage;
-pub use pipeline::receipts::{
-    CALLBACK, HINTS_KEPT, NewReceipt, RECEIPTS_KEPT, ReceiptResult, UNMATCHED_KEPT,
-};
+pub use pipeline::receipts::{HINTS_KEPT, RECEIPTS_KEPT, ReceiptResult, UNMATCHED_KEPT};
 pub use pipeline::renewals::Renewal;
 pub use pipeline::replays::{NewReplay, ReplayResult};
-pub use pipeline::route::{
-    AppliedCommit, ClassifiedEvent, DocumentCommit, RouteCommit, RouteResult, Routed,
-};
+pub use pipeline::route::{RouteResult, Routed};
+pub use pipeline::route_commit::{AppliedCommit, ClassifiedEvent, DocumentCommit, RouteCommit};
 pub use pipeline::steps::NewStep;
 pub use tenant::account_figures::StoredFigures;
 pub use tenant::bank_details::BankDetailsEdit;
@@ -163,7 +158,7 @@ const fn cache_size(r#use: Use) -> &'static str {
 const fn lock_patience(r#use: Use) -> Duration {
     match r#use {
         Use::Checkpoint => Duration::from_millis(100),
-        // Whoever waits for the writer is told within seconds, see [`engine::writer::WITHIN`].
+        // Whoever waits for the writer hears within seconds, see [`engine::writer::WITHIN`].
         Use::Write => Duration::from_secs(3),
         Use::Read | Use::LookUp => Duration::from_secs(30),
     }
@@ -362,7 +357,7 @@ enum Use {
     Checkpoint,
 }
 
-/// What a session on `PostgreSQL` is told when it begins.
+/// What is set in a session on `PostgreSQL` when it begins.
 fn settings(r#use: Use) -> String {
     match r#use {
         Use::Write => {
@@ -396,7 +391,7 @@ async fn connect(
             Use::Read | Use::Checkpoint => 10,
         }))
         // A file does not go away, and a writer that finds its connection broken runs again: asking
-        // first would cost each transaction one more way to the server and back.
+        // first would cost each transaction one more round trip.
         .test_before_acquire(matches!(r#use, Use::Read | Use::LookUp) && sqlite_path(url).is_none())
         .sqlx_logging(false)
         .connect_lazy(r#use == Use::Checkpoint)

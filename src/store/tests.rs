@@ -26,7 +26,6 @@ use uuid::Uuid;
 use super::engine::{sql, writer};
 use super::pipeline::new_deliveries;
 use super::tenant::suppressions;
-use super::test_database::TestDatabase;
 use super::*;
 use crate::domain::actor::Actor;
 use crate::domain::address_hash::AddressHasher;
@@ -45,6 +44,7 @@ use crate::domain::report::Status;
 use crate::domain::tenant::Tenant;
 use crate::domain::transition::{Claim as Transition, Told};
 use crate::store::engine::writer::{PlatformWriter, work};
+use crate::testing::TestDatabase;
 use crate::twilio;
 use chrono::{DateTime, Utc};
 
@@ -90,14 +90,14 @@ impl House {
         }
     }
 
-    async fn ingest(&self, digest: u8, at: DateTime<Utc>) -> Ingested {
+    async fn ingest(&self, fingerprint: u8, at: DateTime<Utc>) -> Ingested {
         self.store
-            .ingest(self.event(digest, None, at))
+            .ingest(self.event(fingerprint, None, at))
             .await
             .unwrap()
     }
 
-    fn event(&self, digest: u8, day: Option<u8>, at: DateTime<Utc>) -> NewEvent {
+    fn event(&self, fingerprint: u8, day: Option<u8>, at: DateTime<Utc>) -> NewEvent {
         NewEvent {
             id: EventId::new(at),
             tenant: self.tenant.tenant_id(),
@@ -110,8 +110,8 @@ impl House {
                 query: String::new(),
                 bytes: b"{}"[..].into(),
             },
-            digest: [digest; 32],
-            day_digest: day.map(|d| [d; 32]),
+            fingerprint: [fingerprint; 32],
+            day_fingerprint: day.map(|d| [d; 32]),
             received_at: at,
         }
     }
@@ -168,8 +168,8 @@ impl House {
     }
 
     /// An event with one queued delivery.
-    async fn queued(&self, digest: u8, body: &str) -> Delivery {
-        let event = self.ingest(digest, now()).await.event;
+    async fn queued(&self, fingerprint: u8, body: &str) -> Delivery {
+        let event = self.ingest(fingerprint, now()).await.event;
         let wish = Self::wish(event, body);
         let id = wish.id;
         let done = self

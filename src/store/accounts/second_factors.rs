@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::users::tell_companies;
+use super::users::audit_in_companies;
 use crate::domain::actor::Actor;
 use crate::domain::ids::UserId;
 use crate::store::engine::db::UnscopedDb;
@@ -132,7 +132,7 @@ impl Platform {
         let done = self.writer().edit(work!([actor], async |tx| {
             remove(tx, user).await?;
             let action = ("account.second_factor_off", json!({}));
-            tell_companies(tx, user, action, &actor, now).await
+            audit_in_companies(tx, user, action, &actor, now).await
         }));
         done.await
     }
@@ -185,5 +185,5 @@ async fn replace_codes(
         let insert = "INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)";
         tx.exec(insert, values![user.uuid(), code.to_vec()]).await?;
     }
-    tell_companies(tx, user, (action, json!({})), actor, now).await
+    audit_in_companies(tx, user, (action, json!({})), actor, now).await
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::second_factors::Proof;
-use super::users::{User, tell_companies, user};
+use super::users::{User, audit_in_companies, user};
 use crate::domain::actor::Actor;
 use crate::domain::agent;
 use crate::domain::ids::UserId;
@@ -56,7 +56,7 @@ pub struct SessionLine {
 }
 
 impl Platform {
-    /// Keeps a sign-in; every company of the person is told.
+    /// Keeps a sign-in; the log of every company of the person has it.
     pub async fn create_session(&self, new: NewSession) -> Result<(), StoreError> {
         let done = self
             .writer()
@@ -170,7 +170,7 @@ impl Platform {
                 return Ok(false);
             }
             let detail = json!({ "browser": agent::words(&gone.agent), "address": gone.address });
-            tell_companies(tx, user, ("account.session_ended", detail), &actor, now).await?;
+            audit_in_companies(tx, user, ("account.session_ended", detail), &actor, now).await?;
             Ok(true)
         }));
         done.await
@@ -192,7 +192,8 @@ impl Platform {
             tx.exec(steps, values![user.uuid()]).await?;
             if ended > 0 {
                 let detail = json!({ "sessions": ended });
-                tell_companies(tx, user, ("account.sessions_ended", detail), &actor, now).await?;
+                audit_in_companies(tx, user, ("account.sessions_ended", detail), &actor, now)
+                    .await?;
             }
             Ok(ended)
         }));
@@ -228,7 +229,7 @@ pub(in crate::store) async fn insert(
     let bound = values![new.user.uuid(), new.token_hash.to_vec(), MOST_SESSIONS - 1];
     tx.exec(trim, bound).await?;
     let detail = json!({ "browser": agent::words(&new.agent) });
-    tell_companies(
+    audit_in_companies(
         tx,
         new.user,
         ("account.signed_in", detail),

@@ -10,7 +10,7 @@ use crate::store::engine::sql::values;
 use crate::store::engine::writer::work;
 use crate::store::{StoreError, TenantStore};
 
-/// Who gets the morning letter: by their own word, and without one, owners.
+/// Who gets the daily summary: by their own word, and without one, owners.
 const WANTS_MORNING: &str = "COALESCE(m.morning_mail, m.role = 'owner')";
 
 impl TenantStore {
@@ -19,7 +19,7 @@ impl TenantStore {
         self.members_such("m.role = 'owner'").await
     }
 
-    /// Members who get the morning letter.
+    /// Members who get the daily summary.
     pub async fn morning_readers(&self) -> Result<Vec<User>, StoreError> {
         self.members_such(WANTS_MORNING).await
     }
@@ -33,7 +33,7 @@ impl TenantStore {
         rows.iter().map(user).collect()
     }
 
-    /// Whether a member gets the morning letter; `None` for who is no member.
+    /// Whether a member gets the daily summary; `None` for who is no member.
     pub async fn wants_morning(&self, of: UserId) -> Result<Option<bool>, StoreError> {
         let query = format!(
             "SELECT {WANTS_MORNING} AS wants FROM members m \
@@ -43,7 +43,7 @@ impl TenantStore {
         row.map(|r| r.get("wants")).transpose()
     }
 
-    /// Switches a member's morning letter; `false` for who is no member.
+    /// Switches a member's daily summary; `false` for who is no member.
     pub async fn switch_morning(
         &self,
         of: UserId,

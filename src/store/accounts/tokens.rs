@@ -73,7 +73,7 @@ pub struct ApiToken {
 }
 
 impl TenantStore {
-    /// Keeps a new bearer token (its digest), good until it expires or for ever, and no longer than its
+    /// Keeps a new bearer token (its digest), good until it expires or permanently, and no longer than its
     /// maker is in the team; `false` when there are as many as there may be.
     pub async fn create_token(
         &self,

@@ -113,7 +113,7 @@ impl Platform {
         done.await
     }
 
-    /// Gives somebody another name; every company they are in is told.
+    /// Gives somebody another name; the log of every company they are in has it.
     pub async fn rename_user(
         &self,
         id: UserId,
@@ -131,7 +131,7 @@ impl Platform {
             let set = "UPDATE users SET name = $2 WHERE id = $1";
             tx.exec(set, values![id.uuid(), name.clone()]).await?;
             let detail = json!({ "old": old.name, "new": name });
-            tell_companies(tx, id, ("account.renamed", detail), &actor, now).await
+            audit_in_companies(tx, id, ("account.renamed", detail), &actor, now).await
         }));
         done.await
     }
@@ -167,7 +167,7 @@ impl Platform {
                 super::second_factors::remove(tx, new.user).await?;
                 detail = json!({ "second_factor": "removed" });
             }
-            tell_companies(tx, new.user, (new.action, detail), &actor, now).await?;
+            audit_in_companies(tx, new.user, (new.action, detail), &actor, now).await?;
             Ok(true)
         }));
         done.await
@@ -203,14 +203,14 @@ impl Platform {
                 return Err(StoreError::Taken("the e-mail address"));
             }
             let detail = json!({ "old": old.email, "new": email });
-            tell_companies(tx, id, ("account.email_changed", detail), &actor, now).await?;
+            audit_in_companies(tx, id, ("account.email_changed", detail), &actor, now).await?;
             Ok(true)
         }));
         done.await
     }
 
     /// Appends an entry about somebody to the security log of every company they are in.
-    pub async fn tell_companies(
+    pub async fn audit_in_companies(
         &self,
         id: UserId,
         action: &'static str,
@@ -219,14 +219,14 @@ impl Platform {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let done = self.writer().edit(work!([detail, actor], async |tx| {
-            tell_companies(tx, id, (action, detail), &actor, now).await
+            audit_in_companies(tx, id, (action, detail), &actor, now).await
         }));
         done.await
     }
 }
 
 /// What somebody did about their own account is part of the history of each of their companies.
-pub(in crate::store) async fn tell_companies(
+pub(in crate::store) async fn audit_in_companies(
     tx: UnscopedDb<'_>,
     user: UserId,
     (action, detail): (&'static str, serde_json::Value),

@@ -117,8 +117,8 @@ struct Estimate {
     samples: VecDeque<Sample>,
     /// The server's time less the uptime.
     lead: i64,
-    /// The last time that was told.
-    told: i64,
+    /// The last time that was given.
+    given: i64,
     /// At which uptime the server's clock was found to have been set.
     set_at: Option<i64>,
 }
@@ -139,10 +139,10 @@ impl Sample {
 }
 
 impl Estimate {
-    /// A small step back is waited for rather than taken: what was told stays told.
+    /// A small step back is waited for rather than taken: what was given stays given.
     fn now(&mut self, uptime: i64) -> i64 {
-        self.told = self.told.max(uptime + self.lead);
-        self.told
+        self.given = self.given.max(uptime + self.lead);
+        self.given
     }
 
     /// Takes a sample in; by how much the server's clock was set, if it was.
@@ -154,7 +154,7 @@ impl Estimate {
             self.samples.clear();
             self.set_at = Some(sample.uptime);
             // Else the time would stand still until the server's is there again.
-            self.told = i64::MIN;
+            self.given = i64::MIN;
         }
         self.samples.truncate(KEPT - 1);
         self.samples.push_front(sample);
@@ -273,9 +273,9 @@ mod tests {
     fn it_never_goes_back_for_a_better_answer() {
         let mut estimate = Estimate::default();
         estimate.take(sample(0, 100_000, 90_000));
-        let told = estimate.now(SECOND);
+        let given = estimate.now(SECOND);
         estimate.take(sample(SECOND, 20_000, 300));
-        assert_eq!(estimate.now(SECOND + 1), told, "it waits");
+        assert_eq!(estimate.now(SECOND + 1), given, "it waits");
         assert_eq!(estimate.now(2 * SECOND), 2 * SECOND + 20_000);
     }
 
@@ -319,7 +319,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_has_no_other_clock_than_the_machines_and_tests_keep_theirs() {
-        let database = crate::store::test_database::TestDatabase::migrated().await;
+        let database = crate::testing::TestDatabase::migrated().await;
         let store = Store::open(&database.url()).await.unwrap();
         let fixed: SharedClock =
             Arc::new(crate::domain::clock::FixedClock::at(DateTime::UNIX_EPOCH));

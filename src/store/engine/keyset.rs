@@ -64,7 +64,7 @@ impl<'a> Keyset<'a> {
         self.bound.len() + self.kept_bound.len() + 2
     }
 
-    /// A condition that leads into an index, told the number of its first value; before any that does not.
+    /// A condition that leads into an index, given the number of its first value; before any that does not.
     pub(in crate::store) fn within(
         &mut self,
         values: Vec<Value>,
@@ -75,7 +75,7 @@ impl<'a> Keyset<'a> {
         self.bound.extend(values);
     }
 
-    /// A filter that no index knows: a condition on rows `r`, told the number of its first value.
+    /// A filter that no index knows: a condition on rows `r`, given the number of its first value.
     pub(in crate::store) fn keep(
         &mut self,
         values: Vec<Value>,

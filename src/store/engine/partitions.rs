@@ -157,7 +157,7 @@ mod tests {
     use super::*;
     use crate::domain::ids::EventId;
     use crate::store::Store;
-    use crate::store::test_database::TestDatabase;
+    use crate::testing::TestDatabase;
 
     fn day(text: &str) -> DateTime<Utc> {
         format!("{text}T12:00:00Z").parse().unwrap()

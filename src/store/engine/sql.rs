@@ -22,7 +22,7 @@ pub(in crate::store) const BY_KEYS: [(&str, &str); 6] = [
     ("enable_bitmapscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
-    // A plan that cannot do without reading a whole table counts as dear enough to be compiled.
+    // A plan that cannot do without reading a whole table counts as expensive enough to be compiled.
     ("jit", "off"),
 ];
 

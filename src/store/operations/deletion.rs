@@ -7,7 +7,7 @@
 //!  is_quiet         a minute later, when no event can come any more; `deletion_waits` while a message
 //!        │          that was claimed before is on its way: its outcome finds its rows
 //!        ▼
-//!  delete_digests   one walk, while the events are there to tell whose they are
+//!  delete_fingerprints   one walk, while the events are there to tell whose they are
 //!        ▼
 //!  delete_some      a few hundred rows at a time, until nothing is left; again from the start after a
 //!        │          crash. What comes late (a request that had begun) is found by the next round
@@ -37,8 +37,8 @@ const EVENTS_AT_ONCE: u64 = 100;
 /// How many rows of one other table it removes.
 const ROWS_AT_ONCE: u64 = 500;
 
-/// How many digests one look goes through.
-const DIGESTS_AT_ONCE: u64 = 5000;
+/// How many fingerprints one query goes through.
+const FINGERPRINTS_AT_ONCE: u64 = 5000;
 
 /// How long events may still come: another process believes in a hook for five seconds, and a request
 /// that had begun may take twenty more.
@@ -143,8 +143,8 @@ impl Deleting {
     }
 }
 
-/// How far a walk over the digests has come; the beginning is empty.
-pub type DigestCursor = Vec<u8>;
+/// How far a walk over the fingerprints has come; the beginning is empty.
+pub type FingerprintCursor = Vec<u8>;
 
 impl TenantStore {
     /// What would go with the tenant.
@@ -209,21 +209,21 @@ impl TenantStore {
         Ok(self.db().one(&query, bound).await?.is_some())
     }
 
-    /// Goes on through the digests from `cursor`, which must come before the events go, since only
-    /// they tell whose a digest is; how many were removed, and whether there are more.
-    pub async fn delete_digests(
+    /// Goes on through the fingerprints from `cursor`, which must come before the events go, since only
+    /// they tell whose a fingerprint is; how many were removed, and whether there are more.
+    pub async fn delete_fingerprints(
         &self,
-        cursor: &mut DigestCursor,
+        cursor: &mut FingerprintCursor,
     ) -> Result<(u64, bool), StoreError> {
-        let query = "SELECT d.digest, e.id AS ours FROM (SELECT digest, event_id FROM digests \
-                     WHERE digest > $2 ORDER BY digest LIMIT $3) d \
+        let query = "SELECT d.fingerprint, e.id AS ours FROM (SELECT fingerprint, event_id FROM fingerprints \
+                     WHERE fingerprint > $2 ORDER BY fingerprint LIMIT $3) d \
                      LEFT JOIN events e ON e.id = d.event_id AND e.tenant_id = $1 \
-                     ORDER BY d.digest";
-        let bound = values![cursor.clone(), DIGESTS_AT_ONCE];
+                     ORDER BY d.fingerprint";
+        let bound = values![cursor.clone(), FINGERPRINTS_AT_ONCE];
         let rows = self.db().all(query, bound).await?;
         let mut ours = Vec::new();
         for row in &rows {
-            *cursor = row.get("digest")?;
+            *cursor = row.get("fingerprint")?;
             if row.get::<Option<Uuid>>("ours")?.is_some() {
                 ours.push(cursor.clone());
             }
@@ -232,15 +232,15 @@ impl TenantStore {
         for some in ours.chunks(500) {
             let some = some.to_vec();
             let work = self.writer().edit_unlocked(work!([some], async |tx| {
-                let tx = tx.unscoped("a digest bears no tenant");
+                let tx = tx.unscoped("a fingerprint bears no tenant");
                 let marks = placeholders(some.len(), 1);
-                let forget = format!("DELETE FROM digests WHERE digest IN ({marks})");
+                let forget = format!("DELETE FROM fingerprints WHERE fingerprint IN ({marks})");
                 let some = some.into_iter().map(Value::from).collect();
                 tx.exec(&forget, some).await
             }));
             removed += work.await?;
         }
-        Ok((removed, rows.len() as u64 == DIGESTS_AT_ONCE))
+        Ok((removed, rows.len() as u64 == FINGERPRINTS_AT_ONCE))
     }
 
     /// Removes the next rows: how many. None are left to be found by an index when it is 0.
@@ -267,7 +267,7 @@ impl TenantStore {
     }
 
     /// Removes what no index finds, then the tenant's own row; whether it is gone. Only once the
-    /// tenant is settled.
+    /// tenant is known.
     pub async fn end_deletion(&self) -> Result<bool, StoreError> {
         let of_events = OF_EVENTS.map(|table| {
             let key = if table == "events" {
@@ -347,13 +347,13 @@ async fn delete_events(tx: TenantDb<'_>, events: &[Uuid]) -> Result<u64, StoreEr
         let bound = events.iter().map(|e| Value::from(*e));
         bound.collect::<Vec<_>>()
     };
-    let told = format!(
+    let of_messages = format!(
         "DELETE FROM provider_messages WHERE tenant_id = $1 AND (account, sid) IN \
          (SELECT account, sid FROM deliveries WHERE event_id IN ({marks}) \
           AND (tenant_id = $1) IS TRUE AND sid <> '' \
           UNION SELECT account, sid FROM receipts WHERE event_id IN ({marks}) AND tenant_id = $1)"
     );
-    let mut removed = tx.exec(&told, bound()).await?;
+    let mut removed = tx.exec(&of_messages, bound()).await?;
     let flying = format!(
         "DELETE FROM in_flight WHERE tenant_id = $1 AND delivery_id IN \
          (SELECT id FROM deliveries WHERE (tenant_id = $1) IS TRUE AND event_id IN ({marks}))"

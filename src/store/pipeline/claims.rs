@@ -65,7 +65,7 @@ const CLAIM_AHEAD: TimeDelta = TimeDelta::seconds(1);
 pub enum ClaimResult {
     /// The attempt is on disk; the call may begin.
     Claimed,
-    /// An equal message to the same number is on its way; of another tenant's no more is told.
+    /// An equal message to the same number is on its way; of another tenant's no more is said.
     EqualInFlight(Option<DeliveryId>),
     /// The delivery, the tenant or the connection changed meanwhile: read again.
     Refused,

@@ -30,7 +30,7 @@ pub enum Due {
     Event(TenantId, EventId),
     Replay(TenantId, ReplayId),
     Delivery(TenantId, DeliveryId, DateTime<Utc>),
-    /// A letter of the service's own, on whose behalf.
+    /// An e-mail of the service's own, on whose behalf.
     Mail(Option<TenantId>, Uuid),
 }
 

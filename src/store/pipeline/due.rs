@@ -34,7 +34,7 @@ impl Default for DueCursor {
 }
 
 impl Platform {
-    /// Events, replays, deliveries and letters that wait for a worker: the next of each behind the cursor,
+    /// Events, replays, deliveries and e-mails that wait for a worker: the next of each behind the cursor,
     /// which then stands behind them, or at the beginning again where there were no more.
     pub async fn due(
         &self,

@@ -1,7 +1,7 @@
-//! What happens to a delivery: a guarded change of state, and the step that tells of it.
+//! What happens to a delivery: a guarded change of state, and the step that says so.
 //!
 //! The outcome of a call is appended always; only the change of state needs its guard to hold. Every
-//! other step is appended only with the change that it tells of.
+//! other step is appended only with the change that it is about.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -293,7 +293,7 @@ async fn apply(tx: BatchDb<'_>, all: &[&Changing]) -> Result<Vec<bool>, StoreErr
         .map(|c| (c.tenant.uuid(), c.change.delivery));
     release_send_locks(tx, left).await?;
     for c in all.iter().filter(|c| !refused.contains(&c.change.delivery)) {
-        tell_the_rest(tx, c, changed.contains(&c.change.delivery)).await?;
+        write_the_rest(tx, c, changed.contains(&c.change.delivery)).await?;
     }
     let known = all.iter().filter(|c| !refused.contains(&c.change.delivery));
     let accepted = known.filter_map(|c| {
@@ -312,16 +312,16 @@ async fn apply(tx: BatchDb<'_>, all: &[&Changing]) -> Result<Vec<bool>, StoreErr
         .collect())
 }
 
-/// Remembers whose messages these are. A look that found one while another delivery was faster to call
+/// Remembers whose messages these are. A check that found one while another delivery was faster to call
 /// it its own changes nothing: those are answered.
 async fn know_messages(
     tx: BatchDb<'_>,
     all: &[&Changing],
 ) -> Result<HashSet<DeliveryId>, StoreError> {
-    let told = all
+    let known = all
         .iter()
         .filter_map(|c| Some((c, c.change.message.as_ref()?)));
-    let records = told.clone().map(|(c, m)| {
+    let records = known.clone().map(|(c, m)| {
         let c = (c.tenant.uuid(), &c.change);
         message_record(c.0, c.1.delivery, c.1.guard.attempt_no, m)
     });
@@ -331,7 +331,7 @@ async fn know_messages(
         .map(|row| Ok((row.get("account")?, row.get("sid")?)))
         .collect::<Result<_, StoreError>>()?;
     let mut refused = HashSet::new();
-    for (c, m) in told.filter(|(c, _)| !c.change.is_outcome) {
+    for (c, m) in known.filter(|(c, _)| !c.change.is_outcome) {
         let is_new = made.contains(&(m.account.clone(), m.sid.clone()));
         if !is_new && !is_ours(tx.of(c.tenant), c.change.delivery, m).await? {
             refused.insert(c.change.delivery);
@@ -409,11 +409,11 @@ fn change_record(tenant: Uuid, c: &Change) -> Record {
 async fn write_steps(
     tx: BatchDb<'_>,
     all: &[&Changing],
-    is_told: impl Fn(&Change) -> bool,
+    is_kept: impl Fn(&Change) -> bool,
     changed: &HashSet<DeliveryId>,
 ) -> Result<(), StoreError> {
-    let told = all.iter().filter(|c| is_told(&c.change));
-    let records = told.filter_map(|changing| {
+    let kept = all.iter().filter(|c| is_kept(&c.change));
+    let records = kept.filter_map(|changing| {
         let c = &changing.change;
         let step = c.step.as_ref()?;
         let key = (c.delivery, c.guard.attempt_no, c.step_id);
@@ -425,7 +425,7 @@ async fn write_steps(
 
 /// What few changes have beside their state: an address that is suppressed, somebody's word, a message
 /// that was sent twice.
-async fn tell_the_rest(
+async fn write_the_rest(
     tx: BatchDb<'_>,
     changing: &Changing,
     changed: bool,
@@ -449,7 +449,7 @@ async fn tell_the_rest(
         audit(tx, line, c.now).await?;
     }
     match &c.message {
-        Some(message) if !changed => tell_double(tx, c, message).await,
+        Some(message) if !changed => note_double(tx, c, message).await,
         _ => Ok(()),
     }
 }
@@ -465,9 +465,9 @@ async fn ask_about_hints(tx: TenantDb<'_>, c: &Change) -> Result<(), StoreError>
     tx.exec(ask, bound).await.map(drop)
 }
 
-/// A message turned up for a delivery that no longer waits for it: either a callback told of it
+/// A message turned up for a delivery that no longer waits for it: either a callback named it
 /// first, or it was sent again meanwhile and the recipient got it twice. The latter is shown.
-async fn tell_double(
+async fn note_double(
     tx: TenantDb<'_>,
     c: &Change,
     message: &KnownMessage,

@@ -7,16 +7,14 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::new_receipt::{CALLBACK, NewReceipt};
 use super::provider_messages::hold_messages;
 use super::row_locks::lock_deliveries;
 use super::undelivered;
 use crate::domain::address_hash::AddressHasher;
 use crate::domain::ids::{DeliveryId, ReceiptId, TenantId};
-use crate::domain::report::Status;
-use crate::domain::sender_rest::LimitHit;
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::sql::values;
@@ -25,9 +23,6 @@ use crate::store::pipeline::index_predicates::PLAIN_STATE;
 use crate::store::{StoreError, TenantStore};
 use early::keep_unmatched;
 use fold::{MOVES, RECEIPTS, fold, move_record, receipt_record, target};
-
-/// A report that came to an address of ours.
-pub const CALLBACK: &str = "callback";
 
 /// How many receipts of a delivery are kept that nobody proved: each is a hint, and anybody may give it who
 /// knows the address.
@@ -39,37 +34,6 @@ pub const RECEIPTS_KEPT: i64 = 50;
 /// How many receipts of a tenant are kept that fit none of its messages: the newest.
 pub const UNMATCHED_KEPT: i64 = 200;
 
-/// A status that the provider reported.
-#[derive(Debug, Clone)]
-pub struct NewReceipt {
-    /// Our id, when the report bears it; otherwise the sid tells.
-    pub delivery: Option<DeliveryId>,
-    /// The attempt in the report's address, when it bears one.
-    pub attempt_no: Option<i64>,
-    /// As the provider calls itself.
-    pub provider: String,
-    pub account: String,
-    pub sid: String,
-    /// The provider's own word.
-    pub word: String,
-    /// What the word means; `None` changes nothing.
-    pub status: Option<Status>,
-    pub error_code: i64,
-    /// The recipient does not want to be written to again.
-    pub is_opt_out: bool,
-    /// The limit that stopped the message.
-    pub hit: Option<LimitHit>,
-    /// The state in words, for the delivery's row.
-    pub reason: String,
-    /// [`CALLBACK`] or `poll`.
-    pub source: &'static str,
-    pub is_verified: bool,
-    pub detail: String,
-    /// When to look next, while the state is not final.
-    pub due_at: Option<DateTime<Utc>>,
-    pub now: DateTime<Utc>,
-}
-
 /// What a receipt did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReceiptResult {
@@ -79,7 +43,7 @@ pub enum ReceiptResult {
     Kept(DeliveryId),
     /// Kept, but nobody proved it: the provider is to be asked.
     Hinted(DeliveryId),
-    /// Told before.
+    /// Reported before.
     Repeated(DeliveryId),
     /// No delivery is known for it yet.
     Unmatched,

@@ -24,7 +24,7 @@ pub struct NewReplay {
     /// The network address that the wish came from, for the security log.
     pub address: String,
     pub replay: Replay,
-    /// How many replays of the event there were when its facts were read; another number is another story.
+    /// How many replays of the event there were when its facts were read; another number means other facts.
     pub replays_before: Option<usize>,
     /// For the replay of a delivery: the new, linked delivery.
     pub delivery: Option<NewDelivery>,

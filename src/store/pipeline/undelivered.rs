@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-use super::receipts::NewReceipt;
+use super::new_receipt::NewReceipt;
 use crate::domain::ids::DeliveryId;
 use crate::domain::report::Status;
 use crate::domain::suppression::Source;

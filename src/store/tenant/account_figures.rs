@@ -142,7 +142,7 @@ fn parts(of: Option<&Sum>) -> (Option<i64>, String) {
     (amount, of.map_or("", Sum::currency).to_owned())
 }
 
-/// An amount and its currency; none where it was not told.
+/// An amount and its currency; none where it was not reported.
 pub(in crate::store) fn sum(
     row: &Row,
     amount: &str,

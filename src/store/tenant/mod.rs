@@ -1,4 +1,9 @@
 //! What a tenant sets up and edits.
+//!
+//! The statements are SQL and not sea-orm's entities: many of those of tokens and rules join, set by an
+//! expression, or answer what they changed, which entities do not shorten; and on `SQLite` the statements of
+//! entities number no values, by which a statement's tenant is checked (see `engine/db/tenancy.rs`). This
+//! was weighed by reading, and not yet tried in code.
 
 pub(in crate::store) mod account_figures;
 pub(in crate::store) mod address_search;

@@ -1,4 +1,4 @@
-//! What owners are told of: refused connections, bursts of forged requests, silent hooks, mornings.
+//! What owners hear of: refused connections, bursts of forged requests, silent hooks, daily summaries.
 
 use chrono::{DateTime, Utc};
 use sea_orm::Value;
@@ -122,7 +122,7 @@ impl Platform {
     }
 
     /// Tenants that are not suspended, behind `after` in the order of their ids, and the day of the
-    /// last morning letter that was written.
+    /// last daily summary that was written.
     pub async fn mornings(
         &self,
         after: Uuid,
@@ -157,7 +157,7 @@ impl TenantStore {
             .collect()
     }
 
-    /// Notes that the morning letters of a day are written.
+    /// Notes that the daily summaries of a day are written.
     pub async fn mark_morning(&self, day: String) -> Result<(), StoreError> {
         self.writer()
             .record(work!([day], async |tx| {

@@ -89,7 +89,7 @@ impl TenantStore {
         row.as_ref().map(reply).transpose()
     }
 
-    /// Whether as many replies that nobody proved came since then as owners are told of.
+    /// Whether as many replies that nobody proved came since then as owners hear of.
     pub async fn is_flooded(&self, since: DateTime<Utc>, most: u64) -> Result<bool, StoreError> {
         let query = "SELECT 1 AS one FROM replies WHERE tenant_id = $1 AND id >= $2 \
                      AND is_proven = FALSE LIMIT 1 OFFSET $3";

@@ -22,7 +22,7 @@ use crate::store::{StoreError, TenantStore};
 /// How many rules a tenant may have.
 pub const MOST_RULES: i64 = 200;
 
-/// How often a tenant's rules may be changed within a day: each change is kept for ever, as a version and
+/// How often a tenant's rules may be changed within a day: each change is kept permanently, as a version and
 /// in the security log.
 pub const MOST_RULE_EDITS: i64 = 1000;
 

@@ -1,7 +1,7 @@
 //! Suppressions: what the claim reads, and what people and recipients change.
 //!
 //! Whatever changes them runs alone, so that no claim that began before writes to somebody who has
-//! just been told that nothing comes any more.
+//! just heard that nothing comes any more.
 
 use chrono::{DateTime, Utc};
 use sea_orm::Value;

@@ -60,7 +60,7 @@ async fn a_reminder_is_a_repeat_for_twelve_hours_and_on_the_same_day() {
 async fn a_poisoned_command_in_a_batch_fails_alone() {
     let house = House::open().await;
     let before = house.ingest(1, now()).await;
-    // The same id under other digests breaks the primary key of events.
+    // The same id under other fingerprints breaks the primary key of events.
     let poisoned = NewEvent {
         id: before.event,
         ..house.event(9, None, now())
@@ -72,7 +72,7 @@ async fn a_poisoned_command_in_a_batch_fails_alone() {
     );
     assert!(bad.is_err());
     assert!(!good.unwrap().is_duplicate && !other.unwrap().is_duplicate);
-    // Nothing of the poisoned one stayed: its digest is free.
+    // Nothing of the poisoned one stayed: its fingerprint is free.
     assert!(!house.ingest(9, later(1)).await.is_duplicate);
     assert_eq!(
         house

@@ -30,9 +30,9 @@ async fn fill(house: &House) {
 }
 
 /// Of so many bytes that they do not fit into what the file still has.
-fn large(house: &House, digest: u8) -> NewEvent {
-    let mut event = house.event(digest, None, now());
-    let mut chance = u64::from(digest) + 1;
+fn large(house: &House, fingerprint: u8) -> NewEvent {
+    let mut event = house.event(fingerprint, None, now());
+    let mut chance = u64::from(fingerprint) + 1;
     let bytes: Vec<u8> = std::iter::repeat_with(|| {
         chance = chance
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -103,7 +103,7 @@ async fn a_transaction_that_ended_by_itself_acknowledges_nothing() {
     assert_eq!(stored(&house).await, i64::try_from(kept + 20).unwrap());
 }
 
-/// Another program holds the lock: whoever waits is told within 10 s, and what a call came to is kept.
+/// Another program holds the lock: whoever waits hears within 10 s, and what a call came to is kept.
 #[tokio::test]
 async fn a_writer_that_is_held_up_says_so_in_time() {
     let house = House::open().await;

@@ -187,7 +187,7 @@ async fn an_opt_out_ends_as_suppressed_and_keeps_the_address() {
 }
 
 #[tokio::test]
-async fn a_witness_is_of_the_same_tenant() {
+async fn evidence_is_of_the_same_tenant() {
     let house = House::open().await;
     let d = house.queued(1, "Hi").await;
     house.claim(&d).await;
@@ -234,13 +234,13 @@ async fn what_a_report_makes_known_is_dated_by_its_attempt_not_by_the_report() {
     };
     house.tenant.receive(late).await.unwrap();
     let lost = house.queued(2, "Ho").await;
-    let witness = house
+    let evidence = house
         .tenant
         .freshness_marker((ACCOUNT, Channel::Sms), later(60), lost.id)
         .await
         .unwrap();
     assert_eq!(
-        witness, None,
+        evidence, None,
         "it was accepted before the lost attempt began"
     );
 }

@@ -18,12 +18,12 @@ impl House {
     }
 
     /// A queued delivery that goes to the owner.
-    async fn rehearsed(&self, digest: u8, to: &str) -> Delivery {
-        let event = self.ingest(digest, now()).await.event;
+    async fn rehearsed(&self, fingerprint: u8, to: &str) -> Delivery {
+        let event = self.ingest(fingerprint, now()).await.event;
         let wish = NewDelivery {
             is_rehearsal: true,
             rehearsal_to: to.to_owned(),
-            ..Self::wish(event, &format!("Hi {digest}"))
+            ..Self::wish(event, &format!("Hi {fingerprint}"))
         };
         let id = wish.id;
         let commit = RouteCommit {

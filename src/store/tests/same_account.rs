@@ -29,11 +29,11 @@ impl House {
         }
     }
 
-    async fn queued_of(&self, of: &Other, digest: u8, body: &str) -> Delivery {
+    async fn queued_of(&self, of: &Other, fingerprint: u8, body: &str) -> Delivery {
         let event = NewEvent {
             tenant: of.store.tenant_id(),
             connection: of.zoho,
-            ..self.event(digest, None, now())
+            ..self.event(fingerprint, None, now())
         };
         let event = self.store.ingest(event).await.unwrap().event;
         let wish = Self::wish(event, body);

@@ -32,9 +32,9 @@ use crate::domain::ids::{EventId, new_v7};
 use crate::mail::Mailer;
 use crate::queue::JobQueue;
 use crate::queue::absent::Absent;
-use crate::queue::test_queue::test_queue;
 use crate::store::Store;
-use crate::store::test_database::TestDatabase;
+use crate::testing::TestDatabase;
+use crate::testing::queue::test_queue;
 use crate::transport::Transports;
 use crate::twilio::Twilio;
 use crate::zoho;
@@ -152,8 +152,8 @@ impl World {
                 query: String::new(),
                 bytes: include_bytes!("../../../tests/samples/webhook-invoice.json")[..].into(),
             },
-            digest: [7; 32],
-            day_digest: None,
+            fingerprint: [7; 32],
+            day_fingerprint: None,
             received_at: now,
         };
         let event = self.app.store().ingest(event).await.unwrap().event;

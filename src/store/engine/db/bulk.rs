@@ -1,5 +1,5 @@
 //! Statements about many rows at once. Each statement costs a way to the database and back, so a batch of
-//! commands is told to it in as few as are wise.
+//! commands is put in as few as are wise.
 
 use std::collections::BTreeSet;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};

@@ -136,18 +136,15 @@ impl Lanes {
         log: Option<DatabaseConnection>,
         server: &Server,
     ) -> Writer {
-        match db.get_database_backend() {
-            DbBackend::Postgres => {
-                let pool = ServerPool::new(&db, server);
-                for inbox in self.inboxes {
-                    inbox.start_on_postgres(&pool);
-                }
-                postgres::start_edits(&pool, self.edit_inbox);
+        if db.get_database_backend() == DbBackend::Postgres {
+            let pool = ServerPool::new(&db, server);
+            for inbox in self.inboxes {
+                inbox.start_on_postgres(&pool);
             }
-            _ => {
-                let lanes = self.inboxes.into_iter().map(Inbox::on_sqlite).collect();
-                drop(tokio::spawn(sqlite::run(db, log, lanes, self.edit_inbox)));
-            }
+            postgres::start_edits(&pool, self.edit_inbox);
+        } else {
+            let lanes = self.inboxes.into_iter().map(Inbox::on_sqlite).collect();
+            drop(tokio::spawn(sqlite::run(db, log, lanes, self.edit_inbox)));
         }
         Writer {
             edits: self.edits,

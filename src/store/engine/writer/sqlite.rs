@@ -125,35 +125,35 @@ impl<C: BatchCommand> Pending for Batch<C> {
 /// Edits, those that wait for nobody first.
 struct Edits {
     inbox: EditInbox,
-    edits: Vec<Edit>,
+    batch: Vec<Edit>,
     answers: Vec<Answer>,
 }
 
 impl Pending for Edits {
     fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
         let EditInbox { unlocked, locked } = &mut self.inbox;
-        match unlocked.poll_recv_many(cx, &mut self.edits, 1) {
+        match unlocked.poll_recv_many(cx, &mut self.batch, 1) {
             Poll::Ready(taken) if taken > 0 => Poll::Ready(taken),
-            _ => locked.poll_recv_many(cx, &mut self.edits, 1),
+            _ => locked.poll_recv_many(cx, &mut self.batch, 1),
         }
     }
 
     fn fill(&mut self) {
-        fill(&mut self.edits, &mut self.inbox.unlocked, QUOTA);
-        fill(&mut self.edits, &mut self.inbox.locked, 2 * QUOTA);
+        fill(&mut self.batch, &mut self.inbox.unlocked, QUOTA);
+        fill(&mut self.batch, &mut self.inbox.locked, 2 * QUOTA);
     }
 
     fn drop_abandoned(&mut self) {
-        self.edits.retain(|edit| !edit.is_abandoned());
+        self.batch.retain(|edit| !edit.is_abandoned());
     }
 
     fn len(&self) -> usize {
-        self.edits.len()
+        self.batch.len()
     }
 
     fn carry_out<'a>(&'a mut self, tx: &'a Tx) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
-            for edit in &self.edits {
+            for edit in &self.batch {
                 self.answers.push(Ok(edit.carry_out(tx).await?));
             }
             Ok(())
@@ -164,7 +164,7 @@ impl Pending for Edits {
     fn carry_out_each<'a>(&'a mut self, tx: &'a Tx) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
             self.answers.clear();
-            for edit in &self.edits {
+            for edit in &self.batch {
                 let done = under_savepoint(tx, async |tx| edit.carry_out(tx).await);
                 self.answers.push(done.await?);
             }
@@ -174,14 +174,14 @@ impl Pending for Edits {
     }
 
     fn answer(&mut self) {
-        for (edit, answer) in self.edits.drain(..).zip(self.answers.drain(..)) {
+        for (edit, answer) in self.batch.drain(..).zip(self.answers.drain(..)) {
             edit.answer(answer);
         }
     }
 
     fn refuse(&mut self, fault: WriteFault) {
         self.answers.clear();
-        for edit in self.edits.drain(..) {
+        for edit in self.batch.drain(..) {
             edit.answer(Err(StoreError::Refused(fault)));
         }
     }
@@ -206,7 +206,7 @@ pub(super) async fn run(
 ) {
     lanes.push(Box::new(Edits {
         inbox: edits,
-        edits: Vec::new(),
+        batch: Vec::new(),
         answers: Vec::new(),
     }));
     let mut checkpoints = log.map(Checkpoints::start);
@@ -271,13 +271,18 @@ async fn commit(db: &DatabaseConnection, lanes: &mut AllPending) {
         Ok(()) => Ok(()),
     };
     let Err(error) = committed else {
-        return lanes.iter_mut().for_each(|lane| lane.answer());
+        for lane in lanes {
+            lane.answer();
+        }
+        return;
     };
     throw_away(db).await;
     // Said at length by whoever watches the writer, and only once.
     tracing::debug!(%error, source = ?std::error::Error::source(&error), "The database takes no writes");
     let fault = error.fault().unwrap_or(WriteFault::Other);
-    lanes.iter_mut().for_each(|lane| lane.refuse(fault));
+    for lane in lanes {
+        lane.refuse(fault);
+    }
 }
 
 async fn commit_together(db: &DatabaseConnection, lanes: &mut AllPending) -> Result<(), Failure> {

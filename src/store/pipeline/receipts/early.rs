@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::UNMATCHED_KEPT;
 use super::fold::{fold, target};
-use super::{CALLBACK, NewReceipt, UNMATCHED_KEPT};
 use crate::domain::address_hash::AddressHasher;
 use crate::domain::ids::{DeliveryId, ReceiptId, TenantId};
 use crate::domain::report::Status;
@@ -14,6 +14,7 @@ use crate::store::StoreError;
 use crate::store::engine::db::bulk::{Bulk, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::sql::{micros, values};
+use crate::store::pipeline::new_receipt::{CALLBACK, NewReceipt};
 use crate::store::pipeline::provider_messages::KnownMessage;
 
 /// Keeps a receipt for when its message is known, and only the newest of them.

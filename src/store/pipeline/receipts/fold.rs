@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{NewReceipt, ReceiptResult, is_full};
+use super::{ReceiptResult, is_full};
 use crate::domain::address_hash::AddressHasher;
 use crate::domain::delivery::{Channel, DeliveryState, StepKind};
 use crate::domain::ids::{DeliveryId, ReceiptId};
@@ -13,6 +13,7 @@ use crate::store::StoreError;
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::sql::{self, micros, micros_opt, values};
+use crate::store::pipeline::new_receipt::NewReceipt;
 use crate::store::pipeline::provider_messages::{KnownMessage, know_message};
 use crate::store::pipeline::send_lock::release_send_lock;
 use crate::store::pipeline::steps::{NewStep, insert_step};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::{AppliedCommit, RouteCommit, RouteResult, Routed, Routing};
+use super::{RouteResult, Routed, Routing};
 use crate::domain::delivery::NewDelivery;
 use crate::domain::document::DocumentKind;
 use crate::domain::event::EventType;
@@ -17,6 +17,7 @@ use crate::store::engine::sql::{self, Row, micros};
 use crate::store::pipeline::claims::Claiming;
 use crate::store::pipeline::decisions::{self, DECISIONS};
 use crate::store::pipeline::new_deliveries::{self, Written};
+use crate::store::pipeline::route_commit::{AppliedCommit, RouteCommit};
 use crate::store::tenant::permissions;
 
 /// Commits that are carried out together, with how each ends.
@@ -356,7 +357,7 @@ impl<'a> Routings<'a> {
                 rules_not_asked: s.rules_not_asked,
             ])
         });
-        let settle = Bulk::Joined(
+        let mark = Bulk::Joined(
             "UPDATE events SET routed_at = COALESCE(events.routed_at, v.routed_at), \
              event_type = v.event_type, state = v.state, document_kind = v.document_kind, \
              document_id = v.document_id, document_number = v.document_number, \
@@ -364,7 +365,7 @@ impl<'a> Routings<'a> {
              currency = v.currency, rules_not_asked = v.rules_not_asked FROM v \
              WHERE events.id = v.id AND events.tenant_id = v.tenant_id",
         );
-        settle.exec(tx, events.collect()).await.map(drop)
+        mark.exec(tx, events.collect()).await.map(drop)
     }
 
     pub(super) async fn mark_replays(&self, tx: BatchDb<'_>) -> Result<(), StoreError> {
@@ -372,11 +373,11 @@ impl<'a> Routings<'a> {
         let records = replays.map(|(tenant, c)| {
             record![id: c.replay.uuid(), tenant_id: tenant, routed_at: micros(c.routed_at)]
         });
-        let settle = Bulk::Joined(
+        let mark = Bulk::Joined(
             "UPDATE replays SET routed_at = v.routed_at FROM v \
              WHERE replays.id = v.id AND replays.tenant_id = v.tenant_id",
         );
-        settle.exec(tx, records.collect()).await.map(drop)
+        mark.exec(tx, records.collect()).await.map(drop)
     }
 
     pub(super) async fn write_decisions(&self, tx: BatchDb<'_>) -> Result<(), StoreError> {

@@ -27,9 +27,9 @@ use crate::domain::event::{Body, EventSource, EventType, NewEvent};
 use crate::domain::ids::{EventId, TenantId, new_v7};
 use crate::domain::user::Role;
 use crate::mail::Mailer;
-use crate::queue::test_queue::test_queue;
 use crate::store::Store;
-use crate::store::test_database::TestDatabase;
+use crate::testing::TestDatabase;
+use crate::testing::queue::test_queue;
 use crate::transport::Transports;
 use crate::twilio::Twilio;
 use crate::zoho;
@@ -172,8 +172,8 @@ impl House {
                 query: String::new(),
                 bytes: invoice.to_string().into(),
             },
-            digest,
-            day_digest: None,
+            fingerprint: digest,
+            day_fingerprint: None,
             received_at: now,
         };
         let kept = self.app.store().ingest(event).await.unwrap();

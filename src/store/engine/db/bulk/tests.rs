@@ -136,7 +136,7 @@ fn an_insert_is_known_again_by_all_of_its_parts() {
         assert!(is_admitted(Bulk::insert("rules", ""), &with_tenant));
         assert!(!is_admitted(Bulk::insert("rules", ""), &without));
         assert!(!is_admitted(Bulk::insert("rules", take), &with_tenant));
-        assert!(is_admitted(Bulk::insert("digests", ""), &without));
+        assert!(is_admitted(Bulk::insert("fingerprints", ""), &without));
     }
 }
 

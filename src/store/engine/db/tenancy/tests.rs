@@ -1,6 +1,6 @@
 use super::*;
-use crate::store::test_database::TestDatabase;
 use crate::store::{Store, UnscopedDb};
+use crate::testing::TestDatabase;
 
 const ONE: Filter = Filter::Parameter(1);
 const RECORDS: Filter = Filter::Records { has_tenant: true };
@@ -256,7 +256,7 @@ fn records_are_joined_by_their_tenant() {
     );
     kept(
         bears_none,
-        "UPDATE digests SET event_id = v.id FROM v WHERE digests.digest = v.digest",
+        "UPDATE fingerprints SET event_id = v.id FROM v WHERE fingerprints.fingerprint = v.fingerprint",
     );
     refused(
         RECORDS,
