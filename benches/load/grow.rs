@@ -90,10 +90,10 @@ const TABLES: [Table; 9] = [
 ];
 
 /// Written for all copies at once and in their order, since they are chance: a page for each otherwise.
-const DIGESTS: Table = (
-    "digests",
+const FINGERPRINTS: Table = (
+    "fingerprints",
     &[
-        ("digest", "{chance}"),
+        ("fingerprint", "{chance}"),
         ("event_id", "{event}"),
         ("received_at", "{ms} * 1000"),
     ],
@@ -121,7 +121,7 @@ pub(crate) async fn grow(url: &str, events: usize, now_ms: i64) -> anyhow::Resul
     exec(&db, "CREATE INDEX grown_place ON grown_from (place)").await?;
     let had = count(&db, "grown_from").await?;
     // What is copied stands apart from the copies: else each portion would look through all before it.
-    for (table, _) in TABLES.into_iter().chain([DIGESTS]) {
+    for (table, _) in TABLES.into_iter().chain([FINGERPRINTS]) {
         let key = key_of(table);
         exec(
             &db,
@@ -152,8 +152,10 @@ pub(crate) async fn grow(url: &str, events: usize, now_ms: i64) -> anyhow::Resul
         from = to;
         crate::say(&format!("   {} of {events} events", had + from));
     }
-    copies(0, wanted).make(&db, DIGESTS, " ORDER BY 1").await?;
-    for (table, _) in TABLES.into_iter().chain([DIGESTS]) {
+    copies(0, wanted)
+        .make(&db, FINGERPRINTS, " ORDER BY 1")
+        .await?;
+    for (table, _) in TABLES.into_iter().chain([FINGERPRINTS]) {
         exec(&db, &format!("DROP TABLE grown_{table}")).await?;
     }
     exec(&db, "DROP TABLE grown_from").await?;

@@ -171,7 +171,7 @@ async fn batches(name: &str, db: &DatabaseConnection) -> Result<()> {
 
 /// Every round begins with empty tables, so that no way pays for the one before.
 async fn empty(db: &DatabaseConnection) -> Result<()> {
-    db.execute_unprepared("TRUNCATE digests, events, bodies")
+    db.execute_unprepared("TRUNCATE fingerprints, events, bodies")
         .await?;
     Ok(())
 }

@@ -6,11 +6,11 @@ use rand::{Rng as _, RngExt as _};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, Value};
 use uuid::Uuid;
 
-/// One event: its id, digest and compressed body.
+/// One event: its id, fingerprint and compressed body.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     id: Uuid,
-    digest: Vec<u8>,
+    fingerprint: Vec<u8>,
     body: Vec<u8>,
 }
 
@@ -24,7 +24,7 @@ impl Row {
         };
         Self {
             id: Uuid::now_v7(),
-            digest: bytes(32),
+            fingerprint: bytes(32),
             body: bytes(body_bytes),
         }
     }
@@ -43,18 +43,18 @@ pub(crate) fn rows(chance: &mut StdRng, count: usize) -> Vec<Row> {
 /// Which of the three tables of the ingest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Table {
-    Digests,
+    Fingerprints,
     Events,
     Bodies,
 }
 
-pub(crate) const TABLES: [Table; 3] = [Table::Digests, Table::Events, Table::Bodies];
+pub(crate) const TABLES: [Table; 3] = [Table::Fingerprints, Table::Events, Table::Bodies];
 
 impl Table {
     /// Bytes on the wire of one row: the values, four bytes of length each, and what Bind adds.
     pub(crate) fn wire_bytes(self, row: &Row) -> usize {
         match self {
-            Self::Digests => 68,
+            Self::Fingerprints => 68,
             Self::Events => 230,
             Self::Bodies => 100 + row.body.len(),
         }
@@ -62,7 +62,7 @@ impl Table {
 
     const fn head(self) -> &'static str {
         match self {
-            Self::Digests => "digests (digest, event_id, received_at)",
+            Self::Fingerprints => "fingerprints (fingerprint, event_id, received_at)",
             Self::Events => {
                 "events (id, tenant_id, connection_id, source, path_type, label, event_type, \
                  state, document_kind, document_id, document_number, party_id, party_name, amount, \
@@ -77,7 +77,7 @@ impl Table {
     fn values(self, row: &Row) -> Vec<Value> {
         let at = 1_795_000_000_000_000_i64;
         match self {
-            Self::Digests => vec![row.digest.clone().into(), row.id.into(), at.into()],
+            Self::Fingerprints => vec![row.fingerprint.clone().into(), row.id.into(), at.into()],
             Self::Events => {
                 let mut values: Vec<Value> = vec![row.id.into(), row.id.into(), row.id.into()];
                 values.extend(

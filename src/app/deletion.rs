@@ -13,7 +13,7 @@ use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
 use crate::domain::user::Role;
 use crate::mail::untrusted::{self, NAME_LENGTH};
-use crate::store::{Deleting, DigestCursor, Holdings, User};
+use crate::store::{Deleting, FingerprintCursor, Holdings, User};
 
 /// How many transactions one round has for one tenant, before others have their turn.
 const CHUNKS: usize = 50;
@@ -21,14 +21,14 @@ const CHUNKS: usize = 50;
 /// How long Zoho may take to forget our access; the deletion does not depend on it.
 const ZOHO_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How far the walk over the digests has come, for each tenant that is being removed. A process that
+/// How far the walk over the fingerprints has come, for each tenant that is being removed. A process that
 /// starts anew walks once more, which changes nothing.
 #[derive(Default)]
 pub(super) struct Walks(Mutex<HashMap<TenantId, Walk>>);
 
 #[derive(Clone, Default)]
 struct Walk {
-    digests: DigestCursor,
+    fingerprints: FingerprintCursor,
     is_walked: bool,
 }
 
@@ -134,7 +134,7 @@ impl App {
         let mut rows = 0;
         for _ in 0..CHUNKS {
             if !walk.is_walked {
-                let (removed, has_more) = store.delete_digests(&mut walk.digests).await?;
+                let (removed, has_more) = store.delete_fingerprints(&mut walk.fingerprints).await?;
                 rows += removed;
                 walk.is_walked = !has_more;
                 continue;

@@ -226,7 +226,7 @@ impl App {
         event: EventId,
     ) -> Result<(Timeline, Option<Body>), AppError> {
         let rows = self.tenant(tenant);
-        let story = rows.story(event).await?;
+        let story = rows.timeline(event).await?;
         let story = story.ok_or(AppError::NotFound("event"))?;
         Ok((story, rows.body(event).await?))
     }

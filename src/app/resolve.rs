@@ -80,7 +80,7 @@ impl App {
             expires_at,
             due_at: (state == DeliveryState::Queued).then_some(now),
             looks: Some(0),
-            leaves_flight: true,
+            releases_send_lock: true,
             said: Some((actor.clone(), d.state)),
             ..Change::to(state, id, guard, now).because(kind, sentence, "{}".to_owned())
         };

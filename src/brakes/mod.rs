@@ -123,7 +123,7 @@ pub struct Permit {
     /// Gone when the call was reported on.
     ticket: Option<Ticket>,
     /// What Redis gave out; it hears of the end.
-    shared_permit: Option<SharedPermit>,
+    shared: Option<SharedPermit>,
 }
 
 /// How a connection stands, for a page.
@@ -179,8 +179,8 @@ impl Brakes {
     pub async fn admit(&self, connection: Uuid) -> Admission {
         let moment = self.0.moment();
         let local = &self.0.local;
-        let (ticket, shared_permit) = match self.0.ask(connection, moment).await {
-            Some(Ok(shared_permit)) => (local.note(connection, moment.now), Some(shared_permit)),
+        let (ticket, shared) = match self.0.ask(connection, moment).await {
+            Some(Ok(shared)) => (local.note(connection, moment.now), Some(shared)),
             Some(Err((wait, reason))) => return Admission::Wait(wait, reason),
             None => match local.admit(connection, moment.now, moment.jitter) {
                 Ok(ticket) => (ticket, None),
@@ -191,7 +191,7 @@ impl Brakes {
             house: Arc::clone(&self.0),
             connection,
             ticket: Some(ticket),
-            shared_permit,
+            shared,
         })
     }
 
@@ -273,10 +273,10 @@ impl Permit {
     async fn report(mut self, report: Report) -> Duration {
         let moment = self.house.moment();
         let here = self.end_here(report, moment);
-        let Some(shared_permit) = self.shared_permit.take() else {
+        let Some(shared) = self.shared.take() else {
             return here;
         };
-        let Some(left) = shared_permit.end(report, moment).await else {
+        let Some(left) = shared.end(report, moment).await else {
             if !here.is_zero() {
                 self.house
                     .owe_pause(self.connection, later(moment.now, here));

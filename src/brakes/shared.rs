@@ -190,7 +190,7 @@ impl Shared {
         })
     }
 
-    /// Runs a script; one that is answered shows that the time to pay pending_reports has come.
+    /// Runs a script; one that is answered shows that pending reports may go out now.
     async fn ask<T: FromRedisValue>(
         self: &Arc<Self>,
         call: &ScriptInvocation<'_>,

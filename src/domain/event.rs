@@ -258,9 +258,9 @@ pub struct NewEvent {
     pub label: String,
     pub body: Body,
     /// Refuses repeats of hook, path, query and body permanently; for reminders, within 12 hours.
-    pub digest: [u8; 32],
+    pub fingerprint: [u8; 32],
     /// For reminders: the same with the calendar day in the tenant's zone.
-    pub day_digest: Option<[u8; 32]>,
+    pub day_fingerprint: Option<[u8; 32]>,
     pub received_at: DateTime<Utc>,
 }
 

@@ -5,9 +5,10 @@
 //! must come before a tenant is known. Reads use a pool; every write goes through one writer (see `writer`).
 
 mod accounts;
+mod audit;
 pub mod engine;
-mod error;
 mod history;
+mod mails;
 mod operations;
 mod pipeline;
 mod tenant;
@@ -17,50 +18,54 @@ mod tests;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
 
 pub use accounts::invitations::{Invitation, Invited, Joined, Joining};
 pub use accounts::members::{MOST_MEMBERS, MemberEdit, TeamChange, Teammate};
+pub use accounts::new_tenant::NewTenant;
 pub use accounts::second_factors::{Proof, SecondFactor};
 pub use accounts::sessions::{MOST_SESSIONS, NewSession, Session, SessionLine};
 pub use accounts::tokens::{ApiToken, MOST_TOKENS, TokenFound, TokenGrant};
 pub use accounts::user_tokens::{Purpose, UserToken};
 pub use accounts::users::{NewHash, User};
+pub use audit::AuditFilter;
+pub use engine::error::{StoreError, Unreachable};
 pub use engine::schema::{NewerSchema, Schema};
-pub use engine::server::ServerTrouble;
-pub use engine::unreachable::Unreachable;
+pub use engine::server_trouble::ServerTrouble;
 pub use engine::write_fault::WriteFault;
-pub use error::StoreError;
-pub use history::audit::AuditFilter;
+pub use history::figures::HourTally;
 pub use history::rejected::RejectedRequest;
-pub use history::{DeliveryFilter, EventFilter, EventSearch, HourTally, Timeline};
-pub use operations::mails::{ClaimedMail, MailOutcome, StoredMail};
+pub use history::timeline::Timeline;
+pub use history::{DeliveryFilter, EventFilter, EventSearch};
+pub use mails::{ClaimedMail, MailOutcome, StoredMail};
+pub use operations::deletion::{COUNTED_TO, Deleting, FingerprintCursor, Holdings};
 pub use operations::operator::{Backlog, BrakedConnection, TenantSummary};
-pub use operations::platform::{Member, NewTenant, Platform, Standbys, StoredDataKey};
+pub use operations::platform::{Member, Standbys, StoredDataKey};
 pub use operations::processes::Process;
 pub use operations::sealed::{Resealed, SEALED, SealedColumn, SealedOwner, SealedRow};
 pub use pipeline::claims::{Claim, ClaimResult, lock_scope};
 pub use pipeline::deliveries::{Due, RELEASE_AT_ONCE};
 pub use pipeline::documents::KnownDocument;
 pub use pipeline::due::DueCursor;
-pub use pipeline::outcomes::{Change, Guard, KnownMessage, NewStep};
-pub use pipeline::receipts::{
-    CALLBACK, HINTS_KEPT, NewReceipt, RECEIPTS_KEPT, ReceiptResult, UNMATCHED_KEPT,
-};
+pub use pipeline::new_receipt::{CALLBACK, NewReceipt};
+pub use pipeline::outcomes::{Change, Guard};
+pub use pipeline::provider_messages::KnownMessage;
+pub use pipeline::receipts::{HINTS_KEPT, RECEIPTS_KEPT, ReceiptResult, UNMATCHED_KEPT};
 pub use pipeline::renewals::Renewal;
 pub use pipeline::replays::{NewReplay, ReplayResult};
-pub use pipeline::route::{
-    AppliedCommit, ClassifiedEvent, DocumentCommit, RouteCommit, RouteResult, Routed,
-};
+pub use pipeline::route::{RouteResult, Routed};
+pub use pipeline::route_commit::{AppliedCommit, ClassifiedEvent, DocumentCommit, RouteCommit};
+pub use pipeline::steps::NewStep;
 pub use tenant::account_figures::StoredFigures;
 pub use tenant::bank_details::BankDetailsEdit;
 pub use tenant::brand::NewLogo;
 pub use tenant::connections::{EnteredSenders, HookTarget, SaveConnection, StoredSecret};
 pub use tenant::consents::StoredConsent;
-pub use tenant::deletion::{COUNTED_TO, Deleting, DigestCursor, Holdings};
-pub use tenant::message_settings::{MessageEdit, MessageSettings};
+pub use tenant::message_edits::MessageEdit;
+pub use tenant::message_settings::MessageSettings;
 pub use tenant::notices::{Trouble, TroubleKind};
 pub use tenant::own_numbers::PhoneCode;
 pub use tenant::permissions::{Attestation, MOST_PERMISSIONS, NewPermission};
@@ -70,10 +75,11 @@ pub use tenant::suppressions::{Added, MOST_SUPPRESSIONS, SuppressionFilter};
 
 use crate::domain::address_hash::AddressHasher;
 use crate::domain::ids::TenantId;
-use engine::db::{TenantDb, UnscopedDb};
+use engine::db::{TenantDb, UnscopedDb, WHOLE};
 use engine::server::Server;
-use engine::writer::{TenantWriter, Writer};
+use engine::writer::{Lanes, PlatformWriter, TenantWriter, Writer};
 use operations::platform::Hooks;
+use pipeline::commands::Commands;
 use pipeline::deliveries::Deliveries;
 use pipeline::documents::Documents;
 use pipeline::events::Events;
@@ -91,6 +97,7 @@ pub const POOLER_ADVICE: &str = "let PgBouncer lend sessions, not transactions: 
 pub struct Store {
     read: DatabaseConnection,
     writer: Writer,
+    commands: Commands,
     look_ups: LookUps,
     server: Server,
     hasher: Option<AddressHasher>,
@@ -151,7 +158,7 @@ const fn cache_size(r#use: Use) -> &'static str {
 const fn lock_patience(r#use: Use) -> Duration {
     match r#use {
         Use::Checkpoint => Duration::from_millis(100),
-        // Whoever waits for the writer is told within seconds, see [`engine::writer::WITHIN`].
+        // Whoever waits for the writer hears within seconds, see [`engine::writer::WITHIN`].
         Use::Write => Duration::from_secs(3),
         Use::Read | Use::LookUp => Duration::from_secs(30),
     }
@@ -171,8 +178,10 @@ impl Store {
         };
         let server = Server::default();
         let connect = |connections, r#use| connect(url, connections, r#use, &server);
+        let mut lanes = Lanes::new();
+        let commands = Commands::add(&mut lanes);
         // Who writes is opened first, so that readers find a file in WAL mode.
-        let write = match connect(engine::writer::connections(backend), Use::Write).await {
+        let write = match connect(lanes.connections(backend), Use::Write).await {
             Err(error) if backend == DbBackend::Postgres => {
                 return Err(engine::unreachable::explain(url, error).await);
             }
@@ -196,7 +205,8 @@ impl Store {
         Ok(Self {
             look_ups: LookUps::start(&look_ups),
             read,
-            writer: Writer::start(write, log, &server),
+            writer: lanes.start(write, log, &server),
+            commands,
             server,
             hasher: None,
         })
@@ -207,8 +217,8 @@ impl Store {
     #[doc(hidden)]
     #[must_use]
     pub fn bare(self) -> Self {
-        let writer = self.writer.without_events();
-        Self { writer, ..self }
+        let commands = self.commands.without_events();
+        Self { commands, ..self }
     }
 
     /// The same, able to compare addresses. Its key comes from the vault, whose own keys come from here.
@@ -249,6 +259,19 @@ impl Store {
     /// What is wrong with the `PostgreSQL` server, as of two seconds ago at most; nothing on `SQLite`.
     pub fn server_troubles(&self) -> Vec<ServerTrouble> {
         self.server.troubles()
+    }
+
+    /// Makes the months of the history ahead; how many were missing. None on `SQLite`.
+    pub async fn make_partitions(&self, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        engine::partitions::make(&self.read, &pipeline::PARTITIONED, now).await
+    }
+
+    /// Months that should have been made by now, with a table that lacks each.
+    pub async fn missing_months(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(String, &'static str)>, StoreError> {
+        engine::partitions::missing(&self.read, &pipeline::PARTITIONED, now).await
     }
 
     /// The rows of one tenant.
@@ -296,6 +319,25 @@ impl TenantStore {
     }
 }
 
+/// The few look-ups over all tenants.
+#[derive(Clone)]
+pub struct Platform {
+    store: Store,
+}
+
+impl Platform {
+    /// All rows, since no tenant is known yet, or all are meant.
+    fn db(&self) -> UnscopedDb<'_> {
+        UnscopedDb::new(&self.store.read, WHOLE)
+    }
+
+    fn writer(&self) -> PlatformWriter<'_> {
+        PlatformWriter {
+            writer: &self.store.writer,
+        }
+    }
+}
+
 /// The file behind a `sqlite://…` address; `None` for other databases.
 pub fn sqlite_path(url: &str) -> Option<PathBuf> {
     let rest = url
@@ -315,7 +357,7 @@ enum Use {
     Checkpoint,
 }
 
-/// What a session on `PostgreSQL` is told when it begins.
+/// What is set in a session on `PostgreSQL` when it begins.
 fn settings(r#use: Use) -> String {
     match r#use {
         Use::Write => {
@@ -349,7 +391,7 @@ async fn connect(
             Use::Read | Use::Checkpoint => 10,
         }))
         // A file does not go away, and a writer that finds its connection broken runs again: asking
-        // first would cost each transaction one more way to the server and back.
+        // first would cost each transaction one more round trip.
         .test_before_acquire(matches!(r#use, Use::Read | Use::LookUp) && sqlite_path(url).is_none())
         .sqlx_logging(false)
         .connect_lazy(r#use == Use::Checkpoint)

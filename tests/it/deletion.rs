@@ -230,7 +230,7 @@ async fn a_deleted_company_is_gone_at_once_for_everybody_and_then_row_by_row() {
             "every table is put to the test"
         );
     }
-    let digests = app.rows("digests").await;
+    let fingerprints = app.rows("fingerprints").await;
     assert!(app.rows("provider_messages").await > 0);
 
     let owner = Visitor::signed_in(&app, &acme.email, PASSWORD).await;
@@ -311,8 +311,8 @@ async fn a_deleted_company_is_gone_at_once_for_everybody_and_then_row_by_row() {
         "the other company has all of it"
     );
     assert_eq!(
-        app.rows("digests").await,
-        digests / 2,
+        app.rows("fingerprints").await,
+        fingerprints / 2,
         "those of the events went with them"
     );
     assert_eq!(app.rows("in_flight").await, 1, "the other company's");
@@ -422,7 +422,7 @@ async fn what_another_process_takes_in_the_first_seconds_goes_with_its_digest() 
     }
     assert_eq!(holding(&app.database, acme.id).await, Vec::<String>::new());
     assert_eq!(
-        (app.rows("digests").await, app.rows("tenants").await),
+        (app.rows("fingerprints").await, app.rows("tenants").await),
         (0, 0)
     );
     app.run_due_jobs().await;
@@ -433,7 +433,7 @@ const MANY: i64 = 20_000;
 
 /// Many more of what the one event has, so that their removal takes a while.
 async fn multiply(database: &TestDatabase, id: TenantId) {
-    let (own, digest) = if database.is_file() {
+    let (own, fingerprint) = if database.is_file() {
         ("randomblob(16)", "randomblob(32)")
     } else {
         (
@@ -457,7 +457,7 @@ async fn multiply(database: &TestDatabase, id: TenantId) {
              JOIN bodies b ON b.tenant_id = {id} WHERE e.tenant_id = {id} AND e.id <> b.event_id"
         ),
         format!(
-            "INSERT INTO digests (digest, event_id, received_at) SELECT {digest}, id, 1 FROM events \
+            "INSERT INTO fingerprints (fingerprint, event_id, received_at) SELECT {fingerprint}, id, 1 FROM events \
              WHERE tenant_id = {id} AND routed_at = 1"
         ),
     ] {
@@ -514,7 +514,7 @@ async fn a_deletion_that_is_killed_goes_on_when_the_service_starts_again() {
     drop((store, rows));
 
     let events = format!("events WHERE tenant_id = {}", literal(database, acme));
-    for (such, all) in [("digests", MANY + 1), (&events, MANY)] {
+    for (such, all) in [("fingerprints", MANY + 1), (&events, MANY)] {
         service.start();
         some_gone(&service.database, such, all).await;
         service.kill();
@@ -530,7 +530,7 @@ async fn a_deletion_that_is_killed_goes_on_when_the_service_starts_again() {
     let database = &service.database;
     assert_eq!(holding(database, acme).await, Vec::<String>::new());
     assert_eq!(holding(database, other).await, before);
-    for table in ["events", "bodies", "digests"] {
+    for table in ["events", "bodies", "fingerprints"] {
         assert_eq!(
             database.count(table).await,
             1,

@@ -193,7 +193,7 @@ async fn a_sealed_value_copied_to_another_row_does_not_open() {
 fn is_open(table: &str, column: &str) -> bool {
     column.ends_with("_hash")
         || column.ends_with("_id")
-        || matches!(column, "id" | "digest" | "fingerprint" | "replay_of")
+        || matches!(column, "id" | "fingerprint" | "replay_of")
         || matches!(
             (table, column),
             ("connections" | "account_figures", "login")

@@ -47,8 +47,8 @@ CREATE TABLE bodies (
 ) {by_event};
 
 -- By which a repeated request is known; outlives its event.
-CREATE TABLE digests (
-    digest {bytes} PRIMARY KEY,
+CREATE TABLE fingerprints (
+    fingerprint {bytes} PRIMARY KEY,
     event_id {id} NOT NULL,
     received_at bigint NOT NULL
 ) {narrow};

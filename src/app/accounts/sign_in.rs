@@ -126,7 +126,7 @@ impl App {
         let detail = json!({ "browser": agent::words(&agent) });
         let failed = "account.second_step_failed";
         platform
-            .tell_companies(user.id, failed, detail, actor, self.now())
+            .audit_in_companies(user.id, failed, detail, actor, self.now())
             .await?;
         Ok(Step::Wrong)
     }

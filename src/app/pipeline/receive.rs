@@ -121,7 +121,7 @@ fn new_event(
 ) -> NewEvent {
     let path_type = request.path_type;
     let fingerprint = |day: &str| fingerprint(target, path_type, verified, day);
-    let day_digest = path_type.filter(|t| t.is_reminder()).map(|_| {
+    let day_fingerprint = path_type.filter(|t| t.is_reminder()).map(|_| {
         let day = now.with_timezone(&target.zone).date_naive().to_string();
         fingerprint(&day)
     });
@@ -137,8 +137,8 @@ fn new_event(
             query: request.query,
             bytes: request.body,
         },
-        digest: fingerprint(""),
-        day_digest,
+        fingerprint: fingerprint(""),
+        day_fingerprint,
         received_at: now,
     }
 }

@@ -173,7 +173,7 @@ impl App {
         let change =
             Change::to(state, d.id, queued(d), self.now()).because(kind, sentence, "{}".to_owned());
         let change = Change {
-            leaves_flight: true,
+            releases_send_lock: true,
             ..change
         };
         store.change(change).await?;

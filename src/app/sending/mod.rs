@@ -105,7 +105,7 @@ impl App {
         );
         store
             .change(Change {
-                leaves_flight: true,
+                releases_send_lock: true,
                 ..change
             })
             .await?;

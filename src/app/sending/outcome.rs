@@ -128,7 +128,7 @@ impl App {
             due_at: (!state.is_final()).then(|| now + first_poll),
             looks: Some(0),
             error_code: accepted.error_code,
-            leaves_flight: true,
+            releases_send_lock: true,
             accepts: (!connection.is_accepted()).then_some((connection.id, connection.login)),
             message: Some(KnownMessage {
                 provider: sent.link.transport.words().name.to_owned(),
@@ -216,7 +216,7 @@ fn failed(sent: &Sent<'_>, failure: &SendFailure, now: DateTime<Utc>) -> Change 
     };
     Change {
         error_code: failure.error_code,
-        leaves_flight: true,
+        releases_send_lock: true,
         ..change
     }
 }

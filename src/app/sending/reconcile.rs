@@ -157,7 +157,7 @@ impl App {
         let change = Change {
             due_at: Some(now + wait),
             looks: Some(0),
-            leaves_flight: true,
+            releases_send_lock: true,
             message: Some(message),
             ..Change::to(DeliveryState::Accepted, d.id, unknown(d), now).because(
                 StepKind::Found,
@@ -210,7 +210,7 @@ impl App {
             due_at: Some(now),
             looks: Some(0),
             absents: Some(d.absents + 1),
-            leaves_flight: true,
+            releases_send_lock: true,
             ..Change::to(DeliveryState::Queued, d.id, unknown(d), now).because(
                 StepKind::Absent,
                 sentence,
@@ -274,7 +274,7 @@ impl App {
         // Looking ends here, so equal messages need not wait for it any longer.
         let change = Change {
             hold: Some(Hold::Person),
-            leaves_flight: true,
+            releases_send_lock: true,
             ..Change::to(DeliveryState::Unknown, d.id, unknown(d), self.now()).because(
                 StepKind::NeedsPerson,
                 sentence,

@@ -188,8 +188,8 @@ impl Scene {
                 query: String::new(),
                 bytes: body.to_string().into(),
             },
-            digest: [n; 32],
-            day_digest: None,
+            fingerprint: [n; 32],
+            day_fingerprint: None,
             received_at: now,
         };
         let kept = self.app.store().ingest(event).await.unwrap();
@@ -281,7 +281,7 @@ impl Scene {
         let story = self
             .app
             .tenant(self.tenant)
-            .story(id.event)
+            .timeline(id.event)
             .await
             .unwrap()
             .unwrap();

@@ -125,10 +125,10 @@ async fn a_reservation_that_hangs_is_not_waited_for_and_what_it_lent_is_given_ba
     redis.lends.notify_one();
     redis.is_ill(false);
     turns(&queue, false).await;
-    let acked = lock(&redis.acked).clone();
-    assert_eq!(acked.len(), 1);
-    assert_eq!(acked[0].token, LATE);
-    assert!(matches!(acked[0].outcome, Outcome::Snooze(_)));
+    let ended = lock(&redis.acked).clone();
+    assert_eq!(ended.len(), 1);
+    assert_eq!(ended[0].token, LATE);
+    assert!(matches!(ended[0].outcome, Outcome::Snooze(_)));
 }
 
 #[tokio::test]

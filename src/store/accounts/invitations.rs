@@ -9,12 +9,12 @@ use super::users::{User, insert_user};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{InvitationId, TenantId, UserId};
 use crate::domain::user::Role;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::db::bulk::record;
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::audit::{AuditLine, audit};
-use crate::store::operations::mails::{MAIL, StoredMail, insert_mail};
+use crate::store::engine::writer::work;
+use crate::store::mails::{MAIL, StoredMail, insert_mail};
 use crate::store::{Platform, StoreError, TenantStore};
 
 /// How many people a tenant may have invited who have not come yet.
@@ -81,35 +81,32 @@ impl TenantStore {
         actor: Actor,
     ) -> Result<Invited, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (new, mail, actor) = (new.clone(), mail.clone(), actor.clone());
-                Box::pin(async move {
-                    if let Some(refused) = refusal(tx, &new).await? {
-                        return Ok(refused);
-                    }
-                    let now = new.created_at;
-                    let replace = "DELETE FROM invitations WHERE tenant_id = $1 \
-                                   AND (email = $2 OR expires_at <= $3)";
-                    let old = values![new.email.clone(), micros(now)];
-                    tx.exec(replace, old).await?;
-                    let row = record![
-                        id: new.id.uuid(),
-                        email: new.email.clone(),
-                        role: new.role.as_str(),
-                        token_hash: token_hash.to_vec(),
-                        invited_by: new.invited_by,
-                        created_at: micros(now),
-                        expires_at: micros(new.expires_at),
-                        inviter_id: actor.user.map(UserId::uuid),
-                    ];
-                    tx.insert("invitations", row, "").await?;
-                    insert_mail(tx.unscoped(MAIL), mail, now).await?;
-                    let detail = json!({ "role": new.role.as_str() });
-                    let line = AuditLine::new(actor, "invitation.sent", new.email, &detail);
-                    audit(tx, line, now).await?;
-                    Ok(Invited::Sent)
-                })
-            })
+            .edit(work!([new, mail, actor], async |tx| {
+                if let Some(refused) = refusal(tx, &new).await? {
+                    return Ok(refused);
+                }
+                let now = new.created_at;
+                let replace = "DELETE FROM invitations WHERE tenant_id = $1 \
+                               AND (email = $2 OR expires_at <= $3)";
+                let old = values![new.email.clone(), micros(now)];
+                tx.exec(replace, old).await?;
+                let row = record![
+                    id: new.id.uuid(),
+                    email: new.email.clone(),
+                    role: new.role.as_str(),
+                    token_hash: token_hash.to_vec(),
+                    invited_by: new.invited_by,
+                    created_at: micros(now),
+                    expires_at: micros(new.expires_at),
+                    inviter_id: actor.user.map(UserId::uuid),
+                ];
+                tx.insert("invitations", row, "").await?;
+                insert_mail(tx.unscoped(MAIL), mail, now).await?;
+                let detail = json!({ "role": new.role.as_str() });
+                let line = AuditLine::new(actor, "invitation.sent", new.email, &detail);
+                audit(tx, line, now).await?;
+                Ok(Invited::Sent)
+            }))
             .await
     }
 
@@ -128,21 +125,18 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let revoke = "DELETE FROM invitations WHERE tenant_id = $1 AND id = $2 \
-                                  RETURNING email, role";
-                    let Some(row) = tx.one(revoke, values![id.uuid()]).await? else {
-                        return Ok(false);
-                    };
-                    let detail = json!({ "role": row.get::<String>("role")? });
-                    let email: String = row.get("email")?;
-                    let line = AuditLine::new(actor, "invitation.revoked", email, &detail);
-                    audit(tx, line, now).await?;
-                    Ok(true)
-                })
-            })
+            .edit(work!([actor], async |tx| {
+                let revoke = "DELETE FROM invitations WHERE tenant_id = $1 AND id = $2 \
+                              RETURNING email, role";
+                let Some(row) = tx.one(revoke, values![id.uuid()]).await? else {
+                    return Ok(false);
+                };
+                let detail = json!({ "role": row.get::<String>("role")? });
+                let email: String = row.get("email")?;
+                let line = AuditLine::new(actor, "invitation.revoked", email, &detail);
+                audit(tx, line, now).await?;
+                Ok(true)
+            }))
             .await
     }
 
@@ -155,9 +149,7 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<Joined, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (joining, actor) = (joining.clone(), actor.clone());
-                Box::pin(async move {
+            .edit(work!([joining, actor], async |tx| {
                     let query = "SELECT i.* FROM invitations i JOIN tenants t ON t.id = i.tenant_id \
                                  WHERE i.token_hash = $2 AND i.tenant_id = $1 AND i.expires_at > $3 \
                                  AND t.deleted_at IS NULL";
@@ -166,8 +158,7 @@ impl TenantStore {
                         return Ok(Joined::Gone);
                     };
                     accept(tx, &invitation(&row)?, joining, actor, now).await
-                })
-            })
+                }))
             .await
     }
 }

@@ -11,11 +11,11 @@ use super::tokens::{end_tokens_of, tokens_changed_by};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{ApiTokenId, UserId};
 use crate::domain::user::{Ability, Role};
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::db::bulk::record;
 use crate::store::engine::sql::{self, Row, micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::audit::{AuditLine, audit};
+use crate::store::engine::writer::work;
 use crate::store::tenant::groups::leave;
 use crate::store::{StoreError, TenantStore};
 
@@ -86,60 +86,55 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<TeamChange, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let Some(person) = person(tx, user).await? else {
-                        return Ok(TeamChange::Gone);
-                    };
-                    let old = person.role.as_str();
-                    if edit == MemberEdit::Role(person.role) {
-                        return Ok(TeamChange::Done);
-                    }
-                    if edit != MemberEdit::Role(Role::Owner) && is_last_owner(tx, user).await? {
-                        return Ok(TeamChange::LastOwner);
-                    }
-                    let (action, detail) = match edit {
-                        MemberEdit::Role(role) => {
-                            let set = "UPDATE members SET role = $3 \
-                                       WHERE tenant_id = $1 AND user_id = $2";
-                            let bound = values![user.uuid(), role.as_str()];
-                            tx.exec(set, bound).await?;
-                            if !role.may(Ability::ManageTeam) {
-                                uninvite(tx, user).await?;
-                            }
-                            let roles = (person.role, role);
-                            let tokens = tokens_changed_by(tx, user, roles).await?;
-                            let mut detail = json!({ "old": old, "new": role.as_str() });
-                            if let (Some(detail), false) =
-                                (detail.as_object_mut(), tokens.is_empty())
-                            {
-                                detail.insert("tokens".to_owned(), json!(tokens));
-                            }
-                            ("member.role_changed", detail)
+            .edit(work!([actor], async |tx| {
+                let Some(person) = person(tx, user).await? else {
+                    return Ok(TeamChange::Gone);
+                };
+                let old = person.role.as_str();
+                if edit == MemberEdit::Role(person.role) {
+                    return Ok(TeamChange::Done);
+                }
+                if edit != MemberEdit::Role(Role::Owner) && is_last_owner(tx, user).await? {
+                    return Ok(TeamChange::LastOwner);
+                }
+                let (action, detail) = match edit {
+                    MemberEdit::Role(role) => {
+                        let set = "UPDATE members SET role = $3 \
+                                   WHERE tenant_id = $1 AND user_id = $2";
+                        let bound = values![user.uuid(), role.as_str()];
+                        tx.exec(set, bound).await?;
+                        if !role.may(Ability::ManageTeam) {
+                            uninvite(tx, user).await?;
                         }
-                        MemberEdit::Leave | MemberEdit::Remove => {
-                            let ended = remove(tx, user, now).await?;
-                            for (token, name) in ended {
-                                let detail = json!({ "name": name, "maker": person.email });
-                                let subject = token.to_string();
-                                let line =
-                                    AuditLine::new(actor.clone(), "token.ended", subject, &detail);
-                                audit(tx, line, now).await?;
-                            }
-                            let action = if edit == MemberEdit::Leave {
-                                "member.left"
-                            } else {
-                                "member.removed"
-                            };
-                            (action, json!({ "old": old }))
+                        let roles = (person.role, role);
+                        let tokens = tokens_changed_by(tx, user, roles).await?;
+                        let mut detail = json!({ "old": old, "new": role.as_str() });
+                        if let (Some(detail), false) = (detail.as_object_mut(), tokens.is_empty()) {
+                            detail.insert("tokens".to_owned(), json!(tokens));
                         }
-                    };
-                    let line = AuditLine::new(actor, action, person.email, &detail);
-                    audit(tx, line, now).await?;
-                    Ok(TeamChange::Done)
-                })
-            })
+                        ("member.role_changed", detail)
+                    }
+                    MemberEdit::Leave | MemberEdit::Remove => {
+                        let ended = remove(tx, user, now).await?;
+                        for (token, name) in ended {
+                            let detail = json!({ "name": name, "maker": person.email });
+                            let subject = token.to_string();
+                            let line =
+                                AuditLine::new(actor.clone(), "token.ended", subject, &detail);
+                            audit(tx, line, now).await?;
+                        }
+                        let action = if edit == MemberEdit::Leave {
+                            "member.left"
+                        } else {
+                            "member.removed"
+                        };
+                        (action, json!({ "old": old }))
+                    }
+                };
+                let line = AuditLine::new(actor, action, person.email, &detail);
+                audit(tx, line, now).await?;
+                Ok(TeamChange::Done)
+            }))
             .await
     }
 }

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::users::tell_companies;
+use super::users::audit_in_companies;
 use crate::domain::actor::Actor;
 use crate::domain::ids::UserId;
 use crate::store::engine::db::UnscopedDb;
 use crate::store::engine::sql::{micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::{Platform, StoreError};
 
 /// Somebody's second factor.
@@ -60,16 +60,13 @@ impl Platform {
         sealed: Vec<u8>,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let sealed = sealed.clone();
-            Box::pin(async move {
+        let done = self.writer().edit(work!([sealed], async |tx| {
                 let begin = "INSERT INTO second_factors (user_id, sealed, last_step, created_at) \
                              VALUES ($1, $2, 0, $3) ON CONFLICT (user_id) DO UPDATE SET \
                              sealed = excluded.sealed, last_step = 0, created_at = excluded.created_at \
                              WHERE second_factors.confirmed_at IS NULL";
                 Ok(tx.exec(begin, values![user.uuid(), sealed, micros(now)]).await? == 1)
-            })
-        });
+            }));
         done.await
     }
 
@@ -83,20 +80,17 @@ impl Platform {
         codes: Vec<[u8; 32]>,
         (actor, now): (Actor, DateTime<Utc>),
     ) -> Result<bool, StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let (shown, codes, actor) = (shown.clone(), codes.clone(), actor.clone());
-            Box::pin(async move {
-                let confirm = "UPDATE second_factors SET confirmed_at = $3, last_step = $4 \
-                               WHERE user_id = $1 AND sealed = $2 AND confirmed_at IS NULL";
-                let row = values![user.uuid(), shown, micros(now), step];
-                if tx.exec(confirm, row).await? == 0 {
-                    return Ok(false);
-                }
-                let action = "account.second_factor_on";
-                replace_codes(tx, user, &codes, action, (&actor, now)).await?;
-                Ok(true)
-            })
-        });
+        let done = self.writer().edit(work!([shown, codes, actor], async |tx| {
+            let confirm = "UPDATE second_factors SET confirmed_at = $3, last_step = $4 \
+                           WHERE user_id = $1 AND sealed = $2 AND confirmed_at IS NULL";
+            let row = values![user.uuid(), shown, micros(now), step];
+            if tx.exec(confirm, row).await? == 0 {
+                return Ok(false);
+            }
+            let action = "account.second_factor_on";
+            replace_codes(tx, user, &codes, action, (&actor, now)).await?;
+            Ok(true)
+        }));
         done.await
     }
 
@@ -107,10 +101,9 @@ impl Platform {
         proof: Proof,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let proof = proof.clone();
-            Box::pin(async move { spend(tx, user, &proof, now).await })
-        });
+        let done = self.writer().edit(work!([proof], async |tx| {
+            spend(tx, user, &proof, now).await
+        }));
         done.await
     }
 
@@ -122,13 +115,10 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let (codes, actor) = (codes.clone(), actor.clone());
-            Box::pin(async move {
-                let action = "account.recovery_codes_renewed";
-                replace_codes(tx, user, &codes, action, (&actor, now)).await
-            })
-        });
+        let done = self.writer().edit(work!([codes, actor], async |tx| {
+            let action = "account.recovery_codes_renewed";
+            replace_codes(tx, user, &codes, action, (&actor, now)).await
+        }));
         done.await
     }
 
@@ -139,14 +129,11 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let actor = actor.clone();
-            Box::pin(async move {
-                remove(tx, user).await?;
-                let action = ("account.second_factor_off", json!({}));
-                tell_companies(tx, user, action, &actor, now).await
-            })
-        });
+        let done = self.writer().edit(work!([actor], async |tx| {
+            remove(tx, user).await?;
+            let action = ("account.second_factor_off", json!({}));
+            audit_in_companies(tx, user, action, &actor, now).await
+        }));
         done.await
     }
 }
@@ -198,5 +185,5 @@ async fn replace_codes(
         let insert = "INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)";
         tx.exec(insert, values![user.uuid(), code.to_vec()]).await?;
     }
-    tell_companies(tx, user, (action, json!({})), actor, now).await
+    audit_in_companies(tx, user, (action, json!({})), actor, now).await
 }

@@ -4,13 +4,13 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::second_factors::Proof;
-use super::users::{User, tell_companies, user};
+use super::users::{User, audit_in_companies, user};
 use crate::domain::actor::Actor;
 use crate::domain::agent;
 use crate::domain::ids::UserId;
 use crate::store::engine::db::UnscopedDb;
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::{Platform, StoreError};
 
 /// How many sessions of a person are kept: beyond it the one that was seen last of all ends.
@@ -56,12 +56,11 @@ pub struct SessionLine {
 }
 
 impl Platform {
-    /// Keeps a sign-in; every company of the person is told.
+    /// Keeps a sign-in; the log of every company of the person has it.
     pub async fn create_session(&self, new: NewSession) -> Result<(), StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let new = new.clone();
-            Box::pin(async move { insert(tx, new).await })
-        });
+        let done = self
+            .writer()
+            .edit(work!([new], async |tx| { insert(tx, new).await }));
         done.await
     }
 
@@ -72,21 +71,18 @@ impl Platform {
         step: [u8; 32],
         proof: Proof,
     ) -> Result<bool, StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let (new, proof) = (new.clone(), proof.clone());
-            Box::pin(async move {
-                if !super::second_factors::spend(tx, new.user, &proof, new.at).await? {
-                    return Ok(false);
-                }
-                let end = "DELETE FROM user_tokens WHERE token_hash = $1 AND user_id = $2";
-                let ended = values![step.to_vec(), new.user.uuid()];
-                if tx.exec(end, ended).await? == 0 {
-                    return Ok(false);
-                }
-                insert(tx, new).await?;
-                Ok(true)
-            })
-        });
+        let done = self.writer().edit(work!([new, proof], async |tx| {
+            if !super::second_factors::spend(tx, new.user, &proof, new.at).await? {
+                return Ok(false);
+            }
+            let end = "DELETE FROM user_tokens WHERE token_hash = $1 AND user_id = $2";
+            let ended = values![step.to_vec(), new.user.uuid()];
+            if tx.exec(end, ended).await? == 0 {
+                return Ok(false);
+            }
+            insert(tx, new).await?;
+            Ok(true)
+        }));
         done.await
     }
 
@@ -119,15 +115,12 @@ impl Platform {
         token_hash: [u8; 32],
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            Box::pin(async move {
-                let seen =
-                    "UPDATE sessions SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2";
-                tx.exec(seen, values![token_hash.to_vec(), micros(now)])
-                    .await
-                    .map(drop)
-            })
-        });
+        let done = self.writer().edit(work!(async |tx| {
+            let seen = "UPDATE sessions SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2";
+            tx.exec(seen, values![token_hash.to_vec(), micros(now)])
+                .await
+                .map(drop)
+        }));
         done.await
     }
 
@@ -149,12 +142,10 @@ impl Platform {
 
     /// Ends a session.
     pub async fn end_session(&self, token_hash: [u8; 32]) -> Result<(), StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            Box::pin(async move {
-                let end = "DELETE FROM sessions WHERE token_hash = $1";
-                tx.exec(end, values![token_hash.to_vec()]).await.map(drop)
-            })
-        });
+        let done = self.writer().edit(work!(async |tx| {
+            let end = "DELETE FROM sessions WHERE token_hash = $1";
+            tx.exec(end, values![token_hash.to_vec()]).await.map(drop)
+        }));
         done.await
     }
 
@@ -166,26 +157,22 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let actor = actor.clone();
-            Box::pin(async move {
-                let query = "SELECT token_hash, address, agent, created_at, seen_at FROM sessions \
-                             WHERE token_hash = $1 AND user_id = $2";
-                let named = values![token_hash.to_vec(), user.uuid()];
-                let Some(row) = tx.one(query, named.clone()).await? else {
-                    return Ok(false);
-                };
-                let gone = line(&row)?;
-                let end = "DELETE FROM sessions WHERE token_hash = $1 AND user_id = $2";
-                if tx.exec(end, named).await? == 0 {
-                    return Ok(false);
-                }
-                let detail =
-                    json!({ "browser": agent::words(&gone.agent), "address": gone.address });
-                tell_companies(tx, user, ("account.session_ended", detail), &actor, now).await?;
-                Ok(true)
-            })
-        });
+        let done = self.writer().edit(work!([actor], async |tx| {
+            let query = "SELECT token_hash, address, agent, created_at, seen_at FROM sessions \
+                         WHERE token_hash = $1 AND user_id = $2";
+            let named = values![token_hash.to_vec(), user.uuid()];
+            let Some(row) = tx.one(query, named.clone()).await? else {
+                return Ok(false);
+            };
+            let gone = line(&row)?;
+            let end = "DELETE FROM sessions WHERE token_hash = $1 AND user_id = $2";
+            if tx.exec(end, named).await? == 0 {
+                return Ok(false);
+            }
+            let detail = json!({ "browser": agent::words(&gone.agent), "address": gone.address });
+            audit_in_companies(tx, user, ("account.session_ended", detail), &actor, now).await?;
+            Ok(true)
+        }));
         done.await
     }
 
@@ -197,23 +184,19 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let actor = actor.clone();
-            Box::pin(async move {
-                let keep = keep.map_or_else(Vec::new, |k| k.to_vec());
-                let end = "DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2";
-                let ended = tx.exec(end, values![user.uuid(), keep]).await?;
-                let steps =
-                    "DELETE FROM user_tokens WHERE user_id = $1 AND purpose = 'second_step'";
-                tx.exec(steps, values![user.uuid()]).await?;
-                if ended > 0 {
-                    let detail = json!({ "sessions": ended });
-                    tell_companies(tx, user, ("account.sessions_ended", detail), &actor, now)
-                        .await?;
-                }
-                Ok(ended)
-            })
-        });
+        let done = self.writer().edit(work!([actor], async |tx| {
+            let keep = keep.map_or_else(Vec::new, |k| k.to_vec());
+            let end = "DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2";
+            let ended = tx.exec(end, values![user.uuid(), keep]).await?;
+            let steps = "DELETE FROM user_tokens WHERE user_id = $1 AND purpose = 'second_step'";
+            tx.exec(steps, values![user.uuid()]).await?;
+            if ended > 0 {
+                let detail = json!({ "sessions": ended });
+                audit_in_companies(tx, user, ("account.sessions_ended", detail), &actor, now)
+                    .await?;
+            }
+            Ok(ended)
+        }));
         done.await
     }
 }
@@ -246,7 +229,7 @@ pub(in crate::store) async fn insert(
     let bound = values![new.user.uuid(), new.token_hash.to_vec(), MOST_SESSIONS - 1];
     tx.exec(trim, bound).await?;
     let detail = json!({ "browser": agent::words(&new.agent) });
-    tell_companies(
+    audit_in_companies(
         tx,
         new.user,
         ("account.signed_in", detail),

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::store::engine::sql::{micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::{Platform, StoreError};
 
 impl Platform {
@@ -18,34 +18,28 @@ impl Platform {
         since: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let work = self.writer().write(Lane::Edit, move |tx| {
-            let name = name.clone();
-            Box::pin(async move {
-                let count = "INSERT INTO throttles (name, since, tries) VALUES ($1, $2, 1) \
-                             ON CONFLICT (name) DO UPDATE SET \
-                             tries = CASE WHEN throttles.since <= $3 THEN 1 \
-                                 ELSE throttles.tries + 1 END, \
-                             since = CASE WHEN throttles.since <= $3 THEN excluded.since \
-                                 ELSE throttles.since END RETURNING tries";
-                let row = tx
-                    .one(count, values![name, micros(now), micros(since)])
-                    .await?;
-                let tries: i64 = row.map_or(Ok(i64::MAX), |r| r.get("tries"))?;
-                Ok(tries <= most)
-            })
-        });
+        let work = self.writer().edit(work!([name], async |tx| {
+            let count = "INSERT INTO throttles (name, since, tries) VALUES ($1, $2, 1) \
+                         ON CONFLICT (name) DO UPDATE SET \
+                         tries = CASE WHEN throttles.since <= $3 THEN 1 \
+                             ELSE throttles.tries + 1 END, \
+                         since = CASE WHEN throttles.since <= $3 THEN excluded.since \
+                             ELSE throttles.since END RETURNING tries";
+            let row = tx
+                .one(count, values![name, micros(now), micros(since)])
+                .await?;
+            let tries: i64 = row.map_or(Ok(i64::MAX), |r| r.get("tries"))?;
+            Ok(tries <= most)
+        }));
         work.await
     }
 
     /// Forgets the tries under a name.
     pub async fn forget_tries(&self, name: String) -> Result<(), StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let name = name.clone();
-            Box::pin(async move {
-                let forget = "DELETE FROM throttles WHERE name = $1";
-                tx.exec(forget, values![name]).await.map(drop)
-            })
-        });
+        let done = self.writer().edit(work!([name], async |tx| {
+            let forget = "DELETE FROM throttles WHERE name = $1";
+            tx.exec(forget, values![name]).await.map(drop)
+        }));
         done.await
     }
 }

@@ -7,11 +7,11 @@ use uuid::Uuid;
 use crate::domain::actor::Actor;
 use crate::domain::ids::{ApiTokenId, TenantId, UserId};
 use crate::domain::user::Role;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::db::bulk::record;
 use crate::store::engine::sql::{Row, micros, micros_opt, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::audit::{AuditLine, audit};
+use crate::store::engine::writer::work;
 use crate::store::{Platform, StoreError, TenantStore};
 
 /// The last use is written no more often.
@@ -73,7 +73,7 @@ pub struct ApiToken {
 }
 
 impl TenantStore {
-    /// Keeps a new bearer token (its digest), good until it expires or for ever, and no longer than its
+    /// Keeps a new bearer token (its digest), good until it expires or permanently, and no longer than its
     /// maker is in the team; `false` when there are as many as there may be.
     pub async fn create_token(
         &self,
@@ -84,37 +84,34 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (g, actor) = (grant.clone(), actor.clone());
-                Box::pin(async move {
-                    let such = "api_tokens WHERE tenant_id = $1 AND revoked_at IS NULL";
-                    if tx.is_full(such, MOST_TOKENS).await? {
-                        return Ok(false);
-                    }
-                    let trim = "DELETE FROM api_tokens WHERE tenant_id = $1 \
-                                AND revoked_at IS NOT NULL AND id <= \
-                                (SELECT id FROM api_tokens WHERE tenant_id = $1 \
-                                 AND revoked_at IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET $2)";
-                    tx.exec(trim, values![REVOKED_KEPT]).await?;
-                    let row = record![
-                        id: g.id.uuid(),
-                        name: g.name.clone(),
-                        role: g.role.as_str(),
-                        token_hash: token_hash.to_vec(),
-                        created_at: micros(now),
-                        created_by: actor.name.clone(),
-                        expires_at: micros_opt(expires_at),
-                        maker_id: actor.user.map(UserId::uuid),
-                    ];
-                    tx.insert("api_tokens", row, "").await?;
-                    let detail = json!({
-                        "name": g.name, "role": g.role.as_str(), "expires_at": expires_at,
-                    });
-                    let line = AuditLine::new(actor, "token.created", g.id.to_string(), &detail);
-                    audit(tx, line, now).await?;
-                    Ok(true)
-                })
-            })
+            .edit(work!([grant, actor], async |tx| {
+                let such = "api_tokens WHERE tenant_id = $1 AND revoked_at IS NULL";
+                if tx.is_full(such, MOST_TOKENS).await? {
+                    return Ok(false);
+                }
+                let trim = "DELETE FROM api_tokens WHERE tenant_id = $1 \
+                            AND revoked_at IS NOT NULL AND id <= \
+                            (SELECT id FROM api_tokens WHERE tenant_id = $1 \
+                             AND revoked_at IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET $2)";
+                tx.exec(trim, values![REVOKED_KEPT]).await?;
+                let row = record![
+                    id: grant.id.uuid(),
+                    name: grant.name.clone(),
+                    role: grant.role.as_str(),
+                    token_hash: token_hash.to_vec(),
+                    created_at: micros(now),
+                    created_by: actor.name.clone(),
+                    expires_at: micros_opt(expires_at),
+                    maker_id: actor.user.map(UserId::uuid),
+                ];
+                tx.insert("api_tokens", row, "").await?;
+                let detail = json!({
+                    "name": grant.name, "role": grant.role.as_str(), "expires_at": expires_at,
+                });
+                let line = AuditLine::new(actor, "token.created", grant.id.to_string(), &detail);
+                audit(tx, line, now).await?;
+                Ok(true)
+            }))
             .await
     }
 
@@ -136,22 +133,19 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let revoke = "UPDATE api_tokens SET revoked_at = $3 WHERE tenant_id = $1 \
-                                  AND id = $2 AND revoked_at IS NULL RETURNING name, role";
-                    let bound = values![id.uuid(), micros(now)];
-                    let Some(row) = tx.one(revoke, bound).await? else {
-                        return Ok(false);
-                    };
-                    let (name, role): (String, String) = (row.get("name")?, row.get("role")?);
-                    let detail = json!({ "name": name, "role": role });
-                    let line = AuditLine::new(actor, "token.revoked", id.to_string(), &detail);
-                    audit(tx, line, now).await?;
-                    Ok(true)
-                })
-            })
+            .edit(work!([actor], async |tx| {
+                let revoke = "UPDATE api_tokens SET revoked_at = $3 WHERE tenant_id = $1 \
+                              AND id = $2 AND revoked_at IS NULL RETURNING name, role";
+                let bound = values![id.uuid(), micros(now)];
+                let Some(row) = tx.one(revoke, bound).await? else {
+                    return Ok(false);
+                };
+                let (name, role): (String, String) = (row.get("name")?, row.get("role")?);
+                let detail = json!({ "name": name, "role": role });
+                let line = AuditLine::new(actor, "token.revoked", id.to_string(), &detail);
+                audit(tx, line, now).await?;
+                Ok(true)
+            }))
             .await
     }
 }
@@ -192,14 +186,12 @@ impl Platform {
 
     /// Remembers that a token was used just now.
     pub async fn touch_token(&self, id: ApiTokenId, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let work = self.writer().write(Lane::Edit, move |tx| {
-            Box::pin(async move {
-                let touch = "UPDATE api_tokens SET used_at = $2 WHERE id = $1 \
-                             AND (used_at IS NULL OR used_at <= $3)";
-                let bound = values![id.uuid(), micros(now), micros(now - USED_APART)];
-                tx.exec(touch, bound).await.map(drop)
-            })
-        });
+        let work = self.writer().edit(work!(async |tx| {
+            let touch = "UPDATE api_tokens SET used_at = $2 WHERE id = $1 \
+                         AND (used_at IS NULL OR used_at <= $3)";
+            let bound = values![id.uuid(), micros(now), micros(now - USED_APART)];
+            tx.exec(touch, bound).await.map(drop)
+        }));
         work.await
     }
 }

@@ -7,7 +7,7 @@ use super::sessions::NewSession;
 use super::users::insert_user;
 use crate::domain::ids::UserId;
 use crate::store::engine::sql::{micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::{NewTenant, Platform, StoreError};
 
 /// What a token is good for.
@@ -46,26 +46,24 @@ impl Platform {
         token: UserToken,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let t = token.clone();
-            Box::pin(async move {
-                if t.purpose != Purpose::Reset {
-                    let end = "DELETE FROM user_tokens WHERE user_id = $1 AND purpose = $2";
-                    tx.exec(end, values![t.user.uuid(), t.purpose.as_str()]).await?;
-                }
-                let insert = "INSERT INTO user_tokens (token_hash, user_id, purpose, detail, tries, \
-                              created_at, expires_at) VALUES ($1, $2, $3, $4, 0, $5, $6)";
-                let row = values![
-                    t.token_hash.to_vec(),
-                    t.user.uuid(),
-                    t.purpose.as_str(),
-                    t.detail,
-                    micros(now),
-                    micros(t.expires_at)
-                ];
-                tx.exec(insert, row).await.map(drop)
-            })
-        });
+        let done = self.writer().edit(work!([token], async |tx| {
+            if token.purpose != Purpose::Reset {
+                let end = "DELETE FROM user_tokens WHERE user_id = $1 AND purpose = $2";
+                tx.exec(end, values![token.user.uuid(), token.purpose.as_str()])
+                    .await?;
+            }
+            let insert = "INSERT INTO user_tokens (token_hash, user_id, purpose, detail, tries, \
+                          created_at, expires_at) VALUES ($1, $2, $3, $4, 0, $5, $6)";
+            let row = values![
+                token.token_hash.to_vec(),
+                token.user.uuid(),
+                token.purpose.as_str(),
+                token.detail,
+                micros(now),
+                micros(token.expires_at)
+            ];
+            tx.exec(insert, row).await.map(drop)
+        }));
         done.await
     }
 
@@ -99,25 +97,21 @@ impl Platform {
         most: i64,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            Box::pin(async move {
-                let count = "UPDATE user_tokens SET tries = tries + 1 \
-                             WHERE token_hash = $1 AND tries < $2 AND expires_at > $3";
-                let named = values![token_hash.to_vec(), most, micros(now)];
-                Ok(tx.exec(count, named).await? == 1)
-            })
-        });
+        let done = self.writer().edit(work!(async |tx| {
+            let count = "UPDATE user_tokens SET tries = tries + 1 \
+                         WHERE token_hash = $1 AND tries < $2 AND expires_at > $3";
+            let named = values![token_hash.to_vec(), most, micros(now)];
+            Ok(tx.exec(count, named).await? == 1)
+        }));
         done.await
     }
 
     /// Ends a token that nobody needs any more.
     pub async fn end_user_token(&self, token_hash: [u8; 32]) -> Result<(), StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            Box::pin(async move {
-                let end = "DELETE FROM user_tokens WHERE token_hash = $1";
-                tx.exec(end, values![token_hash.to_vec()]).await.map(drop)
-            })
-        });
+        let done = self.writer().edit(work!(async |tx| {
+            let end = "DELETE FROM user_tokens WHERE token_hash = $1";
+            tx.exec(end, values![token_hash.to_vec()]).await.map(drop)
+        }));
         done.await
     }
 
@@ -129,22 +123,19 @@ impl Platform {
         new: NewTenant,
         session: NewSession,
     ) -> Result<bool, StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let (new, session) = (new.clone(), session.clone());
-            Box::pin(async move {
-                let end = "DELETE FROM user_tokens WHERE token_hash = $1 AND expires_at > $2";
-                let named = values![spends.to_vec(), micros(session.at)];
-                if tx.exec(end, named).await? == 0 {
-                    return Ok(false);
-                }
-                if !insert_user(tx, &new.owner, session.at).await? {
-                    return Err(StoreError::Taken("the e-mail address"));
-                }
-                crate::store::operations::platform::insert_tenant(tx, &new).await?;
-                super::sessions::insert(tx, session).await?;
-                Ok(true)
-            })
-        });
+        let done = self.writer().edit(work!([new, session], async |tx| {
+            let end = "DELETE FROM user_tokens WHERE token_hash = $1 AND expires_at > $2";
+            let named = values![spends.to_vec(), micros(session.at)];
+            if tx.exec(end, named).await? == 0 {
+                return Ok(false);
+            }
+            if !insert_user(tx, &new.owner, session.at).await? {
+                return Err(StoreError::Taken("the e-mail address"));
+            }
+            super::new_tenant::insert_tenant(tx, &new).await?;
+            super::sessions::insert(tx, session).await?;
+            Ok(true)
+        }));
         done.await
     }
 
@@ -160,9 +151,9 @@ impl Platform {
             ("DELETE FROM throttles WHERE since <= $1", begun),
         ] {
             let until = micros(until);
-            let done = self.writer().write(Lane::Edit, move |tx| {
-                Box::pin(async move { tx.exec(sweep, values![until]).await.map(drop) })
-            });
+            let done = self.writer().edit(work!(async |tx| {
+                tx.exec(sweep, values![until]).await.map(drop)
+            }));
             done.await?;
         }
         Ok(())

@@ -5,10 +5,10 @@ use serde_json::json;
 
 use crate::domain::actor::Actor;
 use crate::domain::ids::{TenantId, UserId};
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::UnscopedDb;
 use crate::store::engine::sql::{self, Row, micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::audit::{AuditLine, audit};
+use crate::store::engine::writer::work;
 use crate::store::{Platform, StoreError};
 
 /// A person who signs in.
@@ -72,10 +72,9 @@ impl Platform {
 
     /// Makes a user; an address that exists is refused.
     pub async fn create_user(&self, user: User, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let user = user.clone();
-            Box::pin(async move { insert_user(tx, &user, now).await })
-        });
+        let done = self.writer().edit(work!([user], async |tx| {
+            insert_user(tx, &user, now).await
+        }));
         if done.await? {
             Ok(())
         } else {
@@ -89,39 +88,32 @@ impl Platform {
         user: User,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let user = user.clone();
-            Box::pin(async move {
-                if sql::is_postgres(tx) {
-                    // Two set-ups at once would both find nobody.
-                    let lock = "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE";
-                    tx.exec(lock, vec![]).await?;
-                }
-                let any = "SELECT id FROM users LIMIT 1";
-                if tx.one(any, vec![]).await?.is_some() {
-                    return Ok(false);
-                }
-                insert_user(tx, &user, now).await
-            })
-        });
+        let done = self.writer().edit(work!([user], async |tx| {
+            if sql::is_postgres(tx) {
+                // Two set-ups at once would both find nobody.
+                let lock = "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE";
+                tx.exec(lock, vec![]).await?;
+            }
+            let any = "SELECT id FROM users LIMIT 1";
+            if tx.one(any, vec![]).await?.is_some() {
+                return Ok(false);
+            }
+            insert_user(tx, &user, now).await
+        }));
         done.await
     }
 
     /// Replaces a hash by one of the same password, made with today's parameters; unless the password
     /// was changed meanwhile.
     pub async fn rehash(&self, user: UserId, old: String, new: String) -> Result<(), StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let (old, new) = (old.clone(), new.clone());
-            Box::pin(async move {
-                let set =
-                    "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
-                tx.exec(set, values![user.uuid(), old, new]).await.map(drop)
-            })
-        });
+        let done = self.writer().edit(work!([old, new], async |tx| {
+            let set = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+            tx.exec(set, values![user.uuid(), old, new]).await.map(drop)
+        }));
         done.await
     }
 
-    /// Gives somebody another name; every company they are in is told.
+    /// Gives somebody another name; the log of every company they are in has it.
     pub async fn rename_user(
         &self,
         id: UserId,
@@ -129,21 +121,18 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let (name, actor) = (name.clone(), actor.clone());
-            Box::pin(async move {
-                let Some(old) = locked(tx, id).await? else {
-                    return Ok(());
-                };
-                if old.name == name {
-                    return Ok(());
-                }
-                let set = "UPDATE users SET name = $2 WHERE id = $1";
-                tx.exec(set, values![id.uuid(), name.clone()]).await?;
-                let detail = json!({ "old": old.name, "new": name });
-                tell_companies(tx, id, ("account.renamed", detail), &actor, now).await
-            })
-        });
+        let done = self.writer().edit(work!([name, actor], async |tx| {
+            let Some(old) = locked(tx, id).await? else {
+                return Ok(());
+            };
+            if old.name == name {
+                return Ok(());
+            }
+            let set = "UPDATE users SET name = $2 WHERE id = $1";
+            tx.exec(set, values![id.uuid(), name.clone()]).await?;
+            let detail = json!({ "old": old.name, "new": name });
+            audit_in_companies(tx, id, ("account.renamed", detail), &actor, now).await
+        }));
         done.await
     }
 
@@ -155,35 +144,32 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let (new, actor) = (new.clone(), actor.clone());
-            Box::pin(async move {
-                let user = new.user.uuid();
-                if let Some(token) = new.spends {
-                    let end = "DELETE FROM user_tokens \
+        let done = self.writer().edit(work!([new, actor], async |tx| {
+            let user = new.user.uuid();
+            if let Some(token) = new.spends {
+                let end = "DELETE FROM user_tokens \
                                  WHERE token_hash = $1 AND user_id = $2 AND expires_at > $3";
-                    let named = values![token.to_vec(), user, micros(now)];
-                    if tx.exec(end, named).await? == 0 {
-                        return Ok(false);
-                    }
+                let named = values![token.to_vec(), user, micros(now)];
+                if tx.exec(end, named).await? == 0 {
+                    return Ok(false);
                 }
-                let set = "UPDATE users SET password_hash = $2 WHERE id = $1";
-                tx.exec(set, values![user, new.password_hash]).await?;
-                let links = "DELETE FROM user_tokens WHERE user_id = $1 \
-                             AND purpose IN ('reset', 'email', 'second_step')";
-                tx.exec(links, values![user]).await?;
-                let keep = new.keep.map_or_else(Vec::new, |k| k.to_vec());
-                let others = "DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2";
-                tx.exec(others, values![user, keep]).await?;
-                let mut detail = json!({});
-                if new.without_second_factor {
-                    super::second_factors::remove(tx, new.user).await?;
-                    detail = json!({ "second_factor": "removed" });
-                }
-                tell_companies(tx, new.user, (new.action, detail), &actor, now).await?;
-                Ok(true)
-            })
-        });
+            }
+            let set = "UPDATE users SET password_hash = $2 WHERE id = $1";
+            tx.exec(set, values![user, new.password_hash]).await?;
+            let links = "DELETE FROM user_tokens WHERE user_id = $1 \
+                         AND purpose IN ('reset', 'email', 'second_step')";
+            tx.exec(links, values![user]).await?;
+            let keep = new.keep.map_or_else(Vec::new, |k| k.to_vec());
+            let others = "DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2";
+            tx.exec(others, values![user, keep]).await?;
+            let mut detail = json!({});
+            if new.without_second_factor {
+                super::second_factors::remove(tx, new.user).await?;
+                detail = json!({ "second_factor": "removed" });
+            }
+            audit_in_companies(tx, new.user, (new.action, detail), &actor, now).await?;
+            Ok(true)
+        }));
         done.await
     }
 
@@ -197,37 +183,34 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let (email, actor) = (email.clone(), actor.clone());
-            Box::pin(async move {
-                let end = "DELETE FROM user_tokens \
+        let done = self.writer().edit(work!([email, actor], async |tx| {
+            let end = "DELETE FROM user_tokens \
                              WHERE token_hash = $1 AND user_id = $2 AND expires_at > $3";
-                let named = values![spends.to_vec(), id.uuid(), micros(now)];
-                if tx.exec(end, named).await? == 0 {
-                    return Ok(false);
-                }
-                let Some(old) = locked(tx, id).await? else {
-                    return Ok(false);
-                };
-                // A link to the old address must not change the password of the new one.
-                let links = "DELETE FROM user_tokens WHERE user_id = $1 \
-                             AND purpose IN ('reset', 'email', 'second_step')";
-                tx.exec(links, values![id.uuid()]).await?;
-                let set = "UPDATE users SET email = $2 WHERE id = $1 \
-                           AND NOT EXISTS (SELECT 1 FROM users WHERE email = $2)";
-                if tx.exec(set, values![id.uuid(), email.clone()]).await? == 0 {
-                    return Err(StoreError::Taken("the e-mail address"));
-                }
-                let detail = json!({ "old": old.email, "new": email });
-                tell_companies(tx, id, ("account.email_changed", detail), &actor, now).await?;
-                Ok(true)
-            })
-        });
+            let named = values![spends.to_vec(), id.uuid(), micros(now)];
+            if tx.exec(end, named).await? == 0 {
+                return Ok(false);
+            }
+            let Some(old) = locked(tx, id).await? else {
+                return Ok(false);
+            };
+            // A link to the old address must not change the password of the new one.
+            let links = "DELETE FROM user_tokens WHERE user_id = $1 \
+                         AND purpose IN ('reset', 'email', 'second_step')";
+            tx.exec(links, values![id.uuid()]).await?;
+            let set = "UPDATE users SET email = $2 WHERE id = $1 \
+                       AND NOT EXISTS (SELECT 1 FROM users WHERE email = $2)";
+            if tx.exec(set, values![id.uuid(), email.clone()]).await? == 0 {
+                return Err(StoreError::Taken("the e-mail address"));
+            }
+            let detail = json!({ "old": old.email, "new": email });
+            audit_in_companies(tx, id, ("account.email_changed", detail), &actor, now).await?;
+            Ok(true)
+        }));
         done.await
     }
 
     /// Appends an entry about somebody to the security log of every company they are in.
-    pub async fn tell_companies(
+    pub async fn audit_in_companies(
         &self,
         id: UserId,
         action: &'static str,
@@ -235,16 +218,15 @@ impl Platform {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let (detail, actor) = (detail.clone(), actor.clone());
-            Box::pin(async move { tell_companies(tx, id, (action, detail), &actor, now).await })
-        });
+        let done = self.writer().edit(work!([detail, actor], async |tx| {
+            audit_in_companies(tx, id, (action, detail), &actor, now).await
+        }));
         done.await
     }
 }
 
 /// What somebody did about their own account is part of the history of each of their companies.
-pub(in crate::store) async fn tell_companies(
+pub(in crate::store) async fn audit_in_companies(
     tx: UnscopedDb<'_>,
     user: UserId,
     (action, detail): (&'static str, serde_json::Value),

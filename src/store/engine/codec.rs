@@ -1,6 +1,6 @@
 //! Raw bodies, compressed with a dictionary of what Zoho's documents have in common.
 //!
-//! A dictionary is kept for ever: bodies written with it can be read with nothing else. So a better
+//! A dictionary is kept permanently: bodies written with it can be read with nothing else. So a better
 //! one gets the next id (`examples/train_dictionary.rs` makes it) and stands beside the old.
 
 use super::dictionary::{Dictionary, Kept};

@@ -21,7 +21,7 @@ use sea_orm::{DatabaseConnection, TransactionTrait as _};
 use super::db::UnscopedDb;
 use super::sql::{self, from_micros};
 use crate::domain::clock::{Clock, Comparison, SharedClock, standing};
-use crate::store::{Platform, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// The server's time, in a column of microseconds; not that of the transaction's beginning.
 pub(in crate::store) const NOW: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
@@ -69,11 +69,9 @@ impl Store {
     }
 }
 
-impl Platform {
-    /// The server's time, asked for at this moment; only on `PostgreSQL`.
-    pub async fn server_time(&self) -> Result<DateTime<Utc>, StoreError> {
-        Ok(from_micros(ask(self.db()).await?))
-    }
+/// The server's time, asked for at this moment.
+pub(in crate::store) async fn server_time(db: UnscopedDb<'_>) -> Result<DateTime<Utc>, StoreError> {
+    Ok(from_micros(ask(db).await?))
 }
 
 #[derive(Debug)]
@@ -119,8 +117,8 @@ struct Estimate {
     samples: VecDeque<Sample>,
     /// The server's time less the uptime.
     lead: i64,
-    /// The last time that was told.
-    told: i64,
+    /// The last time that was given.
+    given: i64,
     /// At which uptime the server's clock was found to have been set.
     set_at: Option<i64>,
 }
@@ -141,10 +139,10 @@ impl Sample {
 }
 
 impl Estimate {
-    /// A small step back is waited for rather than taken: what was told stays told.
+    /// A small step back is waited for rather than taken: what was given stays given.
     fn now(&mut self, uptime: i64) -> i64 {
-        self.told = self.told.max(uptime + self.lead);
-        self.told
+        self.given = self.given.max(uptime + self.lead);
+        self.given
     }
 
     /// Takes a sample in; by how much the server's clock was set, if it was.
@@ -156,7 +154,7 @@ impl Estimate {
             self.samples.clear();
             self.set_at = Some(sample.uptime);
             // Else the time would stand still until the server's is there again.
-            self.told = i64::MIN;
+            self.given = i64::MIN;
         }
         self.samples.truncate(KEPT - 1);
         self.samples.push_front(sample);
@@ -275,9 +273,9 @@ mod tests {
     fn it_never_goes_back_for_a_better_answer() {
         let mut estimate = Estimate::default();
         estimate.take(sample(0, 100_000, 90_000));
-        let told = estimate.now(SECOND);
+        let given = estimate.now(SECOND);
         estimate.take(sample(SECOND, 20_000, 300));
-        assert_eq!(estimate.now(SECOND + 1), told, "it waits");
+        assert_eq!(estimate.now(SECOND + 1), given, "it waits");
         assert_eq!(estimate.now(2 * SECOND), 2 * SECOND + 20_000);
     }
 

@@ -20,9 +20,9 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::sql::{Row, values};
+use super::sql::{Backend, Row, values};
 use crate::domain::ids::TenantId;
-use crate::store::error::StoreError;
+use crate::store::engine::error::StoreError;
 use tenancy::Filter;
 
 /// Where statements go.
@@ -42,11 +42,6 @@ impl<'a> From<&'a DatabaseTransaction> for Db<'a> {
     fn from(transaction: &'a DatabaseTransaction) -> Self {
         Self::Transaction(transaction)
     }
-}
-
-/// Which of the two databases it is.
-pub(in crate::store) trait Backend: Copy {
-    fn backend(self) -> DbBackend;
 }
 
 impl<'a, D: Into<Db<'a>> + Copy> Backend for D {
@@ -171,6 +166,9 @@ impl<'a> BatchDb<'a> {
         UnscopedDb::new(self.db, why)
     }
 }
+
+/// Why look-ups over all tenants filter by none.
+pub(in crate::store) const WHOLE: &str = "no tenant is known yet, or all are meant";
 
 /// The rows of all tenants, and of none.
 #[derive(Clone, Copy)]

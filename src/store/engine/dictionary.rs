@@ -1,4 +1,4 @@
-//! Compression with what many texts have in common. A dictionary is kept for ever: what was written with it
+//! Compression with what many texts have in common. A dictionary is kept permanently: what was written with it
 //! can be read with nothing else.
 
 use std::cell::RefCell;

@@ -4,12 +4,8 @@
 //! comes back (a read-only server, a full disk, a shutdown, silence) may be so for the whole session or
 //! the whole server, so the session is not used again and the statements are not tried one by one.
 
-use std::time::Duration;
-
 use sea_orm::sqlx;
-use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
-
-use crate::store::error::StoreError;
+use sea_orm::{DbErr, RuntimeErr};
 
 /// Whose fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,15 +27,7 @@ const OWN: [&str; 6] = ["21", "22", "23", "42", "44", "54"];
 /// longer than the session allows.
 const ROLLED_BACK: [&str; 4] = ["40001", "40P01", "55P03", "57014"];
 
-pub(in crate::store) fn of(error: &StoreError) -> Fault {
-    match error {
-        StoreError::Db(error) => of_db(error),
-        StoreError::Untrusted(_) | StoreError::SharedSessions => Fault::Server,
-        _ => Fault::Own,
-    }
-}
-
-pub(in crate::store) fn of_db(error: &DbErr) -> Fault {
+pub(in crate::store) fn of(error: &DbErr) -> Fault {
     match sqlx_error(error) {
         Some(sqlx::Error::Database(error)) => of_code(error.code().as_deref().unwrap_or_default()),
         // Values that do not fit what the statement says.
@@ -68,40 +56,6 @@ pub(in crate::store) fn of_code(code: &str) -> Fault {
         Fault::Own
     } else {
         Fault::Server
-    }
-}
-
-/// Whether the transaction is known to have left nothing, although its commit failed.
-pub(in crate::store) fn left_nothing(error: &StoreError) -> bool {
-    of(error) == Fault::RolledBack || code(error).as_deref() == Some("25P03")
-}
-
-/// The SQLSTATE.
-pub(in crate::store) fn code(error: &StoreError) -> Option<String> {
-    match sqlx_error(db_error(error)?)? {
-        sqlx::Error::Database(error) => error.code().map(std::borrow::Cow::into_owned),
-        _ => None,
-    }
-}
-
-/// The server has said nothing for so long.
-pub(in crate::store) fn silence(span: Duration) -> StoreError {
-    let says = format!("the database has not answered for {span:?}");
-    StoreError::Db(DbErr::Conn(RuntimeErr::Internal(says)))
-}
-
-/// Whether a session showed it, and not that none could be had.
-pub(in crate::store) fn was_shown_by_a_session(error: &StoreError) -> bool {
-    match db_error(error) {
-        Some(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) | None => false,
-        Some(error) => !matches!(sqlx_error(error), Some(sqlx::Error::PoolTimedOut)),
-    }
-}
-
-fn db_error(error: &StoreError) -> Option<&DbErr> {
-    match error {
-        StoreError::Db(error) => Some(error),
-        _ => None,
     }
 }
 
@@ -134,9 +88,5 @@ mod tests {
         ] {
             assert_eq!(of_code(server), Fault::Server, "{server}");
         }
-        assert_eq!(of(&silence(Duration::from_secs(5))), Fault::Server);
-        let timed_out = DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
-        assert_eq!(of(&StoreError::Db(timed_out)), Fault::Server);
-        assert_eq!(of(&StoreError::Panicked), Fault::Own);
     }
 }

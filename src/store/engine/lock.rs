@@ -37,7 +37,7 @@ pub enum LockError {
     },
 }
 
-/// Who holds a database, as far as can be told.
+/// Who holds a database, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Holder {
     /// The process's number on this machine.
@@ -239,18 +239,18 @@ fn say_who(database: &Path, now: DateTime<Utc>) -> io::Result<()> {
 impl Holder {
     /// The system knows best; what stands beside the file may be old, or be of another name of it.
     fn of(file: &File, database: &Path) -> Self {
-        let told = Self::told(database).unwrap_or_default();
+        let written = Self::written(database).unwrap_or_default();
         match flock_owner(file) {
-            Some(pid) if told.pid != Some(pid) => Self {
+            Some(pid) if written.pid != Some(pid) => Self {
                 pid: Some(pid),
                 since: None,
             },
-            _ => told,
+            _ => written,
         }
     }
 
     /// An empty or strange file says nothing: the holder may not have written yet.
-    fn told(database: &Path) -> io::Result<Self> {
+    fn written(database: &Path) -> io::Result<Self> {
         let mut text = String::new();
         let file = File::open(pid_file(database)?)?;
         file.take(1024).read_to_string(&mut text)?;
@@ -328,9 +328,9 @@ mod tests {
         assert!(!database.exists(), "to look makes nothing");
         let lock = DatabaseLock::take(&database, noon()).unwrap();
         assert_eq!(database.metadata().unwrap().len(), 0);
-        let told = format!("{}, since 2026-11-18T11:06:40Z", us());
-        assert!(refused(&database).ends_with(&told));
-        assert_eq!(DatabaseLock::holder(&database).unwrap().to_string(), told);
+        let holder = format!("{}, since 2026-11-18T11:06:40Z", us());
+        assert!(refused(&database).ends_with(&holder));
+        assert_eq!(DatabaseLock::holder(&database).unwrap().to_string(), holder);
         drop(lock);
         assert_eq!(DatabaseLock::holder(&database), None);
     }

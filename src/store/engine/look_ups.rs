@@ -8,10 +8,10 @@ use futures::future::BoxFuture;
 use sea_orm::{DatabaseConnection, DbErr};
 
 use super::db::BatchDb;
-use super::faults::{self, Fault};
+use super::faults::Fault;
 use super::sql;
 use crate::batcher::{Batcher, Call};
-use crate::store::error::StoreError;
+use crate::store::engine::error::StoreError;
 
 /// How many batches are read at the same time.
 const SIDE_BY_SIDE: usize = 2;
@@ -72,7 +72,7 @@ async fn answer<K: Ord, V: Clone>(
             }
         }
         // One bad row must not keep the others from their answers.
-        Err(error) if calls.len() > 1 && faults::of(&error) == Fault::Own => {
+        Err(error) if calls.len() > 1 && error.whose() == Fault::Own => {
             for call in calls {
                 if !call.is_abandoned() {
                     let alone = within(db, read(all, &BTreeSet::from([&call.question]))).await;
@@ -101,5 +101,5 @@ async fn within<T>(
         return found.await;
     }
     let answered = tokio::time::timeout(PATIENCE, found).await;
-    answered.unwrap_or_else(|_| Err(faults::silence(PATIENCE)))
+    answered.unwrap_or_else(|_| Err(StoreError::silence(PATIENCE)))
 }

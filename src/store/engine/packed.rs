@@ -12,7 +12,7 @@ use zstd::zstd_safe::get_frame_content_size;
 
 use super::dictionary::{Dictionary, Kept};
 use super::sql::Row;
-use crate::store::error::StoreError;
+use crate::store::engine::error::StoreError;
 
 /// The first byte of a packed text: kept as it is, or packed with which words.
 const AS_IT_IS: u8 = 0;

@@ -6,24 +6,23 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike as _, Months, NaiveDate, NaiveTime, Utc};
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction, TransactionTrait as _};
+use sea_orm::{
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, TransactionTrait as _,
+};
 use uuid::Uuid;
 
 use super::db::UnscopedDb;
+use super::error::StoreError;
 use super::sql::{self, values};
-use crate::store::{Store, StoreError};
 
-/// The tables of the history and the column by which they are partitioned.
-const TABLES: [(&str, &str); 8] = [
-    ("events", "id"),
-    ("bodies", "event_id"),
-    ("decisions", "event_id"),
-    ("deliveries", "event_id"),
-    ("contents", "event_id"),
-    ("attempts", "event_id"),
-    ("delivery_steps", "event_id"),
-    ("receipts", "event_id"),
-];
+/// A table of the history.
+pub(in crate::store) struct Partitioned {
+    pub(in crate::store) table: &'static str,
+    /// The id by which it is partitioned.
+    pub(in crate::store) by: &'static str,
+    /// A column that is compressed by us, and that the server should not try to compress again.
+    pub(in crate::store) compressed: Option<&'static str>,
+}
 
 /// How many months are made ahead of the present one.
 const AHEAD: u32 = 3;
@@ -34,108 +33,110 @@ const WARNED: u32 = AHEAD - 1;
 /// One process at a time makes months.
 const LOCK: i64 = 0x6d6c_635f_7061_7274;
 
-impl Store {
-    /// Makes the partitions of this month and the next few; how many were missing. None on `SQLite`.
-    pub async fn make_partitions(&self, now: DateTime<Utc>) -> Result<usize, StoreError> {
-        if !sql::is_postgres(&self.read) {
-            return Ok(0);
-        }
-        let first = now.date_naive().with_day(1).unwrap_or_default();
-        let mut made = 0;
-        for ahead in 0..=AHEAD {
-            let Some(month) = first.checked_add_months(Months::new(ahead)) else {
-                continue;
-            };
-            for (table, column) in TABLES {
-                made += usize::from(self.make_partition(table, column, month).await?);
-            }
-        }
-        Ok(made)
+/// Makes the partitions of this month and the next few; how many were missing. None on `SQLite`.
+pub(in crate::store) async fn make(
+    db: &DatabaseConnection,
+    tables: &[Partitioned],
+    now: DateTime<Utc>,
+) -> Result<usize, StoreError> {
+    if !sql::is_postgres(db) {
+        return Ok(0);
     }
+    let mut made = 0;
+    for month in months(now, AHEAD) {
+        for table in tables {
+            made += usize::from(make_one(db, table, month).await?);
+        }
+    }
+    Ok(made)
+}
 
-    /// Months (`2026-12`) that begin within two months and are not there yet, with a table that lacks
-    /// each. Workers and `migrate` make them earlier, so somebody must see why they cannot.
-    pub async fn missing_months(
-        &self,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<(String, &'static str)>, StoreError> {
-        if !sql::is_postgres(&self.read) {
-            return Ok(Vec::new());
-        }
-        let query = "SELECT c.relname::text AS name FROM pg_inherits i \
-                     JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent \
-                     WHERE pg_table_is_visible(p.oid) AND p.relkind = 'p'";
-        let rows = UnscopedDb::itself(&self.read).all(query, vec![]).await?;
-        let names = rows.iter().map(|row| row.get("name"));
-        let names: BTreeSet<String> = names.collect::<Result<_, _>>()?;
-        let first = now.date_naive().with_day(1).unwrap_or_default();
-        let months = (0..=WARNED).filter_map(|ahead| first.checked_add_months(Months::new(ahead)));
-        let missing = months.filter_map(|month| {
-            let lacks = |table: &&str| !names.contains(&partition(table, month));
-            let (table, _) = TABLES.into_iter().find(|(table, _)| lacks(table))?;
-            Some((month.format("%Y-%m").to_string(), table))
-        });
-        Ok(missing.collect())
+/// Months (`2026-12`) that begin within two months and are not there yet, with a table that lacks
+/// each. Workers and `migrate` make them earlier, so somebody must see why they cannot.
+pub(in crate::store) async fn missing(
+    db: &DatabaseConnection,
+    tables: &[Partitioned],
+    now: DateTime<Utc>,
+) -> Result<Vec<(String, &'static str)>, StoreError> {
+    if !sql::is_postgres(db) {
+        return Ok(Vec::new());
     }
+    let query = "SELECT c.relname::text AS name FROM pg_inherits i \
+                 JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent \
+                 WHERE pg_table_is_visible(p.oid) AND p.relkind = 'p'";
+    let rows = UnscopedDb::itself(db).all(query, vec![]).await?;
+    let names = rows.iter().map(|row| row.get("name"));
+    let names: BTreeSet<String> = names.collect::<Result<_, _>>()?;
+    let missing = months(now, WARNED).filter_map(|month| {
+        let mut all = tables.iter().map(|of| of.table);
+        let table = all.find(|table| !names.contains(&partition(table, month)))?;
+        Some((month.format("%Y-%m").to_string(), table))
+    });
+    Ok(missing.collect())
+}
 
-    /// One transaction for each table, so that its locks are held for a moment only.
-    async fn make_partition(
-        &self,
-        table: &str,
-        column: &str,
-        month: NaiveDate,
-    ) -> Result<bool, StoreError> {
-        let name = partition(table, month);
-        let exists = "SELECT 1 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
-                      WHERE i.inhparent = to_regclass($1) AND c.relname = $2";
-        let known = values![table, name.clone()];
-        let db = UnscopedDb::itself(&self.read);
-        if db.one(exists, known.clone()).await?.is_some() {
-            return Ok(false);
-        }
-        let tx = self.read.begin().await?;
-        let db = UnscopedDb::itself(&tx);
-        let lock = "SELECT pg_advisory_xact_lock($1)";
-        db.exec(lock, values![LOCK]).await?;
-        // Whoever holds the table for long keeps the month waiting, and not the month everybody else. Others
-        // who make months are waited for: they take no longer than this.
-        tx.execute_unprepared("SET LOCAL lock_timeout = '3s'")
-            .await?;
-        if db.one(exists, known).await?.is_some() {
-            return Ok(false);
-        }
-        let range = (
-            first_id(month),
-            first_id(month.checked_add_months(Months::new(1)).unwrap_or(month)),
-        );
-        attach(&tx, table, column, &name, range).await?;
-        tx.commit().await?;
-        Ok(true)
+/// This month and so many after it.
+fn months(now: DateTime<Utc>, ahead: u32) -> impl Iterator<Item = NaiveDate> {
+    let first = now.date_naive().with_day(1).unwrap_or_default();
+    (0..=ahead).filter_map(move |ahead| first.checked_add_months(Months::new(ahead)))
+}
+
+/// One transaction for each table, so that its locks are held for a moment only.
+async fn make_one(
+    pool: &DatabaseConnection,
+    of: &Partitioned,
+    month: NaiveDate,
+) -> Result<bool, StoreError> {
+    let name = partition(of.table, month);
+    let exists = "SELECT 1 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
+                  WHERE i.inhparent = to_regclass($1) AND c.relname = $2";
+    let known = values![of.table, name.clone()];
+    let db = UnscopedDb::itself(pool);
+    if db.one(exists, known.clone()).await?.is_some() {
+        return Ok(false);
     }
+    let tx = pool.begin().await?;
+    let db = UnscopedDb::itself(&tx);
+    let lock = "SELECT pg_advisory_xact_lock($1)";
+    db.exec(lock, values![LOCK]).await?;
+    // Whoever holds the table for long keeps the month waiting, and not the month everybody else. Others
+    // who make months are waited for: they take no longer than this.
+    tx.execute_unprepared("SET LOCAL lock_timeout = '3s'")
+        .await?;
+    if db.one(exists, known).await?.is_some() {
+        return Ok(false);
+    }
+    let range = (
+        first_id(month),
+        first_id(month.checked_add_months(Months::new(1)).unwrap_or(month)),
+    );
+    attach(&tx, of, &name, range).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// The default partition stands aside meanwhile: it may hold rows of the range.
 async fn attach(
     tx: &DatabaseTransaction,
-    table: &str,
-    column: &str,
+    of: &Partitioned,
     name: &str,
     (from, to): (Uuid, Uuid),
 ) -> Result<(), StoreError> {
+    let Partitioned { table, by, .. } = of;
     for statement in [
         format!("ALTER TABLE {table} DETACH PARTITION {table}_default"),
         format!("CREATE TABLE {name} PARTITION OF {table} FOR VALUES FROM ('{from}') TO ('{to}')"),
         format!(
             "WITH moved AS (DELETE FROM {table}_default \
-             WHERE {column} >= '{from}' AND {column} < '{to}' RETURNING *) \
+             WHERE {by} >= '{from}' AND {by} < '{to}' RETURNING *) \
              INSERT INTO {name} SELECT * FROM moved"
         ),
         format!("ALTER TABLE {table} ATTACH PARTITION {table}_default DEFAULT"),
     ] {
         tx.execute_unprepared(&statement).await?;
     }
-    if table == "bodies" {
-        let plain = format!("ALTER TABLE {name} ALTER COLUMN body SET STORAGE EXTERNAL");
+    if let Some(column) = of.compressed {
+        let plain = format!("ALTER TABLE {name} ALTER COLUMN {column} SET STORAGE EXTERNAL");
         tx.execute_unprepared(&plain).await?;
     }
     Ok(())
@@ -155,6 +156,7 @@ fn first_id(month: NaiveDate) -> Uuid {
 mod tests {
     use super::*;
     use crate::domain::ids::EventId;
+    use crate::store::Store;
     use crate::testing::TestDatabase;
 
     fn day(text: &str) -> DateTime<Utc> {

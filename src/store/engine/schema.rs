@@ -98,7 +98,7 @@ impl Store {
                 });
             }
         }
-        unknown.retain(|told| foreign.contains(&told.step));
+        unknown.retain(|applied| foreign.contains(&applied.step));
         Ok(Schema {
             pending,
             newer: Some(newer(&ours, &foreign, &unknown)),
@@ -114,12 +114,14 @@ impl Store {
 fn newer(ours: &BTreeSet<String>, foreign: &BTreeSet<&String>, unknown: &[Unknown]) -> NewerSchema {
     let last = foreign.last().map(|step| (*step).clone());
     let step = last.unwrap_or_default();
-    let program = unknown.iter().find(|told| told.step == step);
+    let program = unknown.iter().find(|applied| applied.step == step);
     NewerSchema {
-        program: program.map(|told| told.program.clone()).unwrap_or_default(),
-        // A step of which nothing is told may be anything.
+        program: program
+            .map(|applied| applied.program.clone())
+            .unwrap_or_default(),
+        // A step of which nothing is written may be anything.
         is_compatible: unknown.len() == foreign.len()
-            && unknown.iter().all(|told| ours.contains(&told.needs)),
+            && unknown.iter().all(|applied| ours.contains(&applied.needs)),
         step,
     }
 }
@@ -148,13 +150,13 @@ mod tests {
         let database = TestDatabase::empty().await;
         let store = Store::open(&database.url()).await.unwrap();
         store.migrate().await.unwrap();
-        for (step, told) in steps {
+        for (step, written) in steps {
             let applied = "INSERT INTO seaql_migrations (version, applied_at) VALUES ($1, 0)";
             UnscopedDb::itself(&store.read)
                 .exec(applied, values![*step])
                 .await
                 .unwrap();
-            if let Some((needs, program)) = told {
+            if let Some((needs, program)) = written {
                 let insert = "INSERT INTO schema_steps (step, needs, program) VALUES ($1, $2, $3)";
                 let row = values![*step, *needs, *program];
                 UnscopedDb::itself(&store.read)

@@ -7,7 +7,6 @@
 //! A server can also stop keeping its word while we run. It is asked every two seconds, through a session
 //! whose settings follow the server's.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -16,13 +15,14 @@ use sea_orm::sqlx::{self, Connection as _};
 use sea_orm::{ConnectOptions, DatabaseConnection, DbErr, RuntimeErr};
 
 use super::db::UnscopedDb;
-use crate::store::error::StoreError;
+use super::server_trouble::ServerTrouble;
+use crate::store::engine::error::StoreError;
 
 /// How often the server is asked.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+const CHECK_EVERY: Duration = Duration::from_secs(2);
 
 /// How long an answer is waited for.
-const LOOK_PATIENCE: Duration = Duration::from_secs(5);
+const CHECK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Sessions are replaced this often at most, so that a server in trouble is not also flooded with new ones.
 const DISTRUST_EVERY: Duration = Duration::from_millis(500);
@@ -30,77 +30,9 @@ const DISTRUST_EVERY: Duration = Duration::from_millis(500);
 /// For how long after the server said nothing a session that comes back must answer first …
 const SILENT_FOR: Duration = Duration::from_mins(1);
 
-/// … and for how long it may take. One whose way to the server is cut would else keep its place in the pool
+/// … and for how long it may take. One whose connection is cut would else keep its place in the pool
 /// for a quarter of an hour.
 const RETURN_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Something about the server that an operator must mend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ServerTrouble {
-    /// `fsync = off`: what was acknowledged is gone when the machine crashes.
-    ForgetsInCrash,
-    /// `synchronous_commit = off`: our writers set it for themselves, so nothing of ours is lost.
-    AcknowledgesEarly,
-    /// A standby, which takes no writes.
-    Standby,
-    /// It takes no writes at the moment.
-    ReadOnly,
-    /// Commits wait for a synchronous standby that does not answer.
-    StandbyAway,
-}
-
-impl ServerTrouble {
-    /// Whether nothing may be written while it lasts: it could be lost, or would wait with no end.
-    pub const fn forbids_writing(self) -> bool {
-        matches!(self, Self::ForgetsInCrash | Self::StandbyAway)
-    }
-
-    /// Whether nothing can be written while it lasts.
-    pub const fn stops_writing(self) -> bool {
-        !matches!(self, Self::AcknowledgesEarly)
-    }
-
-    /// What an operator can do, as a request.
-    pub const fn advice(self) -> &'static str {
-        match self {
-            Self::ForgetsInCrash => {
-                "set fsync = on for the server, for example with ALTER SYSTEM SET fsync = on and \
-                 SELECT pg_reload_conf()"
-            }
-            Self::AcknowledgesEarly => {
-                "set synchronous_commit to on for this database, for example with \
-                 ALTER DATABASE … SET synchronous_commit = on"
-            }
-            Self::Standby => "let DATABASE_URL lead to the primary",
-            Self::ReadOnly => {
-                "set default_transaction_read_only = off for the server, the database and our role"
-            }
-            Self::StandbyAway => {
-                "bring the standby back, or take it out of synchronous_standby_names"
-            }
-        }
-    }
-}
-
-impl fmt::Display for ServerTrouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ForgetsInCrash => {
-                "PostgreSQL has fsync = off, so what it says is kept is lost when its machine crashes"
-            }
-            Self::AcknowledgesEarly => {
-                "PostgreSQL has synchronous_commit = off, so it says that something is kept before it is"
-            }
-            Self::Standby => "the PostgreSQL server is a standby, which takes no writes",
-            Self::ReadOnly => {
-                "PostgreSQL takes no writes (default_transaction_read_only, or read-only in another way)"
-            }
-            Self::StandbyAway => {
-                "PostgreSQL waits for a synchronous standby that does not answer, so nothing is committed"
-            }
-        })
-    }
-}
 
 /// Shared by all connections of a [`crate::store::Store`].
 #[derive(Clone, Default)]
@@ -133,7 +65,7 @@ impl Server {
         });
     }
 
-    /// It has not answered. To be told before the session is given back.
+    /// It has not answered. To be reported before the session is given back.
     pub(in crate::store) fn was_silent(&self) {
         self.distrust();
         self.with(|state| state.silent = Some(Instant::now()));
@@ -200,7 +132,7 @@ impl Server {
     /// Asks the server from now on, as long as anybody uses it. One that does not keep its word at the start
     /// is refused.
     pub(in crate::store) async fn watch(&self, db: DatabaseConnection) -> Result<(), StoreError> {
-        let troubles = look(&db).await?;
+        let troubles = check(&db).await?;
         let breaks_its_word = |t: &&ServerTrouble| {
             matches!(
                 t,
@@ -236,8 +168,8 @@ impl Server {
 
 async fn keep_looking(known: Weak<Known>, db: DatabaseConnection) {
     loop {
-        tokio::time::sleep(LOOK_EVERY).await;
-        let looked = tokio::time::timeout(LOOK_PATIENCE, look(&db)).await;
+        tokio::time::sleep(CHECK_EVERY).await;
+        let looked = tokio::time::timeout(CHECK_PATIENCE, check(&db)).await;
         let Some(known) = known.upgrade() else {
             return;
         };
@@ -250,7 +182,7 @@ async fn keep_looking(known: Weak<Known>, db: DatabaseConnection) {
 
 /// A commit that has waited for a standby this long waits for one that is away. Our own sessions only: those
 /// of others may wait for another.
-const LOOK: &str = "SELECT current_setting('fsync') AS fsync, \
+const CHECK: &str = "SELECT current_setting('fsync') AS fsync, \
     current_setting('synchronous_commit') AS synchronous_commit, \
     current_setting('transaction_read_only') AS is_read_only, \
     pg_is_in_recovery() AS is_standby, \
@@ -258,8 +190,8 @@ const LOOK: &str = "SELECT current_setting('fsync') AS fsync, \
       AND datname = current_database() AND wait_event = 'SyncRep' \
       AND query_start < clock_timestamp() - interval '4 seconds') AS is_standby_away";
 
-async fn look(db: &DatabaseConnection) -> Result<Vec<ServerTrouble>, StoreError> {
-    let Some(row) = UnscopedDb::itself(db).one(LOOK, vec![]).await? else {
+async fn check(db: &DatabaseConnection) -> Result<Vec<ServerTrouble>, StoreError> {
+    let Some(row) = UnscopedDb::itself(db).one(CHECK, vec![]).await? else {
         return Ok(Vec::new());
     };
     let is_off = |setting: &str| Ok::<_, StoreError>(row.get::<String>(setting)? == "off");
@@ -302,7 +234,7 @@ pub(in crate::store) fn settings<'a>(all: impl IntoIterator<Item = (&'a str, &'a
     format!("SELECT {}", each.join(", "))
 }
 
-/// Who writes waits for the disk, whatever the server is told meanwhile. What waits for more than that
+/// Who writes waits for the disk, however the server is set meanwhile. What waits for more than that
 /// (`remote_write`, `remote_apply`), or for the local disk only, was chosen and stays.
 pub(in crate::store) const SYNCHRONOUS: &str = "set_config('synchronous_commit', \
     CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
@@ -328,7 +260,7 @@ async fn acquire(
     pool.acquire().await.map_err(failed)
 }
 
-/// Told without a prepared statement, which is what would not work.
+/// Asked without a prepared statement, which is what would not work.
 async fn process(session: &mut PgConnection) -> Result<i32, StoreError> {
     use sqlx::Row as _;
     let query = sqlx::raw_sql("SELECT pg_backend_pid()");

@@ -4,8 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DbBackend, QueryResult, TryGetable, Value};
 use uuid::Uuid;
 
-use super::db::{Backend, BatchDb, UnscopedDb};
-use crate::store::error::StoreError;
+use crate::store::engine::error::StoreError;
 
 /// Values in the order of `$1`, `$2`, …
 macro_rules! values {
@@ -23,7 +22,7 @@ pub(in crate::store) const BY_KEYS: [(&str, &str); 6] = [
     ("enable_bitmapscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
-    // A plan that cannot do without reading a whole table counts as dear enough to be compiled.
+    // A plan that cannot do without reading a whole table counts as expensive enough to be compiled.
     ("jit", "off"),
 ];
 
@@ -63,6 +62,11 @@ impl Row {
     }
 }
 
+/// Which of the two databases it is.
+pub(in crate::store) trait Backend: Copy {
+    fn backend(self) -> DbBackend;
+}
+
 /// Whether the other end is a `PostgreSQL` server, where others write at the same time.
 pub(in crate::store) fn is_postgres(db: impl Backend) -> bool {
     db.backend() == DbBackend::Postgres
@@ -71,28 +75,6 @@ pub(in crate::store) fn is_postgres(db: impl Backend) -> bool {
 /// What locks the rows of a `SELECT`; nothing where only one writes.
 pub(in crate::store) fn for_update(db: impl Backend) -> &'static str {
     if is_postgres(db) { " FOR UPDATE" } else { "" }
-}
-
-/// Keeps whoever else works on these messages of the provider's (account, sid) waiting until our
-/// transaction ends: a report that comes while the answer to the call is written must find it, or be
-/// found by it. In one order everywhere, so that no two wait for each other.
-pub(in crate::store) async fn hold_messages<'a>(
-    tx: BatchDb<'_>,
-    messages: impl Iterator<Item = (&'a str, &'a str)>,
-) -> Result<(), StoreError> {
-    if !is_postgres(tx) {
-        return Ok(());
-    }
-    let names: std::collections::BTreeSet<String> = messages
-        .map(|(account, sid)| format!("{account}/{sid}"))
-        .collect();
-    let Some(names) = array(names.into_iter().map(Value::from).collect()) else {
-        return Ok(());
-    };
-    let query = "SELECT pg_advisory_xact_lock(k) FROM (SELECT DISTINCT hashtextextended(v.name, 0) AS k \
-                 FROM UNNEST($1::text[]) AS v (name) ORDER BY k) AS keys";
-    let db = UnscopedDb::itself(tx);
-    db.exec(query, vec![names]).await.map(drop)
 }
 
 /// The operator and the pattern that find a text anywhere in another, whatever its case and taken

@@ -6,22 +6,10 @@ use std::time::Duration;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{self, ConnectOptions as _};
 
-use crate::store::error::StoreError;
+use super::error::{StoreError, Unreachable};
 
 /// How long one more try may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// It happened while connecting; never holds the password.
-#[derive(Debug, thiserror::Error)]
-#[error("{what}")]
-pub struct Unreachable {
-    /// What happened, as a clause.
-    pub what: String,
-    /// What to do, as a request.
-    pub advice: &'static str,
-    #[source]
-    source: Option<sqlx::Error>,
-}
 
 /// A pool tells only that it had no connection in time, so once more without one.
 pub(in crate::store) async fn explain(url: &str, error: StoreError) -> StoreError {

@@ -1,6 +1,6 @@
 //! Why the database takes no writes, as far as its error tells.
 //!
-//! Errors are told apart from the safe side: what is not known as a fault of the statement itself counts
+//! Errors are classified on the safe side: what is not known as a fault of the statement itself counts
 //! as a fault of the database, since `SQLite` may have ended the transaction by itself (a full disk, a
 //! failed read or write, no memory), and a server may be on its way out.
 
@@ -34,15 +34,15 @@ impl WriteFault {
     /// What an error says about the database; `None` when the statement itself was at fault.
     pub(in crate::store) fn of(error: &DbErr) -> Option<Self> {
         match faults::sqlx_error(error) {
-            Some(sqlx::Error::Database(told)) => {
-                let code = told.code().unwrap_or_default();
-                if told.try_downcast_ref::<SqliteError>().is_some() {
+            Some(sqlx::Error::Database(error)) => {
+                let code = error.code().unwrap_or_default();
+                if error.try_downcast_ref::<SqliteError>().is_some() {
                     of_sqlite(&code)
                 } else {
                     of_postgres(&code)
                 }
             }
-            _ if faults::of_db(error) == Fault::Own => None,
+            _ if faults::of(error) == Fault::Own => None,
             None if matches!(error, DbErr::Conn(_)) => Some(Self::Silent),
             _ => Some(Self::Away),
         }

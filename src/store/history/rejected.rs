@@ -1,12 +1,13 @@
 //! Rejected requests: a bounded list of what could not be verified, and why.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
-use crate::domain::ids::{ConnectionId, RejectedId, TenantId};
+use crate::domain::ids::{ConnectionId, RejectedId, TenantId, floor_v7};
+use crate::store::engine::db::TenantDb;
 use crate::store::engine::db::bulk::record;
 use crate::store::engine::sql::{micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::tenant::notices::note_forged;
+use crate::store::engine::writer::work;
 use crate::store::{StoreError, TenantStore};
 
 /// A request that could not be verified.
@@ -31,36 +32,40 @@ pub struct RejectedRequest {
 /// How many rejected requests of a tenant are kept.
 const REJECTED_KEPT: i64 = 200;
 
+/// How many forged requests are a burst, and within which time.
+const BURST: i64 = 5;
+const BURST_WITHIN: TimeDelta = TimeDelta::minutes(10);
+
+/// A burst is over when nothing forged has come for so long.
+const BURST_QUIET: TimeDelta = TimeDelta::hours(1);
+
 impl TenantStore {
     /// Keeps a rejected request, and only the newest few hundred of them; whether a burst of forged
     /// ones begins with it.
     pub async fn reject(&self, rejected: RejectedRequest) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Receipt, move |tx| {
-                let r = rejected.clone();
-                Box::pin(async move {
-                    let row = record![
-                        id: r.id.uuid(),
-                        connection_id: r.connection.uuid(),
-                        path: r.path,
-                        address: r.address,
-                        reason: r.reason,
-                        compared: r.compared,
-                        like_it: r.like_it,
-                        at: micros(r.at),
-                        is_forged: r.is_forged,
-                    ];
-                    tx.insert("rejected_requests", row, "").await?;
-                    let trim = "DELETE FROM rejected_requests WHERE tenant_id = $1 AND id < \
-                                (SELECT id FROM rejected_requests WHERE tenant_id = $1 \
-                                 ORDER BY id DESC LIMIT 1 OFFSET $2)";
-                    tx.exec(trim, values![REJECTED_KEPT]).await?;
-                    if !r.is_forged {
-                        return Ok(false);
-                    }
-                    note_forged(tx, r.connection.uuid(), r.at).await
-                })
-            })
+            .record(work!([rejected], async |tx| {
+                let row = record![
+                    id: rejected.id.uuid(),
+                    connection_id: rejected.connection.uuid(),
+                    path: rejected.path,
+                    address: rejected.address,
+                    reason: rejected.reason,
+                    compared: rejected.compared,
+                    like_it: rejected.like_it,
+                    at: micros(rejected.at),
+                    is_forged: rejected.is_forged,
+                ];
+                tx.insert("rejected_requests", row, "").await?;
+                let trim = "DELETE FROM rejected_requests WHERE tenant_id = $1 AND id < \
+                            (SELECT id FROM rejected_requests WHERE tenant_id = $1 \
+                             ORDER BY id DESC LIMIT 1 OFFSET $2)";
+                tx.exec(trim, values![REJECTED_KEPT]).await?;
+                if !rejected.is_forged {
+                    return Ok(false);
+                }
+                note_forged(tx, rejected.connection.uuid(), rejected.at).await
+            }))
             .await
     }
 
@@ -86,4 +91,26 @@ impl TenantStore {
             })
             .collect()
     }
+}
+
+/// Counts a forged request that was just written down; whether a burst begins with it.
+async fn note_forged(
+    tx: TenantDb<'_>,
+    connection: Uuid,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let over = "UPDATE connections SET burst_at = NULL \
+                WHERE tenant_id = $1 AND id = $2 AND rejected_at <= $3";
+    let quiet = micros(now - BURST_QUIET);
+    tx.exec(over, values![connection, quiet]).await?;
+    let begin = "UPDATE connections SET burst_at = $3 WHERE tenant_id = $1 AND id = $2 \
+                 AND burst_at IS NULL AND (SELECT COALESCE(SUM(1 + r.like_it), 0) \
+                 FROM rejected_requests r WHERE r.tenant_id = $1 AND r.id >= $4 \
+                 AND r.connection_id = $2 AND r.is_forged) >= $5";
+    let within = floor_v7(now - BURST_WITHIN);
+    let bound = values![connection, micros(now), within, BURST];
+    let begins = tx.exec(begin, bound).await? == 1;
+    let last = "UPDATE connections SET rejected_at = $3 WHERE tenant_id = $1 AND id = $2";
+    tx.exec(last, values![connection, micros(now)]).await?;
+    Ok(begins)
 }

@@ -4,13 +4,13 @@ use chrono::{DateTime, Utc};
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::platform::tenant;
 use crate::domain::connection::{Pauses, Provider};
 use crate::domain::ids::{ConnectionId, TenantId, floor_v7};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::tenant::Tenant;
+use crate::store::engine::keyset::paged;
 use crate::store::engine::sql::{self, Row, micros, values};
-use crate::store::history::paged;
+use crate::store::tenant::settings::tenant;
 use crate::store::{Platform, StoreError};
 
 /// A tenant with its figures.

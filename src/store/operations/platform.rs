@@ -7,21 +7,19 @@ use futures::FutureExt as _;
 use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
-use crate::domain::actor::Actor;
 use crate::domain::connection::Provider;
-use crate::domain::day::DateFormat;
 use crate::domain::ids::{ConnectionId, TenantId, UserId};
 use crate::domain::tenant::Tenant;
 use crate::domain::user::Role;
-use crate::store::accounts::users::{User, insert_user};
+use crate::store::engine::database_clock;
+use crate::store::engine::db::BatchDb;
 use crate::store::engine::db::bulk::{Bulk, record};
-use crate::store::engine::db::{BatchDb, TenantDb, UnscopedDb};
 use crate::store::engine::look_ups::LookUps;
 use crate::store::engine::sql::{self, Row, micros, values};
-use crate::store::engine::writer::{Lane, PlatformWriter};
-use crate::store::history::audit::{AuditLine, audit};
+use crate::store::engine::writer::work;
 use crate::store::tenant::connections::HookTarget;
-use crate::store::{Store, StoreError};
+use crate::store::tenant::settings::tenant;
+use crate::store::{Platform, StoreError};
 
 /// Token and provider.
 type HookKey = (String, Provider);
@@ -61,33 +59,11 @@ async fn hooks(
     Ok(found)
 }
 
-/// Why what is asked here filters by no tenant.
-pub(in crate::store) const WHOLE: &str = "no tenant is known yet, or all are meant";
-
-/// The few look-ups over all tenants.
-#[derive(Clone)]
-pub struct Platform {
-    pub(in crate::store) store: Store,
-}
-
 /// A user in a tenant.
 #[derive(Debug, Clone)]
 pub struct Member {
     pub tenant: Tenant,
     pub role: Role,
-}
-
-/// A tenant to be made, with its owner and the hook of its Zoho connection.
-#[derive(Debug, Clone)]
-pub struct NewTenant {
-    pub tenant: Tenant,
-    pub owner: User,
-    pub zoho: ConnectionId,
-    pub hook_token: String,
-    pub hook_secret_id: Uuid,
-    pub hook_secret_sealed: Vec<u8>,
-    /// Who makes it.
-    pub actor: Actor,
 }
 
 /// Copies of the database that follow it.
@@ -107,17 +83,6 @@ pub struct StoredDataKey {
 }
 
 impl Platform {
-    /// All rows, since no tenant is known yet, or all are meant.
-    pub(in crate::store) fn db(&self) -> UnscopedDb<'_> {
-        UnscopedDb::new(&self.store.read, WHOLE)
-    }
-
-    pub(in crate::store) fn writer(&self) -> PlatformWriter<'_> {
-        PlatformWriter {
-            writer: &self.store.writer,
-        }
-    }
-
     /// Whether the role that we are may write.
     pub async fn may_write(&self) -> Result<bool, StoreError> {
         if !sql::is_postgres(self.db()) {
@@ -145,6 +110,11 @@ impl Platform {
             count: row.get("standbys")?,
             commits_wait: row.get("waits")?,
         })
+    }
+
+    /// The server's time, asked for at this moment; only on `PostgreSQL`.
+    pub async fn server_time(&self) -> Result<DateTime<Utc>, StoreError> {
+        database_clock::server_time(self.db()).await
     }
 
     /// Whether the database answers.
@@ -210,18 +180,6 @@ impl Platform {
         row.map(|r| member(&r)).transpose()
     }
 
-    /// Makes a tenant with its owner (who may exist already), Zoho connection and hook.
-    pub async fn create_tenant(&self, new: NewTenant) -> Result<(), StoreError> {
-        let done = self.writer().write(Lane::Edit, move |tx| {
-            let new = new.clone();
-            Box::pin(async move {
-                insert_user(tx, &new.owner, new.tenant.created_at).await?;
-                insert_tenant(tx, &new).await
-            })
-        });
-        done.await
-    }
-
     /// Where a webhook or callback address leads; `None` when it is unknown or revoked.
     pub async fn hook(
         &self,
@@ -260,121 +218,19 @@ impl Platform {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let key = key.clone();
-                Box::pin(async move {
-                    if sql::is_postgres(tx) {
-                        // Two processes on an empty database would both find no key.
-                        tx.exec("LOCK TABLE data_keys IN EXCLUSIVE MODE", vec![])
-                            .await?;
-                    }
-                    let insert = "INSERT INTO data_keys (id, master_key_id, wrapped, created_at) \
-                                  SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM data_keys)";
-                    let made = values![key.id, key.master_key_id, key.wrapped, micros(now)];
-                    Ok(tx.exec(insert, made).await? == 1)
-                })
-            })
+            .edit(work!([key], async |tx| {
+                if sql::is_postgres(tx) {
+                    // Two processes on an empty database would both find no key.
+                    tx.exec("LOCK TABLE data_keys IN EXCLUSIVE MODE", vec![])
+                        .await?;
+                }
+                let insert = "INSERT INTO data_keys (id, master_key_id, wrapped, created_at) \
+                              SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM data_keys)";
+                let made = values![key.id, key.master_key_id, key.wrapped, micros(now)];
+                Ok(tx.exec(insert, made).await? == 1)
+            }))
             .await
     }
-}
-
-/// The tenant, its owner's membership, and what it begins with; the owner is there already. A name
-/// in addresses that is taken undoes the whole transaction.
-pub(in crate::store) async fn insert_tenant(
-    tx: UnscopedDb<'_>,
-    new: &NewTenant,
-) -> Result<(), StoreError> {
-    let t = &new.tenant;
-    let now = micros(t.created_at);
-    let made = tx
-        .exec(
-            "INSERT INTO tenants (id, slug, name, status, country, zone, currency, created_at, \
-         is_rehearsal, hours) \
-         VALUES ($1, $2, $3, 'active', $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
-            values![
-                t.id.uuid(),
-                t.slug.clone(),
-                t.name.clone(),
-                t.country.clone(),
-                t.zone.name(),
-                t.currency.clone(),
-                now,
-                t.is_rehearsal,
-                t.hours.map_or_else(String::new, |h| h.to_string())
-            ],
-        )
-        .await?;
-    if made == 0 {
-        return Err(StoreError::Taken("the name of the tenant"));
-    }
-    let tx = tx.of(t.id);
-    tx.exec(
-        "INSERT INTO members (tenant_id, user_id, role, created_at) \
-         SELECT $1, id, 'owner', $3 FROM users WHERE email = $2",
-        values![new.owner.email.clone(), now],
-    )
-    .await?;
-    insert_zoho(tx, new, now).await?;
-    let detail = serde_json::json!({ "owner": new.owner.email });
-    let line = AuditLine::new(new.actor.clone(), "tenant.created", "", &detail);
-    audit(tx, line, t.created_at).await
-}
-
-async fn insert_zoho(tx: TenantDb<'_>, new: &NewTenant, now: i64) -> Result<(), StoreError> {
-    let connection = record![
-        id: new.zoho.uuid(),
-        provider: "zoho",
-        channels: "",
-        name: "",
-        account: "",
-        state: "new",
-        reason: "",
-        settings: "{}",
-        checked: "",
-        created_at: now,
-        updated_at: now,
-    ];
-    tx.insert("connections", connection, "").await?;
-    let hook = record![
-        token: new.hook_token.clone(),
-        provider: "zoho",
-        connection_id: new.zoho.uuid(),
-        created_at: now,
-    ];
-    tx.insert("hooks", hook, "").await?;
-    let secret = record![
-        id: new.hook_secret_id,
-        connection_id: new.zoho.uuid(),
-        name: "hook_secret",
-        sealed: new.hook_secret_sealed.clone(),
-        created_at: now,
-    ];
-    tx.insert("secrets", secret, "").await.map(drop)
-}
-
-pub(in crate::store) fn tenant(row: &Row) -> Result<Tenant, StoreError> {
-    let id: Uuid = row.get("id")?;
-    let stopped = row.time_opt("stopped_at")?;
-    let stopped_by: String = row.get("stopped_by")?;
-    Ok(Tenant {
-        id: TenantId::from_uuid(id),
-        slug: row.get("slug")?,
-        name: row.get("name")?,
-        is_suspended: row.get::<String>("status")? != "active",
-        suspended_for: row.get("suspended_for")?,
-        country: row.get("country")?,
-        zone: row.word("tenants", "zone", id, |z| z.parse().ok())?,
-        currency: row.get("currency")?,
-        date_format: row.word("tenants", "date_format", id, DateFormat::parse)?,
-        rule_set: row.get("rule_set")?,
-        stopped: stopped.map(|at| (at, stopped_by)),
-        is_rehearsal: row.get("is_rehearsal")?,
-        hours: match row.get::<String>("hours")?.as_str() {
-            "" => None,
-            _ => Some(row.word("tenants", "hours", id, |h| h.parse().ok())?),
-        },
-        created_at: row.time("created_at")?,
-    })
 }
 
 fn member(row: &Row) -> Result<Member, StoreError> {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::store::engine::sql::{Row, is_postgres, micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::{Platform, StoreError};
 
 /// A process, as it last showed itself.
@@ -25,21 +25,25 @@ pub struct Process {
 impl Platform {
     /// Notes that a process is alive, and forgets those unseen since `forget`.
     pub async fn beat(&self, process: Process, forget: DateTime<Utc>) -> Result<(), StoreError> {
-        let work = self.writer().write(Lane::Receipt, move |tx| {
-            let p = process.clone();
-            Box::pin(async move {
-                let beat = "INSERT INTO processes (name, does, version, started_at, seen_at, \
-                            clock_ahead) VALUES ($1, $2, $3, $4, $5, $6) \
-                            ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, \
-                            clock_ahead = excluded.clock_ahead";
-                let (started, seen) = (micros(p.started_at), micros(p.seen_at));
-                let ahead = p.clock_ahead.num_microseconds().unwrap_or_default();
-                let row = values![p.name, p.does, p.version, started, seen, ahead];
-                tx.exec(beat, row).await?;
-                let old = "DELETE FROM processes WHERE seen_at < $1";
-                tx.exec(old, values![micros(forget)]).await.map(drop)
-            })
-        });
+        let work = self.writer().record(work!([process], async |tx| {
+            let beat = "INSERT INTO processes (name, does, version, started_at, seen_at, \
+                        clock_ahead) VALUES ($1, $2, $3, $4, $5, $6) \
+                        ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, \
+                        clock_ahead = excluded.clock_ahead";
+            let (started, seen) = (micros(process.started_at), micros(process.seen_at));
+            let ahead = process.clock_ahead.num_microseconds().unwrap_or_default();
+            let row = values![
+                process.name,
+                process.does,
+                process.version,
+                started,
+                seen,
+                ahead
+            ];
+            tx.exec(beat, row).await?;
+            let old = "DELETE FROM processes WHERE seen_at < $1";
+            tx.exec(old, values![micros(forget)]).await.map(drop)
+        }));
         work.await
     }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::platform::StoredDataKey;
 use crate::store::engine::sql::{micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::{Platform, StoreError};
 
 /// Whose a sealed value is.
@@ -116,21 +116,18 @@ impl Platform {
 
     /// Puts values that were sealed anew in place of those that were read; how many were still there.
     pub async fn reseal(&self, of: SealedColumn, rows: Vec<Resealed>) -> Result<u64, StoreError> {
-        let work = self.writer().write(Lane::Edit, move |tx| {
-            let rows = rows.clone();
-            Box::pin(async move {
-                let SealedColumn {
-                    table, column, key, ..
-                } = of;
-                let swap =
-                    format!("UPDATE {table} SET {column} = $3 WHERE {key} = $1 AND {column} = $2");
-                let mut count = 0;
-                for r in rows {
-                    count += tx.exec(&swap, values![r.row, r.old, r.new]).await?;
-                }
-                Ok(count)
-            })
-        });
+        let work = self.writer().edit(work!([rows], async |tx| {
+            let SealedColumn {
+                table, column, key, ..
+            } = of;
+            let swap =
+                format!("UPDATE {table} SET {column} = $3 WHERE {key} = $1 AND {column} = $2");
+            let mut count = 0;
+            for r in rows {
+                count += tx.exec(&swap, values![r.row, r.old, r.new]).await?;
+            }
+            Ok(count)
+        }));
         work.await
     }
 
@@ -140,15 +137,12 @@ impl Platform {
         key: StoredDataKey,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let work = self.writer().write(Lane::Edit, move |tx| {
-            let k = key.clone();
-            Box::pin(async move {
-                let insert = "INSERT INTO data_keys (id, master_key_id, wrapped, created_at) \
-                              VALUES ($1, $2, $3, $4)";
-                let row = values![k.id, k.master_key_id, k.wrapped, micros(now)];
-                tx.exec(insert, row).await.map(drop)
-            })
-        });
+        let work = self.writer().edit(work!([key], async |tx| {
+            let insert = "INSERT INTO data_keys (id, master_key_id, wrapped, created_at) \
+                          VALUES ($1, $2, $3, $4)";
+            let row = values![key.id, key.master_key_id, key.wrapped, micros(now)];
+            tx.exec(insert, row).await.map(drop)
+        }));
         work.await
     }
 
@@ -158,15 +152,12 @@ impl Platform {
         old: StoredDataKey,
         new: StoredDataKey,
     ) -> Result<bool, StoreError> {
-        let work = self.writer().write(Lane::Edit, move |tx| {
-            let (old, new) = (old.clone(), new.clone());
-            Box::pin(async move {
-                let swap = "UPDATE data_keys SET master_key_id = $3, wrapped = $4 \
-                            WHERE id = $1 AND wrapped = $2";
-                let bound = values![old.id, old.wrapped, new.master_key_id, new.wrapped];
-                Ok(tx.exec(swap, bound).await? == 1)
-            })
-        });
+        let work = self.writer().edit(work!([old, new], async |tx| {
+            let swap = "UPDATE data_keys SET master_key_id = $3, wrapped = $4 \
+                        WHERE id = $1 AND wrapped = $2";
+            let bound = values![old.id, old.wrapped, new.master_key_id, new.wrapped];
+            Ok(tx.exec(swap, bound).await? == 1)
+        }));
         work.await
     }
 }

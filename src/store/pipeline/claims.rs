@@ -1,13 +1,16 @@
 //! The claim that lets exactly one worker send a delivery: its state, its lease, the lock on equal messages and
 //! the attempt are one commit.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::deliveries::delivery_id;
+use super::row_locks::lock_deliveries;
+use super::send_lock::{Equal, holder_elsewhere, holders, release_send_locks, take_send_locks};
 use crate::domain::address_hash::AddressHash;
 use crate::domain::clock;
 use crate::domain::delivery::{Attempt, Channel, NewDelivery};
@@ -16,10 +19,10 @@ use crate::domain::ids::{DeliveryId, MemberId, TenantId};
 use crate::store::engine::database_clock::NOW;
 use crate::store::engine::db::BatchDb;
 use crate::store::engine::db::bulk::{Bulk, Record, record};
-use crate::store::engine::index_predicates::PLAIN_STATE;
 use crate::store::engine::packed::Packed;
-use crate::store::engine::sql::{self, Row, micros, values};
+use crate::store::engine::sql::{self, micros};
 use crate::store::engine::writer::{BatchCommand, TenantLock};
+use crate::store::pipeline::index_predicates::PLAIN_STATE;
 use crate::store::{StoreError, TenantStore};
 
 /// A worker's wish to send.
@@ -62,7 +65,7 @@ const CLAIM_AHEAD: TimeDelta = TimeDelta::seconds(1);
 pub enum ClaimResult {
     /// The attempt is on disk; the call may begin.
     Claimed,
-    /// An equal message to the same number is on its way; of another tenant's no more is told.
+    /// An equal message to the same number is on its way; of another tenant's no more is said.
     EqualInFlight(Option<DeliveryId>),
     /// The delivery, the tenant or the connection changed meanwhile: read again.
     Refused,
@@ -84,16 +87,17 @@ impl TenantStore {
     /// attempt are one commit. The statement reads suppression, stop switch, suspension, rehearsal,
     /// hours and pause.
     pub async fn claim(&self, claim: Claim) -> Result<ClaimResult, StoreError> {
-        self.store.writer.claim(Claiming::new(self, claim)?).await
+        let claiming = Claiming::new(self, claim)?;
+        self.store.commands.claims.submit(Arc::new(claiming)).await
     }
 }
 
 /// A claim and whose it is.
 pub(in crate::store) struct Claiming {
-    tenant: TenantId,
-    claim: Claim,
+    pub(super) tenant: TenantId,
+    pub(super) claim: Claim,
     /// The hashes of where it goes, and of whom it is meant for.
-    to: AddressHash,
+    pub(super) to: AddressHash,
     meant: AddressHash,
     /// The request of its attempt.
     request: Packed,
@@ -168,7 +172,7 @@ impl Claiming {
         ]
     }
 
-    fn equal(&self) -> Equal {
+    pub(super) fn equal(&self) -> Equal {
         let c = &self.claim;
         let scope = self.scope(c.is_accepted);
         (scope, c.channel, self.to, c.fingerprint.clone())
@@ -180,13 +184,13 @@ impl Claiming {
 
     /// The scope in which the tenant may still have a lock from before its credentials were accepted, or
     /// were changed.
-    fn other_scope(&self) -> String {
+    pub(super) fn other_scope(&self) -> String {
         self.scope(!self.claim.is_accepted)
     }
 }
 
-/// Scope, channel, address and fingerprint: what makes two messages equal.
-type Equal = (String, Channel, AddressHash, Vec<u8>);
+/// Of two claims of one delivery the first may have it.
+pub(super) type Firsts<'a> = BTreeMap<DeliveryId, &'a Claiming>;
 
 impl BatchCommand for Claiming {
     type Answer = ClaimResult;
@@ -199,14 +203,13 @@ impl BatchCommand for Claiming {
     const SKIP_IF_ABANDONED: bool = true;
 
     async fn carry_out(tx: BatchDb<'_>, all: &[&Self]) -> Result<Vec<ClaimResult>, StoreError> {
-        // Of two claims of one delivery the first may have it.
         let mut firsts = BTreeMap::new();
         for claiming in all {
             firsts.entry(claiming.delivery()).or_insert(*claiming);
         }
-        let time = lock(tx, firsts.iter().map(|(id, c)| (c.tenant, *id))).await?;
+        let time = lock_deliveries(tx, firsts.iter().map(|(id, c)| (c.tenant, *id))).await?;
         firsts.retain(|_, claiming| claiming.is_timely(time));
-        let taken = take_flights(tx, &firsts).await?;
+        let taken = take_send_locks(tx, &firsts).await?;
         let mut holders = holders(tx, &firsts, &taken).await?;
         // Our own row is another worker's claim, or that of an attempt which may have been sent: the
         // conditional update tells.
@@ -234,7 +237,7 @@ impl BatchCommand for Claiming {
             .iter()
             .filter(|(id, _)| taken.contains(id) && !claimed.contains(id))
             .map(|(id, c)| (c.tenant.uuid(), *id));
-        super::outcomes::leave_flights(tx, given_back).await?;
+        release_send_locks(tx, given_back).await?;
         write_attempts(
             tx,
             candidates
@@ -273,7 +276,7 @@ pub(in crate::store) async fn claim_new(
     all: &[(&Claiming, &NewDelivery)],
 ) -> Result<BTreeSet<DeliveryId>, StoreError> {
     let firsts: Firsts<'_> = all.iter().map(|(c, _)| (c.delivery(), *c)).collect();
-    let taken = take_flights(tx, &firsts).await?;
+    let taken = take_send_locks(tx, &firsts).await?;
     let candidates: Vec<_> = all
         .iter()
         .filter(|(c, _)| taken.contains(&c.delivery()))
@@ -283,121 +286,10 @@ pub(in crate::store) async fn claim_new(
         .iter()
         .filter(|(c, _)| !claimed.contains(&c.delivery()))
         .map(|(c, _)| (c.tenant.uuid(), c.delivery()));
-    super::outcomes::leave_flights(tx, given_back).await?;
+    release_send_locks(tx, given_back).await?;
     let attempts = firsts.iter().filter(|(id, _)| claimed.contains(id));
     write_attempts(tx, attempts.map(|(_, c)| c)).await?;
     Ok(claimed)
-}
-
-type Firsts<'a> = BTreeMap<DeliveryId, &'a Claiming>;
-
-/// Locks rows before they are updated: a conditional update reads what was committed when it began, not
-/// when it got the row; and two batches that took the same rows in another order would stand still.
-/// Answers the server's time, unless there was nothing to lock.
-pub(in crate::store) async fn lock(
-    tx: BatchDb<'_>,
-    deliveries: impl Iterator<Item = (TenantId, DeliveryId)>,
-) -> Result<Option<DateTime<Utc>>, StoreError> {
-    if !sql::is_postgres(tx) {
-        return Ok(None);
-    }
-    let ids: BTreeSet<(DeliveryId, TenantId)> = deliveries.map(|(t, d)| (d, t)).collect();
-    let records = ids
-        .iter()
-        .map(|(d, tenant)| record![event_id: d.event.uuid(), id: d.own, tenant_id: tenant.uuid()]);
-    let select = format!(
-        "SELECT d.id, {NOW} AS now FROM v JOIN deliveries d ON d.event_id = v.event_id \
-         AND d.id = v.id AND d.tenant_id = v.tenant_id \
-         ORDER BY d.event_id, d.id FOR UPDATE OF d"
-    );
-    let rows = Bulk::Joined(&select).all(tx, records.collect()).await?;
-    rows.first().map(|row| row.time("now")).transpose()
-}
-
-/// Takes the equal-text locks that are free.
-async fn take_flights(
-    tx: BatchDb<'_>,
-    firsts: &Firsts<'_>,
-) -> Result<BTreeSet<DeliveryId>, StoreError> {
-    // In one order everywhere, so that two batches do not wait for each other.
-    let mut records: BTreeMap<Equal, Record> = BTreeMap::new();
-    for (id, c) in firsts {
-        let (scope, channel, to, fingerprint) = c.equal();
-        records.entry(c.equal()).or_insert_with(|| {
-            record![
-                scope: scope,
-                channel: channel.as_str(),
-                address_hash: to,
-                fingerprint: fingerprint,
-                tenant_id: c.tenant.uuid(),
-                event_id: id.event.uuid(),
-                delivery_id: id.own,
-                since: micros(c.claim.now),
-            ]
-        });
-    }
-    let take = Bulk::insert(
-        "in_flight",
-        " ON CONFLICT DO NOTHING RETURNING event_id, delivery_id AS id",
-    );
-    let rows = take.all(tx, records.into_values().collect()).await?;
-    rows.iter().map(delivery_id).collect()
-}
-
-/// Who has a lock.
-struct Holder {
-    tenant: Uuid,
-    delivery: DeliveryId,
-}
-
-fn holder(row: &Row) -> Result<Holder, StoreError> {
-    Ok(Holder {
-        tenant: row.get("tenant_id")?,
-        delivery: delivery_id(row)?,
-    })
-}
-
-/// Who has the locks that were not free.
-async fn holders(
-    tx: BatchDb<'_>,
-    firsts: &Firsts<'_>,
-    taken: &BTreeSet<DeliveryId>,
-) -> Result<HashMap<Equal, Holder>, StoreError> {
-    let tx = tx.unscoped("equal messages of one account wait for each other, whose they are");
-    let mut holders = HashMap::new();
-    for claiming in firsts.values().filter(|c| !taken.contains(&c.delivery())) {
-        let equal = claiming.equal();
-        if holders.contains_key(&equal) {
-            continue;
-        }
-        let query = "SELECT tenant_id, event_id, delivery_id AS id FROM in_flight \
-                     WHERE scope = $1 AND channel = $2 AND address_hash = $3 AND fingerprint = $4";
-        let (scope, channel, to, fingerprint) = equal.clone();
-        let bound = values![scope, channel.as_str(), to, fingerprint];
-        if let Some(row) = tx.one(query, bound).await? {
-            holders.insert(equal, holder(&row)?);
-        }
-    }
-    Ok(holders)
-}
-
-/// An equal message of the same tenant, from when its lock was taken in the other scope.
-async fn holder_elsewhere(
-    tx: BatchDb<'_>,
-    claiming: &Claiming,
-) -> Result<Option<Holder>, StoreError> {
-    let query = "SELECT tenant_id, event_id, delivery_id AS id FROM in_flight WHERE scope = $2 \
-                 AND channel = $3 AND address_hash = $4 AND fingerprint = $5 AND tenant_id = $1 \
-                 AND delivery_id <> $6";
-    let bound = values![
-        claiming.other_scope(),
-        claiming.claim.channel.as_str(),
-        claiming.to,
-        claiming.claim.fingerprint.clone(),
-        claiming.delivery().own
-    ];
-    let row = tx.of(claiming.tenant).one(query, bound).await?;
-    row.as_ref().map(holder).transpose()
 }
 
 /// The conditional update: which deliveries may be called for.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::route::RouteCommit;
+use super::route_commit::RouteCommit;
 use crate::domain::decision::{Decision, DecisionKind, Ruling, kind_of};
 use crate::domain::ids::{EventId, ReplayId, RuleId};
 use crate::domain::rule::MetValue;

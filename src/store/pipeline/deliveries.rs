@@ -19,9 +19,9 @@ use crate::domain::document::DocumentKind;
 use crate::domain::ids::{
     ConnectionId, DeliveryId, EventId, MemberId, ReplayId, RuleId, StepId, TenantId,
 };
-use crate::store::engine::index_predicates::RESTING;
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
+use crate::store::pipeline::index_predicates::RESTING;
 use crate::store::{StoreError, TenantStore};
 
 /// Something that waits for a worker.
@@ -30,7 +30,7 @@ pub enum Due {
     Event(TenantId, EventId),
     Replay(TenantId, ReplayId),
     Delivery(TenantId, DeliveryId, DateTime<Utc>),
-    /// A letter of the service's own, on whose behalf.
+    /// An e-mail of the service's own, on whose behalf.
     Mail(Option<TenantId>, Uuid),
 }
 
@@ -85,17 +85,14 @@ impl TenantStore {
         to: Address,
     ) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Outcome, move |tx| {
-                let to = to.clone();
-                Box::pin(async move {
-                    let bind = "UPDATE deliveries SET rehearsal_to = $4 WHERE event_id = $2 \
-                                AND id = $3 AND tenant_id = $1 AND is_rehearsal = TRUE \
-                                AND attempt_no = 0 AND state = 'queued'";
-                    let (event, own) = (delivery.event.uuid(), delivery.own);
-                    let bound = values![event, own, to.as_str()];
-                    Ok(tx.exec(bind, bound).await? == 1)
-                })
-            })
+            .record_outcome(work!([to], async |tx| {
+                let bind = "UPDATE deliveries SET rehearsal_to = $4 WHERE event_id = $2 \
+                            AND id = $3 AND tenant_id = $1 AND is_rehearsal = TRUE \
+                            AND attempt_no = 0 AND state = 'queued'";
+                let (event, own) = (delivery.event.uuid(), delivery.own);
+                let bound = values![event, own, to.as_str()];
+                Ok(tx.exec(bind, bound).await? == 1)
+            }))
             .await
     }
 
@@ -108,10 +105,9 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<Vec<DeliveryId>, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (holds, sentence) = (holds.clone(), sentence.clone());
-                Box::pin(async move { release(tx, (&holds, channel), &sentence, now).await })
-            })
+            .edit(work!([holds, sentence], async |tx| {
+                release(tx, (&holds, channel), &sentence, now).await
+            }))
             .await
     }
 }
@@ -146,12 +142,12 @@ async fn release(
             rows.push((id, row.get("attempt_no")?, StepId::new(now)));
             released.push(id);
         }
-        let step = super::outcomes::NewStep {
+        let step = super::steps::NewStep {
             kind: StepKind::Released,
             sentence: sentence.to_owned(),
             detail: "{}".to_owned(),
         };
-        super::outcomes::insert_steps(tx, &rows, &step, now).await?;
+        super::steps::insert_steps(tx, &rows, &step, now).await?;
     }
     Ok(released)
 }

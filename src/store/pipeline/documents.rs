@@ -101,7 +101,7 @@ fn read_applied(text: &str) -> Option<Vec<Applied>> {
     serde_json::from_str(text).ok()
 }
 
-/// A claim: event type, discriminator, event, and how it was told.
+/// A claim: event type, discriminator, event, and how it was reported.
 #[derive(Serialize, Deserialize)]
 struct PackedClaim<'a>(Cow<'a, str>, Cow<'a, str>, Uuid, Cow<'a, str>);
 

@@ -8,11 +8,10 @@ use uuid::Uuid;
 use super::deliveries::Due;
 use crate::domain::delivery::{Channel, Hold};
 use crate::domain::ids::{EventId, ReplayId, TenantId};
-use crate::store::engine::index_predicates::RESTING;
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::operations::platform::Platform;
-use crate::store::{StoreError, TenantStore};
+use crate::store::engine::writer::work;
+use crate::store::pipeline::index_predicates::RESTING;
+use crate::store::{Platform, StoreError, TenantStore};
 
 /// How far a walk over everything that is due has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +34,7 @@ impl Default for DueCursor {
 }
 
 impl Platform {
-    /// Events, replays, deliveries and letters that wait for a worker: the next of each behind the cursor,
+    /// Events, replays, deliveries and e-mails that wait for a worker: the next of each behind the cursor,
     /// which then stands behind them, or at the beginning again where there were no more.
     pub async fn due(
         &self,
@@ -155,14 +154,11 @@ impl Platform {
         owner: String,
         now: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
-        self.writer().write(Lane::Edit, move |tx| {
-                let owner = owner.clone();
-                Box::pin(async move {
+        self.writer().edit(work!([owner], async |tx| {
                     let end = "UPDATE deliveries SET lease_until = $1, due_at = $1 \
                                WHERE due_at IS NOT NULL AND state = 'sending' AND lease_owner <> $2";
                     tx.exec(end, values![micros(now), owner]).await
-                })
-            })
+                }))
             .await
     }
 }

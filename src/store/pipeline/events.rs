@@ -1,6 +1,7 @@
 //! Events and their bodies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::FutureExt as _;
 use sea_orm::{DatabaseConnection, DbErr};
@@ -16,6 +17,7 @@ use crate::store::engine::db::BatchDb;
 use crate::store::engine::db::bulk::{Bulk, record};
 use crate::store::engine::look_ups::LookUps;
 use crate::store::engine::sql::{Row, values};
+use crate::store::engine::writer::{WITHIN, within};
 use crate::store::{Store, StoreError, TenantStore};
 
 /// Bodies up to this many bytes are compressed by whoever brings them: 64 KiB take about 0.2 ms.
@@ -109,7 +111,7 @@ impl Store {
             let prepared = tokio::task::spawn_blocking(move || prepare(event)).await;
             prepared.map_err(|_| StoreError::Panicked)?
         };
-        self.writer.ingest(prepared?).await
+        within(WITHIN, self.commands.events.submit(Arc::new(prepared?))).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Keeping events: digests, event rows and bodies of a whole batch.
+//! Keeping events: fingerprints, event rows and bodies of a whole batch.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use crate::domain::event::{EventState, EventType, Ingested, NewEvent};
 use crate::domain::ids::EventId;
+use crate::store::StoreError;
 use crate::store::engine::db::BatchDb;
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::sql::{self, micros};
 use crate::store::engine::writer::{BatchCommand, TenantLock};
-use crate::store::error::StoreError;
 
 /// Within this time the same body is a repeat, whatever the day.
 const SAME_BODY_REPEATS_FOR: TimeDelta = TimeDelta::hours(12);
@@ -27,6 +27,8 @@ pub(in crate::store) struct PreparedEvent {
 impl BatchCommand for PreparedEvent {
     type Answer = Ingested;
 
+    const IS_INTAKE: bool = true;
+
     fn tenant_lock(&self) -> TenantLock {
         TenantLock::None
     }
@@ -38,7 +40,7 @@ impl BatchCommand for PreparedEvent {
 
 /// Inserts what is new. Doubles find each other, also within the batch.
 async fn insert(tx: BatchDb<'_>, events: &[&PreparedEvent]) -> Result<Vec<Ingested>, StoreError> {
-    let mut seen = claim_digests(tx, events).await?;
+    let mut seen = claim_fingerprints(tx, events).await?;
     let mut answers = Vec::with_capacity(events.len());
     let mut new = Vec::with_capacity(events.len());
     for prepared in events {
@@ -51,8 +53,8 @@ async fn insert(tx: BatchDb<'_>, events: &[&PreparedEvent]) -> Result<Vec<Ingest
             continue;
         }
         let at = micros(event.received_at);
-        for digest in std::iter::once(event.digest).chain(event.day_digest) {
-            seen.insert(digest.to_vec(), (event.id, at));
+        for fingerprint in std::iter::once(event.fingerprint).chain(event.day_fingerprint) {
+            seen.insert(fingerprint.to_vec(), (event.id, at));
         }
         answers.push(Ingested {
             event: event.id,
@@ -61,70 +63,75 @@ async fn insert(tx: BatchDb<'_>, events: &[&PreparedEvent]) -> Result<Vec<Ingest
         new.push(*prepared);
     }
     if !new.is_empty() {
-        update_digests(tx, &new).await?;
+        update_fingerprints(tx, &new).await?;
         insert_events(tx, &new).await?;
         insert_bodies(tx, &new).await?;
     }
     Ok(answers)
 }
 
-type Digests = HashMap<Vec<u8>, (EventId, i64)>;
+type Fingerprints = HashMap<Vec<u8>, (EventId, i64)>;
 
-fn repeat_of(event: &NewEvent, seen: &Digests) -> Option<EventId> {
-    let Some(day_digest) = event.day_digest else {
-        return seen.get(&event.digest[..]).map(|(id, _)| *id);
+fn repeat_of(event: &NewEvent, seen: &Fingerprints) -> Option<EventId> {
+    let Some(day_fingerprint) = event.day_fingerprint else {
+        return seen.get(&event.fingerprint[..]).map(|(id, _)| *id);
     };
-    if let Some((id, _)) = seen.get(&day_digest[..]) {
+    if let Some((id, _)) = seen.get(&day_fingerprint[..]) {
         return Some(*id);
     }
-    let (id, at) = seen.get(&event.digest[..])?;
+    let (id, at) = seen.get(&event.fingerprint[..])?;
     let since = micros(event.received_at) - at;
     let window = SAME_BODY_REPEATS_FOR.num_microseconds().unwrap_or(i64::MAX);
     (since < window).then_some(*id)
 }
 
-/// What was known of these bodies before. Their digests are ours from here to the commit: where
+/// What was known of these bodies before. Their fingerprints are ours from here to the commit: where
 /// others write at the same time, whoever brings the same body waits here, and then finds it.
-async fn claim_digests(tx: BatchDb<'_>, events: &[&PreparedEvent]) -> Result<Digests, StoreError> {
+async fn claim_fingerprints(
+    tx: BatchDb<'_>,
+    events: &[&PreparedEvent],
+) -> Result<Fingerprints, StoreError> {
     // In one order everywhere, or two batches could wait for each other.
     let firsts: BTreeMap<[u8; 32], &NewEvent> = events
         .iter()
         .rev()
-        .map(|p| (p.event.digest, &p.event))
+        .map(|p| (p.event.fingerprint, &p.event))
         .collect();
-    let claim = Bulk::insert("digests", " ON CONFLICT (digest) DO NOTHING");
-    let records = firsts
-        .iter()
-        .map(|(digest, e)| digest_record(digest, e.id.uuid(), micros(e.received_at)));
+    let claim = Bulk::insert("fingerprints", " ON CONFLICT (fingerprint) DO NOTHING");
+    let records = firsts.iter().map(|(fingerprint, e)| {
+        fingerprint_record(fingerprint, e.id.uuid(), micros(e.received_at))
+    });
     let new = claim.exec(tx, records.collect()).await?;
-    let mut known = Digests::new();
+    let mut known = Fingerprints::new();
     // Nearly always all of them are new.
     if new < firsts.len() as u64 {
-        known = known_digests(tx, firsts.keys()).await?;
-        known.retain(|digest, (holder, _)| {
-            let ours = <[u8; 32]>::try_from(&digest[..]);
+        known = known_fingerprints(tx, firsts.keys()).await?;
+        known.retain(|fingerprint, (holder, _)| {
+            let ours = <[u8; 32]>::try_from(&fingerprint[..]);
             ours.is_ok_and(|d| firsts.get(&d).is_none_or(|e| e.id != *holder))
         });
     }
-    let days = events.iter().filter_map(|p| p.event.day_digest.as_ref());
-    known.extend(known_digests(tx, days).await?);
+    let days = events
+        .iter()
+        .filter_map(|p| p.event.day_fingerprint.as_ref());
+    known.extend(known_fingerprints(tx, days).await?);
     Ok(known)
 }
 
 /// Which of these are known, and by which event. They stay as they are until we have committed.
-async fn known_digests(
+async fn known_fingerprints(
     tx: BatchDb<'_>,
-    digests: impl Iterator<Item = &[u8; 32]>,
-) -> Result<Digests, StoreError> {
-    let wanted: Vec<Value> = digests.map(|d| Value::from(d.to_vec())).collect();
+    fingerprints: impl Iterator<Item = &[u8; 32]>,
+) -> Result<Fingerprints, StoreError> {
+    let wanted: Vec<Value> = fingerprints.map(|d| Value::from(d.to_vec())).collect();
     if wanted.is_empty() {
-        return Ok(Digests::new());
+        return Ok(Fingerprints::new());
     }
-    let tx = tx.unscoped("a digest bears no tenant, but a hook whose it is");
+    let tx = tx.unscoped("a fingerprint bears no tenant, but a hook whose it is");
     let (is_one, wanted) = sql::among(tx, wanted, 1);
     let query = format!(
-        "SELECT digest, event_id, received_at FROM digests WHERE digest {is_one} \
-         ORDER BY digest{}",
+        "SELECT fingerprint, event_id, received_at FROM fingerprints WHERE fingerprint {is_one} \
+         ORDER BY fingerprint{}",
         sql::for_update(tx)
     );
     tx.all(&query, wanted)
@@ -132,34 +139,34 @@ async fn known_digests(
         .iter()
         .map(|row| {
             let id = EventId::from_uuid(row.get("event_id")?);
-            Ok((row.get("digest")?, (id, row.get("received_at")?)))
+            Ok((row.get("fingerprint")?, (id, row.get("received_at")?)))
         })
         .collect()
 }
 
-/// Digests of a day, and bodies that became an event once more on another day.
-async fn update_digests(tx: BatchDb<'_>, new: &[&PreparedEvent]) -> Result<(), StoreError> {
+/// Fingerprints of a day, and bodies that became an event once more on another day.
+async fn update_fingerprints(tx: BatchDb<'_>, new: &[&PreparedEvent]) -> Result<(), StoreError> {
     let mut rows: BTreeMap<[u8; 32], (Uuid, i64)> = BTreeMap::new();
     for event in new.iter().map(|p| &p.event) {
-        if let Some(day) = event.day_digest {
-            for digest in [event.digest, day] {
-                rows.insert(digest, (event.id.uuid(), micros(event.received_at)));
+        if let Some(day) = event.day_fingerprint {
+            for fingerprint in [event.fingerprint, day] {
+                rows.insert(fingerprint, (event.id.uuid(), micros(event.received_at)));
             }
         }
     }
     let update = Bulk::insert(
-        "digests",
-        " ON CONFLICT (digest) DO UPDATE SET event_id = excluded.event_id, \
+        "fingerprints",
+        " ON CONFLICT (fingerprint) DO UPDATE SET event_id = excluded.event_id, \
          received_at = excluded.received_at",
     );
     let records = rows
         .iter()
-        .map(|(digest, (id, at))| digest_record(digest, *id, *at));
+        .map(|(fingerprint, (id, at))| fingerprint_record(fingerprint, *id, *at));
     update.exec(tx, records.collect()).await.map(drop)
 }
 
-fn digest_record(digest: &[u8; 32], event: Uuid, received_at: i64) -> Record {
-    record![digest: digest.to_vec(), event_id: event, received_at: received_at]
+fn fingerprint_record(fingerprint: &[u8; 32], event: Uuid, received_at: i64) -> Record {
+    record![fingerprint: fingerprint.to_vec(), event_id: event, received_at: received_at]
 }
 
 async fn insert_events(tx: BatchDb<'_>, new: &[&PreparedEvent]) -> Result<(), StoreError> {

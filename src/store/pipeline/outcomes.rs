@@ -1,37 +1,37 @@
-//! What happens to a delivery: a guarded change of state, and the step that tells of it.
+//! What happens to a delivery: a guarded change of state, and the step that says so.
 //!
 //! The outcome of a call is appended always; only the change of state needs its guard to hold. Every
-//! other step is appended only with the change that it tells of.
+//! other step is appended only with the change that it is about.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::provider_messages::{KNOW, KnownMessage, hold_messages, is_ours, message_record};
+use super::receipts::early::{AcceptedMessage, fold_early};
+use super::row_locks::lock_deliveries;
+use super::send_lock::release_send_locks;
+use super::steps::{NewStep, STEPS, insert_step, step_record};
 use crate::domain::actor::Actor;
 use crate::domain::address_hash::AddressHasher;
 use crate::domain::delivery::{Channel, Delivery, DeliveryState, Hold, StepKind};
 use crate::domain::ids::{ConnectionId, DeliveryId, StepId, TenantId};
-use crate::domain::report::Status;
 use crate::domain::suppression::Source;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
-use crate::store::engine::index_predicates::PLAIN_STATE;
 use crate::store::engine::packed::Packed;
-use crate::store::engine::sql::{self, micros, micros_opt, placeholders, values};
-use crate::store::engine::writer::{BatchCommand, TenantLock};
-use crate::store::history::audit::{AuditLine, audit};
+use crate::store::engine::sql::{micros, micros_opt, placeholders, values};
+use crate::store::engine::writer::{BatchCommand, PAUSE, TenantLock};
+use crate::store::pipeline::index_predicates::PLAIN_STATE;
 use crate::store::tenant::suppressions::{Addressee, suppress};
 use crate::store::{StoreError, TenantStore};
 
-/// A step to be appended.
-#[derive(Debug, Clone)]
-pub struct NewStep {
-    pub kind: StepKind,
-    pub sentence: String,
-    /// JSON.
-    pub detail: String,
-}
+/// How long a change is tried: without the outcome of a call the message has to be looked up.
+const OUTCOME_WITHIN: Duration = Duration::from_mins(1);
 
 /// What must still hold for the state to change.
 #[derive(Debug, Clone)]
@@ -58,21 +58,6 @@ impl Guard {
     }
 }
 
-/// A message that the provider is known to have.
-#[derive(Debug, Clone)]
-pub struct KnownMessage {
-    /// As the provider calls itself.
-    pub provider: String,
-    pub account: String,
-    pub sid: String,
-    pub channel: Channel,
-    pub address: String,
-    pub status: Status,
-    /// No later than it was accepted: when the attempt began, not when we heard of it. A message
-    /// proves that a list is recent only if it was surely made after the one that is missing.
-    pub accepted_at: DateTime<Utc>,
-}
-
 /// One change of a delivery.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -96,7 +81,7 @@ pub struct Change {
     /// The step is kept even when the guard no longer holds: it is the outcome of a call.
     pub is_outcome: bool,
     /// The equal-text lock is given back.
-    pub leaves_flight: bool,
+    pub releases_send_lock: bool,
     pub message: Option<KnownMessage>,
     /// The provider has accepted these credentials of the connection, for the first time that we know.
     pub accepts: Option<(ConnectionId, Uuid)>,
@@ -130,7 +115,7 @@ impl Change {
             step: None,
             step_id: StepId::new(now),
             is_outcome: false,
-            leaves_flight: false,
+            releases_send_lock: false,
             message: None,
             accepts: None,
             suppress: None,
@@ -154,16 +139,24 @@ impl Change {
 }
 
 impl TenantStore {
-    /// Applies a change; whether the state changed.
+    /// Applies a change; whether the state changed. Tried for a while when the database takes no writes.
     pub async fn change(&self, change: Change) -> Result<bool, StoreError> {
         let detail = change.step.as_ref().map(|s| Packed::of(&s.detail));
-        let changing = Changing {
+        let changing = Arc::new(Changing {
             tenant: self.id,
             hasher: self.hasher()?.clone(),
             detail: detail.unwrap_or_default(),
             change,
-        };
-        self.store.writer.change(changing).await
+        });
+        let until = Instant::now() + OUTCOME_WITHIN;
+        loop {
+            match self.store.commands.changes.submit(changing.clone()).await {
+                Err(StoreError::Refused(_)) if Instant::now() < until => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                changed => return changed,
+            }
+        }
     }
 
     /// A message of the account that is known to have been accepted since `since`: a listing that
@@ -244,7 +237,7 @@ impl BatchCommand for Changing {
         }
     }
 
-    /// An outcome is dear, and telling it twice changes nothing.
+    /// An outcome is expensive to find out again, and writing it twice changes nothing.
     const IS_RETRIED: bool = true;
 
     async fn carry_out(tx: BatchDb<'_>, all: &[&Self]) -> Result<Vec<bool>, StoreError> {
@@ -285,8 +278,8 @@ fn rounds(all: &[&Changing]) -> Vec<Vec<usize>> {
 
 async fn apply(tx: BatchDb<'_>, all: &[&Changing]) -> Result<Vec<bool>, StoreError> {
     let messages = all.iter().filter_map(|c| c.change.message.as_ref());
-    sql::hold_messages(tx, messages.map(|m| (&*m.account, &*m.sid))).await?;
-    super::claims::lock(tx, all.iter().map(|c| (c.tenant, c.change.delivery))).await?;
+    hold_messages(tx, messages.map(|m| (&*m.account, &*m.sid))).await?;
+    lock_deliveries(tx, all.iter().map(|c| (c.tenant, c.change.delivery))).await?;
     let refused = know_messages(tx, all).await?;
     let changed = update(
         tx,
@@ -296,30 +289,39 @@ async fn apply(tx: BatchDb<'_>, all: &[&Changing]) -> Result<Vec<bool>, StoreErr
     write_steps(tx, all, |c| !refused.contains(&c.delivery), &changed).await?;
     let left = all
         .iter()
-        .filter(|c| c.change.leaves_flight && changed.contains(&c.change.delivery))
+        .filter(|c| c.change.releases_send_lock && changed.contains(&c.change.delivery))
         .map(|c| (c.tenant.uuid(), c.change.delivery));
-    leave_flights(tx, left).await?;
+    release_send_locks(tx, left).await?;
     for c in all.iter().filter(|c| !refused.contains(&c.change.delivery)) {
-        tell_the_rest(tx, c, changed.contains(&c.change.delivery)).await?;
+        write_the_rest(tx, c, changed.contains(&c.change.delivery)).await?;
     }
     let known = all.iter().filter(|c| !refused.contains(&c.change.delivery));
-    super::receipts::fold_early(tx, known.map(|c| (c.tenant, &c.hasher, &c.change))).await?;
+    let accepted = known.filter_map(|c| {
+        Some(AcceptedMessage {
+            tenant: c.tenant,
+            delivery: c.change.delivery,
+            hasher: &c.hasher,
+            message: c.change.message.as_ref()?,
+            now: c.change.now,
+        })
+    });
+    fold_early(tx, accepted).await?;
     Ok(all
         .iter()
         .map(|c| changed.contains(&c.change.delivery))
         .collect())
 }
 
-/// Remembers whose messages these are. A look that found one while another delivery was faster to call
+/// Remembers whose messages these are. A check that found one while another delivery was faster to call
 /// it its own changes nothing: those are answered.
 async fn know_messages(
     tx: BatchDb<'_>,
     all: &[&Changing],
 ) -> Result<HashSet<DeliveryId>, StoreError> {
-    let told = all
+    let known = all
         .iter()
         .filter_map(|c| Some((c, c.change.message.as_ref()?)));
-    let records = told.clone().map(|(c, m)| {
+    let records = known.clone().map(|(c, m)| {
         let c = (c.tenant.uuid(), &c.change);
         message_record(c.0, c.1.delivery, c.1.guard.attempt_no, m)
     });
@@ -329,7 +331,7 @@ async fn know_messages(
         .map(|row| Ok((row.get("account")?, row.get("sid")?)))
         .collect::<Result<_, StoreError>>()?;
     let mut refused = HashSet::new();
-    for (c, m) in told.filter(|(c, _)| !c.change.is_outcome) {
+    for (c, m) in known.filter(|(c, _)| !c.change.is_outcome) {
         let is_new = made.contains(&(m.account.clone(), m.sid.clone()));
         if !is_new && !is_ours(tx.of(c.tenant), c.change.delivery, m).await? {
             refused.insert(c.change.delivery);
@@ -407,11 +409,11 @@ fn change_record(tenant: Uuid, c: &Change) -> Record {
 async fn write_steps(
     tx: BatchDb<'_>,
     all: &[&Changing],
-    is_told: impl Fn(&Change) -> bool,
+    is_kept: impl Fn(&Change) -> bool,
     changed: &HashSet<DeliveryId>,
 ) -> Result<(), StoreError> {
-    let told = all.iter().filter(|c| is_told(&c.change));
-    let records = told.filter_map(|changing| {
+    let kept = all.iter().filter(|c| is_kept(&c.change));
+    let records = kept.filter_map(|changing| {
         let c = &changing.change;
         let step = c.step.as_ref()?;
         let key = (c.delivery, c.guard.attempt_no, c.step_id);
@@ -423,7 +425,7 @@ async fn write_steps(
 
 /// What few changes have beside their state: an address that is suppressed, somebody's word, a message
 /// that was sent twice.
-async fn tell_the_rest(
+async fn write_the_rest(
     tx: BatchDb<'_>,
     changing: &Changing,
     changed: bool,
@@ -447,7 +449,7 @@ async fn tell_the_rest(
         audit(tx, line, c.now).await?;
     }
     match &c.message {
-        Some(message) if !changed => tell_double(tx, c, message).await,
+        Some(message) if !changed => note_double(tx, c, message).await,
         _ => Ok(()),
     }
 }
@@ -463,9 +465,9 @@ async fn ask_about_hints(tx: TenantDb<'_>, c: &Change) -> Result<(), StoreError>
     tx.exec(ask, bound).await.map(drop)
 }
 
-/// A message turned up for a delivery that no longer waits for it: either a callback told of it
+/// A message turned up for a delivery that no longer waits for it: either a callback named it
 /// first, or it was sent again meanwhile and the recipient got it twice. The latter is shown.
-async fn tell_double(
+async fn note_double(
     tx: TenantDb<'_>,
     c: &Change,
     message: &KnownMessage,
@@ -489,113 +491,4 @@ async fn tell_double(
         detail: serde_json::json!({ "sid": message.sid, "other": sid }).to_string(),
     };
     insert_step(tx, c.delivery, c.guard.attempt_no, &step, c.now).await
-}
-
-async fn is_ours(
-    tx: TenantDb<'_>,
-    delivery: DeliveryId,
-    m: &KnownMessage,
-) -> Result<bool, StoreError> {
-    let query = "SELECT delivery_id FROM provider_messages \
-                 WHERE tenant_id = $1 AND account = $2 AND sid = $3 AND delivery_id = $4";
-    let bound = values![m.account.clone(), m.sid.clone(), delivery.own];
-    Ok(tx.one(query, bound).await?.is_some())
-}
-
-/// Remembers whose message a sid is; the first to say so wins.
-pub(in crate::store) async fn know_message(
-    tx: TenantDb<'_>,
-    delivery: DeliveryId,
-    attempt_no: i64,
-    m: &KnownMessage,
-) -> Result<bool, StoreError> {
-    let record = message_record(tx.tenant(), delivery, attempt_no, m);
-    Ok(KNOW.all(tx.batch(), vec![record]).await?.len() == 1)
-}
-
-const KNOW: Bulk<'static> = Bulk::insert(
-    "provider_messages",
-    " ON CONFLICT DO NOTHING RETURNING account, sid",
-);
-
-fn message_record(tenant: Uuid, delivery: DeliveryId, attempt_no: i64, m: &KnownMessage) -> Record {
-    record![
-        account: m.account.clone(),
-        sid: m.sid.clone(),
-        tenant_id: tenant,
-        event_id: delivery.event.uuid(),
-        delivery_id: delivery.own,
-        attempt_no: attempt_no,
-        channel: m.channel.as_str(),
-        address: m.address.clone(),
-        accepted_at: micros(m.accepted_at),
-    ]
-}
-
-pub(in crate::store) async fn insert_step(
-    tx: TenantDb<'_>,
-    delivery: DeliveryId,
-    attempt_no: i64,
-    step: &NewStep,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let row = (delivery, attempt_no, StepId::new(now));
-    insert_steps(tx, &[row], step, now).await
-}
-
-/// The same step for many deliveries, each with the number of its attempt and an id; a step that is
-/// there already stays as it is.
-pub(in crate::store) async fn insert_steps(
-    tx: TenantDb<'_>,
-    deliveries: &[(DeliveryId, i64, StepId)],
-    step: &NewStep,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let detail = Packed::of(&step.detail);
-    let records = deliveries
-        .iter()
-        .map(|key| step_record(tx.tenant(), *key, (step, &detail), now));
-    STEPS.exec(tx.batch(), records.collect()).await.map(drop)
-}
-
-const STEPS: Bulk<'static> = Bulk::insert("delivery_steps", " ON CONFLICT DO NOTHING");
-
-fn step_record(
-    tenant: Uuid,
-    (delivery, attempt_no, id): (DeliveryId, i64, StepId),
-    (step, detail): (&NewStep, &Packed),
-    now: DateTime<Utc>,
-) -> Record {
-    record![
-        event_id: delivery.event.uuid(),
-        id: id.uuid(),
-        tenant_id: tenant,
-        delivery_id: delivery.own,
-        attempt_no: attempt_no,
-        kind: step.kind.as_str(),
-        sentence: step.sentence.clone(),
-        detail: detail.value(),
-        at: micros(now),
-    ]
-}
-
-/// Lets the next equal message go.
-pub(in crate::store) async fn leave_in_flight(
-    tx: TenantDb<'_>,
-    delivery: DeliveryId,
-) -> Result<(), StoreError> {
-    leave_flights(tx.batch(), std::iter::once((tx.tenant(), delivery))).await
-}
-
-/// The same for many deliveries, each with its tenant.
-pub(in crate::store) async fn leave_flights(
-    tx: BatchDb<'_>,
-    deliveries: impl Iterator<Item = (Uuid, DeliveryId)>,
-) -> Result<(), StoreError> {
-    let leave = Bulk::Joined(
-        "DELETE FROM in_flight WHERE (tenant_id, delivery_id) IN \
-         (SELECT tenant_id, delivery_id FROM v)",
-    );
-    let records = deliveries.map(|(tenant, d)| record![delivery_id: d.own, tenant_id: tenant]);
-    leave.exec(tx, records.collect()).await.map(drop)
 }

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use super::contents;
-use super::outcomes::{NewStep, insert_steps};
+use super::steps::{NewStep, insert_steps};
 use crate::domain::assertion::Says;
 use crate::domain::content::Content;
 use crate::domain::ids::{DeliveryId, StepId};
 use crate::store::engine::sql::{micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::{StoreError, TenantStore};
 
 /// The new content of a message, and why.
@@ -25,27 +25,24 @@ impl TenantStore {
     pub async fn renew(&self, renewal: Renewal, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let step_id = StepId::new(now);
         self.writer()
-            .write(Lane::Outcome, move |tx| {
-                let r = renewal.clone();
-                Box::pin(async move {
-                    let renew = "UPDATE deliveries SET fingerprint = $4, says = $5, \
-                                 updated_at = $6 WHERE event_id = $2 AND id = $3 \
-                                 AND tenant_id = $1 AND attempt_no = 0 AND state = 'queued'";
-                    let bound = values![
-                        r.delivery.event.uuid(),
-                        r.delivery.own,
-                        r.content.fingerprint(),
-                        serde_json::to_string(&r.says).unwrap_or_default(),
-                        micros(now)
-                    ];
-                    if tx.exec(renew, bound).await? == 0 {
-                        return Ok(false);
-                    }
-                    contents::replace(tx, r.delivery, &r.content).await?;
-                    insert_steps(tx, &[(r.delivery, 0, step_id)], &r.step, now).await?;
-                    Ok(true)
-                })
-            })
+            .record_outcome(work!([renewal], async |tx| {
+                let renew = "UPDATE deliveries SET fingerprint = $4, says = $5, \
+                             updated_at = $6 WHERE event_id = $2 AND id = $3 \
+                             AND tenant_id = $1 AND attempt_no = 0 AND state = 'queued'";
+                let bound = values![
+                    renewal.delivery.event.uuid(),
+                    renewal.delivery.own,
+                    renewal.content.fingerprint(),
+                    serde_json::to_string(&renewal.says).unwrap_or_default(),
+                    micros(now)
+                ];
+                if tx.exec(renew, bound).await? == 0 {
+                    return Ok(false);
+                }
+                contents::replace(tx, renewal.delivery, &renewal.content).await?;
+                insert_steps(tx, &[(renewal.delivery, 0, step_id)], &renewal.step, now).await?;
+                Ok(true)
+            }))
             .await
     }
 }

@@ -10,12 +10,12 @@ use crate::domain::delivery::{Channel, Delivery, DeliveryState, NewDelivery};
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::{DeliveryId, EventId, ReplayId, TenantId};
 use crate::domain::replay::{Replay, ReplayKind};
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::db::bulk::record;
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::audit::{AuditLine, audit};
-use crate::store::history::dealt::deal_messages;
+use crate::store::engine::writer::work;
+use crate::store::pipeline::dealt::deal_messages;
 use crate::store::{StoreError, TenantStore};
 
 /// A wish to decide or send once more.
@@ -24,7 +24,7 @@ pub struct NewReplay {
     /// The network address that the wish came from, for the security log.
     pub address: String,
     pub replay: Replay,
-    /// How many replays of the event there were when its facts were read; another number is another story.
+    /// How many replays of the event there were when its facts were read; another number means other facts.
     pub replays_before: Option<usize>,
     /// For the replay of a delivery: the new, linked delivery.
     pub delivery: Option<NewDelivery>,
@@ -52,10 +52,7 @@ impl TenantStore {
             .map(|d| Ok::<_, StoreError>(self.hasher()?.hash(d.channel, &d.address)))
             .transpose()?;
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let new = new.clone();
-                Box::pin(async move { run(tx, &new, to).await })
-            })
+            .edit(work!([new], async |tx| { run(tx, &new, to).await }))
             .await
     }
 

@@ -10,8 +10,8 @@ use crate::domain::report::HitLimit;
 use crate::domain::sender_rest::{Concerns, LimitHit, SenderRest};
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::db::bulk::record;
-use crate::store::engine::index_predicates::MOVING;
 use crate::store::engine::sql::{Row, for_update, micros, values};
+use crate::store::pipeline::index_predicates::MOVING;
 use crate::store::{StoreError, TenantStore};
 
 /// How long one is kept that is over.

@@ -6,14 +6,14 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-use super::receipts::NewReceipt;
+use super::new_receipt::NewReceipt;
 use crate::domain::ids::DeliveryId;
 use crate::domain::report::Status;
 use crate::domain::suppression::Source;
 use crate::store::StoreError;
 use crate::store::engine::db::TenantDb;
-use crate::store::engine::index_predicates::RESTING;
 use crate::store::engine::sql::{Row, values};
+use crate::store::pipeline::index_predicates::RESTING;
 use crate::store::tenant::suppressions::{Addressee, suppress};
 
 /// Among how many of the newest messages that did not arrive others to the address are looked for.

@@ -8,7 +8,7 @@ use crate::domain::ids::{ConnectionId, TenantId, floor_v7};
 use crate::domain::money::Amount;
 use crate::store::engine::db::bulk::record;
 use crate::store::engine::sql::{Row, micros, micros_opt, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::{Platform, StoreError, TenantStore};
 
 /// What a provider last said of an account.
@@ -72,35 +72,33 @@ impl TenantStore {
     ) -> Result<bool, StoreError> {
         let (id, login) = (of.id.uuid(), of.login);
         self.writer()
-            .write(Lane::Receipt, move |tx| {
-                Box::pin(async move {
-                    // What was said to other credentials may be of another account.
-                    let other = "DELETE FROM account_figures WHERE tenant_id = $1 \
-                                 AND connection_id = $2 AND login <> $3";
-                    tx.exec(other, values![id, login]).await?;
-                    let again = "UPDATE account_figures SET asked_at = $4 WHERE tenant_id = $1 \
-                                 AND connection_id = $2 AND login = $3 AND asked_at <= $5";
-                    let bound = values![id, login, micros(now), micros(before)];
-                    if tx.exec(again, bound).await? == 1 {
-                        return Ok(true);
-                    }
-                    let row = record![
-                        connection_id: id,
-                        login: login,
-                        asked_at: micros(now),
-                        told_at: None::<i64>,
-                        balance: None::<i64>,
-                        balance_currency: "",
-                        month_cost: None::<i64>,
-                        month_currency: "",
-                        month_messages: None::<i64>,
-                        calls_at_once: None::<i64>,
-                        low_at: None::<i64>,
-                    ];
-                    let new = tx.insert("account_figures", row, " ON CONFLICT DO NOTHING");
-                    Ok(new.await? == 1)
-                })
-            })
+            .record(work!(async |tx| {
+                // What was said to other credentials may be of another account.
+                let other = "DELETE FROM account_figures WHERE tenant_id = $1 \
+                             AND connection_id = $2 AND login <> $3";
+                tx.exec(other, values![id, login]).await?;
+                let again = "UPDATE account_figures SET asked_at = $4 WHERE tenant_id = $1 \
+                             AND connection_id = $2 AND login = $3 AND asked_at <= $5";
+                let bound = values![id, login, micros(now), micros(before)];
+                if tx.exec(again, bound).await? == 1 {
+                    return Ok(true);
+                }
+                let row = record![
+                    connection_id: id,
+                    login: login,
+                    asked_at: micros(now),
+                    told_at: None::<i64>,
+                    balance: None::<i64>,
+                    balance_currency: "",
+                    month_cost: None::<i64>,
+                    month_currency: "",
+                    month_messages: None::<i64>,
+                    calls_at_once: None::<i64>,
+                    low_at: None::<i64>,
+                ];
+                let new = tx.insert("account_figures", row, " ON CONFLICT DO NOTHING");
+                Ok(new.await? == 1)
+            }))
             .await
     }
 
@@ -113,31 +111,28 @@ impl TenantStore {
     ) -> Result<(), StoreError> {
         let (id, login) = (of.id.uuid(), of.login);
         self.writer()
-            .write(Lane::Receipt, move |tx| {
-                let figures = figures.clone();
-                Box::pin(async move {
-                    let keep = "UPDATE account_figures SET told_at = $4, balance = $5, \
-                                balance_currency = $6, month_cost = $7, month_currency = $8, \
-                                month_messages = $9, calls_at_once = $10, \
-                                low_at = CASE WHEN $11 THEN COALESCE(low_at, $4) END \
-                                WHERE tenant_id = $1 AND connection_id = $2 AND login = $3";
-                    let (balance, balance_currency) = parts(figures.balance.as_ref());
-                    let (cost, cost_currency) = parts(figures.month_cost.as_ref());
-                    let bound = values![
-                        id,
-                        login,
-                        micros_opt(Some(now)),
-                        balance,
-                        balance_currency,
-                        cost,
-                        cost_currency,
-                        figures.month_messages,
-                        figures.calls_at_once,
-                        figures.is_low(now)
-                    ];
-                    tx.exec(keep, bound).await.map(drop)
-                })
-            })
+            .record(work!([figures], async |tx| {
+                let keep = "UPDATE account_figures SET told_at = $4, balance = $5, \
+                            balance_currency = $6, month_cost = $7, month_currency = $8, \
+                            month_messages = $9, calls_at_once = $10, \
+                            low_at = CASE WHEN $11 THEN COALESCE(low_at, $4) END \
+                            WHERE tenant_id = $1 AND connection_id = $2 AND login = $3";
+                let (balance, balance_currency) = parts(figures.balance.as_ref());
+                let (cost, cost_currency) = parts(figures.month_cost.as_ref());
+                let bound = values![
+                    id,
+                    login,
+                    micros_opt(Some(now)),
+                    balance,
+                    balance_currency,
+                    cost,
+                    cost_currency,
+                    figures.month_messages,
+                    figures.calls_at_once,
+                    figures.is_low(now)
+                ];
+                tx.exec(keep, bound).await.map(drop)
+            }))
             .await
     }
 }
@@ -147,7 +142,7 @@ fn parts(of: Option<&Sum>) -> (Option<i64>, String) {
     (amount, of.map_or("", Sum::currency).to_owned())
 }
 
-/// An amount and its currency; none where it was not told.
+/// An amount and its currency; none where it was not reported.
 pub(in crate::store) fn sum(
     row: &Row,
     amount: &str,

@@ -4,16 +4,16 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::message_settings::{MessageEdit, made};
+use super::message_edits::{MessageEdit, made};
 use crate::domain::actor::Actor;
 use crate::domain::bank_details::{BankDetails, in_force, pending};
 use crate::domain::ids::{BankDetailsId, UserId};
+use crate::store::audit::{AuditLine, is_full_day};
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::audit::{AuditLine, is_full_day};
-use crate::store::operations::mails::{MAIL, StoredMail, insert_mail};
+use crate::store::engine::writer::work;
+use crate::store::mails::{MAIL, StoredMail, insert_mail};
 use crate::store::{StoreError, TenantStore};
 
 /// How often they may be changed within a day: each change is an e-mail to every owner.
@@ -63,18 +63,15 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<MessageEdit, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (edit, mails, actor) = (edit.clone(), mails.clone(), actor.clone());
-                Box::pin(async move {
-                    let done = change(tx, edit, actor, now).await?;
-                    if done == MessageEdit::Done {
-                        for mail in mails {
-                            insert_mail(tx.unscoped(MAIL), mail, now).await?;
-                        }
+            .edit(work!([edit, mails, actor], async |tx| {
+                let done = change(tx, edit, actor, now).await?;
+                if done == MessageEdit::Done {
+                    for mail in mails {
+                        insert_mail(tx.unscoped(MAIL), mail, now).await?;
                     }
-                    Ok(done)
-                })
-            })
+                }
+                Ok(done)
+            }))
             .await
     }
 }

@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::message_settings::{MOST_EDITS, MessageEdit, made};
+use super::message_edits::{MOST_EDITS, MessageEdit, made};
 use crate::domain::actor::Actor;
 use crate::domain::brand_settings::{BrandSettings, LogoImage};
+use crate::store::audit::{AuditLine, is_full_day};
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::audit::{AuditLine, is_full_day};
+use crate::store::engine::writer::work;
 use crate::store::{Platform, StoreError, TenantStore};
 
 /// How many logos of a tenant are kept: those of e-mails sent before are still looked at.
@@ -50,14 +50,12 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<MessageEdit, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (mut changed, actor) = (changed.clone(), actor.clone());
-                Box::pin(async move {
-                    let old = find(tx).await?;
-                    changed.logo.clone_from(&old.logo);
-                    keep(tx, &old, &changed, actor, now).await
-                })
-            })
+            .edit(work!([changed, actor], async |tx| {
+                let mut changed = changed;
+                let old = find(tx).await?;
+                changed.logo.clone_from(&old.logo);
+                keep(tx, &old, &changed, actor, now).await
+            }))
             .await
     }
 
@@ -70,21 +68,18 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<MessageEdit, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (logo, actor) = (logo.clone(), actor.clone());
-                Box::pin(async move {
-                    let old = find(tx).await?;
-                    let changed = BrandSettings {
-                        logo: logo.as_ref().map(|logo| logo.image.clone()),
-                        ..old.clone()
-                    };
-                    let done = keep(tx, &old, &changed, actor, now).await?;
-                    if let (MessageEdit::Done, Some(logo)) = (done, logo) {
-                        keep_logo(tx, logo, now).await?;
-                    }
-                    Ok(done)
-                })
-            })
+            .edit(work!([logo, actor], async |tx| {
+                let old = find(tx).await?;
+                let changed = BrandSettings {
+                    logo: logo.as_ref().map(|logo| logo.image.clone()),
+                    ..old.clone()
+                };
+                let done = keep(tx, &old, &changed, actor, now).await?;
+                if let (MessageEdit::Done, Some(logo)) = (done, logo) {
+                    keep_logo(tx, logo, now).await?;
+                }
+                Ok(done)
+            }))
             .await
     }
 }

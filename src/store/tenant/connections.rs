@@ -16,12 +16,12 @@ use crate::domain::delivery::Channels;
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::rule::Sender;
 use crate::domain::transport::TransportName;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::bulk::{Bulk, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::look_ups::LookUps;
 use crate::store::engine::sql::{Row, micros, micros_opt, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::audit::{AuditLine, audit};
+use crate::store::engine::writer::work;
 use crate::store::{StoreError, TenantStore};
 
 /// Where a webhook or callback address leads.
@@ -193,7 +193,7 @@ impl TenantStore {
     /// credentials are no longer those that it was typed over.
     pub async fn save_connection(&self, save: SaveConnection) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
+            .edit(work!([save], async |tx| {
                 let SaveConnection {
                     connection: c,
                     secrets,
@@ -203,34 +203,34 @@ impl TenantStore {
                     over,
                     actor,
                     now,
-                } = save.clone();
-                Box::pin(async move {
-                    let id = c.id.uuid();
-                    let settings = serde_json::to_string(&c.settings).unwrap_or_default();
-                    let query = "SELECT * FROM connections WHERE tenant_id = $1 AND provider = $2";
-                    let key = values![c.provider.as_str()];
-                    let old = tx.one(query, key).await?;
-                    let old = old.map(|r| connection(&r)).transpose()?;
-                    if old.as_ref().map(|old| old.login) != over {
-                        return Ok(false);
-                    }
-                    let changed: Vec<&str> = secrets.iter().map(|s| s.name.as_str()).collect();
-                    let mut removed_any = false;
-                    for name in removed {
-                        removed_any |= drop_secrets(tx, id, name).await? > 0;
-                    }
-                    for s in &secrets {
-                        drop_secrets(tx, id, &s.name).await?;
-                    }
-                    // Other credentials have to be accepted anew.
-                    let keeps_login = changed.is_empty()
-                        && !removed_any
-                        && old.as_ref().is_some_and(|old| old.account == c.account);
-                    let detail = json!({
-                        "old": old.as_ref().map(of_log), "new": of_log(&c), "secrets": changed,
-                    });
-                    tx.exec(
-                        "INSERT INTO connections (id, tenant_id, provider, name, account, state, \
+                } = save;
+
+                let id = c.id.uuid();
+                let settings = serde_json::to_string(&c.settings).unwrap_or_default();
+                let query = "SELECT * FROM connections WHERE tenant_id = $1 AND provider = $2";
+                let key = values![c.provider.as_str()];
+                let old = tx.one(query, key).await?;
+                let old = old.map(|r| connection(&r)).transpose()?;
+                if old.as_ref().map(|old| old.login) != over {
+                    return Ok(false);
+                }
+                let changed: Vec<&str> = secrets.iter().map(|s| s.name.as_str()).collect();
+                let mut removed_any = false;
+                for name in removed {
+                    removed_any |= drop_secrets(tx, id, name).await? > 0;
+                }
+                for s in &secrets {
+                    drop_secrets(tx, id, &s.name).await?;
+                }
+                // Other credentials have to be accepted anew.
+                let keeps_login = changed.is_empty()
+                    && !removed_any
+                    && old.as_ref().is_some_and(|old| old.account == c.account);
+                let detail = json!({
+                    "old": old.as_ref().map(of_log), "new": of_log(&c), "secrets": changed,
+                });
+                tx.exec(
+                    "INSERT INTO connections (id, tenant_id, provider, name, account, state, \
                          reason, settings, checked_at, checked, created_at, updated_at, login, \
                          accepted_at, channels) \
                          VALUES ($2, $1, $3, '', $4, $5, $6, $7, $8, $9, $10, $10, $11, $13, $14) \
@@ -246,42 +246,41 @@ impl TenantStore {
                          THEN connections.accepted_at ELSE excluded.accepted_at END, \
                          sms_paused_until = NULL, email_paused_until = NULL, \
                          updated_at = excluded.updated_at",
-                        values![
-                            id,
-                            c.provider.as_str(),
-                            c.account.clone(),
-                            c.state.as_str(),
-                            c.reason.clone(),
-                            settings,
-                            micros_opt(c.checked_at),
-                            c.checked.clone(),
-                            micros(now),
-                            c.login,
-                            keeps_login,
-                            micros_opt(c.accepted_at),
-                            c.channels.to_text()
-                        ],
-                    )
-                    .await?;
-                    for s in &secrets {
-                        insert_secret(tx, id, s).await?;
-                    }
-                    tx.exec(
-                        "INSERT INTO hooks (token, provider, tenant_id, connection_id, created_at) \
+                    values![
+                        id,
+                        c.provider.as_str(),
+                        c.account.clone(),
+                        c.state.as_str(),
+                        c.reason.clone(),
+                        settings,
+                        micros_opt(c.checked_at),
+                        c.checked.clone(),
+                        micros(now),
+                        c.login,
+                        keeps_login,
+                        micros_opt(c.accepted_at),
+                        c.channels.to_text()
+                    ],
+                )
+                .await?;
+                for s in &secrets {
+                    insert_secret(tx, id, s).await?;
+                }
+                tx.exec(
+                    "INSERT INTO hooks (token, provider, tenant_id, connection_id, created_at) \
                          SELECT $2, $3, $1, $4, $5 WHERE NOT EXISTS (SELECT 1 FROM hooks \
                          WHERE tenant_id = $1 AND connection_id = $4 AND revoked_at IS NULL)",
-                        values![hook_token, c.provider.as_str(), id, micros(now)],
-                    )
-                    .await?;
-                    for entered in &senders {
-                        keep_entered(tx, entered, now).await?;
-                    }
-                    let subject = c.provider.as_str();
-                    let line = AuditLine::new(actor, "connection.changed", subject, &detail);
-                    audit(tx, line, now).await?;
-                    Ok(true)
-                })
-            })
+                    values![hook_token, c.provider.as_str(), id, micros(now)],
+                )
+                .await?;
+                for entered in &senders {
+                    keep_entered(tx, entered, now).await?;
+                }
+                let subject = c.provider.as_str();
+                let line = AuditLine::new(actor, "connection.changed", subject, &detail);
+                audit(tx, line, now).await?;
+                Ok(true)
+            }))
             .await
     }
 
@@ -295,26 +294,23 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (secret, actor) = (secret.clone(), actor.clone());
-                Box::pin(async move {
-                    // At most two are valid at once: the one before the last ends now.
-                    let end_older = "DELETE FROM secrets WHERE connection_id = $2 AND name = $3 \
-                                     AND tenant_id = $1 AND expires_at IS NOT NULL";
-                    let key = || values![connection.uuid(), secret.name.clone()];
-                    tx.exec(end_older, key()).await?;
-                    let mut bound = key();
-                    bound.push(micros(old_until).into());
-                    let end_old = "UPDATE secrets SET expires_at = $4 WHERE connection_id = $2 \
-                                   AND name = $3 AND tenant_id = $1";
-                    tx.exec(end_old, bound).await?;
-                    insert_secret(tx, connection.uuid(), &secret).await?;
-                    let detail = json!({ "old_until": old_until });
-                    let subject = secret.name.as_str();
-                    let line = AuditLine::new(actor, "secret.rotated", subject, &detail);
-                    audit(tx, line, now).await
-                })
-            })
+            .edit(work!([secret, actor], async |tx| {
+                // At most two are valid at once: the one before the last ends now.
+                let end_older = "DELETE FROM secrets WHERE connection_id = $2 AND name = $3 \
+                                 AND tenant_id = $1 AND expires_at IS NOT NULL";
+                let key = || values![connection.uuid(), secret.name.clone()];
+                tx.exec(end_older, key()).await?;
+                let mut bound = key();
+                bound.push(micros(old_until).into());
+                let end_old = "UPDATE secrets SET expires_at = $4 WHERE connection_id = $2 \
+                               AND name = $3 AND tenant_id = $1";
+                tx.exec(end_old, bound).await?;
+                insert_secret(tx, connection.uuid(), &secret).await?;
+                let detail = json!({ "old_until": old_until });
+                let subject = secret.name.as_str();
+                let line = AuditLine::new(actor, "secret.rotated", subject, &detail);
+                audit(tx, line, now).await
+            }))
             .await
     }
 
@@ -328,28 +324,25 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (reason, checked) = (reason.clone(), checked.clone());
-                Box::pin(async move {
-                    tx.exec(
-                        "UPDATE connections SET state = $3, reason = $4, updated_at = $5, \
-                         broken_at = CASE WHEN $3 = 'broken' \
-                         THEN COALESCE(broken_at, $5) END, \
-                         checked_at = COALESCE($6, checked_at), checked = COALESCE($7, checked) \
-                         WHERE tenant_id = $1 AND id = $2",
-                        values![
-                            connection.uuid(),
-                            state.as_str(),
-                            reason,
-                            micros(now),
-                            checked.is_some().then(|| micros(now)),
-                            checked
-                        ],
-                    )
-                    .await
-                    .map(drop)
-                })
-            })
+            .edit(work!([reason, checked], async |tx| {
+                tx.exec(
+                    "UPDATE connections SET state = $3, reason = $4, updated_at = $5, \
+                     broken_at = CASE WHEN $3 = 'broken' \
+                     THEN COALESCE(broken_at, $5) END, \
+                     checked_at = COALESCE($6, checked_at), checked = COALESCE($7, checked) \
+                     WHERE tenant_id = $1 AND id = $2",
+                    values![
+                        connection.uuid(),
+                        state.as_str(),
+                        reason,
+                        micros(now),
+                        checked.is_some().then(|| micros(now)),
+                        checked
+                    ],
+                )
+                .await
+                .map(drop)
+            }))
             .await
     }
 
@@ -363,9 +356,9 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                Box::pin(async move { accept(tx, connection, login, now).await })
-            })
+            .edit(work!(async |tx| {
+                accept(tx, connection, login, now).await
+            }))
             .await
     }
 
@@ -377,22 +370,19 @@ impl TenantStore {
         until: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let channels = channels.clone();
-                Box::pin(async move {
-                    for channel in channels.iter() {
-                        let column = format!("{}_paused_until", channel.as_str());
-                        let pause = format!(
-                            "UPDATE connections SET {column} = $3 \
-                             WHERE tenant_id = $1 AND id = $2 \
-                             AND ({column} IS NULL OR {column} < $3)"
-                        );
-                        let bound = values![connection.uuid(), micros(until)];
-                        tx.exec(&pause, bound).await?;
-                    }
-                    Ok(())
-                })
-            })
+            .edit(work!([channels], async |tx| {
+                for channel in channels.iter() {
+                    let column = format!("{}_paused_until", channel.as_str());
+                    let pause = format!(
+                        "UPDATE connections SET {column} = $3 \
+                         WHERE tenant_id = $1 AND id = $2 \
+                         AND ({column} IS NULL OR {column} < $3)"
+                    );
+                    let bound = values![connection.uuid(), micros(until)];
+                    tx.exec(&pause, bound).await?;
+                }
+                Ok(())
+            }))
             .await
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::ids::TenantId;
 use crate::store::engine::db::UnscopedDb;
 use crate::store::engine::db::bulk::record;
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
+use crate::store::engine::writer::work;
 use crate::store::{Platform, StoreError, TenantStore};
 
 /// How many consents of one tenant may be under way; older ones are dropped, since each holds a
@@ -42,29 +42,26 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let writer = self.writer();
-        let work = writer.write_free(Lane::Edit, move |tx| {
-            let c = consent.clone();
-            Box::pin(async move {
-                let all = tx.unscoped("what is over is swept out for everybody");
-                sweep(all, now).await?;
-                let row = record![
-                    id: c.id,
-                    state: c.state.to_vec(),
-                    session: c.session.to_vec(),
-                    region: c.region,
-                    client_id: c.client_id,
-                    client_secret: c.client_secret,
-                    organization_id: c.organization_id,
-                    actor: c.actor,
-                    expires_at: micros(c.expires_at),
-                ];
-                tx.insert("consents", row, "").await?;
-                let too_many = "DELETE FROM consents WHERE tenant_id = $1 AND id NOT IN \
-                                (SELECT id FROM consents WHERE tenant_id = $1 \
-                                 ORDER BY id DESC LIMIT $2)";
-                tx.exec(too_many, values![MOST]).await.map(drop)
-            })
-        });
+        let work = writer.edit_unlocked(work!([consent], async |tx| {
+            let all = tx.unscoped("what is over is swept out for everybody");
+            sweep(all, now).await?;
+            let row = record![
+                id: consent.id,
+                state: consent.state.to_vec(),
+                session: consent.session.to_vec(),
+                region: consent.region,
+                client_id: consent.client_id,
+                client_secret: consent.client_secret,
+                organization_id: consent.organization_id,
+                actor: consent.actor,
+                expires_at: micros(consent.expires_at),
+            ];
+            tx.insert("consents", row, "").await?;
+            let too_many = "DELETE FROM consents WHERE tenant_id = $1 AND id NOT IN \
+                            (SELECT id FROM consents WHERE tenant_id = $1 \
+                             ORDER BY id DESC LIMIT $2)";
+            tx.exec(too_many, values![MOST]).await.map(drop)
+        }));
         work.await
     }
 }
@@ -92,15 +89,13 @@ impl Platform {
         session: [u8; 32],
         now: DateTime<Utc>,
     ) -> Result<Option<StoredConsent>, StoreError> {
-        let work = self.writer().write(Lane::Edit, move |tx| {
-            Box::pin(async move {
-                let take = "DELETE FROM consents \
-                            WHERE state = $1 AND session = $2 AND expires_at > $3 RETURNING *";
-                let bound = values![state.to_vec(), session.to_vec(), micros(now)];
-                let row = tx.one(take, bound).await?;
-                row.map(|r| consent(&r, state, session)).transpose()
-            })
-        });
+        let work = self.writer().edit(work!(async |tx| {
+            let take = "DELETE FROM consents \
+                        WHERE state = $1 AND session = $2 AND expires_at > $3 RETURNING *";
+            let bound = values![state.to_vec(), session.to_vec(), micros(now)];
+            let row = tx.one(take, bound).await?;
+            row.map(|r| consent(&r, state, session)).transpose()
+        }));
         work.await
     }
 
@@ -112,7 +107,7 @@ impl Platform {
         }
         let work = self
             .writer()
-            .write(Lane::Edit, move |tx| Box::pin(sweep(tx, now)));
+            .edit(work!(async |tx| { sweep(tx, now).await }));
         work.await
     }
 }

@@ -6,17 +6,17 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::message_settings::{MOST_EDITS, MessageEdit, made, refused};
+use super::message_edits::{MOST_EDITS, MessageEdit, made, refused};
 use super::rules::raise_rule_set;
 use crate::domain::actor::Actor;
 use crate::domain::address::{Email, Phone};
 use crate::domain::group::{Group, MOST_GROUPS, Member};
 use crate::domain::ids::{GroupId, MemberId, UserId};
+use crate::store::audit::{AuditLine, is_full_day};
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::audit::{AuditLine, is_full_day};
+use crate::store::engine::writer::work;
 use crate::store::{StoreError, TenantStore};
 
 /// What the log calls their edits.
@@ -97,31 +97,28 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<MessageEdit, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (new, actor) = (new.clone(), actor.clone());
-                Box::pin(async move {
-                    if tx
-                        .is_full("groups WHERE tenant_id = $1", MOST_GROUPS)
-                        .await?
-                    {
-                        return Ok(MessageEdit::TooMany);
-                    }
-                    if let Some(refused) = refuse(tx, &new, now).await? {
-                        return Ok(refused);
-                    }
-                    let row = record![
-                        id: new.id.uuid(), name: new.name.clone(), created_at: micros(now),
-                    ];
-                    tx.insert("groups", row, "").await?;
-                    for member in &new.members {
-                        insert(tx, new.id, member).await?;
-                    }
-                    let detail = json!({ "new": of_log(&new) });
-                    let subject = new.id.to_string();
-                    let line = AuditLine::new(actor, "group.added", subject, &detail);
-                    made(tx, line, now).await
-                })
-            })
+            .edit(work!([new, actor], async |tx| {
+                if tx
+                    .is_full("groups WHERE tenant_id = $1", MOST_GROUPS)
+                    .await?
+                {
+                    return Ok(MessageEdit::TooMany);
+                }
+                if let Some(refused) = refuse(tx, &new, now).await? {
+                    return Ok(refused);
+                }
+                let row = record![
+                    id: new.id.uuid(), name: new.name.clone(), created_at: micros(now),
+                ];
+                tx.insert("groups", row, "").await?;
+                for member in &new.members {
+                    insert(tx, new.id, member).await?;
+                }
+                let detail = json!({ "new": of_log(&new) });
+                let subject = new.id.to_string();
+                let line = AuditLine::new(actor, "group.added", subject, &detail);
+                made(tx, line, now).await
+            }))
             .await
     }
 
@@ -133,30 +130,28 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<MessageEdit, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (mut changed, actor) = (changed.clone(), actor.clone());
-                Box::pin(async move {
-                    let Some(old) = find(tx, changed.id).await? else {
-                        return Ok(MessageEdit::Gone);
-                    };
-                    if let Some(refused) = refuse(tx, &changed, now).await? {
-                        return Ok(refused);
-                    }
-                    let rename = "UPDATE groups SET name = $3 WHERE tenant_id = $1 AND id = $2";
-                    let bound = values![changed.id.uuid(), changed.name.clone()];
-                    tx.exec(rename, bound).await?;
-                    let clear = "DELETE FROM group_members WHERE tenant_id = $1 AND group_id = $2";
-                    tx.exec(clear, values![changed.id.uuid()]).await?;
-                    keep_ids(&mut changed, &old.members, now);
-                    for member in &changed.members {
-                        insert(tx, changed.id, member).await?;
-                    }
-                    let detail = json!({ "old": of_log(&old), "new": of_log(&changed) });
-                    let subject = changed.id.to_string();
-                    let line = AuditLine::new(actor, "group.changed", subject, &detail);
-                    made(tx, line, now).await
-                })
-            })
+            .edit(work!([changed, actor], async |tx| {
+                let mut changed = changed;
+                let Some(old) = find(tx, changed.id).await? else {
+                    return Ok(MessageEdit::Gone);
+                };
+                if let Some(refused) = refuse(tx, &changed, now).await? {
+                    return Ok(refused);
+                }
+                let rename = "UPDATE groups SET name = $3 WHERE tenant_id = $1 AND id = $2";
+                let bound = values![changed.id.uuid(), changed.name.clone()];
+                tx.exec(rename, bound).await?;
+                let clear = "DELETE FROM group_members WHERE tenant_id = $1 AND group_id = $2";
+                tx.exec(clear, values![changed.id.uuid()]).await?;
+                keep_ids(&mut changed, &old.members, now);
+                for member in &changed.members {
+                    insert(tx, changed.id, member).await?;
+                }
+                let detail = json!({ "old": of_log(&old), "new": of_log(&changed) });
+                let subject = changed.id.to_string();
+                let line = AuditLine::new(actor, "group.changed", subject, &detail);
+                made(tx, line, now).await
+            }))
             .await
     }
 
@@ -169,33 +164,30 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<MessageEdit, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let Some(old) = find(tx, group).await? else {
-                        return Ok(MessageEdit::Gone);
-                    };
-                    let Some(person) = old.member(member) else {
-                        return Ok(MessageEdit::Gone);
-                    };
-                    if person.is_on == is_on {
-                        return Ok(MessageEdit::Done);
-                    }
-                    if is_on && is_full_day(tx, EDITS, MOST_EDITS, now).await? {
-                        return Ok(MessageEdit::TooOften);
-                    }
-                    let switch = "UPDATE group_members SET is_on = $4 \
-                                  WHERE tenant_id = $1 AND group_id = $2 AND id = $3";
-                    tx.exec(switch, values![group.uuid(), member.uuid(), is_on])
-                        .await?;
-                    let detail = json!({
-                        "name": old.name, "member": person.name, "old": !is_on, "new": is_on,
-                    });
-                    let subject = group.to_string();
-                    let line = AuditLine::new(actor, "group.member_switched", subject, &detail);
-                    made(tx, line, now).await
-                })
-            })
+            .edit(work!([actor], async |tx| {
+                let Some(old) = find(tx, group).await? else {
+                    return Ok(MessageEdit::Gone);
+                };
+                let Some(person) = old.member(member) else {
+                    return Ok(MessageEdit::Gone);
+                };
+                if person.is_on == is_on {
+                    return Ok(MessageEdit::Done);
+                }
+                if is_on && is_full_day(tx, EDITS, MOST_EDITS, now).await? {
+                    return Ok(MessageEdit::TooOften);
+                }
+                let switch = "UPDATE group_members SET is_on = $4 \
+                              WHERE tenant_id = $1 AND group_id = $2 AND id = $3";
+                tx.exec(switch, values![group.uuid(), member.uuid(), is_on])
+                    .await?;
+                let detail = json!({
+                    "name": old.name, "member": person.name, "old": !is_on, "new": is_on,
+                });
+                let subject = group.to_string();
+                let line = AuditLine::new(actor, "group.member_switched", subject, &detail);
+                made(tx, line, now).await
+            }))
             .await
     }
 
@@ -207,21 +199,18 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<MessageEdit, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let Some(old) = find(tx, id).await? else {
-                        return Ok(MessageEdit::Gone);
-                    };
-                    let people = "DELETE FROM group_members WHERE tenant_id = $1 AND group_id = $2";
-                    tx.exec(people, values![id.uuid()]).await?;
-                    let delete = "DELETE FROM groups WHERE tenant_id = $1 AND id = $2";
-                    tx.exec(delete, values![id.uuid()]).await?;
-                    let detail = json!({ "old": of_log(&old) });
-                    let line = AuditLine::new(actor, "group.deleted", id.to_string(), &detail);
-                    made(tx, line, now).await
-                })
-            })
+            .edit(work!([actor], async |tx| {
+                let Some(old) = find(tx, id).await? else {
+                    return Ok(MessageEdit::Gone);
+                };
+                let people = "DELETE FROM group_members WHERE tenant_id = $1 AND group_id = $2";
+                tx.exec(people, values![id.uuid()]).await?;
+                let delete = "DELETE FROM groups WHERE tenant_id = $1 AND id = $2";
+                tx.exec(delete, values![id.uuid()]).await?;
+                let detail = json!({ "old": of_log(&old) });
+                let line = AuditLine::new(actor, "group.deleted", id.to_string(), &detail);
+                made(tx, line, now).await
+            }))
             .await
     }
 }

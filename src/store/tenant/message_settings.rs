@@ -5,25 +5,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
 use futures::FutureExt as _;
-use sea_orm::{DatabaseConnection, Value};
+use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
-use super::rules::raise_rule_set;
 use super::{bank_details, brand, groups, senders};
 use crate::domain::bank_details::BankDetails;
 use crate::domain::brand_settings::BrandSettings;
 use crate::domain::group::Group;
 use crate::domain::sender::SenderProfile;
+use crate::store::engine::db::BatchDb;
 use crate::store::engine::db::bulk::{Record, record};
-use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::look_ups::LookUps;
-use crate::store::history::audit::{AuditLine, audit, is_full_day};
 use crate::store::{StoreError, TenantStore};
-
-/// How often each of them may be changed within a day: each change is kept in the security log.
-pub(in crate::store) const MOST_EDITS: i64 = 1000;
 
 /// What a tenant keeps for its messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,46 +29,6 @@ pub struct MessageSettings {
     pub brand: BrandSettings,
     /// Of each currency what is in force, and what waits to come into force.
     pub bank_details: Vec<BankDetails>,
-}
-
-/// How a change ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MessageEdit {
-    Done,
-    /// It is not there any more.
-    Gone,
-    /// There are as many as there may be.
-    TooMany,
-    /// There were as many changes within a day as there may be.
-    TooOften,
-    /// Another one is already so.
-    Taken,
-}
-
-/// Why an edit is not made: something else is so already, which `same` finds, or there were too many of its
-/// kind within a day.
-pub(in crate::store) async fn refused(
-    tx: TenantDb<'_>,
-    (same, bound): (&str, Vec<Value>),
-    kind: &str,
-    now: DateTime<Utc>,
-) -> Result<Option<MessageEdit>, StoreError> {
-    if tx.one(same, bound).await?.is_some() {
-        return Ok(Some(MessageEdit::Taken));
-    }
-    let is_too_often = is_full_day(tx, kind, MOST_EDITS, now).await?;
-    Ok(is_too_often.then_some(MessageEdit::TooOften))
-}
-
-/// Ends an edit that was made: what is being decided meanwhile is decided again, and the log has a line.
-pub(in crate::store) async fn made(
-    tx: TenantDb<'_>,
-    line: AuditLine,
-    now: DateTime<Utc>,
-) -> Result<MessageEdit, StoreError> {
-    raise_rule_set(tx).await?;
-    audit(tx, line, now).await?;
-    Ok(MessageEdit::Done)
 }
 
 /// The settings of a tenant.

@@ -1,23 +1,19 @@
-//! What owners are told of: refused connections, bursts of forged requests, silent hooks, mornings.
+//! What owners hear of: refused connections, bursts of forged requests, silent hooks, daily summaries.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sea_orm::Value;
 use uuid::Uuid;
 
 use super::account_figures::sum;
 use crate::domain::account_figures::Sum;
-use crate::domain::actor::Actor;
 use crate::domain::connection::Provider;
 use crate::domain::delivery::DeliveryState;
-use crate::domain::ids::{ConnectionId, TenantId, UserId, floor_v7};
+use crate::domain::ids::{ConnectionId, TenantId, floor_v7};
 use crate::domain::tenant::Tenant;
-use crate::store::accounts::users::user;
-use crate::store::engine::db::TenantDb;
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::audit::{AuditLine, audit};
-use crate::store::operations::platform::tenant;
-use crate::store::{Platform, StoreError, TenantStore, User};
+use crate::store::engine::writer::work;
+use crate::store::tenant::settings::tenant;
+use crate::store::{Platform, StoreError, TenantStore};
 
 /// Something that a tenant's owners have to know at once.
 #[derive(Debug, Clone)]
@@ -40,13 +36,6 @@ pub enum TroubleKind {
     /// So little is left on the account.
     LowBalance(Sum),
 }
-
-/// How many forged requests are a burst, and within which time.
-const BURST: i64 = 5;
-const BURST_WITHIN: TimeDelta = TimeDelta::minutes(10);
-
-/// A burst is over when nothing forged has come for so long.
-const BURST_QUIET: TimeDelta = TimeDelta::hours(1);
 
 /// A condition up to an instant, the instant it began, and what it is.
 type Kind = (
@@ -133,7 +122,7 @@ impl Platform {
     }
 
     /// Tenants that are not suspended, behind `after` in the order of their ids, and the day of the
-    /// last morning letter that was written.
+    /// last daily summary that was written.
     pub async fn mornings(
         &self,
         after: Uuid,
@@ -148,69 +137,7 @@ impl Platform {
     }
 }
 
-/// Who gets the morning letter: by their own word, and without one, owners.
-const WANTS_MORNING: &str = "COALESCE(m.morning_mail, m.role = 'owner')";
-
 impl TenantStore {
-    /// The tenant's owners.
-    pub async fn owners(&self) -> Result<Vec<User>, StoreError> {
-        self.members_such("m.role = 'owner'").await
-    }
-
-    /// Members who get the morning letter.
-    pub async fn morning_readers(&self) -> Result<Vec<User>, StoreError> {
-        self.members_such(WANTS_MORNING).await
-    }
-
-    async fn members_such(&self, such: &str) -> Result<Vec<User>, StoreError> {
-        let query = format!(
-            "SELECT u.* FROM members m JOIN users u ON u.id = m.user_id \
-             WHERE m.tenant_id = $1 AND {such} ORDER BY u.id LIMIT 200"
-        );
-        let rows = self.db().all(&query, vec![]).await?;
-        rows.iter().map(user).collect()
-    }
-
-    /// Whether a member gets the morning letter; `None` for who is no member.
-    pub async fn wants_morning(&self, of: UserId) -> Result<Option<bool>, StoreError> {
-        let query = format!(
-            "SELECT {WANTS_MORNING} AS wants FROM members m \
-             WHERE m.tenant_id = $1 AND m.user_id = $2"
-        );
-        let row = self.db().one(&query, values![of.uuid()]).await?;
-        row.map(|r| r.get("wants")).transpose()
-    }
-
-    /// Switches a member's morning letter; `false` for who is no member.
-    pub async fn switch_morning(
-        &self,
-        of: UserId,
-        wants: bool,
-        actor: Actor,
-        now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        self.writer()
-            .write(Lane::Receipt, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let switch = "UPDATE members SET morning_mail = $3 \
-                                  WHERE tenant_id = $1 AND user_id = $2";
-                    if tx.exec(switch, values![of.uuid(), wants]).await? == 0 {
-                        return Ok(false);
-                    }
-                    let line = AuditLine {
-                        subject: actor.name.clone(),
-                        actor,
-                        action: "morning_mail.switched",
-                        detail: serde_json::json!({ "old": !wants, "new": wants }).to_string(),
-                    };
-                    audit(tx, line, now).await?;
-                    Ok(true)
-                })
-            })
-            .await
-    }
-
     /// Deliveries made from one instant to another, by state.
     pub async fn made_between(
         &self,
@@ -230,38 +157,13 @@ impl TenantStore {
             .collect()
     }
 
-    /// Notes that the morning letters of a day are written.
+    /// Notes that the daily summaries of a day are written.
     pub async fn mark_morning(&self, day: String) -> Result<(), StoreError> {
         self.writer()
-            .write(Lane::Receipt, move |tx| {
-                let day = day.clone();
-                Box::pin(async move {
-                    let mark = "UPDATE tenants SET morning_on = $2 WHERE id = $1";
-                    tx.exec(mark, values![day]).await.map(drop)
-                })
-            })
+            .record(work!([day], async |tx| {
+                let mark = "UPDATE tenants SET morning_on = $2 WHERE id = $1";
+                tx.exec(mark, values![day]).await.map(drop)
+            }))
             .await
     }
-}
-
-/// Counts a forged request that was just written down; whether a burst begins with it.
-pub(in crate::store) async fn note_forged(
-    tx: TenantDb<'_>,
-    connection: Uuid,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let over = "UPDATE connections SET burst_at = NULL \
-                WHERE tenant_id = $1 AND id = $2 AND rejected_at <= $3";
-    let quiet = micros(now - BURST_QUIET);
-    tx.exec(over, values![connection, quiet]).await?;
-    let begin = "UPDATE connections SET burst_at = $3 WHERE tenant_id = $1 AND id = $2 \
-                 AND burst_at IS NULL AND (SELECT COALESCE(SUM(1 + r.like_it), 0) \
-                 FROM rejected_requests r WHERE r.tenant_id = $1 AND r.id >= $4 \
-                 AND r.connection_id = $2 AND r.is_forged) >= $5";
-    let within = floor_v7(now - BURST_WITHIN);
-    let bound = values![connection, micros(now), within, BURST];
-    let begins = tx.exec(begin, bound).await? == 1;
-    let last = "UPDATE connections SET rejected_at = $3 WHERE tenant_id = $1 AND id = $2";
-    tx.exec(last, values![connection, micros(now)]).await?;
-    Ok(begins)
 }

@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use crate::domain::actor::Actor;
 use crate::domain::ids::UserId;
 use crate::domain::phone::Phone;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::audit::{AuditLine, audit};
+use crate::store::engine::writer::work;
 use crate::store::{Platform, StoreError, TenantStore};
 
 /// How often a code may be typed.
@@ -30,18 +30,15 @@ impl Platform {
         code: PhoneCode,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let work = self.writer().write(Lane::Edit, move |tx| {
-            let code = code.clone();
-            Box::pin(async move {
-                let forget = "DELETE FROM user_tokens WHERE user_id = $1 AND purpose = 'phone'";
-                tx.exec(forget, values![user.uuid()]).await?;
-                let keep = "INSERT INTO user_tokens (token_hash, user_id, purpose, detail, tries, \
-                            created_at, expires_at) VALUES ($1, $2, 'phone', $3, 0, $4, $5)";
-                let (now, expires_at) = (micros(now), micros(code.expires_at));
-                let row = values![code.hash, user.uuid(), code.detail, now, expires_at];
-                tx.exec(keep, row).await.map(drop)
-            })
-        });
+        let work = self.writer().edit(work!([code], async |tx| {
+            let forget = "DELETE FROM user_tokens WHERE user_id = $1 AND purpose = 'phone'";
+            tx.exec(forget, values![user.uuid()]).await?;
+            let keep = "INSERT INTO user_tokens (token_hash, user_id, purpose, detail, tries, \
+                        created_at, expires_at) VALUES ($1, $2, 'phone', $3, 0, $4, $5)";
+            let (now, expires_at) = (micros(now), micros(code.expires_at));
+            let row = values![code.hash, user.uuid(), code.detail, now, expires_at];
+            tx.exec(keep, row).await.map(drop)
+        }));
         work.await
     }
 
@@ -64,16 +61,14 @@ impl Platform {
         user: UserId,
         now: DateTime<Utc>,
     ) -> Result<Option<PhoneCode>, StoreError> {
-        let work = self.writer().write(Lane::Edit, move |tx| {
-            Box::pin(async move {
-                let count = "UPDATE user_tokens SET tries = tries + 1 WHERE user_id = $1 \
-                             AND purpose = 'phone' AND expires_at > $2 AND tries < $3 \
-                             RETURNING token_hash, detail, expires_at";
-                let bound = values![user.uuid(), micros(now), CODE_TRIES];
-                let row = tx.one(count, bound).await?;
-                row.map(|r| phone_code(&r)).transpose()
-            })
-        });
+        let work = self.writer().edit(work!(async |tx| {
+            let count = "UPDATE user_tokens SET tries = tries + 1 WHERE user_id = $1 \
+                         AND purpose = 'phone' AND expires_at > $2 AND tries < $3 \
+                         RETURNING token_hash, detail, expires_at";
+            let bound = values![user.uuid(), micros(now), CODE_TRIES];
+            let row = tx.one(count, bound).await?;
+            row.map(|r| phone_code(&r)).transpose()
+        }));
         work.await
     }
 }
@@ -89,9 +84,9 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let work = self.writer().write_free(Lane::Edit, move |tx| {
-            let (hash, number, actor) = (hash.clone(), number.clone(), actor.clone());
-            Box::pin(async move {
+        let work = self
+            .writer()
+            .edit_unlocked(work!([hash, number, actor], async |tx| {
                 let users = tx.unscoped("a number is a person's, in all their companies");
                 let spend = "DELETE FROM user_tokens WHERE token_hash = $1 AND user_id = $2";
                 if users.exec(spend, values![hash, user.uuid()]).await? == 0 {
@@ -111,8 +106,7 @@ impl TenantStore {
                 };
                 audit(tx, line, now).await?;
                 Ok(true)
-            })
-        });
+            }));
         work.await
     }
 }

@@ -6,18 +6,17 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::domain::actor::Actor;
-use crate::domain::address_hash::{AddressHash, AddressHasher};
+use crate::domain::address_hash::AddressHash;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::PermissionId;
 use crate::domain::page::{Cursor, Page};
 use crate::domain::permission::{Basis, Permission};
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
+use crate::store::engine::keyset::Keyset;
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::Keyset;
-use crate::store::history::audit::{AuditLine, audit};
-use crate::store::pipeline::route::RouteCommit;
+use crate::store::engine::writer::work;
 use crate::store::{StoreError, TenantStore};
 
 /// How many permissions a tenant may write down beside those that documents bring.
@@ -47,7 +46,7 @@ impl TenantStore {
         cursor: Cursor,
         limit: u64,
     ) -> Result<Page<Permission>, StoreError> {
-        let mut list = Keyset::new(self, "permissions", cursor);
+        let mut list = Keyset::new(self.db(), "permissions", cursor);
         self.search(&mut list, "(source || ' ' || address)", text)
             .await?;
         list.page(limit, read, |p| p.id.uuid()).await
@@ -63,27 +62,24 @@ impl TenantStore {
     ) -> Result<Option<u64>, StoreError> {
         let hasher = self.hasher()?.clone();
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (new, actor, hasher) = (new.clone(), actor.clone(), hasher.clone());
-                Box::pin(async move {
-                    if tx
-                        .is_full("permissions WHERE tenant_id = $1", MOST_PERMISSIONS)
-                        .await?
-                    {
-                        return Ok(None);
-                    }
-                    let mut rows = Rows::default();
-                    for p in &new {
-                        let hash = hasher.hash(p.channel, &p.address);
-                        rows.add(tx.tenant(), (p, hash), &actor.name, now);
-                    }
-                    let added = rows.insert(tx.batch()).await?;
-                    if added > 0 {
-                        audit(tx, added_line(actor, &new, added), now).await?;
-                    }
-                    Ok(Some(added))
-                })
-            })
+            .edit(work!([new, actor, hasher], async |tx| {
+                if tx
+                    .is_full("permissions WHERE tenant_id = $1", MOST_PERMISSIONS)
+                    .await?
+                {
+                    return Ok(None);
+                }
+                let mut rows = Rows::default();
+                for p in &new {
+                    let hash = hasher.hash(p.channel, &p.address);
+                    rows.add(tx.tenant(), (p, hash), &actor.name, now);
+                }
+                let added = rows.insert(tx.batch()).await?;
+                if added > 0 {
+                    audit(tx, added_line(actor, &new, added), now).await?;
+                }
+                Ok(Some(added))
+            }))
             .await
     }
 
@@ -128,30 +124,8 @@ fn added_line(actor: Actor, new: &[NewPermission], added: u64) -> AuditLine {
 
 /// An address of a contact that a route commit writes to, with its hash.
 pub(in crate::store) struct Contact {
-    permission: NewPermission,
-    hash: AddressHash,
-}
-
-/// The contacts that a commit writes to: their own document brought the address.
-pub(in crate::store) fn contacts_of(hasher: &AddressHasher, commit: &RouteCommit) -> Vec<Contact> {
-    let known = commit.classified.as_ref().filter(|c| !c.number.is_empty());
-    let source = || match known.and_then(|c| c.kind.zip(Some(&c.number))) {
-        Some((kind, number)) => format!("{} {number}", kind.label()),
-        None => commit.event.to_string(),
-    };
-    let contacts = commit.deliveries.iter();
-    let contacts = contacts.filter(|d| d.is_to_contact && !d.address.is_empty());
-    contacts
-        .map(|d| Contact {
-            hash: hasher.hash(d.channel, &d.address),
-            permission: NewPermission {
-                channel: d.channel,
-                address: d.address.clone(),
-                basis: Basis::Contract,
-                source: source(),
-            },
-        })
-        .collect()
+    pub(in crate::store) permission: NewPermission,
+    pub(in crate::store) hash: AddressHash,
 }
 
 /// Rows to be inserted where they are not there yet, in one order everywhere: two documents of one customer

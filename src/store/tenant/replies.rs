@@ -14,11 +14,11 @@ use crate::domain::page::{Cursor, Page};
 use crate::domain::phone::spellings;
 use crate::domain::reply::{Reply, Wish};
 use crate::domain::suppression::Source;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::TenantDb;
+use crate::store::engine::keyset::Keyset;
 use crate::store::engine::sql::{Row, micros, micros_opt, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::Keyset;
-use crate::store::history::audit::{AuditLine, audit};
+use crate::store::engine::writer::work;
 use crate::store::{Platform, StoreError, TenantStore};
 
 /// How many replies of a tenant are kept that nobody proved: the newest.
@@ -54,10 +54,9 @@ impl TenantStore {
     pub async fn keep_reply(&self, new: NewReply) -> Result<Option<Reply>, StoreError> {
         let hasher = self.hasher()?.clone();
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (new, hasher) = (new.clone(), hasher.clone());
-                Box::pin(async move { keep(tx, &new, &hasher).await })
-            })
+            .edit(work!([new, hasher], async |tx| {
+                keep(tx, &new, &hasher).await
+            }))
             .await
     }
 
@@ -71,18 +70,15 @@ impl TenantStore {
     ) -> Result<(), StoreError> {
         let hash = self.hasher()?.hash(channel, &address);
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (address, said) = (address.clone(), said.clone());
-                Box::pin(async move {
-                    let whom = Addressee {
-                        channel,
-                        address: &address,
-                        hash,
-                        scope: "",
-                    };
-                    follow(tx, whom, &said, now).await
-                })
-            })
+            .edit(work!([address, said], async |tx| {
+                let whom = Addressee {
+                    channel,
+                    address: &address,
+                    hash,
+                    scope: "",
+                };
+                follow(tx, whom, &said, now).await
+            }))
             .await
     }
 
@@ -93,7 +89,7 @@ impl TenantStore {
         row.as_ref().map(reply).transpose()
     }
 
-    /// Whether as many replies that nobody proved came since then as owners are told of.
+    /// Whether as many replies that nobody proved came since then as owners hear of.
     pub async fn is_flooded(&self, since: DateTime<Utc>, most: u64) -> Result<bool, StoreError> {
         let query = "SELECT 1 AS one FROM replies WHERE tenant_id = $1 AND id >= $2 \
                      AND is_proven = FALSE LIMIT 1 OFFSET $3";
@@ -111,7 +107,7 @@ impl TenantStore {
 
     /// All that recipients wrote, newest first.
     pub async fn replies(&self, cursor: Cursor, limit: u64) -> Result<Page<Reply>, StoreError> {
-        Keyset::new(self, "replies", cursor)
+        Keyset::new(self.db(), "replies", cursor)
             .page(limit, reply, |r| r.id.uuid())
             .await
     }
@@ -119,14 +115,12 @@ impl TenantStore {
     /// Reads a reply off the list; `false` when there is none.
     pub async fn see_reply(&self, id: ReplyId, now: DateTime<Utc>) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Receipt, move |tx| {
-                Box::pin(async move {
-                    let see = "UPDATE replies SET seen_at = COALESCE(seen_at, $3) \
-                               WHERE tenant_id = $1 AND id = $2 AND wish <> 'unclear'";
-                    let bound = values![id.uuid(), micros(now)];
-                    Ok(tx.exec(see, bound).await? == 1)
-                })
-            })
+            .record(work!(async |tx| {
+                let see = "UPDATE replies SET seen_at = COALESCE(seen_at, $3) \
+                           WHERE tenant_id = $1 AND id = $2 AND wish <> 'unclear'";
+                let bound = values![id.uuid(), micros(now)];
+                Ok(tx.exec(see, bound).await? == 1)
+            }))
             .await
     }
 }
@@ -292,73 +286,68 @@ impl TenantStore {
     ) -> Result<bool, StoreError> {
         let hasher = self.hasher()?.clone();
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (actor, hasher) = (actor.clone(), hasher.clone());
-                Box::pin(async move {
-                    let query = "SELECT * FROM replies WHERE tenant_id = $1 AND id = $2 \
-                                 AND wish = 'unclear' AND seen_at IS NULL";
-                    let row = tx.one(query, values![id.uuid()]).await?;
-                    let Some(row) = row else { return Ok(false) };
-                    let said = reply(&row)?;
-                    let whom = Addressee::new(&hasher, Channel::Sms, &said.address);
-                    forget_question(tx, whom).await?;
-                    if stops {
-                        let reason = format!("Asked to stop, as {actor} read it");
-                        let why = (Source::Stop, reason.as_str());
-                        suppress(tx, whom, why, now).await?;
-                    }
-                    see_unclear(tx, &said.address, now).await?;
-                    let line = AuditLine {
-                        actor,
-                        action: if stops {
-                            "suppression.added"
-                        } else {
-                            "suppression.answered"
-                        },
-                        subject: said.address,
-                        detail: serde_json::json!({
-                            "reply": id, "answer": if stops { "stop" } else { "go_on" },
-                        })
-                        .to_string(),
-                    };
-                    audit(tx, line, now).await?;
-                    Ok(true)
-                })
-            })
+            .edit(work!([actor, hasher], async |tx| {
+                let query = "SELECT * FROM replies WHERE tenant_id = $1 AND id = $2 \
+                             AND wish = 'unclear' AND seen_at IS NULL";
+                let row = tx.one(query, values![id.uuid()]).await?;
+                let Some(row) = row else { return Ok(false) };
+                let said = reply(&row)?;
+                let whom = Addressee::new(&hasher, Channel::Sms, &said.address);
+                forget_question(tx, whom).await?;
+                if stops {
+                    let reason = format!("Asked to stop, as {actor} read it");
+                    let why = (Source::Stop, reason.as_str());
+                    suppress(tx, whom, why, now).await?;
+                }
+                see_unclear(tx, &said.address, now).await?;
+                let line = AuditLine {
+                    actor,
+                    action: if stops {
+                        "suppression.added"
+                    } else {
+                        "suppression.answered"
+                    },
+                    subject: said.address,
+                    detail: serde_json::json!({
+                        "reply": id, "answer": if stops { "stop" } else { "go_on" },
+                    })
+                    .to_string(),
+                };
+                audit(tx, line, now).await?;
+                Ok(true)
+            }))
             .await
     }
 
     /// What nobody has answered in time means stop.
     pub async fn close_questions(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                Box::pin(async move {
-                    let close = "DELETE FROM suppressions WHERE tenant_id = $1 AND decide_by <= $2 \
-                                 RETURNING *";
-                    for row in tx.all(close, values![micros(now)]).await? {
-                        let asked = suppressions::read(&row)?;
-                        let whom = Addressee {
-                            channel: asked.channel,
-                            address: asked.address.as_deref().unwrap_or_default(),
-                            hash: suppressions::hash_of(&row)?,
-                            scope: "",
-                        };
-                        let reason = "May have asked to stop, and nobody said otherwise within two \
-                                      working days";
-                        let why = (Source::Stop, reason);
-                        suppress(tx, whom, why, now).await?;
-                        see_unclear(tx, whom.address, now).await?;
-                        let line = AuditLine {
-                            actor: Actor::named("the service"),
-                            action: "suppression.added",
-                            subject: asked.subject(),
-                            detail: serde_json::json!({ "answer": "none" }).to_string(),
-                        };
-                        audit(tx, line, now).await?;
-                    }
-                    Ok(())
-                })
-            })
+            .edit(work!(async |tx| {
+                let close = "DELETE FROM suppressions WHERE tenant_id = $1 AND decide_by <= $2 \
+                             RETURNING *";
+                for row in tx.all(close, values![micros(now)]).await? {
+                    let asked = suppressions::read(&row)?;
+                    let whom = Addressee {
+                        channel: asked.channel,
+                        address: asked.address.as_deref().unwrap_or_default(),
+                        hash: suppressions::hash_of(&row)?,
+                        scope: "",
+                    };
+                    let reason = "May have asked to stop, and nobody said otherwise within two \
+                                  working days";
+                    let why = (Source::Stop, reason);
+                    suppress(tx, whom, why, now).await?;
+                    see_unclear(tx, whom.address, now).await?;
+                    let line = AuditLine {
+                        actor: Actor::named("the service"),
+                        action: "suppression.added",
+                        subject: asked.subject(),
+                        detail: serde_json::json!({ "answer": "none" }).to_string(),
+                    };
+                    audit(tx, line, now).await?;
+                }
+                Ok(())
+            }))
             .await
     }
 }

@@ -11,18 +11,18 @@ use uuid::Uuid;
 use crate::domain::actor::Actor;
 use crate::domain::ids::RuleId;
 use crate::domain::rule::{Rule, RuleDefinition};
+use crate::store::audit::{AuditLine, audit, is_full_day};
 use crate::store::engine::db::bulk::{Bulk, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::look_ups::LookUps;
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::audit::{AuditLine, audit, is_full_day};
+use crate::store::engine::writer::work;
 use crate::store::{StoreError, TenantStore};
 
 /// How many rules a tenant may have.
 pub const MOST_RULES: i64 = 200;
 
-/// How often a tenant's rules may be changed within a day: each change is kept for ever, as a version and
+/// How often a tenant's rules may be changed within a day: each change is kept permanently, as a version and
 /// in the security log.
 pub const MOST_RULE_EDITS: i64 = 1000;
 
@@ -103,40 +103,37 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<RuleEdit, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (new, actor) = (new.clone(), actor.clone());
-                Box::pin(async move {
-                    let such = "rules WHERE tenant_id = $1 AND deleted_at IS NULL";
-                    if tx.is_full(such, MOST_RULES).await? {
-                        return Ok(RuleEdit::TooMany);
-                    }
-                    if is_too_often(tx, now).await? {
-                        return Ok(RuleEdit::TooOften);
-                    }
-                    raise_rule_set(tx).await?;
-                    let position = if at_end {
-                        let last = "SELECT COALESCE(MAX(position), 0) AS last FROM rules \
-                                    WHERE tenant_id = $1 AND deleted_at IS NULL";
-                        let row = tx.one(last, vec![]).await?;
-                        row.map_or(Ok(0), |r| r.get::<i64>("last"))? + 1
-                    } else {
-                        new.position
-                    };
-                    let row = record![
-                        id: new.id.uuid(),
-                        position: position,
-                        enabled: new.enabled,
-                        version: new.version,
-                        created_at: micros(now),
-                    ];
-                    tx.insert("rules", row, "").await?;
-                    insert_version(tx, &new, &actor, now).await?;
-                    let detail = json!({ "new": of_log(&new.definition, new.enabled) });
-                    let line = AuditLine::new(actor, "rule.created", new.id.to_string(), &detail);
-                    audit(tx, line, now).await?;
-                    Ok(RuleEdit::Done)
-                })
-            })
+            .edit(work!([new, actor], async |tx| {
+                let such = "rules WHERE tenant_id = $1 AND deleted_at IS NULL";
+                if tx.is_full(such, MOST_RULES).await? {
+                    return Ok(RuleEdit::TooMany);
+                }
+                if is_too_often(tx, now).await? {
+                    return Ok(RuleEdit::TooOften);
+                }
+                raise_rule_set(tx).await?;
+                let position = if at_end {
+                    let last = "SELECT COALESCE(MAX(position), 0) AS last FROM rules \
+                                WHERE tenant_id = $1 AND deleted_at IS NULL";
+                    let row = tx.one(last, vec![]).await?;
+                    row.map_or(Ok(0), |r| r.get::<i64>("last"))? + 1
+                } else {
+                    new.position
+                };
+                let row = record![
+                    id: new.id.uuid(),
+                    position: position,
+                    enabled: new.enabled,
+                    version: new.version,
+                    created_at: micros(now),
+                ];
+                tx.insert("rules", row, "").await?;
+                insert_version(tx, &new, &actor, now).await?;
+                let detail = json!({ "new": of_log(&new.definition, new.enabled) });
+                let line = AuditLine::new(actor, "rule.created", new.id.to_string(), &detail);
+                audit(tx, line, now).await?;
+                Ok(RuleEdit::Done)
+            }))
             .await
     }
 
@@ -150,36 +147,34 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<RuleEdit, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (mut changed, actor) = (changed.clone(), actor.clone());
-                Box::pin(async move {
-                    let Some(old) = current(tx, changed.id).await? else {
-                        return Ok(RuleEdit::Gone);
-                    };
-                    if is_too_often(tx, now).await? {
-                        return Ok(RuleEdit::TooOften);
-                    }
-                    raise_rule_set(tx).await?;
-                    let update = "UPDATE rules SET position = COALESCE($3, position), \
-                                  enabled = COALESCE($4, enabled), version = version + 1 \
-                                  WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL \
-                                  RETURNING version";
-                    let bound = values![changed.id.uuid(), position, enabled];
-                    let Some(row) = tx.one(update, bound).await? else {
-                        return Ok(RuleEdit::Gone);
-                    };
-                    changed.version = row.get("version")?;
-                    insert_version(tx, &changed, &actor, now).await?;
-                    let detail = json!({
-                        "old": of_log(&old.definition, old.enabled),
-                        "new": of_log(&changed.definition, enabled.unwrap_or(old.enabled)),
-                    });
-                    let subject = changed.id.to_string();
-                    let line = AuditLine::new(actor, "rule.changed", subject, &detail);
-                    audit(tx, line, now).await?;
-                    Ok(RuleEdit::Done)
-                })
-            })
+            .edit(work!([changed, actor], async |tx| {
+                let mut changed = changed;
+                let Some(old) = current(tx, changed.id).await? else {
+                    return Ok(RuleEdit::Gone);
+                };
+                if is_too_often(tx, now).await? {
+                    return Ok(RuleEdit::TooOften);
+                }
+                raise_rule_set(tx).await?;
+                let update = "UPDATE rules SET position = COALESCE($3, position), \
+                              enabled = COALESCE($4, enabled), version = version + 1 \
+                              WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL \
+                              RETURNING version";
+                let bound = values![changed.id.uuid(), position, enabled];
+                let Some(row) = tx.one(update, bound).await? else {
+                    return Ok(RuleEdit::Gone);
+                };
+                changed.version = row.get("version")?;
+                insert_version(tx, &changed, &actor, now).await?;
+                let detail = json!({
+                    "old": of_log(&old.definition, old.enabled),
+                    "new": of_log(&changed.definition, enabled.unwrap_or(old.enabled)),
+                });
+                let subject = changed.id.to_string();
+                let line = AuditLine::new(actor, "rule.changed", subject, &detail);
+                audit(tx, line, now).await?;
+                Ok(RuleEdit::Done)
+            }))
             .await
     }
 
@@ -192,33 +187,30 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<RuleEdit, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let Some(old) = current(tx, id).await? else {
-                        return Ok(RuleEdit::Gone);
-                    };
-                    if old.enabled == enabled {
-                        return Ok(RuleEdit::Done);
-                    }
-                    if enabled && is_too_often(tx, now).await? {
-                        return Ok(RuleEdit::TooOften);
-                    }
-                    raise_rule_set(tx).await?;
-                    let switch = "UPDATE rules SET enabled = $3 \
-                                  WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
-                    tx.exec(switch, values![id.uuid(), enabled]).await?;
-                    let action = if enabled {
-                        "rule.activated"
-                    } else {
-                        "rule.deactivated"
-                    };
-                    let detail = json!({ "name": old.definition.name });
-                    let line = AuditLine::new(actor, action, id.to_string(), &detail);
-                    audit(tx, line, now).await?;
-                    Ok(RuleEdit::Done)
-                })
-            })
+            .edit(work!([actor], async |tx| {
+                let Some(old) = current(tx, id).await? else {
+                    return Ok(RuleEdit::Gone);
+                };
+                if old.enabled == enabled {
+                    return Ok(RuleEdit::Done);
+                }
+                if enabled && is_too_often(tx, now).await? {
+                    return Ok(RuleEdit::TooOften);
+                }
+                raise_rule_set(tx).await?;
+                let switch = "UPDATE rules SET enabled = $3 \
+                              WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
+                tx.exec(switch, values![id.uuid(), enabled]).await?;
+                let action = if enabled {
+                    "rule.activated"
+                } else {
+                    "rule.deactivated"
+                };
+                let detail = json!({ "name": old.definition.name });
+                let line = AuditLine::new(actor, action, id.to_string(), &detail);
+                audit(tx, line, now).await?;
+                Ok(RuleEdit::Done)
+            }))
             .await
     }
 
@@ -230,28 +222,25 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<RuleEdit, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (ids, actor) = (ids.clone(), actor.clone());
-                Box::pin(async move {
-                    if is_too_often(tx, now).await? {
-                        return Ok(RuleEdit::TooOften);
-                    }
-                    raise_rule_set(tx).await?;
-                    let old = names(tx).await?;
-                    for (position, id) in (1_i64..).zip(&ids) {
-                        let put = "UPDATE rules SET position = $3 WHERE tenant_id = $1 AND id = $2";
-                        tx.exec(put, values![id.uuid(), position]).await?;
-                    }
-                    let new = names(tx).await?;
-                    if old == new {
-                        return Ok(RuleEdit::Done);
-                    }
-                    let detail = json!({ "old": old, "new": new });
-                    let line = AuditLine::new(actor, "rules.ordered", "", &detail);
-                    audit(tx, line, now).await?;
-                    Ok(RuleEdit::Done)
-                })
-            })
+            .edit(work!([ids, actor], async |tx| {
+                if is_too_often(tx, now).await? {
+                    return Ok(RuleEdit::TooOften);
+                }
+                raise_rule_set(tx).await?;
+                let old = names(tx).await?;
+                for (position, id) in (1_i64..).zip(&ids) {
+                    let put = "UPDATE rules SET position = $3 WHERE tenant_id = $1 AND id = $2";
+                    tx.exec(put, values![id.uuid(), position]).await?;
+                }
+                let new = names(tx).await?;
+                if old == new {
+                    return Ok(RuleEdit::Done);
+                }
+                let detail = json!({ "old": old, "new": new });
+                let line = AuditLine::new(actor, "rules.ordered", "", &detail);
+                audit(tx, line, now).await?;
+                Ok(RuleEdit::Done)
+            }))
             .await
     }
 
@@ -263,22 +252,19 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    raise_rule_set(tx).await?;
-                    let Some(old) = current(tx, id).await? else {
-                        return Ok(false);
-                    };
-                    let delete = "UPDATE rules SET deleted_at = $3, enabled = FALSE \
-                                  WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
-                    tx.exec(delete, values![id.uuid(), micros(now)]).await?;
-                    let detail = json!({ "old": of_log(&old.definition, old.enabled) });
-                    let line = AuditLine::new(actor, "rule.deleted", id.to_string(), &detail);
-                    audit(tx, line, now).await?;
-                    Ok(true)
-                })
-            })
+            .edit(work!([actor], async |tx| {
+                raise_rule_set(tx).await?;
+                let Some(old) = current(tx, id).await? else {
+                    return Ok(false);
+                };
+                let delete = "UPDATE rules SET deleted_at = $3, enabled = FALSE \
+                              WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
+                tx.exec(delete, values![id.uuid(), micros(now)]).await?;
+                let detail = json!({ "old": of_log(&old.definition, old.enabled) });
+                let line = AuditLine::new(actor, "rule.deleted", id.to_string(), &detail);
+                audit(tx, line, now).await?;
+                Ok(true)
+            }))
             .await
     }
 }

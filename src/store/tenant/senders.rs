@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::message_settings::{MessageEdit, made, refused};
+use super::message_edits::{MessageEdit, made, refused};
 use super::rules::raise_rule_set;
 use crate::domain::actor::Actor;
 use crate::domain::ids::SenderId;
@@ -14,11 +14,11 @@ use crate::domain::phone::CountryCode;
 use crate::domain::rule::Sender;
 use crate::domain::sender::{MOST_SENDERS, SenderAddress, SenderProfile};
 use crate::domain::transport::TransportName;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::bulk::{Bulk, Record, record};
 use crate::store::engine::db::{BatchDb, TenantDb};
 use crate::store::engine::sql::{Row, micros, micros_opt, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::audit::{AuditLine, audit};
+use crate::store::engine::writer::work;
 use crate::store::{EnteredSenders, StoreError, TenantStore};
 
 /// The senders of these tenants, the oldest first.
@@ -54,26 +54,23 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<MessageEdit, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (new, actor) = (new.clone(), actor.clone());
-                Box::pin(async move {
-                    if tx
-                        .is_full("senders WHERE tenant_id = $1", MOST_SENDERS)
-                        .await?
-                    {
-                        return Ok(MessageEdit::TooMany);
-                    }
-                    if let Some(refused) = refuse(tx, &new, now).await? {
-                        return Ok(refused);
-                    }
-                    insert(tx, &new).await?;
-                    settle_default(tx, &new).await?;
-                    let detail = json!({ "new": of_log(&new) });
-                    let subject = new.id.to_string();
-                    let line = AuditLine::new(actor, "sender.added", subject, &detail);
-                    made(tx, line, now).await
-                })
-            })
+            .edit(work!([new, actor], async |tx| {
+                if tx
+                    .is_full("senders WHERE tenant_id = $1", MOST_SENDERS)
+                    .await?
+                {
+                    return Ok(MessageEdit::TooMany);
+                }
+                if let Some(refused) = refuse(tx, &new, now).await? {
+                    return Ok(refused);
+                }
+                insert(tx, &new).await?;
+                settle_default(tx, &new).await?;
+                let detail = json!({ "new": of_log(&new) });
+                let subject = new.id.to_string();
+                let line = AuditLine::new(actor, "sender.added", subject, &detail);
+                made(tx, line, now).await
+            }))
             .await
     }
 
@@ -86,42 +83,40 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<MessageEdit, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (mut changed, actor) = (changed.clone(), actor.clone());
-                Box::pin(async move {
-                    let Some(old) = find(tx, changed.id).await? else {
-                        return Ok(MessageEdit::Gone);
-                    };
-                    changed.transport = old.transport;
-                    let is_other = changed.address.key() != old.address.key();
-                    changed.tested_at = old.tested_at.filter(|_| !is_other);
-                    if let Some(refused) = refuse(tx, &changed, now).await? {
-                        return Ok(refused);
-                    }
-                    tx.exec(
-                        "UPDATE senders SET address = $3, address_key = $4, name = $5, \
-                         countries = $6, customers = $7, tested_at = $8, \
-                         segments_per_second = $9 \
-                         WHERE tenant_id = $1 AND id = $2",
-                        values![
-                            changed.id.uuid(),
-                            changed.address.as_str(),
-                            changed.address.key(),
-                            changed.name.clone(),
-                            list(changed.countries.iter().map(CountryCode::as_str)),
-                            list(changed.customers.iter().map(String::as_str)),
-                            micros_opt(changed.tested_at),
-                            changed.segments_per_second.map(i64::from)
-                        ],
-                    )
-                    .await?;
-                    settle_default(tx, &changed).await?;
-                    let detail = json!({ "old": of_log(&old), "new": of_log(&changed) });
-                    let subject = changed.id.to_string();
-                    let line = AuditLine::new(actor, "sender.changed", subject, &detail);
-                    made(tx, line, now).await
-                })
-            })
+            .edit(work!([changed, actor], async |tx| {
+                let mut changed = changed;
+                let Some(old) = find(tx, changed.id).await? else {
+                    return Ok(MessageEdit::Gone);
+                };
+                changed.transport = old.transport;
+                let is_other = changed.address.key() != old.address.key();
+                changed.tested_at = old.tested_at.filter(|_| !is_other);
+                if let Some(refused) = refuse(tx, &changed, now).await? {
+                    return Ok(refused);
+                }
+                tx.exec(
+                    "UPDATE senders SET address = $3, address_key = $4, name = $5, \
+                     countries = $6, customers = $7, tested_at = $8, \
+                     segments_per_second = $9 \
+                     WHERE tenant_id = $1 AND id = $2",
+                    values![
+                        changed.id.uuid(),
+                        changed.address.as_str(),
+                        changed.address.key(),
+                        changed.name.clone(),
+                        list(changed.countries.iter().map(CountryCode::as_str)),
+                        list(changed.customers.iter().map(String::as_str)),
+                        micros_opt(changed.tested_at),
+                        changed.segments_per_second.map(i64::from)
+                    ],
+                )
+                .await?;
+                settle_default(tx, &changed).await?;
+                let detail = json!({ "old": of_log(&old), "new": of_log(&changed) });
+                let subject = changed.id.to_string();
+                let line = AuditLine::new(actor, "sender.changed", subject, &detail);
+                made(tx, line, now).await
+            }))
             .await
     }
 
@@ -133,25 +128,22 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<MessageEdit, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let Some(old) = find(tx, id).await? else {
-                        return Ok(MessageEdit::Gone);
-                    };
-                    let other = "SELECT id FROM senders WHERE tenant_id = $1 AND transport = $2 \
-                                 AND id <> $3 LIMIT 1";
-                    let bound = values![old.transport.as_str(), id.uuid()];
-                    if old.is_default && tx.one(other, bound).await?.is_some() {
-                        return Ok(MessageEdit::Taken);
-                    }
-                    let delete = "DELETE FROM senders WHERE tenant_id = $1 AND id = $2";
-                    tx.exec(delete, values![id.uuid()]).await?;
-                    let detail = json!({ "old": of_log(&old) });
-                    let line = AuditLine::new(actor, "sender.deleted", id.to_string(), &detail);
-                    made(tx, line, now).await
-                })
-            })
+            .edit(work!([actor], async |tx| {
+                let Some(old) = find(tx, id).await? else {
+                    return Ok(MessageEdit::Gone);
+                };
+                let other = "SELECT id FROM senders WHERE tenant_id = $1 AND transport = $2 \
+                             AND id <> $3 LIMIT 1";
+                let bound = values![old.transport.as_str(), id.uuid()];
+                if old.is_default && tx.one(other, bound).await?.is_some() {
+                    return Ok(MessageEdit::Taken);
+                }
+                let delete = "DELETE FROM senders WHERE tenant_id = $1 AND id = $2";
+                tx.exec(delete, values![id.uuid()]).await?;
+                let detail = json!({ "old": of_log(&old) });
+                let line = AuditLine::new(actor, "sender.deleted", id.to_string(), &detail);
+                made(tx, line, now).await
+            }))
             .await
     }
 
@@ -163,23 +155,20 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (tested, actor) = (tested.clone(), actor.clone());
-                Box::pin(async move {
-                    let set = "UPDATE senders SET tested_at = $4 WHERE tenant_id = $1 AND id = $2 \
-                               AND address_key = $3";
-                    let bound = values![tested.id.uuid(), tested.address.key(), micros(now)];
-                    if tx.exec(set, bound).await? == 0 {
-                        return Ok(false);
-                    }
-                    raise_rule_set(tx).await?;
-                    let detail = json!({ "address": tested.address.as_str() });
-                    let subject = tested.id.to_string();
-                    let line = AuditLine::new(actor, "sender.tested", subject, &detail);
-                    audit(tx, line, now).await?;
-                    Ok(true)
-                })
-            })
+            .edit(work!([tested, actor], async |tx| {
+                let set = "UPDATE senders SET tested_at = $4 WHERE tenant_id = $1 AND id = $2 \
+                           AND address_key = $3";
+                let bound = values![tested.id.uuid(), tested.address.key(), micros(now)];
+                if tx.exec(set, bound).await? == 0 {
+                    return Ok(false);
+                }
+                raise_rule_set(tx).await?;
+                let detail = json!({ "address": tested.address.as_str() });
+                let subject = tested.id.to_string();
+                let line = AuditLine::new(actor, "sender.tested", subject, &detail);
+                audit(tx, line, now).await?;
+                Ok(true)
+            }))
             .await
     }
 }

@@ -10,15 +10,16 @@ use uuid::Uuid;
 use super::permissions;
 use crate::domain::actor::Actor;
 use crate::domain::address::{Email, OwnAddresses};
-use crate::domain::ids::EventId;
+use crate::domain::day::DateFormat;
+use crate::domain::ids::{EventId, TenantId};
 use crate::domain::phone::Phone;
 use crate::domain::tenant::Tenant;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::BatchDb;
 use crate::store::engine::db::bulk::{Bulk, record};
 use crate::store::engine::look_ups::LookUps;
-use crate::store::engine::sql::{micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::audit::{AuditLine, audit};
+use crate::store::engine::sql::{Row, micros, values};
+use crate::store::engine::writer::work;
 use crate::store::{StoreError, TenantStore};
 
 /// Tenants by id.
@@ -37,7 +38,7 @@ async fn tenants(
     );
     let ids = ids.iter().map(|id| record![tenant_id: **id]).collect();
     let rows = select.all(db, ids).await?;
-    let tenants = rows.iter().map(crate::store::operations::platform::tenant);
+    let tenants = rows.iter().map(tenant);
     tenants.map(|t| t.map(|t| (t.id.uuid(), t))).collect()
 }
 
@@ -56,43 +57,40 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (t, actor) = (tenant.clone(), actor.clone());
-                Box::pin(async move {
-                    let query = "SELECT * FROM tenants WHERE id = $1 AND deleted_at IS NULL";
-                    let Some(old) = tx.one(query, vec![]).await? else {
-                        return Ok(());
-                    };
-                    let old = crate::store::operations::platform::tenant(&old)?;
-                    let detail = serde_json::json!({ "old": shown(&old), "new": shown(&t) });
-                    let hours = hours_text(&t);
-                    tx.exec(
-                        "UPDATE tenants SET name = $2, country = $3, zone = $4, currency = $5, \
-                         hours = $6, date_format = $7, rule_set = rule_set + 1 WHERE id = $1",
-                        values![
-                            t.name,
-                            t.country,
-                            t.zone.name(),
-                            t.currency,
-                            hours,
-                            t.date_format.as_str()
-                        ],
-                    )
-                    .await?;
-                    if (old.hours, old.zone) != (t.hours, t.zone) {
-                        let wake = "UPDATE deliveries SET due_at = $2 WHERE tenant_id = $1 \
-                                    AND state = 'queued' AND hold = 'hours'";
-                        tx.exec(wake, values![micros(now)]).await?;
-                    }
-                    let line = AuditLine {
-                        actor,
-                        action: "settings.changed",
-                        subject: String::new(),
-                        detail: detail.to_string(),
-                    };
-                    audit(tx, line, now).await
-                })
-            })
+            .edit(work!([tenant, actor], async |tx| {
+                let query = "SELECT * FROM tenants WHERE id = $1 AND deleted_at IS NULL";
+                let Some(old) = tx.one(query, vec![]).await? else {
+                    return Ok(());
+                };
+                let old = self::tenant(&old)?;
+                let detail = serde_json::json!({ "old": shown(&old), "new": shown(&tenant) });
+                let hours = hours_text(&tenant);
+                tx.exec(
+                    "UPDATE tenants SET name = $2, country = $3, zone = $4, currency = $5, \
+                     hours = $6, date_format = $7, rule_set = rule_set + 1 WHERE id = $1",
+                    values![
+                        tenant.name,
+                        tenant.country,
+                        tenant.zone.name(),
+                        tenant.currency,
+                        hours,
+                        tenant.date_format.as_str()
+                    ],
+                )
+                .await?;
+                if (old.hours, old.zone) != (tenant.hours, tenant.zone) {
+                    let wake = "UPDATE deliveries SET due_at = $2 WHERE tenant_id = $1 \
+                                AND state = 'queued' AND hold = 'hours'";
+                    tx.exec(wake, values![micros(now)]).await?;
+                }
+                let line = AuditLine {
+                    actor,
+                    action: "settings.changed",
+                    subject: String::new(),
+                    detail: detail.to_string(),
+                };
+                audit(tx, line, now).await
+            }))
             .await
     }
 
@@ -104,66 +102,60 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
+            .edit(work!([actor], async |tx| {
                 let line = AuditLine {
-                    actor: actor.clone(),
+                    actor,
                     action: "test_event.sent",
                     subject: event.to_string(),
                     detail: "{}".to_owned(),
                 };
-                Box::pin(async move { audit(tx, line, now).await })
-            })
+                audit(tx, line, now).await
+            }))
             .await
     }
 
     /// Stops all sending; `false` when it was stopped already.
     pub async fn stop(&self, actor: Actor, now: DateTime<Utc>) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let stop = "UPDATE tenants SET stopped_at = $2, stopped_by = $3 \
-                                WHERE id = $1 AND stopped_at IS NULL";
-                    let changed = tx
-                        .exec(stop, values![micros(now), actor.name.clone()])
-                        .await?
-                        == 1;
-                    if changed {
-                        let line = AuditLine {
-                            actor,
-                            action: "sending.stopped",
-                            subject: String::new(),
-                            detail: "{}".to_owned(),
-                        };
-                        audit(tx, line, now).await?;
-                    }
-                    Ok(changed)
-                })
-            })
+            .edit(work!([actor], async |tx| {
+                let stop = "UPDATE tenants SET stopped_at = $2, stopped_by = $3 \
+                            WHERE id = $1 AND stopped_at IS NULL";
+                let changed = tx
+                    .exec(stop, values![micros(now), actor.name.clone()])
+                    .await?
+                    == 1;
+                if changed {
+                    let line = AuditLine {
+                        actor,
+                        action: "sending.stopped",
+                        subject: String::new(),
+                        detail: "{}".to_owned(),
+                    };
+                    audit(tx, line, now).await?;
+                }
+                Ok(changed)
+            }))
             .await
     }
 
     /// Lets sending go on; `false` when it was not stopped. Held deliveries are released apart.
     pub async fn lift_stop(&self, actor: Actor, now: DateTime<Utc>) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let lift = "UPDATE tenants SET stopped_at = NULL, stopped_by = '' \
-                                WHERE id = $1 AND stopped_at IS NOT NULL";
-                    let changed = tx.exec(lift, vec![]).await? == 1;
-                    if changed {
-                        let line = AuditLine {
-                            actor,
-                            action: "sending.resumed",
-                            subject: String::new(),
-                            detail: "{}".to_owned(),
-                        };
-                        audit(tx, line, now).await?;
-                    }
-                    Ok(changed)
-                })
-            })
+            .edit(work!([actor], async |tx| {
+                let lift = "UPDATE tenants SET stopped_at = NULL, stopped_by = '' \
+                            WHERE id = $1 AND stopped_at IS NOT NULL";
+                let changed = tx.exec(lift, vec![]).await? == 1;
+                if changed {
+                    let line = AuditLine {
+                        actor,
+                        action: "sending.resumed",
+                        subject: String::new(),
+                        detail: "{}".to_owned(),
+                    };
+                    audit(tx, line, now).await?;
+                }
+                Ok(changed)
+            }))
             .await
     }
 
@@ -175,48 +167,42 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (reason, actor) = (reason.clone(), actor.clone());
-                Box::pin(async move {
-                    let suspend = "UPDATE tenants SET status = 'suspended', suspended_for = $2 \
-                                   WHERE id = $1 AND status = 'active'";
-                    let changed = tx.exec(suspend, values![reason.clone()]).await? == 1;
-                    if changed {
-                        let line = AuditLine {
-                            actor,
-                            action: "tenant.suspended",
-                            subject: String::new(),
-                            detail: serde_json::json!({ "reason": reason }).to_string(),
-                        };
-                        audit(tx, line, now).await?;
-                    }
-                    Ok(changed)
-                })
-            })
+            .edit(work!([reason, actor], async |tx| {
+                let suspend = "UPDATE tenants SET status = 'suspended', suspended_for = $2 \
+                               WHERE id = $1 AND status = 'active'";
+                let changed = tx.exec(suspend, values![reason.clone()]).await? == 1;
+                if changed {
+                    let line = AuditLine {
+                        actor,
+                        action: "tenant.suspended",
+                        subject: String::new(),
+                        detail: serde_json::json!({ "reason": reason }).to_string(),
+                    };
+                    audit(tx, line, now).await?;
+                }
+                Ok(changed)
+            }))
             .await
     }
 
     /// Lets the tenant go on; `false` when it was not suspended. Held deliveries are released apart.
     pub async fn reinstate(&self, actor: Actor, now: DateTime<Utc>) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let reinstate = "UPDATE tenants SET status = 'active', suspended_for = '' \
-                                     WHERE id = $1 AND status = 'suspended'";
-                    let changed = tx.exec(reinstate, vec![]).await? == 1;
-                    if changed {
-                        let line = AuditLine {
-                            actor,
-                            action: "tenant.reinstated",
-                            subject: String::new(),
-                            detail: "{}".to_owned(),
-                        };
-                        audit(tx, line, now).await?;
-                    }
-                    Ok(changed)
-                })
-            })
+            .edit(work!([actor], async |tx| {
+                let reinstate = "UPDATE tenants SET status = 'active', suspended_for = '' \
+                                 WHERE id = $1 AND status = 'suspended'";
+                let changed = tx.exec(reinstate, vec![]).await? == 1;
+                if changed {
+                    let line = AuditLine {
+                        actor,
+                        action: "tenant.reinstated",
+                        subject: String::new(),
+                        detail: "{}".to_owned(),
+                    };
+                    audit(tx, line, now).await?;
+                }
+                Ok(changed)
+            }))
             .await
     }
 
@@ -252,31 +238,28 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let set = "UPDATE tenants SET is_rehearsal = $2, rule_set = rule_set + 1 \
-                               WHERE id = $1 AND is_rehearsal <> $2";
-                    let changed = tx.exec(set, values![is_rehearsal]).await? == 1;
-                    if changed {
-                        if !is_rehearsal {
-                            permissions::attest(tx, &actor, now).await?;
-                        }
-                        let line = AuditLine {
-                            actor,
-                            action: if is_rehearsal {
-                                "rehearsal.begun"
-                            } else {
-                                "rehearsal.ended"
-                            },
-                            subject: String::new(),
-                            detail: "{}".to_owned(),
-                        };
-                        audit(tx, line, now).await?;
+            .edit(work!([actor], async |tx| {
+                let set = "UPDATE tenants SET is_rehearsal = $2, rule_set = rule_set + 1 \
+                           WHERE id = $1 AND is_rehearsal <> $2";
+                let changed = tx.exec(set, values![is_rehearsal]).await? == 1;
+                if changed {
+                    if !is_rehearsal {
+                        permissions::attest(tx, &actor, now).await?;
                     }
-                    Ok(changed)
-                })
-            })
+                    let line = AuditLine {
+                        actor,
+                        action: if is_rehearsal {
+                            "rehearsal.begun"
+                        } else {
+                            "rehearsal.ended"
+                        },
+                        subject: String::new(),
+                        detail: "{}".to_owned(),
+                    };
+                    audit(tx, line, now).await?;
+                }
+                Ok(changed)
+            }))
             .await
     }
 }
@@ -292,4 +275,29 @@ fn shown(t: &Tenant) -> serde_json::Value {
 /// Hours as stored; empty for *at any time*.
 fn hours_text(t: &Tenant) -> String {
     t.hours.map_or_else(String::new, |h| h.to_string())
+}
+
+pub(in crate::store) fn tenant(row: &Row) -> Result<Tenant, StoreError> {
+    let id: Uuid = row.get("id")?;
+    let stopped = row.time_opt("stopped_at")?;
+    let stopped_by: String = row.get("stopped_by")?;
+    Ok(Tenant {
+        id: TenantId::from_uuid(id),
+        slug: row.get("slug")?,
+        name: row.get("name")?,
+        is_suspended: row.get::<String>("status")? != "active",
+        suspended_for: row.get("suspended_for")?,
+        country: row.get("country")?,
+        zone: row.word("tenants", "zone", id, |z| z.parse().ok())?,
+        currency: row.get("currency")?,
+        date_format: row.word("tenants", "date_format", id, DateFormat::parse)?,
+        rule_set: row.get("rule_set")?,
+        stopped: stopped.map(|at| (at, stopped_by)),
+        is_rehearsal: row.get("is_rehearsal")?,
+        hours: match row.get::<String>("hours")?.as_str() {
+            "" => None,
+            _ => Some(row.word("tenants", "hours", id, |h| h.parse().ok())?),
+        },
+        created_at: row.time("created_at")?,
+    })
 }

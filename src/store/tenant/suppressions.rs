@@ -1,7 +1,7 @@
 //! Suppressions: what the claim reads, and what people and recipients change.
 //!
 //! Whatever changes them runs alone, so that no claim that began before writes to somebody who has
-//! just been told that nothing comes any more.
+//! just heard that nothing comes any more.
 
 use chrono::{DateTime, Utc};
 use sea_orm::Value;
@@ -13,11 +13,11 @@ use crate::domain::delivery::{Channel, Delivery};
 use crate::domain::ids::SuppressionId;
 use crate::domain::page::{Cursor, Page};
 use crate::domain::suppression::{Source, Suppressed, Suppression};
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::TenantDb;
+use crate::store::engine::keyset::Keyset;
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::Keyset;
-use crate::store::history::audit::{AuditLine, audit};
+use crate::store::engine::writer::work;
 use crate::store::{StoreError, TenantStore};
 
 impl TenantStore {
@@ -103,7 +103,7 @@ impl TenantStore {
         cursor: Cursor,
         limit: u64,
     ) -> Result<Page<Suppression>, StoreError> {
-        let mut list = Keyset::new(self, "suppressions", cursor);
+        let mut list = Keyset::new(self.db(), "suppressions", cursor);
         if let Some(source) = filter.source {
             list.keep(values![source.as_str()], |n| format!("source = ${n}"));
         }
@@ -135,55 +135,51 @@ impl TenantStore {
         actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<Option<Added>, StoreError> {
-        let hasher = self.hasher()?.clone();
+        let hash = self.hasher()?.hash(channel, &address);
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (address, reason, actor) = (address.clone(), reason.clone(), actor.clone());
-                let hash = hasher.hash(channel, &address);
-                Box::pin(async move {
-                    let why = (Source::Hand, reason.as_str());
-                    if is_full(tx).await? {
-                        return Ok(None);
-                    }
-                    let whom = Addressee {
-                        channel,
-                        address: &address,
-                        hash,
-                        scope: "",
-                    };
-                    let is_new = suppress(tx, whom, why, now).await?;
-                    let key = || values![channel.as_str(), hash];
-                    if is_new {
-                        let by = "UPDATE suppressions SET created_by = $4 WHERE tenant_id = $1 \
+            .edit(work!([address, reason, actor], async |tx| {
+                let why = (Source::Hand, reason.as_str());
+                if is_full(tx).await? {
+                    return Ok(None);
+                }
+                let whom = Addressee {
+                    channel,
+                    address: &address,
+                    hash,
+                    scope: "",
+                };
+                let is_new = suppress(tx, whom, why, now).await?;
+                let key = || values![channel.as_str(), hash];
+                if is_new {
+                    let by = "UPDATE suppressions SET created_by = $4 WHERE tenant_id = $1 \
                                   AND channel = $2 AND address_hash = $3 AND source = 'hand' \
                                   AND scope = ''";
-                        let mut bound = key();
-                        bound.push(actor.name.clone().into());
-                        tx.exec(by, bound).await?;
-                        let line = AuditLine {
-                            actor,
-                            action: "suppression.added",
-                            subject: address.clone(),
-                            detail: serde_json::json!({
-                                "channel": channel.as_str(), "reason": reason,
-                            })
-                            .to_string(),
-                        };
-                        audit(tx, line, now).await?;
-                    }
-                    let query = "SELECT * FROM suppressions WHERE tenant_id = $1 \
+                    let mut bound = key();
+                    bound.push(actor.name.clone().into());
+                    tx.exec(by, bound).await?;
+                    let line = AuditLine {
+                        actor,
+                        action: "suppression.added",
+                        subject: address.clone(),
+                        detail: serde_json::json!({
+                            "channel": channel.as_str(), "reason": reason,
+                        })
+                        .to_string(),
+                    };
+                    audit(tx, line, now).await?;
+                }
+                let query = "SELECT * FROM suppressions WHERE tenant_id = $1 \
                                  AND channel = $2 AND address_hash = $3 AND source = 'hand' \
                                  AND scope = ''";
-                    let row = tx.one(query, key()).await?;
-                    let row = row.ok_or(StoreError::Closed)?;
-                    let found = read(&row)?;
-                    Ok(Some(if is_new {
-                        Added::New(found)
-                    } else {
-                        Added::Already(found)
-                    }))
-                })
-            })
+                let row = tx.one(query, key()).await?;
+                let row = row.ok_or(StoreError::Closed)?;
+                let found = read(&row)?;
+                Ok(Some(if is_new {
+                    Added::New(found)
+                } else {
+                    Added::Already(found)
+                }))
+            }))
             .await
     }
 
@@ -196,28 +192,25 @@ impl TenantStore {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (reason, actor) = (reason.clone(), actor.clone());
-                Box::pin(async move {
-                    let lift = "DELETE FROM suppressions WHERE tenant_id = $1 AND id = $2 \
-                                RETURNING *";
-                    let gone = tx.one(lift, values![id.uuid()]).await?;
-                    let Some(gone) = gone else { return Ok(false) };
-                    let gone = read(&gone)?;
-                    let line = AuditLine {
-                        actor,
-                        action: "suppression.lifted",
-                        subject: gone.subject(),
-                        detail: serde_json::json!({
-                            "channel": gone.channel.as_str(), "source": gone.source.as_str(),
-                            "was": gone.reason, "reason": reason,
-                        })
-                        .to_string(),
-                    };
-                    audit(tx, line, now).await?;
-                    Ok(true)
-                })
-            })
+            .edit(work!([reason, actor], async |tx| {
+                let lift = "DELETE FROM suppressions WHERE tenant_id = $1 AND id = $2 \
+                            RETURNING *";
+                let gone = tx.one(lift, values![id.uuid()]).await?;
+                let Some(gone) = gone else { return Ok(false) };
+                let gone = read(&gone)?;
+                let line = AuditLine {
+                    actor,
+                    action: "suppression.lifted",
+                    subject: gone.subject(),
+                    detail: serde_json::json!({
+                        "channel": gone.channel.as_str(), "source": gone.source.as_str(),
+                        "was": gone.reason, "reason": reason,
+                    })
+                    .to_string(),
+                };
+                audit(tx, line, now).await?;
+                Ok(true)
+            }))
             .await
     }
 }

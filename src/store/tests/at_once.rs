@@ -8,8 +8,8 @@ use crate::store::Routed;
 
 impl House {
     /// A message, and the commit that would make it with its claim.
-    async fn departing(&self, digest: u8, body: &str) -> (DeliveryId, RouteCommit, Claim) {
-        let event = self.ingest(digest, now()).await.event;
+    async fn departing(&self, fingerprint: u8, body: &str) -> (DeliveryId, RouteCommit, Claim) {
+        let event = self.ingest(fingerprint, now()).await.event;
         let wish = Self::wish(event, body);
         let claim = self.claim_of(&self.tenant.as_queued(&wish, now()), now());
         (wish.id, self.commit(event, vec![wish]), claim)
@@ -39,7 +39,7 @@ async fn what_leaves_at_once_is_written_as_claimed() {
     };
     assert_eq!(lease(&two), lease(&one));
     let attempts = async |id: DeliveryId| {
-        let story = house.tenant.story(id.event).await.unwrap().unwrap();
+        let story = house.tenant.timeline(id.event).await.unwrap().unwrap();
         let all = story.attempts.iter();
         all.map(|a| (a.attempt_no, a.request.clone(), a.lease_until))
             .collect::<Vec<_>>()
@@ -57,10 +57,10 @@ async fn an_equal_message_on_its_way_leaves_it_to_its_own_turn() {
     let first = house.queued(1, "Hi").await;
     assert_eq!(house.claim(&first).await, ClaimResult::Claimed);
     let mut all = Vec::new();
-    for digest in 2..6 {
+    for fingerprint in 2..6 {
         all.push(
             house
-                .departing(digest, ["Hi", "Hello"][usize::from(digest % 2)])
+                .departing(fingerprint, ["Hi", "Hello"][usize::from(fingerprint % 2)])
                 .await,
         );
     }

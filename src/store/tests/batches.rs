@@ -34,7 +34,7 @@ async fn of_many_decisions_about_one_document_one_holds_at_a_time() {
         assert_eq!(held.len(), 1, "version {version}: {ends:?}");
         assert!(!ends.contains(&RouteResult::Gone), "{ends:?}");
         let event = open.remove(held[0]);
-        let story = house.tenant.story(event).await.unwrap().unwrap();
+        let story = house.tenant.timeline(event).await.unwrap().unwrap();
         assert_eq!(story.deliveries.len(), 1);
     }
     let known = house
@@ -100,7 +100,7 @@ async fn outcomes_and_receipts_that_come_together_are_all_told() {
     for (id, sid) in &sent {
         let d = house.read(*id).await;
         assert_eq!((d.state, &d.sid), (DeliveryState::Delivered, sid));
-        let story = house.tenant.story(id.event).await.unwrap().unwrap();
+        let story = house.tenant.timeline(id.event).await.unwrap().unwrap();
         let mut words: Vec<_> = story.receipts.iter().map(|r| r.status.clone()).collect();
         words.sort();
         assert_eq!(words, ["delivered", "sent"]);

@@ -31,10 +31,9 @@ fn change() -> impl Strategy<Value = Do> {
 
 impl House {
     pub(super) async fn exec(&self, statement: String, bound: Vec<sea_orm::Value>) {
-        let work = self.writer().write(Lane::Edit, move |tx| {
-            let (statement, bound) = (statement.clone(), bound.clone());
-            Box::pin(async move { tx.exec(&statement, bound).await })
-        });
+        let work = self.writer().edit(work!([statement, bound], async |tx| {
+            tx.exec(&statement, bound).await
+        }));
         work.await.unwrap();
     }
 
@@ -52,21 +51,14 @@ impl House {
                     ..Self::wish(event, "Hi")
                 };
                 let tenant = self.tenant.tenant_id();
-                let work = self.writer().write(Lane::Edit, move |tx| {
-                    let wish = wish.clone();
-                    Box::pin(async move {
-                        // The second one is a repeat, and no delivery.
-                        for _ in 0..2 {
-                            new_deliveries::insert_delivery(
-                                tx.of(tenant),
-                                &wish,
-                                later(hour * 3600),
-                            )
+                let work = self.writer().edit(work!([wish], async |tx| {
+                    // The second one is a repeat, and no delivery.
+                    for _ in 0..2 {
+                        new_deliveries::insert_delivery(tx.of(tenant), &wish, later(hour * 3600))
                             .await?;
-                        }
-                        Ok(())
-                    })
-                });
+                    }
+                    Ok(())
+                }));
                 work.await.unwrap();
                 made.push(id);
             }

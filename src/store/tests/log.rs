@@ -1,4 +1,4 @@
-//! The log of a `SQLite` file does not grow for ever, also while somebody always reads.
+//! The log of a `SQLite` file does not grow without end, also while somebody always reads.
 
 use futures::future::join_all;
 use rand::RngExt as _;

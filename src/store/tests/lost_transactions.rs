@@ -20,21 +20,19 @@ async fn stored(house: &House) -> i64 {
 /// A full disk, as `SQLite` sees it: the file must not grow any more. It holds for the writer's present
 /// connection.
 async fn fill(house: &House) {
-    let limited = house.writer().write(Lane::Receipt, |tx| {
-        Box::pin(async move {
-            let pages = tx.one("PRAGMA page_count", vec![]).await?;
-            let pages: i64 = pages.unwrap().get("page_count")?;
-            let limit = format!("PRAGMA max_page_count = {}", pages + 2);
-            tx.one(&limit, vec![]).await.map(drop)
-        })
-    });
+    let limited = house.writer().record(work!(async |tx| {
+        let pages = tx.one("PRAGMA page_count", vec![]).await?;
+        let pages: i64 = pages.unwrap().get("page_count")?;
+        let limit = format!("PRAGMA max_page_count = {}", pages + 2);
+        tx.one(&limit, vec![]).await.map(drop)
+    }));
     limited.await.unwrap();
 }
 
 /// Of so many bytes that they do not fit into what the file still has.
-fn large(house: &House, digest: u8) -> NewEvent {
-    let mut event = house.event(digest, None, now());
-    let mut chance = u64::from(digest) + 1;
+fn large(house: &House, fingerprint: u8) -> NewEvent {
+    let mut event = house.event(fingerprint, None, now());
+    let mut chance = u64::from(fingerprint) + 1;
     let bytes: Vec<u8> = std::iter::repeat_with(|| {
         chance = chance
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -93,9 +91,9 @@ async fn a_transaction_that_ended_by_itself_acknowledges_nothing() {
     if !house.database.is_file() {
         return;
     }
-    let ended = house.writer().write(Lane::Receipt, |tx| {
-        Box::pin(async move { tx.exec("ROLLBACK", vec![]).await.map(drop) })
-    });
+    let ended = house.writer().record(work!(async |tx| {
+        tx.exec("ROLLBACK", vec![]).await.map(drop)
+    }));
     let (ended, answers) = tokio::join!(ended, ingest_many(&house, 0, 20));
     assert!(ended.is_err());
     let kept = answers.iter().filter(|answer| answer.is_ok()).count();
@@ -105,7 +103,7 @@ async fn a_transaction_that_ended_by_itself_acknowledges_nothing() {
     assert_eq!(stored(&house).await, i64::try_from(kept + 20).unwrap());
 }
 
-/// Another program holds the lock: whoever waits is told within 10 s, and what a call came to is kept.
+/// Another program holds the lock: whoever waits hears within 10 s, and what a call came to is kept.
 #[tokio::test]
 async fn a_writer_that_is_held_up_says_so_in_time() {
     let house = House::open().await;
@@ -119,9 +117,9 @@ async fn a_writer_that_is_held_up_says_so_in_time() {
         .unwrap();
     other.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
     let began = Instant::now();
-    let edit = house.writer().write(Lane::Edit, |tx| {
-        Box::pin(async move { tx.exec("UPDATE tenants SET name = 'new'", vec![]).await })
-    });
+    let edit = house.writer().edit(work!(async |tx| {
+        tx.exec("UPDATE tenants SET name = 'new'", vec![]).await
+    }));
     let (edit, event) = tokio::join!(edit, house.store.ingest(house.event(1, None, now())));
     assert!(
         began.elapsed() < Duration::from_secs(10),

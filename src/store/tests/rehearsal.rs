@@ -18,12 +18,12 @@ impl House {
     }
 
     /// A queued delivery that goes to the owner.
-    async fn rehearsed(&self, digest: u8, to: &str) -> Delivery {
-        let event = self.ingest(digest, now()).await.event;
+    async fn rehearsed(&self, fingerprint: u8, to: &str) -> Delivery {
+        let event = self.ingest(fingerprint, now()).await.event;
         let wish = NewDelivery {
             is_rehearsal: true,
             rehearsal_to: to.to_owned(),
-            ..Self::wish(event, &format!("Hi {digest}"))
+            ..Self::wish(event, &format!("Hi {fingerprint}"))
         };
         let id = wish.id;
         let commit = RouteCommit {
@@ -49,13 +49,11 @@ impl House {
 
     async fn suppress(&self, address: &'static str) {
         let tenant = self.tenant.tenant_id();
-        let work = self.writer().write(Lane::Edit, move |tx| {
-            Box::pin(async move {
-                let why = (crate::domain::suppression::Source::Stop, "STOP");
-                let whom = suppressions::Addressee::new(&hasher(), Channel::Sms, address);
-                suppressions::suppress(tx.of(tenant), whom, why, now()).await
-            })
-        });
+        let work = self.writer().edit(work!(async |tx| {
+            let why = (crate::domain::suppression::Source::Stop, "STOP");
+            let whom = suppressions::Addressee::new(&hasher(), Channel::Sms, address);
+            suppressions::suppress(tx.of(tenant), whom, why, now()).await
+        }));
         assert!(work.await.unwrap());
     }
 }

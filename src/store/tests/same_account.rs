@@ -29,11 +29,11 @@ impl House {
         }
     }
 
-    async fn queued_of(&self, of: &Other, digest: u8, body: &str) -> Delivery {
+    async fn queued_of(&self, of: &Other, fingerprint: u8, body: &str) -> Delivery {
         let event = NewEvent {
             tenant: of.store.tenant_id(),
             connection: of.zoho,
-            ..self.event(digest, None, now())
+            ..self.event(fingerprint, None, now())
         };
         let event = self.store.ingest(event).await.unwrap().event;
         let wish = Self::wish(event, body);
@@ -225,7 +225,7 @@ async fn what_unaccepted_credentials_signed_is_a_hint_until_the_provider_is_aske
     };
     let change = Change {
         is_outcome: true,
-        leaves_flight: true,
+        releases_send_lock: true,
         due_at: Some(later(900)),
         accepts: Some((house.twilio, Uuid::from_u128(8))),
         message: Some(KnownMessage {

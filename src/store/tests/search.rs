@@ -13,9 +13,7 @@ impl House {
     /// Suppressions of these names, oldest first.
     async fn suppress_all(&self, names: Vec<String>) {
         let tenant = self.tenant.tenant_id().uuid();
-        let work = self.writer().write(Lane::Edit, move |tx| {
-            let names = names.clone();
-            Box::pin(async move {
+        let work = self.writer().edit(work!([names], async |tx| {
                 for (n, name) in (0_i64..).zip(names) {
                     let insert = "INSERT INTO suppressions (id, tenant_id, channel, address, address_hash, source, \
                                   name, reason, created_by, created_at, scope) \
@@ -27,8 +25,7 @@ impl House {
                     tx.exec(insert, row).await?;
                 }
                 Ok(())
-            })
-        });
+            }));
         work.await.unwrap();
     }
 

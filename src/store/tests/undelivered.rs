@@ -7,16 +7,16 @@ const EMAIL: Channel = Channel::Email;
 
 impl House {
     /// An e-mail of a day and an hour from the first one on, and what became of it.
-    async fn mailed(&self, digest: u8, (day, hour): (i64, i64), word: &str) {
+    async fn mailed(&self, fingerprint: u8, (day, hour): (i64, i64), word: &str) {
         let at = now() + TimeDelta::days(day) + TimeDelta::hours(hour);
-        let event = self.ingest(digest, at).await.event;
+        let event = self.ingest(fingerprint, at).await.event;
         let wish = NewDelivery {
             id: DeliveryId::new(event, at),
             channel: EMAIL,
             address: ANN.to_owned(),
             due_at: Some(at),
             expires_at: at + TimeDelta::days(1),
-            ..Self::wish(event, &format!("Hi {digest}"))
+            ..Self::wish(event, &format!("Hi {fingerprint}"))
         };
         let id = wish.id;
         let commit = self.commit(event, vec![wish]);
@@ -25,7 +25,7 @@ impl House {
         let claim = self.claim_of(&self.read(id).await, at);
         let claimed = self.tenant.claim(claim).await.unwrap();
         assert_eq!(claimed, ClaimResult::Claimed);
-        let sid = format!("op{digest}");
+        let sid = format!("op{fingerprint}");
         let guard = Guard {
             states: &[DeliveryState::Sending],
             attempt_no: 1,
@@ -33,7 +33,7 @@ impl House {
         };
         let change = Change {
             is_outcome: true,
-            leaves_flight: true,
+            releases_send_lock: true,
             message: Some(KnownMessage {
                 provider: "Twilio".to_owned(),
                 account: ACCOUNT.to_owned(),
@@ -94,12 +94,14 @@ async fn one_that_arrived_in_between_begins_anew() {
 #[tokio::test]
 async fn an_sms_that_did_not_arrive_gives_nothing_up() {
     let house = House::open().await;
-    for (digest, sid) in [(1, "SM1"), (2, "SM2")] {
-        let d = house.queued(digest, &format!("Hi {digest}")).await;
+    for (fingerprint, sid) in [(1, "SM1"), (2, "SM2")] {
+        let d = house
+            .queued(fingerprint, &format!("Hi {fingerprint}"))
+            .await;
         house.claim(&d).await;
         house.accepted(d.id, 1, sid).await;
         let told = NewReceipt {
-            now: later(86_400 * i64::from(digest)),
+            now: later(86_400 * i64::from(fingerprint)),
             ..receipt(Some(d.id), sid, "undelivered")
         };
         house.tenant.receive(told).await.unwrap();

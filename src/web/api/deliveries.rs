@@ -91,7 +91,7 @@ async fn read(app: App, tenant: TenantId, id: DeliveryId) -> Result<DeliveryStor
     let store = app.store().tenant(tenant);
     let delivery = store.delivery(id).await?;
     let delivery = delivery.ok_or(AppError::NotFound("delivery"))?;
-    let event = store.story(id.event).await?;
+    let event = store.timeline(id.event).await?;
     let event = event.ok_or(AppError::NotFound("event"))?;
     Ok(DeliveryStory::of(delivery, &event))
 }

@@ -52,7 +52,7 @@ pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     let id: EventId = call.id("event")?;
     let story = call
         .run(move |app, tenant| async move {
-            let story = app.store().tenant(tenant).story(id).await?;
+            let story = app.store().tenant(tenant).timeline(id).await?;
             story.ok_or(AppError::NotFound("event"))
         })
         .await?;

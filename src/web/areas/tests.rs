@@ -152,8 +152,8 @@ impl World {
                 query: String::new(),
                 bytes: include_bytes!("../../../tests/samples/webhook-invoice.json")[..].into(),
             },
-            digest: [7; 32],
-            day_digest: None,
+            fingerprint: [7; 32],
+            day_fingerprint: None,
             received_at: now,
         };
         let event = self.app.store().ingest(event).await.unwrap().event;
@@ -540,7 +540,7 @@ async fn a_double_click_replays_once_and_an_open_message_refuses_another() {
         .app
         .store()
         .tenant(acme.id)
-        .story(event)
+        .timeline(event)
         .await
         .unwrap()
         .unwrap();
@@ -574,7 +574,7 @@ async fn a_double_click_replays_once_and_an_open_message_refuses_another() {
         .app
         .store()
         .tenant(acme.id)
-        .story(event)
+        .timeline(event)
         .await
         .unwrap()
         .unwrap();

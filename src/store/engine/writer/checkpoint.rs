@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use sea_orm::DatabaseConnection;
 use tokio::sync::watch;
 
-use super::sqlite;
+use super::throw_away;
 use crate::store::engine::db::UnscopedDb;
-use crate::store::error::StoreError;
+use crate::store::engine::error::StoreError;
 
-/// The log is looked at this often at most, while something is written.
+/// The log is checked this often at most, while something is written.
 const EVERY: Duration = Duration::from_millis(100);
 
 /// From so many pages on they are moved, and the log begins anew: 32 MiB. The more there are, the more
@@ -20,9 +20,9 @@ const MOVED_FROM: i64 = 8_192;
 /// Whoever writes moves pages himself from here on (128 MiB): then something is wrong with us.
 pub(in crate::store) const BY_THE_WRITER: &str = "32768";
 
-/// Told of what is written.
+/// Hears of what is written.
 pub(super) struct Checkpoints {
-    looked: Instant,
+    checked: Instant,
     wake: watch::Sender<()>,
 }
 
@@ -32,15 +32,15 @@ impl Checkpoints {
         let (wake, woken) = watch::channel(());
         drop(tokio::spawn(run(db, woken)));
         Self {
-            looked: Instant::now(),
+            checked: Instant::now(),
             wake,
         }
     }
 
     /// Something was committed.
     pub(super) fn committed(&mut self) {
-        if self.looked.elapsed() >= EVERY {
-            self.looked = Instant::now();
+        if self.checked.elapsed() >= EVERY {
+            self.checked = Instant::now();
             self.wake.send_replace(());
         }
     }
@@ -48,14 +48,14 @@ impl Checkpoints {
 
 async fn run(db: DatabaseConnection, mut woken: watch::Receiver<()>) {
     while woken.changed().await.is_ok() {
-        if let Err(error) = look(&db).await {
+        if let Err(error) = check(&db).await {
             tracing::warn!(%error, "The log of the database could not be moved into its file");
-            sqlite::throw_away(&db).await;
+            throw_away(&db).await;
         }
     }
 }
 
-async fn look(db: &DatabaseConnection) -> Result<(), StoreError> {
+async fn check(db: &DatabaseConnection) -> Result<(), StoreError> {
     let log = checkpoint(db, "NOOP").await?;
     if log.pages - log.moved < MOVED_FROM {
         return Ok(());

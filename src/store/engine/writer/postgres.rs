@@ -1,12 +1,12 @@
 //! Writing to `PostgreSQL`: several transactions at a time, in each process.
 //!
-//! What comes by the thousand goes in batches, two of each kind at a time: each statement is a way to
-//! the server and back, and each commit a flush, which the server shares among all that commit at the
+//! What comes by the thousand goes in batches, two of each kind at a time: each statement is a
+//! round trip, and each commit a flush, which the server shares among all that commit at the
 //! same time. Batches take their locks in one order, since two that wait for each other stand still
 //! for a second. An edit has a transaction of its own.
 //!
 //! A transaction that the server has rolled back (a deadlock, a restart) is run again. One whose
-//! commit was not answered may be there or not: the outcome of a call is told again, which changes
+//! commit was not answered may be there or not: the outcome of a call is written again, which changes
 //! nothing if it is there; anything else is reported as failed, and whoever asked looks.
 //!
 //! Whoever posts an event hears within [`INTAKE_WITHIN`] of asking, whatever else is in the batch and
@@ -23,32 +23,33 @@ use sea_orm::DatabaseConnection;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
-use super::{
-    Answer, BatchCommand, Command, Edit, Inboxes, Lane, TenantLock, Tx, answer_all, begin,
-    carry_out, only, run_one,
-};
+use super::command::{Command, carry_out, only};
+use super::edits::{Answer, Edit, EditInbox};
+use super::{BatchCommand, TenantLock, Tx, begin};
 use crate::domain::ids::TenantId;
 use crate::store::engine::db::UnscopedDb;
-use crate::store::engine::faults::{self, Fault};
+use crate::store::engine::error::StoreError;
+use crate::store::engine::faults::Fault;
 use crate::store::engine::server::Server;
 use crate::store::engine::sql::{self, values};
 use crate::store::engine::write_fault::WriteFault;
-use crate::store::error::StoreError;
 
-/// How many batches of each line are written at the same time.
+/// How many batches of each lane are written at the same time.
 const BATCHES: u32 = 2;
 
-/// How many lines there are: events, routes, claims, changes, receipts.
-const LINES: u32 = 5;
-
 /// How many edits are written at the same time that wait for nobody.
-const FREE: u32 = 2;
+const UNLOCKED: u32 = 2;
 
-/// How many are that keep a turn within their tenant, and so may wait.
-const IN_TURN: u32 = 2;
+/// How many are that take a lock of their tenant, and so may wait.
+const LOCKED: u32 = 2;
 
 /// All of them.
-pub(super) const CONNECTIONS: u32 = LINES * BATCHES + FREE + IN_TURN;
+pub(super) fn connections(lanes: usize) -> u32 {
+    let lanes = u32::try_from(lanes).unwrap_or(u32::MAX);
+    lanes
+        .saturating_mul(BATCHES)
+        .saturating_add(UNLOCKED + LOCKED)
+}
 
 /// How many commands go into one batch.
 const QUOTA: usize = 64;
@@ -60,7 +61,7 @@ const INTAKE_PATIENCE: Duration = Duration::from_secs(2);
 /// for, so that the server can say that it was a lock.
 const INTAKE_TRY: Duration = Duration::from_secs(5);
 
-/// How long whoever posts an event may wait for all of it, including the time in the line. Ten seconds are
+/// How long whoever posts an event may wait for all of it, including the time in the lane. Ten seconds are
 /// promised for the whole request, and a look-up comes before.
 const INTAKE_WITHIN: Duration = Duration::from_secs(7);
 
@@ -71,7 +72,7 @@ const TOO_LATE: Duration = Duration::from_secs(1);
 /// How long one try of anything else may.
 const EDIT_TRY: Duration = Duration::from_secs(20);
 
-/// How long anything else is: a server restarts in less, and the outcome of a call is dear.
+/// How long anything else is: a server restarts in less, and the outcome of a call is expensive.
 const EDIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The class of our advisory locks, so that they meet nobody else's.
@@ -91,47 +92,40 @@ pub(in crate::store) const PATIENCE: [(&str, &str); 7] = [
     ("tcp_user_timeout", "30000"),
 ];
 
-pub(super) fn start(db: &DatabaseConnection, server: &Server, inboxes: Inboxes) {
-    let to = Way {
-        db: db.clone(),
-        server: server.clone(),
-    };
-    let intake = Limits {
-        patience: INTAKE_PATIENCE,
-        each_try: INTAKE_TRY,
-        within: Some(INTAKE_WITHIN),
-    };
-    let other = Limits {
-        patience: EDIT_PATIENCE,
-        each_try: EDIT_TRY,
-        within: None,
-    };
-    take_line(&to, inboxes.events, intake);
-    take_line(&to, inboxes.routes, other);
-    take_line(&to, inboxes.claims, other);
-    take_line(&to, inboxes.changes, other);
-    take_line(&to, inboxes.receipts, other);
-    for (inbox, takers) in [(inboxes.free, FREE), (inboxes.in_turn, IN_TURN)] {
+pub(super) fn start_lane<C: BatchCommand>(pool: &ServerPool, inbox: mpsc::Receiver<Command<C>>) {
+    let inbox = Arc::new(Mutex::new(inbox));
+    for _ in 0..BATCHES {
+        let lane = Lane {
+            pool: pool.clone(),
+            inbox: inbox.clone(),
+            limits: if C::IS_INTAKE { INTAKE } else { OTHER },
+        };
+        drop(tokio::spawn(lane.run()));
+    }
+}
+
+pub(super) fn start_edits(pool: &ServerPool, inbox: EditInbox) {
+    for (inbox, takers) in [(inbox.unlocked, UNLOCKED), (inbox.locked, LOCKED)] {
         let inbox = Arc::new(Mutex::new(inbox));
         for _ in 0..takers {
-            drop(tokio::spawn(take_edits(to.clone(), inbox.clone())));
+            drop(tokio::spawn(take_edits(pool.clone(), inbox.clone())));
         }
     }
 }
 
-fn take_line<C: BatchCommand>(to: &Way, inbox: mpsc::Receiver<Command<C>>, limits: Limits) {
-    let inbox = Arc::new(Mutex::new(inbox));
-    for _ in 0..BATCHES {
-        let line = Line {
-            to: to.clone(),
-            inbox: inbox.clone(),
-            limits,
-        };
-        drop(tokio::spawn(line.run()));
-    }
-}
+const INTAKE: Limits = Limits {
+    patience: INTAKE_PATIENCE,
+    each_try: INTAKE_TRY,
+    within: Some(INTAKE_WITHIN),
+};
 
-/// How long a line tries.
+const OTHER: Limits = Limits {
+    patience: EDIT_PATIENCE,
+    each_try: EDIT_TRY,
+    within: None,
+};
+
+/// How long a lane tries.
 #[derive(Clone, Copy)]
 struct Limits {
     /// How long a batch is tried while the server cannot be reached …
@@ -142,14 +136,21 @@ struct Limits {
     within: Option<Duration>,
 }
 
-/// The way to the server.
+/// Connections that write, and what is known of the server behind them.
 #[derive(Clone)]
-struct Way {
+pub(super) struct ServerPool {
     db: DatabaseConnection,
     server: Server,
 }
 
-impl Way {
+impl ServerPool {
+    pub(super) fn new(db: &DatabaseConnection, server: &Server) -> Self {
+        Self {
+            db: db.clone(),
+            server: server.clone(),
+        }
+    }
+
     /// Begins a transaction, unless what it would keep could be lost.
     async fn begin(&self) -> Result<Tx, StoreError> {
         if let Some(trouble) = self.server.refusal() {
@@ -170,7 +171,7 @@ impl Way {
         }
         // Before its session goes back to the pool with `done`.
         self.server.was_silent();
-        Err(faults::silence(span))
+        Err(StoreError::silence(span))
     }
 
     /// Commits, within as long as a try may take.
@@ -180,13 +181,13 @@ impl Way {
 }
 
 /// Commands of one kind, carried out in batches.
-struct Line<C: BatchCommand> {
-    to: Way,
+struct Lane<C: BatchCommand> {
+    pool: ServerPool,
     inbox: Inbox<Command<C>>,
     limits: Limits,
 }
 
-impl<C: BatchCommand> Line<C> {
+impl<C: BatchCommand> Lane<C> {
     async fn run(self) {
         let mut batch = Vec::with_capacity(QUOTA);
         while self.inbox.lock().await.recv_many(&mut batch, QUOTA).await > 0 {
@@ -196,7 +197,7 @@ impl<C: BatchCommand> Line<C> {
                 .partition(|command| self.left(command.asked) > TOO_LATE);
             refuse(
                 late,
-                &faults::silence(self.limits.within.unwrap_or_default()),
+                &StoreError::silence(self.limits.within.unwrap_or_default()),
             );
             if !commands.is_empty() {
                 self.commit(commands).await;
@@ -214,9 +215,13 @@ impl<C: BatchCommand> Line<C> {
 
     async fn commit(&self, commands: Vec<Command<C>>) {
         match self.keep(&commands).await {
-            Ok(answers) => answer_all(commands, answers),
-            // One bad row must not cost the others; alone, each is told its own fault.
-            Err(error) if commands.len() > 1 && faults::of(&error) == Fault::Own => {
+            Ok(answers) => {
+                for (command, answer) in commands.into_iter().zip(answers) {
+                    drop(command.reply.send(Ok(answer)));
+                }
+            }
+            // One bad row must not cost the others; alone, each hears its own fault.
+            Err(error) if commands.len() > 1 && error.whose() == Fault::Own => {
                 tracing::warn!(%error, "A batch of {} writes failed; trying each alone",
                     commands.len());
                 for command in commands {
@@ -236,71 +241,70 @@ impl<C: BatchCommand> Line<C> {
         let mut patience = Patience::of(self.limits.patience);
         loop {
             let done = async {
-                let tx = self.to.begin().await?;
-                keep_turns(&tx, commands.iter().map(|c| c.what.tenant_lock())).await?;
+                let tx = self.pool.begin().await?;
+                take_locks(&tx, commands.iter().map(|c| c.what.tenant_lock())).await?;
                 let answers = carry_out(&tx, commands).await?;
                 Ok((tx, answers))
             };
             // What is left to the oldest of them is left to the batch.
             let each_try = || self.limits.each_try.min(self.left(asked));
-            match self.to.within(each_try(), done).await {
-                Ok((tx, answers)) => match self.to.commit(each_try(), tx).await {
+            match self.pool.within(each_try(), done).await {
+                Ok((tx, answers)) => match self.pool.commit(each_try(), tx).await {
                     Ok(()) => return Ok(answers),
-                    Err(error) if C::IS_RETRIED => patience.after(&self.to, error).await?,
-                    Err(error) => patience.after_commit(&self.to, error).await?,
+                    Err(error) if C::IS_RETRIED => patience.after(&self.pool, error).await?,
+                    Err(error) => patience.after_commit(&self.pool, error).await?,
                 },
-                Err(error) => patience.after(&self.to, error).await?,
+                Err(error) => patience.after(&self.pool, error).await?,
             }
             if commands.iter().all(Command::is_abandoned) {
                 return Err(StoreError::Closed);
             }
             if self.left(asked) <= TOO_LATE {
-                return Err(faults::silence(asked.elapsed()));
+                return Err(StoreError::silence(asked.elapsed()));
             }
         }
     }
 }
 
-async fn take_edits(to: Way, inbox: Inbox<Edit>) {
+async fn take_edits(pool: ServerPool, inbox: Inbox<Edit>) {
     loop {
         let Some(edit) = inbox.lock().await.recv().await else {
             return;
         };
-        let answer = carry_out_edit(&to, &edit).await;
+        let answer = carry_out_edit(&pool, &edit).await;
         edit.answer(answer);
     }
 }
 
-async fn carry_out_edit(to: &Way, edit: &Edit) -> Answer {
+async fn carry_out_edit(pool: &ServerPool, edit: &Edit) -> Answer {
     let mut patience = Patience::of(EDIT_PATIENCE);
     loop {
         if edit.is_abandoned() {
             return Err(StoreError::Closed);
         }
         let done = async {
-            let tx = to.begin().await?;
-            keep_turns(&tx, std::iter::once(edit.turn)).await?;
-            let answer = run_one(&edit.work, &tx).await?;
+            let tx = pool.begin().await?;
+            take_locks(&tx, std::iter::once(edit.lock)).await?;
+            let answer = edit.carry_out(&tx).await?;
             Ok((tx, answer))
         };
-        match to.within(EDIT_TRY, done).await {
-            Ok((tx, answer)) => match to.commit(EDIT_TRY, tx).await {
+        match pool.within(EDIT_TRY, done).await {
+            Ok((tx, answer)) => match pool.commit(EDIT_TRY, tx).await {
                 Ok(()) => return Ok(answer),
-                // An outcome is dear, and telling it twice changes nothing.
-                Err(error) if edit.lane == Lane::Outcome => patience.after(to, error).await?,
-                Err(error) => patience.after_commit(to, error).await?,
+                Err(error) if edit.is_retried() => patience.after(pool, error).await?,
+                Err(error) => patience.after_commit(pool, error).await?,
             },
-            Err(error) => patience.after(to, error).await?,
+            Err(error) => patience.after(pool, error).await?,
         }
     }
 }
 
 /// The locks end with the transaction. Waiters stand in line, so that somebody who wants to be alone
-/// is not passed by for ever. All take them in one order, so that no two batches wait for each other.
-async fn keep_turns(tx: &Tx, turns: impl Iterator<Item = TenantLock>) -> Result<(), StoreError> {
+/// is not passed by permanently. All take them in one order, so that no two batches wait for each other.
+async fn take_locks(tx: &Tx, locks: impl Iterator<Item = TenantLock>) -> Result<(), StoreError> {
     let (mut beside, mut alone) = (BTreeSet::new(), BTreeSet::new());
-    for turn in turns {
-        match turn {
+    for lock in locks {
+        match lock {
             TenantLock::None => {}
             TenantLock::Shared(tenant) => drop(beside.insert(fold(tenant))),
             TenantLock::Exclusive(tenant) => drop(alone.insert(fold(tenant))),
@@ -346,10 +350,10 @@ impl Patience {
     }
 
     /// After a failure before the commit: nothing was kept.
-    async fn after(&mut self, to: &Way, error: StoreError) -> Result<(), StoreError> {
-        let fault = faults::of(&error);
-        if fault == Fault::Server && faults::was_shown_by_a_session(&error) {
-            to.server.distrust();
+    async fn after(&mut self, pool: &ServerPool, error: StoreError) -> Result<(), StoreError> {
+        let fault = error.whose();
+        if fault == Fault::Server && error.was_shown_by_a_session() {
+            pool.server.distrust();
         }
         self.tries += 1;
         if fault == Fault::Own || Instant::now() >= self.until {
@@ -362,11 +366,15 @@ impl Patience {
     }
 
     /// After a failed commit: only where the server said that it rolled back is it sure.
-    async fn after_commit(&mut self, to: &Way, error: StoreError) -> Result<(), StoreError> {
-        if faults::left_nothing(&error) {
-            return self.after(to, error).await;
+    async fn after_commit(
+        &mut self,
+        pool: &ServerPool,
+        error: StoreError,
+    ) -> Result<(), StoreError> {
+        if error.left_nothing() {
+            return self.after(pool, error).await;
         }
-        to.server.distrust();
+        pool.server.distrust();
         Err(error)
     }
 }

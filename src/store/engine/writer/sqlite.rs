@@ -2,81 +2,188 @@
 //! flush costs far more than the rows that it flushes. When a batch fails, every command of it is run
 //! once more under a savepoint of its own, so one bad row fails alone.
 
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use sea_orm::{DatabaseConnection, TransactionTrait as _};
 use tokio::sync::mpsc;
 
 use super::checkpoint::Checkpoints;
-use super::{
-    Answer, BatchCommand, Command, Edit, Inboxes, Tx, answer_all, begin, carry_out, only, run_one,
-};
+use super::command::{Command, carry_out, only};
+use super::edits::{Answer, Edit, EditInbox};
+use super::{BatchCommand, Tx, begin, throw_away};
+use crate::store::engine::error::StoreError;
 use crate::store::engine::write_fault::WriteFault;
-use crate::store::error::StoreError;
-use crate::store::pipeline::claims::Claiming;
-use crate::store::pipeline::ingest::PreparedEvent;
-use crate::store::pipeline::outcomes::Changing;
-use crate::store::pipeline::receipts::Receiving;
-use crate::store::pipeline::route::Routing;
 
-/// How many commands of one line go into one batch.
+/// How many commands of one lane go into one batch.
 const QUOTA: usize = 128;
 
-/// How many events do.
-const EVENTS: usize = 256;
+/// How many do that a program outside waits for.
+const INTAKE_QUOTA: usize = 256;
 
-#[derive(Default)]
-struct Batch {
-    events: Vec<Command<PreparedEvent>>,
-    routes: Vec<Command<Routing>>,
-    claims: Vec<Command<Claiming>>,
-    changes: Vec<Command<Changing>>,
-    receipts: Vec<Command<Receiving>>,
-    edits: Vec<Edit>,
-}
-
-impl Batch {
-    /// Waits until there is something to do; `false` when nothing will ever come.
-    async fn first(&mut self, from: &mut Inboxes) -> bool {
-        let came = tokio::select! {
-            came = from.events.recv_many(&mut self.events, EVENTS) => came,
-            came = from.routes.recv_many(&mut self.routes, QUOTA) => came,
-            came = from.claims.recv_many(&mut self.claims, QUOTA) => came,
-            came = from.changes.recv_many(&mut self.changes, QUOTA) => came,
-            came = from.receipts.recv_many(&mut self.receipts, QUOTA) => came,
-            edit = from.free.recv() => self.add(edit),
-            edit = from.in_turn.recv() => self.add(edit),
-        };
-        came > 0
-    }
-
-    fn add(&mut self, edit: Option<Edit>) -> usize {
-        self.edits.extend(edit);
-        self.edits.len()
-    }
+/// What waits in a lane, and what of it is in the batch that is carried out.
+pub(super) trait Pending: Send {
+    /// Waits for commands and takes them into the batch; none when none will ever come.
+    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<usize>;
 
     /// Takes what else is there.
-    fn fill(&mut self, from: &mut Inboxes) {
-        fill(&mut self.events, &mut from.events, EVENTS);
-        fill(&mut self.routes, &mut from.routes, QUOTA);
-        fill(&mut self.claims, &mut from.claims, QUOTA);
-        fill(&mut self.changes, &mut from.changes, QUOTA);
-        fill(&mut self.receipts, &mut from.receipts, QUOTA);
-        fill(&mut self.edits, &mut from.free, QUOTA);
-        fill(&mut self.edits, &mut from.in_turn, 2 * QUOTA);
-    }
+    fn fill(&mut self);
 
     /// Forgets what nobody waits for any more and would only surprise.
-    fn drop_vain(&mut self) {
-        self.claims.retain(|claim| !claim.is_abandoned());
-        self.edits.retain(|edit| !edit.is_abandoned());
+    fn drop_abandoned(&mut self);
+
+    /// How many commands are in the batch.
+    fn len(&self) -> usize;
+
+    /// Carries out the batch and keeps the answers.
+    fn carry_out<'a>(&'a mut self, tx: &'a Tx) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// The same under a savepoint for each; an error only when the transaction is lost.
+    fn carry_out_each<'a>(&'a mut self, tx: &'a Tx) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Gives out the answers; the batch is empty then.
+    fn answer(&mut self);
+
+    /// Answers all with a fault of the database.
+    fn refuse(&mut self, fault: WriteFault);
+}
+
+/// Commands of one kind.
+pub(super) struct Batch<C: BatchCommand> {
+    inbox: mpsc::Receiver<Command<C>>,
+    commands: Vec<Command<C>>,
+    answers: Vec<Result<C::Answer, StoreError>>,
+}
+
+impl<C: BatchCommand> Batch<C> {
+    const QUOTA: usize = if C::IS_INTAKE { INTAKE_QUOTA } else { QUOTA };
+
+    pub(super) const fn of(inbox: mpsc::Receiver<Command<C>>) -> Self {
+        Self {
+            inbox,
+            commands: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+}
+
+impl<C: BatchCommand> Pending for Batch<C> {
+    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+        let commands = &mut self.commands;
+        self.inbox.poll_recv_many(cx, commands, Self::QUOTA)
+    }
+
+    fn fill(&mut self) {
+        fill(&mut self.commands, &mut self.inbox, Self::QUOTA);
+    }
+
+    fn drop_abandoned(&mut self) {
+        self.commands.retain(|command| !command.is_abandoned());
     }
 
     fn len(&self) -> usize {
-        self.events.len()
-            + self.routes.len()
-            + self.claims.len()
-            + self.changes.len()
-            + self.receipts.len()
-            + self.edits.len()
+        self.commands.len()
+    }
+
+    fn carry_out<'a>(&'a mut self, tx: &'a Tx) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            let answers = carry_out(tx, &self.commands).await?;
+            self.answers.extend(answers.into_iter().map(Ok));
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn carry_out_each<'a>(&'a mut self, tx: &'a Tx) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            self.answers.clear();
+            for command in self.commands.chunks(1) {
+                let done = under_savepoint(tx, async |tx| only(carry_out(tx, command).await?));
+                self.answers.push(done.await?);
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn answer(&mut self) {
+        for (command, answer) in self.commands.drain(..).zip(self.answers.drain(..)) {
+            drop(command.reply.send(answer));
+        }
+    }
+
+    fn refuse(&mut self, fault: WriteFault) {
+        self.answers.clear();
+        for command in self.commands.drain(..) {
+            drop(command.reply.send(Err(StoreError::Refused(fault))));
+        }
+    }
+}
+
+/// Edits, those that wait for nobody first.
+struct Edits {
+    inbox: EditInbox,
+    batch: Vec<Edit>,
+    answers: Vec<Answer>,
+}
+
+impl Pending for Edits {
+    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+        let EditInbox { unlocked, locked } = &mut self.inbox;
+        match unlocked.poll_recv_many(cx, &mut self.batch, 1) {
+            Poll::Ready(taken) if taken > 0 => Poll::Ready(taken),
+            _ => locked.poll_recv_many(cx, &mut self.batch, 1),
+        }
+    }
+
+    fn fill(&mut self) {
+        fill(&mut self.batch, &mut self.inbox.unlocked, QUOTA);
+        fill(&mut self.batch, &mut self.inbox.locked, 2 * QUOTA);
+    }
+
+    fn drop_abandoned(&mut self) {
+        self.batch.retain(|edit| !edit.is_abandoned());
+    }
+
+    fn len(&self) -> usize {
+        self.batch.len()
+    }
+
+    fn carry_out<'a>(&'a mut self, tx: &'a Tx) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            for edit in &self.batch {
+                self.answers.push(Ok(edit.carry_out(tx).await?));
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn carry_out_each<'a>(&'a mut self, tx: &'a Tx) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            self.answers.clear();
+            for edit in &self.batch {
+                let done = under_savepoint(tx, async |tx| edit.carry_out(tx).await);
+                self.answers.push(done.await?);
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn answer(&mut self) {
+        for (edit, answer) in self.batch.drain(..).zip(self.answers.drain(..)) {
+            edit.answer(answer);
+        }
+    }
+
+    fn refuse(&mut self, fault: WriteFault) {
+        self.answers.clear();
+        for edit in self.batch.drain(..) {
+            edit.answer(Err(StoreError::Refused(fault)));
+        }
     }
 }
 
@@ -88,22 +195,46 @@ fn fill<T>(batch: &mut Vec<T>, from: &mut mpsc::Receiver<T>, most: usize) {
     }
 }
 
+/// What there is to do, in the order in which it is carried out.
+type AllPending = Vec<Box<dyn Pending>>;
+
 pub(super) async fn run(
     db: DatabaseConnection,
     log: Option<DatabaseConnection>,
-    mut inboxes: Inboxes,
+    mut lanes: AllPending,
+    edits: EditInbox,
 ) {
+    lanes.push(Box::new(Edits {
+        inbox: edits,
+        batch: Vec::new(),
+        answers: Vec::new(),
+    }));
     let mut checkpoints = log.map(Checkpoints::start);
-    loop {
-        let mut batch = Batch::default();
-        if !batch.first(&mut inboxes).await {
-            return;
+    while poll_fn(|cx| poll_first(&mut lanes, cx)).await {
+        for lane in &mut lanes {
+            lane.fill();
         }
-        batch.fill(&mut inboxes);
-        commit(&db, batch).await;
+        commit(&db, &mut lanes).await;
         if let Some(checkpoints) = &mut checkpoints {
             checkpoints.committed();
         }
+    }
+}
+
+/// Waits until there is something to do; `false` when nothing will ever come.
+fn poll_first(lanes: &mut AllPending, cx: &mut Context<'_>) -> Poll<bool> {
+    let mut are_closed = true;
+    for lane in lanes {
+        match lane.poll_take(cx) {
+            Poll::Ready(0) => {}
+            Poll::Ready(_) => return Poll::Ready(true),
+            Poll::Pending => are_closed = false,
+        }
+    }
+    if are_closed {
+        Poll::Ready(false)
+    } else {
+        Poll::Pending
     }
 }
 
@@ -129,59 +260,41 @@ impl Failure {
 /// Commits a batch; if a command of it fails, once more with every command on its own. Nobody is answered
 /// before the commit is known: each batch begins with `BEGIN IMMEDIATE` on a connection that is in no
 /// transaction (see `connect` in `store`), so what ends it is the outermost `COMMIT`.
-async fn commit(db: &DatabaseConnection, mut batch: Batch) {
-    let lost = match commit_together(db, &mut batch).await {
-        Ok(answers) => return answer_together(batch, answers),
-        Err(Failure::Transaction(error)) => error,
+async fn commit(db: &DatabaseConnection, lanes: &mut AllPending) {
+    let committed = match commit_together(db, lanes).await {
         Err(Failure::Command(error)) => {
-            tracing::warn!(%error, "A batch of {} writes failed; trying each alone", batch.len());
-            match commit_apart(db, &batch).await {
-                Ok(answers) => return answer_apart(batch, answers),
-                Err(error) => error,
-            }
+            let writes: usize = lanes.iter().map(|lane| lane.len()).sum();
+            tracing::warn!(%error, "A batch of {writes} writes failed; trying each alone");
+            commit_apart(db, lanes).await
         }
+        Err(Failure::Transaction(error)) => Err(error),
+        Ok(()) => Ok(()),
+    };
+    let Err(error) = committed else {
+        for lane in lanes {
+            lane.answer();
+        }
+        return;
     };
     throw_away(db).await;
-    refuse_all(batch, &lost);
+    // Said at length by whoever watches the writer, and only once.
+    tracing::debug!(%error, source = ?std::error::Error::source(&error), "The database takes no writes");
+    let fault = error.fault().unwrap_or(WriteFault::Other);
+    for lane in lanes {
+        lane.refuse(fault);
+    }
 }
 
-/// What came of a batch: the answers of each line.
-struct Answers<E, R, C, H, P, D> {
-    events: Vec<E>,
-    routes: Vec<R>,
-    claims: Vec<C>,
-    changes: Vec<H>,
-    receipts: Vec<P>,
-    edits: Vec<D>,
-}
-
-type Together = Answers<
-    <PreparedEvent as BatchCommand>::Answer,
-    <Routing as BatchCommand>::Answer,
-    <Claiming as BatchCommand>::Answer,
-    <Changing as BatchCommand>::Answer,
-    <Receiving as BatchCommand>::Answer,
-    Box<dyn std::any::Any + Send>,
->;
-
-type Apart = Answers<
-    Result<<PreparedEvent as BatchCommand>::Answer, StoreError>,
-    Result<<Routing as BatchCommand>::Answer, StoreError>,
-    Result<<Claiming as BatchCommand>::Answer, StoreError>,
-    Result<<Changing as BatchCommand>::Answer, StoreError>,
-    Result<<Receiving as BatchCommand>::Answer, StoreError>,
-    Answer,
->;
-
-async fn commit_together(db: &DatabaseConnection, batch: &mut Batch) -> Result<Together, Failure> {
+async fn commit_together(db: &DatabaseConnection, lanes: &mut AllPending) -> Result<(), Failure> {
     let tx = begin(db).await.map_err(Failure::Transaction)?;
     // Whoever holds the lock may have held it for seconds.
-    batch.drop_vain();
-    match carry_out_together(&tx, batch).await {
-        Ok(answers) => {
+    for lane in lanes.iter_mut() {
+        lane.drop_abandoned();
+    }
+    match carry_out_together(&tx, lanes).await {
+        Ok(()) => {
             let committed = tx.commit().await;
-            committed.map_err(|error| Failure::Transaction(error.into()))?;
-            Ok(answers)
+            committed.map_err(|error| Failure::Transaction(error.into()))
         }
         Err(error) => match (Failure::of(error), tx.rollback().await) {
             (Failure::Command(_), Err(error)) => Err(Failure::Transaction(error.into())),
@@ -190,82 +303,22 @@ async fn commit_together(db: &DatabaseConnection, batch: &mut Batch) -> Result<T
     }
 }
 
-async fn carry_out_together(tx: &Tx, batch: &Batch) -> Result<Together, StoreError> {
-    let answers = Together {
-        events: carry_out(tx, &batch.events).await?,
-        routes: carry_out(tx, &batch.routes).await?,
-        claims: carry_out(tx, &batch.claims).await?,
-        changes: carry_out(tx, &batch.changes).await?,
-        receipts: carry_out(tx, &batch.receipts).await?,
-        edits: Vec::with_capacity(batch.edits.len()),
-    };
-    let mut edits = answers.edits;
-    for edit in &batch.edits {
-        edits.push(run_one(&edit.work, tx).await?);
+async fn carry_out_together(tx: &Tx, lanes: &mut AllPending) -> Result<(), StoreError> {
+    for lane in lanes {
+        if lane.len() > 0 {
+            lane.carry_out(tx).await?;
+        }
     }
-    Ok(Answers { edits, ..answers })
+    Ok(())
 }
 
 /// Errors only when the transaction is lost, and then nothing of it was kept.
-async fn commit_apart(db: &DatabaseConnection, batch: &Batch) -> Result<Apart, StoreError> {
+async fn commit_apart(db: &DatabaseConnection, lanes: &mut AllPending) -> Result<(), StoreError> {
     let tx = begin(db).await?;
-    let mut answers = Apart {
-        events: each_apart(&tx, &batch.events).await?,
-        routes: each_apart(&tx, &batch.routes).await?,
-        claims: each_apart(&tx, &batch.claims).await?,
-        changes: each_apart(&tx, &batch.changes).await?,
-        receipts: each_apart(&tx, &batch.receipts).await?,
-        edits: Vec::with_capacity(batch.edits.len()),
-    };
-    for edit in &batch.edits {
-        let done = under_savepoint(&tx, async |tx| run_one(&edit.work, tx).await).await?;
-        answers.edits.push(done);
+    for lane in lanes {
+        lane.carry_out_each(&tx).await?;
     }
-    tx.commit().await?;
-    Ok(answers)
-}
-
-fn answer_together(batch: Batch, answers: Together) {
-    answer_all(batch.events, answers.events);
-    answer_all(batch.routes, answers.routes);
-    answer_all(batch.claims, answers.claims);
-    answer_all(batch.changes, answers.changes);
-    answer_all(batch.receipts, answers.receipts);
-    for (edit, answer) in batch.edits.into_iter().zip(answers.edits) {
-        edit.answer(Ok(answer));
-    }
-}
-
-fn answer_apart(batch: Batch, answers: Apart) {
-    answer_each(batch.events, answers.events);
-    answer_each(batch.routes, answers.routes);
-    answer_each(batch.claims, answers.claims);
-    answer_each(batch.changes, answers.changes);
-    answer_each(batch.receipts, answers.receipts);
-    for (edit, answer) in batch.edits.into_iter().zip(answers.edits) {
-        edit.answer(answer);
-    }
-}
-
-async fn each_apart<C: BatchCommand>(
-    tx: &Tx,
-    commands: &[Command<C>],
-) -> Result<Vec<Result<C::Answer, StoreError>>, StoreError> {
-    let mut answers = Vec::with_capacity(commands.len());
-    for command in commands.chunks(1) {
-        let done = under_savepoint(tx, async |tx| only(carry_out(tx, command).await?));
-        answers.push(done.await?);
-    }
-    Ok(answers)
-}
-
-fn answer_each<C: BatchCommand>(
-    commands: Vec<Command<C>>,
-    answers: Vec<Result<C::Answer, StoreError>>,
-) {
-    for (command, answer) in commands.into_iter().zip(answers) {
-        drop(command.reply.send(answer));
-    }
+    Ok(tx.commit().await?)
 }
 
 /// How the work ended; an error outside of it says that the whole transaction is lost.
@@ -284,39 +337,5 @@ async fn under_savepoint<T>(
             savepoint.rollback().await?;
             Ok(Err(error))
         }
-    }
-}
-
-/// Closes the connection, so that the next batch begins on a new one. What `SQLite` thinks of the old one
-/// does not matter any more: closing rolls back whatever is open on it.
-pub(super) async fn throw_away(db: &DatabaseConnection) {
-    match db.get_sqlite_connection_pool().acquire().await {
-        Ok(connection) => {
-            if let Err(error) = connection.close().await {
-                tracing::debug!(%error, "The connection could not be closed in order");
-            }
-        }
-        Err(error) => tracing::debug!(%error, "No connection could be opened to be closed"),
-    }
-}
-
-/// Said at length by whoever watches the writer, and only once.
-fn refuse_all(batch: Batch, error: &StoreError) {
-    tracing::debug!(%error, source = ?std::error::Error::source(error), "The database takes no writes");
-    let fault = error.fault().unwrap_or(WriteFault::Other);
-    let refused = || StoreError::Refused(fault);
-    refuse(batch.events, refused);
-    refuse(batch.routes, refused);
-    refuse(batch.claims, refused);
-    refuse(batch.changes, refused);
-    refuse(batch.receipts, refused);
-    for edit in batch.edits {
-        edit.answer(Err(refused()));
-    }
-}
-
-fn refuse<C: BatchCommand>(commands: Vec<Command<C>>, refused: impl Fn() -> StoreError) {
-    for command in commands {
-        drop(command.reply.send(Err(refused())));
     }
 }

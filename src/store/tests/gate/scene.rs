@@ -67,28 +67,22 @@ impl<'a> Scene<'a> {
 
     async fn insert(&self, wishes: Vec<NewDelivery>) {
         let tenant = self.tenant.tenant_id();
-        let work = self.house.writer().write(Lane::Edit, move |tx| {
-            let wishes = wishes.clone();
-            Box::pin(async move {
-                for wish in &wishes {
-                    new_deliveries::insert_delivery(tx.of(tenant), wish, now()).await?;
-                }
-                Ok(())
-            })
-        });
+        let work = self.house.writer().edit(work!([wishes], async |tx| {
+            for wish in &wishes {
+                new_deliveries::insert_delivery(tx.of(tenant), wish, now()).await?;
+            }
+            Ok(())
+        }));
         work.await.unwrap();
     }
 
     async fn carry_out(&self, statements: Vec<Statement>) {
-        let work = self.house.writer().write(Lane::Edit, move |tx| {
-            let statements = statements.clone();
-            Box::pin(async move {
-                for (statement, bound) in statements {
-                    tx.exec(statement, bound).await?;
-                }
-                Ok(())
-            })
-        });
+        let work = self.house.writer().edit(work!([statements], async |tx| {
+            for (statement, bound) in statements {
+                tx.exec(statement, bound).await?;
+            }
+            Ok(())
+        }));
         work.await.unwrap();
     }
 
@@ -408,17 +402,17 @@ impl<'a> Scene<'a> {
         };
         let (own, leaves) = (self.tenant.clone(), Arc::new(AtomicBool::new(false)));
         let seen = leaves.clone();
-        let tried = self.house.writer().write(Lane::Edit, move |tx| {
-            let claiming = Claiming::new(&own, claim.clone()).unwrap();
-            let (tenant, new, seen) = (own.tenant_id(), new.clone(), seen.clone());
-            Box::pin(async move {
-                let batch = tx.of(tenant).batch();
+        let tried = self
+            .house
+            .writer()
+            .edit(work!([own, claim, new, seen], async |tx| {
+                let claiming = Claiming::new(&own, claim)?;
+                let batch = tx.of(own.tenant_id()).batch();
                 let claimed = claims::claim_new(batch, &[(&claiming, &new)]).await?;
                 seen.store(!claimed.is_empty(), Ordering::SeqCst);
                 // Takes all of it back.
                 Err::<(), _>(StoreError::Closed)
-            })
-        });
+            }));
         tried.await.unwrap_err();
         leaves.load(Ordering::SeqCst)
     }

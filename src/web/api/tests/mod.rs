@@ -172,8 +172,8 @@ impl House {
                 query: String::new(),
                 bytes: invoice.to_string().into(),
             },
-            digest,
-            day_digest: None,
+            fingerprint: digest,
+            day_fingerprint: None,
             received_at: now,
         };
         let kept = self.app.store().ingest(event).await.unwrap();

@@ -6,8 +6,8 @@ use crate::domain::address::Email;
 use crate::domain::address_hash::AddressHash;
 use crate::domain::delivery::Channel;
 use crate::domain::phone::{CountryCode, to_e164};
+use crate::store::engine::keyset::Keyset;
 use crate::store::engine::sql::{self, values};
-use crate::store::history::Keyset;
 use crate::store::{StoreError, TenantStore};
 
 impl TenantStore {

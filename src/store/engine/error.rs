@@ -1,11 +1,14 @@
 //! What can go wrong in the database.
 
-use sea_orm::DbErr;
+use std::time::Duration;
+
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
 use uuid::Uuid;
 
-use crate::store::engine::server::ServerTrouble;
-use crate::store::engine::unreachable::Unreachable;
-use crate::store::engine::write_fault::WriteFault;
+use super::codec::CodecError;
+use super::faults::{self, Fault};
+use super::server_trouble::ServerTrouble;
+use super::write_fault::WriteFault;
 
 /// A failed read or write.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +37,7 @@ pub enum StoreError {
     BadBody(Uuid),
     /// A body could not be compressed.
     #[error("the body could not be compressed")]
-    Codec(#[from] crate::store::engine::codec::CodecError),
+    Codec(#[from] CodecError),
     /// The writer has stopped: the process is shutting down.
     #[error("the database is closed: the process is shutting down")]
     Closed,
@@ -72,5 +75,75 @@ impl StoreError {
             Self::Untrusted(_) | Self::SharedSessions => Some(WriteFault::Other),
             _ => None,
         }
+    }
+
+    /// Whose fault it is.
+    pub(in crate::store) fn whose(&self) -> Fault {
+        match self {
+            Self::Db(error) => faults::of(error),
+            Self::Untrusted(_) | Self::SharedSessions => Fault::Server,
+            _ => Fault::Own,
+        }
+    }
+
+    /// The server has said nothing for so long.
+    pub(in crate::store) fn silence(span: Duration) -> Self {
+        let says = format!("the database has not answered for {span:?}");
+        Self::Db(DbErr::Conn(RuntimeErr::Internal(says)))
+    }
+
+    /// Whether the transaction is known to have left nothing, although its commit failed.
+    pub(in crate::store) fn left_nothing(&self) -> bool {
+        self.whose() == Fault::RolledBack || self.code().as_deref() == Some("25P03")
+    }
+
+    /// Whether a session showed it, and not that none could be had.
+    pub(in crate::store) fn was_shown_by_a_session(&self) -> bool {
+        match self {
+            Self::Db(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => false,
+            Self::Db(error) => {
+                !matches!(faults::sqlx_error(error), Some(sqlx::Error::PoolTimedOut))
+            }
+            _ => false,
+        }
+    }
+
+    /// The SQLSTATE.
+    pub(in crate::store) fn code(&self) -> Option<String> {
+        match self {
+            Self::Db(error) => match faults::sqlx_error(error)? {
+                sqlx::Error::Database(error) => error.code().map(std::borrow::Cow::into_owned),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// It happened while connecting; never holds the password.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct Unreachable {
+    /// What happened, as a clause.
+    pub what: String,
+    /// What to do, as a request.
+    pub advice: &'static str,
+    #[source]
+    pub(super) source: Option<sqlx::Error>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_the_servers_fault_and_a_panic_our_own() {
+        assert_eq!(
+            StoreError::silence(Duration::from_secs(5)).whose(),
+            Fault::Server
+        );
+        let timed_out = DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
+        assert_eq!(StoreError::Db(timed_out).whose(), Fault::Server);
+        assert_eq!(StoreError::Panicked.whose(), Fault::Own);
     }
 }

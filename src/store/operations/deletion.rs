@@ -7,7 +7,7 @@
 //!  is_quiet         a minute later, when no event can come any more; `deletion_waits` while a message
 //!        │          that was claimed before is on its way: its outcome finds its rows
 //!        ▼
-//!  delete_digests   one walk, while the events are there to tell whose they are
+//!  delete_fingerprints   one walk, while the events are there to tell whose they are
 //!        ▼
 //!  delete_some      a few hundred rows at a time, until nothing is left; again from the start after a
 //!        │          crash. What comes late (a request that had begun) is found by the next round
@@ -23,12 +23,12 @@ use uuid::Uuid;
 
 use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
+use crate::store::audit::{AuditLine, audit};
 use crate::store::engine::db::TenantDb;
-use crate::store::engine::index_predicates::MOVING;
 use crate::store::engine::sql::{micros, placeholders, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::audit::{AuditLine, audit};
-use crate::store::operations::mails::{MAIL, StoredMail, insert_mail};
+use crate::store::engine::writer::work;
+use crate::store::mails::{MAIL, StoredMail, insert_mail};
+use crate::store::pipeline::index_predicates::MOVING;
 use crate::store::{Platform, StoreError, TenantStore};
 
 /// How many events one transaction removes, with all that belongs to them.
@@ -37,8 +37,8 @@ const EVENTS_AT_ONCE: u64 = 100;
 /// How many rows of one other table it removes.
 const ROWS_AT_ONCE: u64 = 500;
 
-/// How many digests one look goes through.
-const DIGESTS_AT_ONCE: u64 = 5000;
+/// How many fingerprints one query goes through.
+const FINGERPRINTS_AT_ONCE: u64 = 5000;
 
 /// How long events may still come: another process believes in a hook for five seconds, and a request
 /// that had begun may take twenty more.
@@ -143,8 +143,8 @@ impl Deleting {
     }
 }
 
-/// How far a walk over the digests has come; the beginning is empty.
-pub type DigestCursor = Vec<u8>;
+/// How far a walk over the fingerprints has come; the beginning is empty.
+pub type FingerprintCursor = Vec<u8>;
 
 impl TenantStore {
     /// What would go with the tenant.
@@ -177,28 +177,25 @@ impl TenantStore {
     ) -> Result<bool, StoreError> {
         let id = self.tenant_id();
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let (farewells, actor) = (farewells.clone(), actor.clone());
-                Box::pin(async move {
-                    // The number of the rule set stops whatever is being decided just now.
-                    let end = "UPDATE tenants SET status = 'deleting', deleted_at = $2, \
-                               slug = $3, name = '', suspended_for = '', stopped_by = '', \
-                               rule_set = rule_set + 1 WHERE id = $1 AND deleted_at IS NULL";
-                    let gone = values![micros(now), id.to_string()];
-                    if tx.exec(end, gone).await? == 0 {
-                        return Ok(false);
-                    }
-                    let leave = "DELETE FROM members WHERE tenant_id = $1";
-                    tx.exec(leave, vec![]).await?;
-                    for mail in farewells {
-                        insert_mail(tx.unscoped(MAIL), mail, now).await?;
-                    }
-                    let line = AuditLine::new(actor, "tenant.deleted", id.to_string(), &json!({}));
-                    let log = tx.unscoped("the log of the service is nobody's").of(NOBODY);
-                    audit(log, line, now).await?;
-                    Ok(true)
-                })
-            })
+            .edit(work!([farewells, actor], async |tx| {
+                // The number of the rule set stops whatever is being decided just now.
+                let end = "UPDATE tenants SET status = 'deleting', deleted_at = $2, \
+                           slug = $3, name = '', suspended_for = '', stopped_by = '', \
+                           rule_set = rule_set + 1 WHERE id = $1 AND deleted_at IS NULL";
+                let gone = values![micros(now), id.to_string()];
+                if tx.exec(end, gone).await? == 0 {
+                    return Ok(false);
+                }
+                let leave = "DELETE FROM members WHERE tenant_id = $1";
+                tx.exec(leave, vec![]).await?;
+                for mail in farewells {
+                    insert_mail(tx.unscoped(MAIL), mail, now).await?;
+                }
+                let line = AuditLine::new(actor, "tenant.deleted", id.to_string(), &json!({}));
+                let log = tx.unscoped("the log of the service is nobody's").of(NOBODY);
+                audit(log, line, now).await?;
+                Ok(true)
+            }))
             .await
     }
 
@@ -212,21 +209,21 @@ impl TenantStore {
         Ok(self.db().one(&query, bound).await?.is_some())
     }
 
-    /// Goes on through the digests from `cursor`, which must come before the events go, since only
-    /// they tell whose a digest is; how many were removed, and whether there are more.
-    pub async fn delete_digests(
+    /// Goes on through the fingerprints from `cursor`, which must come before the events go, since only
+    /// they tell whose a fingerprint is; how many were removed, and whether there are more.
+    pub async fn delete_fingerprints(
         &self,
-        cursor: &mut DigestCursor,
+        cursor: &mut FingerprintCursor,
     ) -> Result<(u64, bool), StoreError> {
-        let query = "SELECT d.digest, e.id AS ours FROM (SELECT digest, event_id FROM digests \
-                     WHERE digest > $2 ORDER BY digest LIMIT $3) d \
+        let query = "SELECT d.fingerprint, e.id AS ours FROM (SELECT fingerprint, event_id FROM fingerprints \
+                     WHERE fingerprint > $2 ORDER BY fingerprint LIMIT $3) d \
                      LEFT JOIN events e ON e.id = d.event_id AND e.tenant_id = $1 \
-                     ORDER BY d.digest";
-        let bound = values![cursor.clone(), DIGESTS_AT_ONCE];
+                     ORDER BY d.fingerprint";
+        let bound = values![cursor.clone(), FINGERPRINTS_AT_ONCE];
         let rows = self.db().all(query, bound).await?;
         let mut ours = Vec::new();
         for row in &rows {
-            *cursor = row.get("digest")?;
+            *cursor = row.get("fingerprint")?;
             if row.get::<Option<Uuid>>("ours")?.is_some() {
                 ours.push(cursor.clone());
             }
@@ -234,19 +231,16 @@ impl TenantStore {
         let mut removed = 0;
         for some in ours.chunks(500) {
             let some = some.to_vec();
-            let work = self.writer().write_free(Lane::Edit, move |tx| {
-                let some = some.clone();
-                Box::pin(async move {
-                    let tx = tx.unscoped("a digest bears no tenant");
-                    let marks = placeholders(some.len(), 1);
-                    let forget = format!("DELETE FROM digests WHERE digest IN ({marks})");
-                    let some = some.into_iter().map(Value::from).collect();
-                    tx.exec(&forget, some).await
-                })
-            });
+            let work = self.writer().edit_unlocked(work!([some], async |tx| {
+                let tx = tx.unscoped("a fingerprint bears no tenant");
+                let marks = placeholders(some.len(), 1);
+                let forget = format!("DELETE FROM fingerprints WHERE fingerprint IN ({marks})");
+                let some = some.into_iter().map(Value::from).collect();
+                tx.exec(&forget, some).await
+            }));
             removed += work.await?;
         }
-        Ok((removed, rows.len() as u64 == DIGESTS_AT_ONCE))
+        Ok((removed, rows.len() as u64 == FINGERPRINTS_AT_ONCE))
     }
 
     /// Removes the next rows: how many. None are left to be found by an index when it is 0.
@@ -258,10 +252,9 @@ impl TenantStore {
         if !events.is_empty() {
             return self
                 .writer()
-                .write_free(Lane::Edit, move |tx| {
-                    let events = events.clone();
-                    Box::pin(async move { delete_events(tx, &events).await })
-                })
+                .edit_unlocked(work!([events], async |tx| {
+                    delete_events(tx, &events).await
+                }))
                 .await;
         }
         for (table, key, by) in OF_TENANT {
@@ -274,7 +267,7 @@ impl TenantStore {
     }
 
     /// Removes what no index finds, then the tenant's own row; whether it is gone. Only once the
-    /// tenant is settled.
+    /// tenant is known.
     pub async fn end_deletion(&self) -> Result<bool, StoreError> {
         let of_events = OF_EVENTS.map(|table| {
             let key = if table == "events" {
@@ -299,12 +292,10 @@ impl TenantStore {
             return Ok(false);
         }
         self.writer()
-            .write_free(Lane::Edit, move |tx| {
-                Box::pin(async move {
-                    let end = "DELETE FROM tenants WHERE id = $1 AND deleted_at IS NOT NULL";
-                    tx.exec(end, vec![]).await
-                })
-            })
+            .edit_unlocked(work!(async |tx| {
+                let end = "DELETE FROM tenants WHERE id = $1 AND deleted_at IS NOT NULL";
+                tx.exec(end, vec![]).await
+            }))
             .await?;
         Ok(true)
     }
@@ -317,18 +308,16 @@ impl TenantStore {
         by: &'static str,
     ) -> Result<u64, StoreError> {
         self.writer()
-            .write_free(Lane::Edit, move |tx| {
-                Box::pin(async move {
-                    if table == "connections" {
-                        forget_unmatched(tx).await?;
-                    }
-                    let remove = format!(
-                        "DELETE FROM {table} WHERE tenant_id = $1 AND ({key}) IN \
-                         (SELECT {key} FROM {table} WHERE tenant_id = $1{by} LIMIT $2)"
-                    );
-                    tx.exec(&remove, values![ROWS_AT_ONCE]).await
-                })
-            })
+            .edit_unlocked(work!(async |tx| {
+                if table == "connections" {
+                    forget_unmatched(tx).await?;
+                }
+                let remove = format!(
+                    "DELETE FROM {table} WHERE tenant_id = $1 AND ({key}) IN \
+                     (SELECT {key} FROM {table} WHERE tenant_id = $1{by} LIMIT $2)"
+                );
+                tx.exec(&remove, values![ROWS_AT_ONCE]).await
+            }))
             .await
     }
 }
@@ -358,13 +347,13 @@ async fn delete_events(tx: TenantDb<'_>, events: &[Uuid]) -> Result<u64, StoreEr
         let bound = events.iter().map(|e| Value::from(*e));
         bound.collect::<Vec<_>>()
     };
-    let told = format!(
+    let of_messages = format!(
         "DELETE FROM provider_messages WHERE tenant_id = $1 AND (account, sid) IN \
          (SELECT account, sid FROM deliveries WHERE event_id IN ({marks}) \
           AND (tenant_id = $1) IS TRUE AND sid <> '' \
           UNION SELECT account, sid FROM receipts WHERE event_id IN ({marks}) AND tenant_id = $1)"
     );
-    let mut removed = tx.exec(&told, bound()).await?;
+    let mut removed = tx.exec(&of_messages, bound()).await?;
     let flying = format!(
         "DELETE FROM in_flight WHERE tenant_id = $1 AND delivery_id IN \
          (SELECT id FROM deliveries WHERE (tenant_id = $1) IS TRUE AND event_id IN ({marks}))"

@@ -10,9 +10,9 @@ use crate::domain::ids::{AuditId, floor_v7};
 use crate::domain::page::{Cursor, Page};
 use crate::store::engine::db::TenantDb;
 use crate::store::engine::db::bulk::record;
+use crate::store::engine::keyset::{Keyset, SCANNED};
 use crate::store::engine::sql::{Row, micros, values};
-use crate::store::engine::writer::Lane;
-use crate::store::history::{Keyset, SCANNED};
+use crate::store::engine::writer::work;
 use crate::store::{StoreError, TenantStore};
 
 /// One line of a tenant's history, to be appended with the change that it tells of.
@@ -62,7 +62,7 @@ impl TenantStore {
         cursor: Cursor,
         limit: u64,
     ) -> Result<Page<AuditEntry>, StoreError> {
-        let mut list = Keyset::new(self, "audit_entries", cursor);
+        let mut list = Keyset::new(self.db(), "audit_entries", cursor);
         if let Some(actor) = &filter.actor {
             list.keep(values![actor.clone()], |n| format!("actor = ${n}"));
         }
@@ -96,17 +96,14 @@ impl TenantStore {
             return Ok(());
         }
         self.writer()
-            .write(Lane::Edit, move |tx| {
-                let actor = actor.clone();
-                Box::pin(async move {
-                    let key = values![floor_v7(midnight), actor.name.clone()];
-                    if tx.one(seen, key).await?.is_some() {
-                        return Ok(());
-                    }
-                    let line = AuditLine::new(actor, "operator.looked", "", &json!({}));
-                    audit(tx, line, now).await
-                })
-            })
+            .edit(work!([actor], async |tx| {
+                let key = values![floor_v7(midnight), actor.name.clone()];
+                if tx.one(seen, key).await?.is_some() {
+                    return Ok(());
+                }
+                let line = AuditLine::new(actor, "operator.looked", "", &json!({}));
+                audit(tx, line, now).await
+            }))
             .await
     }
 }

@@ -1,4 +1,4 @@
-//! What a planner has to be told.
+//! What a planner has to know.
 //!
 //! The messages of an event are asked for with `(tenant_id = …) IS TRUE`: both keys lead into an index, and
 //! SQLite would go through all messages of the tenant, which are in the order of the list.
@@ -23,7 +23,7 @@ pub(in crate::store) const UNDEALT: &str =
 pub(in crate::store) const UNDEALT_EVENT: &str = "state = 'unrecognised' AND dealt_at IS NULL";
 
 /// The messages that wait for a person, by name, each part in the words of its own index: with several in
-/// one look, a planner may prefer to go through the whole history in its order.
+/// one query, a planner may prefer to go through the whole history in its order.
 pub(in crate::store) const NEEDS_PERSON: [(&str, &str); 3] = [
     (
         "unknown",
