@@ -42,7 +42,7 @@ use crate::domain::ids::{
 use crate::domain::replay::{Replay, ReplayKind};
 use crate::domain::report::Status;
 use crate::domain::tenant::Tenant;
-use crate::domain::transition::{Claim as Transition, Told};
+use crate::domain::transition::{Claim as Transition, ClaimKind};
 use crate::store::engine::writer::{PlatformWriter, work};
 use crate::testing::TestDatabase;
 use crate::twilio;
@@ -419,7 +419,7 @@ fn document(version: i64, state: bool, event: EventId) -> DocumentCommit {
         event_type: EventType::InvoicePaid,
         discriminator: String::new(),
         event,
-        told: Told::AsItself,
+        kind: ClaimKind::AsItself,
     };
     DocumentCommit {
         kind: DocumentKind::Invoice,
@@ -472,7 +472,7 @@ proptest! {
             }
             let highest = words.iter().map(|s| s.rank()).max().unwrap();
             let end = house.read(d.id).await;
-            let expected = Status::ALL.iter().find(|s| s.rank() == highest).unwrap().state();
+            let expected: DeliveryState = (*Status::ALL.iter().find(|s| s.rank() == highest).unwrap()).into();
             assert_eq!(end.state, expected, "{words:?}");
             assert!(end.provider_rank >= highest);
             assert_eq!(house.in_flight().await, 0);

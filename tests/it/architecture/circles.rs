@@ -145,13 +145,13 @@ fn use_lines(code: &str) -> (Vec<(bool, String)>, String) {
                 let (seen, tree) = text.strip_prefix("pub")?.split_once("use ")?;
                 (seen.trim().is_empty() || seen.starts_with('(')).then_some((true, tree))
             });
-        let Some((is_public, begun)) = begin else {
+        let Some((is_public, first_line)) = begin else {
             is_for_tests = text == "#[cfg(test)]";
             rest.push_str(line);
             rest.push('\n');
             continue;
         };
-        let mut tree = begun.to_owned();
+        let mut tree = first_line.to_owned();
         while !tree.contains(';') {
             tree.push_str(lines.next().unwrap_or(";").trim());
         }

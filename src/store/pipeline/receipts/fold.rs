@@ -238,7 +238,7 @@ pub(super) fn move_record(
     r: &NewReceipt,
     status: Status,
 ) -> Record {
-    let state = match status.state() {
+    let state = match DeliveryState::from(status) {
         DeliveryState::Failed | DeliveryState::Undelivered if r.is_opt_out => {
             DeliveryState::Suppressed
         }
