@@ -43,7 +43,7 @@ pub(super) trait Needs: 'static {
 }
 
 /// See everything but secrets.
-pub(super) struct Look;
+pub(super) struct View;
 /// Write, switch and delete rules.
 pub(super) struct EditRules;
 /// Keep groups of people.
@@ -61,8 +61,8 @@ pub(super) struct ChangeSettings;
 /// The security log.
 pub(super) struct ReadSecurityLog;
 
-impl Needs for Look {
-    const ABILITY: Ability = Ability::Look;
+impl Needs for View {
+    const ABILITY: Ability = Ability::View;
 }
 impl Needs for EditRules {
     const ABILITY: Ability = Ability::EditRules;

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, Look, Replaying, page, word};
+use super::call::{Call, Replaying, View, page, word};
 use super::events::{answer, wish};
 use super::refusal::{Refusal, bad_query};
 use super::wire::history::{Delivery, DeliveryQuery, DeliveryStory, Resolve};
@@ -17,7 +17,7 @@ use crate::store::DeliveryFilter;
 /// Deliveries, newest first.
 #[utoipa::path(get, path = "/api/v1/deliveries", tag = "deliveries", params(DeliveryQuery),
     responses((status = 200, body = List<Delivery>)))]
-pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn list(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let query: DeliveryQuery = call.query()?;
     let mut problems = Vec::new();
     let state = query.state.as_deref();
@@ -44,7 +44,7 @@ pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
 /// One delivery with its attempts, receipts and steps.
 #[utoipa::path(get, path = "/api/v1/deliveries/{id}", tag = "deliveries",
     params(("id" = String, Path)), responses((status = 200, body = DeliveryStory)))]
-pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn show(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let id: DeliveryId = call.id("delivery")?;
     let told = call.run(move |app, tenant| read(app, tenant, id)).await?;
     Ok(HttpResponse::Ok().json(told))

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use uuid::Uuid;
 
-use super::call::{Call, Look, Replaying, page, word};
+use super::call::{Call, Replaying, View, page, word};
 use super::refusal::{Refusal, bad_query};
 use super::wire::history::{Dealt, Event, EventQuery, EventStory};
 use super::wire::replay::{Confirm, Unconfirmed};
@@ -17,7 +17,7 @@ use crate::store::EventFilter;
 /// Events, newest first.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery),
     responses((status = 200, body = List<Event>)))]
-pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn list(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let query: EventQuery = call.query()?;
     let mut problems = Vec::new();
     let state = query.state.as_deref();
@@ -48,7 +48,7 @@ pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
 /// One event with its decisions and deliveries.
 #[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path)),
     responses((status = 200, body = EventStory)))]
-pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn show(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let id: EventId = call.id("event")?;
     let story = call
         .run(move |app, tenant| async move {

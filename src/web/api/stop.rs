@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, Look, StopSending};
+use super::call::{Call, StopSending, View};
 use super::refusal::Refusal;
 use super::wire::Stop;
 use crate::app::{App, AppError};
@@ -10,7 +10,7 @@ use crate::domain::ids::TenantId;
 
 /// Whether sending is stopped.
 #[utoipa::path(get, path = "/api/v1/stop", tag = "stop", responses((status = 200, body = Stop)))]
-pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn show(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let stop = call.run(read).await?;
     Ok(HttpResponse::Ok().json(stop))
 }

@@ -1,6 +1,6 @@
-//! A person's seat in the tenant of the address. A foreign tenant and a missing one are both 404.
+//! A person's request in the tenant of the address. A foreign tenant and a missing one are both 404.
 //!
-//! [`SeatForm`] checks in one fixed order (session, tenant, form), so that a stranger learns
+//! [`TenantForm`] checks in one fixed order (session, tenant, form), so that a stranger learns
 //! nothing from the kind of refusal.
 
 use std::str::FromStr;
@@ -26,36 +26,28 @@ use crate::web::chrome::{Banner, Chrome, CompanyLink, Section};
 use crate::web::on_main;
 
 /// Somebody who may look at the tenant of the address.
-pub struct Seat {
+pub struct TenantRequest {
     pub who: SignedIn,
     pub member: Member,
-    request: HttpRequest,
+    http: HttpRequest,
 }
 
-impl Seat {
-    async fn of(request: HttpRequest) -> Result<Self, PageError> {
-        let who = SignedIn::of(&request).await?;
-        let slug = request.match_info().query("tenant").to_owned();
+impl TenantRequest {
+    async fn of(http: HttpRequest) -> Result<Self, PageError> {
+        let who = SignedIn::of(&http).await?;
+        let slug = http.match_info().query("tenant").to_owned();
         let session = who.session.clone();
-        let actor = Actor::named(&session.user.email).at(ClientAddr::of(&request));
+        let actor = Actor::named(&session.user.email).at(ClientAddr::of(&http));
         let member = on_main(&who.app, |app| async move {
             app.member(&session.user, &slug, &actor).await
         });
         let member = member.await?.ok_or(PageError::NotFound)?;
-        Ok(Self {
-            who,
-            member,
-            request,
-        })
+        Ok(Self { who, member, http })
     }
 
-    /// A seat by a membership, at an address that names no tenant.
-    pub const fn by_membership(who: SignedIn, member: Member, request: HttpRequest) -> Self {
-        Self {
-            who,
-            member,
-            request,
-        }
+    /// A request by a membership, at an address that names no tenant.
+    pub const fn by_membership(who: SignedIn, member: Member, http: HttpRequest) -> Self {
+        Self { who, member, http }
     }
 
     /// Whose rows are shown.
@@ -68,12 +60,12 @@ impl Seat {
         let user = &self.who.session.user;
         Actor::named(&user.email)
             .who_is(user.id)
-            .at(ClientAddr::of(&self.request))
+            .at(ClientAddr::of(&self.http))
     }
 
     /// What was asked, for what counts attempts by where they come from.
-    pub const fn request(&self) -> &HttpRequest {
-        &self.request
+    pub const fn http(&self) -> &HttpRequest {
+        &self.http
     }
 
     /// Refuses everybody whose role does not reach.
@@ -87,13 +79,13 @@ impl Seat {
 
     /// An id of the address; one that is none of ours is not found.
     pub fn id<T: FromStr>(&self, name: &str) -> Result<T, PageError> {
-        let text = self.request.match_info().query(name);
+        let text = self.http.match_info().query(name);
         text.parse().map_err(|_| PageError::NotFound)
     }
 
     /// The fields of the address's query.
     pub fn query(&self) -> Vec<(String, String)> {
-        let pairs = form_urlencoded::parse(self.request.query_string().as_bytes());
+        let pairs = form_urlencoded::parse(self.http.query_string().as_bytes());
         pairs
             .take(20)
             .map(|(n, v)| (n.into_owned(), v.replace('\0', "").trim().to_owned()))
@@ -155,7 +147,7 @@ impl Seat {
             companies: frame.companies.into_iter().map(company_link).collect(),
             csrf: self.who.session.csrf.clone(),
             section,
-            flash: Told::of(&self.request).map(Told::flash),
+            flash: Told::of(&self.http).map(Told::flash),
             banners,
             needs_you: frame.needs_you,
             providers: self.who.app.providers(),
@@ -171,7 +163,7 @@ impl Seat {
         page: &impl Template,
     ) -> Result<HttpResponse, PageError> {
         let mut answer = HttpResponse::build(status);
-        if cookies::value(&self.request, cookies::FLASH).is_some() {
+        if cookies::value(&self.http, cookies::FLASH).is_some() {
             answer.cookie(cookies::end(cookies::FLASH, self.who.app.public_url()));
         }
         Ok(answer
@@ -180,7 +172,7 @@ impl Seat {
     }
 
     /// Leads to a page of the tenant, which tells what was done.
-    pub fn lead(&self, below: &str, told: Option<Told>) -> HttpResponse {
+    pub fn redirect_to(&self, below: &str, told: Option<Told>) -> HttpResponse {
         let to = format!("/t/{}{below}", self.member.tenant.slug);
         redirect(&to, told.map(|t| t.cookie(self.who.app.public_url())))
     }
@@ -204,51 +196,51 @@ pub fn redirect(to: &str, cookies: impl IntoIterator<Item = Cookie<'static>>) ->
     answer.finish()
 }
 
-impl FromRequest for Seat {
+impl FromRequest for TenantRequest {
     type Error = PageError;
     type Future = Extracting<Self>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Box::pin(Self::of(request.clone()))
+    fn from_request(http: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Box::pin(Self::of(http.clone()))
     }
 }
 
-/// A form posted from a seat.
-pub struct SeatForm {
-    pub seat: Seat,
+/// A form posted from a request.
+pub struct TenantForm {
+    pub request: TenantRequest,
     pub form: Form,
 }
 
-impl FromRequest for SeatForm {
+impl FromRequest for TenantForm {
     type Error = PageError;
     type Future = Extracting<Self>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
+    fn from_request(http: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (http, payload) = (http.clone(), payload.take());
         Box::pin(async move {
-            let seat = Seat::of(request).await?;
-            let form = of_session(&seat.request, payload, &seat.who).await?;
-            Ok(Self { seat, form })
+            let request = TenantRequest::of(http).await?;
+            let form = of_session(&request.http, payload, &request.who).await?;
+            Ok(Self { request, form })
         })
     }
 }
 
-/// A form with a file, posted from a seat.
-pub struct SeatFile {
-    pub seat: Seat,
+/// A form with a file, posted from a request.
+pub struct TenantFile {
+    pub request: TenantRequest,
     pub file: Vec<u8>,
 }
 
-impl FromRequest for SeatFile {
+impl FromRequest for TenantFile {
     type Error = PageError;
     type Future = Extracting<Self>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
+    fn from_request(http: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (http, payload) = (http.clone(), payload.take());
         Box::pin(async move {
-            let seat = Seat::of(request).await?;
-            let (_, file) = file_of_session(&seat.request, payload, &seat.who).await?;
-            Ok(Self { seat, file })
+            let request = TenantRequest::of(http).await?;
+            let (_, file) = file_of_session(&request.http, payload, &request.who).await?;
+            Ok(Self { request, file })
         })
     }
 }

@@ -24,50 +24,52 @@ use crate::web::areas::overview::page::{
 use crate::web::areas::suppressions::handlers::reply_row;
 use crate::web::areas::words;
 use crate::web::chrome::{Chrome, Section};
-use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::extract::tenant::{TenantForm, TenantRequest};
 use crate::web::ui::address;
 use crate::web::ui::bars::Hour;
 use crate::web::ui::figure::counted;
 use crate::web::ui::tone::Tone;
 
 /// `GET /t/{tenant}`.
-pub(in crate::web) async fn canonical(seat: Seat) -> HttpResponse {
-    seat.lead("/", None)
+pub(in crate::web) async fn canonical(request: TenantRequest) -> HttpResponse {
+    request.redirect_to("/", None)
 }
 
 /// `GET /t/{tenant}/`.
 pub(in crate::web) async fn show(
-    seat: Seat,
-    request: HttpRequest,
+    request: TenantRequest,
+    http: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
-    let tenant = seat.tenant();
-    let found = seat
+    let tenant = request.tenant();
+    let found = request
         .ask(|app| async move { app.overview(tenant).await })
         .await?;
-    let chrome = seat.chrome(Section::Overview).await?;
+    let chrome = request.chrome(Section::Overview).await?;
     let mut view = view(&found, &chrome);
     if let Some(hour) = found.first_hour {
         view.checklist = checklist::steps(hour, chrome.role, chrome.providers.of(Channel::Sms));
-        view.is_folded = checklist::is_folded(&request);
+        view.is_folded = checklist::is_folded(&http);
     }
-    seat.page(StatusCode::OK, &OverviewPage { chrome, view })
+    request.page(StatusCode::OK, &OverviewPage { chrome, view })
 }
 
 /// `POST /t/{tenant}/stop-switch`.
-pub(in crate::web) async fn switch(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::StopSending)?;
-    let (tenant, actor) = (seat.tenant(), seat.actor());
+pub(in crate::web) async fn switch(posted: TenantForm) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    request.require(Ability::StopSending)?;
+    let (tenant, actor) = (request.tenant(), request.actor());
     match form.get("stopped") {
         "1" => {
-            seat.ask(|app| async move { app.stop_sending(tenant, &actor).await })
+            request
+                .ask(|app| async move { app.stop_sending(tenant, &actor).await })
                 .await?;
-            Ok(seat.lead("/", Some(Told::Stopped)))
+            Ok(request.redirect_to("/", Some(Told::Stopped)))
         }
         "0" => {
-            seat.ask(|app| async move { app.resume_sending(tenant, &actor).await })
+            request
+                .ask(|app| async move { app.resume_sending(tenant, &actor).await })
                 .await?;
-            Ok(seat.lead("/", Some(Told::Resumed)))
+            Ok(request.redirect_to("/", Some(Told::Resumed)))
         }
         _ => Err(PageError::Unreadable),
     }
