@@ -2,11 +2,12 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, ChangeSettings, View};
+use super::call::Call;
 use super::refusal::Refusal;
 use super::wire::List;
 use super::wire::brand::{BankDetails, Brand, NewBrand};
 use crate::domain::bank_details::by_currency;
+use crate::web::extract::ability::{ChangeSettings, View};
 
 /// How the tenant's e-mails look.
 #[utoipa::path(get, path = "/api/v1/brand", tag = "brand", responses((status = 200, body = Brand)))]

@@ -2,12 +2,13 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, Connect, View};
+use super::call::Call;
 use super::refusal::Refusal;
 use super::wire::connections::{ConnectTwilio, TwilioConnection, ZohoConnection};
 use crate::app::AppError;
 use crate::transport::Typed;
 use crate::twilio;
+use crate::web::extract::ability::{Connect, View};
 use crate::zoho;
 
 /// The tenant's Twilio account, without secrets.

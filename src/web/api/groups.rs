@@ -3,11 +3,12 @@
 use actix_web::HttpResponse;
 use actix_web::http::header;
 
-use super::call::{Call, EditGroups, View};
+use super::call::Call;
 use super::refusal::Refusal;
 use super::wire::List;
 use super::wire::groups::{Group, NewGroup};
 use crate::domain::ids::GroupId;
+use crate::web::extract::ability::{EditGroups, View};
 
 /// Every group with its people, the oldest first.
 #[utoipa::path(get, path = "/api/v1/groups", tag = "groups",

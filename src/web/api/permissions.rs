@@ -2,11 +2,12 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, ChangeSettings, View, page, typed};
+use super::call::{Call, page, typed};
 use super::refusal::{Refusal, bad_query, invalid};
 use super::wire::List;
 use super::wire::permissions::{NewPermission, Permission, PermissionQuery};
 use crate::app::permissions::PermissionInput;
+use crate::web::extract::ability::{ChangeSettings, View};
 
 /// Permissions, newest first.
 #[utoipa::path(get, path = "/api/v1/permissions", tag = "permissions",

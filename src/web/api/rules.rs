@@ -4,12 +4,13 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use serde_json::{Map, Value};
 
-use super::call::{Call, EditRules, View, typed};
+use super::call::{Call, typed};
 use super::refusal::{Refusal, invalid};
 use super::wire::List;
 use super::wire::rules::{NewRule, Rule, RulePatch, Switches};
 use crate::app::rules::RuleSwitches;
 use crate::domain::ids::RuleId;
+use crate::web::extract::ability::{EditRules, View};
 
 /// Every rule, in the order in which they are asked.
 #[utoipa::path(get, path = "/api/v1/rules", tag = "rules",

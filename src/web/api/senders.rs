@@ -3,11 +3,12 @@
 use actix_web::HttpResponse;
 use actix_web::http::header;
 
-use super::call::{Call, Connect, View};
+use super::call::Call;
 use super::refusal::Refusal;
 use super::wire::List;
 use super::wire::senders::{NewSender, Sender};
 use crate::domain::ids::SenderId;
+use crate::web::extract::ability::{Connect, View};
 
 /// Every sender, the oldest first.
 #[utoipa::path(get, path = "/api/v1/senders", tag = "senders",

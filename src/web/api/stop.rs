@@ -2,11 +2,12 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, StopSending, View};
+use super::call::Call;
 use super::refusal::Refusal;
 use super::wire::Stop;
 use crate::app::{App, AppError};
 use crate::domain::ids::TenantId;
+use crate::web::extract::ability::{StopSending, View};
 
 /// Whether sending is stopped.
 #[utoipa::path(get, path = "/api/v1/stop", tag = "stop", responses((status = 200, body = Stop)))]

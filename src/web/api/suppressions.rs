@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, Suppress, View, page, typed, word};
+use super::call::{Call, page, typed, word};
 use super::refusal::{Refusal, bad_query, invalid};
 use super::wire::List;
 use super::wire::suppressions::{LiftQuery, NewSuppression, Suppression, SuppressionQuery};
@@ -11,6 +11,7 @@ use crate::domain::ids::SuppressionId;
 use crate::domain::suppression::Source;
 use crate::domain::user::Ability;
 use crate::store::{Added, SuppressionFilter};
+use crate::web::extract::ability::{Suppress, View};
 
 /// Suppressions, newest first.
 #[utoipa::path(get, path = "/api/v1/suppressions", tag = "suppressions",

@@ -10,7 +10,7 @@ use crate::config::web::PublicUrl;
 use crate::domain::content::{Content, EmailContent};
 use crate::render::email::{Scheme, shown};
 use crate::web::areas::error::PageError;
-use crate::web::extract::tenant::TenantRequest;
+use crate::web::extract::tenant::TenantContext;
 
 /// How it is to be shown.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ pub(in crate::web) struct Appearance {
 
 impl Appearance {
     /// Reads `look` and `pictures`.
-    pub(in crate::web) fn of(request: &TenantRequest) -> Self {
+    pub(in crate::web) fn of(request: &TenantContext) -> Self {
         Self {
             scheme: scheme(&request.asked("look")),
             has_pictures: request.asked("pictures") == "1",

@@ -2,7 +2,7 @@
 
 use crate::domain::page::Cursor;
 use crate::domain::suppression::Source;
-use crate::web::extract::tenant::TenantRequest;
+use crate::web::extract::tenant::TenantContext;
 
 /// The longest search, in characters.
 const LONGEST: usize = 100;
@@ -15,7 +15,7 @@ pub(in crate::web) struct ListQuery {
 }
 
 impl ListQuery {
-    pub(in crate::web) fn of(request: &TenantRequest) -> Self {
+    pub(in crate::web) fn of(request: &TenantContext) -> Self {
         let query = request.query();
         let get = |name: &str| {
             let found = query.iter().find(|(n, _)| n == name);

@@ -16,6 +16,7 @@ use crate::web::areas::{
     brand, connections, event, groups, history, operator, overview, permissions, rehearsal, replay,
     rules, security, senders, settings, suppressions, team,
 };
+use crate::web::extract::tenant::ability_of;
 
 /// One address and how it is asked.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +50,24 @@ macro_rules! routes {
     };
 }
 
-// Below `/t/{tenant}`; the ability is the least that the handler requires.
-routes! { TENANT, tenant, Ability;
+/// The same below the tenant, where a line that names another ability than its handler's type does
+/// not compile.
+macro_rules! tenant_routes {
+    ($($method:ident $path:expr, $need:ident => $handler:path;)*) => {
+        routes! { TENANT, tenant, Ability; $($method $path, $need => $handler;)* }
+
+        const _: () = {
+            $(assert!(
+                ability_of(&$handler) as u8 == Ability::$need as u8,
+                "{}",
+                concat!("the handler of ", $path, " requires another ability than ", stringify!($need))
+            );)*
+        };
+    };
+}
+
+// Below `/t/{tenant}`.
+tenant_routes! {
     get "", View => overview::handlers::canonical;
     get "/", View => overview::handlers::show;
     post "/stop-switch", StopSending => overview::handlers::switch;
@@ -123,9 +140,9 @@ routes! { TENANT, tenant, Ability;
     post "/team/invitations", ManageTeam => team::handlers::invite;
     post "/team/invitations/{invitation}/revocation", ManageTeam => team::handlers::revoke;
     post "/team/{member}/role", ManageTeam => team::handlers::role;
-    // Of others; anybody may take themselves out.
-    get "/team/{member}/removal/new", ManageTeam => team::handlers::ask_removal;
-    post "/team/{member}/removal", ManageTeam => team::handlers::removal;
+    // Of oneself; the team's others are removed by whoever may `ManageTeam`.
+    get "/team/{member}/removal/new", View => team::handlers::ask_removal;
+    post "/team/{member}/removal", View => team::handlers::removal;
     get "/tokens", ManageTokens => tokens::show;
     post "/tokens", ManageTokens => tokens::make;
     post "/tokens/{token}/revocation", ManageTokens => tokens::revoke;

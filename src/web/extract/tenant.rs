@@ -1,8 +1,10 @@
 //! A person's request in the tenant of the address. A foreign tenant and a missing one are both 404.
 //!
-//! [`TenantForm`] checks in one fixed order (session, tenant, form), so that a stranger learns
+//! [`TenantForm`] checks in one fixed order (session, tenant, role, form), so that a stranger learns
 //! nothing from the kind of refusal.
 
+use std::marker::PhantomData;
+use std::ops::Deref;
 use std::str::FromStr;
 
 use actix_web::cookie::Cookie;
@@ -11,6 +13,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use askama::Template;
 
+use super::ability::Needs;
 use super::client_addr::ClientAddr;
 use super::csrf_form::{Extracting, Form, file_of_session, of_session};
 use super::signed_in::SignedIn;
@@ -25,14 +28,14 @@ use crate::web::areas::flash::Told;
 use crate::web::chrome::{Banner, Chrome, CompanyLink, Section};
 use crate::web::on_main;
 
-/// Somebody who may look at the tenant of the address.
-pub struct TenantRequest {
+/// Who asks, and in which tenant.
+pub struct TenantContext {
     pub who: SignedIn,
     pub member: Member,
     http: HttpRequest,
 }
 
-impl TenantRequest {
+impl TenantContext {
     async fn of(http: HttpRequest) -> Result<Self, PageError> {
         let who = SignedIn::of(&http).await?;
         let slug = http.match_info().query("tenant").to_owned();
@@ -43,11 +46,6 @@ impl TenantRequest {
         });
         let member = member.await?.ok_or(PageError::NotFound)?;
         Ok(Self { who, member, http })
-    }
-
-    /// A request by a membership, at an address that names no tenant.
-    pub const fn by_membership(who: SignedIn, member: Member, http: HttpRequest) -> Self {
-        Self { who, member, http }
     }
 
     /// Whose rows are shown.
@@ -68,13 +66,9 @@ impl TenantRequest {
         &self.http
     }
 
-    /// Refuses everybody whose role does not reach.
-    pub fn require(&self, ability: Ability) -> Result<(), PageError> {
-        if self.member.role.may(ability) {
-            Ok(())
-        } else {
-            Err(PageError::Role)
-        }
+    /// Whether the role reaches, for what only some of a page's viewers are shown.
+    pub fn may(&self, ability: Ability) -> bool {
+        self.member.role.may(ability)
     }
 
     /// An id of the address; one that is none of ours is not found.
@@ -196,7 +190,46 @@ pub fn redirect(to: &str, cookies: impl IntoIterator<Item = Cookie<'static>>) ->
     answer.finish()
 }
 
-impl FromRequest for TenantRequest {
+/// A request of somebody whose role has the ability `A`; every other is refused with 403.
+pub struct TenantRequest<A> {
+    context: TenantContext,
+    ability: PhantomData<A>,
+}
+
+impl<A: Needs> TenantRequest<A> {
+    async fn of(http: HttpRequest) -> Result<Self, PageError> {
+        Self::allowed(TenantContext::of(http).await?)
+    }
+
+    /// By a membership, at an address that names no tenant.
+    pub fn by_membership(
+        who: SignedIn,
+        member: Member,
+        http: HttpRequest,
+    ) -> Result<Self, PageError> {
+        Self::allowed(TenantContext { who, member, http })
+    }
+
+    fn allowed(context: TenantContext) -> Result<Self, PageError> {
+        if !context.may(A::ABILITY) {
+            return Err(PageError::Role);
+        }
+        Ok(Self {
+            context,
+            ability: PhantomData,
+        })
+    }
+}
+
+impl<A> Deref for TenantRequest<A> {
+    type Target = TenantContext;
+
+    fn deref(&self) -> &TenantContext {
+        &self.context
+    }
+}
+
+impl<A: Needs> FromRequest for TenantRequest<A> {
     type Error = PageError;
     type Future = Extracting<Self>;
 
@@ -205,13 +238,13 @@ impl FromRequest for TenantRequest {
     }
 }
 
-/// A form posted from a request.
-pub struct TenantForm {
-    pub request: TenantRequest,
+/// A form of somebody whose role has the ability `A`.
+pub struct TenantForm<A> {
+    pub request: TenantRequest<A>,
     pub form: Form,
 }
 
-impl FromRequest for TenantForm {
+impl<A: Needs> FromRequest for TenantForm<A> {
     type Error = PageError;
     type Future = Extracting<Self>;
 
@@ -219,19 +252,19 @@ impl FromRequest for TenantForm {
         let (http, payload) = (http.clone(), payload.take());
         Box::pin(async move {
             let request = TenantRequest::of(http).await?;
-            let form = of_session(&request.http, payload, &request.who).await?;
+            let form = of_session(request.http(), payload, &request.who).await?;
             Ok(Self { request, form })
         })
     }
 }
 
-/// A form with a file, posted from a request.
-pub struct TenantFile {
-    pub request: TenantRequest,
+/// The same with a file.
+pub struct TenantFile<A> {
+    pub request: TenantRequest<A>,
     pub file: Vec<u8>,
 }
 
-impl FromRequest for TenantFile {
+impl<A: Needs> FromRequest for TenantFile<A> {
     type Error = PageError;
     type Future = Extracting<Self>;
 
@@ -239,8 +272,32 @@ impl FromRequest for TenantFile {
         let (http, payload) = (http.clone(), payload.take());
         Box::pin(async move {
             let request = TenantRequest::of(http).await?;
-            let (_, file) = file_of_session(&request.http, payload, &request.who).await?;
+            let (_, file) = file_of_session(request.http(), payload, &request.who).await?;
             Ok(Self { request, file })
         })
     }
+}
+
+/// What tells the ability of a tenant's handler.
+pub trait Requires {
+    const ABILITY: Ability;
+}
+
+impl<A: Needs> Requires for TenantRequest<A> {
+    const ABILITY: Ability = A::ABILITY;
+}
+impl<A: Needs> Requires for TenantForm<A> {
+    const ABILITY: Ability = A::ABILITY;
+}
+impl<A: Needs> Requires for TenantFile<A> {
+    const ABILITY: Ability = A::ABILITY;
+}
+
+/// The ability that a handler requires, by its type.
+pub const fn ability_of<F, R, Fut>(_: &F) -> Ability
+where
+    F: Fn(R) -> Fut,
+    R: Requires,
+{
+    R::ABILITY
 }

@@ -10,7 +10,6 @@ use crate::app::brand::BrandInput;
 use crate::domain::bank_details::by_currency;
 use crate::domain::brand_settings::BrandSettings;
 use crate::domain::ids::BankDetailsId;
-use crate::domain::user::Ability;
 use crate::web::areas::brand::page::{Bank, BrandPage};
 use crate::web::areas::entrance;
 use crate::web::areas::error::PageError;
@@ -18,8 +17,9 @@ use crate::web::areas::flash::Told;
 use crate::web::areas::groups::handlers::refused;
 use crate::web::areas::settings::page::currencies;
 use crate::web::chrome::Section;
+use crate::web::extract::ability::{ChangeBankDetails, ChangeSettings, View};
 use crate::web::extract::csrf_form::Form;
-use crate::web::extract::tenant::{TenantFile, TenantForm, TenantRequest};
+use crate::web::extract::tenant::{TenantContext, TenantFile, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 
 /// What came back of the forms of the page.
@@ -32,14 +32,15 @@ struct Forms {
 }
 
 /// `GET /t/{tenant}/brand`.
-pub(in crate::web) async fn show(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     page(&request, StatusCode::OK, Forms::default()).await
 }
 
 /// `POST /t/{tenant}/brand`.
-pub(in crate::web) async fn save(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn save(
+    posted: TenantForm<ChangeSettings>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::ChangeSettings)?;
     let input = BrandInput {
         name: form.get("name").to_owned(),
         accent: form.get("accent").to_owned(),
@@ -64,9 +65,10 @@ pub(in crate::web) async fn save(posted: TenantForm) -> Result<HttpResponse, Pag
 }
 
 /// `POST /t/{tenant}/brand/logo`.
-pub(in crate::web) async fn upload(posted: TenantFile) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn upload(
+    posted: TenantFile<ChangeSettings>,
+) -> Result<HttpResponse, PageError> {
     let TenantFile { request, file } = posted;
-    request.require(Ability::ChangeSettings)?;
     let (tenant, actor) = (request.tenant(), request.actor());
     let saved = request
         .ask(move |app| async move { app.save_logo(tenant, file, &actor).await })
@@ -84,9 +86,10 @@ pub(in crate::web) async fn upload(posted: TenantFile) -> Result<HttpResponse, P
 }
 
 /// `POST /t/{tenant}/brand/logo/removal`.
-pub(in crate::web) async fn remove_logo(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn remove_logo(
+    posted: TenantForm<ChangeSettings>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, .. } = posted;
-    request.require(Ability::ChangeSettings)?;
     let (tenant, actor) = (request.tenant(), request.actor());
     request
         .ask(move |app| async move { app.remove_logo(tenant, &actor).await })
@@ -96,10 +99,9 @@ pub(in crate::web) async fn remove_logo(posted: TenantForm) -> Result<HttpRespon
 
 /// `POST /t/{tenant}/brand/bank-details`.
 pub(in crate::web) async fn ask_bank_details(
-    posted: TenantForm,
+    posted: TenantForm<ChangeBankDetails>,
 ) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::ChangeBankDetails)?;
     admit(&request).await?;
     let input = BankDetailsInput {
         currency: form.get("currency").to_owned(),
@@ -129,9 +131,10 @@ pub(in crate::web) async fn ask_bank_details(
 }
 
 /// `POST /t/{tenant}/brand/bank-details/{details}/agreement`.
-pub(in crate::web) async fn agree(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn agree(
+    posted: TenantForm<ChangeBankDetails>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::ChangeBankDetails)?;
     admit(&request).await?;
     let id: BankDetailsId = request.id("details")?;
     let (tenant, actor) = (request.tenant(), request.actor());
@@ -163,9 +166,10 @@ pub(in crate::web) async fn agree(posted: TenantForm) -> Result<HttpResponse, Pa
 }
 
 /// `POST /t/{tenant}/brand/bank-details/{details}/cancellation`.
-pub(in crate::web) async fn call_off(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn call_off(
+    posted: TenantForm<ChangeBankDetails>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, .. } = posted;
-    request.require(Ability::ChangeBankDetails)?;
     let id: BankDetailsId = request.id("details")?;
     let (tenant, actor) = (request.tenant(), request.actor());
     request
@@ -175,13 +179,13 @@ pub(in crate::web) async fn call_off(posted: TenantForm) -> Result<HttpResponse,
 }
 
 /// Codes are short: they are not typed as often as somebody likes.
-async fn admit(request: &TenantRequest) -> Result<(), PageError> {
+async fn admit(request: &TenantContext) -> Result<(), PageError> {
     let account = request.who.session.user.id.to_string();
     entrance::handlers::admit(&request.who.app, request.http(), Gate::Own, &account).await
 }
 
 async fn page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     forms: Forms,
 ) -> Result<HttpResponse, PageError> {

@@ -12,7 +12,6 @@ use crate::app::{App, AppError, FieldProblem};
 use crate::domain::account_figures::Sum;
 use crate::domain::connection::{Connection, ConnectionState, Provider};
 use crate::domain::ids::{ConnectionId, TenantId};
-use crate::domain::user::Ability;
 use crate::transport::Typed;
 use crate::twilio;
 use crate::twilio::settings::TwilioSettings;
@@ -25,23 +24,23 @@ use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::rules::form::sentence;
 use crate::web::chrome::{Chrome, Section};
+use crate::web::extract::ability::{Connect, View};
 use crate::web::extract::csrf_form::Form;
-use crate::web::extract::tenant::{TenantForm, TenantRequest};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::ui::time::Moment;
 use crate::web::ui::tone::Tone;
 use crate::zoho;
 
 /// `GET /t/{tenant}/connections`.
-pub(in crate::web) async fn show(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     page(&request, StatusCode::OK, Said::default()).await
 }
 
 /// `POST /t/{tenant}/connections/hook`: every company is made with its web address, so this leads
 /// to it.
-pub(in crate::web) async fn hook(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn hook(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
     let request = posted.request;
-    request.require(Ability::Connect)?;
     let tenant = request.tenant();
     request
         .ask(|app| async move { app.hook_details(tenant).await })
@@ -50,9 +49,8 @@ pub(in crate::web) async fn hook(posted: TenantForm) -> Result<HttpResponse, Pag
 }
 
 /// `POST /t/{tenant}/connections/{connection}/secret`: the answer itself shows the new secret, once.
-pub(in crate::web) async fn secret(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn secret(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::Connect)?;
     let id: ConnectionId = request.id("connection")?;
     let (tenant, actor) = (request.tenant(), request.actor());
     let secret = request
@@ -74,9 +72,8 @@ pub(in crate::web) async fn secret(posted: TenantForm) -> Result<HttpResponse, P
 }
 
 /// `POST /t/{tenant}/connections/{connection}/checks`.
-pub(in crate::web) async fn check(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn check(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
     let request = posted.request;
-    request.require(Ability::Connect)?;
     let id: ConnectionId = request.id("connection")?;
     let tenant = request.tenant();
     let provider = request
@@ -98,9 +95,8 @@ pub(in crate::web) async fn check(posted: TenantForm) -> Result<HttpResponse, Pa
 }
 
 /// `POST /t/{tenant}/connections/twilio`.
-pub(in crate::web) async fn twilio(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn twilio(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::Connect)?;
     let (typed, save_anyway) = (twilio_input(&form), form.get("save_anyway") == "1");
     let (tenant, actor) = (request.tenant(), request.actor());
     let saved = request
@@ -226,7 +222,7 @@ pub(in crate::web) struct Said {
 
 /// The page Connections.
 pub(in crate::web) async fn page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     said: Said,
 ) -> Result<HttpResponse, PageError> {

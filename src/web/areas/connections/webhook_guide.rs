@@ -9,7 +9,6 @@ use crate::domain::address::{Email, OwnAddresses, Phone};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, EventSource, EventState, EventType};
 use crate::domain::provider::Providers;
-use crate::domain::user::Ability;
 use crate::store::RejectedRequest;
 use crate::web::areas::connections::webhook_guide_page::{
     Reach, TestEvent, WebhookGuidePage, WebhookGuideView,
@@ -18,7 +17,8 @@ use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::words;
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{TenantForm, TenantRequest};
+use crate::web::extract::ability::{Connect, View};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::ui::badge;
 use crate::web::ui::field::Choice;
@@ -26,12 +26,12 @@ use crate::web::ui::requests::{RequestLine, requests};
 use crate::web::ui::tone::Tone;
 
 /// `GET /t/{tenant}/connections/set-up`.
-pub(in crate::web) async fn show(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     page(&request, None).await
 }
 
 /// `GET /t/{tenant}/connections/set-up/requests`: the list alone, for the script that follows it.
-pub(in crate::web) async fn list(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn list(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     let tenant = request.tenant();
     let hook_attempts = request
         .ask(|app| async move { app.hook_attempts(tenant).await })
@@ -49,9 +49,8 @@ pub(in crate::web) async fn list(request: TenantRequest) -> Result<HttpResponse,
 }
 
 /// `POST /t/{tenant}/connections/set-up/tests`.
-pub(in crate::web) async fn test(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn test(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::Connect)?;
     let event_type: EventType = form
         .get("event_type")
         .parse()
@@ -73,7 +72,7 @@ pub(in crate::web) async fn test(posted: TenantForm) -> Result<HttpResponse, Pag
 
 /// The guide; `new_secret` is the one that was made just now.
 pub(in crate::web) async fn page(
-    request: &TenantRequest,
+    request: &TenantContext,
     new_secret: Option<String>,
 ) -> Result<HttpResponse, PageError> {
     let tenant = request.tenant();

@@ -22,9 +22,10 @@ use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::rules::form::sentence;
 use crate::web::chrome::Section;
+use crate::web::extract::ability::Connect;
 use crate::web::extract::csrf_form::Form;
 use crate::web::extract::signed_in::SignedIn;
-use crate::web::extract::tenant::{TenantForm, TenantRequest};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::on_main;
 use crate::web::ui::field::Choice;
@@ -50,9 +51,10 @@ pub(in crate::web) struct Said {
 
 /// `POST /t/{tenant}/connections/books`: connects with a code; an organisation without one is a
 /// choice among those of the access that is there.
-pub(in crate::web) async fn connect(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn connect(
+    posted: TenantForm<Connect>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::Connect)?;
     let code = form.secret("code");
     let is_blank = code
         .as_ref()
@@ -79,9 +81,8 @@ pub(in crate::web) async fn connect(posted: TenantForm) -> Result<HttpResponse, 
 }
 
 /// `POST /t/{tenant}/connections/books/consent`: a page with the way to Zoho.
-pub(in crate::web) async fn begin(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn begin(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::Connect)?;
     let input = ConsentInput {
         region: form.get("region").to_owned(),
         client_id: form.get("client_id").to_owned(),
@@ -131,8 +132,7 @@ pub(in crate::web) async fn callback(
     );
     let member = members.await?.into_iter().find(|m| m.tenant.id == tenant);
     let member = member.ok_or(PageError::NotFound)?;
-    let request = TenantRequest::by_membership(who, member, http);
-    request.require(Ability::Connect)?;
+    let request = TenantRequest::<Connect>::by_membership(who, member, http)?;
     let ended = request
         .ask(|app| async move { app.finish_books(token.expose_secret(), callback).await })
         .await;
@@ -143,7 +143,7 @@ pub(in crate::web) async fn callback(
 }
 
 /// Tries the access, for `POST /t/{tenant}/connections/{connection}/checks`.
-pub(in crate::web) async fn check(request: &TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn check(request: &TenantContext) -> Result<HttpResponse, PageError> {
     let tenant = request.tenant();
     let checked = request
         .ask(|app| async move { app.check_books(tenant).await })
@@ -157,9 +157,8 @@ pub(in crate::web) async fn check(request: &TenantRequest) -> Result<HttpRespons
 
 /// `GET /t/{tenant}/connections/books/disconnection/new`.
 pub(in crate::web) async fn ask_disconnection(
-    request: TenantRequest,
+    request: TenantRequest<Connect>,
 ) -> Result<HttpResponse, PageError> {
-    request.require(Ability::Connect)?;
     let connection = connection(&request).await?;
     let Some(connection) = connection.filter(is_connected) else {
         return Ok(request.redirect_to(CARD, None));
@@ -174,9 +173,10 @@ pub(in crate::web) async fn ask_disconnection(
 }
 
 /// `POST /t/{tenant}/connections/books/disconnection`.
-pub(in crate::web) async fn disconnect(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn disconnect(
+    posted: TenantForm<Connect>,
+) -> Result<HttpResponse, PageError> {
     let request = posted.request;
-    request.require(Ability::Connect)?;
     let (tenant, actor) = (request.tenant(), request.actor());
     let result = request
         .ask(|app| async move { app.disconnect_books(tenant, &actor).await })
@@ -189,7 +189,7 @@ pub(in crate::web) async fn disconnect(posted: TenantForm) -> Result<HttpRespons
     Ok(request.redirect_to(CARD, Some(told)))
 }
 
-async fn choose(request: &TenantRequest, wished: String) -> Result<HttpResponse, PageError> {
+async fn choose(request: &TenantContext, wished: String) -> Result<HttpResponse, PageError> {
     let (tenant, actor) = (request.tenant(), request.actor());
     let id = wished.clone();
     let chosen = request
@@ -213,7 +213,7 @@ async fn choose(request: &TenantRequest, wished: String) -> Result<HttpResponse,
 }
 
 /// Leads to the card, which asks for the organisation when that is left to do.
-fn led(request: &TenantRequest, connected: &BooksConnected) -> HttpResponse {
+fn led(request: &TenantContext, connected: &BooksConnected) -> HttpResponse {
     let told = match connected {
         BooksConnected::Ready(_) => Told::BooksConnected,
         BooksConnected::Choose(_) => Told::BooksUnfinished,
@@ -223,7 +223,7 @@ fn led(request: &TenantRequest, connected: &BooksConnected) -> HttpResponse {
 
 /// The card with what was refused: at the fields, or as a sentence.
 async fn refused(
-    request: &TenantRequest,
+    request: &TenantContext,
     error: PageError,
     mut form: Option<FormState>,
 ) -> Result<HttpResponse, PageError> {
@@ -254,7 +254,7 @@ async fn refused(
 }
 
 async fn shown(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     said: Said,
 ) -> Result<HttpResponse, PageError> {
@@ -267,7 +267,7 @@ async fn shown(
 
 /// The card as it stands. Zoho is asked for the organisations only when somebody is to choose.
 pub(in crate::web) async fn card(
-    request: &TenantRequest,
+    request: &TenantContext,
     said: Said,
 ) -> Result<BooksCard, PageError> {
     let connection = connection(request).await?;
@@ -349,7 +349,7 @@ fn fill(card: &mut BooksCard, of: Connection, is_unfinished: bool) {
 }
 
 /// The organisations to choose from, or why they cannot be listed.
-async fn organisations(request: &TenantRequest) -> Result<Result<Vec<Choice>, String>, PageError> {
+async fn organisations(request: &TenantContext) -> Result<Result<Vec<Choice>, String>, PageError> {
     let tenant = request.tenant();
     let listed = request
         .ask(|app| async move { app.books_organisations(tenant).await })
@@ -370,7 +370,7 @@ async fn organisations(request: &TenantRequest) -> Result<Result<Vec<Choice>, St
     }
 }
 
-async fn connection(request: &TenantRequest) -> Result<Option<Connection>, PageError> {
+async fn connection(request: &TenantContext) -> Result<Option<Connection>, PageError> {
     let tenant = request.tenant();
     request
         .ask(|app| async move { app.connection(tenant, zoho::PROVIDER).await })

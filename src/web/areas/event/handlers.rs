@@ -5,17 +5,17 @@ use actix_web::http::StatusCode;
 
 use crate::app::resolve::Resolution;
 use crate::domain::ids::{DeliveryId, EventId};
-use crate::domain::user::Ability;
 use crate::web::areas::email_document::{self, Appearance};
 use crate::web::areas::error::PageError;
 use crate::web::areas::event::page::EventPage;
 use crate::web::areas::event::view;
 use crate::web::areas::flash::Told;
 use crate::web::chrome::Section;
+use crate::web::extract::ability::{Replay, View};
 use crate::web::extract::tenant::{TenantForm, TenantRequest};
 
 /// `GET /t/{tenant}/events/{event}`.
-pub(in crate::web) async fn show(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     let event: EventId = request.id("event")?;
     let tenant = request.tenant();
     let (story, body) = request
@@ -32,7 +32,7 @@ pub(in crate::web) async fn show(request: TenantRequest) -> Result<HttpResponse,
 }
 
 /// `GET /t/{tenant}/deliveries/{delivery}/email?look=&pictures=`: its HTML, for a frame.
-pub(in crate::web) async fn email(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn email(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     let id: DeliveryId = request.id("delivery")?;
     let tenant = request.tenant();
     let content = request
@@ -46,26 +46,29 @@ pub(in crate::web) async fn email(request: TenantRequest) -> Result<HttpResponse
 }
 
 /// `POST /t/{tenant}/deliveries/{delivery}/arrival`.
-pub(in crate::web) async fn arrival(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn arrival(posted: TenantForm<Replay>) -> Result<HttpResponse, PageError> {
     resolve(posted.request, Resolution::Arrived, Told::Arrived).await
 }
 
 /// `POST /t/{tenant}/deliveries/{delivery}/resending`: an unknown message goes out once more.
-pub(in crate::web) async fn resending(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn resending(
+    posted: TenantForm<Replay>,
+) -> Result<HttpResponse, PageError> {
     resolve(posted.request, Resolution::SendAgain, Told::SentAgain).await
 }
 
 /// `POST /t/{tenant}/deliveries/{delivery}/cancellation`.
-pub(in crate::web) async fn cancellation(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn cancellation(
+    posted: TenantForm<Replay>,
+) -> Result<HttpResponse, PageError> {
     resolve(posted.request, Resolution::Cancel, Told::CalledOff).await
 }
 
 async fn resolve(
-    request: TenantRequest,
+    request: TenantRequest<Replay>,
     word: Resolution,
     told: Told,
 ) -> Result<HttpResponse, PageError> {
-    request.require(Ability::Replay)?;
     let id: DeliveryId = request.id("delivery")?;
     let (tenant, actor) = (request.tenant(), request.actor());
     request

@@ -8,20 +8,20 @@ use crate::app::groups::{GroupInput, MemberInput};
 use crate::app::{AppError, FieldProblem};
 use crate::domain::group::{Group, Member};
 use crate::domain::ids::{GroupId, MemberId};
-use crate::domain::user::Ability;
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::groups::page::{DeleteGroupPage, GroupPage, GroupsPage, MemberPage};
 use crate::web::areas::rules;
 use crate::web::areas::rules::form::sentence;
 use crate::web::chrome::Section;
+use crate::web::extract::ability::{EditGroups, View};
 use crate::web::extract::csrf_form::Form;
-use crate::web::extract::tenant::{TenantForm, TenantRequest};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::ui::field::Choice;
 
 /// `GET /t/{tenant}/groups?name=&ready=`: with a name to begin with, and the ready rule that wants the group.
-pub(in crate::web) async fn list(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn list(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     let form = FormState::new()
         .with("name", request.asked("name"))
         .with("ready", request.asked("ready"));
@@ -29,7 +29,7 @@ pub(in crate::web) async fn list(request: TenantRequest) -> Result<HttpResponse,
 }
 
 async fn list_page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
@@ -44,9 +44,8 @@ async fn list_page(
 }
 
 /// `POST /t/{tenant}/groups`.
-pub(in crate::web) async fn add(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn add(posted: TenantForm<EditGroups>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::EditGroups)?;
     let input = GroupInput {
         name: form.get("name").to_owned(),
         members: people_lines::read(&form.text("people")),
@@ -70,14 +69,15 @@ pub(in crate::web) async fn add(posted: TenantForm) -> Result<HttpResponse, Page
 }
 
 /// `GET /t/{tenant}/groups/{group}`.
-pub(in crate::web) async fn show(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     group_page(&request, StatusCode::OK, FormState::new(), None).await
 }
 
 /// `POST /t/{tenant}/groups/{group}`: another name.
-pub(in crate::web) async fn rename(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn rename(
+    posted: TenantForm<EditGroups>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::EditGroups)?;
     let id: GroupId = request.id("group")?;
     let (tenant, actor) = (request.tenant(), request.actor());
     let name = form.get("group_name").to_owned();
@@ -94,9 +94,10 @@ pub(in crate::web) async fn rename(posted: TenantForm) -> Result<HttpResponse, P
 }
 
 /// `POST /t/{tenant}/groups/{group}/members`.
-pub(in crate::web) async fn add_member(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn add_member(
+    posted: TenantForm<EditGroups>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::EditGroups)?;
     let id: GroupId = request.id("group")?;
     let typed = typed(&form, None);
     let (tenant, actor) = (request.tenant(), request.actor());
@@ -148,7 +149,7 @@ fn typed(form: &Form, before: Option<&Member>) -> MemberInput {
 }
 
 async fn group_page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
     name: Option<FormState>,
@@ -182,8 +183,9 @@ async fn group_page(
 }
 
 /// `GET /t/{tenant}/groups/{group}/members/{person}`.
-pub(in crate::web) async fn edit_member(request: TenantRequest) -> Result<HttpResponse, PageError> {
-    request.require(Ability::EditGroups)?;
+pub(in crate::web) async fn edit_member(
+    request: TenantRequest<EditGroups>,
+) -> Result<HttpResponse, PageError> {
     let (group, member) = member_of(&request).await?;
     let form = FormState::new()
         .with("name", member.name.as_str())
@@ -193,9 +195,10 @@ pub(in crate::web) async fn edit_member(request: TenantRequest) -> Result<HttpRe
 }
 
 /// `POST /t/{tenant}/groups/{group}/members/{person}`.
-pub(in crate::web) async fn save_member(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn save_member(
+    posted: TenantForm<EditGroups>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::EditGroups)?;
     let (group, member) = member_of(&request).await?;
     let (tenant, actor, id) = (request.tenant(), request.actor(), group.id);
     let typed = typed(&form, Some(&member));
@@ -212,7 +215,7 @@ pub(in crate::web) async fn save_member(posted: TenantForm) -> Result<HttpRespon
 }
 
 /// The group and the typed person of the address; what is of the team is changed there.
-async fn member_of(request: &TenantRequest) -> Result<(Group, Member), PageError> {
+async fn member_of(request: &TenantContext) -> Result<(Group, Member), PageError> {
     let (id, member): (GroupId, MemberId) = (request.id("group")?, request.id("person")?);
     let tenant = request.tenant();
     let group = request.ask(move |app| async move { app.group(tenant, id).await });
@@ -222,7 +225,7 @@ async fn member_of(request: &TenantRequest) -> Result<(Group, Member), PageError
 }
 
 async fn member_page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     (group, member): (Group, Member),
     form: FormState,
@@ -238,9 +241,10 @@ async fn member_page(
 }
 
 /// `POST /t/{tenant}/groups/{group}/members/{person}/activation`.
-pub(in crate::web) async fn switch_member(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn switch_member(
+    posted: TenantForm<EditGroups>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::EditGroups)?;
     let who: (GroupId, MemberId) = (request.id("group")?, request.id("person")?);
     let is_on = form.get("on") == "1";
     let (tenant, actor) = (request.tenant(), request.actor());
@@ -256,9 +260,10 @@ pub(in crate::web) async fn switch_member(posted: TenantForm) -> Result<HttpResp
 }
 
 /// `POST /t/{tenant}/groups/{group}/members/{person}/removal`.
-pub(in crate::web) async fn remove_member(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn remove_member(
+    posted: TenantForm<EditGroups>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, .. } = posted;
-    request.require(Ability::EditGroups)?;
     let (id, member): (GroupId, MemberId) = (request.id("group")?, request.id("person")?);
     let (tenant, actor) = (request.tenant(), request.actor());
     request
@@ -269,16 +274,16 @@ pub(in crate::web) async fn remove_member(posted: TenantForm) -> Result<HttpResp
 
 /// `GET /t/{tenant}/groups/{group}/deletion/new`.
 pub(in crate::web) async fn ask_deletion(
-    request: TenantRequest,
+    request: TenantRequest<EditGroups>,
 ) -> Result<HttpResponse, PageError> {
-    request.require(Ability::EditGroups)?;
     deletion_page(&request, StatusCode::OK, FormState::new()).await
 }
 
 /// `POST /t/{tenant}/groups/{group}/deletion`.
-pub(in crate::web) async fn delete(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn delete(
+    posted: TenantForm<EditGroups>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::EditGroups)?;
     let (id, tenant): (GroupId, _) = (request.id("group")?, request.tenant());
     let group = request.ask(move |app| async move { app.group(tenant, id).await });
     if form.get("name") != group.await?.name {
@@ -297,7 +302,7 @@ pub(in crate::web) async fn delete(posted: TenantForm) -> Result<HttpResponse, P
 }
 
 async fn deletion_page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
@@ -311,7 +316,7 @@ async fn deletion_page(
     request.page(status, &page)
 }
 
-fn saved(request: &TenantRequest, group: GroupId, told: Told) -> HttpResponse {
+fn saved(request: &TenantContext, group: GroupId, told: Told) -> HttpResponse {
     request.redirect_to(&format!("/groups/{group}"), Some(told))
 }
 

@@ -11,7 +11,6 @@ use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::event::{Event, EventState};
 use crate::domain::ids::EventId;
 use crate::domain::page::{Cursor, Page};
-use crate::domain::user::Ability;
 use crate::store::{EventFilter, EventSearch, RejectedRequest};
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
@@ -19,12 +18,13 @@ use crate::web::areas::history::page::{
     EventRow, HistoryFilters, HistoryPage, HistoryView, RejectedPage, RejectedRow, ResultFilter,
 };
 use crate::web::chrome::Section;
+use crate::web::extract::ability::{Replay, View};
 use crate::web::extract::tenant::{TenantForm, TenantRequest};
 
 const ROWS: u64 = 50;
 
 /// `GET /t/{tenant}/history`. A filter that is none of ours is left out, as if it were not there.
-pub(in crate::web) async fn show(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     let query = request.query();
     let get = |name: &str| {
         let found = query.iter().find(|(n, _)| n == name);
@@ -119,9 +119,8 @@ fn row(event: Event, deliveries: &[Delivery]) -> EventRow {
 const CLOSED_AT_ONCE: usize = 200;
 
 /// `POST /t/{tenant}/dealt`: nothing is left to do about these events.
-pub(in crate::web) async fn dealt(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn dealt(posted: TenantForm<Replay>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::Replay)?;
     let events: Vec<EventId> = form
         .all("event")
         .take(CLOSED_AT_ONCE)
@@ -145,7 +144,9 @@ pub(in crate::web) fn given(text: String) -> Option<String> {
 }
 
 /// `GET /t/{tenant}/rejected`.
-pub(in crate::web) async fn rejected(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn rejected(
+    request: TenantRequest<View>,
+) -> Result<HttpResponse, PageError> {
     let tenant = request.tenant();
     let rows = request
         .ask(|app| async move { app.rejected_requests(tenant).await })

@@ -10,13 +10,14 @@ use crate::domain::provider::ProviderWords;
 use crate::domain::user::{Ability, Role};
 use crate::web::areas::error::PageError;
 use crate::web::areas::overview::page::ChecklistStep;
+use crate::web::extract::ability::View;
 use crate::web::extract::tenant::TenantForm;
 
 /// Bears whether somebody folded the checklist away; it belongs to one tenant's path.
 const CHECKLIST: &str = "mlc_checklist";
 
 /// `POST /t/{tenant}/checklist`: folds the checklist away in this browser, or brings it back.
-pub(in crate::web) async fn fold(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn fold(posted: TenantForm<View>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
     let value = match form.get("folded") {
         "1" => "folded",

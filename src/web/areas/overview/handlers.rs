@@ -1,7 +1,7 @@
 //! Overview and the stop switch.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 
 use super::checklist;
@@ -11,7 +11,6 @@ use crate::domain::delivery::{Channel, Delivery, DeliveryState};
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::domain::provider::ProviderWords;
-use crate::domain::user::Ability;
 use crate::store::HourTally;
 use crate::web::areas::connections::handlers::transport_health;
 use crate::web::areas::connections::page::Health;
@@ -24,6 +23,7 @@ use crate::web::areas::overview::page::{
 use crate::web::areas::suppressions::handlers::reply_row;
 use crate::web::areas::words;
 use crate::web::chrome::{Chrome, Section};
+use crate::web::extract::ability::{StopSending, View};
 use crate::web::extract::tenant::{TenantForm, TenantRequest};
 use crate::web::ui::address;
 use crate::web::ui::bars::Hour;
@@ -31,15 +31,12 @@ use crate::web::ui::figure::counted;
 use crate::web::ui::tone::Tone;
 
 /// `GET /t/{tenant}`.
-pub(in crate::web) async fn canonical(request: TenantRequest) -> HttpResponse {
+pub(in crate::web) async fn canonical(request: TenantRequest<View>) -> HttpResponse {
     request.redirect_to("/", None)
 }
 
 /// `GET /t/{tenant}/`.
-pub(in crate::web) async fn show(
-    request: TenantRequest,
-    http: HttpRequest,
-) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     let tenant = request.tenant();
     let found = request
         .ask(|app| async move { app.overview(tenant).await })
@@ -48,15 +45,16 @@ pub(in crate::web) async fn show(
     let mut view = view(&found, &chrome);
     if let Some(hour) = found.first_hour {
         view.checklist = checklist::steps(hour, chrome.role, chrome.providers.of(Channel::Sms));
-        view.is_folded = checklist::is_folded(&http);
+        view.is_folded = checklist::is_folded(request.http());
     }
     request.page(StatusCode::OK, &OverviewPage { chrome, view })
 }
 
 /// `POST /t/{tenant}/stop-switch`.
-pub(in crate::web) async fn switch(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn switch(
+    posted: TenantForm<StopSending>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::StopSending)?;
     let (tenant, actor) = (request.tenant(), request.actor());
     match form.get("stopped") {
         "1" => {

@@ -11,7 +11,6 @@ use crate::app::{App, AppError};
 use crate::domain::ids::TenantId;
 use crate::domain::page::Cursor;
 use crate::domain::permission::Permission;
-use crate::domain::user::Ability;
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::groups::handlers::refused;
@@ -20,7 +19,8 @@ use crate::web::areas::list_query::ListQuery;
 use crate::web::areas::permissions::page::{PermissionRow, PermissionsPage};
 use crate::web::areas::rules::form::sentence;
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{TenantForm, TenantRequest};
+use crate::web::extract::ability::{ChangeSettings, View};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::on_main;
 
@@ -30,14 +30,15 @@ const ROWS: u64 = 50;
 const ROWS_OF_CSV: u64 = 1000;
 
 /// `GET /t/{tenant}/permissions`.
-pub(in crate::web) async fn list(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn list(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     page(&request, StatusCode::OK, FormState::new(), Vec::new()).await
 }
 
 /// `POST /t/{tenant}/permissions`.
-pub(in crate::web) async fn add(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn add(
+    posted: TenantForm<ChangeSettings>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::ChangeSettings)?;
     let input = PermissionInput {
         channel: String::new(),
         address: form.get("address").to_owned(),
@@ -62,9 +63,10 @@ pub(in crate::web) async fn add(posted: TenantForm) -> Result<HttpResponse, Page
 }
 
 /// `POST /t/{tenant}/permissions/import`.
-pub(in crate::web) async fn import(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn import(
+    posted: TenantForm<ChangeSettings>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::ChangeSettings)?;
     let (tenant, actor, text) = (request.tenant(), request.actor(), form.text("csv"));
     let taken =
         request.ask(|app| async move { app.import_permissions(tenant, &text, &actor).await });
@@ -81,9 +83,10 @@ pub(in crate::web) async fn import(posted: TenantForm) -> Result<HttpResponse, P
 }
 
 /// `POST /t/{tenant}/permissions/export`: all of them as CSV, read page by page while they are sent.
-pub(in crate::web) async fn export(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn export(
+    posted: TenantForm<ChangeSettings>,
+) -> Result<HttpResponse, PageError> {
     let request = posted.request;
-    request.require(Ability::ChangeSettings)?;
     let first = Part {
         app: App::clone(&request.who.app),
         tenant: request.tenant(),
@@ -123,7 +126,7 @@ impl Part {
 }
 
 async fn page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
     bad_lines: Vec<String>,

@@ -17,11 +17,14 @@ use crate::web::areas::history::handlers::given;
 use crate::web::areas::rehearsal::page::{BackPage, GoLivePage, OwnNumberPage, RehearsalLine};
 use crate::web::areas::rules::form::sentence;
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{TenantForm, TenantRequest};
+use crate::web::extract::ability::{ConfirmNumber, GoLive, View};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 
 /// `GET /t/{tenant}/go-live`.
-pub(in crate::web) async fn ask_live(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn ask_live(
+    request: TenantRequest<View>,
+) -> Result<HttpResponse, PageError> {
     if !request.member.tenant.is_rehearsal {
         return Ok(request.redirect_to("/settings", Some(Told::LiveAlready)));
     }
@@ -29,7 +32,7 @@ pub(in crate::web) async fn ask_live(request: TenantRequest) -> Result<HttpRespo
 }
 
 async fn live_page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
@@ -70,9 +73,8 @@ fn line(message: &Message) -> RehearsalLine {
 }
 
 /// `POST /t/{tenant}/go-live`.
-pub(in crate::web) async fn go_live(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn go_live(posted: TenantForm<GoLive>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::GoLive)?;
     if form.get("attested").is_empty() {
         let mut state = form.state(&[]);
         state.refuse("attested", "Confirm that you may write to them.");
@@ -86,8 +88,9 @@ pub(in crate::web) async fn go_live(posted: TenantForm) -> Result<HttpResponse, 
 }
 
 /// `GET /t/{tenant}/rehearsal`.
-pub(in crate::web) async fn ask_back(request: TenantRequest) -> Result<HttpResponse, PageError> {
-    request.require(Ability::GoLive)?;
+pub(in crate::web) async fn ask_back(
+    request: TenantRequest<GoLive>,
+) -> Result<HttpResponse, PageError> {
     if request.member.tenant.is_rehearsal {
         return Ok(request.redirect_to("/go-live", None));
     }
@@ -103,9 +106,8 @@ pub(in crate::web) async fn ask_back(request: TenantRequest) -> Result<HttpRespo
 }
 
 /// `POST /t/{tenant}/rehearsal`.
-pub(in crate::web) async fn back(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn back(posted: TenantForm<GoLive>) -> Result<HttpResponse, PageError> {
     let request = posted.request;
-    request.require(Ability::GoLive)?;
     let (tenant, actor) = (request.tenant(), request.actor());
     request
         .ask(|app| async move { app.rehearse(tenant, &actor).await })
@@ -114,15 +116,17 @@ pub(in crate::web) async fn back(posted: TenantForm) -> Result<HttpResponse, Pag
 }
 
 /// `GET /t/{tenant}/own-number`.
-pub(in crate::web) async fn own_number(request: TenantRequest) -> Result<HttpResponse, PageError> {
-    request.require(Ability::ConfirmNumber)?;
+pub(in crate::web) async fn own_number(
+    request: TenantRequest<ConfirmNumber>,
+) -> Result<HttpResponse, PageError> {
     number_page(&request, StatusCode::OK, FormState::new()).await
 }
 
 /// `POST /t/{tenant}/own-number`: sends a code.
-pub(in crate::web) async fn send_code(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn send_code(
+    posted: TenantForm<ConfirmNumber>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::ConfirmNumber)?;
     let (tenant, user) = (request.tenant(), request.who.session.user.clone());
     let typed = form.get("phone").to_owned();
     let sent = request
@@ -132,9 +136,10 @@ pub(in crate::web) async fn send_code(posted: TenantForm) -> Result<HttpResponse
 }
 
 /// `POST /t/{tenant}/own-number/confirmation`.
-pub(in crate::web) async fn confirm_number(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn confirm_number(
+    posted: TenantForm<ConfirmNumber>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::ConfirmNumber)?;
     let (tenant, user) = (request.tenant(), request.who.session.user.clone());
     let (typed, actor) = (form.get("code").to_owned(), request.actor());
     let confirmed = request
@@ -150,7 +155,7 @@ pub(in crate::web) async fn confirm_number(posted: TenantForm) -> Result<HttpRes
 }
 
 async fn answer(
-    request: &TenantRequest,
+    request: &TenantContext,
     done: Result<Phone, PageError>,
     mut form: FormState,
     told: Told,
@@ -173,7 +178,7 @@ async fn answer(
 }
 
 async fn number_page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     mut form: FormState,
 ) -> Result<HttpResponse, PageError> {

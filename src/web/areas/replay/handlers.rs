@@ -10,7 +10,6 @@ use crate::app::pipeline::replay::{DocumentToday, Had, ReplayFacts, ReplayRecipi
 use crate::app::pipeline::replay::{ReplayWish, Replayed};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::ids::{DeliveryId, EventId};
-use crate::domain::user::Ability;
 use crate::web::areas::email_document::{self, Appearance};
 use crate::web::areas::error::PageError;
 use crate::web::areas::event::view::{answers_to, dry_decision};
@@ -21,24 +20,25 @@ use crate::web::areas::replay::page::{
 };
 use crate::web::areas::rules::words::frozen_sender;
 use crate::web::chrome::Section;
+use crate::web::extract::ability::Replay;
 use crate::web::extract::csrf_form::Form;
-use crate::web::extract::tenant::{TenantForm, TenantRequest};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 
 const CHANGED: &str =
     "Something changed since this page was drawn, so nothing was sent. Look once more.";
 
 /// `GET /t/{tenant}/events/{event}/replays/new`.
-pub(in crate::web) async fn ask_event(request: TenantRequest) -> Result<HttpResponse, PageError> {
-    request.require(Ability::Replay)?;
+pub(in crate::web) async fn ask_event(
+    request: TenantRequest<Replay>,
+) -> Result<HttpResponse, PageError> {
     let id: EventId = request.id("event")?;
     let facts = event_facts(&request, id).await?;
     page(&request, facts, StatusCode::OK, None, None).await
 }
 
 /// `POST /t/{tenant}/events/{event}/replays`.
-pub(in crate::web) async fn event(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn event(posted: TenantForm<Replay>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::Replay)?;
     let id: EventId = request.id("event")?;
     let wish = wish(&form)?;
     let (tenant, actor) = (request.tenant(), request.actor());
@@ -63,9 +63,8 @@ pub(in crate::web) async fn event(posted: TenantForm) -> Result<HttpResponse, Pa
 
 /// `GET /t/{tenant}/deliveries/{delivery}/replays/new`.
 pub(in crate::web) async fn ask_delivery(
-    request: TenantRequest,
+    request: TenantRequest<Replay>,
 ) -> Result<HttpResponse, PageError> {
-    request.require(Ability::Replay)?;
     let id: DeliveryId = request.id("delivery")?;
     let facts = delivery_facts(&request, id).await?;
     page(&request, facts, StatusCode::OK, None, None).await
@@ -73,22 +72,22 @@ pub(in crate::web) async fn ask_delivery(
 
 /// `GET /t/{tenant}/events/{event}/replays/new/email?to=&look=&pictures=`: the HTML of what somebody would get,
 /// for a frame.
-pub(in crate::web) async fn event_email(request: TenantRequest) -> Result<HttpResponse, PageError> {
-    request.require(Ability::Replay)?;
+pub(in crate::web) async fn event_email(
+    request: TenantRequest<Replay>,
+) -> Result<HttpResponse, PageError> {
     let id: EventId = request.id("event")?;
     email(&request, event_facts(&request, id).await?)
 }
 
 /// `GET /t/{tenant}/deliveries/{delivery}/replays/new/email?to=&look=&pictures=`: the same.
 pub(in crate::web) async fn delivery_email(
-    request: TenantRequest,
+    request: TenantRequest<Replay>,
 ) -> Result<HttpResponse, PageError> {
-    request.require(Ability::Replay)?;
     let id: DeliveryId = request.id("delivery")?;
     email(&request, delivery_facts(&request, id).await?)
 }
 
-fn email(request: &TenantRequest, facts: ReplayFacts) -> Result<HttpResponse, PageError> {
+fn email(request: &TenantContext, facts: ReplayFacts) -> Result<HttpResponse, PageError> {
     let key = request.asked("to");
     let to = facts.recipients.into_iter().find(|to| to.key == key);
     let content = to.ok_or(PageError::NotFound)?.message.content;
@@ -100,9 +99,10 @@ fn email(request: &TenantRequest, facts: ReplayFacts) -> Result<HttpResponse, Pa
 }
 
 /// `POST /t/{tenant}/deliveries/{delivery}/replays`.
-pub(in crate::web) async fn delivery(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn delivery(
+    posted: TenantForm<Replay>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::Replay)?;
     let id: DeliveryId = request.id("delivery")?;
     let wish = wish(&form)?;
     let (tenant, actor) = (request.tenant(), request.actor());
@@ -125,7 +125,7 @@ pub(in crate::web) async fn delivery(posted: TenantForm) -> Result<HttpResponse,
     }
 }
 
-fn led(request: &TenantRequest, done: &Replayed, told: Told) -> HttpResponse {
+fn led(request: &TenantContext, done: &Replayed, told: Told) -> HttpResponse {
     request.redirect_to(&format!("/events/{}", done.event), Some(told))
 }
 
@@ -142,14 +142,14 @@ fn ticked(form: &Form) -> Vec<String> {
     keys.map(str::to_owned).collect()
 }
 
-async fn event_facts(request: &TenantRequest, id: EventId) -> Result<ReplayFacts, PageError> {
+async fn event_facts(request: &TenantContext, id: EventId) -> Result<ReplayFacts, PageError> {
     let tenant = request.tenant();
     request
         .ask(|app| async move { app.event_replay_facts(tenant, id).await })
         .await
 }
 
-async fn delivery_facts(request: &TenantRequest, id: DeliveryId) -> Result<ReplayFacts, PageError> {
+async fn delivery_facts(request: &TenantContext, id: DeliveryId) -> Result<ReplayFacts, PageError> {
     let tenant = request.tenant();
     request
         .ask(|app| async move { app.delivery_replay_facts(tenant, id).await })
@@ -158,7 +158,7 @@ async fn delivery_facts(request: &TenantRequest, id: DeliveryId) -> Result<Repla
 
 /// The page once more, with what stands against it.
 async fn again(
-    request: &TenantRequest,
+    request: &TenantContext,
     facts: ReplayFacts,
     error: PageError,
     form: &Form,
@@ -200,7 +200,7 @@ async fn again(
 }
 
 async fn page(
-    request: &TenantRequest,
+    request: &TenantContext,
     facts: ReplayFacts,
     status: StatusCode,
     refused: Option<String>,
@@ -271,7 +271,7 @@ fn who(of: &Delivery) -> String {
 }
 
 /// What is different this time.
-fn notes(request: &TenantRequest, facts: &ReplayFacts) -> Vec<String> {
+fn notes(request: &TenantContext, facts: &ReplayFacts) -> Vec<String> {
     let (tenant, now) = (&request.member.tenant, request.who.app.now());
     let mut notes = Vec::new();
     if facts.is_balance_changed && facts.forbidden.is_none() {

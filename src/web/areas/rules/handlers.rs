@@ -9,7 +9,6 @@ use crate::domain::delivery::Channel;
 use crate::domain::ids::RuleId;
 use crate::domain::rule::{Conditions, Op, Recipient, Rule};
 use crate::domain::sender::SenderAddress;
-use crate::domain::user::Ability;
 use crate::render::Template;
 use crate::store::MessageSettings;
 use crate::web::areas::error::PageError;
@@ -20,13 +19,14 @@ use crate::web::areas::rules::page::{
 use crate::web::areas::rules::preview::Kept;
 use crate::web::areas::rules::{choices, form, preview, ready, sample, words};
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{TenantForm, TenantRequest};
+use crate::web::extract::ability::{EditRules, View};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::ui::field::Choice;
 use crate::web::ui::rule_sentence::RuleSentence;
 
 /// `GET /t/{tenant}/rules`.
-pub(in crate::web) async fn list(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn list(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     let tenant = request.tenant();
     let (rules, kept) = request
         .ask(|app| async move {
@@ -50,8 +50,9 @@ pub(in crate::web) async fn list(request: TenantRequest) -> Result<HttpResponse,
 }
 
 /// `GET /t/{tenant}/rules/new`.
-pub(in crate::web) async fn new(request: TenantRequest) -> Result<HttpResponse, PageError> {
-    request.require(Ability::EditRules)?;
+pub(in crate::web) async fn new(
+    request: TenantRequest<EditRules>,
+) -> Result<HttpResponse, PageError> {
     let ready = ready::find(&request.asked("ready"));
     let form = match ready {
         Some(ready) => {
@@ -68,26 +69,32 @@ pub(in crate::web) async fn new(request: TenantRequest) -> Result<HttpResponse, 
 }
 
 /// `POST /t/{tenant}/rules`.
-pub(in crate::web) async fn create(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn create(
+    posted: TenantForm<EditRules>,
+) -> Result<HttpResponse, PageError> {
     save(posted, None).await
 }
 
 /// `GET /t/{tenant}/rules/{rule}`.
-pub(in crate::web) async fn edit(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn edit(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     let id: RuleId = request.id("rule")?;
     let rule = find(&request, id).await?;
     editor(&request, Some(id), form::of(&rule), Shown::Fresh).await
 }
 
 /// `POST /t/{tenant}/rules/{rule}`.
-pub(in crate::web) async fn update(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn update(
+    posted: TenantForm<EditRules>,
+) -> Result<HttpResponse, PageError> {
     let id: RuleId = posted.request.id("rule")?;
     save(posted, Some(id)).await
 }
 
-async fn save(posted: TenantForm, id: Option<RuleId>) -> Result<HttpResponse, PageError> {
+async fn save(
+    posted: TenantForm<EditRules>,
+    id: Option<RuleId>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::EditRules)?;
     let typed = form::read(&form);
     let switches = RuleSwitches {
         enabled: Some(form.state(&[]).ticked("enabled")),
@@ -117,9 +124,10 @@ async fn save(posted: TenantForm, id: Option<RuleId>) -> Result<HttpResponse, Pa
 }
 
 /// `POST /t/{tenant}/rules/{rule}/activation`.
-pub(in crate::web) async fn activation(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn activation(
+    posted: TenantForm<EditRules>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::EditRules)?;
     let id: RuleId = request.id("rule")?;
     let (enabled, told) = match form.get("enabled") {
         "1" => (true, Told::RuleOn),
@@ -134,9 +142,10 @@ pub(in crate::web) async fn activation(posted: TenantForm) -> Result<HttpRespons
 }
 
 /// `POST /t/{tenant}/rules/{rule}/position`.
-pub(in crate::web) async fn position(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn position(
+    posted: TenantForm<EditRules>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::EditRules)?;
     let id: RuleId = request.id("rule")?;
     let up = match form.get("move") {
         "up" => true,
@@ -152,18 +161,18 @@ pub(in crate::web) async fn position(posted: TenantForm) -> Result<HttpResponse,
 
 /// `GET /t/{tenant}/rules/{rule}/deletion/new`.
 pub(in crate::web) async fn ask_deletion(
-    request: TenantRequest,
+    request: TenantRequest<EditRules>,
 ) -> Result<HttpResponse, PageError> {
-    request.require(Ability::EditRules)?;
     let id: RuleId = request.id("rule")?;
     let rule = find(&request, id).await?;
     deletion_page(&request, &rule, FormState::new(), StatusCode::OK).await
 }
 
 /// `POST /t/{tenant}/rules/{rule}/deletion`.
-pub(in crate::web) async fn deletion(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn deletion(
+    posted: TenantForm<EditRules>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::EditRules)?;
     let id: RuleId = request.id("rule")?;
     let rule = find(&request, id).await?;
     if form.get("name") != rule.definition.name.trim() {
@@ -182,7 +191,7 @@ pub(in crate::web) async fn deletion(posted: TenantForm) -> Result<HttpResponse,
 }
 
 async fn deletion_page(
-    request: &TenantRequest,
+    request: &TenantContext,
     rule: &Rule,
     form: FormState,
     status: StatusCode,
@@ -199,7 +208,7 @@ async fn deletion_page(
     request.page(status, &page)
 }
 
-async fn find(request: &TenantRequest, id: RuleId) -> Result<Rule, PageError> {
+async fn find(request: &TenantContext, id: RuleId) -> Result<Rule, PageError> {
     let tenant = request.tenant();
     request
         .ask(|app| async move { app.rule(tenant, id).await })
@@ -217,7 +226,7 @@ enum Shown {
 }
 
 async fn editor(
-    request: &TenantRequest,
+    request: &TenantContext,
     rule: Option<RuleId>,
     form: FormState,
     shown: Shown,
@@ -281,9 +290,10 @@ async fn editor(
 }
 
 /// `POST /t/{tenant}/rules/preview`: the editor again with its previews; nothing is saved.
-pub(in crate::web) async fn preview(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn preview(
+    posted: TenantForm<EditRules>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::EditRules)?;
     preview::admit(&request).await?;
     let rule: Option<RuleId> = form.get("rule").parse().ok();
     editor(&request, rule, form.state(&[]), Shown::Typed).await

@@ -14,7 +14,6 @@ use crate::domain::delivery::Channel;
 use crate::domain::event::EventType;
 use crate::domain::ids::RuleId;
 use crate::domain::rule::{EmailSource, Sender, Who};
-use crate::domain::user::Ability;
 use crate::render::email::{EmailTemplate, Reader, Surroundings};
 use crate::store::MessageSettings;
 use crate::web::areas::email_document::{self, Appearance};
@@ -25,7 +24,8 @@ use crate::web::areas::rules::form;
 use crate::web::areas::rules::page::EmailPreview;
 use crate::web::areas::rules::ready;
 use crate::web::areas::rules::sample::Sample;
-use crate::web::extract::tenant::{TenantForm, TenantRequest};
+use crate::web::extract::ability::{EditRules, View};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::ui::content::note;
 use crate::web::ui::time::Moment;
@@ -42,7 +42,7 @@ pub(in crate::web) struct Kept {
 impl Kept {
     /// Reads it; a rule that is gone meanwhile is not found.
     pub(in crate::web) async fn read(
-        request: &TenantRequest,
+        request: &TenantContext,
         rule: Option<RuleId>,
     ) -> Result<Self, PageError> {
         let tenant = request.tenant();
@@ -61,7 +61,7 @@ impl Kept {
     }
 
     /// The document that the texts of a form are filled in with.
-    pub(in crate::web) fn sample(&self, request: &TenantRequest, form: &FormState) -> Sample {
+    pub(in crate::web) fn sample(&self, request: &TenantContext, form: &FormState) -> Sample {
         let tenant = &request.member.tenant;
         let event_type: EventType = form
             .value("event_type")
@@ -76,7 +76,7 @@ impl Kept {
     }
 
     /// The e-mail of a form; or what is wrong with it.
-    pub(in crate::web) fn email(&self, request: &TenantRequest, form: &FormState) -> EmailPreview {
+    pub(in crate::web) fn email(&self, request: &TenantContext, form: &FormState) -> EmailPreview {
         let source = source(form);
         let sender = email_sender(&self.settings.senders, form.value("email_sender"));
         let answers_to = sender.map(|s| s.address.as_str().to_owned());
@@ -90,7 +90,7 @@ impl Kept {
 
     fn filled(
         &self,
-        request: &TenantRequest,
+        request: &TenantContext,
         form: &FormState,
         source: &EmailSource,
         answers_to: Option<&str>,
@@ -134,22 +134,24 @@ fn source(form: &FormState) -> EmailSource {
 }
 
 /// Each preview is rendered anew, so that nobody asks for as many as they like.
-pub(in crate::web) async fn admit(request: &TenantRequest) -> Result<(), PageError> {
+pub(in crate::web) async fn admit(request: &TenantContext) -> Result<(), PageError> {
     let account = request.who.session.user.id.to_string();
     entrance::handlers::admit(&request.who.app, request.http(), Gate::Preview, &account).await
 }
 
 /// `POST /t/{tenant}/rules/preview/email`: the e-mail of what is typed, for a frame.
-pub(in crate::web) async fn typed(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn typed(
+    posted: TenantForm<EditRules>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::EditRules)?;
     let look = form.get("preview-look").to_owned();
     shown(&request, None, &form.state(&[]), &look).await
 }
 
 /// `GET /t/{tenant}/rules/new/email?ready=&look=`: the e-mail of a ready rule, for a frame.
-pub(in crate::web) async fn ready(request: TenantRequest) -> Result<HttpResponse, PageError> {
-    request.require(Ability::EditRules)?;
+pub(in crate::web) async fn ready(
+    request: TenantRequest<EditRules>,
+) -> Result<HttpResponse, PageError> {
     let form = match ready::find(&request.asked("ready")) {
         Some(ready) => ready.fill(&request.member.tenant.name, None, &[]),
         None => form::empty(),
@@ -158,7 +160,7 @@ pub(in crate::web) async fn ready(request: TenantRequest) -> Result<HttpResponse
 }
 
 /// `GET /t/{tenant}/rules/{rule}/email?look=`: the e-mail of a rule as it is saved, for a frame.
-pub(in crate::web) async fn saved(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn saved(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     let (tenant, id): (_, RuleId) = (request.tenant(), request.id("rule")?);
     let rule = request
         .ask(|app| async move { app.rule(tenant, id).await })
@@ -168,7 +170,7 @@ pub(in crate::web) async fn saved(request: TenantRequest) -> Result<HttpResponse
 }
 
 async fn shown(
-    request: &TenantRequest,
+    request: &TenantContext,
     rule: Option<RuleId>,
     form: &FormState,
     look: &str,

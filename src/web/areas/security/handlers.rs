@@ -4,12 +4,12 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use crate::domain::page::Cursor;
-use crate::domain::user::Ability;
 use crate::store::AuditFilter;
 use crate::web::areas::error::PageError;
 use crate::web::areas::security::page::{LogLine, SecurityLogPage};
 use crate::web::areas::security::words::{KINDS, told};
 use crate::web::chrome::Section;
+use crate::web::extract::ability::ReadSecurityLog;
 use crate::web::extract::tenant::TenantRequest;
 use crate::web::ui::chips::Query;
 
@@ -17,8 +17,9 @@ use crate::web::ui::chips::Query;
 const ROWS: u64 = 50;
 
 /// `GET /t/{tenant}/security-log`.
-pub(in crate::web) async fn show(request: TenantRequest) -> Result<HttpResponse, PageError> {
-    request.require(Ability::ReadSecurityLog)?;
+pub(in crate::web) async fn show(
+    request: TenantRequest<ReadSecurityLog>,
+) -> Result<HttpResponse, PageError> {
     let asked = request.query();
     let value = |name: &str| {
         let found = asked.iter().find(|(n, _)| n == name);

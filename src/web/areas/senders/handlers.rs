@@ -17,13 +17,14 @@ use crate::web::areas::rules;
 use crate::web::areas::rules::ready::Ready;
 use crate::web::areas::senders::page::{SenderPage, SendersPage};
 use crate::web::chrome::Section;
+use crate::web::extract::ability::{Connect, View};
 use crate::web::extract::csrf_form::Form;
-use crate::web::extract::tenant::{TenantForm, TenantRequest};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::ui::field::Choice;
 
 /// `GET /t/{tenant}/senders?ready=`: with the ready rule that wants one.
-pub(in crate::web) async fn list(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn list(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     // Numbers come with the connection: what is added is mostly an e-mail address.
     let transports = request.who.app.sender_transports();
     let first = transports.iter().find(|t| t.channel == Channel::Email);
@@ -34,9 +35,8 @@ pub(in crate::web) async fn list(request: TenantRequest) -> Result<HttpResponse,
 }
 
 /// `POST /t/{tenant}/senders`.
-pub(in crate::web) async fn add(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn add(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::Connect)?;
     let (input, tenant, actor) = (typed(&form), request.tenant(), request.actor());
     let customers = form.text("customers");
     let added = request
@@ -112,7 +112,7 @@ fn typed(form: &Form) -> SenderInput {
 }
 
 async fn list_page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
@@ -145,14 +145,13 @@ async fn list_page(
 }
 
 /// `GET /t/{tenant}/senders/{sender}`.
-pub(in crate::web) async fn show(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     page(&request, StatusCode::OK, None, FormState::new()).await
 }
 
 /// `POST /t/{tenant}/senders/{sender}`.
-pub(in crate::web) async fn update(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn update(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::Connect)?;
     let id: SenderId = request.id("sender")?;
     let (input, tenant, actor) = (typed(&form), request.tenant(), request.actor());
     let customers = form.text("customers");
@@ -173,9 +172,8 @@ pub(in crate::web) async fn update(posted: TenantForm) -> Result<HttpResponse, P
 }
 
 /// `POST /t/{tenant}/senders/{sender}/tests`.
-pub(in crate::web) async fn test(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn test(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::Connect)?;
     let id: SenderId = request.id("sender")?;
     let (tenant, actor) = (request.tenant(), request.actor());
     let user = request.who.session.user.clone();
@@ -193,9 +191,8 @@ pub(in crate::web) async fn test(posted: TenantForm) -> Result<HttpResponse, Pag
 }
 
 /// `POST /t/{tenant}/senders/{sender}/deletion`.
-pub(in crate::web) async fn delete(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn delete(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::Connect)?;
     let id: SenderId = request.id("sender")?;
     let (tenant, actor) = (request.tenant(), request.actor());
     let deleted = request
@@ -208,7 +205,7 @@ pub(in crate::web) async fn delete(posted: TenantForm) -> Result<HttpResponse, P
 }
 
 async fn page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     form: Option<FormState>,
     refused: FormState,
@@ -220,7 +217,7 @@ async fn page(
         found.map_or("", |(_, value)| value.as_str())
     };
     // Strangers' name servers are asked only by those who keep senders.
-    let has_looked = get("look") == "1" && request.require(Ability::Connect).is_ok();
+    let has_looked = get("look") == "1" && request.may(Ability::Connect);
     let digits = get("digits").trim_start_matches("em").to_owned();
     let asked = digits.clone();
     let (sender, dns, known) = request

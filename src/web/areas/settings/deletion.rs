@@ -1,34 +1,33 @@
 //! Deleting a company: its name typed, the password asked again.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse};
 
 use crate::app::accounts::throttle::Gate;
-use crate::domain::user::Ability;
 use crate::web::areas::entrance;
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::security::page::DeletionPage;
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{TenantForm, TenantRequest, redirect};
+use crate::web::extract::ability::DeleteTenant;
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest, redirect};
 use crate::web::form::FormState;
 
 /// `GET /t/{tenant}/deletion/new`.
-pub(in crate::web) async fn ask(request: TenantRequest) -> Result<HttpResponse, PageError> {
-    request.require(Ability::DeleteTenant)?;
+pub(in crate::web) async fn ask(
+    request: TenantRequest<DeleteTenant>,
+) -> Result<HttpResponse, PageError> {
     page(&request, StatusCode::OK, FormState::new()).await
 }
 
 /// `POST /t/{tenant}/deletion`.
 pub(in crate::web) async fn delete(
-    posted: TenantForm,
-    http: HttpRequest,
+    posted: TenantForm<DeleteTenant>,
 ) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::DeleteTenant)?;
     let app = request.who.app.clone();
     let account = request.who.session.user.id.to_string();
-    entrance::handlers::admit(&app, &http, Gate::Own, &account).await?;
+    entrance::handlers::admit(&app, request.http(), Gate::Own, &account).await?;
     let password = entrance::handlers::secret(&form, "password");
     let (tenant, actor, name) = (
         request.tenant(),
@@ -54,7 +53,7 @@ pub(in crate::web) async fn delete(
 }
 
 async fn page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {

@@ -8,18 +8,18 @@ use crate::app::AppError;
 use crate::app::accounts::SettingsInput;
 use crate::domain::hours::Hours;
 use crate::domain::tenant::Tenant;
-use crate::domain::user::Ability;
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::rules::form::sentence;
 use crate::web::areas::settings::page::{Morning, SettingsPage, countries, currencies, zones};
 use crate::web::chrome::Section;
+use crate::web::extract::ability::{ChangeSettings, View};
 use crate::web::extract::csrf_form::Form;
-use crate::web::extract::tenant::{TenantForm, TenantRequest};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 
 /// `GET /t/{tenant}/settings`.
-pub(in crate::web) async fn show(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     let tenant = &request.member.tenant;
     let (form, hours) = (stored(tenant), stored_hours(tenant));
     page(&request, StatusCode::OK, form, hours).await
@@ -45,9 +45,10 @@ fn stored_hours(tenant: &Tenant) -> FormState {
 }
 
 /// `POST /t/{tenant}/settings/hours`.
-pub(in crate::web) async fn save_hours(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn save_hours(
+    posted: TenantForm<ChangeSettings>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::ChangeSettings)?;
     let hours = match typed_hours(&form) {
         Ok(hours) => hours,
         Err(state) => {
@@ -86,9 +87,10 @@ fn typed_hours(form: &Form) -> Result<Option<Hours>, FormState> {
 }
 
 /// `POST /t/{tenant}/settings`.
-pub(in crate::web) async fn save(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn save(
+    posted: TenantForm<ChangeSettings>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::ChangeSettings)?;
     let input = SettingsInput {
         name: form.get("company").to_owned(),
         country: form.get("country").to_owned(),
@@ -119,9 +121,8 @@ pub(in crate::web) async fn save(posted: TenantForm) -> Result<HttpResponse, Pag
 }
 
 /// `POST /t/{tenant}/settings/morning-mail`: everybody's own choice.
-pub(in crate::web) async fn morning(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn morning(posted: TenantForm<View>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::View)?;
     let wanted = form.get("wanted") == "yes";
     let (tenant, user, actor) = (
         request.tenant(),
@@ -140,7 +141,7 @@ pub(in crate::web) async fn morning(posted: TenantForm) -> Result<HttpResponse, 
 }
 
 async fn page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
     hours: FormState,

@@ -6,25 +6,28 @@ use secrecy::ExposeSecret as _;
 
 use crate::app::tokens::TokenInput;
 use crate::domain::ids::ApiTokenId;
-use crate::domain::user::{Ability, Role};
+use crate::domain::user::Role;
 use crate::web::areas::entrance;
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::security::page::{TokenLine, TokensPage};
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{TenantForm, TenantRequest};
+use crate::web::extract::ability::ManageTokens;
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 
 /// `GET /t/{tenant}/tokens`.
-pub(in crate::web) async fn show(request: TenantRequest) -> Result<HttpResponse, PageError> {
-    request.require(Ability::ManageTokens)?;
+pub(in crate::web) async fn show(
+    request: TenantRequest<ManageTokens>,
+) -> Result<HttpResponse, PageError> {
     page(&request, StatusCode::OK, empty(), None).await
 }
 
 /// `POST /t/{tenant}/tokens`: the answer itself shows the new token, once.
-pub(in crate::web) async fn make(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn make(
+    posted: TenantForm<ManageTokens>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::ManageTokens)?;
     let input = TokenInput {
         name: form.get("name").to_owned(),
         role: Role::parse(form.get("role")),
@@ -54,9 +57,10 @@ pub(in crate::web) async fn make(posted: TenantForm) -> Result<HttpResponse, Pag
 }
 
 /// `POST /t/{tenant}/tokens/{token}/revocation`.
-pub(in crate::web) async fn revoke(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn revoke(
+    posted: TenantForm<ManageTokens>,
+) -> Result<HttpResponse, PageError> {
     let request = posted.request;
-    request.require(Ability::ManageTokens)?;
     let id: ApiTokenId = request.id("token")?;
     let (tenant, actor) = (request.tenant(), request.actor());
     request
@@ -70,7 +74,7 @@ fn empty() -> FormState {
 }
 
 async fn page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
     made: Option<(String, String)>,

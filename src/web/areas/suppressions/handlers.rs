@@ -21,21 +21,21 @@ use crate::web::areas::suppressions::page::{
 };
 use crate::web::areas::words;
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{TenantForm, TenantRequest};
+use crate::web::extract::ability::{Suppress, View};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::ui::address;
 
 const ROWS: u64 = 50;
 
 /// `GET /t/{tenant}/suppressions`.
-pub(in crate::web) async fn list(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn list(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     page(&request, StatusCode::OK, FormState::new()).await
 }
 
 /// `POST /t/{tenant}/suppressions`.
-pub(in crate::web) async fn add(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn add(posted: TenantForm<Suppress>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::Suppress)?;
     let input = SuppressionInput {
         channel: String::new(),
         address: form.get("address").to_owned(),
@@ -55,7 +55,7 @@ pub(in crate::web) async fn add(posted: TenantForm) -> Result<HttpResponse, Page
 }
 
 async fn page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
@@ -94,18 +94,18 @@ fn row(of: Suppression) -> SuppressionRow {
 }
 
 /// `GET /t/{tenant}/suppressions/{suppression}/lifting/new`.
-pub(in crate::web) async fn ask_lifting(request: TenantRequest) -> Result<HttpResponse, PageError> {
-    request.require(Ability::Suppress)?;
+pub(in crate::web) async fn ask_lifting(
+    request: TenantRequest<Suppress>,
+) -> Result<HttpResponse, PageError> {
     lift_page(&request, StatusCode::OK, FormState::new()).await
 }
 
 /// `POST /t/{tenant}/suppressions/{suppression}/lifting`.
-pub(in crate::web) async fn lift(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn lift(posted: TenantForm<Suppress>) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::Suppress)?;
     let id: SuppressionId = request.id("suppression")?;
     let (tenant, actor) = (request.tenant(), request.actor());
-    let may = request.require(Ability::LiftWish).is_ok();
+    let may = request.may(Ability::LiftWish);
     let get = |name: &str| form.get(name).to_owned();
     let lifting = Lifting {
         reason: get("reason"),
@@ -133,7 +133,7 @@ pub(in crate::web) async fn lift(posted: TenantForm) -> Result<HttpResponse, Pag
 }
 
 async fn lift_page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
@@ -151,7 +151,9 @@ async fn lift_page(
 }
 
 /// `GET /t/{tenant}/replies`.
-pub(in crate::web) async fn replies(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn replies(
+    request: TenantRequest<View>,
+) -> Result<HttpResponse, PageError> {
     let cursor = ListQuery::of(&request).cursor;
     let tenant = request.tenant();
     let found = request
@@ -183,9 +185,8 @@ pub(in crate::web) fn reply_row(of: Reply) -> ReplyRow {
 }
 
 /// `POST /t/{tenant}/replies/{reply}/seen`.
-pub(in crate::web) async fn see(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn see(posted: TenantForm<Suppress>) -> Result<HttpResponse, PageError> {
     let request = posted.request;
-    request.require(Ability::Suppress)?;
     let id: ReplyId = request.id("reply")?;
     let tenant = request.tenant();
     request
@@ -195,18 +196,19 @@ pub(in crate::web) async fn see(posted: TenantForm) -> Result<HttpResponse, Page
 }
 
 /// `POST /t/{tenant}/replies/{reply}/stop`.
-pub(in crate::web) async fn stop_writing(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn stop_writing(
+    posted: TenantForm<Suppress>,
+) -> Result<HttpResponse, PageError> {
     answer(posted, true).await
 }
 
 /// `POST /t/{tenant}/replies/{reply}/go-on`.
-pub(in crate::web) async fn go_on(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn go_on(posted: TenantForm<Suppress>) -> Result<HttpResponse, PageError> {
     answer(posted, false).await
 }
 
-async fn answer(posted: TenantForm, stops: bool) -> Result<HttpResponse, PageError> {
+async fn answer(posted: TenantForm<Suppress>, stops: bool) -> Result<HttpResponse, PageError> {
     let request = posted.request;
-    request.require(Ability::Suppress)?;
     let id: ReplyId = request.id("reply")?;
     let (tenant, actor) = (request.tenant(), request.actor());
     request

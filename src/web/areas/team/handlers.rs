@@ -1,7 +1,7 @@
 //! Team: inviting, roles, removing and leaving.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse};
 
 use crate::app::accounts::throttle::Gate;
 use crate::domain::ids::{InvitationId, UserId};
@@ -12,27 +12,26 @@ use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::team::page::{InvitationLine, MemberLine, RemovalPage, TeamPage};
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{TenantForm, TenantRequest, redirect};
+use crate::web::extract::ability::{ManageTeam, View};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest, redirect};
 use crate::web::form::FormState;
 
 /// `GET /t/{tenant}/team`.
-pub(in crate::web) async fn show(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     page(&request, StatusCode::OK, FormState::new()).await
 }
 
 /// `POST /t/{tenant}/team/invitations`.
 pub(in crate::web) async fn invite(
-    posted: TenantForm,
-    http: HttpRequest,
+    posted: TenantForm<ManageTeam>,
 ) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::ManageTeam)?;
     // Each sends a letter to whom the sender likes. Companies count apart, or one could keep another
     // from inviting somebody.
     let (app, email) = (&request.who.app, form.get("email"));
     let by = format!("{} {}", request.tenant(), email.trim());
-    entrance::handlers::admit(app, &http, Gate::Invite, &by).await?;
-    entrance::handlers::admit(app, &http, Gate::Invited, email).await?;
+    entrance::handlers::admit(app, request.http(), Gate::Invite, &by).await?;
+    entrance::handlers::admit(app, request.http(), Gate::Invited, email).await?;
     let role = Role::parse(form.get("role")).ok_or(PageError::Unreadable)?;
     let (tenant, actor, email) = (
         request.tenant(),
@@ -54,9 +53,10 @@ pub(in crate::web) async fn invite(
 }
 
 /// `POST /t/{tenant}/team/invitations/{invitation}/revocation`.
-pub(in crate::web) async fn revoke(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn revoke(
+    posted: TenantForm<ManageTeam>,
+) -> Result<HttpResponse, PageError> {
     let request = posted.request;
-    request.require(Ability::ManageTeam)?;
     let id: InvitationId = request.id("invitation")?;
     let (tenant, actor) = (request.tenant(), request.actor());
     request
@@ -66,9 +66,10 @@ pub(in crate::web) async fn revoke(posted: TenantForm) -> Result<HttpResponse, P
 }
 
 /// `POST /t/{tenant}/team/{member}/role`.
-pub(in crate::web) async fn role(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn role(
+    posted: TenantForm<ManageTeam>,
+) -> Result<HttpResponse, PageError> {
     let TenantForm { request, form } = posted;
-    request.require(Ability::ManageTeam)?;
     let id: UserId = request.id("member")?;
     let role = Role::parse(form.get("role")).ok_or(PageError::Unreadable)?;
     let (tenant, actor) = (request.tenant(), request.actor());
@@ -84,7 +85,9 @@ pub(in crate::web) async fn role(posted: TenantForm) -> Result<HttpResponse, Pag
 }
 
 /// `GET /t/{tenant}/team/{member}/removal/new`.
-pub(in crate::web) async fn ask_removal(request: TenantRequest) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn ask_removal(
+    request: TenantRequest<View>,
+) -> Result<HttpResponse, PageError> {
     let id = removable(&request)?;
     let tenant = request.tenant();
     let team = request
@@ -106,7 +109,7 @@ pub(in crate::web) async fn ask_removal(request: TenantRequest) -> Result<HttpRe
 }
 
 /// `POST /t/{tenant}/team/{member}/removal`.
-pub(in crate::web) async fn removal(posted: TenantForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn removal(posted: TenantForm<View>) -> Result<HttpResponse, PageError> {
     let request = posted.request;
     let id = removable(&request)?;
     let (tenant, actor, session) = (
@@ -128,16 +131,17 @@ pub(in crate::web) async fn removal(posted: TenantForm) -> Result<HttpResponse, 
 }
 
 /// Anybody may take themselves out of the team; for others it takes the ability.
-fn removable(request: &TenantRequest) -> Result<UserId, PageError> {
+fn removable(request: &TenantContext) -> Result<UserId, PageError> {
     let id: UserId = request.id("member")?;
-    if id != request.who.session.user.id {
-        request.require(Ability::ManageTeam)?;
+    let is_own = id == request.who.session.user.id;
+    if !is_own && !request.may(Ability::ManageTeam) {
+        return Err(PageError::Role);
     }
     Ok(id)
 }
 
 async fn page(
-    request: &TenantRequest,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
@@ -163,7 +167,7 @@ async fn page(
     request.page(status, &page)
 }
 
-fn line(request: &TenantRequest, of: Teammate) -> MemberLine {
+fn line(request: &TenantContext, of: Teammate) -> MemberLine {
     MemberLine {
         is_you: of.user == request.who.session.user.id,
         id: of.user,
