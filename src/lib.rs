@@ -19,6 +19,7 @@
 #[cfg(test)]
 extern crate self as ml_connector;
 
+pub mod advised;
 pub mod app;
 mod batcher;
 pub mod brakes;
@@ -38,6 +39,8 @@ pub mod sandbox;
 pub mod startup;
 pub mod store;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;
 pub mod transport;
 pub mod twilio;
 pub mod web;

@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use ml_connector::advised;
 use ml_connector::cli::{self, Cli};
 
 fn main() -> ExitCode {
     match cli::run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", cli::report::text(&error));
+            eprintln!("{}", advised::text(&error));
             ExitCode::FAILURE
         }
     }

@@ -1,9 +1,6 @@
 //! The way to Redis or Valkey, shared by the queue and the brakes. Nothing in it is the truth: whoever
 //! calls must bear that it is empty, gone, or back with nothing in it.
 
-#[cfg(test)]
-pub(crate) mod slow_relay;
-
 use std::fmt;
 use std::time::Duration;
 

@@ -17,9 +17,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
+use crate::advised::Advised;
 use crate::app::{App, Parts, requeue};
 use crate::brakes::Brakes;
-use crate::cli::report::Advised;
 use crate::config::Config;
 use crate::config::database::DatabaseUrl;
 use crate::config::web::PublicUrl;

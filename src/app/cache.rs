@@ -1,8 +1,9 @@
-//! What was read or written a moment ago, so that a busy tenant's rows are not read again for each event.
+//! What was read a moment ago, so that a busy tenant's rows are not read again for each event.
 //!
 //! Nothing here is the truth: whatever is decided or claimed by it is checked by the statement that
 //! commits it, and refused when it is out of date. Then the rows themselves are read.
 
+use std::borrow::Borrow;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,95 +11,76 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use moka::sync::Cache;
 
-use super::pipeline::{RoutingContext, StoredEvent};
-use super::sending::SendingContext;
-use super::sending::receipts::Reporter;
 use super::{App, AppError};
-use crate::domain::delivery::{Channel, Message};
-use crate::domain::document::Document;
-use crate::domain::ids::{DeliveryId, EventId, TenantId};
 
-/// How long something is believed that another process may have edited.
-const BELIEVED: Duration = Duration::from_secs(1);
+/// How long something is used that another process may have edited.
+const UNTIL_READ_AGAIN: Duration = Duration::from_secs(1);
 
 /// Tenants, or addresses, of which something is remembered.
 const KEYS: u64 = 10_000;
 
-/// Bytes of bodies that are remembered until they are routed.
-const BODIES: u64 = 16 << 20;
-
-/// Messages that are remembered until they are sent.
-const DELIVERIES: u64 = 10_000;
-
-/// How long an event or a message is remembered that somebody else deals with.
-const FRESH: Duration = Duration::from_secs(20);
-
-/// A document as it is known, with what payments have applied to it.
-#[derive(Debug, Clone)]
-pub(super) struct SeenDocument {
-    /// The version of its row: raised by whatever changes it.
-    pub(super) version: i64,
-    pub(super) document: Document,
-    /// The event whose body last set its state.
-    pub(super) last_event: EventId,
+/// Values with a time to live, told by the app's clock; should that be set back, the machine's is the bound.
+pub(super) struct TtlCache<K, V> {
+    entries: Cache<K, (DateTime<Utc>, V)>,
+    ttl: TimeDelta,
 }
 
-/// A message, and the document that it tells of.
-#[derive(Clone)]
-pub(super) struct KeptDelivery {
-    pub(super) message: Message,
-    pub(super) document: Option<SeenDocument>,
-}
+impl<K, V> TtlCache<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// Holds so many values at most.
+    pub(super) fn of_values(capacity: u64, ttl: Duration) -> Self {
+        Self::weighing(capacity, ttl, |_| 1)
+    }
 
-/// All that this process remembers of its work.
-pub(super) struct Recent {
-    pub(super) routing: TtlCache<TenantId, RoutingContext>,
-    pub(super) sending_contexts: TtlCache<(TenantId, Channel), SendingContext>,
-    pub(super) reporters: TtlCache<String, Option<Reporter>>,
-    events: Cache<EventId, Arc<StoredEvent>>,
-    deliveries: Cache<DeliveryId, Arc<KeptDelivery>>,
-}
-
-impl Recent {
-    pub(super) fn new() -> Self {
+    /// Holds values of so much weight in sum.
+    pub(super) fn weighing(
+        capacity: u64,
+        ttl: Duration,
+        weight: impl Fn(&V) -> u32 + Send + Sync + 'static,
+    ) -> Self {
+        let entries = Cache::builder()
+            .max_capacity(capacity)
+            .weigher(move |_, (_, value): &(_, V)| weight(value))
+            .time_to_live(ttl);
         Self {
-            routing: TtlCache::new(),
-            sending_contexts: TtlCache::new(),
-            reporters: TtlCache::new(),
-            events: Cache::builder()
-                .max_capacity(BODIES)
-                .weigher(|_, kept: &Arc<StoredEvent>| {
-                    let body = kept.body.as_ref().map_or(0, |b| b.bytes.len());
-                    u32::try_from(body + 500).unwrap_or(u32::MAX)
-                })
-                .time_to_live(FRESH)
-                .build(),
-            deliveries: Cache::builder()
-                .max_capacity(DELIVERIES)
-                .time_to_live(FRESH)
-                .build(),
+            entries: entries.build(),
+            ttl: TimeDelta::from_std(ttl).unwrap_or_default(),
         }
     }
 
-    /// Remembers an event that was kept just now.
-    pub(super) fn keep_event(&self, kept: StoredEvent) {
-        self.events.insert(kept.event.id, Arc::new(kept));
+    /// A value that is young enough.
+    pub(super) fn get<Q>(&self, key: &Q, now: DateTime<Utc>) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let (since, value) = self.entries.get(key)?;
+        (now - since < self.ttl).then_some(value)
     }
 
-    /// An event as it was kept, once.
-    pub(super) fn take_event(&self, id: EventId) -> Option<Arc<StoredEvent>> {
-        self.events.remove(&id)
+    /// Keeps a value that was true at `since`.
+    pub(super) fn insert(&self, key: K, value: V, since: DateTime<Utc>) {
+        self.entries.insert(key, (since, value));
     }
 
-    /// Remembers a message that was queued just now.
-    pub(super) fn keep_delivery(&self, kept: KeptDelivery) {
-        self.deliveries
-            .insert(kept.message.delivery.id, Arc::new(kept));
+    /// A value, which the cache gives away.
+    pub(super) fn take(&self, key: &K) -> Option<V> {
+        self.entries.remove(key).map(|(_, value)| value)
     }
 
-    /// A message as it was queued, once.
-    pub(super) fn take_delivery(&self, id: DeliveryId) -> Option<KeptDelivery> {
-        self.deliveries.remove(&id).map(Arc::unwrap_or_clone)
+    pub(super) fn forget<Q>(&self, key: &Q)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.entries.invalidate(key);
+    }
+
+    pub(super) fn clear(&self) {
+        self.entries.invalidate_all();
     }
 }
 
@@ -110,18 +92,16 @@ pub(super) enum AsOf {
     Now,
 }
 
-/// Something of each tenant or address, with how many edits this process had seen, and when it was read.
-pub(super) struct TtlCache<K, T>(Cache<K, (u64, DateTime<Utc>, Arc<T>)>);
+/// What was read of each tenant or address, with how many edits this process had seen.
+pub(super) struct ReadCache<K, T>(TtlCache<K, (u64, Arc<T>)>);
 
-impl<K, T> TtlCache<K, T>
+impl<K, T> ReadCache<K, T>
 where
     K: Hash + Eq + Send + Sync + 'static,
     T: Send + Sync + 'static,
 {
-    fn new() -> Self {
-        // The app's clock tells the age; should it be set back, the machine's is the bound.
-        let cache = Cache::builder().max_capacity(KEYS).time_to_live(BELIEVED);
-        Self(cache.build())
+    pub(super) fn new() -> Self {
+        Self(TtlCache::of_values(KEYS, UNTIL_READ_AGAIN))
     }
 
     pub(super) async fn get(
@@ -139,14 +119,12 @@ where
         // Both before the first row is read: an entry is as old as what was read for it.
         let (edits, now) = (app.store().edits(), app.now());
         let value = Arc::new(read.await?);
-        self.0.insert(key, (edits, now, value.clone()));
+        self.0.insert(key, (edits, value.clone()), now);
         Ok(value)
     }
 
     pub(super) fn remembered(&self, app: &App, key: &K) -> Option<Arc<T>> {
-        let (seen, since, value) = self.0.get(key)?;
-        let age = app.now() - since;
-        let is_young = age < TimeDelta::from_std(BELIEVED).unwrap_or_default();
-        (is_young && seen == app.store().edits()).then_some(value)
+        let (edits, value) = self.0.get(key, app.now())?;
+        (edits == app.store().edits()).then_some(value)
     }
 }

@@ -1,11 +1,11 @@
 //! What a use case can say instead of "done".
 
-use super::pipeline::replay::ReplayFacts;
 use crate::crypto::master_key::MasterKeyError;
 use crate::crypto::password::PasswordError;
 use crate::crypto::vault::VaultError;
 use crate::domain::ids::DeliveryId;
 use crate::domain::provider::ProviderWords;
+use crate::domain::replay_facts::ReplayFacts;
 use crate::store::StoreError;
 
 /// What is wrong with one field of a form or an API body.

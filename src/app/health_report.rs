@@ -371,10 +371,10 @@ mod tests {
     use super::*;
     use crate::app::connections::zoho_connection::BooksInput;
     use crate::app::connections::zoho_connection::tests::account;
-    use crate::app::testing::House;
     use crate::domain::actor::Actor;
     use crate::domain::connection::ConnectionState;
     use crate::sandbox::twilio::Settings;
+    use crate::testing::company::TestCompany;
     use crate::twilio;
     use crate::twilio::set_up::TwilioInput;
     use crate::zoho;
@@ -386,44 +386,44 @@ mod tests {
             .unwrap_or_else(|| panic!("{subject}: {report:#?}"))
     }
 
-    async fn connected() -> House {
-        let house = House::build().await;
-        let demo = house.sandbox.seed_demo().unwrap();
+    async fn connected() -> TestCompany {
+        let company = TestCompany::begin().await;
+        let demo = company.sandbox().seed_demo().unwrap();
         let twilio = TwilioInput {
             account_sid: demo.twilio.account_sid.clone(),
             auth_token: Some(demo.twilio.auth_token.clone().into()),
             from: crate::sandbox::DEMO_NUMBER.to_owned(),
             ..TwilioInput::default()
         };
-        house
+        company
             .app
             .connect(
-                house.tenant,
+                company.tenant,
                 twilio::PROVIDER,
                 (&twilio.into(), false),
                 &Actor::named("owner"),
             )
             .await
             .unwrap();
-        house
+        company
     }
 
     #[tokio::test]
     async fn a_sound_house_has_nothing_to_mend() {
-        let house = connected().await;
-        let who = account(&house, &["1"]);
-        house
+        let company = connected().await;
+        let who = account(&company, &["1"]);
+        company
             .app
             .connect_books_self_client(
-                house.tenant,
+                company.tenant,
                 BooksInput::of(&who, "code-1"),
                 &Actor::named("owner"),
             )
             .await
             .unwrap();
-        let now = house.app.now();
-        house.app.store().make_partitions(now).await.unwrap();
-        let report = house.app.report().await;
+        let now = company.app.now();
+        company.app.store().make_partitions(now).await.unwrap();
+        let report = company.app.report().await;
         assert!(report.iter().all(|f| f.is_good), "{report:#?}");
         for subject in [
             "Database",
@@ -439,8 +439,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_connected_is_told_and_webhooks_need_no_api() {
-        let house = House::build().await;
-        let report = house.app.report().await;
+        let company = TestCompany::begin().await;
+        let report = company.app.report().await;
         assert!(!found(&report, "Twilio of Zillum").is_good);
         assert!(found(&report, "Zoho Books of Zillum").is_good);
         assert!(report.iter().all(|f| f.subject != "Clock"));
@@ -448,18 +448,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_clock_that_is_off_is_told_with_its_direction() {
-        let house = connected().await;
+        let company = connected().await;
         for (skew, is_good, way) in [
             (8, true, "agrees"),
             (14, false, "behind"),
             (180, false, "behind"),
             (-180, false, "ahead"),
         ] {
-            house.sandbox.twilio().set(Settings {
+            company.sandbox().twilio().set(Settings {
                 date_skew_s: skew,
                 ..Settings::default()
             });
-            let report = house.app.report().await;
+            let report = company.app.report().await;
             let clock = found(&report, "Clock");
             assert_eq!(clock.is_good, is_good, "{clock:?}");
             assert!(clock.says.contains(way), "{clock:?}");
@@ -468,39 +468,39 @@ mod tests {
 
     #[tokio::test]
     async fn a_report_finds_a_revoked_access_and_changes_no_state() {
-        let house = connected().await;
-        let who = account(&house, &["1"]);
-        house
+        let company = connected().await;
+        let who = account(&company, &["1"]);
+        company
             .app
             .connect_books_self_client(
-                house.tenant,
+                company.tenant,
                 BooksInput::of(&who, "code-1"),
                 &Actor::named("owner"),
             )
             .await
             .unwrap();
-        let (_, login) = house
+        let (_, login) = company
             .app
-            .books_of(&house.app.tenant(house.tenant))
+            .books_of(&company.app.tenant(company.tenant))
             .await
             .unwrap();
         let token = login.unwrap().refresh_token;
         assert!(
-            house
-                .sandbox
+            company
+                .sandbox()
                 .zoho()
                 .revoke_refresh_token(token.expose_secret())
         );
-        house.clock.advance(TimeDelta::seconds(1));
-        let report = house.app.report().await;
+        company.clock.advance(TimeDelta::seconds(1));
+        let report = company.app.report().await;
         let zoho = found(&report, "Zoho Books of Zillum");
         assert!(
             !zoho.is_good && zoho.says.contains("Connect Zoho Books again"),
             "{zoho:?}"
         );
-        let connection = house
+        let connection = company
             .app
-            .connection(house.tenant, zoho::PROVIDER)
+            .connection(company.tenant, zoho::PROVIDER)
             .await
             .unwrap();
         assert_eq!(connection.unwrap().state, ConnectionState::Ready);

@@ -28,6 +28,7 @@ pub mod own_number;
 pub mod permissions;
 pub mod pipeline;
 pub mod rehearsal;
+mod rejected;
 pub mod reminder_stops;
 pub mod replies;
 pub mod requeue;
@@ -41,8 +42,6 @@ pub mod stop;
 pub mod suppressions;
 pub mod suspend;
 pub mod team;
-#[cfg(test)]
-mod testing;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -59,11 +58,13 @@ use tokio::time::timeout;
 
 pub use error::{AppError, FieldProblem};
 
+use crate::app::cache::ReadCache;
 use crate::config::web::{PublicUrl, Signup};
 use crate::crypto::password::Passwords;
 use crate::crypto::vault::Vault;
 use crate::dns::Dns;
 use crate::domain::clock::{self, Comparison, SharedClock};
+use crate::domain::delivery::Channel;
 use crate::domain::ids::TenantId;
 use crate::mail::Mailer;
 use crate::queue::{Degraded, JobQueue, Push};
@@ -113,7 +114,7 @@ pub struct App {
 struct Caches {
     hooks: pipeline::HookCache,
     templates: pipeline::TemplateCache,
-    rejected: pipeline::RejectedLimiter,
+    rejected: rejected::RejectedLimiter,
     duplicate_waiters: sending::duplicate_waiters::DuplicateWaiters,
     calls: sending::attempt::Calls,
     walk: requeue::Walk,
@@ -122,7 +123,11 @@ struct Caches {
     started_at: DateTime<Utc>,
     deletions: deletion::Walks,
     used_tokens: tokens::Used,
-    recent: cache::Recent,
+    routing_contexts: ReadCache<TenantId, pipeline::RoutingContext>,
+    sending_contexts: ReadCache<(TenantId, Channel), sending::SendingContext>,
+    reporters: ReadCache<String, Option<sending::receipts::Reporter>>,
+    fresh_events: pipeline::FreshEvents,
+    fresh_deliveries: sending::FreshDeliveries,
     write_health: write_health::WriteHealth,
     /// Whether it was said that visitors are not told apart.
     is_proxy_told: AtomicBool,
@@ -134,15 +139,19 @@ impl App {
         let caches = Caches {
             hooks: pipeline::HookCache::new(),
             templates: pipeline::TemplateCache::new(),
-            rejected: pipeline::RejectedLimiter::default(),
+            rejected: rejected::RejectedLimiter::default(),
             duplicate_waiters: sending::duplicate_waiters::DuplicateWaiters::default(),
             calls: sending::attempt::Calls::default(),
             walk: requeue::Walk::default(),
             keys: keys::Fetched::default(),
             started_at: parts.clock.now(),
             deletions: deletion::Walks::default(),
-            used_tokens: tokens::Used::default(),
-            recent: cache::Recent::new(),
+            used_tokens: tokens::Used::new(),
+            routing_contexts: ReadCache::new(),
+            sending_contexts: ReadCache::new(),
+            reporters: ReadCache::new(),
+            fresh_events: pipeline::FreshEvents::new(),
+            fresh_deliveries: sending::FreshDeliveries::new(),
             write_health: write_health::WriteHealth::default(),
             is_proxy_told: AtomicBool::new(false),
         };

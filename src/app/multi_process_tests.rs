@@ -9,15 +9,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::pipeline::{HookRequest, Received};
 use super::rules::RuleSwitches;
-use super::testing::House;
 use super::{App, AppError};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::vault::{Place, Vault, VaultError, data_key_of};
 use crate::domain::actor::Actor;
 use crate::domain::event::EventSource;
 use crate::domain::ids::new_v7;
-use crate::store::test_database::TestDatabase;
 use crate::store::{RuleEdit, StoredDataKey};
+use crate::testing::TestDatabase;
+use crate::testing::company::TestCompany;
 use crate::zoho::secret::WebhookSecret;
 use crate::zoho::webhook;
 
@@ -43,7 +43,7 @@ async fn knows(app: &App, token: &str, secret: &SecretString) -> Option<bool> {
     ))
 }
 
-impl House {
+impl TestCompany {
     async fn hook_token(&self) -> String {
         let url = self.app.hook_details(self.tenant).await.unwrap().url;
         url.rsplit('/').next().unwrap().to_owned()
@@ -52,84 +52,87 @@ impl House {
 
 #[tokio::test]
 async fn a_secret_replaced_elsewhere_is_known_within_five_seconds_and_the_old_one_for_a_day() {
-    let house = House::build().await;
-    let (here, there) = (house.neighbour().await, &house.app);
-    let token = house.hook_token().await;
+    let company = TestCompany::begin().await;
+    let (here, there) = (company.process().await, &company.app);
+    let token = company.hook_token().await;
     let old = there
-        .rotate_hook_secret(house.tenant, &Actor::named("ann"))
+        .rotate_hook_secret(company.tenant, &Actor::named("ann"))
         .await
         .unwrap();
     assert_eq!(knows(&here, &token, &old).await, Some(true));
 
     let new = there
-        .rotate_hook_secret(house.tenant, &Actor::named("ann"))
+        .rotate_hook_secret(company.tenant, &Actor::named("ann"))
         .await
         .unwrap();
     assert_eq!(knows(there, &token, &new).await, Some(true), "at once");
-    house.clock.advance(TimeDelta::milliseconds(4999));
+    company.clock.advance(TimeDelta::milliseconds(4999));
     assert_eq!(knows(&here, &token, &new).await, Some(false), "remembered");
-    house.clock.advance(TimeDelta::milliseconds(1));
+    company.clock.advance(TimeDelta::milliseconds(1));
     for secret in [&new, &old] {
         assert_eq!(knows(&here, &token, secret).await, Some(true));
     }
-    house.clock.advance(TimeDelta::hours(24));
+    company.clock.advance(TimeDelta::hours(24));
     assert_eq!(knows(&here, &token, &new).await, Some(true));
     assert_eq!(knows(&here, &token, &old).await, Some(false));
 }
 
 #[tokio::test]
 async fn a_hook_revoked_or_made_elsewhere_is_noticed_in_time() {
-    let house = House::build().await;
-    let here = house.neighbour().await;
-    let token = house.hook_token().await;
+    let company = TestCompany::begin().await;
+    let here = company.process().await;
+    let token = company.hook_token().await;
     assert!(here.hook(&token).await.unwrap().is_some());
-    house.database.run("UPDATE hooks SET revoked_at = 1").await;
-    house.clock.advance(TimeDelta::milliseconds(4999));
+    company
+        .database
+        .run("UPDATE hooks SET revoked_at = 1")
+        .await;
+    company.clock.advance(TimeDelta::milliseconds(4999));
     assert!(here.hook(&token).await.unwrap().is_some(), "remembered");
-    house.clock.advance(TimeDelta::milliseconds(1));
+    company.clock.advance(TimeDelta::milliseconds(1));
     assert!(here.hook(&token).await.unwrap().is_none());
 
-    house
+    company
         .database
         .run("UPDATE hooks SET revoked_at = NULL")
         .await;
     assert!(here.hook(&token).await.unwrap().is_none(), "remembered");
-    house.clock.advance(TimeDelta::seconds(1));
+    company.clock.advance(TimeDelta::seconds(1));
     assert!(here.hook(&token).await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn a_hook_is_as_old_as_what_was_read_and_not_as_its_entry() {
-    let house = House::build().await;
-    let token = house.hook_token().await;
+    let company = TestCompany::begin().await;
+    let token = company.hook_token().await;
     let is_suspended =
         async |app: &App| app.hook(&token).await.unwrap().unwrap().target.is_suspended;
-    assert!(!is_suspended(&house.app).await);
+    assert!(!is_suspended(&company.app).await);
     // Set back by an hour: an entry from the future would be believed for an hour.
-    house.clock.advance(TimeDelta::hours(-1));
-    let there = house.neighbour().await;
+    company.clock.advance(TimeDelta::hours(-1));
+    let there = company.process().await;
     there
         .suspend_tenant(
-            house.tenant,
+            company.tenant,
             "It does not pay",
             &Actor::named("the operator"),
         )
         .await
         .unwrap();
-    house
+    company
         .clock
         .advance(TimeDelta::hours(1) + TimeDelta::seconds(5));
-    assert!(is_suspended(&house.app).await);
+    assert!(is_suspended(&company.app).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_made_here_is_known_here_at_once_however_many_read_beside_it() {
-    let house = House::build().await;
-    let token = Arc::new(house.hook_token().await);
+    let company = TestCompany::begin().await;
+    let token = Arc::new(company.hook_token().await);
     for _ in 0..20 {
         let readers: Vec<_> = (0..8)
             .map(|_| {
-                let (app, token) = (house.app.clone(), token.clone());
+                let (app, token) = (company.app.clone(), token.clone());
                 tokio::spawn(async move {
                     for _ in 0..10 {
                         app.hook(&token).await.unwrap();
@@ -137,12 +140,12 @@ async fn a_change_made_here_is_known_here_at_once_however_many_read_beside_it() 
                 })
             })
             .collect();
-        let secret = house
+        let secret = company
             .app
-            .rotate_hook_secret(house.tenant, &Actor::named("ann"))
+            .rotate_hook_secret(company.tenant, &Actor::named("ann"))
             .await;
         assert_eq!(
-            knows(&house.app, &token, &secret.unwrap()).await,
+            knows(&company.app, &token, &secret.unwrap()).await,
             Some(true)
         );
         for reader in readers {
@@ -153,20 +156,20 @@ async fn a_change_made_here_is_known_here_at_once_however_many_read_beside_it() 
 
 #[tokio::test]
 async fn what_another_process_sealed_under_a_newer_data_key_opens_here() {
-    let house = House::build().await;
+    let company = TestCompany::begin().await;
     let text = MasterKey::generate().to_base64();
     let vault = || {
         let master = MasterKey::from_base64(text.expose_secret(), "the test").unwrap();
         Vault::new(master, &[]).unwrap()
     };
     let (before, after) = (vault(), vault());
-    let first = before.new_data_key(new_v7(house.app.now())).unwrap();
+    let first = before.new_data_key(new_v7(company.app.now())).unwrap();
     before.admit(&first).unwrap();
     after.admit(&first).unwrap();
-    let here = house.process(&house.database, &before).await;
-    let there = house.process(&house.database, &after).await;
+    let here = App::new(company.parts_on(&company.database, &before).await);
+    let there = App::new(company.parts_on(&company.database, &after).await);
 
-    house.clock.advance(TimeDelta::seconds(1));
+    company.clock.advance(TimeDelta::seconds(1));
     let newer = after.new_data_key(new_v7(there.now())).unwrap();
     let row = StoredDataKey {
         id: newer.id,
@@ -178,17 +181,17 @@ async fn what_another_process_sealed_under_a_newer_data_key_opens_here() {
     assert!(kept.unwrap());
     after.admit(&newer).unwrap();
     let secret = SecretString::from("hush");
-    let stored = there.seal(house.tenant, "auth_token", &secret).unwrap();
+    let stored = there.seal(company.tenant, "auth_token", &secret).unwrap();
     assert_eq!(data_key_of(&stored.sealed), Some(newer.id));
-    let place = Place::tenant(house.tenant, "secrets", "sealed", stored.id);
+    let place = Place::tenant(company.tenant, "secrets", "sealed", stored.id);
     let opened = here.open(&place, &stored.sealed).await.unwrap();
     assert_eq!(opened.expose_secret(), "hush");
 
     // A key that is nowhere stays unknown.
     let nowhere = after.new_data_key(new_v7(there.now())).unwrap();
     after.admit(&nowhere).unwrap();
-    let stored = there.seal(house.tenant, "auth_token", &secret).unwrap();
-    let place = Place::tenant(house.tenant, "secrets", "sealed", stored.id);
+    let stored = there.seal(company.tenant, "auth_token", &secret).unwrap();
+    let place = Place::tenant(company.tenant, "secrets", "sealed", stored.id);
     let refused = here.open(&place, &stored.sealed).await;
     assert!(
         matches!(
@@ -201,11 +204,11 @@ async fn what_another_process_sealed_under_a_newer_data_key_opens_here() {
 
 #[tokio::test]
 async fn the_set_up_code_is_the_same_in_all_processes_and_good_for_one_person() {
-    let house = House::build().await;
+    let company = TestCompany::begin().await;
     let database = TestDatabase::migrated().await;
     let [one, other] = [
-        house.process_on(&database).await,
-        house.process_on(&database).await,
+        App::new(company.parts_on(&database, &company.vault).await),
+        App::new(company.parts_on(&database, &company.vault).await),
     ];
     let code = one.setup_code().unwrap().to_text();
     assert!(other.setup_code().unwrap().matches(&code));
@@ -214,7 +217,7 @@ async fn the_set_up_code_is_the_same_in_all_processes_and_good_for_one_person() 
     let stranger = Vault::new(MasterKey::generate(), &[]).unwrap();
     let key = stranger.new_data_key(new_v7(one.now())).unwrap();
     stranger.admit(&key).unwrap();
-    let stranger = house.process(&database, &stranger).await;
+    let stranger = App::new(company.parts_on(&database, &stranger).await);
     assert!(!stranger.setup_code().unwrap().matches(&code));
 
     let password = || SecretString::from("a long enough password");
@@ -231,28 +234,28 @@ async fn the_set_up_code_is_the_same_in_all_processes_and_good_for_one_person() 
 
 #[tokio::test]
 async fn a_rule_switched_off_elsewhere_stays_off_when_its_text_is_edited() {
-    let house = House::build().await;
-    let there = house.neighbour().await;
+    let company = TestCompany::begin().await;
+    let there = company.process().await;
     let rule = serde_json::json!({
         "name": "Big", "event_type": "invoice.sent", "channel": "sms",
         "recipient": { "kind": "contact" }, "template": { "body": "one" },
     });
-    let (tenant, any) = (house.tenant, RuleSwitches::default());
+    let (tenant, any) = (company.tenant, RuleSwitches::default());
     let ann = Actor::named("ann");
-    let made = house.app.create_rule(tenant, &rule, any, &ann);
+    let made = company.app.create_rule(tenant, &rule, any, &ann);
     let id = made.await.unwrap().id;
     // The one who edits has read it while it was on.
-    let mut edited = house.app.rule(tenant, id).await.unwrap();
+    let mut edited = company.app.rule(tenant, id).await.unwrap();
     there
         .switch_rule(tenant, id, false, &Actor::named("bob"))
         .await
         .unwrap();
     edited.definition.template.body = "two".to_owned();
-    let store = house.app.store().tenant(tenant);
+    let store = company.app.store().tenant(tenant);
     let given = (any.enabled, any.position);
-    let kept = store.update_rule(edited, given, Actor::named("ann"), house.app.now());
+    let kept = store.update_rule(edited, given, Actor::named("ann"), company.app.now());
     assert_eq!(kept.await.unwrap(), RuleEdit::Done);
-    let now = house.app.rule(tenant, id).await.unwrap();
+    let now = company.app.rule(tenant, id).await.unwrap();
     assert!(!now.enabled);
     assert_eq!(now.definition.template.body, "two");
 }

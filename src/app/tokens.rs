@@ -1,11 +1,11 @@
 //! Bearer tokens of the JSON API: made, shown once, used, revoked.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 
+use super::cache::TtlCache;
 use super::{App, AppError, FieldProblem};
 use crate::crypto::token::{self, NewToken, TokenDigest};
 use crate::domain::actor::Actor;
@@ -20,27 +20,26 @@ pub const LASTS: [i64; 4] = [30, 90, 365, 0];
 const LONGEST_NAME: usize = 100;
 
 /// The last use is written no more often.
-const USED_APART: TimeDelta = TimeDelta::minutes(1);
+const USED_APART: Duration = Duration::from_mins(1);
 
-/// How many tokens are remembered; beyond it all are forgotten, which costs a write each.
-const MOST_REMEMBERED: usize = 10_000;
+/// How many tokens are remembered; another costs a write each time.
+const MOST_REMEMBERED: u64 = 10_000;
 
 /// When each token was last seen in use by this process.
-#[derive(Default)]
-pub(super) struct Used(Mutex<HashMap<ApiTokenId, DateTime<Utc>>>);
+pub(super) struct Used(TtlCache<ApiTokenId, ()>);
 
 impl Used {
+    pub(super) fn new() -> Self {
+        Self(TtlCache::of_values(MOST_REMEMBERED, USED_APART))
+    }
+
     /// Whether this use is to be written.
     fn is_news(&self, id: ApiTokenId, now: DateTime<Utc>) -> bool {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.get(&id).is_some_and(|at| now - *at < USED_APART) {
-            return false;
+        let is_news = self.0.get(&id, now).is_none();
+        if is_news {
+            self.0.insert(id, (), now);
         }
-        if seen.len() >= MOST_REMEMBERED {
-            seen.clear();
-        }
-        seen.insert(id, now);
-        true
+        is_news
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::report::Advised;
+use crate::advised::Advised;
 use crate::app::accounts::{Beginning, TenantInput};
 use crate::app::rotation::{Progress, RotationError};
 use crate::app::{App, AppError};

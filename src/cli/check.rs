@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::report::Advised;
+use crate::advised::Advised;
 use crate::app::health_report::Finding;
 use crate::config::Config;
 use crate::config::web::{PublicUrl, TrustedProxies};

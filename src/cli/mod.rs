@@ -7,7 +7,6 @@ pub mod admin;
 pub mod check;
 pub mod demo;
 pub mod migrate;
-pub mod report;
 pub mod sandbox;
 pub mod serve;
 pub mod work;

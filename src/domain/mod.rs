@@ -32,6 +32,7 @@ pub mod permission;
 pub mod phone;
 pub mod provider;
 pub mod replay;
+pub mod replay_facts;
 pub mod reply;
 pub mod report;
 pub mod rule;

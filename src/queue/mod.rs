@@ -14,8 +14,6 @@ mod redis;
 mod retry;
 mod ring;
 mod runner;
-#[cfg(test)]
-pub(crate) mod test_queue;
 
 use std::error::Error;
 use std::time::Duration;

@@ -30,8 +30,8 @@ use listenfd::ListenFd;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::advised::Advised;
 use crate::app::App;
-use crate::cli::report::Advised;
 use crate::config::Config;
 use crate::config::web::TrustedProxies;
 use crate::lifecycle::Lifecycle;

@@ -12,9 +12,6 @@ mod operations;
 mod pipeline;
 mod tenant;
 #[cfg(test)]
-#[expect(dead_code, reason = "tests/it uses all of it")]
-pub(crate) mod test_database;
-#[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;

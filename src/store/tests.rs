@@ -20,7 +20,6 @@ use uuid::Uuid;
 use super::engine::{sql, writer};
 use super::pipeline::new_deliveries;
 use super::tenant::suppressions;
-use super::test_database::TestDatabase;
 use super::*;
 use crate::domain::actor::Actor;
 use crate::domain::address_hash::AddressHasher;
@@ -39,6 +38,7 @@ use crate::domain::report::Status;
 use crate::domain::tenant::Tenant;
 use crate::domain::transition::{Claim as Transition, Told};
 use crate::store::engine::writer::{Lane, PlatformWriter};
+use crate::testing::TestDatabase;
 use crate::twilio;
 use chrono::{DateTime, Utc};
 

@@ -3,12 +3,11 @@
 //! The surprise: the callback address is shortened too. Its path bears a token which, for
 //! connections without an Auth Token, is all that protects the callback.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use url::Url;
-
-use super::messages::{Form, NewMessage};
-use super::{Account, Twilio};
 
 /// Longest body of an answer that is kept, in bytes.
 const LONGEST_BODY: usize = 16 * 1024;
@@ -27,15 +26,6 @@ pub struct KeptRequest {
 }
 
 impl KeptRequest {
-    /// The request that [`Twilio::create`] will make, for the attempt written before the call.
-    pub fn of_message(twilio: &Twilio, account: &Account, message: &NewMessage<'_>) -> Self {
-        Self {
-            method: "POST",
-            url: twilio.account_url(account, "/Messages.json"),
-            form: redacted(message.form()),
-        }
-    }
-
     /// The form as text, one `Name: value` per line, for the page of an attempt.
     pub fn form_text(&self) -> String {
         let lines: Vec<_> = self
@@ -47,7 +37,11 @@ impl KeptRequest {
     }
 }
 
-fn redacted(form: Form<'_>) -> Vec<(String, String)> {
+/// Names and values, in the order in which they are sent.
+pub(super) type Form<'a> = Vec<(&'static str, Cow<'a, str>)>;
+
+/// A form as it is kept.
+pub(super) fn redacted(form: Form<'_>) -> Vec<(String, String)> {
     form.into_iter()
         .map(|(name, value)| {
             let value = if name == "StatusCallback" {
@@ -106,7 +100,8 @@ mod tests {
     use secrecy::SecretString;
 
     use super::super::credentials::User;
-    use super::super::{AccountSid, Region, Sender};
+    use super::super::messages::NewMessage;
+    use super::super::{Account, AccountSid, Region, Sender, Twilio};
     use super::*;
 
     #[test]

@@ -3,7 +3,6 @@
 //! The surprise: the body of an answer matters less than its status. A 201 whose body breaks off
 //! is as open as a time-out, while a 400 that cannot be read is safe: nothing was sent.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +12,7 @@ use super::account::{secrets, signed_in};
 use super::call::{Answer, NoAnswer, exchange};
 use super::codes::{self, Class, ResendAdvice};
 use super::error::{CallError, CallFailure, Doubt, SendError, SendFailure};
-use super::kept::{KeptResponse, cut};
+use super::kept::{Form, KeptRequest, KeptResponse, cut, redacted};
 use super::wire::{self, MessageJson};
 use super::{Account, MessageSid, MessagingServiceSid, Twilio};
 use crate::domain::report::Status;
@@ -49,7 +48,16 @@ pub struct NewMessage<'a> {
 }
 
 /// Names and values as sent.
-pub(super) type Form<'a> = Vec<(&'static str, Cow<'a, str>)>;
+impl KeptRequest {
+    /// The request that [`Twilio::create`] will make, for the attempt written before the call.
+    pub fn of_message(twilio: &Twilio, account: &Account, message: &NewMessage<'_>) -> Self {
+        Self {
+            method: "POST",
+            url: twilio.account_url(account, "/Messages.json"),
+            form: redacted(message.form()),
+        }
+    }
+}
 
 impl<'a> NewMessage<'a> {
     pub(super) fn form(&self) -> Form<'a> {

@@ -302,7 +302,7 @@ fn account_key(account: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::testing::House;
+    use crate::testing::company::TestCompany;
 
     fn ip(last: u8) -> IpAddr {
         IpAddr::from([10, 0, 0, last])
@@ -314,24 +314,30 @@ mod tests {
 
     #[tokio::test]
     async fn behind_a_proxy_that_nobody_named_a_stranger_shuts_nobody_out() {
-        let house = House::build().await;
+        let company = TestCompany::begin().await;
         for n in 0..100 {
             let account = format!("{}@x.com", n % 2);
-            assert!(admit(&house.app, Gate::SignIn, None, &account).await, "{n}");
+            assert!(
+                admit(&company.app, Gate::SignIn, None, &account).await,
+                "{n}"
+            );
         }
-        assert!(admit(&house.app, Gate::SignIn, None, "ann@x.com").await);
+        assert!(admit(&company.app, Gate::SignIn, None, "ann@x.com").await);
         for n in 0..300 {
             let account = format!("{n}@x.com");
-            assert!(admit(&house.app, Gate::Reset, None, &account).await, "{n}");
+            assert!(
+                admit(&company.app, Gate::Reset, None, &account).await,
+                "{n}"
+            );
         }
-        let more = house.app.admit(Gate::Reset, None, "more@x.com").await;
+        let more = company.app.admit(Gate::Reset, None, "more@x.com").await;
         assert_eq!(more.unwrap(), Tried::Refused, "letters have an end");
     }
 
     #[tokio::test]
     async fn a_browser_that_is_known_is_not_shut_out_however_many_guess() {
-        let house = House::build().await;
-        let app = &house.app;
+        let company = TestCompany::begin().await;
+        let app = &company.app;
         for n in 0..=255 {
             app.admit(Gate::SignIn, Some(ip(n)), "ann@x.com")
                 .await
@@ -366,13 +372,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_limit_on_letters_to_one_address_is_silent() {
-        let house = House::build().await;
+        let company = TestCompany::begin().await;
         for gate in [Gate::Reset, Gate::SignUp] {
             for n in 0..5 {
-                assert!(admit(&house.app, gate, Some(ip(n)), "ann@x.com").await);
+                assert!(admit(&company.app, gate, Some(ip(n)), "ann@x.com").await);
             }
             for n in 5..9 {
-                let tried = house
+                let tried = company
                     .app
                     .admit(gate, Some(ip(n)), "Ann@x.com")
                     .await
@@ -384,47 +390,47 @@ mod tests {
 
     #[tokio::test]
     async fn a_stranger_does_not_shut_the_owner_out_who_comes_from_elsewhere() {
-        let house = House::build().await;
+        let company = TestCompany::begin().await;
         let try_from =
-            async |n: u8| admit(&house.app, Gate::SignIn, Some(ip(n)), "Ann@x.com").await;
+            async |n: u8| admit(&company.app, Gate::SignIn, Some(ip(n)), "Ann@x.com").await;
         for n in 0..10 {
             assert!(try_from(1).await, "{n}");
         }
         assert!(!try_from(1).await);
         assert!(try_from(2).await, "another network");
-        house.clock.advance(TimeDelta::minutes(14));
+        company.clock.advance(TimeDelta::minutes(14));
         assert!(!try_from(1).await);
-        house.clock.advance(TimeDelta::minutes(2));
+        company.clock.advance(TimeDelta::minutes(2));
         assert!(try_from(1).await);
     }
 
     #[tokio::test]
     async fn guessing_from_many_networks_is_bounded() {
-        let house = House::build().await;
+        let company = TestCompany::begin().await;
         let try_from =
-            async |n: u8| admit(&house.app, Gate::SignIn, Some(ip(n)), "ann@x.com").await;
+            async |n: u8| admit(&company.app, Gate::SignIn, Some(ip(n)), "ann@x.com").await;
         for n in 0..150 {
             assert!(try_from(n).await && try_from(n).await, "{n}");
         }
         assert!(!try_from(200).await);
-        let app = &house.app;
+        let app = &company.app;
         let succeeded = app.succeeded(Gate::SignIn, Some(ip(0)), "ann@x.com");
         succeeded.await.unwrap();
         assert!(!try_from(201).await, "a success lets nobody begin again");
-        house.clock.advance(TimeDelta::minutes(16));
+        company.clock.advance(TimeDelta::minutes(16));
         assert!(try_from(201).await);
     }
 
     #[tokio::test]
     async fn a_network_is_slowed_down_over_many_accounts() {
-        let house = House::build().await;
+        let company = TestCompany::begin().await;
         let here: Option<IpAddr> = "2001:db8::1".parse().ok();
         let neighbour: Option<IpAddr> = "2001:db8::2".parse().ok();
         for n in 0..30 {
             let account = format!("{n}@x.com");
-            assert!(admit(&house.app, Gate::SignIn, here, &account).await);
+            assert!(admit(&company.app, Gate::SignIn, here, &account).await);
         }
-        let tried = |gate| admit(&house.app, gate, neighbour, "new@x.com");
+        let tried = |gate| admit(&company.app, gate, neighbour, "new@x.com");
         assert!(!tried(Gate::SignIn).await);
         // Each gate counts for itself.
         assert!(tried(Gate::Reset).await);
@@ -432,8 +438,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_success_clears_what_was_tried_from_there_and_the_sweep_what_is_over() {
-        let house = House::build().await;
-        let app = &house.app;
+        let company = TestCompany::begin().await;
+        let app = &company.app;
         let admit = async |gate| admit(app, gate, Some(ip(1)), "ann@x.com").await;
         for (gate, most) in [(Gate::SignIn, 10), (Gate::SecondStep, 15)] {
             for n in 0..most {
@@ -443,22 +449,22 @@ mod tests {
             app.succeeded(gate, Some(ip(1)), "ANN@x.com").await.unwrap();
             assert!(admit(gate).await);
         }
-        assert!(house.database.count("throttles").await >= 5);
-        house.clock.advance(TimeDelta::hours(25));
+        assert!(company.database.count("throttles").await >= 5);
+        company.clock.advance(TimeDelta::hours(25));
         app.sweep_accounts().await.unwrap();
-        assert_eq!(house.database.count("throttles").await, 0);
+        assert_eq!(company.database.count("throttles").await, 0);
     }
 
     #[tokio::test]
     async fn no_address_lies_in_the_table() {
-        let house = House::build().await;
-        house
+        let company = TestCompany::begin().await;
+        company
             .app
             .admit(Gate::SignIn, Some(ip(1)), "ann@x.com")
             .await
             .unwrap();
         let plain = "throttles WHERE length(name) <> 64 OR name LIKE '%ann%' OR name LIKE '%.%'";
-        assert_eq!(house.database.count(plain).await, 0);
-        assert_eq!(house.database.count("throttles").await, 3);
+        assert_eq!(company.database.count(plain).await, 0);
+        assert_eq!(company.database.count("throttles").await, 3);
     }
 }

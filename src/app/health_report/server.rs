@@ -87,24 +87,31 @@ mod tests {
 
     use super::super::tests::found;
     use super::*;
-    use crate::app::testing::House;
+    use crate::testing::company::TestCompany;
 
     #[tokio::test]
     async fn a_month_that_cannot_be_made_is_told_before_it_begins() {
-        let house = House::build().await;
-        if house.database.is_file() {
+        let company = TestCompany::begin().await;
+        if company.database.is_file() {
             return;
         }
-        let now = house.app.now();
-        house.app.store().make_partitions(now).await.unwrap();
-        assert!(house.app.report().await.iter().all(|f| f.subject != MONTHS));
+        let now = company.app.now();
+        company.app.store().make_partitions(now).await.unwrap();
+        assert!(
+            company
+                .app
+                .report()
+                .await
+                .iter()
+                .all(|f| f.subject != MONTHS)
+        );
         // Another table takes the place of the month after the next.
         let month = now.date_naive().with_day(1).unwrap() + chrono::Months::new(2);
         let month = month.format("%Y_%m").to_string();
         let stray = format!("ALTER TABLE receipts_{month} RENAME TO stray");
-        house.database.run(&stray).await;
-        assert!(house.app.store().make_partitions(now).await.is_err());
-        let report = house.app.report().await;
+        company.database.run(&stray).await;
+        assert!(company.app.store().make_partitions(now).await.is_err());
+        let report = company.app.report().await;
         let months = found(&report, MONTHS);
         assert!(!months.is_good, "{months:?}");
         assert!(months.says.contains(&month.replace('_', "-")), "{months:?}");

@@ -50,18 +50,20 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::app::testing::House;
+    use crate::app::Parts;
     use crate::domain::actor::Actor;
     use crate::sandbox::DEMO_NUMBER;
     use crate::sandbox::twilio::NewAccount;
     use crate::store::User;
+    use crate::testing::company::TestCompany;
+    use crate::transport::Transports;
     use crate::twilio;
     use crate::twilio::Twilio;
     use crate::twilio::set_up::TwilioInput;
 
     const OWN: &str = "+16175550199";
 
-    impl House {
+    impl TestCompany {
         async fn owner(&self) -> User {
             let platform = self.app.store().platform();
             let owner = platform.user_by_email("owner@example.com").await;
@@ -73,7 +75,7 @@ mod tests {
                 numbers: vec![DEMO_NUMBER.to_owned()],
                 ..NewAccount::default()
             };
-            let account = self.sandbox.twilio().register(account).unwrap();
+            let account = self.sandbox().twilio().register(account).unwrap();
             let input = TwilioInput {
                 account_sid: account.account_sid,
                 auth_token: Some(SecretString::from(account.auth_token)),
@@ -99,40 +101,51 @@ mod tests {
 
     #[tokio::test]
     async fn over_the_sandbox_the_newest_code_is_shown_and_counts() {
-        let house = House::build().await;
-        house.connect_sandbox().await;
-        let user = house.owner().await;
+        let company = TestCompany::begin().await;
+        company.connect_sandbox().await;
+        let user = company.owner().await;
         for _ in 0..2 {
-            let sent = house.app.send_number_code(house.tenant, &user, OWN).await;
+            let sent = company
+                .app
+                .send_number_code(company.tenant, &user, OWN)
+                .await;
             sent.unwrap();
         }
-        let texts = house
-            .sandbox
+        let texts = company
+            .sandbox()
             .twilio()
             .messages(&crate::sandbox::twilio::MessageFilter::default());
         assert_eq!(texts.len(), 2);
-        let code = house.code_shown_by(&house.app).await.expect("a code");
+        let code = company.code_shown_by(&company.app).await.expect("a code");
         let amy = Actor::named("amy");
-        let confirmed = house.app.confirm_number(house.tenant, &user, &code, &amy);
+        let confirmed = company
+            .app
+            .confirm_number(company.tenant, &user, &code, &amy);
         assert_eq!(confirmed.await.unwrap().as_str(), OWN);
     }
 
     #[tokio::test]
     async fn over_the_real_twilio_no_code_is_shown_and_nobody_is_asked_for_it() {
-        let house = House::build().await;
-        house.connect_sandbox().await;
-        let user = house.owner().await;
-        let sent = house.app.send_number_code(house.tenant, &user, OWN).await;
+        let company = TestCompany::begin().await;
+        company.connect_sandbox().await;
+        let user = company.owner().await;
+        let sent = company
+            .app
+            .send_number_code(company.tenant, &user, OWN)
+            .await;
         sent.unwrap();
-        assert!(house.code_shown_by(&house.app).await.is_some());
+        assert!(company.code_shown_by(&company.app).await.is_some());
 
         // The same code, where Twilio's own addresses are in force. Whatever went there would come by
         // this proxy.
         let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
         proxy.set_nonblocking(true).unwrap();
         let http = crate::http::client_through(proxy.local_addr().unwrap());
-        let real = house.neighbour_with(Twilio::new(http, None)).await;
-        assert_eq!(house.code_shown_by(&real).await, None);
+        let real = App::new(Parts {
+            transports: Transports::alone(Twilio::new(http, None), company.clock.clone()),
+            ..company.parts().await
+        });
+        assert_eq!(company.code_shown_by(&real).await, None);
         let asked = proxy.accept().map(|(_, from)| from);
         assert_eq!(asked.unwrap_err().kind(), ErrorKind::WouldBlock);
     }

@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::stored_event::StoredEvent;
 use crate::app::cache::AsOf;
 use crate::app::{App, AppError};
 use crate::domain::address::OwnAddresses;
 use crate::domain::delivery::Channel;
-use crate::domain::document::ParsedDocument;
-use crate::domain::event::{Body, Event, EventState};
-use crate::domain::ids::{EventId, ReplayId};
+use crate::domain::event::EventState;
+use crate::domain::ids::ReplayId;
 use crate::domain::rule::{Recipient, Rule};
 use crate::domain::tenant::Tenant;
 use crate::store::{MessageSettings, TenantStore};
-use crate::zoho::wire;
 
 /// What the events of a tenant are routed by.
 #[derive(Clone)]
@@ -35,12 +34,6 @@ impl RoutingContext {
     }
 }
 
-/// An event with its body, as far as that is kept.
-pub(in crate::app) struct StoredEvent {
-    pub(in crate::app) event: Event,
-    pub(in crate::app) body: Option<Body>,
-}
-
 /// What is to be routed.
 pub(super) struct RoutingInput<'a> {
     pub(super) stored: &'a StoredEvent,
@@ -48,23 +41,6 @@ pub(super) struct RoutingInput<'a> {
     pub(super) replay: ReplayId,
     /// From when `send_within` runs.
     pub(super) wished_at: DateTime<Utc>,
-}
-
-impl StoredEvent {
-    /// Reads an event of this tenant.
-    pub(super) async fn read(store: &TenantStore, id: EventId) -> Result<Option<Self>, AppError> {
-        let read = store.whole_event(id).await?;
-        Ok(read.map(|(event, body)| Self { event, body }))
-    }
-
-    /// What the body says; or why it cannot be understood.
-    pub(super) fn parse(&self) -> Result<ParsedDocument, String> {
-        let Some(body) = &self.body else {
-            return Err("the body is no longer kept".to_owned());
-        };
-        let content_type = (!body.content_type.is_empty()).then_some(body.content_type.as_str());
-        wire::read(&body.bytes, content_type, self.event.path_type).map_err(|e| e.to_string())
-    }
 }
 
 impl RoutingInput<'_> {
@@ -95,7 +71,7 @@ impl App {
                 tenant,
             })
         };
-        let contexts = &self.caches.recent.routing;
+        let contexts = &self.caches.routing_contexts;
         contexts.get(self, store.tenant_id(), as_of, read).await
     }
 }

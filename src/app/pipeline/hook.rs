@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use moka::sync::Cache;
+use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret as _;
 
+use crate::app::cache::TtlCache;
 use crate::app::keys::HOOK_SECRET;
 use crate::app::{App, AppError};
 use crate::domain::connection::Provider;
@@ -83,18 +84,20 @@ impl App {
     }
 }
 
-/// How long a hook, its secrets and its tenant's status are believed: what another process changes
-/// takes effect here that much later at most.
-const BELIEVED: TimeDelta = TimeDelta::seconds(5);
+/// How long a hook, its secrets and its tenant's status are used without reading them again: what another
+/// process changes takes effect here that much later at most.
+const KNOWN_FOR: Duration = Duration::from_secs(5);
 
-/// How long a token is believed to be nobody's.
-const DISBELIEVED: TimeDelta = TimeDelta::seconds(1);
+/// How long a token is taken to be nobody's.
+const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 
-/// What was read of a token, and when. The age is told by the app's clock; should that be set back,
-/// the cache's own time to live, by the machine's, is the bound.
+/// Tokens that are remembered of each sort.
+const TOKENS: u64 = 10_000;
+
+/// What was read of a token.
 pub(in crate::app) struct HookCache {
-    known: Cache<String, (DateTime<Utc>, Arc<Hook>)>,
-    unknown: Cache<String, DateTime<Utc>>,
+    known: TtlCache<String, Arc<Hook>>,
+    unknown: TtlCache<String, ()>,
     /// How many changes were made in this process: what was read before one is not kept after it.
     changes: AtomicU64,
 }
@@ -109,30 +112,20 @@ enum Remembered {
 
 impl HookCache {
     pub(in crate::app) fn new() -> Self {
-        let life = |span: TimeDelta| span.to_std().unwrap_or_default();
         Self {
-            known: Cache::builder()
-                .max_capacity(10_000)
-                .time_to_live(life(BELIEVED))
-                .build(),
-            unknown: Cache::builder()
-                .max_capacity(10_000)
-                .time_to_live(life(DISBELIEVED))
-                .build(),
+            known: TtlCache::of_values(TOKENS, KNOWN_FOR),
+            unknown: TtlCache::of_values(TOKENS, UNKNOWN_FOR),
             changes: AtomicU64::new(0),
         }
     }
 
     fn get(&self, token: &str, now: DateTime<Utc>) -> Remembered {
-        let is_young = |since: DateTime<Utc>, most| now - since < most;
-        if let Some((since, hook)) = self.known.get(token)
-            && is_young(since, BELIEVED)
-        {
+        if let Some(hook) = self.known.get(token, now) {
             return Remembered::Hook(hook);
         }
-        match self.unknown.get(token) {
-            Some(since) if is_young(since, DISBELIEVED) => Remembered::Nobodys,
-            _ => Remembered::Nothing,
+        match self.unknown.get(token, now) {
+            Some(()) => Remembered::Nobodys,
+            None => Remembered::Nothing,
         }
     }
 
@@ -140,13 +133,13 @@ impl HookCache {
     fn keep(&self, token: &str, hook: Option<Arc<Hook>>, since: DateTime<Utc>, change: u64) {
         let key = token.to_owned();
         match hook {
-            Some(hook) => self.known.insert(key, (since, hook)),
-            None => self.unknown.insert(key, since),
+            Some(hook) => self.known.insert(key, hook, since),
+            None => self.unknown.insert(key, (), since),
         }
         // Only now: a change that comes later than this look forgets the entry itself.
         if self.change() != change {
-            self.known.invalidate(token);
-            self.unknown.invalidate(token);
+            self.known.forget(token);
+            self.unknown.forget(token);
         }
     }
 
@@ -156,7 +149,7 @@ impl HookCache {
 
     fn forget(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);
-        self.known.invalidate_all();
-        self.unknown.invalidate_all();
+        self.known.clear();
+        self.unknown.clear();
     }
 }

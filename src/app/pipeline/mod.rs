@@ -12,26 +12,28 @@
 //! A new event is *folded* (it changes its document and claims transitions), one that a person decides again
 //! is *kept* (the document stays as it is). That is the whole difference between the two.
 
+mod addresses;
 mod approvers;
 mod assess;
 mod context;
 mod decide;
 mod evaluation_input;
+mod forged;
 mod hook;
 mod message;
 mod people;
 mod plan;
 mod receive;
 mod recipients;
-mod rejected;
 mod renew;
 pub mod replay;
 mod route;
 mod said;
+mod stored_event;
 
-pub(super) use context::{RoutingContext, StoredEvent};
+pub(super) use context::RoutingContext;
 pub use hook::Hook;
 pub(super) use hook::{HookCache, JSON};
 pub use receive::{HookRequest, Received};
-pub(super) use rejected::{Refused, RejectedLimiter};
 pub(super) use said::TemplateCache;
+pub(super) use stored_event::FreshEvents;

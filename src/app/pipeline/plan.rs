@@ -7,7 +7,7 @@ use super::context::{RoutingContext, RoutingInput};
 use super::decide::Decided;
 use super::evaluation_input::EvaluationInput;
 use super::people::other_people;
-use crate::app::cache::SeenDocument;
+use crate::app::sending::SeenDocument;
 use crate::app::{App, AppError};
 use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::document::{Document, DocumentKind, ParsedDocument, with_payment};

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
-use super::context::StoredEvent;
 use super::hook::Hook;
+use super::stored_event::StoredEvent;
 use crate::app::{App, AppError, job};
 use crate::domain::event::{Body, EventSource, EventType, Ingested, NewEvent};
 use crate::domain::ids::EventId;
@@ -84,7 +84,7 @@ impl App {
         self.note_intake(&kept);
         let kept = kept?;
         if !kept.is_duplicate {
-            self.caches.recent.keep_event(fresh);
+            self.caches.fresh_events.keep(fresh, now);
             self.wake(vec![job::route_event(tenant, kept.event, now)])
                 .await;
         }

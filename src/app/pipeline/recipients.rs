@@ -3,11 +3,12 @@
 
 use std::cell::OnceCell;
 
+use super::addresses::{
+    Found, address_of, age, called, contact_country, listed, named_with_reasons, nobody,
+    unknown_range,
+};
 use super::approvers::approvers;
 use super::evaluation_input::EvaluationInput;
-use super::people::{
-    Found, address_of, age, called, contact_country, listed, nobody, told, unknown_range,
-};
 use crate::domain::address::Address;
 use crate::domain::delivery::Channel;
 use crate::domain::document::Person;
@@ -205,12 +206,15 @@ impl<'i, 'a> Finder<'i, 'a> {
         }
         let Some(first) = reached.first_mut() else {
             let whom = self.whom();
-            return vec![self.unreached(channel, nobody(input, channel, &passed_over, &whom))];
+            return vec![
+                self.unreached(channel, nobody(input.parsed, channel, &passed_over, &whom)),
+            ];
         };
         if !passed_over.is_empty() {
-            first
-                .notes
-                .insert(0, format!("passed over: {}", told(&passed_over)));
+            first.notes.insert(
+                0,
+                format!("passed over: {}", named_with_reasons(&passed_over)),
+            );
         }
         reached
     }
@@ -239,13 +243,14 @@ impl<'i, 'a> Finder<'i, 'a> {
         }
         if reached.is_empty() {
             let whom = self.whom();
-            let why = nobody(self.input, first, &passed_over, &whom);
+            let why = nobody(self.input.parsed, first, &passed_over, &whom);
             return vec![self.unreached(first, why)];
         }
         if !passed_over.is_empty() {
-            reached[0]
-                .notes
-                .insert(0, format!("passed over: {}", told(&passed_over)));
+            reached[0].notes.insert(
+                0,
+                format!("passed over: {}", named_with_reasons(&passed_over)),
+            );
         }
         reached
     }

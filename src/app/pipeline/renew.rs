@@ -3,13 +3,15 @@
 
 use serde_json::Value;
 
-use super::context::{RoutingContext, StoredEvent};
+use super::context::RoutingContext;
 use super::evaluation_input::EvaluationInput;
 use super::people::other_people;
 use super::recipients::{Finder, Reached};
 use super::said::Frame;
-use crate::app::cache::{AsOf, SeenDocument};
+use super::stored_event::StoredEvent;
+use crate::app::cache::AsOf;
 use crate::app::reminder_stops::Reminded;
+use crate::app::sending::SeenDocument;
 use crate::app::{App, AppError};
 use crate::domain::assertion::{Says, Seen};
 use crate::domain::content::Content;

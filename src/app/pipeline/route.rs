@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::context::{RoutingInput, StoredEvent};
+use super::context::RoutingInput;
 use super::plan::Plan;
-use crate::app::cache::{AsOf, KeptDelivery};
+use super::stored_event::StoredEvent;
+use crate::app::cache::AsOf;
 use crate::app::sending::Departures;
+use crate::app::sending::FreshDelivery;
 use crate::app::{App, AppError, job};
 use crate::domain::delivery::{DeliveryState, Message};
 use crate::domain::ids::{EventId, ReplayId, TenantId};
@@ -23,7 +25,7 @@ impl App {
     /// Decides one event. Somebody else having done so is fine.
     pub async fn route_event(&self, tenant: TenantId, id: EventId) -> Result<(), AppError> {
         let store = self.tenant(tenant);
-        let mut fresh = self.caches.recent.take_event(id);
+        let mut fresh = self.caches.fresh_events.take(id);
         let mut as_of = AsOf::Lately;
         for _ in 0..STARTS {
             let stored = match fresh.take() {
@@ -92,8 +94,8 @@ impl App {
             let due = now + TimeDelta::from_std(wait).unwrap_or_default();
             wishes.push(job::deliver(tenant, id, due));
             let document = document.clone();
-            let kept = KeptDelivery { message, document };
-            self.caches.recent.keep_delivery(kept);
+            let fresh = FreshDelivery { message, document };
+            self.caches.fresh_deliveries.keep(fresh, now);
         }
         self.wake(wishes).await;
         self.depart(store, calls).await?;

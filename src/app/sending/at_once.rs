@@ -11,7 +11,8 @@ use futures::future::join_all;
 
 use super::Next;
 use super::attempt::{Called, PreparedCall};
-use crate::app::cache::{AsOf, SeenDocument};
+use super::fresh_deliveries::SeenDocument;
+use crate::app::cache::AsOf;
 use crate::app::{App, AppError, job};
 use crate::brakes::Admission;
 use crate::domain::delivery::Message;

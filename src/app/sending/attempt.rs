@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::fresh_deliveries::SeenDocument;
 use super::gate::Sight;
 use super::outcome::{Sent, Verdict, rests_until};
 use super::{Link, Next, duplicate_waiters, queued};
-use crate::app::cache::{AsOf, SeenDocument};
+use crate::app::cache::AsOf;
 use crate::app::{App, AppError};
 use crate::brakes::{Admission, Limits, Permit, Turn};
 use crate::domain::address::key_of;

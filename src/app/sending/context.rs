@@ -125,7 +125,7 @@ impl App {
                 paces: paces(&kept),
             })
         };
-        let contexts = &self.caches.recent.sending_contexts;
+        let contexts = &self.caches.sending_contexts;
         let key = (store.tenant_id(), channel);
         contexts.get(self, key, as_of, read).await
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::fresh_deliveries::SeenDocument;
 use super::{Next, SendingContext, queued, until};
-use crate::app::cache::{AsOf, SeenDocument};
+use crate::app::cache::AsOf;
 use crate::app::{App, AppError};
 use crate::domain::address::Address;
 use crate::domain::assertion::Assertion;

@@ -17,6 +17,7 @@ mod at_once;
 pub(super) mod attempt;
 mod context;
 pub(super) mod duplicate_waiters;
+mod fresh_deliveries;
 mod gate;
 mod outcome;
 mod poll;
@@ -30,6 +31,7 @@ use chrono::{DateTime, Utc};
 
 pub(super) use self::at_once::Departures;
 pub(super) use self::context::{Link, SendingContext};
+pub(super) use self::fresh_deliveries::{FreshDeliveries, FreshDelivery, SeenDocument};
 pub(super) use self::outcome::{Verdict, first_poll};
 use super::{App, AppError, job};
 use crate::domain::delivery::{Delivery, DeliveryState, StepKind};
@@ -52,7 +54,7 @@ impl App {
     /// Moves a delivery on by whatever is due: send, reconcile, poll or expire.
     pub async fn advance(&self, tenant: TenantId, id: DeliveryId) -> Result<Next, AppError> {
         let store = self.tenant(tenant);
-        let queued = self.caches.recent.take_delivery(id);
+        let queued = self.caches.fresh_deliveries.take(id);
         let (delivery, kept) = match queued {
             Some(kept) => (
                 kept.message.delivery,

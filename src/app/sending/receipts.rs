@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 
 use crate::app::cache::AsOf;
-use crate::app::pipeline::Refused;
+use crate::app::rejected::Refused;
 use crate::app::{App, AppError};
 use crate::domain::connection::Provider;
 use crate::domain::delivery::DeliveryState;
@@ -137,7 +137,7 @@ impl App {
 
     /// Who reports to an address, as far as that is remembered.
     fn remembered_reporter(&self, token: &str) -> Option<Arc<Option<Reporter>>> {
-        let reporters = &self.caches.recent.reporters;
+        let reporters = &self.caches.reporters;
         reporters.remembered(self, &token.to_owned())
     }
 
@@ -163,7 +163,7 @@ impl App {
                 target,
             }))
         };
-        let reporters = &self.caches.recent.reporters;
+        let reporters = &self.caches.reporters;
         reporters
             .get(self, token.to_owned(), AsOf::Lately, read)
             .await

@@ -10,7 +10,7 @@ use url::Url;
 use super::super::*;
 use super::bench::{Bench, ONE, goes_or, refused, seconds};
 use crate::config::environment;
-use crate::redis::slow_relay::SlowRelay;
+use crate::testing::slow_relay::SlowRelay;
 
 /// A call waits a quarter of a second; the machine may be busy.
 const BOUND: Duration = Duration::from_millis(600);

@@ -4,8 +4,6 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::email;
-
 /// A refusal of Twilio's 2010 API: status, code and message (facts, "Errors on the HTTP response").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -61,12 +59,12 @@ impl Refusal {
 
     /// In the shape of the API that was asked.
     pub(super) fn response_to(&self, request: &HttpRequest) -> HttpResponse {
-        if !email::in_this_shape(request) {
+        if !is_email_api(request) {
             return self.response();
         }
         let mut problems = self.problems.clone();
         if problems.is_empty() {
-            problems.push(email::problem(self.code, &self.message, None));
+            problems.push(email_problem(self.code, &self.message, None));
         }
         self.with(&json!({ "errors": problems }))
     }
@@ -83,4 +81,24 @@ impl Refusal {
         }
         response.json(body)
     }
+}
+
+pub(super) async fn method_not_allowed(request: HttpRequest) -> HttpResponse {
+    let message = format!("{} is not allowed for {}", request.method(), request.path());
+    Refusal::new(405, 20004, message).response_to(&request)
+}
+
+/// Whether a request is of the API for e-mail, which tells a list of problems.
+fn is_email_api(request: &HttpRequest) -> bool {
+    request.path().starts_with("/v1/Emails")
+}
+
+/// One problem as the API for e-mail tells it.
+pub(super) fn email_problem(code: u32, message: &str, context: Option<&str>) -> Value {
+    json!({
+        "code": code,
+        "message": message,
+        "infoUrl": format!("https://www.twilio.com/docs/api/errors/{code}"),
+        "context": context,
+    })
 }

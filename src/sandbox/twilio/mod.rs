@@ -13,6 +13,7 @@ mod email;
 mod error;
 mod fault;
 mod message;
+mod query;
 mod report;
 pub(super) mod routes;
 #[cfg(test)]

@@ -8,9 +8,10 @@ use super::Twilio;
 use super::account::{Account, Permission, Service};
 use super::answer::{answer, header_of};
 use super::create::Form;
-use super::error::Refusal;
+use super::error::{Refusal, method_not_allowed};
 use super::fault::On;
 use super::message::ListFilter;
+use super::query::{find, page_number, page_size, query};
 use crate::sandbox::log::lock;
 
 /// Mounts the addresses.
@@ -58,11 +59,6 @@ fn read_only(path: &str, route: actix_web::Route) -> actix_web::Resource {
     web::resource(path)
         .route(route)
         .default_service(web::to(method_not_allowed))
-}
-
-pub(super) async fn method_not_allowed(request: HttpRequest) -> HttpResponse {
-    let message = format!("{} is not allowed for {}", request.method(), request.path());
-    Refusal::new(405, 20004, message).response_to(&request)
 }
 
 async fn create(
@@ -410,31 +406,4 @@ impl Twilio {
             "previous_page_uri": null,
         }))
     }
-}
-
-pub(super) fn query(request: &HttpRequest) -> Vec<(String, String)> {
-    form_urlencoded::parse(request.query_string().as_bytes())
-        .into_owned()
-        .collect()
-}
-
-pub(super) fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs
-        .iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str())
-}
-
-/// `PageSize`: 50 unless told, at most 1000.
-pub(super) fn page_size(query: &[(String, String)]) -> usize {
-    find(query, "PageSize")
-        .and_then(|size| size.parse().ok())
-        .unwrap_or(50)
-        .clamp(1, 1_000)
-}
-
-fn page_number(query: &[(String, String)]) -> usize {
-    find(query, "Page")
-        .and_then(|page| page.parse().ok())
-        .unwrap_or(0)
 }

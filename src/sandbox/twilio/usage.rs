@@ -10,7 +10,7 @@ use super::account::{Account, Permission};
 use super::answer::answer;
 use super::error::Refusal;
 use super::fault::On;
-use super::routes::{find, page_size, query};
+use super::query::{find, page_size, query};
 use crate::sandbox::log::lock;
 
 /// What a message is said to cost, in ten-thousandths.

@@ -321,7 +321,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_has_no_other_clock_than_the_machines_and_tests_keep_theirs() {
-        let database = crate::store::test_database::TestDatabase::migrated().await;
+        let database = crate::testing::TestDatabase::migrated().await;
         let store = Store::open(&database.url()).await.unwrap();
         let fixed: SharedClock =
             Arc::new(crate::domain::clock::FixedClock::at(DateTime::UNIX_EPOCH));

@@ -155,7 +155,7 @@ fn first_id(month: NaiveDate) -> Uuid {
 mod tests {
     use super::*;
     use crate::domain::ids::EventId;
-    use crate::store::test_database::TestDatabase;
+    use crate::testing::TestDatabase;
 
     fn day(text: &str) -> DateTime<Utc> {
         format!("{text}T12:00:00Z").parse().unwrap()

@@ -142,7 +142,7 @@ async fn has_table(db: UnscopedDb<'_>, name: &str) -> Result<bool, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::test_database::TestDatabase;
+    use crate::testing::TestDatabase;
 
     async fn with_steps(steps: &[(&str, Option<(&str, &str)>)]) -> (TestDatabase, Store) {
         let database = TestDatabase::empty().await;

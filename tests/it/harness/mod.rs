@@ -3,7 +3,7 @@
 pub(crate) mod axe;
 pub(crate) mod browser;
 pub(crate) mod company;
-#[path = "../../../src/store/test_database.rs"]
+#[path = "../../../src/testing/database.rs"]
 pub(crate) mod database;
 pub(crate) mod demo;
 pub(crate) mod journal;
@@ -15,7 +15,7 @@ pub(crate) mod person;
 pub(crate) mod posts;
 pub(crate) mod process;
 pub(crate) mod redis;
-#[path = "../../../src/redis/slow_relay.rs"]
+#[path = "../../../src/testing/slow_relay.rs"]
 pub(crate) mod slow_relay;
 pub(crate) mod smtp;
 pub(crate) mod visitor;

@@ -5,15 +5,15 @@ use serde_json::{Map, Value};
 
 use super::*;
 use crate::app::keys::HOOK_SECRET;
-use crate::app::testing::House;
 use crate::domain::actor::Actor;
 use crate::sandbox::zoho::{
     NewZohoAccount, ZohoCredentials, ZohoFaultKind, ZohoFaultOrder, ZohoOn,
 };
+use crate::testing::company::TestCompany;
 use crate::zoho;
 
 /// Registers a client in Europe whose user has these organisations, with five self-client codes.
-pub(in crate::app) fn account(house: &House, organisations: &[&str]) -> ZohoCredentials {
+pub(in crate::app) fn account(company: &TestCompany, organisations: &[&str]) -> ZohoCredentials {
     let organisation = |id: &&str| {
         let mut fields = Map::new();
         fields.insert("organization_id".to_owned(), (*id).into());
@@ -27,7 +27,7 @@ pub(in crate::app) fn account(house: &House, organisations: &[&str]) -> ZohoCred
         auto_consent: true,
         ..NewZohoAccount::default()
     };
-    house.sandbox.zoho().register(new).unwrap()
+    company.sandbox().zoho().register(new).unwrap()
 }
 
 pub(in crate::app) fn settings(connection: &Connection) -> BooksSettings {
@@ -46,7 +46,7 @@ impl BooksInput {
     }
 }
 
-impl House {
+impl TestCompany {
     async fn connect(&self, input: BooksInput) -> Result<BooksConnected, AppError> {
         self.app
             .connect_books_self_client(self.tenant, input, &Actor::named("owner"))
@@ -70,11 +70,11 @@ impl House {
             error: error.map(str::to_owned),
             ..ZohoFaultOrder::once(kind)
         };
-        self.sandbox.zoho().next(order).unwrap();
+        self.sandbox().zoho().next(order).unwrap();
     }
 
     pub(super) fn calls_to(&self, path: &str) -> usize {
-        let requests = self.sandbox.zoho().requests();
+        let requests = self.sandbox().zoho().requests();
         requests.iter().filter(|r| r.path.contains(path)).count()
     }
 }
@@ -106,38 +106,44 @@ pub(super) fn conflict<T: fmt::Debug>(result: Result<T, AppError>) -> String {
 
 #[tokio::test]
 async fn a_code_and_one_organisation_make_a_connection_and_leave_the_hook_alone() {
-    let house = House::build().await;
-    let who = account(&house, &["11"]);
-    let hook = house.app.hook_details(house.tenant).await.unwrap().url;
-    let hook_secret = house.secret(HOOK_SECRET).await;
+    let company = TestCompany::begin().await;
+    let who = account(&company, &["11"]);
+    let hook = company.app.hook_details(company.tenant).await.unwrap().url;
+    let hook_secret = company.secret(HOOK_SECRET).await;
     assert!(hook_secret.is_some());
 
-    let connected = house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
+    let connected = company
+        .connect(BooksInput::of(&who, "code-1"))
+        .await
+        .unwrap();
     assert_eq!(connected, BooksConnected::Ready(organisation("11")));
-    let connection = house.zoho().await;
+    let connection = company.zoho().await;
     assert_eq!(connection.state, ConnectionState::Ready);
     assert_eq!(connection.account, "11");
     assert_eq!(settings(&connection).region, "eu");
     assert_eq!(settings(&connection).client_id, who.client_id);
     assert_eq!(settings(&connection).organisation, "Company 11");
     // The exchange brought an access token: nothing was refreshed.
-    assert_eq!(house.calls_to("/oauth/v2/token"), 1);
+    assert_eq!(company.calls_to("/oauth/v2/token"), 1);
 
     assert_eq!(
-        house.app.hook_details(house.tenant).await.unwrap().url,
+        company.app.hook_details(company.tenant).await.unwrap().url,
         hook
     );
-    assert_eq!(house.secret(HOOK_SECRET).await, hook_secret);
+    assert_eq!(company.secret(HOOK_SECRET).await, hook_secret);
 }
 
 #[tokio::test]
 async fn secrets_cannot_be_read_in_the_database() {
-    let house = House::build().await;
-    let who = account(&house, &["11"]);
-    house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
-    let refresh_token = house.secret(REFRESH_TOKEN).await.unwrap();
+    let company = TestCompany::begin().await;
+    let who = account(&company, &["11"]);
+    company
+        .connect(BooksInput::of(&who, "code-1"))
+        .await
+        .unwrap();
+    let refresh_token = company.secret(REFRESH_TOKEN).await.unwrap();
     assert!(refresh_token.starts_with("1000."));
-    let bytes = house.database.contents().await;
+    let bytes = company.database.contents().await;
     let holds = |text: &str| bytes.windows(text.len()).any(|w| w == text.as_bytes());
     // What is no secret is there, so these are the right files.
     assert!(holds(&who.client_id));
@@ -148,10 +154,10 @@ async fn secrets_cannot_be_read_in_the_database() {
 
 #[tokio::test]
 async fn each_refusal_of_zoho_points_to_its_field_and_stores_nothing() {
-    let house = House::build().await;
-    let who = account(&house, &["11"]);
+    let company = TestCompany::begin().await;
+    let who = account(&company, &["11"]);
 
-    let (field, says) = refused(house.connect(BooksInput::of(&who, "expired")).await);
+    let (field, says) = refused(company.connect(BooksInput::of(&who, "expired")).await);
     assert_eq!(field, "code");
     assert!(says.contains("too old"), "{says}");
 
@@ -159,32 +165,32 @@ async fn each_refusal_of_zoho_points_to_its_field_and_stores_nothing() {
         client_secret: Some("wrong".into()),
         ..BooksInput::of(&who, "code-1")
     };
-    let (field, says) = refused(house.connect(wrong).await);
+    let (field, says) = refused(company.connect(wrong).await);
     assert_eq!(field, "client_secret");
     assert!(says.contains("accounts.zoho.eu"), "{says}");
 
     // As a client of Europe is unknown in India.
-    house.token_fault(ZohoFaultKind::TokenError, Some("invalid_client"));
+    company.token_fault(ZohoFaultKind::TokenError, Some("invalid_client"));
     let elsewhere = BooksInput {
         region: "in".to_owned(),
         ..BooksInput::of(&who, "code-1")
     };
-    let (field, says) = refused(house.connect(elsewhere).await);
+    let (field, says) = refused(company.connect(elsewhere).await);
     assert_eq!(field, "region");
     assert!(says.contains("accounts.zoho.in"), "{says}");
 
-    house.token_fault(ZohoFaultKind::Throttled, None);
-    let says = conflict(house.connect(BooksInput::of(&who, "code-1")).await);
+    company.token_fault(ZohoFaultKind::Throttled, None);
+    let says = conflict(company.connect(BooksInput::of(&who, "code-1")).await);
     assert!(says.contains("in 10 minutes"), "{says}");
 
-    assert_eq!(house.zoho().await.state, ConnectionState::New);
-    assert_eq!(house.secret(REFRESH_TOKEN).await, None);
-    assert_eq!(house.secret(CLIENT_SECRET).await, None);
+    assert_eq!(company.zoho().await.state, ConnectionState::New);
+    assert_eq!(company.secret(REFRESH_TOKEN).await, None);
+    assert_eq!(company.secret(CLIENT_SECRET).await, None);
 }
 
 #[tokio::test]
 async fn what_cannot_be_right_is_refused_before_zoho_is_asked() {
-    let house = House::build().await;
+    let company = TestCompany::begin().await;
     let input = BooksInput {
         region: "moon".to_owned(),
         client_id: " ".to_owned(),
@@ -192,177 +198,221 @@ async fn what_cannot_be_right_is_refused_before_zoho_is_asked() {
         code: "two words".into(),
         organization_id: None,
     };
-    let Err(AppError::Invalid(problems)) = house.connect(input).await else {
+    let Err(AppError::Invalid(problems)) = company.connect(input).await else {
         panic!("it was taken");
     };
     let fields: Vec<_> = problems.iter().map(|p| p.field.as_str()).collect();
     assert_eq!(fields, ["region", "client_id", "client_secret", "code"]);
-    assert_eq!(house.calls_to("/"), 0);
+    assert_eq!(company.calls_to("/"), 0);
 }
 
 #[tokio::test]
 async fn of_two_organisations_a_person_chooses_and_may_choose_again() {
-    let house = House::build().await;
-    let who = account(&house, &["11", "22"]);
-    let connected = house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
+    let company = TestCompany::begin().await;
+    let who = account(&company, &["11", "22"]);
+    let connected = company
+        .connect(BooksInput::of(&who, "code-1"))
+        .await
+        .unwrap();
     let both = vec![organisation("11"), organisation("22")];
     assert_eq!(connected, BooksConnected::Choose(both.clone()));
-    assert_eq!(house.zoho().await.state, ConnectionState::New);
-    assert!(house.secret(REFRESH_TOKEN).await.is_some());
-    let says = conflict(house.app.check_books(house.tenant).await);
+    assert_eq!(company.zoho().await.state, ConnectionState::New);
+    assert!(company.secret(REFRESH_TOKEN).await.is_some());
+    let says = conflict(company.app.check_books(company.tenant).await);
     assert!(says.contains("Choose the organisation"), "{says}");
-    let listed = house.app.books_organisations(house.tenant).await.unwrap();
+    let listed = company
+        .app
+        .books_organisations(company.tenant)
+        .await
+        .unwrap();
     assert_eq!(listed, both);
 
     let owner = Actor::named("owner");
-    let choose = |id: &'static str| house.app.choose_organisation(house.tenant, id, &owner);
+    let choose = |id: &'static str| company.app.choose_organisation(company.tenant, id, &owner);
     assert_eq!(refused(choose("33").await).0, "organization");
     for id in ["22", "11"] {
         assert_eq!(choose(id).await.unwrap(), organisation(id));
-        let connection = house.zoho().await;
+        let connection = company.zoho().await;
         assert_eq!(connection.account, id);
         assert_eq!(connection.state, ConnectionState::Ready);
         assert_eq!(settings(&connection).client_id, who.client_id);
     }
     // Connecting again keeps the choice, unless another is wished for.
-    let again = house.connect(BooksInput::of(&who, "code-2")).await.unwrap();
+    let again = company
+        .connect(BooksInput::of(&who, "code-2"))
+        .await
+        .unwrap();
     assert_eq!(again, BooksConnected::Ready(organisation("11")));
     let wished = BooksInput {
         organization_id: Some(" 22 ".to_owned()),
         ..BooksInput::of(&who, "code-3")
     };
-    let wished = house.connect(wished).await.unwrap();
+    let wished = company.connect(wished).await.unwrap();
     assert_eq!(wished, BooksConnected::Ready(organisation("22")));
 }
 
 #[tokio::test]
 async fn a_user_without_organisations_leaves_the_old_connection_as_it_was() {
-    let house = House::build().await;
-    let good = account(&house, &["11"]);
-    house
+    let company = TestCompany::begin().await;
+    let good = account(&company, &["11"]);
+    company
         .connect(BooksInput::of(&good, "code-1"))
         .await
         .unwrap();
-    let before = house.secret(REFRESH_TOKEN).await;
-    let poor = account(&house, &[]);
-    let says = conflict(house.connect(BooksInput::of(&poor, "code-2")).await);
+    let before = company.secret(REFRESH_TOKEN).await;
+    let poor = account(&company, &[]);
+    let says = conflict(company.connect(BooksInput::of(&poor, "code-2")).await);
     assert!(says.contains("no organisation"), "{says}");
-    assert_eq!(house.secret(REFRESH_TOKEN).await, before);
-    assert!(house.app.check_books(house.tenant).await.unwrap().is_good);
+    assert_eq!(company.secret(REFRESH_TOKEN).await, before);
+    assert!(
+        company
+            .app
+            .check_books(company.tenant)
+            .await
+            .unwrap()
+            .is_good
+    );
 }
 
 #[tokio::test]
 async fn a_grant_whose_organisations_cannot_be_listed_yet_is_kept() {
-    let house = House::build().await;
-    let who = account(&house, &["11"]);
+    let company = TestCompany::begin().await;
+    let who = account(&company, &["11"]);
     let order = ZohoFaultOrder::once(ZohoFaultKind::InternalError);
-    house.sandbox.zoho().next(order).unwrap();
-    let says = conflict(house.connect(BooksInput::of(&who, "code-1")).await);
+    company.sandbox().zoho().next(order).unwrap();
+    let says = conflict(company.connect(BooksInput::of(&who, "code-1")).await);
     assert!(
         says.contains("Choose the organisation in a minute"),
         "{says}"
     );
     let owner = Actor::named("owner");
-    let chosen = house.app.choose_organisation(house.tenant, "11", &owner);
+    let chosen = company
+        .app
+        .choose_organisation(company.tenant, "11", &owner);
     assert_eq!(chosen.await.unwrap(), organisation("11"));
 }
 
 #[tokio::test]
 async fn connecting_again_keeps_a_blank_secret_and_revokes_the_old_access() {
-    let house = House::build().await;
-    let who = account(&house, &["11"]);
-    house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
-    let first = house.secret(REFRESH_TOKEN).await.unwrap();
+    let company = TestCompany::begin().await;
+    let who = account(&company, &["11"]);
+    company
+        .connect(BooksInput::of(&who, "code-1"))
+        .await
+        .unwrap();
+    let first = company.secret(REFRESH_TOKEN).await.unwrap();
     let blank = BooksInput {
         client_secret: Some(" ".into()),
         ..BooksInput::of(&who, "code-2")
     };
-    house.connect(blank.clone()).await.unwrap();
-    assert_ne!(house.secret(REFRESH_TOKEN).await.unwrap(), first);
+    company.connect(blank.clone()).await.unwrap();
+    assert_ne!(company.secret(REFRESH_TOKEN).await.unwrap(), first);
     // The sandbox no longer knows it.
-    assert!(!house.sandbox.zoho().revoke_refresh_token(&first));
+    assert!(!company.sandbox().zoho().revoke_refresh_token(&first));
     // Another data centre may have a secret of its own.
     let elsewhere = BooksInput {
         region: "us".to_owned(),
         ..blank
     };
-    assert_eq!(refused(house.connect(elsewhere).await).0, "client_secret");
+    assert_eq!(refused(company.connect(elsewhere).await).0, "client_secret");
 }
 
 #[tokio::test]
 async fn a_check_refreshes_once_and_soon_after_makes_do_with_the_token_at_hand() {
-    let house = House::build().await;
-    let says = conflict(house.app.check_books(house.tenant).await);
+    let company = TestCompany::begin().await;
+    let says = conflict(company.app.check_books(company.tenant).await);
     assert!(says.contains("not connected"), "{says}");
-    let who = account(&house, &["11"]);
-    house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
-    house.clock.advance(TimeDelta::minutes(5));
+    let who = account(&company, &["11"]);
+    company
+        .connect(BooksInput::of(&who, "code-1"))
+        .await
+        .unwrap();
+    company.clock.advance(TimeDelta::minutes(5));
     for _ in 0..20 {
-        let result = house.app.check_books(house.tenant).await.unwrap();
+        let result = company.app.check_books(company.tenant).await.unwrap();
         assert!(
             result.is_good && result.says.contains("“Company 11”"),
             "{result:?}"
         );
     }
     // The exchange and one refresh.
-    assert_eq!(house.calls_to("/oauth/v2/token"), 2);
-    assert_eq!(house.zoho().await.checked_at, Some(house.app.now()));
+    assert_eq!(company.calls_to("/oauth/v2/token"), 2);
+    assert_eq!(company.zoho().await.checked_at, Some(company.app.now()));
 }
 
 #[tokio::test]
 async fn a_revoked_access_is_broken_until_connected_again_and_the_hook_still_answers() {
     for pause in [TimeDelta::seconds(1), TimeDelta::minutes(30)] {
-        let house = House::build().await;
-        let who = account(&house, &["11"]);
-        house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
-        let token = house.secret(REFRESH_TOKEN).await.unwrap();
-        assert!(house.sandbox.zoho().revoke_refresh_token(&token));
-        house.clock.advance(pause);
-        let result = house.app.check_books(house.tenant).await.unwrap();
+        let company = TestCompany::begin().await;
+        let who = account(&company, &["11"]);
+        company
+            .connect(BooksInput::of(&who, "code-1"))
+            .await
+            .unwrap();
+        let token = company.secret(REFRESH_TOKEN).await.unwrap();
+        assert!(company.sandbox().zoho().revoke_refresh_token(&token));
+        company.clock.advance(pause);
+        let result = company.app.check_books(company.tenant).await.unwrap();
         assert!(!result.is_good);
         assert!(
             result.says.contains("Connect Zoho Books again"),
             "{result:?}"
         );
-        let connection = house.zoho().await;
+        let connection = company.zoho().await;
         assert_eq!(connection.state, ConnectionState::Broken);
         assert_eq!(connection.reason, result.says);
 
-        let url = house.app.hook_details(house.tenant).await.unwrap().url;
+        let url = company.app.hook_details(company.tenant).await.unwrap().url;
         let token = url.rsplit('/').next().unwrap();
-        let hook = house.app.hook(token).await.unwrap().unwrap();
+        let hook = company.app.hook(token).await.unwrap().unwrap();
         assert_eq!(hook.target.connection, connection.id);
         assert!(!hook.target.is_suspended);
 
-        house.connect(BooksInput::of(&who, "code-2")).await.unwrap();
-        assert_eq!(house.zoho().await.state, ConnectionState::Ready);
-        assert!(house.app.check_books(house.tenant).await.unwrap().is_good);
+        company
+            .connect(BooksInput::of(&who, "code-2"))
+            .await
+            .unwrap();
+        assert_eq!(company.zoho().await.state, ConnectionState::Ready);
+        assert!(
+            company
+                .app
+                .check_books(company.tenant)
+                .await
+                .unwrap()
+                .is_good
+        );
     }
 }
 
 #[tokio::test]
 async fn trouble_at_zoho_says_nothing_about_the_access() {
-    let house = House::build().await;
-    let who = account(&house, &["11"]);
-    house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
-    house.clock.advance(TimeDelta::minutes(30));
+    let company = TestCompany::begin().await;
+    let who = account(&company, &["11"]);
+    company
+        .connect(BooksInput::of(&who, "code-1"))
+        .await
+        .unwrap();
+    company.clock.advance(TimeDelta::minutes(30));
     for kind in [
         ZohoFaultKind::Throttled,
         ZohoFaultKind::Html,
         ZohoFaultKind::Drop,
     ] {
-        house.token_fault(kind, None);
-        let says = conflict(house.app.check_books(house.tenant).await);
+        company.token_fault(kind, None);
+        let says = conflict(company.app.check_books(company.tenant).await);
         assert!(says.contains("Try again in"), "{says}");
-        assert_eq!(house.zoho().await.state, ConnectionState::Ready);
+        assert_eq!(company.zoho().await.state, ConnectionState::Ready);
     }
 }
 
 #[tokio::test]
 async fn an_organisation_that_was_left_is_noticed() {
-    let house = House::build().await;
-    let who = account(&house, &["11"]);
-    house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
+    let company = TestCompany::begin().await;
+    let who = account(&company, &["11"]);
+    company
+        .connect(BooksInput::of(&who, "code-1"))
+        .await
+        .unwrap();
     let mut other = Map::<String, Value>::new();
     other.insert("organization_id".to_owned(), "22".into());
     let moved = NewZohoAccount {
@@ -371,8 +421,8 @@ async fn an_organisation_that_was_left_is_noticed() {
         organizations: vec![other],
         ..NewZohoAccount::default()
     };
-    house.sandbox.zoho().register(moved).unwrap();
-    let result = house.app.check_books(house.tenant).await.unwrap();
+    company.sandbox().zoho().register(moved).unwrap();
+    let result = company.app.check_books(company.tenant).await.unwrap();
     assert!(
         !result.is_good && result.says.contains("does not belong"),
         "{result:?}"
@@ -381,42 +431,43 @@ async fn an_organisation_that_was_left_is_noticed() {
 
 #[tokio::test]
 async fn disconnecting_takes_the_access_back_and_keeps_the_hook() {
-    let house = House::build().await;
-    let who = account(&house, &["11"]);
-    house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
-    let token = house.secret(REFRESH_TOKEN).await.unwrap();
-    let hook_secret = house.secret(HOOK_SECRET).await;
-    let done = house
+    let company = TestCompany::begin().await;
+    let who = account(&company, &["11"]);
+    company
+        .connect(BooksInput::of(&who, "code-1"))
+        .await
+        .unwrap();
+    let token = company.secret(REFRESH_TOKEN).await.unwrap();
+    let hook_secret = company.secret(HOOK_SECRET).await;
+    let done = company
         .app
-        .disconnect_books(house.tenant, &Actor::named("owner"))
+        .disconnect_books(company.tenant, &Actor::named("owner"))
         .await
         .unwrap();
     assert!(done.is_good, "{done:?}");
-    assert!(!house.sandbox.zoho().revoke_refresh_token(&token));
-    assert_eq!(house.secret(REFRESH_TOKEN).await, None);
-    assert_eq!(house.secret(CLIENT_SECRET).await, None);
-    assert_eq!(house.secret(HOOK_SECRET).await, hook_secret);
-    let connection = house.zoho().await;
+    assert!(!company.sandbox().zoho().revoke_refresh_token(&token));
+    assert_eq!(company.secret(REFRESH_TOKEN).await, None);
+    assert_eq!(company.secret(CLIENT_SECRET).await, None);
+    assert_eq!(company.secret(HOOK_SECRET).await, hook_secret);
+    let connection = company.zoho().await;
     assert_eq!(
         (connection.state, connection.account.as_str()),
         (ConnectionState::New, "")
     );
-    let says = conflict(house.app.check_books(house.tenant).await);
+    let says = conflict(company.app.check_books(company.tenant).await);
     assert!(says.contains("not connected"), "{says}");
 }
 
 #[tokio::test]
 async fn disconnecting_forgets_even_when_zoho_cannot_be_told() {
-    let house = House::build().await;
-    let who = account(&house, &["11"]);
-    house.connect(BooksInput::of(&who, "code-1")).await.unwrap();
-    let House {
-        app,
-        tenant,
-        sandbox,
-        ..
-    } = house;
-    sandbox.stop().await;
+    let company = TestCompany::begin().await;
+    let who = account(&company, &["11"]);
+    company
+        .connect(BooksInput::of(&who, "code-1"))
+        .await
+        .unwrap();
+    let (app, tenant) = (company.app.clone(), company.tenant);
+    company.stop_sandbox().await;
     let done = app
         .disconnect_books(tenant, &Actor::named("owner"))
         .await

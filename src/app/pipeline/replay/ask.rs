@@ -2,15 +2,18 @@
 
 use chrono::TimeDelta;
 
-use super::facts::{Drafted, ReplayFacts};
-use crate::app::cache::{AsOf, SeenDocument};
-use crate::app::pipeline::context::{RoutingContext, RoutingInput, StoredEvent};
+use super::facts::Drafted;
+use crate::app::cache::AsOf;
+use crate::app::pipeline::context::{RoutingContext, RoutingInput};
 use crate::app::pipeline::plan::Plan;
+use crate::app::pipeline::stored_event::StoredEvent;
+use crate::app::sending::SeenDocument;
 use crate::app::{App, AppError};
 use crate::domain::assertion::{Assertion, Says, Seen};
 use crate::domain::delivery::{Delivery, DeliveryState, NewDelivery};
 use crate::domain::event::Event;
 use crate::domain::ids::{DeliveryId, EventId, ReplayId, TenantId};
+use crate::domain::replay_facts::ReplayFacts;
 use crate::domain::rule::DEFAULT_SEND_WITHIN;
 use crate::store::TenantStore;
 

@@ -3,8 +3,9 @@
 use chrono::TimeDelta;
 
 use crate::app::cache::AsOf;
-use crate::app::pipeline::context::{RoutingInput, StoredEvent};
+use crate::app::pipeline::context::RoutingInput;
 use crate::app::pipeline::route::{Committer, STARTS};
+use crate::app::pipeline::stored_event::StoredEvent;
 use crate::app::{App, AppError, job};
 use crate::domain::ids::{DeliveryId, EventId, ReplayId, TenantId};
 use crate::domain::replay::Replay;

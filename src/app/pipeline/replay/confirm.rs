@@ -3,13 +3,13 @@
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::facts::ReplayFacts;
 use crate::app::AppError;
 use crate::app::pipeline::plan::Plan;
 use crate::domain::assertion::Seen;
 use crate::domain::decision::{Decision, DecisionKind};
 use crate::domain::delivery::{DeliveryState, NewDelivery};
 use crate::domain::replay::Confirmed;
+use crate::domain::replay_facts::ReplayFacts;
 
 /// A person's wish to replay.
 #[derive(Debug, Clone, Default)]

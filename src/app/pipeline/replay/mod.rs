@@ -16,9 +16,9 @@ mod confirm;
 mod facts;
 mod request;
 
+pub use crate::domain::replay_facts::{DocumentToday, Had, ReplayFacts, ReplayRecipient};
 pub use carry_out::{ReplayOutcome, Replayed};
 pub use confirm::ReplayWish;
-pub use facts::{DocumentToday, Had, ReplayFacts, ReplayRecipient};
 
 use confirm::refusal;
 

@@ -12,7 +12,7 @@ use crate::queue::contract::{self, Subject, job};
 use crate::queue::failover::Yardstick;
 use crate::queue::{Degraded, FailoverQueue, JobQueue, Lease, Push, RedisQueue};
 use crate::redis::Redis;
-use crate::redis::slow_relay::SlowRelay;
+use crate::testing::slow_relay::SlowRelay;
 
 const LEASE: Duration = Duration::from_secs(30);
 

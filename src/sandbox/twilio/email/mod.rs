@@ -22,7 +22,6 @@ use std::sync::atomic::Ordering;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub(super) use self::error::{in_this_shape, problem};
 pub(super) use self::ledger::Emails;
 pub use self::ledger::{Email, EmailFilter};
 pub use self::plan::{EmailPlan, EmailRule, EmailStep};

@@ -6,9 +6,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::super::Twilio;
 use super::super::account::Permission;
 use super::super::answer::{answer, header_of};
-use super::super::error::Refusal;
+use super::super::error::{Refusal, method_not_allowed};
 use super::super::fault::On;
-use super::super::routes::{method_not_allowed, query};
+use super::super::query::query;
 use crate::sandbox::log::lock;
 
 /// Mounts the addresses.

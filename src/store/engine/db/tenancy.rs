@@ -308,8 +308,8 @@ impl Check<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::test_database::TestDatabase;
     use crate::store::{Store, UnscopedDb};
+    use crate::testing::TestDatabase;
 
     const ONE: Filter = Filter::Parameter(1);
     const RECORDS: Filter = Filter::Records { has_tenant: true };

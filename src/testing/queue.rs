@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::{JobQueue, MemoryQueue, RedisQueue};
 use crate::config::environment as setting;
 use crate::domain::clock::SharedClock;
+use crate::queue::{JobQueue, MemoryQueue, RedisQueue};
 use crate::redis::Redis;
 
 /// An empty queue on the time of `clock`.

@@ -7,22 +7,18 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::hook::Hook;
-use super::receive::HookRequest;
-use crate::app::App;
-use crate::domain::event::EventType;
+use super::App;
 use crate::domain::ids::RejectedId;
 use crate::store::{HookTarget, RejectedRequest};
-use crate::zoho::webhook::Rejection;
 
 /// A request that was refused.
-pub(in crate::app) struct Refused {
-    pub(in crate::app) path: String,
-    pub(in crate::app) client: IpAddr,
-    pub(in crate::app) reason: String,
-    pub(in crate::app) compared: serde_json::Value,
+pub(super) struct Refused {
+    pub(super) path: String,
+    pub(super) client: IpAddr,
+    pub(super) reason: String,
+    pub(super) compared: serde_json::Value,
     /// Its signature was missing or wrong.
-    pub(in crate::app) is_forged: bool,
+    pub(super) is_forged: bool,
 }
 
 impl App {
@@ -45,34 +41,10 @@ impl App {
         self.note_refused(target, refused).await;
     }
 
-    /// Leaves a line about a request whose signature is missing or wrong.
-    pub(super) async fn note_forged(
-        &self,
-        hook: &Hook,
-        request: &HookRequest,
-        rejection: &Rejection,
-    ) {
-        let compared = serde_json::json!({
-            "body_bytes": rejection.compared.body_bytes,
-            "content_type": rejection.compared.content_type,
-            "query_present": rejection.compared.had_query,
-            "received": rejection.compared.received,
-            "computed": rejection.compared.computed,
-        });
-        let refused = Refused {
-            path: path_text(request.path_type, &request.label),
-            client: request.client,
-            reason: rejection.problem.to_string(),
-            compared,
-            is_forged: true,
-        };
-        self.note_refused(hook.target.clone(), refused).await;
-    }
-
     /// Of each reason at most one line a second per hook is written, and one more for the fifth within it;
     /// of all reasons together four. Those in between are counted, so that nobody fills the disk or keeps
     /// the writer busy. Owners are told when a burst of forged requests begins.
-    pub(in crate::app) async fn note_refused(&self, target: HookTarget, refused: Refused) {
+    pub(super) async fn note_refused(&self, target: HookTarget, refused: Refused) {
         metrics::counter!("hook_requests_rejected_total").increment(1);
         let now = self.now();
         let key = (target.connection.uuid(), refused.reason.clone());
@@ -101,18 +73,9 @@ impl App {
     }
 }
 
-/// `invoice.overdue/14d`, as it stands behind the token.
-fn path_text(path_type: Option<EventType>, label: &str) -> String {
-    match path_type {
-        None => String::new(),
-        Some(event_type) if label.is_empty() => event_type.to_string(),
-        Some(event_type) => format!("{event_type}/{label}"),
-    }
-}
-
 /// Counts rejected requests between two that are written down.
 #[derive(Default)]
-pub(in crate::app) struct RejectedLimiter(Mutex<Seen>);
+pub(super) struct RejectedLimiter(Mutex<Seen>);
 
 #[derive(Default)]
 struct Seen {
