@@ -61,7 +61,7 @@ impl Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ability {
     /// See everything but secrets: history, rules, connections, suppressions, the team.
-    Look,
+    View,
     /// Write, switch, order and delete rules.
     EditRules,
     /// Send or decide again, settle what is unknown, call off.
@@ -97,7 +97,7 @@ pub enum Ability {
 impl Ability {
     /// Every ability, in the order of the docs' table.
     pub const ALL: [Self; 16] = [
-        Self::Look,
+        Self::View,
         Self::EditRules,
         Self::Replay,
         Self::StopSending,
@@ -118,7 +118,7 @@ impl Ability {
     /// What it is, as pages and docs say it, where messages go through these providers.
     pub fn label(self, providers: &Providers) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::Look => "See history, rules, connections, team; no secrets",
+            Self::View => "See history, rules, connections, team; no secrets",
             Self::EditRules => "Write, switch, order and delete rules",
             Self::Replay => "Send or decide again, settle, call off",
             Self::StopSending => "Stop all sending, and resume it",
@@ -144,7 +144,7 @@ impl Ability {
     /// The least role that has it.
     pub const fn needs(self) -> Role {
         match self {
-            Self::Look => Role::Viewer,
+            Self::View => Role::Viewer,
             Self::EditRules
             | Self::Replay
             | Self::StopSending

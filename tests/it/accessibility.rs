@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use ml_connector::sandbox::samples::Standing;
-use ml_connector::web::areas::doors::Entry;
+use ml_connector::web::areas::routes::Entry;
 use ml_connector::web::assets;
 use ml_connector::web::samples;
 use reqwest::Method;

@@ -266,10 +266,10 @@ async fn pages_agree(visitor: &Visitor<'_>, role: Role, some_rule: &str) {
     }
     let editor = format!("/t/acme/rules/{some_rule}");
     let gets = [
-        ("/t/acme/", Ability::Look),
-        ("/t/acme/history", Ability::Look),
-        ("/t/acme/team", Ability::Look),
-        (editor.as_str(), Ability::Look),
+        ("/t/acme/", Ability::View),
+        ("/t/acme/history", Ability::View),
+        ("/t/acme/team", Ability::View),
+        (editor.as_str(), Ability::View),
         ("/t/acme/rules/new", Ability::EditRules),
         ("/t/acme/tokens", Ability::ManageTokens),
         ("/t/acme/security-log", Ability::ReadSecurityLog),
@@ -332,7 +332,7 @@ async fn a_token_may_do_what_its_role_may() {
             ..acme.at(&app)
         };
         let calls = [
-            (Method::GET, "/rules", Ability::Look),
+            (Method::GET, "/rules", Ability::View),
             (Method::POST, "/rules", Ability::EditRules),
             (Method::PUT, "/stop", Ability::StopSending),
             (Method::DELETE, "/stop", Ability::StopSending),

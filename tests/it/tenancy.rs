@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use ml_connector::domain::user::Role;
-use ml_connector::web::areas::doors::Entry;
+use ml_connector::web::areas::routes::Entry;
 use reqwest::{Method, StatusCode, header};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn every_address_of_the_dashboard_stands_in_the_lists() {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() || name == "doors.rs" || name.ends_with("tests.rs") {
+        if path.is_dir() || name == "routes.rs" || name.ends_with("tests.rs") {
             continue;
         }
         let code = fs::read_to_string(&path).unwrap();
@@ -31,7 +31,7 @@ fn every_address_of_the_dashboard_stands_in_the_lists() {
             assert!(
                 !code.contains(served),
                 "{name} serves an address by {served}…): put it into the list TENANT or OUTSIDE of \
-                 src/web/dashboard/doors.rs instead, as `get \"/path\", Ability => handler;`, so that \
+                 src/web/dashboard/routes.rs instead, as `get \"/path\", Ability => handler;`, so that \
                  the tests of tenancy and web security walk it"
             );
         }
@@ -54,7 +54,7 @@ async fn a_member_of_another_company_finds_nothing() {
     }
     // Nor by her own company's address with what belongs to the other.
     let (own, other) = (&globex.company.slug, &acme.company.slug);
-    for (method, path, door) in acme.addresses().filter(|(_, _, d)| d.path.contains('{')) {
+    for (method, path, route) in acme.addresses().filter(|(_, _, d)| d.path.contains('{')) {
         let path = path.replacen(&format!("/t/{other}/"), &format!("/t/{own}/"), 1);
         let answer = eve.ask(method.clone(), &path, &[("csrf", &token)]).await;
         let status = answer.status();
@@ -68,7 +68,7 @@ async fn a_member_of_another_company_finds_nothing() {
         assert!(
             status == StatusCode::NOT_FOUND || is_unread || is_led,
             "{method} {path} ({}): {status}",
-            door.path
+            route.path
         );
     }
     assert_eq!(audit_entries(&app).await, before, "something was changed");
@@ -83,20 +83,20 @@ async fn a_role_opens_what_its_abilities_name_and_no_more() {
         let email = acme.teammate(role).await;
         let visitor = Visitor::signed_in(&app, &email, PASSWORD).await;
         let token = visitor.token(&format!("/t/{}/", acme.company.slug)).await;
-        for (method, path, door) in acme.addresses() {
+        for (method, path, route) in acme.addresses() {
             // Whether somebody may be removed depends on who it is: everybody may leave.
-            if door.path.starts_with("/team/{member}/removal") {
+            if route.path.starts_with("/team/{member}/removal") {
                 continue;
             }
             let fields = [("csrf", token.as_str())];
             let answer = visitor.ask(method.clone(), &path, &fields).await;
             let status = answer.status();
-            let may = role.may(door.needs);
+            let may = role.may(route.needs);
             assert_eq!(
                 status == StatusCode::FORBIDDEN,
                 !may,
-                "{method} {path} as {role}: {status}, though src/web/dashboard/doors.rs says {:?}",
-                door.needs
+                "{method} {path} as {role}: {status}, though src/web/dashboard/routes.rs says {:?}",
+                route.needs
             );
             assert!(!status.is_server_error(), "{method} {path}: {status}");
             refused += usize::from(!may);

@@ -1,5 +1,5 @@
 //! Every address of the dashboard, filled in with what one company really has. The addresses come from
-//! the lists that are served (`web::dashboard::doors`), so a new one is walked without being named.
+//! the lists that are served (`web::dashboard::routes`), so a new one is walked without being named.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use ml_connector::domain::page::Cursor;
 use ml_connector::domain::user::{Ability, Role};
 use ml_connector::sandbox::samples::Standing;
 use ml_connector::store::{BankDetailsEdit, MessageEdit, SuppressionFilter};
-use ml_connector::web::areas::doors::{Door, Entry, OUTSIDE, TENANT};
+use ml_connector::web::areas::routes::{Entry, OUTSIDE, Route, TENANT};
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::Value;
@@ -95,10 +95,10 @@ impl<'a> Walk<'a> {
     /// Every address below the company, with the method and what it needs.
     pub(crate) fn addresses(
         &self,
-    ) -> impl Iterator<Item = (Method, String, &'static Door<Ability>)> {
-        TENANT.iter().map(|door| {
-            let path = format!("/t/{}{}", self.company.slug, self.fill(door.path));
-            (method(door.method), path, door)
+    ) -> impl Iterator<Item = (Method, String, &'static Route<Ability>)> {
+        TENANT.iter().map(|route| {
+            let path = format!("/t/{}{}", self.company.slug, self.fill(route.path));
+            (method(route.method), path, route)
         })
     }
 
@@ -106,8 +106,8 @@ impl<'a> Walk<'a> {
     pub(crate) fn operator_pages(&self) -> impl Iterator<Item = String> {
         OUTSIDE
             .iter()
-            .filter(|door| door.needs == Entry::Operator && door.method == "get")
-            .map(|door| self.fill(door.path))
+            .filter(|route| route.needs == Entry::Operator && route.method == "get")
+            .map(|route| self.fill(route.path))
     }
 
     /// The id of what is at a name.
@@ -123,7 +123,7 @@ impl<'a> Walk<'a> {
             let (name, after) = after.split_once('}').expect("a closed brace");
             let id = self.ids.get(name).unwrap_or_else(|| {
                 panic!(
-                    "the address {path} of src/web/dashboard/doors.rs is not walked: make something \
+                    "the address {path} of src/web/dashboard/routes.rs is not walked: make something \
                      of the kind {name:?} in `Walk::of` (tests/it/walk.rs) and add its id there"
                 )
             });
@@ -199,7 +199,7 @@ async fn messages(company: &Company<'_>) -> (String, String, String, String) {
     )
 }
 
-/// The method of a door.
+/// The method of a route.
 pub(crate) fn method(of: &str) -> Method {
     match of {
         "get" => Method::GET,

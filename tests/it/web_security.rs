@@ -1,7 +1,7 @@
 //! What protects people from other people's pages: every address of the service, walked for its form
 //! token, its headers, what it loads, and where it leads.
 
-use ml_connector::web::areas::doors::Entry;
+use ml_connector::web::areas::routes::Entry;
 use reqwest::{Method, Response, StatusCode, header};
 use scraper::{Html, Selector};
 use secrecy::SecretString;
@@ -157,8 +157,8 @@ async fn signing_in_never_leads_to_another_place() {
     ] {
         let ann = Visitor::stranger(&app);
         let asked = form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>();
-        let door = ann.get(&format!("/sign-in?next={asked}")).await;
-        let mut fields = door.hidden("/sign-in");
+        let route = ann.get(&format!("/sign-in?next={asked}")).await;
+        let mut fields = route.hidden("/sign-in");
         fields.retain(|(name, _)| name != "next");
         let fields: Vec<(&str, &str)> = fields
             .iter()

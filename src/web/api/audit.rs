@@ -2,11 +2,12 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, ReadSecurityLog, page};
+use super::call::{Call, page};
 use super::refusal::{Refusal, bad_query};
 use super::wire::List;
 use super::wire::audit::{AuditEntry, AuditQuery};
 use crate::store::AuditFilter;
+use crate::web::extract::ability::ReadSecurityLog;
 
 /// Who signed in, looked, and changed what, newest first.
 #[utoipa::path(get, path = "/api/v1/audit-entries", tag = "audit", params(AuditQuery),

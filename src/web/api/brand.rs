@@ -2,15 +2,16 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, ChangeSettings, Look};
+use super::call::Call;
 use super::refusal::Refusal;
 use super::wire::List;
 use super::wire::brand::{BankDetails, Brand, NewBrand};
 use crate::domain::bank_details::by_currency;
+use crate::web::extract::ability::{ChangeSettings, View};
 
 /// How the tenant's e-mails look.
 #[utoipa::path(get, path = "/api/v1/brand", tag = "brand", responses((status = 200, body = Brand)))]
-pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn show(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let brand = call.run(|app, tenant| async move { app.brand(tenant).await });
     Ok(HttpResponse::Ok().json(Brand::from(brand.await?)))
 }
@@ -34,7 +35,7 @@ pub(super) async fn change(mut call: Call<ChangeSettings>) -> Result<HttpRespons
 /// the dashboard.
 #[utoipa::path(get, path = "/api/v1/bank-details", tag = "brand",
     responses((status = 200, body = List<BankDetails>)))]
-pub(super) async fn bank_details(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn bank_details(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let details =
         call.run(|app, tenant| async move {
             Ok(by_currency(&app.bank_details(tenant).await?, app.now()))

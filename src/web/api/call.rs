@@ -22,6 +22,7 @@ use crate::domain::ids::TenantId;
 use crate::domain::page::Cursor;
 use crate::domain::user::{Ability, Role};
 use crate::store::{TokenFound, TokenGrant};
+use crate::web::extract::ability::Needs;
 use crate::web::extract::client_addr::ClientAddr;
 use crate::web::on_main;
 use crate::web::problem::Problem;
@@ -36,58 +37,6 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 const PAGE: u64 = 50;
 
 const MAX_PAGE: u64 = 100;
-
-/// What a handler asks for, as a type: [`Ability`] says which role has it.
-pub(super) trait Needs: 'static {
-    const ABILITY: Ability;
-}
-
-/// See everything but secrets.
-pub(super) struct Look;
-/// Write, switch and delete rules.
-pub(super) struct EditRules;
-/// Keep groups of people.
-pub(super) struct EditGroups;
-/// Send or decide again.
-pub(super) struct Replaying;
-/// The stop switch.
-pub(super) struct StopSending;
-/// Add and lift suppressions.
-pub(super) struct Suppress;
-/// Connections.
-pub(super) struct Connect;
-/// What the company keeps for all of its messages.
-pub(super) struct ChangeSettings;
-/// The security log.
-pub(super) struct ReadSecurityLog;
-
-impl Needs for Look {
-    const ABILITY: Ability = Ability::Look;
-}
-impl Needs for EditRules {
-    const ABILITY: Ability = Ability::EditRules;
-}
-impl Needs for EditGroups {
-    const ABILITY: Ability = Ability::EditGroups;
-}
-impl Needs for Replaying {
-    const ABILITY: Ability = Ability::Replay;
-}
-impl Needs for StopSending {
-    const ABILITY: Ability = Ability::StopSending;
-}
-impl Needs for Suppress {
-    const ABILITY: Ability = Ability::Suppress;
-}
-impl Needs for Connect {
-    const ABILITY: Ability = Ability::Connect;
-}
-impl Needs for ChangeSettings {
-    const ABILITY: Ability = Ability::ChangeSettings;
-}
-impl Needs for ReadSecurityLog {
-    const ABILITY: Ability = Ability::ReadSecurityLog;
-}
 
 /// A request whose token was found good for `A`.
 pub(super) struct Call<A> {

@@ -2,18 +2,19 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, Connect, Look};
+use super::call::Call;
 use super::refusal::Refusal;
 use super::wire::connections::{ConnectTwilio, TwilioConnection, ZohoConnection};
 use crate::app::AppError;
 use crate::transport::Typed;
 use crate::twilio;
+use crate::web::extract::ability::{Connect, View};
 use crate::zoho;
 
 /// The tenant's Twilio account, without secrets.
 #[utoipa::path(get, path = "/api/v1/connections/twilio", tag = "connections",
     responses((status = 200, body = TwilioConnection)))]
-pub(super) async fn twilio(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn twilio(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let told = call
         .run(|app, tenant| async move {
             let connection = app.connection(tenant, twilio::PROVIDER).await?;
@@ -48,7 +49,7 @@ pub(super) async fn connect_twilio(mut call: Call<Connect>) -> Result<HttpRespon
 /// Where Zoho's webhooks go.
 #[utoipa::path(get, path = "/api/v1/connections/zoho", tag = "connections",
     responses((status = 200, body = ZohoConnection)))]
-pub(super) async fn zoho(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn zoho(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let told = call
         .run(|app, tenant| async move {
             let connection = app.connection(tenant, zoho::PROVIDER).await?;

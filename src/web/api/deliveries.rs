@@ -2,22 +2,23 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, Look, Replaying, page, word};
+use super::call::{Call, page, word};
 use super::events::{answer, wish};
 use super::refusal::{Refusal, bad_query};
 use super::wire::history::{Delivery, DeliveryQuery, DeliveryStory, Resolve};
 use super::wire::replay::{Confirm, Unconfirmed};
-use super::wire::{List, Replay};
+use super::wire::{self, List};
 use crate::app::resolve::Resolution;
 use crate::app::{App, AppError};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::{DeliveryId, TenantId};
 use crate::store::DeliveryFilter;
+use crate::web::extract::ability::{Replay, View};
 
 /// Deliveries, newest first.
 #[utoipa::path(get, path = "/api/v1/deliveries", tag = "deliveries", params(DeliveryQuery),
     responses((status = 200, body = List<Delivery>)))]
-pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn list(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let query: DeliveryQuery = call.query()?;
     let mut problems = Vec::new();
     let state = query.state.as_deref();
@@ -44,7 +45,7 @@ pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
 /// One delivery with its attempts, receipts and steps.
 #[utoipa::path(get, path = "/api/v1/deliveries/{id}", tag = "deliveries",
     params(("id" = String, Path)), responses((status = 200, body = DeliveryStory)))]
-pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn show(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let id: DeliveryId = call.id("delivery")?;
     let told = call.run(move |app, tenant| read(app, tenant, id)).await?;
     Ok(HttpResponse::Ok().json(told))
@@ -55,8 +56,8 @@ pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     params(("id" = String, Path),
         ("Idempotency-Key" = Option<String>, Header, description = "A repeat has no effect")),
     request_body(content = Confirm, description = "Without it the facts are answered"),
-    responses((status = 201, body = Replay), (status = 409, body = Unconfirmed)))]
-pub(super) async fn replay(mut call: Call<Replaying>) -> Result<HttpResponse, Refusal> {
+    responses((status = 201, body = wire::Replay), (status = 409, body = Unconfirmed)))]
+pub(super) async fn replay(mut call: Call<Replay>) -> Result<HttpResponse, Refusal> {
     let id: DeliveryId = call.id("delivery")?;
     let wish = wish(&mut call).await?;
     let actor = call.actor();
@@ -70,7 +71,7 @@ pub(super) async fn replay(mut call: Call<Replaying>) -> Result<HttpResponse, Re
 #[utoipa::path(post, path = "/api/v1/deliveries/{id}/resolution", tag = "deliveries",
     params(("id" = String, Path)), request_body = Resolve,
     responses((status = 200, body = DeliveryStory)))]
-pub(super) async fn resolve(mut call: Call<Replaying>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn resolve(mut call: Call<Replay>) -> Result<HttpResponse, Refusal> {
     let id: DeliveryId = call.id("delivery")?;
     let typed: Resolve = call.body().await?;
     let actor = call.actor();

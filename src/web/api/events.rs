@@ -3,21 +3,22 @@
 use actix_web::HttpResponse;
 use uuid::Uuid;
 
-use super::call::{Call, Look, Replaying, page, word};
+use super::call::{Call, page, word};
 use super::refusal::{Refusal, bad_query};
 use super::wire::history::{Dealt, Event, EventQuery, EventStory};
 use super::wire::replay::{Confirm, Unconfirmed};
-use super::wire::{List, Replay};
+use super::wire::{self, List};
 use crate::app::AppError;
 use crate::app::pipeline::replay::{ReplayWish, Replayed};
 use crate::domain::event::EventState;
 use crate::domain::ids::EventId;
 use crate::store::EventFilter;
+use crate::web::extract::ability::{Replay, View};
 
 /// Events, newest first.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery),
     responses((status = 200, body = List<Event>)))]
-pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn list(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let query: EventQuery = call.query()?;
     let mut problems = Vec::new();
     let state = query.state.as_deref();
@@ -48,7 +49,7 @@ pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
 /// One event with its decisions and deliveries.
 #[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path)),
     responses((status = 200, body = EventStory)))]
-pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn show(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let id: EventId = call.id("event")?;
     let story = call
         .run(move |app, tenant| async move {
@@ -64,9 +65,9 @@ pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
     params(("id" = String, Path),
         ("Idempotency-Key" = Option<String>, Header, description = "A repeat has no effect")),
     request_body(content = Confirm, description = "Without it the facts are answered"),
-    responses((status = 201, body = Replay), (status = 202, body = Replay),
+    responses((status = 201, body = wire::Replay), (status = 202, body = wire::Replay),
         (status = 409, body = Unconfirmed)))]
-pub(super) async fn replay(mut call: Call<Replaying>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn replay(mut call: Call<Replay>) -> Result<HttpResponse, Refusal> {
     let id: EventId = call.id("event")?;
     let wish = wish(&mut call).await?;
     let actor = call.actor();
@@ -79,7 +80,7 @@ pub(super) async fn replay(mut call: Call<Replaying>) -> Result<HttpResponse, Re
 /// Notes that nothing is left to do about what failed of the event, or about what was not understood.
 #[utoipa::path(post, path = "/api/v1/events/{id}/dealt", tag = "events",
     params(("id" = String, Path)), responses((status = 200, body = Dealt)))]
-pub(super) async fn deal(call: Call<Replaying>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn deal(call: Call<Replay>) -> Result<HttpResponse, Refusal> {
     let id: EventId = call.id("event")?;
     let actor = call.actor();
     let count = call
@@ -94,7 +95,7 @@ pub(super) async fn deal(call: Call<Replaying>) -> Result<HttpResponse, Refusal>
 
 /// What is confirmed, under the caller's own name for this wish; without one every request is a wish of its
 /// own.
-pub(super) async fn wish(call: &mut Call<Replaying>) -> Result<ReplayWish, Refusal> {
+pub(super) async fn wish(call: &mut Call<Replay>) -> Result<ReplayWish, Refusal> {
     let given = call.header("Idempotency-Key")?;
     let typed: Confirm = call.optional_body().await?;
     Ok(ReplayWish {
@@ -111,7 +112,7 @@ pub(super) fn answer(replayed: Replayed) -> HttpResponse {
     } else {
         HttpResponse::Created()
     };
-    answer.json(Replay {
+    answer.json(wire::Replay {
         id: replayed.replay,
         event: replayed.event,
         deliveries: replayed.deliveries,

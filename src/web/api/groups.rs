@@ -3,16 +3,17 @@
 use actix_web::HttpResponse;
 use actix_web::http::header;
 
-use super::call::{Call, EditGroups, Look};
+use super::call::Call;
 use super::refusal::Refusal;
 use super::wire::List;
 use super::wire::groups::{Group, NewGroup};
 use crate::domain::ids::GroupId;
+use crate::web::extract::ability::{EditGroups, View};
 
 /// Every group with its people, the oldest first.
 #[utoipa::path(get, path = "/api/v1/groups", tag = "groups",
     responses((status = 200, body = List<Group>)))]
-pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn list(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let groups = call.run(|app, tenant| async move { app.groups(tenant).await });
     let groups = groups.await?.into_iter().map(Group::from).collect();
     Ok(HttpResponse::Ok().json(List::whole(groups)))
@@ -21,7 +22,7 @@ pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
 /// One group.
 #[utoipa::path(get, path = "/api/v1/groups/{id}", tag = "groups", params(("id" = String, Path)),
     responses((status = 200, body = Group)))]
-pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn show(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let id: GroupId = call.id("group")?;
     let group = call
         .run(move |app, tenant| async move { app.group(tenant, id).await })

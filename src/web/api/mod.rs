@@ -1,6 +1,6 @@
 //! The JSON API under `/api/v1`: bearer tokens in, problem+json out.
 //!
-//! `doors` is the whole table of addresses; a test compares it with the `OpenAPI` text, so neither
+//! `table` is the whole table of addresses; a test compares it with the `OpenAPI` text, so neither
 //! can grow without the other.
 
 mod audit;
@@ -30,8 +30,8 @@ use refusal::{method_not_allowed, no_such_address};
 /// The API's addresses.
 pub fn routes(config: &mut ServiceConfig) {
     let mut v1 = web::scope("/v1").default_service(web::to(no_such_address));
-    for door in doors() {
-        v1 = v1.service(door.into_resource());
+    for route in table() {
+        v1 = v1.service(route.into_resource());
     }
     let text = Bytes::from(openapi::text());
     let tell = move || {
@@ -42,7 +42,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .body(text)
         }
     };
-    let openapi = Door::at("/openapi.json").on(Method::GET, tell);
+    let openapi = Route::at("/openapi.json").on(Method::GET, tell);
     let api = web::scope("/api")
         .service(openapi.into_resource())
         .service(v1)
@@ -51,62 +51,62 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 /// Every address below `/api/v1`.
-fn doors() -> Vec<Door> {
+fn table() -> Vec<Route> {
     vec![
-        Door::at("/connections/twilio")
+        Route::at("/connections/twilio")
             .on(Method::GET, connections::twilio)
             .on(Method::PUT, connections::connect_twilio),
-        Door::at("/connections/zoho").on(Method::GET, connections::zoho),
-        Door::at("/senders")
+        Route::at("/connections/zoho").on(Method::GET, connections::zoho),
+        Route::at("/senders")
             .on(Method::GET, senders::list)
             .on(Method::POST, senders::add),
-        Door::at("/senders/{id}")
+        Route::at("/senders/{id}")
             .on(Method::GET, senders::show)
             .on(Method::PUT, senders::change)
             .on(Method::DELETE, senders::delete),
-        Door::at("/groups")
+        Route::at("/groups")
             .on(Method::GET, groups::list)
             .on(Method::POST, groups::add),
-        Door::at("/groups/{id}")
+        Route::at("/groups/{id}")
             .on(Method::GET, groups::show)
             .on(Method::PUT, groups::change)
             .on(Method::DELETE, groups::delete),
-        Door::at("/brand")
+        Route::at("/brand")
             .on(Method::GET, brand::show)
             .on(Method::PUT, brand::change),
-        Door::at("/bank-details").on(Method::GET, brand::bank_details),
-        Door::at("/rules")
+        Route::at("/bank-details").on(Method::GET, brand::bank_details),
+        Route::at("/rules")
             .on(Method::GET, rules::list)
             .on(Method::POST, rules::create),
-        Door::at("/rules/{id}")
+        Route::at("/rules/{id}")
             .on(Method::GET, rules::show)
             .on(Method::PATCH, rules::change)
             .on(Method::DELETE, rules::delete),
-        Door::at("/events").on(Method::GET, events::list),
-        Door::at("/events/{id}").on(Method::GET, events::show),
-        Door::at("/events/{id}/replays").on(Method::POST, events::replay),
-        Door::at("/events/{id}/dealt").on(Method::POST, events::deal),
-        Door::at("/deliveries").on(Method::GET, deliveries::list),
-        Door::at("/deliveries/{id}").on(Method::GET, deliveries::show),
-        Door::at("/deliveries/{id}/replays").on(Method::POST, deliveries::replay),
-        Door::at("/deliveries/{id}/resolution").on(Method::POST, deliveries::resolve),
-        Door::at("/suppressions")
+        Route::at("/events").on(Method::GET, events::list),
+        Route::at("/events/{id}").on(Method::GET, events::show),
+        Route::at("/events/{id}/replays").on(Method::POST, events::replay),
+        Route::at("/events/{id}/dealt").on(Method::POST, events::deal),
+        Route::at("/deliveries").on(Method::GET, deliveries::list),
+        Route::at("/deliveries/{id}").on(Method::GET, deliveries::show),
+        Route::at("/deliveries/{id}/replays").on(Method::POST, deliveries::replay),
+        Route::at("/deliveries/{id}/resolution").on(Method::POST, deliveries::resolve),
+        Route::at("/suppressions")
             .on(Method::GET, suppressions::list)
             .on(Method::POST, suppressions::add),
-        Door::at("/suppressions/{id}").on(Method::DELETE, suppressions::lift),
-        Door::at("/permissions")
+        Route::at("/suppressions/{id}").on(Method::DELETE, suppressions::lift),
+        Route::at("/permissions")
             .on(Method::GET, permissions::list)
             .on(Method::POST, permissions::add),
-        Door::at("/stop")
+        Route::at("/stop")
             .on(Method::GET, stop::show)
             .on(Method::PUT, stop::set)
             .on(Method::DELETE, stop::lift),
-        Door::at("/audit-entries").on(Method::GET, audit::list),
+        Route::at("/audit-entries").on(Method::GET, audit::list),
     ]
 }
 
 /// One address and the methods that it takes; any other is told so.
-struct Door {
+struct Route {
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "compared with the OpenAPI text")
@@ -116,7 +116,7 @@ struct Door {
     resource: Resource,
 }
 
-impl Door {
+impl Route {
     fn at(path: &'static str) -> Self {
         Self {
             path,

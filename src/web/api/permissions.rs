@@ -2,16 +2,17 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, ChangeSettings, Look, page, typed};
+use super::call::{Call, page, typed};
 use super::refusal::{Refusal, bad_query, invalid};
 use super::wire::List;
 use super::wire::permissions::{NewPermission, Permission, PermissionQuery};
 use crate::app::permissions::PermissionInput;
+use crate::web::extract::ability::{ChangeSettings, View};
 
 /// Permissions, newest first.
 #[utoipa::path(get, path = "/api/v1/permissions", tag = "permissions",
     params(PermissionQuery), responses((status = 200, body = List<Permission>)))]
-pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn list(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let query: PermissionQuery = call.query()?;
     let mut problems = Vec::new();
     let text: String = query.q.unwrap_or_default().chars().take(100).collect();

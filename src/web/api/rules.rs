@@ -4,17 +4,18 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use serde_json::{Map, Value};
 
-use super::call::{Call, EditRules, Look, typed};
+use super::call::{Call, typed};
 use super::refusal::{Refusal, invalid};
 use super::wire::List;
 use super::wire::rules::{NewRule, Rule, RulePatch, Switches};
 use crate::app::rules::RuleSwitches;
 use crate::domain::ids::RuleId;
+use crate::web::extract::ability::{EditRules, View};
 
 /// Every rule, in the order in which they are asked.
 #[utoipa::path(get, path = "/api/v1/rules", tag = "rules",
     responses((status = 200, body = List<Rule>)))]
-pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn list(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let rules = call
         .run(|app, tenant| async move { app.rules(tenant).await })
         .await?;
@@ -25,7 +26,7 @@ pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
 /// One rule.
 #[utoipa::path(get, path = "/api/v1/rules/{id}", tag = "rules", params(("id" = String, Path)),
     responses((status = 200, body = Rule)))]
-pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn show(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let id: RuleId = call.id("rule")?;
     let rule = call
         .run(move |app, tenant| async move { app.rule(tenant, id).await })

@@ -3,16 +3,17 @@
 use actix_web::HttpResponse;
 use actix_web::http::header;
 
-use super::call::{Call, Connect, Look};
+use super::call::Call;
 use super::refusal::Refusal;
 use super::wire::List;
 use super::wire::senders::{NewSender, Sender};
 use crate::domain::ids::SenderId;
+use crate::web::extract::ability::{Connect, View};
 
 /// Every sender, the oldest first.
 #[utoipa::path(get, path = "/api/v1/senders", tag = "senders",
     responses((status = 200, body = List<Sender>)))]
-pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn list(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let senders = call.run(|app, tenant| async move { app.sender_profiles(tenant).await });
     let senders = senders.await?.into_iter().map(Sender::from).collect();
     Ok(HttpResponse::Ok().json(List::whole(senders)))
@@ -21,7 +22,7 @@ pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
 /// One sender.
 #[utoipa::path(get, path = "/api/v1/senders/{id}", tag = "senders", params(("id" = String, Path)),
     responses((status = 200, body = Sender)))]
-pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn show(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let id: SenderId = call.id("sender")?;
     let sender = call
         .run(move |app, tenant| async move { app.sender_profile(tenant, id).await })

@@ -2,15 +2,16 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, Look, StopSending};
+use super::call::Call;
 use super::refusal::Refusal;
 use super::wire::Stop;
 use crate::app::{App, AppError};
 use crate::domain::ids::TenantId;
+use crate::web::extract::ability::{StopSending, View};
 
 /// Whether sending is stopped.
 #[utoipa::path(get, path = "/api/v1/stop", tag = "stop", responses((status = 200, body = Stop)))]
-pub(super) async fn show(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn show(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let stop = call.run(read).await?;
     Ok(HttpResponse::Ok().json(stop))
 }

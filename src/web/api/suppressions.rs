@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 
-use super::call::{Call, Look, Suppress, page, typed, word};
+use super::call::{Call, page, typed, word};
 use super::refusal::{Refusal, bad_query, invalid};
 use super::wire::List;
 use super::wire::suppressions::{LiftQuery, NewSuppression, Suppression, SuppressionQuery};
@@ -11,11 +11,12 @@ use crate::domain::ids::SuppressionId;
 use crate::domain::suppression::Source;
 use crate::domain::user::Ability;
 use crate::store::{Added, SuppressionFilter};
+use crate::web::extract::ability::{Suppress, View};
 
 /// Suppressions, newest first.
 #[utoipa::path(get, path = "/api/v1/suppressions", tag = "suppressions",
     params(SuppressionQuery), responses((status = 200, body = List<Suppression>)))]
-pub(super) async fn list(call: Call<Look>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn list(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let query: SuppressionQuery = call.query()?;
     let mut problems = Vec::new();
     let source = query.source.as_deref();

@@ -10,21 +10,21 @@ use crate::config::web::PublicUrl;
 use crate::domain::content::{Content, EmailContent};
 use crate::render::email::{Scheme, shown};
 use crate::web::areas::error::PageError;
-use crate::web::extract::tenant::Seat;
+use crate::web::extract::tenant::TenantContext;
 
 /// How it is to be shown.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::web) struct Look {
+pub(in crate::web) struct Appearance {
     pub(in crate::web) scheme: Scheme,
     pub(in crate::web) has_pictures: bool,
 }
 
-impl Look {
+impl Appearance {
     /// Reads `look` and `pictures`.
-    pub(in crate::web) fn of(seat: &Seat) -> Self {
+    pub(in crate::web) fn of(request: &TenantContext) -> Self {
         Self {
-            scheme: scheme(&seat.asked("look")),
-            has_pictures: seat.asked("pictures") == "1",
+            scheme: scheme(&request.asked("look")),
+            has_pictures: request.asked("pictures") == "1",
         }
     }
 }
@@ -41,18 +41,26 @@ pub(in crate::web) fn scheme(word: &str) -> Scheme {
 /// The HTML of a message that is an e-mail; what is none has no such address.
 pub(in crate::web) fn of_content(
     content: &Content,
-    look: Look,
+    appearance: Appearance,
     url: &PublicUrl,
 ) -> Result<HttpResponse, PageError> {
     match content {
-        Content::Email(email) if !email.html.is_empty() => Ok(of_email(email, look, url)),
+        Content::Email(email) if !email.html.is_empty() => Ok(of_email(email, appearance, url)),
         _ => Err(PageError::NotFound),
     }
 }
 
 /// The HTML of an e-mail.
-pub(in crate::web) fn of_email(email: &EmailContent, look: Look, url: &PublicUrl) -> HttpResponse {
-    answer(shown(&email.html, look.scheme), look.has_pictures, url)
+pub(in crate::web) fn of_email(
+    email: &EmailContent,
+    appearance: Appearance,
+    url: &PublicUrl,
+) -> HttpResponse {
+    answer(
+        shown(&email.html, appearance.scheme),
+        appearance.has_pictures,
+        url,
+    )
 }
 
 /// A document that may nothing, and be framed by us alone.

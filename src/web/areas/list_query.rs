@@ -2,7 +2,7 @@
 
 use crate::domain::page::Cursor;
 use crate::domain::suppression::Source;
-use crate::web::extract::tenant::Seat;
+use crate::web::extract::tenant::TenantContext;
 
 /// The longest search, in characters.
 const LONGEST: usize = 100;
@@ -15,8 +15,8 @@ pub(in crate::web) struct ListQuery {
 }
 
 impl ListQuery {
-    pub(in crate::web) fn of(seat: &Seat) -> Self {
-        let query = seat.query();
+    pub(in crate::web) fn of(request: &TenantContext) -> Self {
+        let query = request.query();
         let get = |name: &str| {
             let found = query.iter().find(|(n, _)| n == name);
             found.map_or("", |(_, value)| value.as_str())

@@ -5,7 +5,6 @@ pub mod account;
 pub mod brand;
 pub mod connections;
 pub mod cookies;
-pub mod doors;
 mod email_document;
 pub mod entrance;
 pub mod error;
@@ -21,6 +20,7 @@ pub mod permissions;
 pub mod rehearsal;
 pub mod reminder_stops;
 pub mod replay;
+pub mod routes;
 pub mod rules;
 pub mod security;
 pub mod senders;
@@ -39,7 +39,7 @@ use crate::app::{App, AppError};
 use crate::crypto::token::SetupCode;
 use crate::web::areas::error::PageError;
 
-/// What the door of the dashboard remembers in this process: the code that opens the set-up page
+/// What the route of the dashboard remembers in this process: the code that opens the set-up page
 /// while nobody can sign in yet. Kept in `app_data`.
 pub struct NewInstance {
     /// None for an instance that had a user when the process started. That nobody can sign in *yet*
@@ -48,7 +48,7 @@ pub struct NewInstance {
 }
 
 impl NewInstance {
-    /// A door with, or without, a set-up page.
+    /// A route with, or without, a set-up page.
     pub const fn new(code: Option<SetupCode>) -> Self {
         Self { code }
     }
@@ -64,8 +64,8 @@ impl NewInstance {
 /// The dashboard's addresses. They must come last: whatever no other room answers is a page that
 /// is not found.
 pub fn routes(config: &mut ServiceConfig) {
-    let tenant = doors::tenant(web::scope("/t/{tenant}"));
-    let all = doors::outside(web::scope("")).service(tenant);
+    let tenant = routes::tenant(web::scope("/t/{tenant}"));
+    let all = routes::outside(web::scope("")).service(tenant);
     config.service(
         all.default_service(web::to(nothing))
             .wrap(from_fn(error::show)),

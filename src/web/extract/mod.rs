@@ -1,5 +1,6 @@
 //! What handlers ask of a request.
 
+pub mod ability;
 pub mod client_addr;
 pub mod csrf_form;
 pub mod home;

@@ -1,8 +1,10 @@
-//! A person's seat in the tenant of the address. A foreign tenant and a missing one are both 404.
+//! A person's request in the tenant of the address. A foreign tenant and a missing one are both 404.
 //!
-//! [`SeatForm`] checks in one fixed order (session, tenant, form), so that a stranger learns
+//! [`TenantForm`] checks in one fixed order (session, tenant, role, form), so that a stranger learns
 //! nothing from the kind of refusal.
 
+use std::marker::PhantomData;
+use std::ops::Deref;
 use std::str::FromStr;
 
 use actix_web::cookie::Cookie;
@@ -11,6 +13,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use askama::Template;
 
+use super::ability::Needs;
 use super::client_addr::ClientAddr;
 use super::csrf_form::{Extracting, Form, file_of_session, of_session};
 use super::signed_in::SignedIn;
@@ -25,37 +28,24 @@ use crate::web::areas::flash::Told;
 use crate::web::chrome::{Banner, Chrome, CompanyLink, Section};
 use crate::web::on_main;
 
-/// Somebody who may look at the tenant of the address.
-pub struct Seat {
+/// Who asks, and in which tenant.
+pub struct TenantContext {
     pub who: SignedIn,
     pub member: Member,
-    request: HttpRequest,
+    http: HttpRequest,
 }
 
-impl Seat {
-    async fn of(request: HttpRequest) -> Result<Self, PageError> {
-        let who = SignedIn::of(&request).await?;
-        let slug = request.match_info().query("tenant").to_owned();
+impl TenantContext {
+    async fn of(http: HttpRequest) -> Result<Self, PageError> {
+        let who = SignedIn::of(&http).await?;
+        let slug = http.match_info().query("tenant").to_owned();
         let session = who.session.clone();
-        let actor = Actor::named(&session.user.email).at(ClientAddr::of(&request));
+        let actor = Actor::named(&session.user.email).at(ClientAddr::of(&http));
         let member = on_main(&who.app, |app| async move {
             app.member(&session.user, &slug, &actor).await
         });
         let member = member.await?.ok_or(PageError::NotFound)?;
-        Ok(Self {
-            who,
-            member,
-            request,
-        })
-    }
-
-    /// A seat by a membership, at an address that names no tenant.
-    pub const fn by_membership(who: SignedIn, member: Member, request: HttpRequest) -> Self {
-        Self {
-            who,
-            member,
-            request,
-        }
+        Ok(Self { who, member, http })
     }
 
     /// Whose rows are shown.
@@ -68,32 +58,28 @@ impl Seat {
         let user = &self.who.session.user;
         Actor::named(&user.email)
             .who_is(user.id)
-            .at(ClientAddr::of(&self.request))
+            .at(ClientAddr::of(&self.http))
     }
 
     /// What was asked, for what counts attempts by where they come from.
-    pub const fn request(&self) -> &HttpRequest {
-        &self.request
+    pub const fn http(&self) -> &HttpRequest {
+        &self.http
     }
 
-    /// Refuses everybody whose role does not reach.
-    pub fn require(&self, ability: Ability) -> Result<(), PageError> {
-        if self.member.role.may(ability) {
-            Ok(())
-        } else {
-            Err(PageError::Role)
-        }
+    /// Whether the role reaches, for what only some of a page's viewers are shown.
+    pub fn may(&self, ability: Ability) -> bool {
+        self.member.role.may(ability)
     }
 
     /// An id of the address; one that is none of ours is not found.
     pub fn id<T: FromStr>(&self, name: &str) -> Result<T, PageError> {
-        let text = self.request.match_info().query(name);
+        let text = self.http.match_info().query(name);
         text.parse().map_err(|_| PageError::NotFound)
     }
 
     /// The fields of the address's query.
     pub fn query(&self) -> Vec<(String, String)> {
-        let pairs = form_urlencoded::parse(self.request.query_string().as_bytes());
+        let pairs = form_urlencoded::parse(self.http.query_string().as_bytes());
         pairs
             .take(20)
             .map(|(n, v)| (n.into_owned(), v.replace('\0', "").trim().to_owned()))
@@ -155,7 +141,7 @@ impl Seat {
             companies: frame.companies.into_iter().map(company_link).collect(),
             csrf: self.who.session.csrf.clone(),
             section,
-            flash: Told::of(&self.request).map(Told::flash),
+            flash: Told::of(&self.http).map(Told::flash),
             banners,
             needs_you: frame.needs_you,
             providers: self.who.app.providers(),
@@ -171,7 +157,7 @@ impl Seat {
         page: &impl Template,
     ) -> Result<HttpResponse, PageError> {
         let mut answer = HttpResponse::build(status);
-        if cookies::value(&self.request, cookies::FLASH).is_some() {
+        if cookies::value(&self.http, cookies::FLASH).is_some() {
             answer.cookie(cookies::end(cookies::FLASH, self.who.app.public_url()));
         }
         Ok(answer
@@ -180,7 +166,7 @@ impl Seat {
     }
 
     /// Leads to a page of the tenant, which tells what was done.
-    pub fn lead(&self, below: &str, told: Option<Told>) -> HttpResponse {
+    pub fn redirect_to(&self, below: &str, told: Option<Told>) -> HttpResponse {
         let to = format!("/t/{}{below}", self.member.tenant.slug);
         redirect(&to, told.map(|t| t.cookie(self.who.app.public_url())))
     }
@@ -204,51 +190,114 @@ pub fn redirect(to: &str, cookies: impl IntoIterator<Item = Cookie<'static>>) ->
     answer.finish()
 }
 
-impl FromRequest for Seat {
-    type Error = PageError;
-    type Future = Extracting<Self>;
+/// A request of somebody whose role has the ability `A`; every other is refused with 403.
+pub struct TenantRequest<A> {
+    context: TenantContext,
+    ability: PhantomData<A>,
+}
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Box::pin(Self::of(request.clone()))
+impl<A: Needs> TenantRequest<A> {
+    async fn of(http: HttpRequest) -> Result<Self, PageError> {
+        Self::allowed(TenantContext::of(http).await?)
+    }
+
+    /// By a membership, at an address that names no tenant.
+    pub fn by_membership(
+        who: SignedIn,
+        member: Member,
+        http: HttpRequest,
+    ) -> Result<Self, PageError> {
+        Self::allowed(TenantContext { who, member, http })
+    }
+
+    fn allowed(context: TenantContext) -> Result<Self, PageError> {
+        if !context.may(A::ABILITY) {
+            return Err(PageError::Role);
+        }
+        Ok(Self {
+            context,
+            ability: PhantomData,
+        })
     }
 }
 
-/// A form posted from a seat.
-pub struct SeatForm {
-    pub seat: Seat,
+impl<A> Deref for TenantRequest<A> {
+    type Target = TenantContext;
+
+    fn deref(&self) -> &TenantContext {
+        &self.context
+    }
+}
+
+impl<A: Needs> FromRequest for TenantRequest<A> {
+    type Error = PageError;
+    type Future = Extracting<Self>;
+
+    fn from_request(http: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Box::pin(Self::of(http.clone()))
+    }
+}
+
+/// A form of somebody whose role has the ability `A`.
+pub struct TenantForm<A> {
+    pub request: TenantRequest<A>,
     pub form: Form,
 }
 
-impl FromRequest for SeatForm {
+impl<A: Needs> FromRequest for TenantForm<A> {
     type Error = PageError;
     type Future = Extracting<Self>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
+    fn from_request(http: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (http, payload) = (http.clone(), payload.take());
         Box::pin(async move {
-            let seat = Seat::of(request).await?;
-            let form = of_session(&seat.request, payload, &seat.who).await?;
-            Ok(Self { seat, form })
+            let request = TenantRequest::of(http).await?;
+            let form = of_session(request.http(), payload, &request.who).await?;
+            Ok(Self { request, form })
         })
     }
 }
 
-/// A form with a file, posted from a seat.
-pub struct SeatFile {
-    pub seat: Seat,
+/// The same with a file.
+pub struct TenantFile<A> {
+    pub request: TenantRequest<A>,
     pub file: Vec<u8>,
 }
 
-impl FromRequest for SeatFile {
+impl<A: Needs> FromRequest for TenantFile<A> {
     type Error = PageError;
     type Future = Extracting<Self>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
+    fn from_request(http: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (http, payload) = (http.clone(), payload.take());
         Box::pin(async move {
-            let seat = Seat::of(request).await?;
-            let (_, file) = file_of_session(&seat.request, payload, &seat.who).await?;
-            Ok(Self { seat, file })
+            let request = TenantRequest::of(http).await?;
+            let (_, file) = file_of_session(request.http(), payload, &request.who).await?;
+            Ok(Self { request, file })
         })
     }
+}
+
+/// What tells the ability of a tenant's handler.
+pub trait Requires {
+    const ABILITY: Ability;
+}
+
+impl<A: Needs> Requires for TenantRequest<A> {
+    const ABILITY: Ability = A::ABILITY;
+}
+impl<A: Needs> Requires for TenantForm<A> {
+    const ABILITY: Ability = A::ABILITY;
+}
+impl<A: Needs> Requires for TenantFile<A> {
+    const ABILITY: Ability = A::ABILITY;
+}
+
+/// The ability that a handler requires, by its type.
+pub const fn ability_of<F, R, Fut>(_: &F) -> Ability
+where
+    F: Fn(R) -> Fut,
+    R: Requires,
+{
+    R::ABILITY
 }

@@ -1,9 +1,9 @@
 //! The API as its callers meet it: over HTTP, on a database of its own.
 
 mod brand;
-mod doors;
 mod history;
 mod people;
+mod routes;
 mod rules;
 
 use std::sync::Arc;

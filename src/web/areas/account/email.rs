@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::{admit, lead};
+use super::{admit, redirect_to};
 use crate::app::App;
 use crate::app::accounts::profile::EmailChange;
 use crate::web::areas::account::profile::EmailPage;
@@ -41,7 +41,7 @@ pub(crate) async fn ask(posted: CsrfForm, request: HttpRequest) -> Result<HttpRe
         app.ask_email_change(&session.user, password, &email).await
     });
     match asked.await {
-        Ok(()) => Ok(lead(&who, Told::EmailAsked)),
+        Ok(()) => Ok(redirect_to(&who, Told::EmailAsked)),
         Err(error) => {
             let mut state = form.state(&["password"]);
             entrance::handlers::refuse(error, &mut state)?;

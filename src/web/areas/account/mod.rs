@@ -44,7 +44,7 @@ pub(in crate::web) async fn rename(
         app.rename(&session.user, &name, actor).await
     });
     match renamed.await {
-        Ok(()) => Ok(lead(&who, Told::AccountSaved)),
+        Ok(()) => Ok(redirect_to(&who, Told::AccountSaved)),
         Err(error) => {
             let mut state = form.state(&[]);
             entrance::handlers::refuse(error, &mut state)?;
@@ -54,7 +54,7 @@ pub(in crate::web) async fn rename(
 }
 
 /// Back to the account, which tells what was done.
-fn lead(who: &SignedIn, told: Told) -> HttpResponse {
+fn redirect_to(who: &SignedIn, told: Told) -> HttpResponse {
     redirect("/account", [told.cookie(who.app.public_url())])
 }
 

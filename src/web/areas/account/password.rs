@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::{admit, lead};
+use super::{admit, redirect_to};
 use crate::web::areas::account::profile::PasswordPage;
 use crate::web::areas::entrance;
 use crate::web::areas::error::PageError;
@@ -37,7 +37,7 @@ pub(crate) async fn change(
             .await
     });
     match changed.await {
-        Ok(()) => Ok(lead(&who, Told::PasswordChanged)),
+        Ok(()) => Ok(redirect_to(&who, Told::PasswordChanged)),
         Err(error) => {
             let mut state = FormState::new();
             entrance::handlers::refuse(error, &mut state)?;

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{admit, lead};
+use super::{admit, redirect_to};
 use crate::app::accounts::second_factor::Standing;
 use crate::web::areas::account::profile::{
     FactorOffPage, FactorPage, FactorView, RecoveryCodesPage,
@@ -107,7 +107,7 @@ pub(crate) async fn remove(
             .await
     });
     match removed.await {
-        Ok(()) => Ok(lead(&who, Told::SecondFactorOff)),
+        Ok(()) => Ok(redirect_to(&who, Told::SecondFactorOff)),
         Err(error) => {
             let mut state = FormState::new();
             entrance::handlers::refuse(error, &mut state)?;

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::lead;
+use super::redirect_to;
 use crate::app::accounts::sessions::OwnSession;
 use crate::web::areas::account::profile::SessionLine;
 use crate::web::areas::cookies;
@@ -21,7 +21,7 @@ pub(crate) async fn revoke(
     let (session, actor) = (who.session.clone(), who.actor(&request));
     who.ask(|app| async move { app.revoke_session(session.user.id, &handle, actor).await })
         .await?;
-    Ok(lead(&who, Told::SessionEnded))
+    Ok(redirect_to(&who, Told::SessionEnded))
 }
 
 /// `POST /account/sessions/revocation`: all others, or with `which=all` this one too.
@@ -39,7 +39,7 @@ pub(crate) async fn revoke_all(
     })
     .await?;
     if !everywhere {
-        return Ok(lead(&who, Told::SessionsEnded));
+        return Ok(redirect_to(&who, Told::SessionsEnded));
     }
     let url = who.app.public_url();
     let ended = [

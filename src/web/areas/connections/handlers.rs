@@ -12,7 +12,6 @@ use crate::app::{App, AppError, FieldProblem};
 use crate::domain::account_figures::Sum;
 use crate::domain::connection::{Connection, ConnectionState, Provider};
 use crate::domain::ids::{ConnectionId, TenantId};
-use crate::domain::user::Ability;
 use crate::transport::Typed;
 use crate::twilio;
 use crate::twilio::settings::TwilioSettings;
@@ -25,36 +24,36 @@ use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::rules::form::sentence;
 use crate::web::chrome::{Chrome, Section};
+use crate::web::extract::ability::{Connect, View};
 use crate::web::extract::csrf_form::Form;
-use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::ui::time::Moment;
 use crate::web::ui::tone::Tone;
 use crate::zoho;
 
 /// `GET /t/{tenant}/connections`.
-pub(in crate::web) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
-    page(&seat, StatusCode::OK, Said::default()).await
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
+    page(&request, StatusCode::OK, Said::default()).await
 }
 
 /// `POST /t/{tenant}/connections/hook`: every company is made with its web address, so this leads
 /// to it.
-pub(in crate::web) async fn hook(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let seat = posted.seat;
-    seat.require(Ability::Connect)?;
-    let tenant = seat.tenant();
-    seat.ask(|app| async move { app.hook_details(tenant).await })
+pub(in crate::web) async fn hook(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
+    let request = posted.request;
+    let tenant = request.tenant();
+    request
+        .ask(|app| async move { app.hook_details(tenant).await })
         .await?;
-    Ok(seat.lead("/connections", Some(Told::HookExists)))
+    Ok(request.redirect_to("/connections", Some(Told::HookExists)))
 }
 
 /// `POST /t/{tenant}/connections/{connection}/secret`: the answer itself shows the new secret, once.
-pub(in crate::web) async fn secret(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::Connect)?;
-    let id: ConnectionId = seat.id("connection")?;
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    let secret = seat
+pub(in crate::web) async fn secret(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let id: ConnectionId = request.id("connection")?;
+    let (tenant, actor) = (request.tenant(), request.actor());
+    let secret = request
         .ask(|app| async move {
             if provider(&app, tenant, id).await? != zoho::PROVIDER {
                 return Err(AppError::NotFound("connection"));
@@ -63,28 +62,27 @@ pub(in crate::web) async fn secret(posted: SeatForm) -> Result<HttpResponse, Pag
         })
         .await?;
     if form.get("on") == "set-up" {
-        return webhook_guide::page(&seat, Some(secret.expose_secret().to_owned())).await;
+        return webhook_guide::page(&request, Some(secret.expose_secret().to_owned())).await;
     }
     let said = Said {
         new_secret: Some(secret.expose_secret().to_owned()),
         ..Said::default()
     };
-    page(&seat, StatusCode::OK, said).await
+    page(&request, StatusCode::OK, said).await
 }
 
 /// `POST /t/{tenant}/connections/{connection}/checks`.
-pub(in crate::web) async fn check(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let seat = posted.seat;
-    seat.require(Ability::Connect)?;
-    let id: ConnectionId = seat.id("connection")?;
-    let tenant = seat.tenant();
-    let provider = seat
+pub(in crate::web) async fn check(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
+    let request = posted.request;
+    let id: ConnectionId = request.id("connection")?;
+    let tenant = request.tenant();
+    let provider = request
         .ask(|app| async move { provider(&app, tenant, id).await })
         .await?;
     if provider == zoho::PROVIDER {
-        return zoho_connection::check(&seat).await;
+        return zoho_connection::check(&request).await;
     }
-    let checked = seat
+    let checked = request
         .ask(|app| async move { app.check(tenant, provider).await })
         .await;
     let told = match checked {
@@ -93,24 +91,25 @@ pub(in crate::web) async fn check(posted: SeatForm) -> Result<HttpResponse, Page
         Err(PageError::App(AppError::Conflict(_))) => Told::TwilioNotAsked,
         Err(error) => return Err(error),
     };
-    Ok(seat.lead("/connections", Some(told)))
+    Ok(request.redirect_to("/connections", Some(told)))
 }
 
 /// `POST /t/{tenant}/connections/twilio`.
-pub(in crate::web) async fn twilio(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::Connect)?;
+pub(in crate::web) async fn twilio(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
     let (typed, save_anyway) = (twilio_input(&form), form.get("save_anyway") == "1");
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    let saved = seat
+    let (tenant, actor) = (request.tenant(), request.actor());
+    let saved = request
         .ask(|app| async move {
             let typed = (&typed, save_anyway);
             app.connect(tenant, twilio::PROVIDER, typed, &actor).await
         })
         .await;
     match saved {
-        Ok(saved) if saved.is_accepted() => Ok(seat.lead("/connections", Some(Told::TwilioSaved))),
-        Ok(_) => Ok(seat.lead("/connections", Some(Told::TwilioUntried))),
+        Ok(saved) if saved.is_accepted() => {
+            Ok(request.redirect_to("/connections", Some(Told::TwilioSaved)))
+        }
+        Ok(_) => Ok(request.redirect_to("/connections", Some(Told::TwilioUntried))),
         Err(PageError::App(AppError::Invalid(problems))) => {
             let mut state = form.state(&["auth_token", "secret"]);
             refuse(&problems, &mut state);
@@ -118,7 +117,7 @@ pub(in crate::web) async fn twilio(posted: SeatForm) -> Result<HttpResponse, Pag
                 twilio: Some(state),
                 ..Said::default()
             };
-            page(&seat, StatusCode::UNPROCESSABLE_ENTITY, said).await
+            page(&request, StatusCode::UNPROCESSABLE_ENTITY, said).await
         }
         Err(PageError::App(AppError::Untried(_, why))) => {
             let mut state = form.state(&["auth_token", "secret"]);
@@ -132,7 +131,7 @@ pub(in crate::web) async fn twilio(posted: SeatForm) -> Result<HttpResponse, Pag
                 is_untried: true,
                 ..Said::default()
             };
-            page(&seat, StatusCode::CONFLICT, said).await
+            page(&request, StatusCode::CONFLICT, said).await
         }
         Err(error) => Err(error),
     }
@@ -223,13 +222,13 @@ pub(in crate::web) struct Said {
 
 /// The page Connections.
 pub(in crate::web) async fn page(
-    seat: &Seat,
+    request: &TenantContext,
     status: StatusCode,
     said: Said,
 ) -> Result<HttpResponse, PageError> {
-    let tenant = seat.tenant();
-    let books = zoho_connection::card(seat, said.books).await?;
-    let (hook, twilio, limits, heard, has_sent, inbound) = seat
+    let tenant = request.tenant();
+    let books = zoho_connection::card(request, said.books).await?;
+    let (hook, twilio, limits, heard, has_sent, inbound) = request
         .ask(|app| async move {
             let hook = match app.hook_details(tenant).await {
                 Ok(hook) => Some(hook),
@@ -251,8 +250,8 @@ pub(in crate::web) async fn page(
             ))
         })
         .await?;
-    let chrome = seat.chrome(Section::Connections).await?;
-    let app = &seat.who.app;
+    let chrome = request.chrome(Section::Connections).await?;
+    let app = &request.who.app;
     let hook = hook.map(|hook: HookDetails| HookCard {
         connection: hook.connection,
         address: hook.url,
@@ -273,7 +272,7 @@ pub(in crate::web) async fn page(
         twilio,
         books,
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }
 
 fn twilio_card(

@@ -9,7 +9,6 @@ use crate::domain::address::{Email, OwnAddresses, Phone};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, EventSource, EventState, EventType};
 use crate::domain::provider::Providers;
-use crate::domain::user::Ability;
 use crate::store::RejectedRequest;
 use crate::web::areas::connections::webhook_guide_page::{
     Reach, TestEvent, WebhookGuidePage, WebhookGuideView,
@@ -18,7 +17,8 @@ use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::words;
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::extract::ability::{Connect, View};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::ui::badge;
 use crate::web::ui::field::Choice;
@@ -26,17 +26,17 @@ use crate::web::ui::requests::{RequestLine, requests};
 use crate::web::ui::tone::Tone;
 
 /// `GET /t/{tenant}/connections/set-up`.
-pub(in crate::web) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
-    page(&seat, None).await
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
+    page(&request, None).await
 }
 
 /// `GET /t/{tenant}/connections/set-up/requests`: the list alone, for the script that follows it.
-pub(in crate::web) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
-    let tenant = seat.tenant();
-    let hook_attempts = seat
+pub(in crate::web) async fn list(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
+    let tenant = request.tenant();
+    let hook_attempts = request
         .ask(|app| async move { app.hook_attempts(tenant).await })
         .await?;
-    let chrome = seat.chrome(Section::Connections).await?;
+    let chrome = request.chrome(Section::Connections).await?;
     let lines: Vec<RequestLine> = hook_attempts
         .iter()
         .map(|attempt| line(attempt, &chrome.providers))
@@ -49,22 +49,22 @@ pub(in crate::web) async fn list(seat: Seat) -> Result<HttpResponse, PageError> 
 }
 
 /// `POST /t/{tenant}/connections/set-up/tests`.
-pub(in crate::web) async fn test(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::Connect)?;
+pub(in crate::web) async fn test(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
     let event_type: EventType = form
         .get("event_type")
         .parse()
         .map_err(|_| PageError::Unreadable)?;
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    let user = &seat.who.session.user;
+    let (tenant, actor) = (request.tenant(), request.actor());
+    let user = &request.who.session.user;
     let own = OwnAddresses {
         phone: user.phone.as_deref().and_then(Phone::from_stored),
         email: Email::parse(&user.email).ok(),
     };
-    seat.ask(|app| async move { app.send_test_event(tenant, event_type, own, &actor).await })
+    request
+        .ask(|app| async move { app.send_test_event(tenant, event_type, own, &actor).await })
         .await?;
-    Ok(seat.lead(
+    Ok(request.redirect_to(
         "/connections/set-up#first-request",
         Some(Told::TestEventSent),
     ))
@@ -72,11 +72,11 @@ pub(in crate::web) async fn test(posted: SeatForm) -> Result<HttpResponse, PageE
 
 /// The guide; `new_secret` is the one that was made just now.
 pub(in crate::web) async fn page(
-    seat: &Seat,
+    request: &TenantContext,
     new_secret: Option<String>,
 ) -> Result<HttpResponse, PageError> {
-    let tenant = seat.tenant();
-    let (hook, hook_attempts, heard, about) = seat
+    let tenant = request.tenant();
+    let (hook, hook_attempts, heard, about) = request
         .ask(|app| async move {
             Ok::<_, AppError>((
                 app.hook_details(tenant).await?,
@@ -86,8 +86,8 @@ pub(in crate::web) async fn page(
             ))
         })
         .await?;
-    let chrome = seat.chrome(Section::Connections).await?;
-    let app = &seat.who.app;
+    let chrome = request.chrome(Section::Connections).await?;
+    let app = &request.who.app;
     let types = EventType::ALL
         .iter()
         .copied()
@@ -114,11 +114,11 @@ pub(in crate::web) async fn page(
         test: TestEvent {
             form: FormState::new().with("event_type", about.as_str()),
             types: types.collect(),
-            own_number: seat.who.session.user.phone.clone(),
-            is_rehearsal: seat.member.tenant.is_rehearsal,
+            own_number: request.who.session.user.phone.clone(),
+            is_rehearsal: request.member.tenant.is_rehearsal,
         },
     };
-    seat.page(StatusCode::OK, &WebhookGuidePage { chrome, view })
+    request.page(StatusCode::OK, &WebhookGuidePage { chrome, view })
 }
 
 fn line(of: &HookAttempt, providers: &Providers) -> RequestLine {

@@ -22,9 +22,10 @@ use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::rules::form::sentence;
 use crate::web::chrome::Section;
+use crate::web::extract::ability::Connect;
 use crate::web::extract::csrf_form::Form;
 use crate::web::extract::signed_in::SignedIn;
-use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::on_main;
 use crate::web::ui::field::Choice;
@@ -50,16 +51,17 @@ pub(in crate::web) struct Said {
 
 /// `POST /t/{tenant}/connections/books`: connects with a code; an organisation without one is a
 /// choice among those of the access that is there.
-pub(in crate::web) async fn connect(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::Connect)?;
+pub(in crate::web) async fn connect(
+    posted: TenantForm<Connect>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
     let code = form.secret("code");
     let is_blank = code
         .as_ref()
         .is_none_or(|c| c.expose_secret().trim().is_empty());
     let wished = wished(&form);
     if let (true, Some(wished)) = (is_blank, &wished) {
-        return choose(&seat, wished.clone()).await;
+        return choose(&request, wished.clone()).await;
     }
     let input = BooksInput {
         region: form.get("region").to_owned(),
@@ -68,50 +70,49 @@ pub(in crate::web) async fn connect(posted: SeatForm) -> Result<HttpResponse, Pa
         code: code.unwrap_or_else(|| SecretString::from(String::new())),
         organization_id: wished,
     };
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    let connected = seat
+    let (tenant, actor) = (request.tenant(), request.actor());
+    let connected = request
         .ask(|app| async move { app.connect_books_self_client(tenant, input, &actor).await })
         .await;
     match connected {
-        Ok(connected) => Ok(led(&seat, &connected)),
-        Err(error) => refused(&seat, error, Some(typed(&form))).await,
+        Ok(connected) => Ok(led(&request, &connected)),
+        Err(error) => refused(&request, error, Some(typed(&form))).await,
     }
 }
 
 /// `POST /t/{tenant}/connections/books/consent`: a page with the way to Zoho.
-pub(in crate::web) async fn begin(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::Connect)?;
+pub(in crate::web) async fn begin(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
     let input = ConsentInput {
         region: form.get("region").to_owned(),
         client_id: form.get("client_id").to_owned(),
         client_secret: form.secret("client_secret"),
         organization_id: wished(&form),
     };
-    let (tenant, actor, session) = (seat.tenant(), seat.actor(), seat.who.token.clone());
-    let begun = seat.ask(|app| async move {
+    let (tenant, actor, session) = (request.tenant(), request.actor(), request.who.token.clone());
+    let begun = request.ask(|app| async move {
         let session = session.expose_secret();
         app.begin_books(tenant, session, input, &actor).await
     });
     match begun.await {
         Ok(url) => {
-            let chrome = seat.chrome(Section::Connections).await?;
-            seat.page(StatusCode::OK, &ConsentPage { chrome, url })
+            let chrome = request.chrome(Section::Connections).await?;
+            request.page(StatusCode::OK, &ConsentPage { chrome, url })
         }
-        Err(error) => refused(&seat, error, Some(typed(&form))).await,
+        Err(error) => refused(&request, error, Some(typed(&form))).await,
     }
 }
 
 /// `GET /zoho/callback`: Zoho sends the browser back. Only an admin who still is one may end what
 /// they began.
 pub(in crate::web) async fn callback(
-    request: HttpRequest,
+    http: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse, PageError> {
     // Coming back here after a new sign-in would not help: a consent belongs to its session.
-    let who = SignedIn::find(&request).await?;
+    let who = SignedIn::find(&http).await?;
     let who = who.ok_or_else(|| PageError::SignIn(String::new()))?;
-    let callback = read_callback(request.query_string());
+    let callback = read_callback(http.query_string());
     let token = who.token.clone();
     let (session, state) = (token.clone(), callback.state.clone());
     let began = on_main(&app, |app| async move {
@@ -131,52 +132,53 @@ pub(in crate::web) async fn callback(
     );
     let member = members.await?.into_iter().find(|m| m.tenant.id == tenant);
     let member = member.ok_or(PageError::NotFound)?;
-    let seat = Seat::by_membership(who, member, request);
-    seat.require(Ability::Connect)?;
-    let ended = seat
+    let request = TenantRequest::<Connect>::by_membership(who, member, http)?;
+    let ended = request
         .ask(|app| async move { app.finish_books(token.expose_secret(), callback).await })
         .await;
     match ended {
-        Ok((_, connected)) => Ok(led(&seat, &connected)),
-        Err(error) => refused(&seat, error, None).await,
+        Ok((_, connected)) => Ok(led(&request, &connected)),
+        Err(error) => refused(&request, error, None).await,
     }
 }
 
 /// Tries the access, for `POST /t/{tenant}/connections/{connection}/checks`.
-pub(in crate::web) async fn check(seat: &Seat) -> Result<HttpResponse, PageError> {
-    let tenant = seat.tenant();
-    let checked = seat
+pub(in crate::web) async fn check(request: &TenantContext) -> Result<HttpResponse, PageError> {
+    let tenant = request.tenant();
+    let checked = request
         .ask(|app| async move { app.check_books(tenant).await })
         .await;
     match checked {
-        Ok(result) if result.is_good => Ok(seat.lead(CARD, Some(Told::BooksChecked))),
-        Ok(_) => Ok(seat.lead(CARD, Some(Told::BooksRefused))),
-        Err(error) => refused(seat, error, None).await,
+        Ok(result) if result.is_good => Ok(request.redirect_to(CARD, Some(Told::BooksChecked))),
+        Ok(_) => Ok(request.redirect_to(CARD, Some(Told::BooksRefused))),
+        Err(error) => refused(request, error, None).await,
     }
 }
 
 /// `GET /t/{tenant}/connections/books/disconnection/new`.
-pub(in crate::web) async fn ask_disconnection(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Ability::Connect)?;
-    let connection = connection(&seat).await?;
+pub(in crate::web) async fn ask_disconnection(
+    request: TenantRequest<Connect>,
+) -> Result<HttpResponse, PageError> {
+    let connection = connection(&request).await?;
     let Some(connection) = connection.filter(is_connected) else {
-        return Ok(seat.lead(CARD, None));
+        return Ok(request.redirect_to(CARD, None));
     };
-    let chrome = seat.chrome(Section::Connections).await?;
+    let chrome = request.chrome(Section::Connections).await?;
     let organisation = BooksSettings::of(&connection.settings).organisation;
     let page = DisconnectPage {
         chrome,
         organisation,
     };
-    seat.page(StatusCode::OK, &page)
+    request.page(StatusCode::OK, &page)
 }
 
 /// `POST /t/{tenant}/connections/books/disconnection`.
-pub(in crate::web) async fn disconnect(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let seat = posted.seat;
-    seat.require(Ability::Connect)?;
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    let result = seat
+pub(in crate::web) async fn disconnect(
+    posted: TenantForm<Connect>,
+) -> Result<HttpResponse, PageError> {
+    let request = posted.request;
+    let (tenant, actor) = (request.tenant(), request.actor());
+    let result = request
         .ask(|app| async move { app.disconnect_books(tenant, &actor).await })
         .await?;
     let told = if result.is_good {
@@ -184,17 +186,17 @@ pub(in crate::web) async fn disconnect(posted: SeatForm) -> Result<HttpResponse,
     } else {
         Told::BooksNotTold
     };
-    Ok(seat.lead(CARD, Some(told)))
+    Ok(request.redirect_to(CARD, Some(told)))
 }
 
-async fn choose(seat: &Seat, wished: String) -> Result<HttpResponse, PageError> {
-    let (tenant, actor) = (seat.tenant(), seat.actor());
+async fn choose(request: &TenantContext, wished: String) -> Result<HttpResponse, PageError> {
+    let (tenant, actor) = (request.tenant(), request.actor());
     let id = wished.clone();
-    let chosen = seat
+    let chosen = request
         .ask(|app| async move { app.choose_organisation(tenant, &id, &actor).await })
         .await;
     match chosen {
-        Ok(_) => Ok(seat.lead(CARD, Some(Told::BooksChosen))),
+        Ok(_) => Ok(request.redirect_to(CARD, Some(Told::BooksChosen))),
         Err(PageError::App(AppError::Invalid(problems))) => {
             let mut choice = FormState::new().with("organization", wished);
             for problem in &problems {
@@ -204,24 +206,24 @@ async fn choose(seat: &Seat, wished: String) -> Result<HttpResponse, PageError> 
                 choice: Some(choice),
                 ..Said::default()
             };
-            shown(seat, StatusCode::UNPROCESSABLE_ENTITY, said).await
+            shown(request, StatusCode::UNPROCESSABLE_ENTITY, said).await
         }
-        Err(error) => refused(seat, error, None).await,
+        Err(error) => refused(request, error, None).await,
     }
 }
 
 /// Leads to the card, which asks for the organisation when that is left to do.
-fn led(seat: &Seat, connected: &BooksConnected) -> HttpResponse {
+fn led(request: &TenantContext, connected: &BooksConnected) -> HttpResponse {
     let told = match connected {
         BooksConnected::Ready(_) => Told::BooksConnected,
         BooksConnected::Choose(_) => Told::BooksUnfinished,
     };
-    seat.lead(CARD, Some(told))
+    request.redirect_to(CARD, Some(told))
 }
 
 /// The card with what was refused: at the fields, or as a sentence.
 async fn refused(
-    seat: &Seat,
+    request: &TenantContext,
     error: PageError,
     mut form: Option<FormState>,
 ) -> Result<HttpResponse, PageError> {
@@ -248,35 +250,42 @@ async fn refused(
         refusal,
         choice: None,
     };
-    shown(seat, status, said).await
+    shown(request, status, said).await
 }
 
-async fn shown(seat: &Seat, status: StatusCode, said: Said) -> Result<HttpResponse, PageError> {
+async fn shown(
+    request: &TenantContext,
+    status: StatusCode,
+    said: Said,
+) -> Result<HttpResponse, PageError> {
     let said = handlers::Said {
         books: said,
         ..handlers::Said::default()
     };
-    handlers::page(seat, status, said).await
+    handlers::page(request, status, said).await
 }
 
 /// The card as it stands. Zoho is asked for the organisations only when somebody is to choose.
-pub(in crate::web) async fn card(seat: &Seat, said: Said) -> Result<BooksCard, PageError> {
-    let connection = connection(seat).await?;
+pub(in crate::web) async fn card(
+    request: &TenantContext,
+    said: Said,
+) -> Result<BooksCard, PageError> {
+    let connection = connection(request).await?;
     let is_connected = connection.as_ref().is_some_and(is_connected);
     let is_unfinished = is_connected
         && connection
             .as_ref()
             .is_some_and(|c| c.state == ConnectionState::New);
     let wants_list = said.choice.is_some()
-        || seat
+        || request
             .query()
             .iter()
             .any(|(name, value)| name == "books" && value == "organisations");
-    let may_choose = seat.member.role.may(Ability::Connect) && is_connected;
+    let may_choose = request.member.role.may(Ability::Connect) && is_connected;
     let mut refusal = said.refusal;
     let mut organizations = Vec::new();
     if may_choose && (is_unfinished || wants_list) {
-        match organisations(seat).await? {
+        match organisations(request).await? {
             Ok(listed) => organizations = listed,
             Err(why) => refusal = refusal.or(Some(why)),
         }
@@ -298,7 +307,7 @@ pub(in crate::web) async fn card(seat: &Seat, said: Said) -> Result<BooksCard, P
         organizations,
         choice: said.choice.unwrap_or_default(),
         scopes: SCOPES.join(","),
-        redirect: seat.who.app.books_redirect(),
+        redirect: request.who.app.books_redirect(),
     };
     if let Some(connection) = connection {
         fill(&mut card, connection, is_unfinished);
@@ -342,9 +351,9 @@ fn fill(card: &mut BooksCard, of: Connection, is_unfinished: bool) {
 }
 
 /// The organisations to choose from, or why they cannot be listed.
-async fn organisations(seat: &Seat) -> Result<Result<Vec<Choice>, String>, PageError> {
-    let tenant = seat.tenant();
-    let listed = seat
+async fn organisations(request: &TenantContext) -> Result<Result<Vec<Choice>, String>, PageError> {
+    let tenant = request.tenant();
+    let listed = request
         .ask(|app| async move { app.books_organisations(tenant).await })
         .await;
     match listed {
@@ -363,9 +372,10 @@ async fn organisations(seat: &Seat) -> Result<Result<Vec<Choice>, String>, PageE
     }
 }
 
-async fn connection(seat: &Seat) -> Result<Option<Connection>, PageError> {
-    let tenant = seat.tenant();
-    seat.ask(|app| async move { app.connection(tenant, zoho::PROVIDER).await })
+async fn connection(request: &TenantContext) -> Result<Option<Connection>, PageError> {
+    let tenant = request.tenant();
+    request
+        .ask(|app| async move { app.connection(tenant, zoho::PROVIDER).await })
         .await
 }
 

@@ -8,51 +8,50 @@ use crate::app::groups::{GroupInput, MemberInput};
 use crate::app::{AppError, FieldProblem};
 use crate::domain::group::{Group, Member};
 use crate::domain::ids::{GroupId, MemberId};
-use crate::domain::user::Ability;
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::groups::page::{DeleteGroupPage, GroupPage, GroupsPage, MemberPage};
 use crate::web::areas::rules;
 use crate::web::areas::rules::form::sentence;
 use crate::web::chrome::Section;
+use crate::web::extract::ability::{EditGroups, View};
 use crate::web::extract::csrf_form::Form;
-use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::ui::field::Choice;
 
 /// `GET /t/{tenant}/groups?name=&ready=`: with a name to begin with, and the ready rule that wants the group.
-pub(in crate::web) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn list(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     let form = FormState::new()
-        .with("name", seat.asked("name"))
-        .with("ready", seat.asked("ready"));
-    list_page(&seat, StatusCode::OK, form).await
+        .with("name", request.asked("name"))
+        .with("ready", request.asked("ready"));
+    list_page(&request, StatusCode::OK, form).await
 }
 
 async fn list_page(
-    seat: &Seat,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
-    let tenant = seat.tenant();
-    let groups = seat.ask(move |app| async move { app.groups(tenant).await });
+    let tenant = request.tenant();
+    let groups = request.ask(move |app| async move { app.groups(tenant).await });
     let page = GroupsPage {
         groups: groups.await?,
-        chrome: seat.chrome(Section::Groups).await?,
+        chrome: request.chrome(Section::Groups).await?,
         form,
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }
 
 /// `POST /t/{tenant}/groups`.
-pub(in crate::web) async fn add(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::EditGroups)?;
+pub(in crate::web) async fn add(posted: TenantForm<EditGroups>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
     let input = GroupInput {
         name: form.get("name").to_owned(),
         members: people_lines::read(&form.text("people")),
     };
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    let added = seat
+    let (tenant, actor) = (request.tenant(), request.actor());
+    let added = request
         .ask(move |app| async move { app.add_group(tenant, &input, &actor).await })
         .await;
     let added = added.map_err(|error| at_their_lines(error, &form));
@@ -63,44 +62,46 @@ pub(in crate::web) async fn add(posted: SeatForm) -> Result<HttpResponse, PageEr
                 Some(ready) => format!("/rules/new?ready={}", ready.key),
                 None => format!("/groups/{}", group.id),
             };
-            Ok(seat.lead(&to, Some(Told::GroupMade)))
+            Ok(request.redirect_to(&to, Some(Told::GroupMade)))
         }
-        Err(state) => list_page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await,
+        Err(state) => list_page(&request, StatusCode::UNPROCESSABLE_ENTITY, state).await,
     }
 }
 
 /// `GET /t/{tenant}/groups/{group}`.
-pub(in crate::web) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
-    group_page(&seat, StatusCode::OK, FormState::new(), None).await
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
+    group_page(&request, StatusCode::OK, FormState::new(), None).await
 }
 
 /// `POST /t/{tenant}/groups/{group}`: another name.
-pub(in crate::web) async fn rename(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::EditGroups)?;
-    let id: GroupId = seat.id("group")?;
-    let (tenant, actor) = (seat.tenant(), seat.actor());
+pub(in crate::web) async fn rename(
+    posted: TenantForm<EditGroups>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let id: GroupId = request.id("group")?;
+    let (tenant, actor) = (request.tenant(), request.actor());
     let name = form.get("group_name").to_owned();
-    let renamed = seat
+    let renamed = request
         .ask(move |app| async move { app.rename_group(tenant, id, &name, &actor).await })
         .await;
     match refused(renamed, &form, |_| "group_name".to_owned())? {
-        Ok(_) => Ok(saved(&seat, id, Told::GroupSaved)),
+        Ok(_) => Ok(saved(&request, id, Told::GroupSaved)),
         Err(state) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            group_page(&seat, status, FormState::new(), Some(state)).await
+            group_page(&request, status, FormState::new(), Some(state)).await
         }
     }
 }
 
 /// `POST /t/{tenant}/groups/{group}/members`.
-pub(in crate::web) async fn add_member(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::EditGroups)?;
-    let id: GroupId = seat.id("group")?;
+pub(in crate::web) async fn add_member(
+    posted: TenantForm<EditGroups>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let id: GroupId = request.id("group")?;
     let typed = typed(&form, None);
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    let added = seat
+    let (tenant, actor) = (request.tenant(), request.actor());
+    let added = request
         .ask(move |app| async move { app.save_group_member(tenant, id, typed, &actor).await })
         .await;
     let is_of_team = !form.get("user").is_empty();
@@ -110,8 +111,8 @@ pub(in crate::web) async fn add_member(posted: SeatForm) -> Result<HttpResponse,
         field => field.to_owned(),
     };
     match refused(added, &form, field)? {
-        Ok(_) => Ok(saved(&seat, id, Told::GroupMemberSaved)),
-        Err(state) => group_page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state, None).await,
+        Ok(_) => Ok(saved(&request, id, Told::GroupMemberSaved)),
+        Err(state) => group_page(&request, StatusCode::UNPROCESSABLE_ENTITY, state, None).await,
     }
 }
 
@@ -148,13 +149,13 @@ fn typed(form: &Form, before: Option<&Member>) -> MemberInput {
 }
 
 async fn group_page(
-    seat: &Seat,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
     name: Option<FormState>,
 ) -> Result<HttpResponse, PageError> {
-    let (id, tenant): (GroupId, _) = (seat.id("group")?, seat.tenant());
-    let (group, team) = seat
+    let (id, tenant): (GroupId, _) = (request.id("group")?, request.tenant());
+    let (group, team) = request
         .ask(move |app| async move {
             Ok((
                 app.group(tenant, id).await?,
@@ -165,7 +166,7 @@ async fn group_page(
     let is_in = |user| group.members.iter().any(|m| m.user == Some(user));
     let team = team.iter().filter(|mate| !is_in(mate.user));
     let page = GroupPage {
-        chrome: seat.chrome(Section::Groups).await?,
+        chrome: request.chrome(Section::Groups).await?,
         team: team
             .map(|mate| {
                 Choice::new(
@@ -178,137 +179,145 @@ async fn group_page(
         group,
         form,
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }
 
 /// `GET /t/{tenant}/groups/{group}/members/{person}`.
-pub(in crate::web) async fn edit_member(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Ability::EditGroups)?;
-    let (group, member) = member_of(&seat).await?;
+pub(in crate::web) async fn edit_member(
+    request: TenantRequest<EditGroups>,
+) -> Result<HttpResponse, PageError> {
+    let (group, member) = member_of(&request).await?;
     let form = FormState::new()
         .with("name", member.name.as_str())
         .with("phone", member.phone.as_ref().map_or("", |p| p.as_str()))
         .with("email", member.email.as_ref().map_or("", |e| e.as_str()));
-    member_page(&seat, StatusCode::OK, (group, member), form).await
+    member_page(&request, StatusCode::OK, (group, member), form).await
 }
 
 /// `POST /t/{tenant}/groups/{group}/members/{person}`.
-pub(in crate::web) async fn save_member(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::EditGroups)?;
-    let (group, member) = member_of(&seat).await?;
-    let (tenant, actor, id) = (seat.tenant(), seat.actor(), group.id);
+pub(in crate::web) async fn save_member(
+    posted: TenantForm<EditGroups>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let (group, member) = member_of(&request).await?;
+    let (tenant, actor, id) = (request.tenant(), request.actor(), group.id);
     let typed = typed(&form, Some(&member));
-    let saving = seat
+    let saving = request
         .ask(move |app| async move { app.save_group_member(tenant, id, typed, &actor).await })
         .await;
     match refused(saving, &form, str::to_owned)? {
-        Ok(_) => Ok(saved(&seat, id, Told::GroupMemberSaved)),
+        Ok(_) => Ok(saved(&request, id, Told::GroupMemberSaved)),
         Err(state) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            member_page(&seat, status, (group, member), state).await
+            member_page(&request, status, (group, member), state).await
         }
     }
 }
 
 /// The group and the typed person of the address; what is of the team is changed there.
-async fn member_of(seat: &Seat) -> Result<(Group, Member), PageError> {
-    let (id, member): (GroupId, MemberId) = (seat.id("group")?, seat.id("person")?);
-    let tenant = seat.tenant();
-    let group = seat.ask(move |app| async move { app.group(tenant, id).await });
+async fn member_of(request: &TenantContext) -> Result<(Group, Member), PageError> {
+    let (id, member): (GroupId, MemberId) = (request.id("group")?, request.id("person")?);
+    let tenant = request.tenant();
+    let group = request.ask(move |app| async move { app.group(tenant, id).await });
     let group = group.await?;
     let member = group.member(member).filter(|m| m.user.is_none()).cloned();
     Ok((group, member.ok_or(PageError::NotFound)?))
 }
 
 async fn member_page(
-    seat: &Seat,
+    request: &TenantContext,
     status: StatusCode,
     (group, member): (Group, Member),
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
     let page = MemberPage {
-        chrome: seat.chrome(Section::Groups).await?,
+        chrome: request.chrome(Section::Groups).await?,
         group,
         member: member.id,
         name: member.name,
         form,
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }
 
 /// `POST /t/{tenant}/groups/{group}/members/{person}/activation`.
-pub(in crate::web) async fn switch_member(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::EditGroups)?;
-    let who: (GroupId, MemberId) = (seat.id("group")?, seat.id("person")?);
+pub(in crate::web) async fn switch_member(
+    posted: TenantForm<EditGroups>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let who: (GroupId, MemberId) = (request.id("group")?, request.id("person")?);
     let is_on = form.get("on") == "1";
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    seat.ask(move |app| async move { app.switch_group_member(tenant, who, is_on, &actor).await })
+    let (tenant, actor) = (request.tenant(), request.actor());
+    request
+        .ask(move |app| async move { app.switch_group_member(tenant, who, is_on, &actor).await })
         .await?;
     let told = if is_on {
         Told::GroupMemberOn
     } else {
         Told::GroupMemberOff
     };
-    Ok(saved(&seat, who.0, told))
+    Ok(saved(&request, who.0, told))
 }
 
 /// `POST /t/{tenant}/groups/{group}/members/{person}/removal`.
-pub(in crate::web) async fn remove_member(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, .. } = posted;
-    seat.require(Ability::EditGroups)?;
-    let (id, member): (GroupId, MemberId) = (seat.id("group")?, seat.id("person")?);
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    seat.ask(move |app| async move { app.remove_group_member(tenant, id, member, &actor).await })
+pub(in crate::web) async fn remove_member(
+    posted: TenantForm<EditGroups>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, .. } = posted;
+    let (id, member): (GroupId, MemberId) = (request.id("group")?, request.id("person")?);
+    let (tenant, actor) = (request.tenant(), request.actor());
+    request
+        .ask(move |app| async move { app.remove_group_member(tenant, id, member, &actor).await })
         .await?;
-    Ok(saved(&seat, id, Told::GroupMemberRemoved))
+    Ok(saved(&request, id, Told::GroupMemberRemoved))
 }
 
 /// `GET /t/{tenant}/groups/{group}/deletion/new`.
-pub(in crate::web) async fn ask_deletion(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Ability::EditGroups)?;
-    deletion_page(&seat, StatusCode::OK, FormState::new()).await
+pub(in crate::web) async fn ask_deletion(
+    request: TenantRequest<EditGroups>,
+) -> Result<HttpResponse, PageError> {
+    deletion_page(&request, StatusCode::OK, FormState::new()).await
 }
 
 /// `POST /t/{tenant}/groups/{group}/deletion`.
-pub(in crate::web) async fn delete(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::EditGroups)?;
-    let (id, tenant): (GroupId, _) = (seat.id("group")?, seat.tenant());
-    let group = seat.ask(move |app| async move { app.group(tenant, id).await });
+pub(in crate::web) async fn delete(
+    posted: TenantForm<EditGroups>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let (id, tenant): (GroupId, _) = (request.id("group")?, request.tenant());
+    let group = request.ask(move |app| async move { app.group(tenant, id).await });
     if form.get("name") != group.await?.name {
         let mut state = form.state(&[]);
         state.refuse("name", "This is not its name. Type it as it stands here.");
-        return deletion_page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await;
+        return deletion_page(&request, StatusCode::UNPROCESSABLE_ENTITY, state).await;
     }
-    let actor = seat.actor();
-    let deleted = seat
+    let actor = request.actor();
+    let deleted = request
         .ask(move |app| async move { app.delete_group(tenant, id, &actor).await })
         .await;
     match refused(deleted, &form, str::to_owned)? {
-        Ok(()) => Ok(seat.lead("/groups", Some(Told::GroupDeleted))),
-        Err(state) => deletion_page(&seat, StatusCode::CONFLICT, state).await,
+        Ok(()) => Ok(request.redirect_to("/groups", Some(Told::GroupDeleted))),
+        Err(state) => deletion_page(&request, StatusCode::CONFLICT, state).await,
     }
 }
 
 async fn deletion_page(
-    seat: &Seat,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
-    let (id, tenant): (GroupId, _) = (seat.id("group")?, seat.tenant());
-    let group = seat.ask(move |app| async move { app.group(tenant, id).await });
+    let (id, tenant): (GroupId, _) = (request.id("group")?, request.tenant());
+    let group = request.ask(move |app| async move { app.group(tenant, id).await });
     let page = DeleteGroupPage {
         group: group.await?,
-        chrome: seat.chrome(Section::Groups).await?,
+        chrome: request.chrome(Section::Groups).await?,
         form,
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }
 
-fn saved(seat: &Seat, group: GroupId, told: Told) -> HttpResponse {
-    seat.lead(&format!("/groups/{group}"), Some(told))
+fn saved(request: &TenantContext, group: GroupId, told: Told) -> HttpResponse {
+    request.redirect_to(&format!("/groups/{group}"), Some(told))
 }
 
 /// What was refused, as the form shows it: each problem at its field, and what stands against it above.

@@ -11,7 +11,6 @@ use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::event::{Event, EventState};
 use crate::domain::ids::EventId;
 use crate::domain::page::{Cursor, Page};
-use crate::domain::user::Ability;
 use crate::store::{EventFilter, EventSearch, RejectedRequest};
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
@@ -19,13 +18,14 @@ use crate::web::areas::history::page::{
     EventRow, HistoryFilters, HistoryPage, HistoryView, RejectedPage, RejectedRow, ResultFilter,
 };
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::extract::ability::{Replay, View};
+use crate::web::extract::tenant::{TenantForm, TenantRequest};
 
 const ROWS: u64 = 50;
 
 /// `GET /t/{tenant}/history`. A filter that is none of ours is left out, as if it were not there.
-pub(in crate::web) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
-    let query = seat.query();
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
+    let query = request.query();
     let get = |name: &str| {
         let found = query.iter().find(|(n, _)| n == name);
         found.map_or("", |(_, value)| value.as_str())
@@ -39,15 +39,18 @@ pub(in crate::web) async fn show(seat: Seat) -> Result<HttpResponse, PageError> 
         customer: get("customer").chars().take(200).collect(),
     };
     let cursor = Cursor::parse(get("at")).unwrap_or(Cursor::Newest);
-    let (tenant, search) = (seat.tenant(), search(&filters, seat.member.tenant.zone));
-    let found = seat
+    let (tenant, search) = (
+        request.tenant(),
+        search(&filters, request.member.tenant.zone),
+    );
+    let found = request
         .ask(|app| async move { app.history(tenant, &search, cursor, ROWS).await })
         .await?;
     let page = HistoryPage {
-        chrome: seat.chrome(Section::History).await?,
+        chrome: request.chrome(Section::History).await?,
         view: view(found, filters, cursor),
     };
-    seat.page(StatusCode::OK, &page)
+    request.page(StatusCode::OK, &page)
 }
 
 /// Whether an id may bear this day; a far one has no next day, and no instant.
@@ -116,9 +119,8 @@ fn row(event: Event, deliveries: &[Delivery]) -> EventRow {
 const CLOSED_AT_ONCE: usize = 200;
 
 /// `POST /t/{tenant}/dealt`: nothing is left to do about these events.
-pub(in crate::web) async fn dealt(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::Replay)?;
+pub(in crate::web) async fn dealt(posted: TenantForm<Replay>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
     let events: Vec<EventId> = form
         .all("event")
         .take(CLOSED_AT_ONCE)
@@ -129,10 +131,11 @@ pub(in crate::web) async fn dealt(posted: SeatForm) -> Result<HttpResponse, Page
         ("event", [event]) => format!("/events/{event}"),
         _ => "/".to_owned(),
     };
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    seat.ask(|app| async move { app.deal(tenant, events, &actor).await })
+    let (tenant, actor) = (request.tenant(), request.actor());
+    request
+        .ask(|app| async move { app.deal(tenant, events, &actor).await })
         .await?;
-    Ok(seat.lead(&back, Some(Told::Dealt)))
+    Ok(request.redirect_to(&back, Some(Told::Dealt)))
 }
 
 /// A text, unless it is empty.
@@ -141,16 +144,18 @@ pub(in crate::web) fn given(text: String) -> Option<String> {
 }
 
 /// `GET /t/{tenant}/rejected`.
-pub(in crate::web) async fn rejected(seat: Seat) -> Result<HttpResponse, PageError> {
-    let tenant = seat.tenant();
-    let rows = seat
+pub(in crate::web) async fn rejected(
+    request: TenantRequest<View>,
+) -> Result<HttpResponse, PageError> {
+    let tenant = request.tenant();
+    let rows = request
         .ask(|app| async move { app.rejected_requests(tenant).await })
         .await?;
     let page = RejectedPage {
-        chrome: seat.chrome(Section::History).await?,
+        chrome: request.chrome(Section::History).await?,
         rejected: Page::whole(rows.into_iter().map(rejected_row).collect()),
     };
-    seat.page(StatusCode::OK, &page)
+    request.page(StatusCode::OK, &page)
 }
 
 /// What follows the hook's own address, which is not kept: "…/invoice.overdue/14d"; empty for the

@@ -127,7 +127,7 @@ pub(in crate::web) async fn suspend(posted: OperatorForm) -> Result<HttpResponse
         .ask(move |app| async move { app.suspend_tenant(tenant, &reason, &actor).await })
         .await;
     match done {
-        Ok(_) => Ok(lead(&operator, tenant, Told::TenantSuspended)),
+        Ok(_) => Ok(redirect_to(&operator, tenant, Told::TenantSuspended)),
         Err(PageError::App(AppError::Invalid(problems))) => {
             let mut state = form.state(&[]);
             for problem in problems {
@@ -148,7 +148,7 @@ pub(in crate::web) async fn reinstate(posted: OperatorForm) -> Result<HttpRespon
         .who
         .ask(move |app| async move { app.reinstate_tenant(tenant, &actor).await })
         .await?;
-    Ok(lead(&operator, tenant, Told::TenantReinstated))
+    Ok(redirect_to(&operator, tenant, Told::TenantReinstated))
 }
 
 /// `GET /operator/queue`.
@@ -249,7 +249,7 @@ async fn tenant_page(
     operator.who.page(&operator.request, status, &page)
 }
 
-fn lead(operator: &Operator, tenant: TenantId, told: Told) -> HttpResponse {
+fn redirect_to(operator: &Operator, tenant: TenantId, told: Told) -> HttpResponse {
     let to = format!("/operator/tenants/{tenant}");
     redirect(&to, [told.cookie(operator.who.app.public_url())])
 }

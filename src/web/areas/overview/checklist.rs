@@ -10,22 +10,23 @@ use crate::domain::provider::ProviderWords;
 use crate::domain::user::{Ability, Role};
 use crate::web::areas::error::PageError;
 use crate::web::areas::overview::page::ChecklistStep;
-use crate::web::extract::tenant::SeatForm;
+use crate::web::extract::ability::View;
+use crate::web::extract::tenant::TenantForm;
 
 /// Bears whether somebody folded the checklist away; it belongs to one tenant's path.
 const CHECKLIST: &str = "mlc_checklist";
 
 /// `POST /t/{tenant}/checklist`: folds the checklist away in this browser, or brings it back.
-pub(in crate::web) async fn fold(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
+pub(in crate::web) async fn fold(posted: TenantForm<View>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
     let value = match form.get("folded") {
         "1" => "folded",
         "0" => "",
         _ => return Err(PageError::Unreadable),
     };
-    let path = format!("/t/{}/", seat.member.tenant.slug);
-    let mut answer = seat.lead("/", None);
-    let cookie = folding(value, path, seat.who.app.public_url());
+    let path = format!("/t/{}/", request.member.tenant.slug);
+    let mut answer = request.redirect_to("/", None);
+    let cookie = folding(value, path, request.who.app.public_url());
     answer
         .add_cookie(&cookie)
         .map_err(|_| PageError::Unreadable)?;
@@ -48,9 +49,8 @@ fn folding(value: &'static str, path: String, url: &PublicUrl) -> Cookie<'static
 }
 
 /// Whether this browser folded the checklist away.
-pub(in crate::web) fn is_folded(request: &HttpRequest) -> bool {
-    request
-        .cookie(CHECKLIST)
+pub(in crate::web) fn is_folded(http: &HttpRequest) -> bool {
+    http.cookie(CHECKLIST)
         .is_some_and(|c| c.value() == "folded")
 }
 
@@ -135,7 +135,7 @@ pub(in crate::web) fn steps(
             },
             "Watch for it",
             "/connections/set-up#first-request",
-            Ability::Look,
+            Ability::View,
             hour.is_heard,
         ),
         step(
@@ -159,7 +159,7 @@ pub(in crate::web) fn steps(
             "Send a test event once more, now that a rule is there, or wait for Zoho Books.",
             "Go to the test",
             "/connections/set-up#test",
-            Ability::Look,
+            Ability::View,
             hour.is_delivered,
         ),
     ]);

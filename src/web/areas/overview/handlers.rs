@@ -1,7 +1,7 @@
 //! Overview and the stop switch.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 
 use super::checklist;
@@ -11,7 +11,6 @@ use crate::domain::delivery::{Channel, Delivery, DeliveryState};
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::domain::provider::ProviderWords;
-use crate::domain::user::Ability;
 use crate::store::HourTally;
 use crate::web::areas::connections::handlers::transport_health;
 use crate::web::areas::connections::page::Health;
@@ -24,50 +23,51 @@ use crate::web::areas::overview::page::{
 use crate::web::areas::suppressions::handlers::reply_row;
 use crate::web::areas::words;
 use crate::web::chrome::{Chrome, Section};
-use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::extract::ability::{StopSending, View};
+use crate::web::extract::tenant::{TenantForm, TenantRequest};
 use crate::web::ui::address;
 use crate::web::ui::bars::Hour;
 use crate::web::ui::figure::counted;
 use crate::web::ui::tone::Tone;
 
 /// `GET /t/{tenant}`.
-pub(in crate::web) async fn canonical(seat: Seat) -> HttpResponse {
-    seat.lead("/", None)
+pub(in crate::web) async fn canonical(request: TenantRequest<View>) -> HttpResponse {
+    request.redirect_to("/", None)
 }
 
 /// `GET /t/{tenant}/`.
-pub(in crate::web) async fn show(
-    seat: Seat,
-    request: HttpRequest,
-) -> Result<HttpResponse, PageError> {
-    let tenant = seat.tenant();
-    let found = seat
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
+    let tenant = request.tenant();
+    let found = request
         .ask(|app| async move { app.overview(tenant).await })
         .await?;
-    let chrome = seat.chrome(Section::Overview).await?;
+    let chrome = request.chrome(Section::Overview).await?;
     let mut view = view(&found, &chrome);
     if let Some(hour) = found.first_hour {
         view.checklist = checklist::steps(hour, chrome.role, chrome.providers.of(Channel::Sms));
-        view.is_folded = checklist::is_folded(&request);
+        view.is_folded = checklist::is_folded(request.http());
     }
-    seat.page(StatusCode::OK, &OverviewPage { chrome, view })
+    request.page(StatusCode::OK, &OverviewPage { chrome, view })
 }
 
 /// `POST /t/{tenant}/stop-switch`.
-pub(in crate::web) async fn switch(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::StopSending)?;
-    let (tenant, actor) = (seat.tenant(), seat.actor());
+pub(in crate::web) async fn switch(
+    posted: TenantForm<StopSending>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let (tenant, actor) = (request.tenant(), request.actor());
     match form.get("stopped") {
         "1" => {
-            seat.ask(|app| async move { app.stop_sending(tenant, &actor).await })
+            request
+                .ask(|app| async move { app.stop_sending(tenant, &actor).await })
                 .await?;
-            Ok(seat.lead("/", Some(Told::Stopped)))
+            Ok(request.redirect_to("/", Some(Told::Stopped)))
         }
         "0" => {
-            seat.ask(|app| async move { app.resume_sending(tenant, &actor).await })
+            request
+                .ask(|app| async move { app.resume_sending(tenant, &actor).await })
                 .await?;
-            Ok(seat.lead("/", Some(Told::Resumed)))
+            Ok(request.redirect_to("/", Some(Told::Resumed)))
         }
         _ => Err(PageError::Unreadable),
     }

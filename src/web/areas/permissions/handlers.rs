@@ -11,7 +11,6 @@ use crate::app::{App, AppError};
 use crate::domain::ids::TenantId;
 use crate::domain::page::Cursor;
 use crate::domain::permission::Permission;
-use crate::domain::user::Ability;
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::groups::handlers::refused;
@@ -20,7 +19,8 @@ use crate::web::areas::list_query::ListQuery;
 use crate::web::areas::permissions::page::{PermissionRow, PermissionsPage};
 use crate::web::areas::rules::form::sentence;
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::extract::ability::{ChangeSettings, View};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::on_main;
 
@@ -30,54 +30,66 @@ const ROWS: u64 = 50;
 const ROWS_OF_CSV: u64 = 1000;
 
 /// `GET /t/{tenant}/permissions`.
-pub(in crate::web) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
-    page(&seat, StatusCode::OK, FormState::new(), Vec::new()).await
+pub(in crate::web) async fn list(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
+    page(&request, StatusCode::OK, FormState::new(), Vec::new()).await
 }
 
 /// `POST /t/{tenant}/permissions`.
-pub(in crate::web) async fn add(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::ChangeSettings)?;
+pub(in crate::web) async fn add(
+    posted: TenantForm<ChangeSettings>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
     let input = PermissionInput {
         channel: String::new(),
         address: form.get("address").to_owned(),
         basis: form.get("basis").to_owned(),
         source: form.get("source").to_owned(),
     };
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    let added = seat.ask(|app| async move { app.add_permission(tenant, &input, &actor).await });
+    let (tenant, actor) = (request.tenant(), request.actor());
+    let added = request.ask(|app| async move { app.add_permission(tenant, &input, &actor).await });
     match refused(added.await, &form, str::to_owned)? {
-        Ok((_, true)) => Ok(seat.lead("/permissions", Some(Told::PermissionAdded))),
-        Ok((_, false)) => Ok(seat.lead("/permissions", Some(Told::PermissionKnown))),
-        Err(state) => page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state, Vec::new()).await,
+        Ok((_, true)) => Ok(request.redirect_to("/permissions", Some(Told::PermissionAdded))),
+        Ok((_, false)) => Ok(request.redirect_to("/permissions", Some(Told::PermissionKnown))),
+        Err(state) => {
+            page(
+                &request,
+                StatusCode::UNPROCESSABLE_ENTITY,
+                state,
+                Vec::new(),
+            )
+            .await
+        }
     }
 }
 
 /// `POST /t/{tenant}/permissions/import`.
-pub(in crate::web) async fn import(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::ChangeSettings)?;
-    let (tenant, actor, text) = (seat.tenant(), seat.actor(), form.text("csv"));
-    let taken = seat.ask(|app| async move { app.import_permissions(tenant, &text, &actor).await });
+pub(in crate::web) async fn import(
+    posted: TenantForm<ChangeSettings>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let (tenant, actor, text) = (request.tenant(), request.actor(), form.text("csv"));
+    let taken =
+        request.ask(|app| async move { app.import_permissions(tenant, &text, &actor).await });
     match taken.await {
-        Ok(_) => Ok(seat.lead("/permissions", Some(Told::PermissionsImported))),
+        Ok(_) => Ok(request.redirect_to("/permissions", Some(Told::PermissionsImported))),
         Err(PageError::App(AppError::Invalid(problems))) => {
             let lines = problems.iter().map(|p| sentence(&p.message)).collect();
             let mut state = form.state(&[]);
             state.refuse("csv", "Nothing was taken in; see what is wrong below.");
-            page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state, lines).await
+            page(&request, StatusCode::UNPROCESSABLE_ENTITY, state, lines).await
         }
         Err(error) => Err(error),
     }
 }
 
 /// `POST /t/{tenant}/permissions/export`: all of them as CSV, read page by page while they are sent.
-pub(in crate::web) async fn export(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let seat = posted.seat;
-    seat.require(Ability::ChangeSettings)?;
+pub(in crate::web) async fn export(
+    posted: TenantForm<ChangeSettings>,
+) -> Result<HttpResponse, PageError> {
+    let request = posted.request;
     let first = Part {
-        app: App::clone(&seat.who.app),
-        tenant: seat.tenant(),
+        app: App::clone(&request.who.app),
+        tenant: request.tenant(),
         next: Some(Cursor::Newest),
     };
     let rows = stream::try_unfold(first, Part::read);
@@ -114,28 +126,28 @@ impl Part {
 }
 
 async fn page(
-    seat: &Seat,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
     bad_lines: Vec<String>,
 ) -> Result<HttpResponse, PageError> {
-    let ListQuery { text, cursor, .. } = ListQuery::of(seat);
-    let (tenant, asked) = (seat.tenant(), text.clone());
-    let (found, attestation) = seat
+    let ListQuery { text, cursor, .. } = ListQuery::of(request);
+    let (tenant, asked) = (request.tenant(), text.clone());
+    let (found, attestation) = request
         .ask(|app| async move {
             let found = app.permissions(tenant, &asked, cursor, ROWS).await?;
             Ok((found, app.attestation(tenant).await?))
         })
         .await?;
     let page = PermissionsPage {
-        chrome: seat.chrome(Section::Suppressions).await?,
+        chrome: request.chrome(Section::Suppressions).await?,
         rows: found.map(row),
         attested: attestation.map(|a| (a.by, a.at)),
         text,
         form,
         bad_lines,
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }
 
 fn row(of: Permission) -> PermissionRow {

@@ -17,24 +17,27 @@ use crate::web::areas::history::handlers::given;
 use crate::web::areas::rehearsal::page::{BackPage, GoLivePage, OwnNumberPage, RehearsalLine};
 use crate::web::areas::rules::form::sentence;
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::extract::ability::{ConfirmNumber, GoLive, View};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 
 /// `GET /t/{tenant}/go-live`.
-pub(in crate::web) async fn ask_live(seat: Seat) -> Result<HttpResponse, PageError> {
-    if !seat.member.tenant.is_rehearsal {
-        return Ok(seat.lead("/settings", Some(Told::LiveAlready)));
+pub(in crate::web) async fn ask_live(
+    request: TenantRequest<View>,
+) -> Result<HttpResponse, PageError> {
+    if !request.member.tenant.is_rehearsal {
+        return Ok(request.redirect_to("/settings", Some(Told::LiveAlready)));
     }
-    live_page(&seat, StatusCode::OK, FormState::new()).await
+    live_page(&request, StatusCode::OK, FormState::new()).await
 }
 
 async fn live_page(
-    seat: &Seat,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
-    let tenant = seat.tenant();
-    let found: Rehearsed = seat
+    let tenant = request.tenant();
+    let found: Rehearsed = request
         .ask(|app| async move { app.rehearsed(tenant).await })
         .await?;
     let readers: BTreeSet<&str> = found
@@ -43,16 +46,16 @@ async fn live_page(
         .map(|m| m.delivery.address.as_str())
         .collect();
     let page = GoLivePage {
-        chrome: seat.chrome(Section::Overview).await?,
+        chrome: request.chrome(Section::Overview).await?,
         readers: readers.iter().filter(|address| !address.is_empty()).count(),
         messages: found.messages.iter().map(line).collect(),
         is_cut: found.is_cut,
         waiting: found.waiting.len(),
-        hours: seat.member.tenant.hours.map(Hours::label),
-        may: seat.member.role.may(Ability::GoLive),
+        hours: request.member.tenant.hours.map(Hours::label),
+        may: request.member.role.may(Ability::GoLive),
         form,
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }
 
 fn line(message: &Message) -> RehearsalLine {
@@ -70,76 +73,80 @@ fn line(message: &Message) -> RehearsalLine {
 }
 
 /// `POST /t/{tenant}/go-live`.
-pub(in crate::web) async fn go_live(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::GoLive)?;
+pub(in crate::web) async fn go_live(posted: TenantForm<GoLive>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
     if form.get("attested").is_empty() {
         let mut state = form.state(&[]);
         state.refuse("attested", "Confirm that you may write to them.");
-        return live_page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await;
+        return live_page(&request, StatusCode::UNPROCESSABLE_ENTITY, state).await;
     }
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    seat.ask(|app| async move { app.go_live(tenant, &actor).await })
+    let (tenant, actor) = (request.tenant(), request.actor());
+    request
+        .ask(|app| async move { app.go_live(tenant, &actor).await })
         .await?;
-    Ok(seat.lead("/", Some(Told::Live)))
+    Ok(request.redirect_to("/", Some(Told::Live)))
 }
 
 /// `GET /t/{tenant}/rehearsal`.
-pub(in crate::web) async fn ask_back(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Ability::GoLive)?;
-    if seat.member.tenant.is_rehearsal {
-        return Ok(seat.lead("/go-live", None));
+pub(in crate::web) async fn ask_back(
+    request: TenantRequest<GoLive>,
+) -> Result<HttpResponse, PageError> {
+    if request.member.tenant.is_rehearsal {
+        return Ok(request.redirect_to("/go-live", None));
     }
-    let tenant = seat.tenant();
-    let number = seat
+    let tenant = request.tenant();
+    let number = request
         .ask(|app| async move { app.rehearsal_number(tenant).await })
         .await?;
     let page = BackPage {
-        chrome: seat.chrome(Section::Settings).await?,
+        chrome: request.chrome(Section::Settings).await?,
         number: number.map(|n| n.masked()),
     };
-    seat.page(StatusCode::OK, &page)
+    request.page(StatusCode::OK, &page)
 }
 
 /// `POST /t/{tenant}/rehearsal`.
-pub(in crate::web) async fn back(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let seat = posted.seat;
-    seat.require(Ability::GoLive)?;
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    seat.ask(|app| async move { app.rehearse(tenant, &actor).await })
+pub(in crate::web) async fn back(posted: TenantForm<GoLive>) -> Result<HttpResponse, PageError> {
+    let request = posted.request;
+    let (tenant, actor) = (request.tenant(), request.actor());
+    request
+        .ask(|app| async move { app.rehearse(tenant, &actor).await })
         .await?;
-    Ok(seat.lead("/", Some(Told::Rehearsing)))
+    Ok(request.redirect_to("/", Some(Told::Rehearsing)))
 }
 
 /// `GET /t/{tenant}/own-number`.
-pub(in crate::web) async fn own_number(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Ability::ConfirmNumber)?;
-    number_page(&seat, StatusCode::OK, FormState::new()).await
+pub(in crate::web) async fn own_number(
+    request: TenantRequest<ConfirmNumber>,
+) -> Result<HttpResponse, PageError> {
+    number_page(&request, StatusCode::OK, FormState::new()).await
 }
 
 /// `POST /t/{tenant}/own-number`: sends a code.
-pub(in crate::web) async fn send_code(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::ConfirmNumber)?;
-    let (tenant, user) = (seat.tenant(), seat.who.session.user.clone());
+pub(in crate::web) async fn send_code(
+    posted: TenantForm<ConfirmNumber>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let (tenant, user) = (request.tenant(), request.who.session.user.clone());
     let typed = form.get("phone").to_owned();
-    let sent = seat
+    let sent = request
         .ask(|app| async move { app.send_number_code(tenant, &user, &typed).await })
         .await;
-    answer(&seat, sent, form.state(&[]), Told::CodeSent).await
+    answer(&request, sent, form.state(&[]), Told::CodeSent).await
 }
 
 /// `POST /t/{tenant}/own-number/confirmation`.
-pub(in crate::web) async fn confirm_number(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::ConfirmNumber)?;
-    let (tenant, user) = (seat.tenant(), seat.who.session.user.clone());
-    let (typed, actor) = (form.get("code").to_owned(), seat.actor());
-    let confirmed = seat
+pub(in crate::web) async fn confirm_number(
+    posted: TenantForm<ConfirmNumber>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let (tenant, user) = (request.tenant(), request.who.session.user.clone());
+    let (typed, actor) = (form.get("code").to_owned(), request.actor());
+    let confirmed = request
         .ask(|app| async move { app.confirm_number(tenant, &user, &typed, &actor).await })
         .await;
     answer(
-        &seat,
+        &request,
         confirmed,
         form.state(&["code"]),
         Told::NumberConfirmed,
@@ -148,13 +155,13 @@ pub(in crate::web) async fn confirm_number(posted: SeatForm) -> Result<HttpRespo
 }
 
 async fn answer(
-    seat: &Seat,
+    request: &TenantContext,
     done: Result<Phone, PageError>,
     mut form: FormState,
     told: Told,
 ) -> Result<HttpResponse, PageError> {
     let status = match done {
-        Ok(_) => return Ok(seat.lead("/own-number", Some(told))),
+        Ok(_) => return Ok(request.redirect_to("/own-number", Some(told))),
         Err(PageError::App(AppError::Invalid(problems))) => {
             for problem in problems {
                 form.refuse(problem.field, sentence(&problem.message));
@@ -167,16 +174,16 @@ async fn answer(
         }
         Err(error) => return Err(error),
     };
-    number_page(seat, status, form).await
+    number_page(request, status, form).await
 }
 
 async fn number_page(
-    seat: &Seat,
+    request: &TenantContext,
     status: StatusCode,
     mut form: FormState,
 ) -> Result<HttpResponse, PageError> {
-    let (tenant, user) = (seat.tenant(), seat.who.session.user.clone());
-    let found = seat
+    let (tenant, user) = (request.tenant(), request.who.session.user.clone());
+    let found = request
         .ask(|app| async move { app.own_number(tenant, &user).await })
         .await?;
     // A code that counts no longer has no field any more to stand at.
@@ -189,7 +196,7 @@ async fn number_page(
         .rehearsals_to
         .filter(|n| Some(n) != found.confirmed.as_ref());
     let page = OwnNumberPage {
-        chrome: seat.chrome(Section::Settings).await?,
+        chrome: request.chrome(Section::Settings).await?,
         form,
         confirmed: found.confirmed.map(|n| n.grouped()),
         pending: found.pending.map(|n| n.grouped()),
@@ -197,5 +204,5 @@ async fn number_page(
         obstacle: found.obstacle,
         others: others.map(|n| n.masked()),
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }

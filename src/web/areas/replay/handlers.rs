@@ -10,8 +10,7 @@ use crate::app::pipeline::replay::{DocumentToday, Had, ReplayFacts, ReplayRecipi
 use crate::app::pipeline::replay::{ReplayWish, Replayed};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::ids::{DeliveryId, EventId};
-use crate::domain::user::Ability;
-use crate::web::areas::email_document::{self, Look};
+use crate::web::areas::email_document::{self, Appearance};
 use crate::web::areas::error::PageError;
 use crate::web::areas::event::view::{answers_to, dry_decision};
 use crate::web::areas::flash::Told;
@@ -21,28 +20,29 @@ use crate::web::areas::replay::page::{
 };
 use crate::web::areas::rules::words::frozen_sender;
 use crate::web::chrome::Section;
+use crate::web::extract::ability::Replay;
 use crate::web::extract::csrf_form::Form;
-use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 
 const CHANGED: &str =
     "Something changed since this page was drawn, so nothing was sent. Look once more.";
 
 /// `GET /t/{tenant}/events/{event}/replays/new`.
-pub(in crate::web) async fn ask_event(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Ability::Replay)?;
-    let id: EventId = seat.id("event")?;
-    let facts = event_facts(&seat, id).await?;
-    page(&seat, facts, StatusCode::OK, None, None).await
+pub(in crate::web) async fn ask_event(
+    request: TenantRequest<Replay>,
+) -> Result<HttpResponse, PageError> {
+    let id: EventId = request.id("event")?;
+    let facts = event_facts(&request, id).await?;
+    page(&request, facts, StatusCode::OK, None, None).await
 }
 
 /// `POST /t/{tenant}/events/{event}/replays`.
-pub(in crate::web) async fn event(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::Replay)?;
-    let id: EventId = seat.id("event")?;
+pub(in crate::web) async fn event(posted: TenantForm<Replay>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let id: EventId = request.id("event")?;
     let wish = wish(&form)?;
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    let replayed = seat
+    let (tenant, actor) = (request.tenant(), request.actor());
+    let replayed = request
         .ask(|app| async move { app.replay_event(tenant, id, &wish, &actor).await })
         .await;
     match replayed {
@@ -52,53 +52,61 @@ pub(in crate::web) async fn event(posted: SeatForm) -> Result<HttpResponse, Page
             } else {
                 Told::EventReplayed
             };
-            Ok(led(&seat, &done, told))
+            Ok(led(&request, &done, told))
         }
         Err(error) => {
-            let facts = event_facts(&seat, id).await?;
-            again(&seat, facts, error, &form).await
+            let facts = event_facts(&request, id).await?;
+            again(&request, facts, error, &form).await
         }
     }
 }
 
 /// `GET /t/{tenant}/deliveries/{delivery}/replays/new`.
-pub(in crate::web) async fn ask_delivery(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Ability::Replay)?;
-    let id: DeliveryId = seat.id("delivery")?;
-    let facts = delivery_facts(&seat, id).await?;
-    page(&seat, facts, StatusCode::OK, None, None).await
+pub(in crate::web) async fn ask_delivery(
+    request: TenantRequest<Replay>,
+) -> Result<HttpResponse, PageError> {
+    let id: DeliveryId = request.id("delivery")?;
+    let facts = delivery_facts(&request, id).await?;
+    page(&request, facts, StatusCode::OK, None, None).await
 }
 
 /// `GET /t/{tenant}/events/{event}/replays/new/email?to=&look=&pictures=`: the HTML of what somebody would get,
 /// for a frame.
-pub(in crate::web) async fn event_email(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Ability::Replay)?;
-    let id: EventId = seat.id("event")?;
-    email(&seat, event_facts(&seat, id).await?)
+pub(in crate::web) async fn event_email(
+    request: TenantRequest<Replay>,
+) -> Result<HttpResponse, PageError> {
+    let id: EventId = request.id("event")?;
+    email(&request, event_facts(&request, id).await?)
 }
 
 /// `GET /t/{tenant}/deliveries/{delivery}/replays/new/email?to=&look=&pictures=`: the same.
-pub(in crate::web) async fn delivery_email(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Ability::Replay)?;
-    let id: DeliveryId = seat.id("delivery")?;
-    email(&seat, delivery_facts(&seat, id).await?)
+pub(in crate::web) async fn delivery_email(
+    request: TenantRequest<Replay>,
+) -> Result<HttpResponse, PageError> {
+    let id: DeliveryId = request.id("delivery")?;
+    email(&request, delivery_facts(&request, id).await?)
 }
 
-fn email(seat: &Seat, facts: ReplayFacts) -> Result<HttpResponse, PageError> {
-    let key = seat.asked("to");
+fn email(request: &TenantContext, facts: ReplayFacts) -> Result<HttpResponse, PageError> {
+    let key = request.asked("to");
     let to = facts.recipients.into_iter().find(|to| to.key == key);
     let content = to.ok_or(PageError::NotFound)?.message.content;
-    email_document::of_content(&content, Look::of(seat), seat.who.app.public_url())
+    email_document::of_content(
+        &content,
+        Appearance::of(request),
+        request.who.app.public_url(),
+    )
 }
 
 /// `POST /t/{tenant}/deliveries/{delivery}/replays`.
-pub(in crate::web) async fn delivery(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::Replay)?;
-    let id: DeliveryId = seat.id("delivery")?;
+pub(in crate::web) async fn delivery(
+    posted: TenantForm<Replay>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let id: DeliveryId = request.id("delivery")?;
     let wish = wish(&form)?;
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    let replayed = seat
+    let (tenant, actor) = (request.tenant(), request.actor());
+    let replayed = request
         .ask(|app| async move { app.replay_delivery(tenant, id, &wish, &actor).await })
         .await;
     match replayed {
@@ -108,17 +116,17 @@ pub(in crate::web) async fn delivery(posted: SeatForm) -> Result<HttpResponse, P
             } else {
                 Told::MessageReplayed
             };
-            Ok(led(&seat, &done, told))
+            Ok(led(&request, &done, told))
         }
         Err(error) => {
-            let facts = delivery_facts(&seat, id).await?;
-            again(&seat, facts, error, &form).await
+            let facts = delivery_facts(&request, id).await?;
+            again(&request, facts, error, &form).await
         }
     }
 }
 
-fn led(seat: &Seat, done: &Replayed, told: Told) -> HttpResponse {
-    seat.lead(&format!("/events/{}", done.event), Some(told))
+fn led(request: &TenantContext, done: &Replayed, told: Told) -> HttpResponse {
+    request.redirect_to(&format!("/events/{}", done.event), Some(told))
 }
 
 fn wish(form: &Form) -> Result<ReplayWish, PageError> {
@@ -134,21 +142,23 @@ fn ticked(form: &Form) -> Vec<String> {
     keys.map(str::to_owned).collect()
 }
 
-async fn event_facts(seat: &Seat, id: EventId) -> Result<ReplayFacts, PageError> {
-    let tenant = seat.tenant();
-    seat.ask(|app| async move { app.event_replay_facts(tenant, id).await })
+async fn event_facts(request: &TenantContext, id: EventId) -> Result<ReplayFacts, PageError> {
+    let tenant = request.tenant();
+    request
+        .ask(|app| async move { app.event_replay_facts(tenant, id).await })
         .await
 }
 
-async fn delivery_facts(seat: &Seat, id: DeliveryId) -> Result<ReplayFacts, PageError> {
-    let tenant = seat.tenant();
-    seat.ask(|app| async move { app.delivery_replay_facts(tenant, id).await })
+async fn delivery_facts(request: &TenantContext, id: DeliveryId) -> Result<ReplayFacts, PageError> {
+    let tenant = request.tenant();
+    request
+        .ask(|app| async move { app.delivery_replay_facts(tenant, id).await })
         .await
 }
 
 /// The page once more, with what stands against it.
 async fn again(
-    seat: &Seat,
+    request: &TenantContext,
     facts: ReplayFacts,
     error: PageError,
     form: &Form,
@@ -158,11 +168,11 @@ async fn again(
     };
     match error {
         AppError::Unconfirmed(_) if form.get("confirm").is_empty() => {
-            page(seat, facts, StatusCode::CONFLICT, None, None).await
+            page(request, facts, StatusCode::CONFLICT, None, None).await
         }
         AppError::Unconfirmed(_) => {
             page(
-                seat,
+                request,
                 facts,
                 StatusCode::CONFLICT,
                 Some(CHANGED.to_owned()),
@@ -171,13 +181,13 @@ async fn again(
             .await
         }
         AppError::Open(_) | AppError::Suppressed(_) => {
-            page(seat, facts, StatusCode::CONFLICT, None, None).await
+            page(request, facts, StatusCode::CONFLICT, None, None).await
         }
         AppError::Invalid(problems) if problems.iter().all(|p| p.field == "recipients") => {
             let why = "Tick whom to write to, or leave it.".to_owned();
             let kept = Some(ticked(form));
             page(
-                seat,
+                request,
                 facts,
                 StatusCode::UNPROCESSABLE_ENTITY,
                 Some(why),
@@ -190,7 +200,7 @@ async fn again(
 }
 
 async fn page(
-    seat: &Seat,
+    request: &TenantContext,
     facts: ReplayFacts,
     status: StatusCode,
     refused: Option<String>,
@@ -207,7 +217,7 @@ async fn page(
         .delivery
         .as_ref()
         .map_or(Again::Decide, |d| Again::Send(d.id));
-    let mut view = view(&facts, seat.who.app.now());
+    let mut view = view(&facts, request.who.app.now());
     if let Some(kept) = kept {
         for to in &mut view.recipients {
             to.ticked = kept.contains(&to.key);
@@ -216,15 +226,15 @@ async fn page(
     let page = ReplayPage {
         event: facts.event.id,
         what,
-        notes: notes(seat, &facts),
+        notes: notes(request, &facts),
         facts: view,
         question,
         refused,
-        has_pictures: seat.asked("pictures") == "1",
+        has_pictures: request.asked("pictures") == "1",
         nonce: Uuid::new_v4().simple().to_string(),
-        chrome: seat.chrome(Section::History).await?,
+        chrome: request.chrome(Section::History).await?,
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }
 
 /// What must be answered first.
@@ -261,8 +271,8 @@ fn who(of: &Delivery) -> String {
 }
 
 /// What is different this time.
-fn notes(seat: &Seat, facts: &ReplayFacts) -> Vec<String> {
-    let (tenant, now) = (&seat.member.tenant, seat.who.app.now());
+fn notes(request: &TenantContext, facts: &ReplayFacts) -> Vec<String> {
+    let (tenant, now) = (&request.member.tenant, request.who.app.now());
     let mut notes = Vec::new();
     if facts.is_balance_changed && facts.forbidden.is_none() {
         let note = "The balance has changed since the message was made; it says what it was.";

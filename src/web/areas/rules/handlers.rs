@@ -9,7 +9,6 @@ use crate::domain::delivery::Channel;
 use crate::domain::ids::RuleId;
 use crate::domain::rule::{Conditions, Op, Recipient, Rule};
 use crate::domain::sender::SenderAddress;
-use crate::domain::user::Ability;
 use crate::render::Template;
 use crate::store::MessageSettings;
 use crate::web::areas::error::PageError;
@@ -20,15 +19,16 @@ use crate::web::areas::rules::page::{
 use crate::web::areas::rules::preview::Kept;
 use crate::web::areas::rules::{choices, form, preview, ready, sample, words};
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::extract::ability::{EditRules, View};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::ui::field::Choice;
 use crate::web::ui::rule_sentence::RuleSentence;
 
 /// `GET /t/{tenant}/rules`.
-pub(in crate::web) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
-    let tenant = seat.tenant();
-    let (rules, kept) = seat
+pub(in crate::web) async fn list(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
+    let tenant = request.tenant();
+    let (rules, kept) = request
         .ask(|app| async move {
             Ok((
                 app.rules(tenant).await?,
@@ -37,64 +37,71 @@ pub(in crate::web) async fn list(seat: Seat) -> Result<HttpResponse, PageError> 
         })
         .await?;
     let page = RulesPage {
-        chrome: seat.chrome(Section::Rules).await?,
+        chrome: request.chrome(Section::Rules).await?,
         rules: rules
             .iter()
             .map(|rule| RuleLine {
-                lacks: lacks(rule, &kept, seat.who.app.is_sandboxed()),
+                lacks: lacks(rule, &kept, request.who.app.is_sandboxed()),
                 ..line(rule, &kept)
             })
             .collect(),
     };
-    seat.page(StatusCode::OK, &page)
+    request.page(StatusCode::OK, &page)
 }
 
 /// `GET /t/{tenant}/rules/new`.
-pub(in crate::web) async fn new(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Ability::EditRules)?;
-    let ready = ready::find(&seat.asked("ready"));
+pub(in crate::web) async fn new(
+    request: TenantRequest<EditRules>,
+) -> Result<HttpResponse, PageError> {
+    let ready = ready::find(&request.asked("ready"));
     let form = match ready {
         Some(ready) => {
-            let tenant = seat.tenant();
-            let kept = seat
+            let tenant = request.tenant();
+            let kept = request
                 .ask(|app| async move { app.message_settings(tenant).await })
                 .await?;
-            let own_number = seat.who.session.user.phone.as_deref();
-            ready.fill(&seat.member.tenant.name, own_number, &kept.groups)
+            let own_number = request.who.session.user.phone.as_deref();
+            ready.fill(&request.member.tenant.name, own_number, &kept.groups)
         }
         None => form::empty(),
     };
-    editor(&seat, None, form, Shown::Fresh).await
+    editor(&request, None, form, Shown::Fresh).await
 }
 
 /// `POST /t/{tenant}/rules`.
-pub(in crate::web) async fn create(posted: SeatForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn create(
+    posted: TenantForm<EditRules>,
+) -> Result<HttpResponse, PageError> {
     save(posted, None).await
 }
 
 /// `GET /t/{tenant}/rules/{rule}`.
-pub(in crate::web) async fn edit(seat: Seat) -> Result<HttpResponse, PageError> {
-    let id: RuleId = seat.id("rule")?;
-    let rule = find(&seat, id).await?;
-    editor(&seat, Some(id), form::of(&rule), Shown::Fresh).await
+pub(in crate::web) async fn edit(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
+    let id: RuleId = request.id("rule")?;
+    let rule = find(&request, id).await?;
+    editor(&request, Some(id), form::of(&rule), Shown::Fresh).await
 }
 
 /// `POST /t/{tenant}/rules/{rule}`.
-pub(in crate::web) async fn update(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let id: RuleId = posted.seat.id("rule")?;
+pub(in crate::web) async fn update(
+    posted: TenantForm<EditRules>,
+) -> Result<HttpResponse, PageError> {
+    let id: RuleId = posted.request.id("rule")?;
     save(posted, Some(id)).await
 }
 
-async fn save(posted: SeatForm, id: Option<RuleId>) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::EditRules)?;
+async fn save(
+    posted: TenantForm<EditRules>,
+    id: Option<RuleId>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
     let typed = form::read(&form);
     let switches = RuleSwitches {
         enabled: Some(form.state(&[]).ticked("enabled")),
         position: None,
     };
-    let (tenant, actor, definition) = (seat.tenant(), seat.actor(), typed.definition.clone());
-    let saved = seat
+    let (tenant, actor, definition) = (request.tenant(), request.actor(), typed.definition.clone());
+    let saved = request
         .ask(|app| async move {
             match id {
                 Some(id) => {
@@ -106,97 +113,105 @@ async fn save(posted: SeatForm, id: Option<RuleId>) -> Result<HttpResponse, Page
         })
         .await;
     match saved {
-        Ok(_) => Ok(seat.lead("/rules", Some(Told::RuleSaved))),
+        Ok(_) => Ok(request.redirect_to("/rules", Some(Told::RuleSaved))),
         Err(PageError::App(AppError::Invalid(problems))) => {
             let mut state = form.state(&[]);
             typed.refuse(&problems, &mut state);
-            editor(&seat, id, state, Shown::Refused).await
+            editor(&request, id, state, Shown::Refused).await
         }
         Err(error) => Err(error),
     }
 }
 
 /// `POST /t/{tenant}/rules/{rule}/activation`.
-pub(in crate::web) async fn activation(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::EditRules)?;
-    let id: RuleId = seat.id("rule")?;
+pub(in crate::web) async fn activation(
+    posted: TenantForm<EditRules>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let id: RuleId = request.id("rule")?;
     let (enabled, told) = match form.get("enabled") {
         "1" => (true, Told::RuleOn),
         "0" => (false, Told::RuleOff),
         _ => return Err(PageError::Unreadable),
     };
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    seat.ask(|app| async move { app.switch_rule(tenant, id, enabled, &actor).await })
+    let (tenant, actor) = (request.tenant(), request.actor());
+    request
+        .ask(|app| async move { app.switch_rule(tenant, id, enabled, &actor).await })
         .await?;
-    Ok(seat.lead("/rules", Some(told)))
+    Ok(request.redirect_to("/rules", Some(told)))
 }
 
 /// `POST /t/{tenant}/rules/{rule}/position`.
-pub(in crate::web) async fn position(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::EditRules)?;
-    let id: RuleId = seat.id("rule")?;
+pub(in crate::web) async fn position(
+    posted: TenantForm<EditRules>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let id: RuleId = request.id("rule")?;
     let up = match form.get("move") {
         "up" => true,
         "down" => false,
         _ => return Err(PageError::Unreadable),
     };
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    seat.ask(|app| async move { app.move_rule(tenant, id, up, &actor).await })
+    let (tenant, actor) = (request.tenant(), request.actor());
+    request
+        .ask(|app| async move { app.move_rule(tenant, id, up, &actor).await })
         .await?;
-    Ok(seat.lead("/rules", None))
+    Ok(request.redirect_to("/rules", None))
 }
 
 /// `GET /t/{tenant}/rules/{rule}/deletion/new`.
-pub(in crate::web) async fn ask_deletion(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Ability::EditRules)?;
-    let id: RuleId = seat.id("rule")?;
-    let rule = find(&seat, id).await?;
-    deletion_page(&seat, &rule, FormState::new(), StatusCode::OK).await
+pub(in crate::web) async fn ask_deletion(
+    request: TenantRequest<EditRules>,
+) -> Result<HttpResponse, PageError> {
+    let id: RuleId = request.id("rule")?;
+    let rule = find(&request, id).await?;
+    deletion_page(&request, &rule, FormState::new(), StatusCode::OK).await
 }
 
 /// `POST /t/{tenant}/rules/{rule}/deletion`.
-pub(in crate::web) async fn deletion(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::EditRules)?;
-    let id: RuleId = seat.id("rule")?;
-    let rule = find(&seat, id).await?;
+pub(in crate::web) async fn deletion(
+    posted: TenantForm<EditRules>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let id: RuleId = request.id("rule")?;
+    let rule = find(&request, id).await?;
     if form.get("name") != rule.definition.name.trim() {
         let mut state = form.state(&[]);
         state.refuse(
             "name",
             "This is not the rule's name. Type it as it stands here.",
         );
-        return deletion_page(&seat, &rule, state, StatusCode::UNPROCESSABLE_ENTITY).await;
+        return deletion_page(&request, &rule, state, StatusCode::UNPROCESSABLE_ENTITY).await;
     }
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    seat.ask(|app| async move { app.delete_rule(tenant, id, &actor).await })
+    let (tenant, actor) = (request.tenant(), request.actor());
+    request
+        .ask(|app| async move { app.delete_rule(tenant, id, &actor).await })
         .await?;
-    Ok(seat.lead("/rules", Some(Told::RuleDeleted)))
+    Ok(request.redirect_to("/rules", Some(Told::RuleDeleted)))
 }
 
 async fn deletion_page(
-    seat: &Seat,
+    request: &TenantContext,
     rule: &Rule,
     form: FormState,
     status: StatusCode,
 ) -> Result<HttpResponse, PageError> {
-    let tenant = seat.tenant();
-    let kept = seat
+    let tenant = request.tenant();
+    let kept = request
         .ask(|app| async move { app.message_settings(tenant).await })
         .await?;
     let page = RuleDeletePage {
-        chrome: seat.chrome(Section::Rules).await?,
+        chrome: request.chrome(Section::Rules).await?,
         rule: line(rule, &kept),
         form,
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }
 
-async fn find(seat: &Seat, id: RuleId) -> Result<Rule, PageError> {
-    let tenant = seat.tenant();
-    seat.ask(|app| async move { app.rule(tenant, id).await })
+async fn find(request: &TenantContext, id: RuleId) -> Result<Rule, PageError> {
+    let tenant = request.tenant();
+    request
+        .ask(|app| async move { app.rule(tenant, id).await })
         .await
 }
 
@@ -211,18 +226,18 @@ enum Shown {
 }
 
 async fn editor(
-    seat: &Seat,
+    request: &TenantContext,
     rule: Option<RuleId>,
     form: FormState,
     shown: Shown,
 ) -> Result<HttpResponse, PageError> {
-    let kept = Kept::read(seat, rule).await?;
-    let chrome = seat.chrome(Section::Rules).await?;
-    let sample = kept.sample(seat, &form);
+    let kept = Kept::read(request, rule).await?;
+    let chrome = request.chrome(Section::Rules).await?;
+    let sample = kept.sample(request, &form);
     let (preview, preview_length) = sample.preview(form.value("template"));
-    let ready = ready::find(&seat.asked("ready"));
+    let ready = ready::find(&request.asked("ready"));
     let is_new = rule.is_none() && matches!(shown, Shown::Fresh);
-    let is_sandboxed = seat.who.app.is_sandboxed();
+    let is_sandboxed = request.who.app.is_sandboxed();
     let senders = &kept.settings.senders;
     let view = RuleEditView {
         rule,
@@ -251,7 +266,7 @@ async fn editor(
             .map(|g| (g.id, g.name.clone())),
         has_email_sender: has_email_sender(&kept.settings, is_sandboxed),
         chosen: ready.filter(|_| is_new).map(|ready| ready.key),
-        email: kept.email(seat, &form),
+        email: kept.email(request, &form),
         condition_rows: form::rows(&form) + 2,
         fields: sample::fields(sample.kind(), &form),
         operators: Op::ALL
@@ -273,16 +288,17 @@ async fn editor(
         Shown::Fresh | Shown::Typed => StatusCode::OK,
         Shown::Refused => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    seat.page(status, &RuleEditPage { chrome, view })
+    request.page(status, &RuleEditPage { chrome, view })
 }
 
 /// `POST /t/{tenant}/rules/preview`: the editor again with its previews; nothing is saved.
-pub(in crate::web) async fn preview(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::EditRules)?;
-    preview::admit(&seat).await?;
+pub(in crate::web) async fn preview(
+    posted: TenantForm<EditRules>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    preview::admit(&request).await?;
     let rule: Option<RuleId> = form.get("rule").parse().ok();
-    editor(&seat, rule, form.state(&[]), Shown::Typed).await
+    editor(&request, rule, form.state(&[]), Shown::Typed).await
 }
 
 fn line(of: &Rule, kept: &MessageSettings) -> RuleLine {

@@ -14,10 +14,9 @@ use crate::domain::delivery::Channel;
 use crate::domain::event::EventType;
 use crate::domain::ids::RuleId;
 use crate::domain::rule::{EmailSource, Sender, Who};
-use crate::domain::user::Ability;
 use crate::render::email::{EmailTemplate, Reader, Surroundings};
 use crate::store::MessageSettings;
-use crate::web::areas::email_document::{self, Look};
+use crate::web::areas::email_document::{self, Appearance};
 use crate::web::areas::entrance;
 use crate::web::areas::error::PageError;
 use crate::web::areas::rules::choices::email_sender;
@@ -25,7 +24,8 @@ use crate::web::areas::rules::form;
 use crate::web::areas::rules::page::EmailPreview;
 use crate::web::areas::rules::ready;
 use crate::web::areas::rules::sample::Sample;
-use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::extract::ability::{EditRules, View};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::ui::content::note;
 use crate::web::ui::time::Moment;
@@ -41,58 +41,62 @@ pub(in crate::web) struct Kept {
 
 impl Kept {
     /// Reads it; a rule that is gone meanwhile is not found.
-    pub(in crate::web) async fn read(seat: &Seat, rule: Option<RuleId>) -> Result<Self, PageError> {
-        let tenant = seat.tenant();
-        seat.ask(|app| async move {
-            if let Some(id) = rule {
-                app.rule(tenant, id).await?;
-            }
-            Ok(Self {
-                settings: app.message_settings(tenant).await?,
-                offered: app.senders(tenant, Channel::Sms).await?,
-                longest: app.longest_party_name(tenant).await?,
+    pub(in crate::web) async fn read(
+        request: &TenantContext,
+        rule: Option<RuleId>,
+    ) -> Result<Self, PageError> {
+        let tenant = request.tenant();
+        request
+            .ask(|app| async move {
+                if let Some(id) = rule {
+                    app.rule(tenant, id).await?;
+                }
+                Ok(Self {
+                    settings: app.message_settings(tenant).await?,
+                    offered: app.senders(tenant, Channel::Sms).await?,
+                    longest: app.longest_party_name(tenant).await?,
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// The document that the texts of a form are filled in with.
-    pub(in crate::web) fn sample(&self, seat: &Seat, form: &FormState) -> Sample {
-        let tenant = &seat.member.tenant;
+    pub(in crate::web) fn sample(&self, request: &TenantContext, form: &FormState) -> Sample {
+        let tenant = &request.member.tenant;
         let event_type: EventType = form
             .value("event_type")
             .parse()
             .unwrap_or(EventType::InvoiceCreated);
         let moment = Moment {
             zone: tenant.zone,
-            now: seat.who.app.now(),
+            now: request.who.app.now(),
         };
         let longest = self.longest.as_deref();
         Sample::of(event_type.document(), &tenant.currency, moment, longest)
     }
 
     /// The e-mail of a form; or what is wrong with it.
-    pub(in crate::web) fn email(&self, seat: &Seat, form: &FormState) -> EmailPreview {
+    pub(in crate::web) fn email(&self, request: &TenantContext, form: &FormState) -> EmailPreview {
         let source = source(form);
         let sender = email_sender(&self.settings.senders, form.value("email_sender"));
         let answers_to = sender.map(|s| s.address.as_str().to_owned());
         let is_begun = !source.subject.trim().is_empty() || !source.body.trim().is_empty();
         EmailPreview {
             warnings: EmailTemplate::warnings(&source),
-            shown: is_begun.then(|| self.filled(seat, form, &source, answers_to.as_deref())),
+            shown: is_begun.then(|| self.filled(request, form, &source, answers_to.as_deref())),
             answers_to,
         }
     }
 
     fn filled(
         &self,
-        seat: &Seat,
+        request: &TenantContext,
         form: &FormState,
         source: &EmailSource,
         answers_to: Option<&str>,
     ) -> Result<EmailContent, String> {
-        let (app, tenant) = (&seat.who.app, &seat.member.tenant);
-        let sample = self.sample(seat, form);
+        let (app, tenant) = (&request.who.app, &request.member.tenant);
+        let sample = self.sample(request, form);
         let template = EmailTemplate::parse(source, sample.kind()).map_err(|e| e.to_string())?;
         let settings = &self.settings;
         let brand = settings
@@ -130,47 +134,49 @@ fn source(form: &FormState) -> EmailSource {
 }
 
 /// Each preview is rendered anew, so that nobody asks for as many as they like.
-pub(in crate::web) async fn admit(seat: &Seat) -> Result<(), PageError> {
-    let account = seat.who.session.user.id.to_string();
-    entrance::handlers::admit(&seat.who.app, seat.request(), Gate::Preview, &account).await
+pub(in crate::web) async fn admit(request: &TenantContext) -> Result<(), PageError> {
+    let account = request.who.session.user.id.to_string();
+    entrance::handlers::admit(&request.who.app, request.http(), Gate::Preview, &account).await
 }
 
 /// `POST /t/{tenant}/rules/preview/email`: the e-mail of what is typed, for a frame.
-pub(in crate::web) async fn typed(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::EditRules)?;
+pub(in crate::web) async fn typed(
+    posted: TenantForm<EditRules>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
     let look = form.get("preview-look").to_owned();
-    shown(&seat, None, &form.state(&[]), &look).await
+    shown(&request, None, &form.state(&[]), &look).await
 }
 
 /// `GET /t/{tenant}/rules/new/email?ready=&look=`: the e-mail of a ready rule, for a frame.
-pub(in crate::web) async fn ready(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Ability::EditRules)?;
-    let form = match ready::find(&seat.asked("ready")) {
-        Some(ready) => ready.fill(&seat.member.tenant.name, None, &[]),
+pub(in crate::web) async fn ready(
+    request: TenantRequest<EditRules>,
+) -> Result<HttpResponse, PageError> {
+    let form = match ready::find(&request.asked("ready")) {
+        Some(ready) => ready.fill(&request.member.tenant.name, None, &[]),
         None => form::empty(),
     };
-    shown(&seat, None, &form, &seat.asked("look")).await
+    shown(&request, None, &form, &request.asked("look")).await
 }
 
 /// `GET /t/{tenant}/rules/{rule}/email?look=`: the e-mail of a rule as it is saved, for a frame.
-pub(in crate::web) async fn saved(seat: Seat) -> Result<HttpResponse, PageError> {
-    let (tenant, id): (_, RuleId) = (seat.tenant(), seat.id("rule")?);
-    let rule = seat
+pub(in crate::web) async fn saved(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
+    let (tenant, id): (_, RuleId) = (request.tenant(), request.id("rule")?);
+    let rule = request
         .ask(|app| async move { app.rule(tenant, id).await })
         .await?;
     let form = form::of(&rule);
-    shown(&seat, Some(id), &form, &seat.asked("look")).await
+    shown(&request, Some(id), &form, &request.asked("look")).await
 }
 
 async fn shown(
-    seat: &Seat,
+    request: &TenantContext,
     rule: Option<RuleId>,
     form: &FormState,
     look: &str,
 ) -> Result<HttpResponse, PageError> {
-    let url = seat.who.app.public_url();
-    match admit(seat).await {
+    let url = request.who.app.public_url();
+    match admit(request).await {
         Err(PageError::TooMany) => {
             let why =
                 "That were many previews. Wait a quarter of an hour; what you type is not lost.";
@@ -178,10 +184,10 @@ async fn shown(
         }
         admitted => admitted?,
     }
-    let kept = Kept::read(seat, rule).await?;
-    Ok(match kept.email(seat, form).shown {
+    let kept = Kept::read(request, rule).await?;
+    Ok(match kept.email(request, form).shown {
         Some(Ok(email)) => {
-            let look = Look {
+            let look = Appearance {
                 scheme: email_document::scheme(look),
                 has_pictures: true,
             };

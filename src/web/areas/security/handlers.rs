@@ -4,22 +4,23 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use crate::domain::page::Cursor;
-use crate::domain::user::Ability;
 use crate::store::AuditFilter;
 use crate::web::areas::error::PageError;
 use crate::web::areas::security::page::{LogLine, SecurityLogPage};
 use crate::web::areas::security::words::{KINDS, told};
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::Seat;
+use crate::web::extract::ability::ReadSecurityLog;
+use crate::web::extract::tenant::TenantRequest;
 use crate::web::ui::chips::Query;
 
 /// How many entries a page has.
 const ROWS: u64 = 50;
 
 /// `GET /t/{tenant}/security-log`.
-pub(in crate::web) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Ability::ReadSecurityLog)?;
-    let asked = seat.query();
+pub(in crate::web) async fn show(
+    request: TenantRequest<ReadSecurityLog>,
+) -> Result<HttpResponse, PageError> {
+    let asked = request.query();
     let value = |name: &str| {
         let found = asked.iter().find(|(n, _)| n == name);
         found.map_or("", |(_, value)| value.as_str())
@@ -31,8 +32,8 @@ pub(in crate::web) async fn show(seat: Seat) -> Result<HttpResponse, PageError> 
         actor: (!who.is_empty()).then(|| who.clone()),
         kinds: kind.map_or(&[], |k| k.actions),
     };
-    let tenant = seat.tenant();
-    let (entries, people) = seat
+    let tenant = request.tenant();
+    let (entries, people) = request
         .ask(|app| async move {
             Ok((
                 app.audit_entries(tenant, &filter, cursor, ROWS).await?,
@@ -40,7 +41,7 @@ pub(in crate::web) async fn show(seat: Seat) -> Result<HttpResponse, PageError> 
             ))
         })
         .await?;
-    let chrome = seat.chrome(Section::Settings).await?;
+    let chrome = request.chrome(Section::Settings).await?;
     let query = Query::new(chrome.path("/security-log"))
         .set("kind", kind.map_or("", |k| k.key))
         .set("who", who);
@@ -56,5 +57,5 @@ pub(in crate::web) async fn show(seat: Seat) -> Result<HttpResponse, PageError> 
         query,
         people,
     };
-    seat.page(StatusCode::OK, &page)
+    request.page(StatusCode::OK, &page)
 }

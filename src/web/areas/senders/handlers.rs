@@ -17,29 +17,29 @@ use crate::web::areas::rules;
 use crate::web::areas::rules::ready::Ready;
 use crate::web::areas::senders::page::{SenderPage, SendersPage};
 use crate::web::chrome::Section;
+use crate::web::extract::ability::{Connect, View};
 use crate::web::extract::csrf_form::Form;
-use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::ui::field::Choice;
 
 /// `GET /t/{tenant}/senders?ready=`: with the ready rule that wants one.
-pub(in crate::web) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn list(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
     // Numbers come with the connection: what is added is mostly an e-mail address.
-    let transports = seat.who.app.sender_transports();
+    let transports = request.who.app.sender_transports();
     let first = transports.iter().find(|t| t.channel == Channel::Email);
     let form = FormState::new()
         .with("transport", first.map_or("", |t| t.name.as_str()))
-        .with("ready", seat.asked("ready"));
-    list_page(&seat, StatusCode::OK, form).await
+        .with("ready", request.asked("ready"));
+    list_page(&request, StatusCode::OK, form).await
 }
 
 /// `POST /t/{tenant}/senders`.
-pub(in crate::web) async fn add(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::Connect)?;
-    let (input, tenant, actor) = (typed(&form), seat.tenant(), seat.actor());
+pub(in crate::web) async fn add(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let (input, tenant, actor) = (typed(&form), request.tenant(), request.actor());
     let customers = form.text("customers");
-    let added = seat
+    let added = request
         .ask(move |app| async move {
             let input = with_customers(&app, tenant, input, (&customers, &[])).await?;
             app.add_sender(tenant, &input, &actor).await
@@ -48,11 +48,11 @@ pub(in crate::web) async fn add(posted: SeatForm) -> Result<HttpResponse, PageEr
     match refused(added, &form, str::to_owned)? {
         Ok(sender) => {
             let ready = rules::ready::find(form.get("ready"));
-            let rule = ready.filter(|_| sender.is_usable(seat.who.app.is_sandboxed()));
+            let rule = ready.filter(|_| sender.is_usable(request.who.app.is_sandboxed()));
             let (rule, page) = (rule.map(back_to), page_of(sender.id, ready));
-            Ok(seat.lead(&rule.unwrap_or(page), Some(Told::SenderSaved)))
+            Ok(request.redirect_to(&rule.unwrap_or(page), Some(Told::SenderSaved)))
         }
-        Err(state) => list_page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await,
+        Err(state) => list_page(&request, StatusCode::UNPROCESSABLE_ENTITY, state).await,
     }
 }
 
@@ -112,12 +112,12 @@ fn typed(form: &Form) -> SenderInput {
 }
 
 async fn list_page(
-    seat: &Seat,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
-    let tenant = seat.tenant();
-    let kept = seat
+    let tenant = request.tenant();
+    let kept = request
         .ask(move |app| async move {
             Ok((
                 app.sender_profiles(tenant).await?,
@@ -125,7 +125,7 @@ async fn list_page(
             ))
         })
         .await?;
-    let app = &seat.who.app;
+    let app = &request.who.app;
     let transports = app.sender_transports().into_iter().map(|transport| {
         let words = match transport.channel {
             Channel::Sms => "SMS",
@@ -138,25 +138,24 @@ async fn list_page(
         parties: listed(&kept.1),
         transports: transports.collect(),
         is_sandboxed: app.is_sandboxed(),
-        chrome: seat.chrome(Section::Connections).await?,
+        chrome: request.chrome(Section::Connections).await?,
         form,
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }
 
 /// `GET /t/{tenant}/senders/{sender}`.
-pub(in crate::web) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
-    page(&seat, StatusCode::OK, None, FormState::new()).await
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
+    page(&request, StatusCode::OK, None, FormState::new()).await
 }
 
 /// `POST /t/{tenant}/senders/{sender}`.
-pub(in crate::web) async fn update(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::Connect)?;
-    let id: SenderId = seat.id("sender")?;
-    let (input, tenant, actor) = (typed(&form), seat.tenant(), seat.actor());
+pub(in crate::web) async fn update(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let id: SenderId = request.id("sender")?;
+    let (input, tenant, actor) = (typed(&form), request.tenant(), request.actor());
     let customers = form.text("customers");
-    let changed = seat
+    let changed = request
         .ask(move |app| async move {
             let kept = app.sender_profile(tenant, id).await?.customers;
             let input = with_customers(&app, tenant, input, (&customers, &kept)).await?;
@@ -164,66 +163,64 @@ pub(in crate::web) async fn update(posted: SeatForm) -> Result<HttpResponse, Pag
         })
         .await;
     match refused(changed, &form, str::to_owned)? {
-        Ok(_) => Ok(seat.lead(&page_of(id, None), Some(Told::SenderSaved))),
+        Ok(_) => Ok(request.redirect_to(&page_of(id, None), Some(Told::SenderSaved))),
         Err(state) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            page(&seat, status, Some(state), FormState::new()).await
+            page(&request, status, Some(state), FormState::new()).await
         }
     }
 }
 
 /// `POST /t/{tenant}/senders/{sender}/tests`.
-pub(in crate::web) async fn test(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::Connect)?;
-    let id: SenderId = seat.id("sender")?;
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    let user = seat.who.session.user.clone();
-    let tested = seat
+pub(in crate::web) async fn test(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let id: SenderId = request.id("sender")?;
+    let (tenant, actor) = (request.tenant(), request.actor());
+    let user = request.who.session.user.clone();
+    let tested = request
         .ask(move |app| async move { app.test_sender(tenant, id, &user, &actor).await })
         .await;
     match refused(tested, &form, str::to_owned)? {
         Ok(_) => {
             let rule = rules::ready::find(form.get("ready")).map(back_to);
             let to = rule.unwrap_or_else(|| page_of(id, None));
-            Ok(seat.lead(&to, Some(Told::SenderTested)))
+            Ok(request.redirect_to(&to, Some(Told::SenderTested)))
         }
-        Err(state) => page(&seat, StatusCode::CONFLICT, None, state).await,
+        Err(state) => page(&request, StatusCode::CONFLICT, None, state).await,
     }
 }
 
 /// `POST /t/{tenant}/senders/{sender}/deletion`.
-pub(in crate::web) async fn delete(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::Connect)?;
-    let id: SenderId = seat.id("sender")?;
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    let deleted = seat
+pub(in crate::web) async fn delete(posted: TenantForm<Connect>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let id: SenderId = request.id("sender")?;
+    let (tenant, actor) = (request.tenant(), request.actor());
+    let deleted = request
         .ask(move |app| async move { app.delete_sender(tenant, id, &actor).await })
         .await;
     match refused(deleted, &form, str::to_owned)? {
-        Ok(()) => Ok(seat.lead("/senders", Some(Told::SenderDeleted))),
-        Err(state) => page(&seat, StatusCode::CONFLICT, None, state).await,
+        Ok(()) => Ok(request.redirect_to("/senders", Some(Told::SenderDeleted))),
+        Err(state) => page(&request, StatusCode::CONFLICT, None, state).await,
     }
 }
 
 async fn page(
-    seat: &Seat,
+    request: &TenantContext,
     status: StatusCode,
     form: Option<FormState>,
     refused: FormState,
 ) -> Result<HttpResponse, PageError> {
-    let (id, tenant): (SenderId, _) = (seat.id("sender")?, seat.tenant());
-    let query = seat.query();
+    let (id, tenant): (SenderId, _) = (request.id("sender")?, request.tenant());
+    let query = request.query();
     let get = |name: &str| {
         let found = query.iter().find(|(n, _)| n == name);
         found.map_or("", |(_, value)| value.as_str())
     };
     // Strangers' name servers are asked only by those who keep senders.
-    let has_looked = get("look") == "1" && seat.require(Ability::Connect).is_ok();
+    let has_looked = get("look") == "1" && request.may(Ability::Connect);
     let digits = get("digits").trim_start_matches("em").to_owned();
     let asked = digits.clone();
-    let (sender, dns, known) = seat
+    let (sender, dns, known) = request
         .ask(move |app| async move {
             let sender = app.sender_profile(tenant, id).await?;
             let dns = app.sender_dns(tenant, id, (has_looked, &asked)).await?;
@@ -231,12 +228,12 @@ async fn page(
         })
         .await?;
     let page = SenderPage {
-        chrome: seat.chrome(Section::Connections).await?,
-        is_sandboxed: seat.who.app.is_sandboxed(),
-        own_address: seat.who.session.user.email.clone(),
+        chrome: request.chrome(Section::Connections).await?,
+        is_sandboxed: request.who.app.is_sandboxed(),
+        own_address: request.who.session.user.email.clone(),
         dns,
         has_looked,
-        usual_pace: seat.who.app.usual_pace(&sender),
+        usual_pace: request.who.app.usual_pace(&sender),
         look: FormState::new().with("digits", digits),
         parties: listed(&known),
         ready: rules::ready::find(get("ready")).map(|ready| ready.key),
@@ -244,7 +241,7 @@ async fn page(
         sender,
         refused,
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }
 
 fn stored(sender: &SenderProfile, known: &[Party]) -> FormState {

@@ -1,38 +1,41 @@
 //! Deleting a company: its name typed, the password asked again.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse};
 
 use crate::app::accounts::throttle::Gate;
-use crate::domain::user::Ability;
 use crate::web::areas::entrance;
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::security::page::DeletionPage;
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{Seat, SeatForm, redirect};
+use crate::web::extract::ability::DeleteTenant;
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest, redirect};
 use crate::web::form::FormState;
 
 /// `GET /t/{tenant}/deletion/new`.
-pub(in crate::web) async fn ask(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Ability::DeleteTenant)?;
-    page(&seat, StatusCode::OK, FormState::new()).await
+pub(in crate::web) async fn ask(
+    request: TenantRequest<DeleteTenant>,
+) -> Result<HttpResponse, PageError> {
+    page(&request, StatusCode::OK, FormState::new()).await
 }
 
 /// `POST /t/{tenant}/deletion`.
 pub(in crate::web) async fn delete(
-    posted: SeatForm,
-    request: HttpRequest,
+    posted: TenantForm<DeleteTenant>,
 ) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::DeleteTenant)?;
-    let app = seat.who.app.clone();
-    let account = seat.who.session.user.id.to_string();
-    entrance::handlers::admit(&app, &request, Gate::Own, &account).await?;
+    let TenantForm { request, form } = posted;
+    let app = request.who.app.clone();
+    let account = request.who.session.user.id.to_string();
+    entrance::handlers::admit(&app, request.http(), Gate::Own, &account).await?;
     let password = entrance::handlers::secret(&form, "password");
-    let (tenant, actor, name) = (seat.tenant(), seat.actor(), form.get("name").to_owned());
-    let session = seat.who.session.clone();
-    let deleted = seat
+    let (tenant, actor, name) = (
+        request.tenant(),
+        request.actor(),
+        form.get("name").to_owned(),
+    );
+    let session = request.who.session.clone();
+    let deleted = request
         .ask(|app| async move {
             app.delete_tenant(tenant, &name, &session.user, password, &actor)
                 .await
@@ -43,21 +46,25 @@ pub(in crate::web) async fn delete(
         Err(PageError::App(error)) => {
             let mut state = form.state(&["password"]);
             entrance::handlers::refuse(error, &mut state)?;
-            page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await
+            page(&request, StatusCode::UNPROCESSABLE_ENTITY, state).await
         }
         Err(error) => Err(error),
     }
 }
 
-async fn page(seat: &Seat, status: StatusCode, form: FormState) -> Result<HttpResponse, PageError> {
-    let tenant = seat.tenant();
-    let holdings = seat
+async fn page(
+    request: &TenantContext,
+    status: StatusCode,
+    form: FormState,
+) -> Result<HttpResponse, PageError> {
+    let tenant = request.tenant();
+    let holdings = request
         .ask(|app| async move { app.holdings(tenant).await })
         .await?;
     let page = DeletionPage {
-        chrome: seat.chrome(Section::Settings).await?,
+        chrome: request.chrome(Section::Settings).await?,
         holdings,
         form,
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }

@@ -8,21 +8,21 @@ use crate::app::AppError;
 use crate::app::accounts::SettingsInput;
 use crate::domain::hours::Hours;
 use crate::domain::tenant::Tenant;
-use crate::domain::user::Ability;
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::rules::form::sentence;
 use crate::web::areas::settings::page::{Morning, SettingsPage, countries, currencies, zones};
 use crate::web::chrome::Section;
+use crate::web::extract::ability::{ChangeSettings, View};
 use crate::web::extract::csrf_form::Form;
-use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 
 /// `GET /t/{tenant}/settings`.
-pub(in crate::web) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
-    let tenant = &seat.member.tenant;
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
+    let tenant = &request.member.tenant;
     let (form, hours) = (stored(tenant), stored_hours(tenant));
-    page(&seat, StatusCode::OK, form, hours).await
+    page(&request, StatusCode::OK, form, hours).await
 }
 
 fn stored(tenant: &Tenant) -> FormState {
@@ -45,20 +45,22 @@ fn stored_hours(tenant: &Tenant) -> FormState {
 }
 
 /// `POST /t/{tenant}/settings/hours`.
-pub(in crate::web) async fn save_hours(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::ChangeSettings)?;
+pub(in crate::web) async fn save_hours(
+    posted: TenantForm<ChangeSettings>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
     let hours = match typed_hours(&form) {
         Ok(hours) => hours,
         Err(state) => {
-            let kept = stored(&seat.member.tenant);
-            return page(&seat, StatusCode::UNPROCESSABLE_ENTITY, kept, state).await;
+            let kept = stored(&request.member.tenant);
+            return page(&request, StatusCode::UNPROCESSABLE_ENTITY, kept, state).await;
         }
     };
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    seat.ask(|app| async move { app.change_hours(tenant, hours, &actor).await })
+    let (tenant, actor) = (request.tenant(), request.actor());
+    request
+        .ask(|app| async move { app.change_hours(tenant, hours, &actor).await })
         .await?;
-    Ok(seat.lead("/settings", Some(Told::SettingsSaved)))
+    Ok(request.redirect_to("/settings", Some(Told::SettingsSaved)))
 }
 
 fn typed_hours(form: &Form) -> Result<Option<Hours>, FormState> {
@@ -85,22 +87,23 @@ fn typed_hours(form: &Form) -> Result<Option<Hours>, FormState> {
 }
 
 /// `POST /t/{tenant}/settings`.
-pub(in crate::web) async fn save(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::ChangeSettings)?;
+pub(in crate::web) async fn save(
+    posted: TenantForm<ChangeSettings>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
     let input = SettingsInput {
         name: form.get("company").to_owned(),
         country: form.get("country").to_owned(),
         zone: form.get("zone").to_owned(),
         currency: form.get("currency").to_owned(),
     };
-    let (tenant, actor) = (seat.tenant(), seat.actor());
+    let (tenant, actor) = (request.tenant(), request.actor());
     let dates = form.get("date_format").to_owned();
-    let saved = seat
+    let saved = request
         .ask(|app| async move { app.change_settings(tenant, &input, &dates, &actor).await })
         .await;
     match saved {
-        Ok(()) => Ok(seat.lead("/settings", Some(Told::SettingsSaved))),
+        Ok(()) => Ok(request.redirect_to("/settings", Some(Told::SettingsSaved))),
         Err(PageError::App(AppError::Invalid(problems))) => {
             let mut state = form.state(&[]);
             for problem in problems {
@@ -110,47 +113,52 @@ pub(in crate::web) async fn save(posted: SeatForm) -> Result<HttpResponse, PageE
                 };
                 state.refuse(field, sentence(&problem.message));
             }
-            let hours = stored_hours(&seat.member.tenant);
-            page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state, hours).await
+            let hours = stored_hours(&request.member.tenant);
+            page(&request, StatusCode::UNPROCESSABLE_ENTITY, state, hours).await
         }
         Err(error) => Err(error),
     }
 }
 
 /// `POST /t/{tenant}/settings/morning-mail`: everybody's own choice.
-pub(in crate::web) async fn morning(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::Look)?;
+pub(in crate::web) async fn morning(posted: TenantForm<View>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
     let wanted = form.get("wanted") == "yes";
-    let (tenant, user, actor) = (seat.tenant(), seat.who.session.user.id, seat.actor());
-    seat.ask(move |app| async move { app.switch_morning(tenant, user, wanted, &actor).await })
+    let (tenant, user, actor) = (
+        request.tenant(),
+        request.who.session.user.id,
+        request.actor(),
+    );
+    request
+        .ask(move |app| async move { app.switch_morning(tenant, user, wanted, &actor).await })
         .await?;
     let told = if wanted {
         Told::MorningOn
     } else {
         Told::MorningOff
     };
-    Ok(seat.lead("/settings#morning", Some(told)))
+    Ok(request.redirect_to("/settings#morning", Some(told)))
 }
 
 async fn page(
-    seat: &Seat,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
     hours: FormState,
 ) -> Result<HttpResponse, PageError> {
-    let (tenant, user) = (seat.tenant(), seat.who.session.user.clone());
+    let (tenant, user) = (request.tenant(), request.who.session.user.clone());
     let (wants, can_mail) =
-        seat.ask(move |app| async move {
-            Ok((app.wants_morning(tenant, user.id).await?, app.can_mail()))
-        })
-        .await?;
-    let email = &seat.who.session.user.email;
+        request
+            .ask(move |app| async move {
+                Ok((app.wants_morning(tenant, user.id).await?, app.can_mail()))
+            })
+            .await?;
+    let email = &request.who.session.user.email;
     let page = SettingsPage {
-        chrome: seat.chrome(Section::Settings).await?,
+        chrome: request.chrome(Section::Settings).await?,
         form,
         hours,
-        is_rehearsal: seat.member.tenant.is_rehearsal,
+        is_rehearsal: request.member.tenant.is_rehearsal,
         countries: countries(),
         zones: zones(),
         currencies: currencies(),
@@ -160,5 +168,5 @@ async fn page(
             email: email.clone(),
         }),
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }

@@ -21,56 +21,62 @@ use crate::web::areas::suppressions::page::{
 };
 use crate::web::areas::words;
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{Seat, SeatForm};
+use crate::web::extract::ability::{Suppress, View};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::ui::address;
 
 const ROWS: u64 = 50;
 
 /// `GET /t/{tenant}/suppressions`.
-pub(in crate::web) async fn list(seat: Seat) -> Result<HttpResponse, PageError> {
-    page(&seat, StatusCode::OK, FormState::new()).await
+pub(in crate::web) async fn list(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
+    page(&request, StatusCode::OK, FormState::new()).await
 }
 
 /// `POST /t/{tenant}/suppressions`.
-pub(in crate::web) async fn add(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::Suppress)?;
+pub(in crate::web) async fn add(posted: TenantForm<Suppress>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
     let input = SuppressionInput {
         channel: String::new(),
         address: form.get("address").to_owned(),
         reason: form.get("reason").to_owned(),
     };
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    let added = seat
+    let (tenant, actor) = (request.tenant(), request.actor());
+    let added = request
         .ask(|app| async move { app.suppress(tenant, &input, &actor).await })
         .await;
     match refused(added, &form, str::to_owned)? {
-        Ok(Added::New(_)) => Ok(seat.lead("/suppressions", Some(Told::Suppressed))),
-        Ok(Added::Already(_)) => Ok(seat.lead("/suppressions", Some(Told::SuppressedAlready))),
-        Err(state) => page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await,
+        Ok(Added::New(_)) => Ok(request.redirect_to("/suppressions", Some(Told::Suppressed))),
+        Ok(Added::Already(_)) => {
+            Ok(request.redirect_to("/suppressions", Some(Told::SuppressedAlready)))
+        }
+        Err(state) => page(&request, StatusCode::UNPROCESSABLE_ENTITY, state).await,
     }
 }
 
-async fn page(seat: &Seat, status: StatusCode, form: FormState) -> Result<HttpResponse, PageError> {
+async fn page(
+    request: &TenantContext,
+    status: StatusCode,
+    form: FormState,
+) -> Result<HttpResponse, PageError> {
     let ListQuery {
         text,
         source,
         cursor,
-    } = ListQuery::of(seat);
+    } = ListQuery::of(request);
     let filter = SuppressionFilter { text, source };
-    let (tenant, asked) = (seat.tenant(), filter.clone());
-    let found = seat
+    let (tenant, asked) = (request.tenant(), filter.clone());
+    let found = request
         .ask(|app| async move { app.suppressions(tenant, &asked, cursor, ROWS).await })
         .await?;
     let page = SuppressionsPage {
-        chrome: seat.chrome(Section::Suppressions).await?,
+        chrome: request.chrome(Section::Suppressions).await?,
         rows: found.map(row),
         text: filter.text,
         source: filter.source,
         form,
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }
 
 fn row(of: Suppression) -> SuppressionRow {
@@ -88,18 +94,18 @@ fn row(of: Suppression) -> SuppressionRow {
 }
 
 /// `GET /t/{tenant}/suppressions/{suppression}/lifting/new`.
-pub(in crate::web) async fn ask_lifting(seat: Seat) -> Result<HttpResponse, PageError> {
-    seat.require(Ability::Suppress)?;
-    lift_page(&seat, StatusCode::OK, FormState::new()).await
+pub(in crate::web) async fn ask_lifting(
+    request: TenantRequest<Suppress>,
+) -> Result<HttpResponse, PageError> {
+    lift_page(&request, StatusCode::OK, FormState::new()).await
 }
 
 /// `POST /t/{tenant}/suppressions/{suppression}/lifting`.
-pub(in crate::web) async fn lift(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::Suppress)?;
-    let id: SuppressionId = seat.id("suppression")?;
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    let may = seat.require(Ability::LiftWish).is_ok();
+pub(in crate::web) async fn lift(posted: TenantForm<Suppress>) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let id: SuppressionId = request.id("suppression")?;
+    let (tenant, actor) = (request.tenant(), request.actor());
+    let may = request.may(Ability::LiftWish);
     let get = |name: &str| form.get(name).to_owned();
     let lifting = Lifting {
         reason: get("reason"),
@@ -107,55 +113,57 @@ pub(in crate::web) async fn lift(posted: SeatForm) -> Result<HttpResponse, PageE
         when: get("when"),
         how: get("how"),
     };
-    let lifted = seat
+    let lifted = request
         .ask(|app| async move {
             app.lift_suppression(tenant, id, &lifting, (&actor, may))
                 .await
         })
         .await;
     match lifted {
-        Ok(()) => Ok(seat.lead("/suppressions", Some(Told::Lifted))),
+        Ok(()) => Ok(request.redirect_to("/suppressions", Some(Told::Lifted))),
         Err(PageError::App(AppError::Invalid(problems))) => {
             let mut state = form.state(&[]);
             for problem in problems {
                 state.refuse(problem.field, sentence(&problem.message));
             }
-            lift_page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await
+            lift_page(&request, StatusCode::UNPROCESSABLE_ENTITY, state).await
         }
         Err(error) => Err(error),
     }
 }
 
 async fn lift_page(
-    seat: &Seat,
+    request: &TenantContext,
     status: StatusCode,
     form: FormState,
 ) -> Result<HttpResponse, PageError> {
-    let id: SuppressionId = seat.id("suppression")?;
-    let tenant = seat.tenant();
-    let found = seat
+    let id: SuppressionId = request.id("suppression")?;
+    let tenant = request.tenant();
+    let found = request
         .ask(|app| async move { app.suppression(tenant, id).await })
         .await?;
     let page = LiftPage {
-        chrome: seat.chrome(Section::Suppressions).await?,
+        chrome: request.chrome(Section::Suppressions).await?,
         row: row(found),
         form,
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }
 
 /// `GET /t/{tenant}/replies`.
-pub(in crate::web) async fn replies(seat: Seat) -> Result<HttpResponse, PageError> {
-    let cursor = ListQuery::of(&seat).cursor;
-    let tenant = seat.tenant();
-    let found = seat
+pub(in crate::web) async fn replies(
+    request: TenantRequest<View>,
+) -> Result<HttpResponse, PageError> {
+    let cursor = ListQuery::of(&request).cursor;
+    let tenant = request.tenant();
+    let found = request
         .ask(|app| async move { app.replies(tenant, cursor, ROWS).await })
         .await?;
     let page = RepliesPage {
-        chrome: seat.chrome(Section::Suppressions).await?,
+        chrome: request.chrome(Section::Suppressions).await?,
         rows: found.map(reply_row),
     };
-    seat.page(StatusCode::OK, &page)
+    request.page(StatusCode::OK, &page)
 }
 
 /// A reply as a line, here and on Overview.
@@ -177,32 +185,34 @@ pub(in crate::web) fn reply_row(of: Reply) -> ReplyRow {
 }
 
 /// `POST /t/{tenant}/replies/{reply}/seen`.
-pub(in crate::web) async fn see(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let seat = posted.seat;
-    seat.require(Ability::Suppress)?;
-    let id: ReplyId = seat.id("reply")?;
-    let tenant = seat.tenant();
-    seat.ask(|app| async move { app.see_reply(tenant, id).await })
+pub(in crate::web) async fn see(posted: TenantForm<Suppress>) -> Result<HttpResponse, PageError> {
+    let request = posted.request;
+    let id: ReplyId = request.id("reply")?;
+    let tenant = request.tenant();
+    request
+        .ask(|app| async move { app.see_reply(tenant, id).await })
         .await?;
-    Ok(seat.lead("/", None))
+    Ok(request.redirect_to("/", None))
 }
 
 /// `POST /t/{tenant}/replies/{reply}/stop`.
-pub(in crate::web) async fn stop_writing(posted: SeatForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn stop_writing(
+    posted: TenantForm<Suppress>,
+) -> Result<HttpResponse, PageError> {
     answer(posted, true).await
 }
 
 /// `POST /t/{tenant}/replies/{reply}/go-on`.
-pub(in crate::web) async fn go_on(posted: SeatForm) -> Result<HttpResponse, PageError> {
+pub(in crate::web) async fn go_on(posted: TenantForm<Suppress>) -> Result<HttpResponse, PageError> {
     answer(posted, false).await
 }
 
-async fn answer(posted: SeatForm, stops: bool) -> Result<HttpResponse, PageError> {
-    let seat = posted.seat;
-    seat.require(Ability::Suppress)?;
-    let id: ReplyId = seat.id("reply")?;
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    seat.ask(|app| async move { app.answer_reply(tenant, id, stops, &actor).await })
+async fn answer(posted: TenantForm<Suppress>, stops: bool) -> Result<HttpResponse, PageError> {
+    let request = posted.request;
+    let id: ReplyId = request.id("reply")?;
+    let (tenant, actor) = (request.tenant(), request.actor());
+    request
+        .ask(|app| async move { app.answer_reply(tenant, id, stops, &actor).await })
         .await?;
-    Ok(seat.lead("/", None))
+    Ok(request.redirect_to("/", None))
 }

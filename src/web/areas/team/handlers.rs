@@ -1,7 +1,7 @@
 //! Team: inviting, roles, removing and leaving.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse};
 
 use crate::app::accounts::throttle::Gate;
 use crate::domain::ids::{InvitationId, UserId};
@@ -12,62 +12,68 @@ use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::team::page::{InvitationLine, MemberLine, RemovalPage, TeamPage};
 use crate::web::chrome::Section;
-use crate::web::extract::tenant::{Seat, SeatForm, redirect};
+use crate::web::extract::ability::{ManageTeam, View};
+use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest, redirect};
 use crate::web::form::FormState;
 
 /// `GET /t/{tenant}/team`.
-pub(in crate::web) async fn show(seat: Seat) -> Result<HttpResponse, PageError> {
-    page(&seat, StatusCode::OK, FormState::new()).await
+pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
+    page(&request, StatusCode::OK, FormState::new()).await
 }
 
 /// `POST /t/{tenant}/team/invitations`.
 pub(in crate::web) async fn invite(
-    posted: SeatForm,
-    request: HttpRequest,
+    posted: TenantForm<ManageTeam>,
 ) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::ManageTeam)?;
+    let TenantForm { request, form } = posted;
     // Each sends a letter to whom the sender likes. Companies count apart, or one could keep another
     // from inviting somebody.
-    let (app, email) = (&seat.who.app, form.get("email"));
-    let by = format!("{} {}", seat.tenant(), email.trim());
-    entrance::handlers::admit(app, &request, Gate::Invite, &by).await?;
-    entrance::handlers::admit(app, &request, Gate::Invited, email).await?;
+    let (app, email) = (&request.who.app, form.get("email"));
+    let by = format!("{} {}", request.tenant(), email.trim());
+    entrance::handlers::admit(app, request.http(), Gate::Invite, &by).await?;
+    entrance::handlers::admit(app, request.http(), Gate::Invited, email).await?;
     let role = Role::parse(form.get("role")).ok_or(PageError::Unreadable)?;
-    let (tenant, actor, email) = (seat.tenant(), seat.actor(), form.get("email").to_owned());
-    let sent = seat
+    let (tenant, actor, email) = (
+        request.tenant(),
+        request.actor(),
+        form.get("email").to_owned(),
+    );
+    let sent = request
         .ask(|app| async move { app.invite(tenant, &email, role, &actor).await })
         .await;
     match sent {
-        Ok(()) => Ok(seat.lead("/team", Some(Told::Invited))),
+        Ok(()) => Ok(request.redirect_to("/team", Some(Told::Invited))),
         Err(PageError::App(error)) => {
             let mut state = form.state(&[]);
             entrance::handlers::refuse(error, &mut state)?;
-            page(&seat, StatusCode::UNPROCESSABLE_ENTITY, state).await
+            page(&request, StatusCode::UNPROCESSABLE_ENTITY, state).await
         }
         Err(error) => Err(error),
     }
 }
 
 /// `POST /t/{tenant}/team/invitations/{invitation}/revocation`.
-pub(in crate::web) async fn revoke(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let seat = posted.seat;
-    seat.require(Ability::ManageTeam)?;
-    let id: InvitationId = seat.id("invitation")?;
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    seat.ask(|app| async move { app.revoke_invitation(tenant, id, &actor).await })
+pub(in crate::web) async fn revoke(
+    posted: TenantForm<ManageTeam>,
+) -> Result<HttpResponse, PageError> {
+    let request = posted.request;
+    let id: InvitationId = request.id("invitation")?;
+    let (tenant, actor) = (request.tenant(), request.actor());
+    request
+        .ask(|app| async move { app.revoke_invitation(tenant, id, &actor).await })
         .await?;
-    Ok(seat.lead("/team", Some(Told::InvitationRevoked)))
+    Ok(request.redirect_to("/team", Some(Told::InvitationRevoked)))
 }
 
 /// `POST /t/{tenant}/team/{member}/role`.
-pub(in crate::web) async fn role(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let SeatForm { seat, form } = posted;
-    seat.require(Ability::ManageTeam)?;
-    let id: UserId = seat.id("member")?;
+pub(in crate::web) async fn role(
+    posted: TenantForm<ManageTeam>,
+) -> Result<HttpResponse, PageError> {
+    let TenantForm { request, form } = posted;
+    let id: UserId = request.id("member")?;
     let role = Role::parse(form.get("role")).ok_or(PageError::Unreadable)?;
-    let (tenant, actor) = (seat.tenant(), seat.actor());
-    let changed = seat
+    let (tenant, actor) = (request.tenant(), request.actor());
+    let changed = request
         .ask(|app| async move { app.change_role(tenant, id, role, &actor).await })
         .await?;
     let told = if changed {
@@ -75,14 +81,16 @@ pub(in crate::web) async fn role(posted: SeatForm) -> Result<HttpResponse, PageE
     } else {
         Told::LastOwner
     };
-    Ok(seat.lead("/team", Some(told)))
+    Ok(request.redirect_to("/team", Some(told)))
 }
 
 /// `GET /t/{tenant}/team/{member}/removal/new`.
-pub(in crate::web) async fn ask_removal(seat: Seat) -> Result<HttpResponse, PageError> {
-    let id = removable(&seat)?;
-    let tenant = seat.tenant();
-    let team = seat
+pub(in crate::web) async fn ask_removal(
+    request: TenantRequest<View>,
+) -> Result<HttpResponse, PageError> {
+    let id = removable(&request)?;
+    let tenant = request.tenant();
+    let team = request
         .ask(|app| async move { app.team(tenant).await })
         .await?;
     let owners = team
@@ -93,46 +101,55 @@ pub(in crate::web) async fn ask_removal(seat: Seat) -> Result<HttpResponse, Page
     let member = team.members.into_iter().find(|m| m.user == id);
     let member = member.ok_or(PageError::NotFound)?;
     let page = RemovalPage {
-        chrome: seat.chrome(Section::Team).await?,
+        chrome: request.chrome(Section::Team).await?,
         is_last_owner: member.role == Role::Owner && owners == 1,
-        member: line(&seat, member),
+        member: line(&request, member),
     };
-    seat.page(StatusCode::OK, &page)
+    request.page(StatusCode::OK, &page)
 }
 
 /// `POST /t/{tenant}/team/{member}/removal`.
-pub(in crate::web) async fn removal(posted: SeatForm) -> Result<HttpResponse, PageError> {
-    let seat = posted.seat;
-    let id = removable(&seat)?;
-    let (tenant, actor, session) = (seat.tenant(), seat.actor(), seat.who.session.clone());
-    let removed = seat
+pub(in crate::web) async fn removal(posted: TenantForm<View>) -> Result<HttpResponse, PageError> {
+    let request = posted.request;
+    let id = removable(&request)?;
+    let (tenant, actor, session) = (
+        request.tenant(),
+        request.actor(),
+        request.who.session.clone(),
+    );
+    let removed = request
         .ask(|app| async move { app.remove_member(tenant, id, &session.user, &actor).await })
         .await?;
     if !removed {
-        return Ok(seat.lead("/team", Some(Told::LastOwner)));
+        return Ok(request.redirect_to("/team", Some(Told::LastOwner)));
     }
-    if id == seat.who.session.user.id {
-        let told = Told::Left.cookie(seat.who.app.public_url());
+    if id == request.who.session.user.id {
+        let told = Told::Left.cookie(request.who.app.public_url());
         return Ok(redirect("/", Some(told)));
     }
-    Ok(seat.lead("/team", Some(Told::MemberRemoved)))
+    Ok(request.redirect_to("/team", Some(Told::MemberRemoved)))
 }
 
 /// Anybody may take themselves out of the team; for others it takes the ability.
-fn removable(seat: &Seat) -> Result<UserId, PageError> {
-    let id: UserId = seat.id("member")?;
-    if id != seat.who.session.user.id {
-        seat.require(Ability::ManageTeam)?;
+fn removable(request: &TenantContext) -> Result<UserId, PageError> {
+    let id: UserId = request.id("member")?;
+    let is_own = id == request.who.session.user.id;
+    if !is_own && !request.may(Ability::ManageTeam) {
+        return Err(PageError::Role);
     }
     Ok(id)
 }
 
-async fn page(seat: &Seat, status: StatusCode, form: FormState) -> Result<HttpResponse, PageError> {
-    let tenant = seat.tenant();
-    let team = seat
+async fn page(
+    request: &TenantContext,
+    status: StatusCode,
+    form: FormState,
+) -> Result<HttpResponse, PageError> {
+    let tenant = request.tenant();
+    let team = request
         .ask(|app| async move { app.team(tenant).await })
         .await?;
-    let now = seat.who.app.now();
+    let now = request.who.app.now();
     let invitations = team.invitations.into_iter().map(|i| InvitationLine {
         id: i.id,
         email: i.email,
@@ -142,17 +159,17 @@ async fn page(seat: &Seat, status: StatusCode, form: FormState) -> Result<HttpRe
         is_over: i.expires_at <= now,
     });
     let page = TeamPage {
-        chrome: seat.chrome(Section::Team).await?,
-        members: team.members.into_iter().map(|m| line(seat, m)).collect(),
+        chrome: request.chrome(Section::Team).await?,
+        members: team.members.into_iter().map(|m| line(request, m)).collect(),
         invitations: invitations.collect(),
         form,
     };
-    seat.page(status, &page)
+    request.page(status, &page)
 }
 
-fn line(seat: &Seat, of: Teammate) -> MemberLine {
+fn line(request: &TenantContext, of: Teammate) -> MemberLine {
     MemberLine {
-        is_you: of.user == seat.who.session.user.id,
+        is_you: of.user == request.who.session.user.id,
         id: of.user,
         name: of.name,
         email: of.email,

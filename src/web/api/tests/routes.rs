@@ -1,31 +1,31 @@
-//! Who comes in, and what the door says to the others.
+//! Who comes in, and what the route says to the others.
 
 use std::collections::BTreeSet;
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use super::super::{doors, openapi};
+use super::super::{openapi, table};
 use super::{House, rule_json};
 
 /// Every address with ids that exist nowhere.
 fn every_address() -> Vec<(Method, String)> {
     let mut all = Vec::new();
-    for door in doors() {
-        let prefix = if door.path.starts_with("/rules") {
+    for route in table() {
+        let prefix = if route.path.starts_with("/rules") {
             "rul"
-        } else if door.path.starts_with("/events") {
+        } else if route.path.starts_with("/events") {
             "evt"
-        } else if door.path.starts_with("/senders") {
+        } else if route.path.starts_with("/senders") {
             "snd"
-        } else if door.path.starts_with("/groups") {
+        } else if route.path.starts_with("/groups") {
             "grp"
         } else {
             "dlv"
         };
         let digits = "0".repeat(if prefix == "dlv" { 64 } else { 32 });
-        let path = door.path.replace("{id}", &format!("{prefix}_{digits}"));
-        all.extend(door.methods.iter().map(|m| (m.clone(), path.clone())));
+        let path = route.path.replace("{id}", &format!("{prefix}_{digits}"));
+        all.extend(route.methods.iter().map(|m| (m.clone(), path.clone())));
     }
     all
 }
@@ -216,9 +216,9 @@ fn every_door_is_described_and_every_description_has_a_door() {
         }
     }
     let mut real = BTreeSet::new();
-    for door in doors() {
-        for method in &door.methods {
-            real.insert(format!("{method} /api/v1{}", door.path));
+    for route in table() {
+        for method in &route.methods {
+            real.insert(format!("{method} /api/v1{}", route.path));
         }
     }
     assert_eq!(described, real);

@@ -16,10 +16,11 @@ use crate::web::areas::{
     brand, connections, event, groups, history, operator, overview, permissions, rehearsal, replay,
     rules, security, senders, settings, suppressions, team,
 };
+use crate::web::extract::tenant::ability_of;
 
 /// One address and how it is asked.
 #[derive(Debug, Clone, Copy)]
-pub struct Door<Needs> {
+pub struct Route<Needs> {
     /// `get` or `post`.
     pub method: &'static str,
     /// Below the tenant, or below the root.
@@ -37,10 +38,10 @@ pub enum Entry {
 
 /// Makes a list, and the function that serves it, from lines of method, path, what it needs, and
 /// handler. Of two paths that fit, the first one answers.
-macro_rules! doors {
+macro_rules! routes {
     ($list:ident, $serve:ident, $needs:ident; $($method:ident $path:expr, $need:ident => $handler:path;)*) => {
-        pub const $list: &[Door<$needs>] = &[
-            $(Door { method: stringify!($method), path: $path, needs: $needs::$need },)*
+        pub const $list: &[Route<$needs>] = &[
+            $(Route { method: stringify!($method), path: $path, needs: $needs::$need },)*
         ];
 
         pub(in crate::web) fn $serve(scope: Scope) -> Scope {
@@ -49,43 +50,59 @@ macro_rules! doors {
     };
 }
 
-// Below `/t/{tenant}`; the ability is the least that the handler requires.
-doors! { TENANT, tenant, Ability;
-    get "", Look => overview::handlers::canonical;
-    get "/", Look => overview::handlers::show;
+/// The same below the tenant, where a line that names another ability than its handler's type does
+/// not compile.
+macro_rules! tenant_routes {
+    ($($method:ident $path:expr, $need:ident => $handler:path;)*) => {
+        routes! { TENANT, tenant, Ability; $($method $path, $need => $handler;)* }
+
+        const _: () = {
+            $(assert!(
+                ability_of(&$handler) as u8 == Ability::$need as u8,
+                "{}",
+                concat!("the handler of ", $path, " requires another ability than ", stringify!($need))
+            );)*
+        };
+    };
+}
+
+// Below `/t/{tenant}`.
+tenant_routes! {
+    get "", View => overview::handlers::canonical;
+    get "/", View => overview::handlers::show;
     post "/stop-switch", StopSending => overview::handlers::switch;
-    post "/checklist", Look => checklist::fold;
-    get "/history", Look => history::handlers::show;
-    get "/rejected", Look => history::handlers::rejected;
+    post "/checklist", View => checklist::fold;
+    get "/history", View => history::handlers::show;
+    get "/rejected", View => history::handlers::rejected;
     post "/dealt", Replay => history::handlers::dealt;
-    get "/events/{event}", Look => event::handlers::show;
+    get "/events/{event}", View => event::handlers::show;
     get "/events/{event}/replays/new", Replay => replay::handlers::ask_event;
     post "/events/{event}/replays", Replay => replay::handlers::event;
     get "/deliveries/{delivery}/replays/new", Replay => replay::handlers::ask_delivery;
     post "/deliveries/{delivery}/replays", Replay => replay::handlers::delivery;
-    get "/deliveries/{delivery}/email", Look => event::handlers::email;
+    get "/deliveries/{delivery}/email", View => event::handlers::email;
     get "/deliveries/{delivery}/replays/new/email", Replay => replay::handlers::delivery_email;
     get "/events/{event}/replays/new/email", Replay => replay::handlers::event_email;
     post "/deliveries/{delivery}/arrival", Replay => event::handlers::arrival;
     post "/deliveries/{delivery}/resending", Replay => event::handlers::resending;
     post "/deliveries/{delivery}/cancellation", Replay => event::handlers::cancellation;
-    get "/rules", Look => rules::handlers::list;
+    get "/rules", View => rules::handlers::list;
     post "/rules", EditRules => rules::handlers::create;
     get "/rules/new", EditRules => rules::handlers::new;
     get "/rules/new/email", EditRules => rules::preview::ready;
     post "/rules/preview", EditRules => rules::handlers::preview;
     post "/rules/preview/email", EditRules => rules::preview::typed;
-    get "/rules/{rule}/email", Look => rules::preview::saved;
-    get "/rules/{rule}", Look => rules::handlers::edit;
+    get "/rules/{rule}/email", View => rules::preview::saved;
+    get "/rules/{rule}", View => rules::handlers::edit;
     post "/rules/{rule}", EditRules => rules::handlers::update;
     post "/rules/{rule}/activation", EditRules => rules::handlers::activation;
     post "/rules/{rule}/position", EditRules => rules::handlers::position;
     get "/rules/{rule}/deletion/new", EditRules => rules::handlers::ask_deletion;
     post "/rules/{rule}/deletion", EditRules => rules::handlers::deletion;
-    get "/connections", Look => connections::handlers::show;
+    get "/connections", View => connections::handlers::show;
     post "/connections/hook", Connect => connections::handlers::hook;
-    get "/connections/set-up", Look => webhook_guide::show;
-    get "/connections/set-up/requests", Look => webhook_guide::list;
+    get "/connections/set-up", View => webhook_guide::show;
+    get "/connections/set-up/requests", View => webhook_guide::list;
     post "/connections/set-up/tests", Connect => webhook_guide::test;
     post "/connections/twilio", Connect => connections::handlers::twilio;
     post "/connections/books", Connect => zoho_connection::connect;
@@ -94,15 +111,15 @@ doors! { TENANT, tenant, Ability;
     post "/connections/books/disconnection", Connect => zoho_connection::disconnect;
     post "/connections/{connection}/secret", Connect => connections::handlers::secret;
     post "/connections/{connection}/checks", Connect => connections::handlers::check;
-    get "/senders", Look => senders::handlers::list;
+    get "/senders", View => senders::handlers::list;
     post "/senders", Connect => senders::handlers::add;
-    get "/senders/{sender}", Look => senders::handlers::show;
+    get "/senders/{sender}", View => senders::handlers::show;
     post "/senders/{sender}", Connect => senders::handlers::update;
     post "/senders/{sender}/tests", Connect => senders::handlers::test;
     post "/senders/{sender}/deletion", Connect => senders::handlers::delete;
-    get "/groups", Look => groups::handlers::list;
+    get "/groups", View => groups::handlers::list;
     post "/groups", EditGroups => groups::handlers::add;
-    get "/groups/{group}", Look => groups::handlers::show;
+    get "/groups/{group}", View => groups::handlers::show;
     post "/groups/{group}", EditGroups => groups::handlers::rename;
     post "/groups/{group}/members", EditGroups => groups::handlers::add_member;
     get "/groups/{group}/members/{person}", EditGroups => groups::handlers::edit_member;
@@ -111,21 +128,21 @@ doors! { TENANT, tenant, Ability;
     post "/groups/{group}/members/{person}/removal", EditGroups => groups::handlers::remove_member;
     get "/groups/{group}/deletion/new", EditGroups => groups::handlers::ask_deletion;
     post "/groups/{group}/deletion", EditGroups => groups::handlers::delete;
-    get "/settings", Look => settings::handlers::show;
-    get "/brand", Look => brand::handlers::show;
+    get "/settings", View => settings::handlers::show;
+    get "/brand", View => brand::handlers::show;
     post "/brand", ChangeSettings => brand::handlers::save;
     post "/brand/logo", ChangeSettings => brand::handlers::upload;
     post "/brand/logo/removal", ChangeSettings => brand::handlers::remove_logo;
     post "/brand/bank-details", ChangeBankDetails => brand::handlers::ask_bank_details;
     post "/brand/bank-details/{details}/agreement", ChangeBankDetails => brand::handlers::agree;
     post "/brand/bank-details/{details}/cancellation", ChangeBankDetails => brand::handlers::call_off;
-    get "/team", Look => team::handlers::show;
+    get "/team", View => team::handlers::show;
     post "/team/invitations", ManageTeam => team::handlers::invite;
     post "/team/invitations/{invitation}/revocation", ManageTeam => team::handlers::revoke;
     post "/team/{member}/role", ManageTeam => team::handlers::role;
-    // Of others; anybody may take themselves out.
-    get "/team/{member}/removal/new", ManageTeam => team::handlers::ask_removal;
-    post "/team/{member}/removal", ManageTeam => team::handlers::removal;
+    // Of oneself; the team's others are removed by whoever may `ManageTeam`.
+    get "/team/{member}/removal/new", View => team::handlers::ask_removal;
+    post "/team/{member}/removal", View => team::handlers::removal;
     get "/tokens", ManageTokens => tokens::show;
     post "/tokens", ManageTokens => tokens::make;
     post "/tokens/{token}/revocation", ManageTokens => tokens::revoke;
@@ -133,31 +150,31 @@ doors! { TENANT, tenant, Ability;
     get "/deletion/new", DeleteTenant => deletion::ask;
     post "/deletion", DeleteTenant => deletion::delete;
     post "/settings", ChangeSettings => settings::handlers::save;
-    post "/settings/morning-mail", Look => settings::handlers::morning;
+    post "/settings/morning-mail", View => settings::handlers::morning;
     post "/settings/hours", ChangeSettings => settings::handlers::save_hours;
-    get "/go-live", Look => rehearsal::handlers::ask_live;
+    get "/go-live", View => rehearsal::handlers::ask_live;
     post "/go-live", GoLive => rehearsal::handlers::go_live;
     get "/rehearsal", GoLive => rehearsal::handlers::ask_back;
     post "/rehearsal", GoLive => rehearsal::handlers::back;
     get "/own-number", ConfirmNumber => rehearsal::handlers::own_number;
     post "/own-number", ConfirmNumber => rehearsal::handlers::send_code;
     post "/own-number/confirmation", ConfirmNumber => rehearsal::handlers::confirm_number;
-    get "/suppressions", Look => suppressions::handlers::list;
+    get "/suppressions", View => suppressions::handlers::list;
     post "/suppressions", Suppress => suppressions::handlers::add;
     get "/suppressions/{suppression}/lifting/new", Suppress => suppressions::handlers::ask_lifting;
     post "/suppressions/{suppression}/lifting", Suppress => suppressions::handlers::lift;
-    get "/permissions", Look => permissions::handlers::list;
+    get "/permissions", View => permissions::handlers::list;
     post "/permissions", ChangeSettings => permissions::handlers::add;
     post "/permissions/import", ChangeSettings => permissions::handlers::import;
     post "/permissions/export", ChangeSettings => permissions::handlers::export;
-    get "/replies", Look => suppressions::handlers::replies;
+    get "/replies", View => suppressions::handlers::replies;
     post "/replies/{reply}/seen", Suppress => suppressions::handlers::see;
     post "/replies/{reply}/stop", Suppress => suppressions::handlers::stop_writing;
     post "/replies/{reply}/go-on", Suppress => suppressions::handlers::go_on;
 }
 
 // Below the root.
-doors! { OUTSIDE, outside, Entry;
+routes! { OUTSIDE, outside, Entry;
     get "/", Anyone => session::landing;
     get "/sign-in", Anyone => session::show;
     post "/sign-in", Anyone => session::sign_in;
