@@ -1,5 +1,7 @@
 //! Deleting a tenant: gone at once for everybody, then row by row, so that nobody else waits.
 
+pub use crate::store::{COUNTED_TO, Holdings};
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -13,7 +15,7 @@ use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
 use crate::domain::user::Role;
 use crate::mail::untrusted::{self, NAME_LENGTH};
-use crate::store::{Deleting, FingerprintCursor, Holdings, User};
+use crate::store::{Deleting, FingerprintCursor, User};
 
 /// How many transactions one round has for one tenant, before others have their turn.
 const CHUNKS: usize = 50;

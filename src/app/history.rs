@@ -1,5 +1,9 @@
 //! What people look at: read-only, each function one page's worth of rows.
 
+pub use crate::store::{
+    DeliveryFilter, EventFilter, EventSearch, HourTally, RejectedRequest, Timeline,
+};
+
 use chrono::{DateTime, Days, TimeDelta, Utc};
 
 use super::figures::{Figures, figures, midnight};
@@ -16,7 +20,7 @@ use crate::domain::page::{Cursor, Page};
 use crate::domain::reply::Reply;
 use crate::domain::rule::Rule;
 use crate::domain::sender::SenderAddress;
-use crate::store::{EventSearch, HourTally, Member, RejectedRequest, TenantStore, Timeline, User};
+use crate::store::{Member, TenantStore, User};
 
 /// Where a count that nobody reads to the end stops.
 pub(super) const COUNTED: u64 = 1000;

@@ -1,5 +1,7 @@
 //! The limits of an account that messages go over, as a page and the API tell them.
 
+pub use crate::store::StoredFigures;
+
 use chrono::{DateTime, Utc};
 
 use super::account_figures::FRESH;
@@ -9,7 +11,7 @@ use crate::domain::delivery::Channel;
 use crate::domain::ids::TenantId;
 use crate::domain::sender::SenderProfile;
 use crate::domain::sender_rest::SenderRest;
-use crate::store::{StoredFigures, TenantStore};
+use crate::store::TenantStore;
 
 /// How an account stands to its limits.
 #[derive(Debug, Clone)]

@@ -48,6 +48,8 @@ mod text;
 pub mod tokens;
 pub mod write_health;
 
+pub use crate::store::StoreError;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;

@@ -1,5 +1,9 @@
 //! What the operator looks at: tenants, the queue, the processes that work.
 
+pub use crate::brakes::{BreakerState, Status as BrakeStatus};
+pub use crate::queue::{Degraded, Depth, TenantDepth};
+pub use crate::store::{BrakedConnection, Process, TenantSummary};
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{App, AppError};
@@ -9,8 +13,7 @@ use crate::domain::delivery::Channel;
 use crate::domain::ids::TenantId;
 use crate::domain::page::{Cursor, Page};
 use crate::domain::tenant::Tenant;
-use crate::queue::{Degraded, TenantDepth};
-use crate::store::{Backlog, BrakedConnection, Process, StoreError, TenantSummary, WriteFault};
+use crate::store::{Backlog, StoreError, WriteFault};
 
 /// How often a process shows that it is alive, and finds out whether writes come back.
 pub const BEAT_EVERY: std::time::Duration = std::time::Duration::from_secs(2);

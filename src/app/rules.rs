@@ -1,5 +1,7 @@
 //! Rules: reading what was typed, and keeping it.
 
+pub use crate::store::MessageSettings;
+
 use serde_json::Value;
 
 use super::{App, AppError, FieldProblem};
@@ -11,7 +13,7 @@ use crate::domain::rule::{Recipient, Rule, RuleDefinition, RuleSender};
 use crate::domain::sender::SenderAddress;
 use crate::render::Template;
 use crate::render::email::EmailTemplate;
-use crate::store::{MOST_RULE_EDITS, MOST_RULES, MessageSettings, RuleEdit};
+use crate::store::{MOST_RULE_EDITS, MOST_RULES, RuleEdit};
 
 /// What stands beside a rule's definition in a form or an API body.
 #[derive(Debug, Clone, Copy, Default)]

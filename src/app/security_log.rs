@@ -1,10 +1,11 @@
 //! The security log: who signed in, who looked, who changed what.
 
+pub use crate::store::AuditFilter;
+
 use super::{App, AppError};
 use crate::domain::audit::AuditEntry;
 use crate::domain::ids::TenantId;
 use crate::domain::page::{Cursor, Page};
-use crate::store::AuditFilter;
 
 impl App {
     /// A page of a tenant's log, newest first.

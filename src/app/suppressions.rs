@@ -1,5 +1,7 @@
 //! Addresses that must not be written to, as people see and change them.
 
+pub use crate::store::{Added, SuppressionFilter};
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{App, AppError, FieldProblem};
@@ -10,7 +12,7 @@ use crate::domain::ids::{SuppressionId, TenantId};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::phone::{CountryCode, to_e164};
 use crate::domain::suppression::{Source, Suppression};
-use crate::store::{Added, MOST_SUPPRESSIONS, SuppressionFilter};
+use crate::store::MOST_SUPPRESSIONS;
 
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 200;

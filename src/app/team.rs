@@ -1,5 +1,7 @@
 //! The team: who is in it, who is invited, and how people come and go.
 
+pub use crate::store::Teammate;
+
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -14,7 +16,7 @@ use crate::domain::tenant::Tenant;
 use crate::domain::user::Role;
 use crate::mail::untrusted::{self, NAME_LENGTH};
 use crate::store::{
-    Invitation, Invited, Joined, Joining, MOST_MEMBERS, MemberEdit, TeamChange, Teammate, User,
+    Invitation, Invited, Joined, Joining, MOST_MEMBERS, MemberEdit, TeamChange, User,
 };
 
 /// How long an invitation holds.

@@ -1,5 +1,7 @@
 //! Bearer tokens of the JSON API: made, shown once, used, revoked.
 
+pub use crate::store::{TokenFound, TokenGrant};
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,7 +13,7 @@ use crate::crypto::token::{self, NewToken, TokenDigest};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{ApiTokenId, TenantId};
 use crate::domain::user::Role;
-use crate::store::{ApiToken, MOST_TOKENS, TokenFound, TokenGrant};
+use crate::store::{ApiToken, MOST_TOKENS};
 
 /// After how many days a token may end; 0 is never.
 pub const LASTS: [i64; 4] = [30, 90, 365, 0];

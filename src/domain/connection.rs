@@ -143,4 +143,12 @@ impl Settings {
     pub fn read<T: DeserializeOwned + Default>(&self) -> T {
         serde_json::from_value(Value::Object(self.0.clone())).unwrap_or_default()
     }
+
+    /// One text, as it was entered; empty when it was not.
+    pub fn text(&self, field: &str) -> &str {
+        self.0
+            .get(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
 }

@@ -55,8 +55,8 @@ impl TestCompany {
     }
 
     /// From now on no provider answers.
-    pub(crate) async fn stop_sandbox(self) {
-        self.world.sandbox.unwrap().stop().await;
+    pub(crate) async fn stop_sandbox(&mut self) {
+        self.world.sandbox.take().unwrap().stop().await;
     }
 }
 

@@ -13,9 +13,6 @@ use crate::transport::Inbound;
 /// Longest text that is kept, in bytes: 1,600 characters of up to four bytes.
 const LONGEST_TEXT: usize = 6_400;
 
-/// What to answer: `TwiML` that says nothing, as `text/xml`.
-pub const SILENCE: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#;
-
 /// Reads the raw form body of an inbound message.
 pub fn parse(body: &[u8]) -> Result<Inbound, CallbackError> {
     let fields = Fields::read(body)?;

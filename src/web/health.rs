@@ -9,8 +9,8 @@ use actix_web::{HttpResponse, Responder};
 use super::middleware::draining::Draining;
 use super::on_main;
 use crate::app::App;
+use crate::app::operator::Degraded;
 use crate::app::write_health::Failing;
-use crate::queue::Degraded;
 use crate::telemetry::Metrics;
 
 /// A probe gives up after a few seconds, and so do we.

@@ -16,12 +16,16 @@ pub mod intake;
 pub mod logos;
 pub mod middleware;
 pub mod problem;
+mod providers;
 pub mod samples;
 pub mod ui;
 
 use actix_web::web::ServiceConfig;
 
 use crate::app::{App, AppError};
+
+/// When there may be room again for a request that was turned away.
+const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Every address of the service.
 pub fn routes(config: &mut ServiceConfig) {

@@ -15,6 +15,8 @@ pub mod throttle;
 pub use beginning::Beginning;
 pub use tenants::{CreatedTenant, SettingsInput, TenantInput};
 
+pub use crate::store::{Member, Session};
+
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret as _, SecretString};
 

@@ -8,6 +8,10 @@ pub mod consent;
 
 use std::fmt;
 
+pub use crate::zoho::oauth::SCOPES;
+pub use crate::zoho::region::Region;
+pub use crate::zoho::settings::BooksSettings;
+
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -25,8 +29,6 @@ use crate::domain::connection::{Connection, ConnectionState, Settings};
 use crate::domain::ids::TenantId;
 use crate::store::{SaveConnection, StoredSecret, TenantStore};
 use crate::zoho::oauth::{ClientCredentials, Grant};
-use crate::zoho::region::Region;
-use crate::zoho::settings::BooksSettings;
 use crate::zoho::tokens::Login;
 
 /// The most characters of a client's id, secret or code.

@@ -31,6 +31,8 @@ mod route;
 mod said;
 mod stored_event;
 
+pub use crate::zoho::content::{ContentKind, is_encoded};
+pub use crate::zoho::webhook::SIGNATURE_HEADER;
 pub(super) use context::RoutingContext;
 pub use hook::Hook;
 pub(super) use hook::{HookCache, JSON};

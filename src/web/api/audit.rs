@@ -6,7 +6,7 @@ use super::call::{Call, page};
 use super::refusal::{Refusal, bad_query};
 use super::wire::List;
 use super::wire::audit::{AuditEntry, AuditQuery};
-use crate::store::AuditFilter;
+use crate::app::security_log::AuditFilter;
 use crate::web::extract::ability::ReadSecurityLog;
 
 /// Who signed in, looked, and changed what, newest first.

@@ -16,12 +16,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::refusal::{Refusal, bad_query, invalid, not_found};
+use crate::app::tokens::{TokenFound, TokenGrant};
 use crate::app::{App, AppError, FieldProblem};
 use crate::domain::actor::Actor;
 use crate::domain::ids::TenantId;
 use crate::domain::page::Cursor;
 use crate::domain::user::{Ability, Role};
-use crate::store::{TokenFound, TokenGrant};
 use crate::web::extract::ability::Needs;
 use crate::web::extract::client_addr::ClientAddr;
 use crate::web::on_main;

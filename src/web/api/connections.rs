@@ -7,9 +7,8 @@ use super::refusal::Refusal;
 use super::wire::connections::{ConnectTwilio, TwilioConnection, ZohoConnection};
 use crate::app::AppError;
 use crate::transport::Typed;
-use crate::twilio;
 use crate::web::extract::ability::{Connect, View};
-use crate::zoho;
+use crate::web::providers::{TWILIO, ZOHO};
 
 /// The tenant's Twilio account, without secrets.
 #[utoipa::path(get, path = "/api/v1/connections/twilio", tag = "connections",
@@ -17,7 +16,7 @@ use crate::zoho;
 pub(super) async fn twilio(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let told = call
         .run(|app, tenant| async move {
-            let connection = app.connection(tenant, twilio::PROVIDER).await?;
+            let connection = app.connection(tenant, TWILIO).await?;
             let connection = connection.ok_or(AppError::NotFound("connection"))?;
             let limits = app.account_limits(tenant, &connection).await?;
             Ok(TwilioConnection::of(connection, limits))
@@ -37,7 +36,7 @@ pub(super) async fn connect_twilio(mut call: Call<Connect>) -> Result<HttpRespon
     let told = call
         .run(move |app, tenant| async move {
             let typed = (&typed, save_anyway);
-            let connection = app.connect(tenant, twilio::PROVIDER, typed, &actor);
+            let connection = app.connect(tenant, TWILIO, typed, &actor);
             let connection = connection.await?;
             let limits = app.account_limits(tenant, &connection).await?;
             Ok(TwilioConnection::of(connection, limits))
@@ -52,7 +51,7 @@ pub(super) async fn connect_twilio(mut call: Call<Connect>) -> Result<HttpRespon
 pub(super) async fn zoho(call: Call<View>) -> Result<HttpResponse, Refusal> {
     let told = call
         .run(|app, tenant| async move {
-            let connection = app.connection(tenant, zoho::PROVIDER).await?;
+            let connection = app.connection(tenant, ZOHO).await?;
             let connection = connection.ok_or(AppError::NotFound("connection"))?;
             let hook = app.hook_details(tenant).await?;
             Ok(ZohoConnection::of(connection.state, hook))

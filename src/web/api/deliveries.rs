@@ -8,11 +8,11 @@ use super::refusal::{Refusal, bad_query};
 use super::wire::history::{Delivery, DeliveryQuery, DeliveryStory, Resolve};
 use super::wire::replay::{Confirm, Unconfirmed};
 use super::wire::{self, List};
+use crate::app::history::DeliveryFilter;
 use crate::app::resolve::Resolution;
 use crate::app::{App, AppError};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::{DeliveryId, TenantId};
-use crate::store::DeliveryFilter;
 use crate::web::extract::ability::{Replay, View};
 
 /// Deliveries, newest first.

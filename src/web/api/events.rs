@@ -9,10 +9,10 @@ use super::wire::history::{Dealt, Event, EventQuery, EventStory};
 use super::wire::replay::{Confirm, Unconfirmed};
 use super::wire::{self, List};
 use crate::app::AppError;
+use crate::app::history::EventFilter;
 use crate::app::pipeline::replay::{ReplayWish, Replayed};
 use crate::domain::event::EventState;
 use crate::domain::ids::EventId;
-use crate::store::EventFilter;
 use crate::web::extract::ability::{Replay, View};
 
 /// Events, newest first.

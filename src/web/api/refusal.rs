@@ -8,8 +8,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 
 use super::wire::replay::Facts;
+use crate::app::StoreError;
 use crate::app::{AppError, FieldProblem};
-use crate::store::StoreError;
 use crate::web::problem::Problem;
 
 /// A problem as an error, so that `?` carries it out of a handler. It is made of use cases' errors

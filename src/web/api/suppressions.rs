@@ -6,11 +6,11 @@ use super::call::{Call, page, typed, word};
 use super::refusal::{Refusal, bad_query, invalid};
 use super::wire::List;
 use super::wire::suppressions::{LiftQuery, NewSuppression, Suppression, SuppressionQuery};
+use crate::app::suppressions::{Added, SuppressionFilter};
 use crate::app::suppressions::{Lifting, SuppressionInput};
 use crate::domain::ids::SuppressionId;
 use crate::domain::suppression::Source;
 use crate::domain::user::Ability;
-use crate::store::{Added, SuppressionFilter};
 use crate::web::extract::ability::{Suppress, View};
 
 /// Suppressions, newest first.

@@ -11,8 +11,8 @@ use actix_web::{Error, HttpResponse, ResponseError};
 use askama::Template as _;
 
 use crate::app::AppError;
+use crate::app::StoreError;
 use crate::crypto::password::PasswordError;
-use crate::store::StoreError;
 use crate::web::areas::error_page::ErrorPage;
 use crate::web::middleware::request_id::RequestId;
 

@@ -10,9 +10,9 @@ use askama::Template;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::csrf_form::Extracting;
+use crate::app::accounts::Session;
 use crate::app::{App, AppError};
 use crate::domain::actor::Actor;
-use crate::store::Session;
 use crate::web::areas::cookies;
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;

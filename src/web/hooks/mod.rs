@@ -13,7 +13,7 @@ use actix_web::web::ServiceConfig;
 
 pub use self::zoho::{ZOHO, is_of_zoho};
 use crate::app::AppError;
-use crate::store::StoreError;
+use crate::app::StoreError;
 
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);

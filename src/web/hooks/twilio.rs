@@ -6,11 +6,10 @@ use actix_web::{HttpRequest, HttpResponse, Scope};
 use super::answers::astray;
 use super::reports::Caller;
 use crate::app::App;
-use crate::twilio;
-use crate::twilio::inbound::SILENCE;
+use crate::web::providers;
 
 const TWILIO: Caller = Caller {
-    provider: twilio::PROVIDER,
+    provider: providers::TWILIO,
     signature: "x-twilio-signature",
     forged: (
         "Not signed by Twilio",
@@ -19,6 +18,9 @@ const TWILIO: Caller = Caller {
     no_message: "This names no message of Twilio's",
     only_post: "At Twilio, set the method beside this web address to HTTP POST",
 };
+
+/// An answer in `TwiML` that sends nothing.
+const SILENCE: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#;
 
 pub(super) fn routes() -> Scope {
     // A slash at the end is easily copied along.
@@ -68,5 +70,5 @@ async fn other_method(request: HttpRequest, app: Data<App>) -> HttpResponse {
 
 async fn leads_nowhere(request: HttpRequest, app: Data<App>) -> HttpResponse {
     let remedy = "it ends in /inbound for messages, and in /status for status reports";
-    astray(&request, &app, twilio::PROVIDER, remedy).await
+    astray(&request, &app, providers::TWILIO, remedy).await
 }

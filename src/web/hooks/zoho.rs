@@ -10,17 +10,17 @@ use actix_web::{HttpRequest, HttpResponse, Scope};
 
 use super::answers::{astray, not_stored, note_stray, unknown_hook, wrong_method};
 use super::{BODY_WITHIN, FIND_WITHIN, STORE_WITHIN, bounded, header_text, in_time};
-use crate::app::pipeline::{Hook, HookRequest, Received};
+use crate::app::pipeline::{
+    ContentKind, Hook, HookRequest, Received, SIGNATURE_HEADER, is_encoded,
+};
 use crate::app::{App, AppError};
 use crate::domain::event::{EventSource, EventType};
+use crate::web::RETRY_AFTER;
 use crate::web::extract::client_addr::ClientAddr;
 use crate::web::intake::{self, Broken, IntakeBudget, Room};
-use crate::web::middleware::bodies::RETRY_AFTER;
 use crate::web::on_main;
 use crate::web::problem::Problem;
-use crate::zoho;
-use crate::zoho::content::{ContentKind, is_encoded};
-use crate::zoho::webhook::SIGNATURE_HEADER;
+use crate::web::providers;
 
 /// The largest body that is taken: an invoice of one line has about 16 KB.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -345,12 +345,12 @@ async fn only_post_and_put(request: &HttpRequest, app: &App) -> HttpResponse {
         "The request came as {}. In Zoho Books, set the method of this webhook to POST",
         bounded(request.method().as_str())
     );
-    note_stray(request, app, zoho::PROVIDER, reason).await;
+    note_stray(request, app, providers::ZOHO, reason).await;
     wrong_method("POST, PUT")
 }
 
 async fn leads_nowhere(request: &HttpRequest, app: &App) -> HttpResponse {
     let remedy = "behind the hook come an event type and a label at most, as in \
                   …/invoice.overdue/14d";
-    astray(request, app, zoho::PROVIDER, remedy).await
+    astray(request, app, providers::ZOHO, remedy).await
 }

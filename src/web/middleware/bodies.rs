@@ -9,7 +9,6 @@ use std::error::Error as StdError;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -22,14 +21,12 @@ use askama::Template as _;
 use futures::{Stream, StreamExt as _};
 
 use super::request_id::RequestId;
+use crate::web::RETRY_AFTER;
 use crate::web::areas::error_page::ErrorPage;
 use crate::web::extract::client_addr::ClientAddr;
 use crate::web::hooks;
 use crate::web::intake::{IntakeBudget, Room};
 use crate::web::problem::Problem;
-
-/// When there may be room again.
-pub const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The middleware: `App::wrap(from_fn(bodies::hold))`, wrapped first.
 pub async fn hold<B: MessageBody + 'static>(

@@ -4,12 +4,12 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::{HOSTILE, Sample, ago, chrome, form, hostile_chrome, now, push};
+use crate::app::limits::StoredFigures;
 use crate::app::limits::{AccountLimits, CallsUnderWay, Pace};
 use crate::domain::account_figures::{AccountFigures, Sum};
 use crate::domain::delivery::Channel;
 use crate::domain::ids::{ConnectionId, EventId};
 use crate::domain::sender_rest::{Concerns, SenderRest};
-use crate::store::StoredFigures;
 use crate::web::areas::connections::page::{
     CheckResult, ConnectionsPage, Health, HookCard, TwilioCard,
 };

@@ -3,10 +3,10 @@
 use uuid::Uuid;
 
 use super::{HOSTILE, Sample, ago, chrome, form, hostile_chrome, push};
+use crate::app::deletion::Holdings;
 use crate::domain::ids::{ApiTokenId, InvitationId, UserId};
 use crate::domain::page::{Cursor, Page};
 use crate::domain::user::Role;
-use crate::store::Holdings;
 use crate::web::areas::security::page::{
     DeletionPage, LogLine, SecurityLogPage, TokenLine, TokensPage,
 };

@@ -460,7 +460,7 @@ async fn disconnecting_takes_the_access_back_and_keeps_the_hook() {
 
 #[tokio::test]
 async fn disconnecting_forgets_even_when_zoho_cannot_be_told() {
-    let company = TestCompany::begin().await;
+    let mut company = TestCompany::begin().await;
     let who = account(&company, &["11"]);
     company
         .connect(BooksInput::of(&who, "code-1"))

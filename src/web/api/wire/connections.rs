@@ -12,7 +12,6 @@ use crate::app::limits::AccountLimits;
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::ids::ConnectionId;
 use crate::transport::Typed;
-use crate::twilio::settings::TwilioSettings;
 
 /// The tenant's Twilio account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -43,15 +42,15 @@ pub struct TwilioConnection {
 impl TwilioConnection {
     /// The connection, and how its account stands to its limits.
     pub fn of(c: Connection, limits: AccountLimits) -> Self {
-        let settings = TwilioSettings::of(&c.settings);
+        let entered = |field| some(c.settings.text(field).to_owned());
         Self {
             id: c.id,
             state: c.state.as_str(),
             reason: some(c.reason),
             account_sid: c.account,
-            api_key_sid: some(settings.api_key_sid),
-            from: some(settings.from),
-            messaging_service_sid: some(settings.messaging_service_sid),
+            api_key_sid: entered("api_key_sid"),
+            from: entered("from"),
+            messaging_service_sid: entered("messaging_service_sid"),
             paused_until: c.pauses.latest(),
             checked_at: c.checked_at,
             checked: some(c.checked),

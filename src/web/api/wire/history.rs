@@ -6,6 +6,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{json, some};
+use crate::app::history::Timeline;
 use crate::domain::decision::Ruling;
 use crate::domain::delivery;
 use crate::domain::document::DocumentKind;
@@ -16,7 +17,6 @@ use crate::domain::ids::{
 use crate::domain::money::Amount;
 use crate::domain::replay;
 use crate::domain::rule::MetValue;
-use crate::store::Timeline;
 
 /// Which events to list.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -10,12 +10,10 @@ use crate::app::connections::HookDetails;
 use crate::app::limits::AccountLimits;
 use crate::app::{App, AppError, FieldProblem};
 use crate::domain::account_figures::Sum;
+use crate::domain::channel::Channel;
 use crate::domain::connection::{Connection, ConnectionState, Provider};
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::transport::Typed;
-use crate::twilio;
-use crate::twilio::settings::TwilioSettings;
-use crate::twilio::transport::WORDS;
 use crate::web::areas::connections::page::{
     CheckResult, ConnectionsPage, Health, HookCard, TwilioCard,
 };
@@ -28,9 +26,9 @@ use crate::web::extract::ability::{Connect, View};
 use crate::web::extract::csrf_form::Form;
 use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
+use crate::web::providers::{TWILIO, ZOHO};
 use crate::web::ui::time::Moment;
 use crate::web::ui::tone::Tone;
-use crate::zoho;
 
 /// `GET /t/{tenant}/connections`.
 pub(in crate::web) async fn show(request: TenantRequest<View>) -> Result<HttpResponse, PageError> {
@@ -55,7 +53,7 @@ pub(in crate::web) async fn secret(posted: TenantForm<Connect>) -> Result<HttpRe
     let (tenant, actor) = (request.tenant(), request.actor());
     let secret = request
         .ask(|app| async move {
-            if provider(&app, tenant, id).await? != zoho::PROVIDER {
+            if provider(&app, tenant, id).await? != ZOHO {
                 return Err(AppError::NotFound("connection"));
             }
             app.rotate_hook_secret(tenant, &actor).await
@@ -79,7 +77,7 @@ pub(in crate::web) async fn check(posted: TenantForm<Connect>) -> Result<HttpRes
     let provider = request
         .ask(|app| async move { provider(&app, tenant, id).await })
         .await?;
-    if provider == zoho::PROVIDER {
+    if provider == ZOHO {
         return zoho_connection::check(&request).await;
     }
     let checked = request
@@ -102,7 +100,7 @@ pub(in crate::web) async fn twilio(posted: TenantForm<Connect>) -> Result<HttpRe
     let saved = request
         .ask(|app| async move {
             let typed = (&typed, save_anyway);
-            app.connect(tenant, twilio::PROVIDER, typed, &actor).await
+            app.connect(tenant, TWILIO, typed, &actor).await
         })
         .await;
     match saved {
@@ -235,7 +233,7 @@ pub(in crate::web) async fn page(
                 Err(AppError::NotFound(_)) => None,
                 Err(error) => return Err(error),
             };
-            let twilio = app.connection(tenant, twilio::PROVIDER).await?;
+            let twilio = app.connection(tenant, TWILIO).await?;
             let limits = match &twilio {
                 Some(twilio) => Some(app.look_at_limits(tenant, twilio).await?),
                 None => None,
@@ -246,7 +244,7 @@ pub(in crate::web) async fn page(
                 limits,
                 app.heard(tenant).await?,
                 app.has_sent(tenant).await?,
-                app.inbound_url(tenant, twilio::PROVIDER).await?,
+                app.inbound_url(tenant, TWILIO).await?,
             ))
         })
         .await?;
@@ -295,16 +293,17 @@ fn twilio_card(
             is_untried: false,
         };
     };
-    let settings = TwilioSettings::of(&connection.settings);
-    let sender = if settings.messaging_service_sid.is_empty() {
-        &settings.from
+    let settings = &connection.settings;
+    let service = settings.text("messaging_service_sid");
+    let sender = if service.is_empty() {
+        settings.text("from")
     } else {
-        &settings.messaging_service_sid
+        service
     };
     let stored = FormState::new()
         .with("account_sid", connection.account.as_str())
-        .with("user_sid", settings.api_key_sid.as_str())
-        .with("sender", sender.as_str());
+        .with("user_sid", settings.text("api_key_sid"))
+        .with("sender", sender);
     let tone = if connection.state == ConnectionState::Broken {
         Tone::Failed
     } else {
@@ -316,7 +315,12 @@ fn twilio_card(
     let low = low.and_then(|f| f.figures.balance.as_ref());
     TwilioCard {
         connection: Some(connection.id),
-        health: transport_health(&connection, WORDS.name, (has_sent, low), chrome.moment()),
+        health: transport_health(
+            &connection,
+            chrome.providers.of(Channel::Sms).name,
+            (has_sent, low),
+            chrome.moment(),
+        ),
         checked: connection.checked_at.map(|at| CheckResult {
             at,
             findings: vec![(tone, said)],

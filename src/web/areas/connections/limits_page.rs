@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
+use crate::app::limits::StoredFigures;
 use crate::app::limits::{AccountLimits, Pace};
 use crate::domain::account_figures::Sum;
 use crate::domain::delivery::Channel;
 use crate::domain::sender_rest::{Concerns, SenderRest};
-use crate::store::StoredFigures;
 use crate::web::ui::badge;
 use crate::web::ui::figure::counted;
 use crate::web::ui::money;

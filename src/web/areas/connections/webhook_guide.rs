@@ -4,12 +4,12 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use crate::app::AppError;
+use crate::app::history::RejectedRequest;
 use crate::app::onboarding::HookAttempt;
 use crate::domain::address::{Email, OwnAddresses, Phone};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, EventSource, EventState, EventType};
 use crate::domain::provider::Providers;
-use crate::store::RejectedRequest;
 use crate::web::areas::connections::webhook_guide_page::{
     Reach, TestEvent, WebhookGuidePage, WebhookGuideView,
 };

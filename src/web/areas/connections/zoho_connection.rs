@@ -9,7 +9,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::app::connections::zoho_connection::consent::{ConsentCallback, ConsentInput};
-use crate::app::connections::zoho_connection::{BooksConnected, BooksInput};
+use crate::app::connections::zoho_connection::{
+    BooksConnected, BooksInput, BooksSettings, Region, SCOPES,
+};
 use crate::app::{App, AppError};
 use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::user::Ability;
@@ -28,12 +30,9 @@ use crate::web::extract::signed_in::SignedIn;
 use crate::web::extract::tenant::{TenantContext, TenantForm, TenantRequest};
 use crate::web::form::FormState;
 use crate::web::on_main;
+use crate::web::providers::ZOHO;
 use crate::web::ui::field::Choice;
 use crate::web::ui::tone::Tone;
-use crate::zoho;
-use crate::zoho::oauth::SCOPES;
-use crate::zoho::region::Region;
-use crate::zoho::settings::BooksSettings;
 
 /// The page on which every way ends, at the card.
 const CARD: &str = "/connections#books";
@@ -375,7 +374,7 @@ async fn organisations(request: &TenantContext) -> Result<Result<Vec<Choice>, St
 async fn connection(request: &TenantContext) -> Result<Option<Connection>, PageError> {
     let tenant = request.tenant();
     request
-        .ask(|app| async move { app.connection(tenant, zoho::PROVIDER).await })
+        .ask(|app| async move { app.connection(tenant, ZOHO).await })
         .await
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use crate::app::history::Timeline;
 use crate::domain::decision::Decision;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Receipt, Step, StepKind};
 use crate::domain::event::Body;
@@ -11,7 +12,6 @@ use crate::domain::provider::ProviderWords;
 use crate::domain::replay::ReplayKind;
 use crate::domain::report::Status;
 use crate::domain::rule::{MetValue, Op};
-use crate::store::Timeline;
 use crate::web::areas::event::page::{
     Again, DecisionView, DeliveryActions, DeliveryView, EventView, Exchange, RuleRef, StepView,
 };

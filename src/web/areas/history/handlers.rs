@@ -7,11 +7,11 @@ use chrono_tz::Tz;
 
 use crate::app::figures::span;
 use crate::app::history::History;
+use crate::app::history::{EventFilter, EventSearch, RejectedRequest};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::event::{Event, EventState};
 use crate::domain::ids::EventId;
 use crate::domain::page::{Cursor, Page};
-use crate::store::{EventFilter, EventSearch, RejectedRequest};
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::history::page::{

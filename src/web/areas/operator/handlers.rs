@@ -6,13 +6,12 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse};
 
 use crate::app::AppError;
 use crate::app::operator::GONE_AFTER;
-use crate::brakes::{BreakerState, Status};
+use crate::app::operator::{BrakeStatus as Status, BreakerState, Depth};
+use crate::app::operator::{BrakedConnection, Process, TenantSummary};
 use crate::domain::clock;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::TenantId;
 use crate::domain::page::Cursor;
-use crate::queue::Depth;
-use crate::store::{BrakedConnection, Process, TenantSummary};
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::operator::page::{

@@ -5,13 +5,13 @@ use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
 
 use super::checklist;
+use crate::app::history::HourTally;
 use crate::app::history::Overview;
 use crate::domain::clock;
 use crate::domain::delivery::{Channel, Delivery, DeliveryState};
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::domain::provider::ProviderWords;
-use crate::store::HourTally;
 use crate::web::areas::connections::handlers::transport_health;
 use crate::web::areas::connections::page::Health;
 use crate::web::areas::error::PageError;

@@ -4,13 +4,13 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use crate::app::AppError;
+use crate::app::rules::MessageSettings;
 use crate::app::rules::RuleSwitches;
 use crate::domain::delivery::Channel;
 use crate::domain::ids::RuleId;
 use crate::domain::rule::{Conditions, Op, Recipient, Rule};
 use crate::domain::sender::SenderAddress;
 use crate::render::Template;
-use crate::store::MessageSettings;
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::rules::page::{

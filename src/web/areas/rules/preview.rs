@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use actix_web::HttpResponse;
 
 use crate::app::accounts::throttle::Gate;
+use crate::app::rules::MessageSettings;
 use crate::domain::bank_details::in_force;
 use crate::domain::content::EmailContent;
 use crate::domain::delivery::Channel;
@@ -15,7 +16,6 @@ use crate::domain::event::EventType;
 use crate::domain::ids::RuleId;
 use crate::domain::rule::{EmailSource, Sender, Who};
 use crate::render::email::{EmailTemplate, Reader, Surroundings};
-use crate::store::MessageSettings;
 use crate::web::areas::email_document::{self, Appearance};
 use crate::web::areas::entrance;
 use crate::web::areas::error::PageError;

@@ -1,12 +1,12 @@
 //! A rule in words: whom it tells, and from what.
 
+use crate::app::rules::MessageSettings;
 use crate::domain::address::Address;
 use crate::domain::delivery::Channel;
 use crate::domain::group::Group;
 use crate::domain::ids::SenderId;
 use crate::domain::rule::{Recipient, RuleDefinition, RuleSender, Sender};
 use crate::domain::sender::{Mailbox, SenderAddress, SenderProfile};
-use crate::store::MessageSettings;
 
 /// Whom a rule tells, to follow "to".
 pub(in crate::web) fn recipient(of: &Recipient, groups: &[Group]) -> String {

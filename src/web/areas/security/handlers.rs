@@ -3,8 +3,8 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
+use crate::app::security_log::AuditFilter;
 use crate::domain::page::Cursor;
-use crate::store::AuditFilter;
 use crate::web::areas::error::PageError;
 use crate::web::areas::security::page::{LogLine, SecurityLogPage};
 use crate::web::areas::security::words::{KINDS, told};

@@ -4,10 +4,10 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
+use crate::app::deletion::{COUNTED_TO, Holdings};
 use crate::domain::ids::ApiTokenId;
 use crate::domain::page::Page;
 use crate::domain::user::Role;
-use crate::store::{COUNTED_TO, Holdings};
 use crate::web::areas::security::words::{Difference, KINDS, Told};
 use crate::web::areas::team::page::roles;
 use crate::web::chrome::Chrome;

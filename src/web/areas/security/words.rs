@@ -9,7 +9,7 @@ use crate::domain::provider::Providers;
 use crate::domain::rule::Op;
 use crate::domain::user::Role;
 use crate::web::areas::words::capital;
-use crate::zoho;
+use crate::web::providers::ZOHO;
 
 /// What was done, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -321,7 +321,7 @@ fn of_either(detail: &Value, field: &str) -> String {
 fn connection(provider: &str, detail: &Value, providers: &Providers) -> String {
     let name = match providers.named(provider) {
         Some(words) => words.name,
-        None if provider == zoho::PROVIDER.as_str() => "Zoho Books",
+        None if provider == ZOHO.as_str() => "Zoho Books",
         None => provider,
     };
     let account = |side: &str| detail[side]["account"].as_str().unwrap_or_default();

@@ -4,12 +4,12 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use crate::app::AppError;
+use crate::app::suppressions::{Added, SuppressionFilter};
 use crate::app::suppressions::{Lifting, SuppressionInput};
 use crate::domain::ids::{ReplyId, SuppressionId};
 use crate::domain::reply::Reply;
 use crate::domain::suppression::Suppression;
 use crate::domain::user::Ability;
-use crate::store::{Added, SuppressionFilter};
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
 use crate::web::areas::groups::handlers::refused;

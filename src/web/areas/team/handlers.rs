@@ -4,9 +4,9 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
 use crate::app::accounts::throttle::Gate;
+use crate::app::team::Teammate;
 use crate::domain::ids::{InvitationId, UserId};
 use crate::domain::user::{Ability, Role};
-use crate::store::Teammate;
 use crate::web::areas::entrance;
 use crate::web::areas::error::PageError;
 use crate::web::areas::flash::Told;
