@@ -17,12 +17,18 @@ use crate::walk::{self, Walk};
 
 #[test]
 fn every_address_of_the_dashboard_stands_in_the_lists() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/dashboard");
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/areas")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+        let (inner, here): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+        folders.extend(inner.into_iter().filter(|f| !f.ends_with("tests")));
+        files.extend(here);
+    }
     let mut seen = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for path in files {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() || name == "routes.rs" || name.ends_with("tests.rs") {
+        if name == "routes.rs" || name.ends_with("tests.rs") {
             continue;
         }
         let code = fs::read_to_string(&path).unwrap();
@@ -31,13 +37,13 @@ fn every_address_of_the_dashboard_stands_in_the_lists() {
             assert!(
                 !code.contains(served),
                 "{name} serves an address by {served}…): put it into the list TENANT or OUTSIDE of \
-                 src/web/dashboard/routes.rs instead, as `get \"/path\", Ability => handler;`, so that \
+                 src/web/areas/routes.rs instead, as `get \"/path\", Ability => handler;`, so that \
                  the tests of tenancy and web security walk it"
             );
         }
         seen += 1;
     }
-    assert!(seen > 10);
+    assert!(seen > 40);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +101,7 @@ async fn a_role_opens_what_its_abilities_name_and_no_more() {
             assert_eq!(
                 status == StatusCode::FORBIDDEN,
                 !may,
-                "{method} {path} as {role}: {status}, though src/web/dashboard/routes.rs says {:?}",
+                "{method} {path} as {role}: {status}, though src/web/areas/routes.rs says {:?}",
                 route.needs
             );
             assert!(!status.is_server_error(), "{method} {path}: {status}");
