@@ -2,7 +2,7 @@
 //! one, as somebody whose role does not reach, and signed out.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ml_connector::domain::user::Role;
 use ml_connector::web::areas::routes::Entry;
@@ -22,7 +22,9 @@ fn every_address_of_the_dashboard_stands_in_the_lists() {
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
         let (inner, here): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-        folders.extend(inner.into_iter().filter(|f| !f.ends_with("tests")));
+        // Whoever stops reminders is nobody's member: that page is asked for by a signed link.
+        let is_dashboard = |f: &PathBuf| !f.ends_with("tests") && !f.ends_with("reminder_stops");
+        folders.extend(inner.into_iter().filter(is_dashboard));
         files.extend(here);
     }
     let mut seen = 0;

@@ -1,5 +1,5 @@
 //! Every address of the dashboard, filled in with what one company really has. The addresses come from
-//! the lists that are served (`web::dashboard::routes`), so a new one is walked without being named.
+//! the lists that are served (`web::areas::routes`), so a new one is walked without being named.
 
 use std::collections::BTreeMap;
 
@@ -123,7 +123,7 @@ impl<'a> Walk<'a> {
             let (name, after) = after.split_once('}').expect("a closed brace");
             let id = self.ids.get(name).unwrap_or_else(|| {
                 panic!(
-                    "the address {path} of src/web/dashboard/routes.rs is not walked: make something \
+                    "the address {path} of src/web/areas/routes.rs is not walked: make something \
                      of the kind {name:?} in `Walk::of` (tests/it/walk.rs) and add its id there"
                 )
             });
