@@ -212,10 +212,10 @@ impl App {
             );
         };
         match mailer.probe().await {
-            Ok(()) => Finding::good(subject, format!("{host} takes mails from here.")),
+            Ok(()) => Finding::good(subject, format!("{host} takes e-mails from here.")),
             Err(wrong) => Finding::bad(
                 subject,
-                format!("{host} does not take mails: {wrong}."),
+                format!("{host} does not take e-mails: {wrong}."),
                 "See that SMTP_URL has the right server, port, user and password (with @ written \
                  as %40), that this machine reaches it (many hosts block port 25: take 465 or \
                  587), and that it offers TLS.",

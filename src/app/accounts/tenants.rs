@@ -310,7 +310,7 @@ pub(super) fn read_settings(input: &SettingsInput) -> Result<TypedSettings, Vec<
     }
     let currency = Currency::parse(input.currency.trim().to_uppercase().as_str()).ok();
     if currency.is_none() {
-        refuse("currency", "type a currency's three e-mails, such as GBP");
+        refuse("currency", "type a currency's three letters, such as GBP");
     }
     match (name, country, zone, currency) {
         (Ok(name), Some(country), Some(zone), Some(currency)) if problems.is_empty() => {

@@ -201,7 +201,7 @@ impl DeletionPage {
             of(h.rules, "rule", "rules"),
             of(h.suppressions, "suppressed address", "suppressed addresses"),
             of(h.tokens, "API token", "API tokens"),
-            of(h.members, "request in the team", "seats in the team"),
+            of(h.members, "person in the team", "people in the team"),
         ]
     }
 }
