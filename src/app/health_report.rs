@@ -201,10 +201,10 @@ impl App {
         let mailer = &self.parts.mailer;
         let Some(host) = mailer.host() else {
             let says = if mailer.is_log() {
-                "SMTP_URL is not set: mails are written to the log, since only this machine \
+                "SMTP_URL is not set: e-mails are written to the log, since only this machine \
                  reaches the service."
             } else {
-                "SMTP_URL is not set: no mails leave, so nobody can sign up, reset a password or \
+                "SMTP_URL is not set: no e-mails leave, so nobody can sign up, reset a password or \
                  be invited, and owners are not told of trouble."
             };
             return Finding::good(subject, says).with_advice(

@@ -120,7 +120,7 @@ impl Ability {
         Cow::Borrowed(match self {
             Self::View => "See history, rules, connections, team; no secrets",
             Self::EditRules => "Write, switch, order and delete rules",
-            Self::Replay => "Send or decide again, settle, call off",
+            Self::Replay => "Send or decide again, resolve, cancel",
             Self::StopSending => "Stop all sending, and resume it",
             Self::Suppress => "Add and lift suppressions",
             Self::LiftWish => "Lift a STOP that its person has taken back",
